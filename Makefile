@@ -1,0 +1,42 @@
+# Everything happens in .venv; only Python >= 3.11 and make are needed.
+PYTHON ?= python3
+BIN := .venv/bin
+# Other ibapi releases that the adapter and the simulator are proved against, each in a folder of its own.
+IBAPIS := ibapi==9.81.1.post1 nautilus-ibapi==10.19.4 nautilus-ibapi==10.30.1 nautilus-ibapi==10.37.2 ibapi-stable==10.50.2
+
+.PHONY: up venv test check clean help
+
+help:   ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+up: .venv/.installed   ## set up, then run the whole cluster against the simulated gateway (Ctrl-C stops it)
+	@$(BIN)/twsmq up
+
+venv: .venv/.installed .venv/.dev   ## set up .venv with everything the tests need, run nothing
+
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("twsmq needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": set PYTHON=python3.11") if sys.version_info < (3, 11) else 0'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.dev: .venv/.installed
+	@echo "installing the test tools into .venv (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@for r in $(IBAPIS); do \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/clients/$$r $$r || exit 1; \
+	done
+	@touch $@
+
+test: venv   ## every test (the short form of the long ones)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' $(ARGS)
+
+check: venv   ## lint, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/basedpyright --warnings
+	@$(BIN)/lint-imports
+
+clean:   ## remove .venv and caches (not var/, which holds your journals)
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
