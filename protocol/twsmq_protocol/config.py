@@ -1,0 +1,148 @@
+"""The shape of `twsmq.toml`. Every key is optional; an unknown key or a wrong type is refused, never ignored.
+
+This module turns text into a checked `Config`; reading the file is its caller's business.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from .errors import ConfigError, FieldError
+
+LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
+
+
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every table of the file."""
+
+
+class Cluster(Table, frozen=True):
+    """`data_dir` (journals, logs, keys, captures) is taken from the file's own folder unless absolute.
+
+    `send_queue` is how many messages may wait for one slow subscriber before it loses some.
+    """
+
+    data_dir: str = "var"
+    port_base: Annotated[int, Meta(ge=1024, le=65535 - 100)] = 5500
+    bind: str = "127.0.0.1"
+    send_queue: Annotated[int, Meta(ge=1)] = 100_000
+
+    def __post_init__(self) -> None:
+        if self.bind not in LOOPBACK:
+            raise FieldError(
+                "bind",
+                f"bind = {self.bind!r} would let the network in without keys; use 127.0.0.1 "
+                "(this version has no CURVE keys yet)",
+            )
+
+
+class GatewayTable(Table, frozen=True):
+    """`messages_per_second` is for all client IDs together; 0 = no limit, for the simulator only."""
+
+    mode: Literal["simulated", "external"] = "simulated"
+    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 4002
+    client_id_base: Annotated[int, Meta(ge=1, le=2**31 - 100)] = 100
+    messages_per_second: Annotated[float, Meta(ge=0, le=1000)] = 45.0
+
+
+class Marketdata(Table, frozen=True):
+    """`grace_s`: how long a line outlives its last subscriber. Quiet topics repeat each `quiet_repeat_s`."""
+
+    instances: Annotated[int, Meta(ge=1, le=5)] = 1
+    grace_s: Annotated[float, Meta(ge=0, le=3600)] = 5.0
+    quiet_repeat_s: Annotated[float, Meta(gt=0, le=3600)] = 5.0
+
+
+class Orders(Table, frozen=True):
+    """Only paper accounts (DU…, DF…) may trade unless `allow_live`."""
+
+    allow_live: bool = False
+
+
+class Simulator(Table, frozen=True):
+    """The embedded gateway. Same seed and same requests, same prices."""
+
+    seed: int = 7
+    tick_rate: Annotated[float, Meta(gt=0, le=1e6)] = 20.0
+    """Ticks a second of each subscribed instrument."""
+
+
+class Config(Table, frozen=True):
+    cluster: Cluster = Cluster()
+    gateway: GatewayTable = GatewayTable()
+    marketdata: Marketdata = Marketdata()
+    orders: Orders = Orders()
+    simulator: Simulator = Simulator()
+
+
+_SHARES = {"connection": 0.05, "status": 0.10, "reference": 0.15, "orders": 0.40, "marketdata": 0.30}
+
+
+def message_share(config: Config, name: str) -> float:
+    """Messages a second one process may send, so that all together keep the limit; 0 = no limit."""
+    family = name.partition("-")[0]
+    split = config.marketdata.instances if family == "marketdata" else 1
+    return config.gateway.messages_per_second * _SHARES[family] / split
+
+
+def parse_config(text: str, file: str = "twsmq.toml") -> Config:
+    """Raises `ConfigError` naming the line, the key and the cure."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise ConfigError(
+            f"not valid TOML: {error}", file=file, line=int(line[1]) if line else None
+        ) from error
+    try:
+        return msgspec.convert(tables, Config)
+    except msgspec.ValidationError as error:
+        raise _explained(error, text, file) from error
+
+
+def _explained(error: msgspec.ValidationError, text: str, file: str) -> ConfigError:
+    path = re.search(r"`\$\.?([^`]*)`", str(error))
+    where = path[1] if path else ""
+    unknown = re.search(r"unknown field `([^`]*)`", str(error))
+    if unknown:
+        key = unknown[1]
+        known = ", ".join(_known_keys(where))
+        message = (
+            f"unknown key {_dotted(where, key)}; {f'[{where}]' if where else 'the file'} may hold: {known}"
+        )
+        return ConfigError(message, file=file, line=_line_of(text, where, key))
+    if isinstance(error.__cause__, FieldError):
+        key = error.__cause__.field
+        return ConfigError(str(error.__cause__), file=file, line=_line_of(text, where, key))
+    table, _, key = where.rpartition(".")
+    problem = str(error).split(" - at ")[0]
+    return ConfigError(f"{where}: {problem}", file=file, line=_line_of(text, table, key))
+
+
+def _known_keys(table: str) -> tuple[str, ...]:
+    found: Struct = getattr(Config(), table) if table else Config()
+    return found.__struct_fields__
+
+
+def _dotted(table: str, key: str) -> str:
+    return f"{table}.{key}" if table else key
+
+
+def _line_of(text: str, table: str, key: str) -> int | None:
+    """The line that sets `key` in `[table]`. A best effort: inline tables and dotted keys give None."""
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([A-Za-z0-9_.-]+)\s*\]", line)
+        if header:
+            current = header[1]
+            if not table and current == key:
+                return number
+        elif current == table and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
+            return number
+    return None

@@ -1,0 +1,89 @@
+"""Every error of twsmq descends from one class, split by whose fault it is.
+
+*Ours* (`LocalError`): a configuration that cannot work, a bug of this process. The cure is on this side.
+*The peer's* (`PeerError`): a client sent what cannot be understood or must be refused, the gateway broke its
+protocol. The cure is on the other side, so the message tells the peer what to do.
+
+Errors that cross the wire carry one of the codes below, and nothing else is ever sent as a code.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """The complete list of `error.code` values of a reply. SPEC.md says when each is used."""
+
+    MALFORMED = "malformed"
+    UNSUPPORTED_VERSION = "unsupported_version"
+    UNKNOWN_OP = "unknown_op"
+    INVALID_ARGUMENT = "invalid_argument"
+    UNAUTHORIZED = "unauthorized"
+    NOT_READY = "not_ready"
+    HALTED = "halted"
+    RISK_REJECTED = "risk_rejected"
+    GATEWAY_REJECTED = "gateway_rejected"
+    UNKNOWN_ORDER = "unknown_order"
+    CONFLICT = "conflict"
+    THROTTLED = "throttled"
+    TIMEOUT = "timeout"
+    INTERNAL = "internal"
+
+
+class TwsmqError(Exception):
+    """Base of every error twsmq raises."""
+
+
+class LocalError(TwsmqError):
+    """Our side is at fault: configuration, environment, or a bug."""
+
+
+class PeerError(TwsmqError):
+    """The other side is at fault: a client or the gateway sent something we must refuse."""
+
+
+class ConfigError(LocalError):
+    """A configuration that cannot be used. `str()` is one line that names the key and the cure."""
+
+    def __init__(self, message: str, *, file: str | None = None, line: int | None = None) -> None:
+        self.file = file
+        self.line = line
+        where = "" if file is None else f"{file}:{line}: " if line else f"{file}: "
+        super().__init__(where + message)
+
+
+class MalformedMessage(PeerError):
+    """Bytes that are no message of this protocol."""
+
+
+class RequestError(PeerError):
+    """A request that gets an error reply.
+
+    `field` is the argument at fault, `tws_code` the gateway's own error number where it gave one,
+    `request_id` the id to answer under as far as it could be read.
+    """
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        field: str | None = None,
+        tws_code: int | None = None,
+        request_id: str | int | None = None,
+    ) -> None:
+        self.code = code
+        self.message = message
+        self.field = field
+        self.tws_code = tws_code
+        self.request_id = request_id
+        super().__init__(message)
+
+
+class FieldError(ValueError):
+    """Raised while a message is built: one field holds a value the protocol does not allow."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)

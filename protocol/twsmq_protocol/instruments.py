@@ -1,0 +1,187 @@
+"""The one-line spelling of an instrument, as it stands in topics and requests.
+
+    STK:AAPL:SMART:USD                 STK:AAPL:SMART@NASDAQ:USD         (primary exchange named)
+    FUT:ES:CME:USD:20261218            OPT:SPY:SMART:USD:20261218:C:450
+    CASH:EUR:IDEALPRO:USD              FOP:ES:CME:USD:20261218:P:5000:50:EW3
+    CONID:265598:SMART                 BAG:SPY:SMART:USD:+1x123456,-1x123457@CBOE
+
+Invariants: `parse(format(i)) == i` for every instrument, and `format(parse(s))` is the canonical spelling of
+`s` (empty parts at the end dropped, strikes without exponent or trailing zeros, escapes in upper case). A
+spelling never holds `/`, `;` or NUL, so it is always exactly one level of a topic.
+
+The spelling names a contract, it does not identify one: only the gateway's conId does (two spellings may be
+one contract), so nodes key their state by conId.
+"""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+
+from msgspec import Struct
+
+from .errors import FieldError
+
+SEC_TYPES = frozenset(
+    ("STK", "OPT", "FUT", "FOP", "IND", "CASH", "CFD", "CRYPTO", "BOND", "CMDTY", "FUND", "WAR", "IOPT")
+) | {"CONTFUT", "BAG"}
+_EXPIRY_TYPES = frozenset(("FUT", "OPT", "FOP", "WAR", "IOPT"))
+_RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P", "": ""}
+_RESERVED = re.compile(r"[%/:;@,\x00-\x1f\x7f]")
+_ESCAPE = re.compile(r"%(..)?", re.DOTALL)
+_LEG = re.compile(r"([+-])([1-9][0-9]{0,5})x([1-9][0-9]{0,9})(?:@([^@]+))?")
+_EXPIRY = re.compile(r"[0-9]{6}([0-9]{2})?")
+_MAX_LENGTH = 512
+
+
+class Leg(Struct, frozen=True):
+    """One leg of a combo: `ratio` units of contract `con_id`, bought or (when `sell`) sold."""
+
+    sell: bool
+    ratio: int
+    con_id: int
+    exchange: str = ""
+
+
+class Instrument(Struct, frozen=True, kw_only=True):
+    """A contract as a user names it. Absent parts are empty strings, 0 or 0.0; `strike` is in price units."""
+
+    sec_type: str = ""
+    symbol: str = ""
+    exchange: str = ""
+    primary_exchange: str = ""
+    currency: str = ""
+    expiry: str = ""
+    right: str = ""
+    strike: float = 0.0
+    multiplier: str = ""
+    trading_class: str = ""
+    con_id: int = 0
+    legs: tuple[Leg, ...] = ()
+
+    def __str__(self) -> str:
+        return format_instrument(self)
+
+
+def parse_instrument(text: str) -> Instrument:
+    """Read one spelling. Raises `FieldError` (field `instrument`) with what to write instead."""
+    if not text or len(text) > _MAX_LENGTH:
+        raise _bad(text, f"must be 1 to {_MAX_LENGTH} characters, like STK:AAPL:SMART:USD")
+    if "/" in text or ";" in text or "\0" in text:
+        raise _bad(text, "holds '/', ';' or NUL; write them as %2F, %3B or %00")
+    parts = text.split(":")
+    if parts[0] == "CONID":
+        return _parse_con_id(text, parts)
+    if parts[0] not in SEC_TYPES:
+        raise _bad(
+            text, f"starts with {parts[0]!r}; start with CONID or one of {', '.join(sorted(SEC_TYPES))}"
+        )
+    if len(parts) < 4:
+        raise _bad(text, "needs at least SECTYPE:SYMBOL:EXCHANGE:CURRENCY")
+    if parts[0] == "BAG":
+        return _parse_combo(text, parts)
+    return _parse_plain(text, parts)
+
+
+def format_instrument(instrument: Instrument) -> str:
+    """The canonical spelling."""
+    i = instrument
+    if i.con_id:
+        return f"CONID:{i.con_id}" + (f":{_escape(i.exchange)}" if i.exchange else "")
+    exchange = _escape(i.exchange) + (f"@{_escape(i.primary_exchange)}" if i.primary_exchange else "")
+    parts = [i.sec_type, _escape(i.symbol), exchange, _escape(i.currency)]
+    if i.legs:
+        return ":".join([*parts, ",".join(map(_format_leg, i.legs))])
+    strike = format_strike(i.strike) if i.strike else ""
+    parts += [i.expiry, i.right, strike, _escape(i.multiplier), _escape(i.trading_class)]
+    while len(parts) > 4 and not parts[-1]:
+        parts.pop()
+    return ":".join(parts)
+
+
+def format_strike(strike: float) -> str:
+    """A price without exponent and without zeros that say nothing: 450.0 -> `450`, 42.50 -> `42.5`."""
+    text = f"{strike:.10f}".rstrip("0").rstrip(".")
+    return text or "0"
+
+
+def _parse_con_id(text: str, parts: list[str]) -> Instrument:
+    if len(parts) > 3 or len(parts) < 2 or not re.fullmatch(r"[1-9][0-9]{0,9}", parts[1]):
+        raise _bad(text, "must be CONID:<number> or CONID:<number>:EXCHANGE, like CONID:265598:SMART")
+    return Instrument(con_id=int(parts[1]), exchange=_unescape(text, parts[2]) if len(parts) == 3 else "")
+
+
+def _parse_plain(text: str, parts: list[str]) -> Instrument:
+    if len(parts) > 9:
+        raise _bad(text, "has more than nine parts; a ':' inside a name is written %3A")
+    sec_type, symbol, exchange, currency, expiry, right, strike, multiplier, trading_class = parts + [""] * (
+        9 - len(parts)
+    )
+    exchange, _, primary = exchange.partition("@")
+    if not symbol and not trading_class:
+        raise _bad(text, "has no symbol")
+    if expiry and not _EXPIRY.fullmatch(expiry):
+        raise _bad(text, "has an expiry that is neither YYYYMM nor YYYYMMDD")
+    if right not in _RIGHTS:
+        raise _bad(text, "has a right other than C or P")
+    if (expiry or right or strike) and sec_type not in _EXPIRY_TYPES:
+        raise _bad(text, f"names an expiry, right or strike, which {sec_type} does not have")
+    return Instrument(
+        sec_type=sec_type,
+        symbol=_unescape(text, symbol),
+        exchange=_unescape(text, exchange),
+        primary_exchange=_unescape(text, primary),
+        currency=_unescape(text, currency),
+        expiry=expiry,
+        right=_RIGHTS[right],
+        strike=_parse_strike(text, strike),
+        multiplier=_unescape(text, multiplier),
+        trading_class=_unescape(text, trading_class),
+    )
+
+
+def _parse_combo(text: str, parts: list[str]) -> Instrument:
+    if len(parts) != 5:
+        raise _bad(text, "must be BAG:SYMBOL:EXCHANGE:CURRENCY:LEGS, legs like +1x123456,-1x123457")
+    legs: list[Leg] = []
+    for leg in parts[4].split(","):
+        match = _LEG.fullmatch(leg)
+        if match is None:
+            raise _bad(text, f"has the leg {leg!r}; write +RATIOxCONID or -RATIOxCONID[@EXCHANGE]")
+        sign, ratio, con_id, exchange = match.groups()
+        legs.append(Leg(sign == "-", int(ratio), int(con_id), _unescape(text, exchange or "")))
+    symbol, exchange, currency = (_unescape(text, part) for part in parts[1:4])
+    return Instrument(sec_type="BAG", symbol=symbol, exchange=exchange, currency=currency, legs=tuple(legs))
+
+
+def _format_leg(leg: Leg) -> str:
+    exchange = f"@{_escape(leg.exchange)}" if leg.exchange else ""
+    return f"{'-' if leg.sell else '+'}{leg.ratio}x{leg.con_id}{exchange}"
+
+
+def _parse_strike(text: str, strike: str) -> float:
+    if not strike:
+        return 0.0
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,10})?", strike) or not isfinite(float(strike)):
+        raise _bad(text, "has a strike that is not a plain decimal number, like 450 or 42.5")
+    return float(strike)
+
+
+def _escape(part: str) -> str:
+    return _RESERVED.sub(lambda m: f"%{ord(m[0]):02X}", part)
+
+
+def _unescape(text: str, part: str) -> str:
+    def one(match: re.Match[str]) -> str:
+        if match[1] is None or not re.fullmatch(r"[0-9A-F]{2}", match[1]):
+            raise _bad(text, "holds a '%' that is not followed by two upper-case hex digits; a '%' is %25")
+        return chr(int(match[1], 16))
+
+    if "@" in part:
+        raise _bad(text, "holds an '@' outside EXCHANGE@PRIMARY; an '@' inside a name is written %40")
+    return _ESCAPE.sub(one, part)
+
+
+def _bad(text: str, why: str) -> FieldError:
+    shown = text if len(text) <= 80 else text[:77] + "..."
+    return FieldError("instrument", f"instrument {shown!r} {why}")

@@ -1,0 +1,176 @@
+"""Arguments and results of every op. SPEC.md documents each for other languages."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from .envelope import Args
+from .errors import FieldError
+from .instruments import parse_instrument
+from .order_events import Side
+from .system_events import ProcessState
+
+Quantity = Annotated[float, Meta(gt=0, le=1e12)]
+Price = Annotated[float, Meta(ge=-1e9, le=1e9)]
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+MAX_STRATEGY = 16
+MAX_CLIENT_ORDER_ID = 40
+
+PRICES_NEEDED: dict[str, tuple[str, ...]] = {
+    "MKT": (),
+    "LMT": ("limit_price",),
+    "STP": ("stop_price",),
+    "STP LMT": ("limit_price", "stop_price"),
+}
+"""Order types and the prices each must have; any other price is refused rather than ignored."""
+
+TIFS = frozenset(("DAY", "GTC", "IOC", "FOK", "OPG"))
+
+
+class OrderKey(Args, frozen=True, kw_only=True):
+    """Names one order: `client_order_id` is the client's own and unique within its `strategy`."""
+
+    strategy: str
+    client_order_id: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_name("strategy", self.strategy, MAX_STRATEGY)
+        _require_name("client_order_id", self.client_order_id, MAX_CLIENT_ORDER_ID)
+
+
+class PlaceOrder(OrderKey, frozen=True, kw_only=True):
+    """`place_order`: one order. The same request again returns the first answer and places nothing."""
+
+    instrument: str
+    side: Side
+    quantity: Quantity
+    order_type: str
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+    tif: str = "DAY"
+    account: str | None = None
+    outside_rth: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_instrument(self.instrument)
+        needed = PRICES_NEEDED.get(self.order_type)
+        if needed is None:
+            raise FieldError("order_type", f"order_type must be one of {', '.join(PRICES_NEEDED)}")
+        for name in ("limit_price", "stop_price"):
+            if (getattr(self, name) is not None) != (name in needed):
+                verb = "needs" if name in needed else "takes no"
+                raise FieldError(name, f"a {self.order_type} order {verb} {name}")
+        if self.tif not in TIFS:
+            raise FieldError("tif", f"tif must be one of {', '.join(sorted(TIFS))}")
+        if self.account is not None and not _NAME.fullmatch(self.account):
+            raise FieldError("account", "account must be an account code of the gateway, like DU1234567")
+
+
+class ModifyOrder(OrderKey, frozen=True, kw_only=True):
+    """`modify_order`: change what is given, keep the rest."""
+
+    quantity: Quantity | None = None
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.quantity is None and self.limit_price is None and self.stop_price is None:
+            raise FieldError("quantity", "give at least one of quantity, limit_price, stop_price to change")
+
+
+class CancelOrder(OrderKey, frozen=True, kw_only=True):
+    """`cancel_order`."""
+
+
+class GetOrders(Args, frozen=True, kw_only=True):
+    """`get_orders`: all orders, finished ones too, oldest first; each argument narrows."""
+
+    strategy: str | None = None
+    client_order_id: str | None = None
+    active: bool | None = None
+
+
+class OrderAccepted(Struct, frozen=True, kw_only=True):
+    """Result of `place_order`, `modify_order`, `cancel_order`: durable and written, no verdict yet."""
+
+    client_order_id: str
+    order_id: int | None
+    status: str
+
+
+class OrderList(Struct, frozen=True, kw_only=True):
+    """Result of `get_orders`: maps with the fields of the `order` event."""
+
+    orders: list[dict[str, Any]]
+
+
+class ContractDetails(Args, frozen=True, kw_only=True):
+    """`contract_details` (reference): every contract that matches."""
+
+    instrument: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_instrument(self.instrument)
+
+
+class PositionRow(Struct, frozen=True, kw_only=True):
+    account: str
+    instrument: str
+    con_id: int
+    quantity: float
+    avg_cost: float | None = None
+
+
+class PositionList(Struct, frozen=True, kw_only=True):
+    """Result of `positions` (status)."""
+
+    positions: list[PositionRow]
+
+
+class ProcessRow(Struct, frozen=True, kw_only=True):
+    name: str
+    state: ProcessState
+    pid: int | None
+    client_id: int | None
+    restarts: int
+    uptime_s: float
+    reason: str | None = None
+
+
+class ClusterStatus(Struct, frozen=True, kw_only=True):
+    """Result of `status` (supervisor): a row per process, and the link as the connection node last told."""
+
+    processes: list[ProcessRow]
+    gateway: dict[str, Any] | None
+
+
+class OpDescription(Struct, frozen=True, kw_only=True):
+    op: str
+    summary: str
+    args: dict[str, Any]
+
+
+class Description(Struct, frozen=True, kw_only=True):
+    """Result of `describe`, which every process answers. `args` are JSON Schemas."""
+
+    name: str
+    version: str
+    protocol: int
+    incarnation: int
+    ops: list[OpDescription]
+    topics: list[str]
+    requests: str
+    events: str
+
+
+def _require_name(field: str, value: str, longest: int) -> None:
+    if len(value) > longest or not _NAME.fullmatch(value):
+        raise FieldError(field, f"{field} must be 1 to {longest} characters of A-Z a-z 0-9 . _ -")

@@ -1,0 +1,97 @@
+"""Events about the system itself: processes, nodes, the gateway, accounts, positions.
+
+Alive, beating and ready are three things: the supervisor knows whether a process is alive, a heartbeat shows
+that its loop turns, and only `state == "ready"` says that it does its work.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from .envelope import Event
+
+NodeState = Literal["starting", "connecting", "waiting_client_id", "reconciling", "ready", "stopping"]
+ProcessState = Literal[
+    "stopped",
+    "starting",
+    "connecting",
+    "waiting_client_id",
+    "reconciling",
+    "ready",
+    "hung",
+    "backoff",
+    "failed",
+    "stopping",
+]
+LinkState = Literal["disconnected", "connecting", "waiting_client_id", "up", "upstream_lost"]
+
+
+class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
+    """Every half second from every node on `node/<name>/`. `detail` says what it waits for, nil when ready.
+
+    `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out, so
+    that a subscriber sees that it lost the last order event.
+    """
+
+    name: str
+    pid: int
+    state: NodeState
+    client_id: int | None = None
+    uptime_s: float = 0.0
+    detail: str | None = None
+    last_event_no: int | None = None
+    strategy_nos: dict[str, int] | None = None
+
+
+class Process(Event, frozen=True, kw_only=True, tag="process"):
+    """From the supervisor on `process/<name>/`, whenever something changes and once to each newcomer."""
+
+    name: str
+    state: ProcessState
+    pid: int | None = None
+    client_id: int | None = None
+    restarts: int = 0
+    uptime_s: float = 0.0
+    reason: str | None = None
+    snapshot: bool = False
+
+
+class Gateway(Event, frozen=True, kw_only=True, tag="gateway"):
+    """The link to the gateway as the connection node sees it, on `gateway/`.
+
+    `upstream` tells whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
+    data farm to ok, broken, inactive or connecting.
+    """
+
+    state: LinkState
+    host: str
+    port: int
+    server_version: int | None = None
+    accounts: tuple[str, ...] = ()
+    upstream: Literal["unknown", "connected", "lost"] = "unknown"
+    farms: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    reason: str | None = None
+    snapshot: bool = False
+
+
+class Position(Event, frozen=True, kw_only=True, tag="position"):
+    """A position, keyed by conId: the gateway's row may name another exchange than the order did."""
+
+    account: str
+    instrument: str
+    con_id: int
+    quantity: float
+    avg_cost: float | None = None
+    snapshot: bool = False
+
+
+class AccountValue(Event, frozen=True, kw_only=True, tag="account_value"):
+    """One row of the account summary: `value` is the gateway's text, `currency` nil where it has none."""
+
+    account: str
+    tag: str
+    value: str
+    currency: str | None = None
+    snapshot: bool = False

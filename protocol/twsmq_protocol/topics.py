@@ -1,0 +1,85 @@
+"""Topics: UTF-8 paths whose every level ends with `/`, so that a ZeroMQ prefix is a subtree.
+
+    quote/STK:AAPL:SMART:USD/              order/<strategy>/<client_order_id>/
+    quote/STK:AAPL:SMART:USD;generic=233/  node/<name>/   process/<name>/   gateway/
+    position/<account>/<instrument>/       account/<account>/
+
+Invariants: a level is never empty and never holds `/` or NUL; a *complete* topic is one that events are
+published under, any shorter prefix only listens. Options of a stream stay inside the instrument's level.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from .errors import FieldError
+from .instruments import Instrument, parse_instrument
+
+GATEWAY = "gateway/"
+
+_OPTION = re.compile(r"([a-z_]+)=([A-Za-z0-9._+-]+(?:,[A-Za-z0-9._+-]+)*)")
+
+STREAM_KINDS = frozenset(("quote",))
+"""First levels under which subscribing to a complete topic starts a market-data line."""
+
+
+class StreamTopic(Struct, frozen=True):
+    """A complete market-data topic taken apart. `options` is sorted by name; values may be comma lists."""
+
+    kind: str
+    instrument: Instrument
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        tail = "".join(f";{name}={value}" for name, value in self.options)
+        return f"{self.kind}/{self.instrument}{tail}/"
+
+
+def parse_stream_topic(topic: str) -> StreamTopic | None:
+    """A market-data topic taken apart, or None when it is only a prefix or belongs to another subtree.
+
+    Raises `FieldError` when it is complete but wrong: those who subscribed deserve to be told.
+    """
+    kind, slash, rest = topic.partition("/")
+    if not slash or kind not in STREAM_KINDS or not rest.endswith("/") or rest.count("/") != 1:
+        return None
+    spelling, *options = rest[:-1].split(";")
+    return StreamTopic(kind, parse_instrument(spelling), _parse_options(options))
+
+
+def _parse_options(options: list[str]) -> tuple[tuple[str, str], ...]:
+    parsed: dict[str, str] = {}
+    for option in options:
+        match = _OPTION.fullmatch(option)
+        if match is None or match[1] in parsed:
+            raise FieldError(
+                "topic", f"option {option!r} must be name=value, each name once, like ;generic=233"
+            )
+        parsed[match[1]] = match[2]
+    return tuple(sorted(parsed.items()))
+
+
+def quote_topic(instrument: str) -> str:
+    return f"quote/{instrument}/"
+
+
+def order_topic(strategy: str, client_order_id: str) -> str:
+    return f"order/{strategy}/{client_order_id}/"
+
+
+def node_topic(name: str) -> str:
+    return f"node/{name}/"
+
+
+def process_topic(name: str) -> str:
+    return f"process/{name}/"
+
+
+def position_topic(account: str, instrument: str) -> str:
+    return f"position/{account}/{instrument}/"
+
+
+def account_topic(account: str) -> str:
+    return f"account/{account}/"
