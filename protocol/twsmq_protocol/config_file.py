@@ -1,0 +1,54 @@
+"""Finds and reads `twsmq.toml`, alike for every process: what one refuses, all refuse, in the same words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from .config import Config, parse_config
+from .errors import ConfigError
+
+DEFAULT_FILE = Path("twsmq.toml")
+
+
+class LoadedConfig(Struct, frozen=True, kw_only=True):
+    """`data_dir` is absolute: relative ones are taken from the file's folder, or from here without a file."""
+
+    config: Config
+    data_dir: Path
+    file: Path | None
+
+
+def load_config(file: Path | None = None, gateway: str | None = None) -> LoadedConfig:
+    """Read `file`, or `./twsmq.toml` where it exists, or take the defaults. Raises `ConfigError`.
+
+    `gateway` (`HOST:PORT`) overrides the file and means an external gateway.
+    """
+    if file is None and DEFAULT_FILE.is_file():
+        file = DEFAULT_FILE
+    config = Config() if file is None else parse_config(_read(file), str(file))
+    if gateway is not None:
+        config = _with_gateway(config, gateway)
+    folder = Path.cwd() if file is None else file.resolve().parent
+    return LoadedConfig(config=config, data_dir=folder / config.cluster.data_dir, file=file)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be read: {error.strerror}; name another with --config", file=str(file)
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("is not UTF-8 text", file=str(file)) from error
+
+
+def _with_gateway(config: Config, gateway: str) -> Config:
+    host, colon, port = gateway.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise ConfigError(f"--gateway {gateway!r} is not HOST:PORT, like 127.0.0.1:4002")
+    external = msgspec.structs.replace(config.gateway, mode="external", host=host.strip("[]"), port=int(port))
+    return msgspec.structs.replace(config, gateway=external)
