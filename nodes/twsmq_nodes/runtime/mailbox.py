@@ -1,0 +1,151 @@
+"""A node's mailbox: a ROUTER that answers each request exactly once, however broken it was.
+
+A request is decoded, its op looked up, its arguments checked, and the op's handler called with a `Call`. The
+handler answers at once or keeps the `Call` and answers when the outcome is known. Whatever it raises becomes
+the reply. A second answer to the same call is our bug and is logged, never sent.
+
+DEALER and REQ clients are alike: an empty delimiter frame is mirrored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import time_ns
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import structlog
+import zmq
+from msgspec import Struct
+from twsmq_protocol import codec
+from twsmq_protocol.envelope import Request
+from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
+from twsmq_protocol.requests import OpDescription
+
+from .sockets import LoopSocket
+
+A = TypeVar("A", bound=Struct)
+
+log = structlog.stdlib.get_logger()
+
+
+class Call:
+    """One request being answered. `valid_until` (ns, or None): past it the request must have no effect."""
+
+    __slots__ = ("_address", "_answered", "_mailbox", "op", "request_id", "valid_until")
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        address: list[bytes],
+        request_id: str | int | None,
+        op: str,
+        valid_until: int | None,
+    ) -> None:
+        self._mailbox = mailbox
+        self._address = address
+        self._answered = False
+        self.request_id = request_id
+        self.op = op
+        self.valid_until = valid_until
+
+    @property
+    def expired(self) -> bool:
+        return self.valid_until is not None and time_ns() > self.valid_until
+
+    def succeed(self, result: Any) -> None:
+        """Answer `ok: true` with `result`, a struct or plain msgpack data."""
+        try:
+            body = codec.encode_reply(self.request_id, result)
+        except (msgspec.MsgspecError, TypeError, OverflowError) as error:
+            log.exception("reply could not be encoded", op=self.op)
+            self.fail(RequestError(ErrorCode.INTERNAL, f"the result could not be encoded: {error}"))
+            return
+        self._send(body)
+
+    def fail(self, error: RequestError) -> None:
+        """Answer `ok: false`."""
+        self._send(codec.encode_error(self.request_id, error))
+
+    def _send(self, body: bytes) -> None:
+        if self._answered:
+            log.error("second answer to one request dropped", op=self.op, request_id=self.request_id)
+            return
+        self._answered = True
+        self._mailbox.send(self._address, body)
+
+
+class Op(Struct, Generic[A], frozen=True):
+    name: str
+    args: type[A]
+    handler: Callable[[A, Call], None]
+    summary: str
+
+
+class Mailbox:
+    """Binds `endpoint` and dispatches to the ops that were added."""
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, *, name: str, send_queue: int
+    ) -> None:
+        self._ops: dict[str, Op[Any]] = {}
+        self._socket = LoopSocket(
+            context, zmq.ROUTER, endpoint, self._received, send_queue=send_queue, wanted_by=f"{name} requests"
+        )
+
+    def add(self, name: str, args: type[A], handler: Callable[[A, Call], None], summary: str) -> None:
+        """From now on answer op `name`: `handler(args, call)` must answer `call` once, now or later."""
+        self._ops[name] = Op(name, args, handler, summary)
+
+    def descriptions(self) -> list[OpDescription]:
+        return [
+            OpDescription(op=op.name, summary=op.summary, args=msgspec.json.schema(op.args))
+            for op in self._ops.values()
+        ]
+
+    def send(self, address: list[bytes], body: bytes) -> None:
+        try:
+            self._socket.socket.send_multipart([*address, body], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            # The client is gone or does not read: its outcome is in the events, nobody else may wait for it.
+            log.warning("reply dropped", error=str(error))
+        self._socket.sent()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _received(self, frames: list[bytes]) -> None:
+        address, body = frames[:1], frames[1:]
+        if len(body) > 1 and not body[0]:
+            address, body = frames[:2], body[1:]
+        if len(body) != 1:
+            error = RequestError(ErrorCode.MALFORMED, f"a request is one frame, not {len(body)}")
+            self.send(address, codec.encode_error(None, error))
+            return
+        try:
+            request = codec.decode_request(body[0])
+        except RequestError as error:
+            log.info("request refused", code=error.code, problem=error.message)
+            self.send(address, codec.encode_error(error.request_id, error))
+            return
+        self._dispatch(request, Call(self, address, request.id, request.op, request.valid_until))
+
+    def _dispatch(self, request: Request, call: Call) -> None:
+        try:
+            if call.expired:
+                raise RequestError(ErrorCode.TIMEOUT, "valid_until had passed on arrival; it had no effect")
+            op = self._ops.get(request.op)
+            if op is None:
+                known = ", ".join(sorted(self._ops))
+                raise RequestError(ErrorCode.UNKNOWN_OP, f"no op {request.op[:80]!r} here; there are {known}")
+            op.handler(codec.decode_args(request, op.args), call)
+        except RequestError as error:
+            log.info("request refused", op=request.op[:80], code=error.code, problem=error.message)
+            call.fail(error)
+        except FieldError as error:
+            call.fail(RequestError(ErrorCode.INVALID_ARGUMENT, str(error), field=error.field))
+        except Exception as error:
+            log.exception("request failed", op=request.op)
+            call.fail(
+                RequestError(ErrorCode.INTERNAL, f"{type(error).__name__}; the node's log has the details")
+            )

@@ -1,0 +1,117 @@
+"""The runtime every node stands on: mailbox, outbox, state and heartbeat.
+
+Invariants: a heartbeat goes out every half second from the same loop that does the work, so it proves that
+the loop turns; `state` is `ready` only while the node can do its work; `describe` is answered in every state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from time import monotonic, time_ns
+
+import structlog
+import zmq
+from twsmq_protocol import endpoints
+from twsmq_protocol.config_file import LoadedConfig
+from twsmq_protocol.envelope import PROTOCOL_VERSION, NoArgs
+from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.requests import Description
+from twsmq_protocol.system_events import Heartbeat, NodeState
+from twsmq_protocol.topics import node_topic
+
+from .mailbox import Call, Mailbox
+from .outbox import Outbox
+
+HEARTBEAT_S = 0.5
+
+log = structlog.stdlib.get_logger()
+
+
+class Node:
+    """One node's runtime. Its shell adds ops, publishes, and calls `enter` when its state changes."""
+
+    def __init__(self, loaded: LoadedConfig, name: str) -> None:
+        config = loaded.config
+        self.name = name
+        self.config = config
+        self.data_dir = loaded.data_dir
+        self.client_id = endpoints.client_id(config, name)
+        self.incarnation = time_ns()
+        self.state: NodeState = "starting"
+        self.detail: str | None = None
+        self.topics: list[str] = [node_topic(name)]
+        self.complete_heartbeat: Callable[[Heartbeat], Heartbeat] = lambda beat: beat
+        self._born = monotonic()
+        self._loop = asyncio.get_running_loop()
+        self._next_beat: asyncio.TimerHandle | None = None
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._requests = endpoints.requests_endpoint(config, name)
+        self._events = endpoints.events_endpoint(config, name)
+        queue = config.cluster.send_queue
+        try:
+            self.mailbox = Mailbox(self._context, self._requests, name=name, send_queue=queue)
+            self.outbox = Outbox(
+                self._context, self._events, name=name, incarnation=self.incarnation, send_queue=queue
+            )
+        except BaseException:
+            self._context.destroy(0)
+            raise
+        self.mailbox.add("describe", NoArgs, self._describe, "What this process is and what it answers")
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._beat()
+
+    def enter(self, state: NodeState, detail: str | None = None) -> None:
+        """Take on a state and tell it at once; `detail` says what is waited for."""
+        if (state, detail) == (self.state, self.detail):
+            return
+        if state != self.state:
+            log.info("node state changed", state=state, before=self.state, detail=detail)
+        self.state, self.detail = state, detail
+        if self._next_beat is not None:
+            self._beat()
+
+    def require_ready(self) -> None:
+        """Raise the `not_ready` reply unless the node can do its work."""
+        if self.state != "ready":
+            waits = self.detail or f"it is {self.state}"
+            raise RequestError(ErrorCode.NOT_READY, f"{self.name} is not ready: {waits}; try again shortly")
+
+    def close(self) -> None:
+        if self._next_beat is not None:
+            self._next_beat.cancel()
+        self.mailbox.close()
+        self.outbox.close()
+        self._context.term()
+
+    def _beat(self) -> None:
+        if self._next_beat is not None:
+            self._next_beat.cancel()
+        self._next_beat = self._loop.call_later(HEARTBEAT_S, self._beat)
+        beat = Heartbeat(
+            name=self.name,
+            pid=os.getpid(),
+            state=self.state,
+            client_id=self.client_id,
+            uptime_s=round(monotonic() - self._born, 3),
+            detail=self.detail,
+        )
+        self.outbox.publish(node_topic(self.name), self.complete_heartbeat(beat))
+
+    def _describe(self, _args: NoArgs, call: Call) -> None:
+        call.succeed(
+            Description(
+                name=self.name,
+                version=version("twsmq"),
+                protocol=PROTOCOL_VERSION,
+                incarnation=self.incarnation,
+                ops=self.mailbox.descriptions(),
+                topics=self.topics,
+                requests=self._requests,
+                events=self._events,
+            )
+        )

@@ -1,0 +1,105 @@
+"""How a node's process starts and ends.
+
+It starts with its configuration and, under a supervisor, a lifeline: a pipe whose end means "exit". (Not
+PDEATHSIG, which fires when the supervisor's spawning *thread* ends.) A thread watches it, so that even a loop
+that hangs leaves no orphan. Without a lifeline the process lives until it is told to stop.
+
+It ends by SIGTERM or SIGINT, in order, with 0; with 2 when its configuration cannot be used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+import click
+import structlog
+from twsmq_protocol.config_file import LoadedConfig, load_config
+from twsmq_protocol.errors import ConfigError
+
+from . import log as logs
+from .node import Node
+
+LIFELINE = "TWSMQ_LIFELINE_FD"
+EXIT_CONFIG, EXIT_ORPHANED = 2, 3
+
+log = structlog.stdlib.get_logger()
+
+
+class Shell(Protocol):
+    """The outer room of a node: started once its runtime stands, stopped before that is closed."""
+
+    def start(self) -> None: ...
+    def stop(self) -> Awaitable[None]: ...
+
+
+def run(name: str | Callable[[int], str], build: Callable[[Node], Shell]) -> NoReturn:
+    """The `main` of a node. `name` may depend on `--shard`."""
+
+    @click.command(help=f"Run one twsmq node by hand; `twsmq up` runs all of them. ({sys.argv[0]})")
+    @click.option(
+        "--config", type=click.Path(path_type=Path), help="twsmq.toml (default: ./twsmq.toml, if any)"
+    )
+    @click.option("--gateway", metavar="HOST:PORT", help="use this gateway instead of the configured one")
+    @click.option("--shard", default=0, show_default=True, help="market-data shard number")
+    @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+    def command(config: Path | None, gateway: str | None, shard: int, log_level: str) -> None:
+        own_name = name if isinstance(name, str) else name(shard)
+        logs.configure(own_name, log_level)
+        watch_lifeline()
+        try:
+            run_loop(_live(load_config(config, gateway), own_name, build))
+        except ConfigError as error:
+            log.error("configuration refused", problem=str(error))
+            sys.exit(EXIT_CONFIG)
+
+    command()
+    sys.exit(0)
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where it exists."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+def watch_lifeline() -> None:
+    """Exit at once when the process that started this one is gone."""
+    fd = os.environ.pop(LIFELINE, None)
+    if fd is None:
+        return
+
+    def watch() -> None:
+        os.read(int(fd), 1)  # nothing is ever written: this returns when the last writer has died
+        os._exit(EXIT_ORPHANED)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell]) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    node = Node(loaded, name)
+    try:
+        shell = build(node)
+        node.start()
+        shell.start()
+        log.info("node started", pid=os.getpid())
+        await stopping.wait()
+        node.enter("stopping")
+        await shell.stop()
+        log.info("node stopped")
+    finally:
+        node.close()
