@@ -23,6 +23,7 @@ def configure(name: str, level: str = "info") -> None:
     logging.getLogger("ibapi").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _hide_secrets,

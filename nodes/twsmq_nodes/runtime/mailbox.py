@@ -125,7 +125,7 @@ class Mailbox:
         try:
             request = codec.decode_request(body[0])
         except RequestError as error:
-            log.info("request refused", code=error.code, problem=error.message)
+            log.debug("request refused", code=error.code, problem=error.message)
             self.send(address, codec.encode_error(error.request_id, error))
             return
         self._dispatch(request, Call(self, address, request.id, request.op, request.valid_until))
@@ -140,7 +140,7 @@ class Mailbox:
                 raise RequestError(ErrorCode.UNKNOWN_OP, f"no op {request.op[:80]!r} here; there are {known}")
             op.handler(codec.decode_args(request, op.args), call)
         except RequestError as error:
-            log.info("request refused", op=request.op[:80], code=error.code, problem=error.message)
+            log.debug("request refused", op=request.op[:80], code=error.code, problem=error.message)
             call.fail(error)
         except FieldError as error:
             call.fail(RequestError(ErrorCode.INVALID_ARGUMENT, str(error), field=error.field))

@@ -27,7 +27,7 @@ LONGEST_TOPIC = 1024
 
 
 class Outbox:
-    """Binds `endpoint`. `on_presence(topic, wanted)`: somebody asked for exactly `topic`, or nobody is left."""
+    """Binds `endpoint`. `on_presence(topic, wanted)`: somebody wants exactly `topic`, or nobody is left."""
 
     def __init__(
         self,
