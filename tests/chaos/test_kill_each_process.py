@@ -1,0 +1,95 @@
+"""`kill -9` of each process in turn while quotes flow and an order works: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import psutil
+import pytest
+from cluster import PROCESSES, Cluster
+from ib_async import IB
+from plain_client import PlainClient
+
+TOPIC = "quote/STK:AAPL:SMART:USD/"
+ORDER: dict[str, Any] = {
+    "strategy": "chaos",
+    "client_order_id": "rest-1",
+    "instrument": "STK:AAPL:SMART:USD",
+    "side": "BUY",
+    "quantity": 10,
+    "order_type": "LMT",
+    "limit_price": 1.0,
+    "tif": "GTC",
+}
+
+
+def open_orders_at_the_gateway(port: int) -> list[str]:
+    """References of all working orders, asked by a client that is not ours."""
+    ib = IB()
+    ib.connect("127.0.0.1", port, clientId=900, timeout=20)
+    try:
+        return [trade.order.orderRef for trade in ib.reqAllOpenOrders()]
+    finally:
+        ib.disconnect()
+
+
+def the_order(client: PlainClient) -> dict[str, Any]:
+    (order,) = client.await_result("orders", "get_orders", strategy="chaos")["orders"]
+    return order
+
+
+@pytest.mark.timeout(300)
+def test_whatever_is_killed_the_cluster_is_whole_again(cluster: Cluster) -> None:
+    client = PlainClient(cluster.port_base)
+    client.subscribe(TOPIC)
+    client.await_event(lambda _topic, event: event["type"] == "quote")
+    assert client.result("orders", "place_order", **ORDER)["status"]
+    client.subscribe("order/chaos/")
+    client.await_event(lambda _topic, event: event["type"] == "order" and event["status"] == "submitted")
+    placed = the_order(client)
+
+    for victim in PROCESSES:
+        pid = cluster.pid(victim)
+        os.kill(pid, signal.SIGKILL)
+        gone = psutil.Process(pid) if psutil.pid_exists(pid) else None
+        if gone is not None:
+            psutil.wait_procs([gone], timeout=5)
+        took = cluster.await_ready(5)
+        print(f"{victim}: all ready again after {took:.2f} s")
+        if victim in ("simulator", "marketdata-0"):
+            client.await_event(lambda _topic, event: event["type"] == "stream" and event["state"] == "gap")
+        client.await_event(lambda topic, event: topic == TOPIC and event["type"] == "quote")
+        after = the_order(client)
+        assert after["order_id"] == placed["order_id"]
+        assert after["perm_id"] == placed["perm_id"]
+        client.await_event(lambda topic, event: topic == TOPIC and event["type"] == "quote")
+        assert the_order(client)["status"] == "submitted", victim
+        assert open_orders_at_the_gateway(cluster.gateway_port) == ["chaos/rest-1"], victim
+        assert cluster.pid(victim) != pid
+    client.close()
+
+
+@pytest.mark.timeout(180)
+def test_the_supervisor_killed_leaves_no_orphan_and_up_again_recovers(cluster: Cluster) -> None:
+    client = PlainClient(cluster.port_base)
+    client.subscribe("order/chaos/")
+    assert client.result("orders", "place_order", **ORDER)["status"]
+    client.await_event(lambda _topic, event: event["type"] == "order" and event["status"] == "submitted")
+    placed = the_order(client)
+    members = cluster.members()
+    assert len(members) >= len(PROCESSES) + 1
+
+    assert cluster.process is not None
+    cluster.process.kill()
+    _gone, alive = psutil.wait_procs(members, timeout=2)
+    assert not alive
+    cluster.process.wait(5)
+    cluster.process = None
+
+    cluster.start()
+    after = the_order(client)
+    assert {**after, "snapshot": None} == {**placed, "snapshot": None}
+    assert open_orders_at_the_gateway(cluster.gateway_port) == ["chaos/rest-1"]
+    client.close()

@@ -1,0 +1,117 @@
+"""A real cluster for tests: `twsmq up` as a user runs it, on ports and in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from plain_client import PlainClient
+
+TWSMQ = [sys.executable, "-m", "twsmq.cli"]
+NODES = ("connection", "reference", "marketdata-0", "status", "orders")
+PROCESSES = ("simulator", *NODES)
+
+
+class Cluster:
+    """`port_base` .. +99 must be free; `gateway_port` too. Everything lives below `folder`."""
+
+    def __init__(self, folder: Path, port_base: int, gateway_port: int, extra: str = "") -> None:
+        self.folder = folder
+        self.port_base = port_base
+        self.gateway_port = gateway_port
+        self.config = folder / "twsmq.toml"
+        self.config.write_text(
+            f"[cluster]\nport_base = {port_base}\n"
+            f"[gateway]\nport = {gateway_port}\nmessages_per_second = 0\n{extra}"
+        )
+        self._log = folder / "up.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, ready_within: float = 60) -> None:
+        with self._log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [*TWSMQ, "up", "--config", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        try:
+            self.await_ready(ready_within)
+        except BaseException:
+            self.kill()
+            raise
+
+    def await_ready(self, within: float = 30) -> float:
+        """Seconds until the supervisor reports every process ready."""
+        began = time.monotonic()
+        client = PlainClient(self.port_base)
+        client.subscribe("process/")
+        try:
+            while True:
+                left = began + within - time.monotonic()
+                assert self.process is None or self.process.poll() is None, self.output()
+                assert left > 0, f"not ready within {within} s: {self.rows()}\n{self.output()[-3000:]}"
+                reply = client.request("supervisor", "status", timeout=left)
+                rows = {row["name"]: row["state"] for row in reply["result"]["processes"]}
+                if all(rows.get(name) == "ready" for name in PROCESSES):
+                    return time.monotonic() - began
+                next(client.events(0.2), None)  # woken by the next change
+        finally:
+            client.close()
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """What `twsmq status --json` says, by process name."""
+        done = subprocess.run(
+            [*TWSMQ, "status", "--json", "--config", str(self.config)],
+            capture_output=True,
+            cwd=self.folder,
+            timeout=30,
+            check=False,
+        )
+        return {row["name"]: row for row in json.loads(done.stdout)["processes"]}
+
+    def pid(self, name: str) -> int:
+        return self.rows()[name]["pid"]
+
+    def members(self) -> list[psutil.Process]:
+        """Every live process of this cluster, found by its working folder or its command line."""
+        found: list[psutil.Process] = []
+        for process in psutil.process_iter():
+            try:
+                mine = (
+                    str(self.folder) in " ".join(process.cmdline())
+                    and process.status() != psutil.STATUS_ZOMBIE
+                )
+            except psutil.Error:
+                continue
+            if mine:
+                found.append(process)
+        return found
+
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def stop(self) -> int:
+        """Ctrl-C, as a user would; the exit code."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGINT)
+        code = self.process.wait(30)
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        """Whatever is left, at once."""
+        for process in self.members():
+            process.kill()
+        if self.process is not None:
+            self.process.wait(10)
+            self.process = None
