@@ -1,0 +1,101 @@
+"""Instruments as users spell them, contracts as the gateway speaks of them, and the way between.
+
+Invariants: `contract_of` adds nothing that was not named, but for the legs of a combo, whose exchange is the
+combo's own unless they name one. `instrument_of` spells what the gateway sent; `canonical_instrument` gives
+the one spelling that is published for a contract, whichever row it came from: position rows carry the primary
+exchange and sometimes no currency (captured from a Gateway 10.40.1), contract details carry both.
+
+A spelling is a name, the contract's identity is its conId.
+"""
+
+from __future__ import annotations
+
+import re
+
+from twsmq_protocol.instruments import SEC_TYPES, Instrument, Leg
+
+from twsmq_nodes.tws.contracts import ComboLeg, Contract, ContractInfo
+
+_DATED = frozenset(("FUT", "OPT", "FOP", "WAR", "IOPT"))
+_OPTIONS = frozenset(("OPT", "FOP", "WAR", "IOPT"))
+_EXPIRY = re.compile(r"[0-9]{6}(?:[0-9]{2})?")
+
+
+def contract_of(instrument: Instrument) -> Contract:
+    """The contract to ask the gateway for."""
+    return Contract(
+        con_id=instrument.con_id,
+        symbol=instrument.symbol,
+        sec_type=instrument.sec_type,
+        expiry=instrument.expiry,
+        strike=instrument.strike or None,
+        right=instrument.right,
+        multiplier=instrument.multiplier,
+        exchange=instrument.exchange,
+        primary_exchange=instrument.primary_exchange,
+        currency=instrument.currency,
+        trading_class=instrument.trading_class,
+        combo_legs=tuple(
+            ComboLeg(
+                con_id=leg.con_id,
+                ratio=leg.ratio,
+                action="SELL" if leg.sell else "BUY",
+                exchange=leg.exchange or instrument.exchange,
+            )
+            for leg in instrument.legs
+        ),
+    )
+
+
+def instrument_of(contract: Contract) -> Instrument:
+    """The spelling of a contract as the gateway sent it; by conId where its type has no spelling."""
+    if contract.sec_type not in SEC_TYPES or (contract.sec_type == "BAG" and not contract.combo_legs):
+        return Instrument(con_id=contract.con_id, exchange=contract.exchange)
+    dated = contract.sec_type in _DATED
+    expiry = _EXPIRY.match(contract.expiry) if dated else None
+    option = contract.sec_type in _OPTIONS
+    primary = contract.primary_exchange
+    return Instrument(
+        sec_type=contract.sec_type,
+        symbol=contract.symbol or contract.local_symbol,
+        exchange=contract.exchange or primary,
+        primary_exchange=primary if primary not in (contract.exchange, "") and contract.exchange else "",
+        currency=contract.currency,
+        expiry=expiry[0] if expiry else "",
+        right=contract.right[:1] if option and contract.right[:1] in ("C", "P") else "",
+        strike=(contract.strike or 0.0) if option else 0.0,
+        multiplier=contract.multiplier if dated else "",
+        trading_class=contract.trading_class if dated else "",
+        legs=tuple(_leg_of(leg, contract.exchange) for leg in contract.combo_legs),
+    )
+
+
+def canonical_instrument(info: ContractInfo) -> Instrument:
+    """The one spelling published for a contract: SMART where it trades there, no primary exchange.
+
+    Multiplier and trading class are named only where symbol, expiry and strike leave a choice, which is when
+    the class is not the symbol itself (SPXW beside SPX, FDXM beside DAX).
+    """
+    plain = instrument_of(info.contract)
+    if plain.con_id:
+        return plain
+    exchanges = info.valid_exchanges.split(",")
+    exchange = "SMART" if "SMART" in exchanges else plain.exchange or exchanges[0]
+    named = plain.trading_class not in ("", plain.symbol)
+    return Instrument(
+        sec_type=plain.sec_type,
+        symbol=plain.symbol,
+        exchange=exchange,
+        currency=plain.currency,
+        expiry=plain.expiry,
+        right=plain.right,
+        strike=plain.strike,
+        multiplier=plain.multiplier if named else "",
+        trading_class=plain.trading_class if named else "",
+        legs=plain.legs,
+    )
+
+
+def _leg_of(leg: ComboLeg, exchange: str) -> Leg:
+    own = leg.exchange if leg.exchange != exchange else ""
+    return Leg(sell=leg.action == "SELL", ratio=leg.ratio, con_id=leg.con_id, exchange=own)

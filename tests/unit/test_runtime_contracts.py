@@ -1,0 +1,85 @@
+"""Instruments to contracts and back: what a user named is what the gateway is asked for, and the reverse."""
+
+from __future__ import annotations
+
+import pytest
+from twsmq_nodes.runtime.contracts import canonical_instrument, contract_of, instrument_of
+from twsmq_nodes.tws.contracts import ComboLeg, Contract, ContractInfo
+from twsmq_protocol.instruments import parse_instrument
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "STK:AAPL:SMART:USD",
+        "STK:AAPL:SMART@NASDAQ:USD",
+        "STK:BRK B:SMART:USD",
+        "FUT:ES:CME:USD:20261218",
+        "FUT:DAX:EUREX:EUR:202612:::5:FDXM",
+        "OPT:SPY:SMART:USD:20261218:C:450",
+        "FOP:ES:CME:USD:20261218:P:5000.5:50:EW3",
+        "CASH:EUR:IDEALPRO:USD",
+        "CRYPTO:BTC:PAXOS:USD",
+        "IND:SPX:CBOE:USD",
+        "BAG:SPY:SMART:USD:+1x123456,-2x123457@CBOE",
+    ],
+)
+def test_a_spelling_survives_the_way_to_the_gateway_and_back(spelling: str) -> None:
+    assert str(instrument_of(contract_of(parse_instrument(spelling)))) == spelling
+
+
+def test_a_conid_is_asked_for_as_such() -> None:
+    assert contract_of(parse_instrument("CONID:265598:SMART")) == Contract(con_id=265598, exchange="SMART")
+
+
+def test_the_legs_of_a_combo_trade_where_the_combo_does_unless_they_say_otherwise() -> None:
+    combo = contract_of(parse_instrument("BAG:SPY:SMART:USD:+1x11,-2x12@CBOE"))
+    assert combo.combo_legs == (
+        ComboLeg(con_id=11, ratio=1, action="BUY", exchange="SMART"),
+        ComboLeg(con_id=12, ratio=2, action="SELL", exchange="CBOE"),
+    )
+
+
+def test_a_type_without_a_spelling_is_named_by_its_conid() -> None:
+    assert str(instrument_of(Contract(con_id=77, sec_type="BILL", symbol="X"))) == "CONID:77"
+
+
+def test_what_a_gateway_sends_for_types_without_expiry_does_not_leak_into_the_spelling() -> None:
+    stock = Contract(
+        con_id=265598, symbol="AAPL", sec_type="STK", right="0", multiplier="", exchange="NASDAQ",
+        currency="USD", trading_class="NMS", local_symbol="AAPL",
+    )  # fmt: skip
+    assert str(instrument_of(stock)) == "STK:AAPL:NASDAQ:USD"
+
+
+def test_an_expiry_with_a_time_keeps_its_date() -> None:
+    future = Contract(symbol="ES", sec_type="FUT", expiry="20261218 08:30:00 US/Central", exchange="CME")
+    assert instrument_of(future).expiry == "20261218"
+
+
+def stock_row(exchange: str, primary: str = "") -> ContractInfo:
+    contract = Contract(265598, "AAPL", "STK", exchange=exchange, primary_exchange=primary, currency="USD")
+    return ContractInfo(contract, valid_exchanges="SMART,AMEX,NASDAQ")
+
+
+@pytest.mark.parametrize("row", [stock_row("SMART", "NASDAQ"), stock_row("NASDAQ"), stock_row("")])
+def test_one_contract_has_one_canonical_spelling_whichever_row_named_it(row: ContractInfo) -> None:
+    assert str(canonical_instrument(row)) == "STK:AAPL:SMART:USD"
+
+
+def test_a_contract_that_is_not_routed_smart_keeps_its_exchange() -> None:
+    future = Contract(
+        5, "ES", "FUT", "20261218", multiplier="50", exchange="CME", currency="USD", trading_class="ES"
+    )
+    assert (
+        str(canonical_instrument(ContractInfo(future, valid_exchanges="CME,QBALGO")))
+        == "FUT:ES:CME:USD:20261218"
+    )
+
+
+def test_a_class_of_its_own_is_named_with_its_multiplier() -> None:
+    weekly = Contract(
+        9, "SPX", "OPT", "20261218", 5000.0, "C", "100", "SMART", currency="USD", trading_class="SPXW"
+    )  # fmt: skip
+    info = ContractInfo(weekly, valid_exchanges="SMART,CBOE")
+    assert str(canonical_instrument(info)) == "OPT:SPX:SMART:USD:20261218:C:5000:100:SPXW"
