@@ -1,0 +1,105 @@
+"""A node's link to the gateway: its TWS session, built from the configuration, told as the node's state.
+
+    session connecting, lost, failing   -> connecting (and why)
+    326, another connection has our ID  -> waiting_client_id
+    session up                          -> ready, or reconciling for a node that has to catch up first
+
+Invariants: the node's state is set before the node hears the notice, so that what it does about it may set
+another one; a node that is stopping stays so. A node that reconciles calls `node.enter("ready")` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from twsmq_protocol.config import message_share
+
+from twsmq_nodes.tws import notices
+from twsmq_nodes.tws.events import Event, FrameRejected
+from twsmq_nodes.tws.notices import Notice
+from twsmq_nodes.tws.session import TwsSession
+from twsmq_nodes.tws.ticks import Tick
+
+from .node import Node
+
+log = structlog.stdlib.get_logger()
+
+
+def _ignore(_: Any) -> None:
+    """For nodes that take no interest."""
+
+
+class GatewayLink:
+    """Owns the node's `session`. Callbacks as in `TwsSession`; they must not raise.
+
+    `reconciles`: what the node has to find out after each SessionUp before it is ready, in a few words; None
+    for a node that is ready as soon as the session is up.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        *,
+        on_event: Callable[[Event], None] = _ignore,
+        on_notice: Callable[[Notice], None] = _ignore,
+        on_ticks: Callable[[list[Tick]], None] = _ignore,
+        reconciles: str | None = None,
+    ) -> None:
+        if node.client_id is None:
+            raise ValueError(f"{node.name} has no gateway client ID")
+        self._node = node
+        self._reconciles = reconciles
+        self._on_event = on_event
+        self._on_notice = on_notice
+        self._undecodable: set[int | None] = set()
+        gateway = node.config.gateway
+        self._address = f"{gateway.host}:{gateway.port}"
+        self.session = TwsSession(
+            gateway.host,
+            gateway.port,
+            node.client_id,
+            on_event=self._hear,
+            on_notice=self._notice,
+            on_ticks=on_ticks,
+            rate=message_share(node.config, node.name),
+        )
+
+    def open(self) -> None:
+        """Start connecting and keep at it."""
+        self._node.enter("connecting", f"connecting to the gateway at {self._address}")
+        self.session.open()
+
+    def close(self) -> None:
+        self.session.close()
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, FrameRejected) and event.message_id not in self._undecodable:
+            self._undecodable.add(event.message_id)  # told once: the gateway may send thousands
+            log.warning("gateway message not understood", message_id=event.message_id, problem=event.reason)
+        self._on_event(event)
+
+    def _notice(self, notice: Notice) -> None:
+        if self._node.state != "stopping":
+            self._tell(notice)
+        self._on_notice(notice)
+
+    def _tell(self, notice: Notice) -> None:
+        enter = self._node.enter
+        match notice:
+            case notices.SessionUp(server_version=version):
+                log.info("session up", server_version=version, client_id=self._node.client_id)
+                if self._reconciles is None:
+                    enter("ready")
+                else:
+                    enter("reconciling", self._reconciles)
+            case notices.SessionLost(reason=reason):
+                log.warning("session lost", reason=reason)
+                enter("connecting", f"the session was lost: {reason}; connecting to {self._address} again")
+            case notices.ConnectFailed(reason=reason):
+                enter("connecting", f"no session with the gateway at {self._address} yet: {reason}")
+            case notices.WaitingClientId(client_id=client_id):
+                enter("waiting_client_id", f"another connection holds client ID {client_id}; waiting for it")
+            case _:
+                pass
