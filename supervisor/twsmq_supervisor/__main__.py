@@ -1,0 +1,38 @@
+"""`python -m twsmq_supervisor [--config F] [--gateway HOST:PORT]`: run a cluster in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from twsmq_protocol.errors import ConfigError
+
+from .children import cluster
+from .errors import StartRefused
+from .settings import load_settings
+from .shell import Supervisor
+
+
+def main() -> int:
+    """The exit code: 0 after an ordered stop, 2 if the cluster could not start here."""
+    parser = argparse.ArgumentParser(prog="python -m twsmq_supervisor", description=main.__doc__)
+    parser.add_argument("--config", metavar="FILE", type=Path, help="default: ./twsmq.toml if it exists")
+    parser.add_argument(
+        "--gateway", metavar="HOST:PORT", help="use this gateway instead of the simulated one"
+    )
+    options = parser.parse_args()
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stdout)
+    try:
+        settings = load_settings(options.config, options.gateway)
+        asyncio.run(Supervisor(settings, cluster(settings)).run())
+    except (ConfigError, StartRefused) as error:
+        print(f"twsmq: {error}", file=sys.stderr)  # noqa: T201 - this is the program's own output
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

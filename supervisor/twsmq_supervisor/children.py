@@ -1,0 +1,58 @@
+"""Which processes make up a cluster, in the order they start, and the command line of each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from msgspec import Struct
+from twsmq_protocol import endpoints
+
+from .settings import Settings
+
+
+class ChildSpec(Struct, frozen=True, kw_only=True):
+    """One process to run. It shows its life either by heartbeats or by answering on a port.
+
+    events: the endpoint its heartbeats leave from. answers: host and port that accept once it is ready, for
+    a process that sends no heartbeats.
+    """
+
+    argv: tuple[str, ...]
+    events: str | None = None
+    answers: tuple[str, int] | None = None
+
+
+def cluster(settings: Settings) -> Mapping[str, ChildSpec]:
+    """Every child by name, in start order: the gateway first when it is ours to run, then the nodes."""
+    config = settings.config
+    nodes = {name: _node(settings, name) for name in endpoints.node_names(config)}
+    if config.gateway.mode == "external":
+        return nodes
+    gateway = ChildSpec(argv=simulator_argv(settings), answers=(config.gateway.host, config.gateway.port))
+    return {endpoints.SIMULATOR: gateway, **nodes}
+
+
+def simulator_argv(settings: Settings) -> tuple[str, ...]:
+    """The simulated gateway, listening where the nodes will look for it."""
+    gateway, simulator = settings.config.gateway, settings.config.simulator
+    options = {
+        "--host": gateway.host,
+        "--port": gateway.port,
+        "--data-dir": settings.data_dir / "simulator",
+        "--seed": simulator.seed,
+        "--tick-rate": simulator.tick_rate,
+        "--control-port": endpoints.simulator_control_port(settings.config),
+    }
+    flat = (str(part) for option in options.items() for part in option)
+    return (sys.executable, "-m", "twsmq_simulator", *flat)
+
+
+def _node(settings: Settings, name: str) -> ChildSpec:
+    shard = endpoints.shard_of(name)
+    package = name if shard is None else "marketdata"
+    which = () if shard is None else ("--shard", str(shard))
+    return ChildSpec(
+        argv=(sys.executable, "-m", f"twsmq_nodes.{package}", *which, *settings.arguments()),
+        events=endpoints.events_endpoint(settings.config, name),
+    )

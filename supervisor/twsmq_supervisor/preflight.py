@@ -1,0 +1,121 @@
+"""What must be true before a cluster starts: nobody else uses its data folder nor its ports.
+
+The lock is a `flock` on `data_dir/supervisor.lock`: the kernel gives it back when its holder dies, however it
+dies. Ports get a moment to become free, because the children of a supervisor that was killed a second ago
+are still about to notice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+from pathlib import Path
+
+import psutil
+from twsmq_protocol import endpoints
+from twsmq_protocol.config import Config
+
+from .errors import DataDirInUse, PortTaken, StartRefused
+from .settings import Settings
+
+PORTS_FREE_WITHIN_S = 3.0
+_LOOK_EVERY_S = 0.05
+
+
+def lock_file(settings: Settings) -> Path:
+    return settings.data_dir / "supervisor.lock"
+
+
+def take_lock(settings: Settings) -> int:
+    """A file descriptor that holds the lock until it is closed. Raises `StartRefused`."""
+    path = lock_file(settings)
+    try:
+        settings.log_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StartRefused(
+            f"cannot write to {settings.data_dir}: {error.strerror}; "
+            "set [cluster] data_dir to a folder this user may write to"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise DataDirInUse(
+            f"a cluster already runs in {settings.data_dir} (supervisor pid {holder}); "
+            "stop it with `twsmq down`, or set [cluster] data_dir and port_base to others"
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a supervisor lives that holds this lock."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def require_free_ports(config: Config, within_s: float = PORTS_FREE_WITHIN_S) -> None:
+    """Return once every port of the cluster can be bound. Raises `PortTaken` after `within_s`."""
+    deadline = time.monotonic() + within_s
+    wanted = _addresses(config)
+    while taken := [address for address in wanted if not _can_bind(*address)]:
+        if time.monotonic() >= deadline:
+            host, port = taken[0]
+            raise port_taken(port, wanted[host, port])
+        time.sleep(_LOOK_EVERY_S)
+
+
+def port_taken(port: int, wanted_by: str) -> PortTaken:
+    cure = (
+        'set [gateway] port to a free one, or mode = "external" if that is your own gateway'
+        if wanted_by == endpoints.SIMULATOR
+        else "set [cluster] port_base to a free range of 100 ports"
+    )
+    message = f"port {port} (for {wanted_by}) is taken{_holder(port)}; stop what holds it, or {cure}"
+    return PortTaken(message, port=port, wanted_by=wanted_by)
+
+
+def _addresses(config: Config) -> dict[tuple[str, int], str]:
+    wanted = {(config.cluster.bind, port): who for port, who in endpoints.ports(config).items()}
+    if config.gateway.mode == "simulated":
+        wanted[config.gateway.host, config.gateway.port] = endpoints.SIMULATOR
+        control = endpoints.simulator_control_port(config)
+        wanted[config.cluster.bind, control] = "simulator control"
+    return wanted
+
+
+def _can_bind(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _holder(port: int) -> str:
+    """Who listens there, as far as this user may know."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
+                name = psutil.Process(connection.pid).name() if connection.pid else None
+                return f" by {name} (pid {connection.pid})" if name else ""
+    except (psutil.Error, OSError):
+        pass
+    return ""

@@ -1,0 +1,97 @@
+"""The child processes: how they are spawned, signalled, heard to end, and what they wrote.
+
+Invariants
+- A child is in a session of its own: no terminal's Ctrl-C reaches it, only the supervisor stops it.
+- A child holds the read end of one pipe (`TWSMQ_LIFELINE_FD`). The write end is close-on-exec and only ever
+  ours, so the pipe's end is the supervisor's end, however it came. A supervisor that is merely stopped keeps
+  it open.
+- A child writes its log itself, straight to the file: a supervisor that is stopped or slow never blocks it,
+  and its last words survive us. Rotation therefore copies and truncates (the file is opened for appending).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from .settings import Settings
+
+LIFELINE = "TWSMQ_LIFELINE_FD"
+LOG_LIMIT_BYTES = 8 * 1024 * 1024
+_TAIL_BYTES = 8 * 1024
+
+OnExit = Callable[[str, int, int], None]
+
+
+class Processes:
+    """The children of one supervisor. `on_exit(name, pid, code)` is called once per run, from a thread."""
+
+    def __init__(self, settings: Settings, on_exit: OnExit) -> None:
+        self._settings = settings
+        self._on_exit = on_exit
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._lifeline, self._held = os.pipe()
+
+    def spawn(self, name: str, argv: tuple[str, ...]) -> int:
+        """The pid. Raises `OSError`."""
+        path = self._settings.log_file(name)
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        with path.open("ab") as log:
+            log.write(f"--- {stamp} {' '.join(argv)}\n".encode())
+            log.flush()
+            process = subprocess.Popen(  # noqa: S603 - the command table is ours
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, LIFELINE: str(self._lifeline), "PYTHONUNBUFFERED": "1"},
+                pass_fds=(self._lifeline,),
+                start_new_session=True,
+            )
+        self._running[name] = process
+        threading.Thread(
+            target=self._await_end, args=(name, process), name=f"wait-{name}", daemon=True
+        ).start()
+        return process.pid
+
+    def signal(self, name: str, number: int) -> None:
+        """Nothing happens if it has ended meanwhile."""
+        self._running[name].send_signal(number)
+
+    def last_words(self, name: str, lines: int = 1) -> list[str]:
+        """The last lines it wrote in its present run."""
+        return tail(self._settings.log_file(name), lines)
+
+    def rotate_logs(self) -> None:
+        """May block for as long as the disk does: call it from a thread."""
+        for name in list(self._running):
+            path = self._settings.log_file(name)
+            if path.stat().st_size > LOG_LIMIT_BYTES:
+                shutil.copyfile(path, path.with_suffix(".log.1"))
+                os.truncate(path, 0)
+
+    def close(self) -> None:
+        """Let go of the lifeline: whatever still runs ends now."""
+        os.close(self._held)
+        os.close(self._lifeline)
+
+    def _await_end(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        code = process.wait()
+        self._on_exit(name, process.pid, code)
+
+
+def tail(path: Path, lines: int) -> list[str]:
+    """The last non-empty lines of the newest run in a log file; none if there is no such file."""
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            text = log.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    run = text.rpartition("\n--- ")[2] if "\n--- " in text else text
+    return [line for line in run.splitlines()[1:] if line.strip()][-lines:]
