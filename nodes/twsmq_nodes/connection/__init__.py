@@ -1,0 +1,1 @@
+"""The connection node: owns the state of the link to the gateway and tells everybody."""

@@ -1,0 +1,86 @@
+"""The state of the link to the gateway, folded from what this node's own session notices.
+
+    disconnected   no session; another attempt follows by itself
+    connecting     the first attempt since this process started
+    waiting_client_id   another connection holds our client ID (326)
+    up             session up, and the gateway reaches IBKR as far as it has told
+    upstream_lost  session up, but the gateway has lost IBKR (1100, 2110); 1101 or 1102 ends it
+
+Every node has a session of its own and acts on its own notices; this one tells everybody else. `upstream`
+and `farms` are known only while the session is up. Accounts are kept: the last known ones still tell whose
+gateway this is. An event goes out only when something changed, and repeats nothing.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+from twsmq_protocol.system_events import Gateway
+
+from twsmq_nodes.tws import notices
+from twsmq_nodes.tws.notices import Notice
+
+
+class PublishGateway(Struct, frozen=True):
+    """Tell the link's state on `gateway/`."""
+
+    event: Gateway
+
+
+Action = PublishGateway
+
+
+class ConnectionCore:
+    """`gateway` is the link as it now stands."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.gateway = Gateway(state="connecting", host=host, port=port)
+
+    def handle(self, notice: Notice) -> list[Action]:
+        after = _after(self.gateway, notice)
+        if after == self.gateway:
+            return []
+        self.gateway = after
+        return [PublishGateway(after)]
+
+
+def _after(link: Gateway, notice: Notice) -> Gateway:
+    """The link after `notice`."""
+    change = msgspec.structs.replace
+    match notice:
+        case notices.SessionUp():
+            return change(
+                link,
+                state="up" if notice.upstream else "upstream_lost",
+                server_version=notice.server_version,
+                accounts=notice.accounts,
+                upstream="connected" if notice.upstream else "lost",
+                reason=None,
+            )
+        case notices.SessionLost(reason=reason) | notices.ConnectFailed(reason=reason):
+            return _down(change(link, state="disconnected", reason=reason))
+        case notices.WaitingClientId(client_id=client_id):
+            reason = f"another connection holds client ID {client_id} (326)"
+            return _down(change(link, state="waiting_client_id", reason=reason))
+        case notices.PortMoved(port=port):
+            return change(link, reason=f"the gateway moves to port {port} (1300)")
+        case notices.UpstreamLost(code=code, text=text):
+            link = change(link, upstream="lost", reason=f"{text} ({code})")
+            return change(link, state="upstream_lost") if link.state == "up" else link
+        case notices.DataLost():
+            return _restored(link, "the gateway reaches IBKR again, its subscriptions are lost (1101)")
+        case notices.DataMaintained():
+            return _restored(link, "the gateway reaches IBKR again, its subscriptions go on (1102)")
+        case notices.FarmStatus(name=name, state=state):
+            return change(link, farms={**link.farms, name: state.value})
+        case _:
+            return link
+
+
+def _down(link: Gateway) -> Gateway:
+    return msgspec.structs.replace(link, server_version=None, upstream="unknown", farms={})
+
+
+def _restored(link: Gateway, reason: str) -> Gateway:
+    state = "up" if link.state == "upstream_lost" else link.state
+    return msgspec.structs.replace(link, state=state, upstream="connected", reason=reason)
