@@ -6,15 +6,15 @@ Request and reply: one msgpack map each.
 
 from __future__ import annotations
 
-import re
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import Struct
 
 from . import market_events, order_events, system_events
 from .envelope import MAX_REQUEST_BYTES, PROTOCOL_VERSION, ErrorBody, Event, Reply, Request
-from .errors import ErrorCode, FieldError, MalformedMessage, RequestError
+from .errors import ErrorCode, MalformedMessage, RequestError, UnknownEvent
+from .explain import explain
 
 AnyEvent = (
     market_events.Quote
@@ -31,7 +31,23 @@ AnyEvent = (
 )
 """Every event there is. Adding one here is what makes it part of the protocol."""
 
+EVENT_TYPES: dict[str, type[Event]] = {
+    str(kind.__struct_config__.tag): kind for kind in cast("tuple[type[Event], ...]", get_args(AnyEvent))
+}
+"""The same by their `type` on the wire."""
+
 A = TypeVar("A", bound=Struct)
+
+
+class _Header(Struct):
+    """What can be read of an event whose type is not known here."""
+
+    type: str
+    src: str = ""
+    inc: int = 0
+    seq: int = 0
+    v: int = PROTOCOL_VERSION
+
 
 _INT64 = range(-(2**63), 2**63)
 _ENVELOPE_KEYS = frozenset(("v", "id", "op", "args", "valid_until"))
@@ -41,24 +57,28 @@ _event_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(cast("t
 _raw_map_decoder = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
 _any_decoder = msgspec.msgpack.Decoder()
 _reply_decoder = msgspec.msgpack.Decoder(Reply)
-_PATH = re.compile(r"`\$\.?([^`]*)`")
-_MISSING = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
+_header_decoder = msgspec.msgpack.Decoder(_Header)
+_LONGEST_ID, _LONGEST_OP = 128, 64
 
 
 def encode_event(topic: str, event: Event) -> bytes:
-    """The frame to publish."""
+    """The frame to publish. `topic` must hold no NUL and every float be finite: readers refuse it else."""
     return b"%s\0%s" % (topic.encode(), _encoder.encode(event))
 
 
 def decode_event(frame: bytes) -> tuple[str, Event]:
-    """Topic and event of a frame. Raises `MalformedMessage`."""
-    topic, nul, body = frame.partition(b"\0")
+    """Topic and event of a frame. Raises `MalformedMessage`, and of that `UnknownEvent` for a later type."""
+    path, nul, body = frame.partition(b"\0")
     if not nul:
         raise MalformedMessage("an event frame is topic, NUL, msgpack map; this one has no NUL")
     try:
-        return topic.decode(), _event_decoder.decode(body)
+        topic = path.decode()
+        event = _event_decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedMessage(f"event on {topic!r}: {error}") from error
+        raise _refused(path, body, error) from error
+    if event.v != PROTOCOL_VERSION:
+        raise MalformedMessage(f"event of protocol version {event.v}; this reader speaks {PROTOCOL_VERSION}")
+    return topic, event
 
 
 def encode_request(
@@ -87,6 +107,8 @@ def decode_request(frame: bytes) -> Request:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(ErrorCode.MALFORMED, f"not a msgpack map with string keys: {error}") from error
     request_id = _readable_id(fields)
+    if _pairs(frame) != len(fields):
+        _malformed(None, "a key is there twice; a request has each key once", request_id)
     version = _plain(fields, "v")
     if type(version) is not int:
         _malformed("v", "v must be there and be an integer, the protocol version", request_id)
@@ -98,14 +120,18 @@ def decode_request(frame: bytes) -> Request:
             request_id=request_id,
         )
     if request_id is None:
-        _malformed("id", "id must be there and be a 64-bit integer or a string of 1 to 128 characters", None)
+        _malformed(
+            "id", f"id must be there, a 64-bit integer or a string of 1 to {_LONGEST_ID} characters", None
+        )
     op, valid_until = _plain(fields, "op"), _plain(fields, "valid_until")
-    if not isinstance(op, str):
-        _malformed("op", "op must be there and be a string", request_id)
+    if not isinstance(op, str) or not 1 <= len(op) <= _LONGEST_OP:
+        _malformed("op", f"op must be there, a string of 1 to {_LONGEST_OP} characters", request_id)
     if valid_until is not None and type(valid_until) is not int:
         _malformed("valid_until", "valid_until must be an integer, ns since the epoch", request_id)
-    for key in fields.keys() - _ENVELOPE_KEYS:
-        _malformed(key[:80], f"unknown key; a request has {', '.join(sorted(_ENVELOPE_KEYS))}", request_id)
+    unknown = min(fields.keys() - _ENVELOPE_KEYS, default=None)
+    if unknown is not None:
+        known = ", ".join(sorted(_ENVELOPE_KEYS))
+        _malformed(unknown[:80], f"unknown key {unknown[:80]!r}; a request has {known}", request_id)
     args = bytes(fields["args"]) if "args" in fields else _EMPTY_MAP
     return Request(id=request_id, op=op, args=args, valid_until=valid_until)
 
@@ -113,10 +139,15 @@ def decode_request(frame: bytes) -> Request:
 def decode_args(request: Request, kind: type[A]) -> A:
     """The op's arguments. Raises `RequestError` `invalid_argument` with the field at fault."""
     try:
-        return msgspec.msgpack.decode(request.args, type=kind)
+        args = msgspec.msgpack.decode(request.args, type=kind)
+        if _pairs(request.args) != len(_raw_map_decoder.decode(request.args)):
+            _malformed("args", "args: a key is there twice; which one is meant?", request.id)
+        return args
     except msgspec.ValidationError as error:
-        field, problem = _explained(error)
-        raise RequestError(ErrorCode.INVALID_ARGUMENT, problem, field=field, request_id=request.id) from error
+        field, problem = explain(error, kind)
+        raise RequestError(
+            ErrorCode.INVALID_ARGUMENT, problem, field=field or "args", request_id=request.id
+        ) from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(
             ErrorCode.MALFORMED, f"args: {error}", field="args", request_id=request.id
@@ -133,18 +164,45 @@ def encode_error(request_id: str | int | None, error: RequestError) -> bytes:
 
 
 def decode_reply(frame: bytes) -> Reply:
-    """Raises `MalformedMessage`."""
+    """Raises `MalformedMessage`. An error code that is not in `ErrorCode` is passed on as it is."""
     try:
-        return _reply_decoder.decode(frame)
+        reply = _reply_decoder.decode(frame)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedMessage(f"reply: {error}") from error
+    if reply.v != PROTOCOL_VERSION:
+        raise MalformedMessage(f"reply of protocol version {reply.v}; this reader speaks {PROTOCOL_VERSION}")
+    if reply.ok == (reply.error is not None):
+        raise MalformedMessage("a reply has an error exactly when it is not ok")
+    return reply
+
+
+def _refused(path: bytes, body: bytes, error: Exception) -> MalformedMessage:
+    """Why a frame is no event, told apart from an event that is only too new."""
+    try:
+        header = _header_decoder.decode(body)
+        topic = path.decode()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return MalformedMessage(f"event on {path[:80]!r}: {error}")
+    if header.v != PROTOCOL_VERSION:
+        return MalformedMessage(
+            f"event of protocol version {header.v}; this reader speaks {PROTOCOL_VERSION}"
+        )
+    if header.type in EVENT_TYPES:
+        return MalformedMessage(f"event on {path[:80]!r}: {error}")
+    return UnknownEvent(topic, header.type, header.src, header.inc, header.seq)
+
+
+def _pairs(message: bytes) -> int:
+    """How many pairs a msgpack map says it has: more than the distinct keys means a key came twice."""
+    head = message[0]
+    return head & 0x0F if head < 0x90 else int.from_bytes(message[1 : 3 if head == 0xDE else 5])
 
 
 def _readable_id(fields: dict[str, msgspec.Raw]) -> str | int | None:
     value = _plain(fields, "id")
     if type(value) is int and value in _INT64:
         return value
-    return value if isinstance(value, str) and 1 <= len(value) <= 128 else None
+    return value if isinstance(value, str) and 1 <= len(value) <= _LONGEST_ID else None
 
 
 def _plain(fields: dict[str, msgspec.Raw], key: str) -> Any:
@@ -157,19 +215,5 @@ def _plain(fields: dict[str, msgspec.Raw], key: str) -> Any:
         return None  # such a value is as good as absent: whoever asks says what it should have been
 
 
-def _malformed(field: str, message: str, request_id: str | int | None) -> NoReturn:
+def _malformed(field: str | None, message: str, request_id: str | int | None) -> NoReturn:
     raise RequestError(ErrorCode.MALFORMED, message, field=field, request_id=request_id)
-
-
-def _explained(error: msgspec.ValidationError) -> tuple[str, str]:
-    """The field at fault and what is wrong with it."""
-    cause = error.__cause__
-    if isinstance(cause, FieldError):
-        return cause.field, str(cause)
-    path = _PATH.search(str(error))
-    field = path[1] if path else ""
-    named = _MISSING.search(str(error))
-    if named:
-        field = f"{field}.{named[1]}" if field else named[1]
-    problem = str(error).split(" - at ")[0]
-    return (field, f"{field}: {problem}") if field else ("args", f"args: {problem}")

@@ -13,8 +13,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from .errors import ConfigError, FieldError
+from .explain import explain
 
-LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
+_WRITTEN = re.compile(r"\s*(?:\[(?P<table>[^\[\]]+)\]|(?P<key>[^\[=#][^=#]*?)\s*=)")
+LOOPBACK = frozenset(("127.0.0.1", "localhost"))
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,7 +97,7 @@ def parse_config(text: str, file: str = "twsmq.toml") -> Config:
     """Raises `ConfigError` naming the line, the key and the cure."""
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, brackets 5,000 deep
         line = re.search(r"at line (\d+)", str(error))
         raise ConfigError(
             f"not valid TOML: {error}", file=file, line=int(line[1]) if line else None
@@ -107,42 +109,25 @@ def parse_config(text: str, file: str = "twsmq.toml") -> Config:
 
 
 def _explained(error: msgspec.ValidationError, text: str, file: str) -> ConfigError:
-    path = re.search(r"`\$\.?([^`]*)`", str(error))
-    where = path[1] if path else ""
-    unknown = re.search(r"unknown field `([^`]*)`", str(error))
-    if unknown:
-        key = unknown[1]
-        known = ", ".join(_known_keys(where))
-        message = (
-            f"unknown key {_dotted(where, key)}; {f'[{where}]' if where else 'the file'} may hold: {known}"
-        )
-        return ConfigError(message, file=file, line=_line_of(text, where, key))
-    if isinstance(error.__cause__, FieldError):
-        key = error.__cause__.field
-        return ConfigError(str(error.__cause__), file=file, line=_line_of(text, where, key))
-    table, _, key = where.rpartition(".")
-    problem = str(error).split(" - at ")[0]
-    return ConfigError(f"{where}: {problem}", file=file, line=_line_of(text, table, key))
+    key, sentence = explain(error, Config)
+    return ConfigError(sentence, file=file, line=_line_of(text, key))
 
 
-def _known_keys(table: str) -> tuple[str, ...]:
-    found: Struct = getattr(Config(), table) if table else Config()
-    return found.__struct_fields__
-
-
-def _dotted(table: str, key: str) -> str:
-    return f"{table}.{key}" if table else key
-
-
-def _line_of(text: str, table: str, key: str) -> int | None:
-    """The line that sets `key` in `[table]`. A best effort: inline tables and dotted keys give None."""
-    current = ""
+def _line_of(text: str, wanted: str) -> int | None:
+    """The line that sets the dotted key `wanted`, else the nearest. Best effort: reads lines, not TOML."""
+    table, nearest = "", None
     for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\s*([A-Za-z0-9_.-]+)\s*\]", line)
-        if header:
-            current = header[1]
-            if not table and current == key:
-                return number
-        elif current == table and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
+        written = _WRITTEN.match(line)
+        if written is None:
+            continue
+        name = re.sub(r"[\s\"']", "", written["table"] or written["key"])
+        if written["table"]:
+            table = name
+        elif table:
+            name = f"{table}.{name}"
+        if name == wanted:
             return number
-    return None
+        inside = not written["table"] and wanted.startswith(f"{name}.")  # an inline table
+        if nearest is None and (inside or name.startswith(f"{wanted}.")):
+            nearest = number
+    return nearest

@@ -6,6 +6,8 @@ web page +80   simulator control +90
 
 from __future__ import annotations
 
+import re
+
 from .config import Config
 from .errors import ConfigError
 
@@ -18,6 +20,8 @@ REFERENCE = "reference"
 
 _PORTS = {SUPERVISOR: 0, CONNECTION: 10, ORDERS: 30, STATUS: 40, REFERENCE: 50}
 _CLIENT_IDS = {CONNECTION: 0, ORDERS: 1, STATUS: 2, REFERENCE: 3}
+_MARKETDATA = re.compile(r"marketdata-([0-4])")
+"""More shards would run into the ports of the orders node."""
 _WEB, _SIMULATOR_CONTROL = 80, 90
 
 
@@ -28,8 +32,8 @@ def marketdata(shard: int) -> str:
 
 def shard_of(name: str) -> int | None:
     """The shard a market-data process name stands for, None for any other process."""
-    prefix, _, number = name.partition("-")
-    return int(number) if prefix == "marketdata" and number.isdecimal() else None
+    match = _MARKETDATA.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def node_names(config: Config) -> tuple[str, ...]:

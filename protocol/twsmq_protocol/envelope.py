@@ -7,21 +7,23 @@ since the Unix epoch, UTC.
 
 from __future__ import annotations
 
-from math import isfinite
-from typing import Any
+import sys
+from typing import Annotated, Any
 
-from msgspec import Struct
-from msgspec.structs import asdict, fields
-
-from .errors import FieldError
+from msgspec import Meta, Struct
 
 PROTOCOL_VERSION = 1
 MAX_REQUEST_BYTES = 256 * 1024
 """A longer request is `malformed`. The socket's own limit is higher: passing it disconnects."""
 
 
+LARGEST_FLOAT = sys.float_info.max
+Finite = Annotated[float, Meta(ge=-LARGEST_FLOAT, le=LARGEST_FLOAT)]
+"""Every float of every message: bounds are what makes the decoder refuse NaN and the infinities."""
+
+
 class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
-    """The header of every event. A publisher fills it in when the event leaves (see `stamped`).
+    """The header of every event. A publisher fills it in when the event leaves.
 
     v: protocol version. src: process that published. inc: that process's incarnation, the ns at which it
     started; a new value means it restarted. seq: counts per topic from 1 without gaps. ts: ns since epoch.
@@ -63,23 +65,12 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Args(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every op's arguments: a key nobody knows is refused, because it may be a misspelt limit."""
 
-    def __post_init__(self) -> None:
-        require_finite(self)
-
 
 class NoArgs(Args, frozen=True):
     """For ops that take no arguments."""
 
 
-def require_finite(struct: Struct) -> None:
-    """Refuse NaN and the infinities in any float field (msgspec's own bounds let infinity through)."""
-    for field in fields(struct):
-        value = getattr(struct, field.name)
-        if isinstance(value, float) and not isfinite(value):
-            raise FieldError(field.encode_name, f"{field.encode_name} must be a finite number, not {value}")
-
-
 def payload(event: Event) -> dict[str, Any]:
-    """An event's own fields without its header, for comparing and storing."""
-    header = {field.name for field in fields(Event)}
-    return {name: value for name, value in asdict(event).items() if name not in header}
+    """An event's own fields under their names on the wire, without the header: for comparing and storing."""
+    names = zip(event.__struct_fields__, event.__struct_encode_fields__, strict=True)
+    return {wire: getattr(event, name) for name, wire in names if name not in Event.__struct_fields__}

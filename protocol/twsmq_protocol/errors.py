@@ -57,6 +57,21 @@ class MalformedMessage(PeerError):
     """Bytes that are no message of this protocol."""
 
 
+class UnknownEvent(MalformedMessage):
+    """An event of a type this version of the package does not know: to be counted and skipped.
+
+    Its header was readable, so that the numbering of its topic goes on: `src`, `inc`, `seq`.
+    """
+
+    def __init__(self, topic: str, kind: str, src: str, inc: int, seq: int) -> None:
+        self.topic = topic
+        self.kind = kind
+        self.src = src
+        self.inc = inc
+        self.seq = seq
+        super().__init__(f"event of the unknown type {kind[:80]!r} on {topic[:80]!r}")
+
+
 class RequestError(PeerError):
     """A request that gets an error reply.
 

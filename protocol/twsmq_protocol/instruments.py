@@ -5,9 +5,10 @@
     CASH:EUR:IDEALPRO:USD              FOP:ES:CME:USD:20261218:P:5000:50:EW3
     CONID:265598:SMART                 BAG:SPY:SMART:USD:+1x123456,-1x123457@CBOE
 
-Invariants: `parse(format(i)) == i` for every instrument, and `format(parse(s))` is the canonical spelling of
-`s` (empty parts at the end dropped, strikes without exponent or trailing zeros, escapes in upper case). A
-spelling never holds `/`, `;` or NUL, so it is always exactly one level of a topic.
+Invariants: `format(parse(s))` is the canonical spelling of `s` (empty parts at the end dropped, strikes
+without exponent or trailing zeros, nothing escaped that need not be), never longer than `s`, and parses to
+the same instrument. A spelling never holds `/`, `;` or a control character, so it is always exactly one level
+of a topic, and no part can break out of its field in the gateway's NUL-separated protocol.
 
 The spelling names a contract, it does not identify one: only the gateway's conId does (two spellings may be
 one contract), so nodes key their state by conId.
@@ -16,7 +17,6 @@ one contract), so nodes key their state by conId.
 from __future__ import annotations
 
 import re
-from math import isfinite
 
 from msgspec import Struct
 
@@ -28,10 +28,12 @@ SEC_TYPES = frozenset(
 _EXPIRY_TYPES = frozenset(("FUT", "OPT", "FOP", "WAR", "IOPT"))
 _RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P", "": ""}
 _RESERVED = re.compile(r"[%/:;@,\x00-\x1f\x7f]")
-_ESCAPE = re.compile(r"%(..)?", re.DOTALL)
+_ESCAPE = re.compile(r"%([2-7][0-9A-F])?")
 _LEG = re.compile(r"([+-])([1-9][0-9]{0,5})x([1-9][0-9]{0,9})(?:@([^@]+))?")
+_STRIKE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,10})?")
 _EXPIRY = re.compile(r"[0-9]{6}([0-9]{2})?")
 _MAX_LENGTH = 512
+_LARGEST_CON_ID = 2**31 - 1
 
 
 class Leg(Struct, frozen=True):
@@ -67,8 +69,10 @@ def parse_instrument(text: str) -> Instrument:
     """Read one spelling. Raises `FieldError` (field `instrument`) with what to write instead."""
     if not text or len(text) > _MAX_LENGTH:
         raise _bad(text, f"must be 1 to {_MAX_LENGTH} characters, like STK:AAPL:SMART:USD")
-    if "/" in text or ";" in text or "\0" in text:
-        raise _bad(text, "holds '/', ';' or NUL; write them as %2F, %3B or %00")
+    if "/" in text or ";" in text:
+        raise _bad(text, "holds '/' or ';', which end a topic's level; write %2F or %3B")
+    if not text.isprintable():
+        raise _bad(text, "holds a character that cannot be printed; no instrument's name has one")
     parts = text.split(":")
     if parts[0] == "CONID":
         return _parse_con_id(text, parts)
@@ -108,7 +112,8 @@ def format_strike(strike: float) -> str:
 def _parse_con_id(text: str, parts: list[str]) -> Instrument:
     if len(parts) > 3 or len(parts) < 2 or not re.fullmatch(r"[1-9][0-9]{0,9}", parts[1]):
         raise _bad(text, "must be CONID:<number> or CONID:<number>:EXCHANGE, like CONID:265598:SMART")
-    return Instrument(con_id=int(parts[1]), exchange=_unescape(text, parts[2]) if len(parts) == 3 else "")
+    exchange = _unescape(text, parts[2]) if len(parts) == 3 else ""
+    return Instrument(con_id=_con_id(text, parts[1]), exchange=exchange)
 
 
 def _parse_plain(text: str, parts: list[str]) -> Instrument:
@@ -149,7 +154,7 @@ def _parse_combo(text: str, parts: list[str]) -> Instrument:
         if match is None:
             raise _bad(text, f"has the leg {leg!r}; write +RATIOxCONID or -RATIOxCONID[@EXCHANGE]")
         sign, ratio, con_id, exchange = match.groups()
-        legs.append(Leg(sign == "-", int(ratio), int(con_id), _unescape(text, exchange or "")))
+        legs.append(Leg(sign == "-", int(ratio), _con_id(text, con_id), _unescape(text, exchange or "")))
     symbol, exchange, currency = (_unescape(text, part) for part in parts[1:4])
     return Instrument(sec_type="BAG", symbol=symbol, exchange=exchange, currency=currency, legs=tuple(legs))
 
@@ -159,26 +164,33 @@ def _format_leg(leg: Leg) -> str:
     return f"{'-' if leg.sell else '+'}{leg.ratio}x{leg.con_id}{exchange}"
 
 
+def _con_id(text: str, digits: str) -> int:
+    if int(digits) > _LARGEST_CON_ID:
+        raise _bad(text, f"has a conId above {_LARGEST_CON_ID}")
+    return int(digits)
+
+
 def _parse_strike(text: str, strike: str) -> float:
     if not strike:
         return 0.0
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,10})?", strike) or not isfinite(float(strike)):
+    if not _STRIKE.fullmatch(strike):
         raise _bad(text, "has a strike that is not a plain decimal number, like 450 or 42.5")
     return float(strike)
 
 
 def _escape(part: str) -> str:
+    # Control characters cannot be parsed back, but a name that came from elsewhere must not break a topic.
     return _RESERVED.sub(lambda m: f"%{ord(m[0]):02X}", part)
 
 
 def _unescape(text: str, part: str) -> str:
     def one(match: re.Match[str]) -> str:
-        if match[1] is None or not re.fullmatch(r"[0-9A-F]{2}", match[1]):
-            raise _bad(text, "holds a '%' that is not followed by two upper-case hex digits; a '%' is %25")
+        if match[1] is None or match[1] == "7F":
+            raise _bad(text, "holds a '%' without two upper-case hex digits of printable ASCII; a '%' is %25")
         return chr(int(match[1], 16))
 
-    if "@" in part:
-        raise _bad(text, "holds an '@' outside EXCHANGE@PRIMARY; an '@' inside a name is written %40")
+    if "@" in part or "," in part:
+        raise _bad(text, "holds an '@' or ',' inside a name; write %40 or %2C")
     return _ESCAPE.sub(one, part)
 
 

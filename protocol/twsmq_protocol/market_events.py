@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from .envelope import Event
+from .envelope import Event, Finite
 
 StreamState = Literal["starting", "active", "delayed", "frozen", "gap", "resumed", "error", "closed"]
 
@@ -21,17 +21,17 @@ class Quote(Event, frozen=True, tag="quote"):
     """
 
     con_id: int | None = None
-    bid: float | None = None
-    ask: float | None = None
-    last: float | None = None
-    bid_size: float | None = None
-    ask_size: float | None = None
-    last_size: float | None = None
-    volume: float | None = None
-    open: float | None = None
-    high: float | None = None
-    low: float | None = None
-    close: float | None = None
+    bid: Finite | None = None
+    ask: Finite | None = None
+    last: Finite | None = None
+    bid_size: Finite | None = None
+    ask_size: Finite | None = None
+    last_size: Finite | None = None
+    volume: Finite | None = None
+    open: Finite | None = None
+    high: Finite | None = None
+    low: Finite | None = None
+    close: Finite | None = None
     last_time: int | None = None
     halted: bool | None = None
     delayed: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .envelope import Event
+from .envelope import Event, Finite
 
 Side = Literal["BUY", "SELL"]
 OrderStatus = Literal[
@@ -44,18 +44,18 @@ class Order(OrderEvent, frozen=True, kw_only=True, tag="order"):
 
     instrument: str
     side: Side
-    quantity: float
+    quantity: Finite
     order_type: str
     status: OrderStatus
     order_id: int | None = None
     perm_id: int | None = None
     account: str | None = None
-    limit_price: float | None = None
-    stop_price: float | None = None
+    limit_price: Finite | None = None
+    stop_price: Finite | None = None
     tif: str = "DAY"
-    filled: float = 0.0
-    remaining: float = 0.0
-    avg_price: float | None = None
+    filled: Finite = 0.0
+    remaining: Finite = 0.0
+    avg_price: Finite | None = None
     reason: str | None = None
     tws_code: int | None = None
     gateway_status: str | None = None
@@ -71,8 +71,8 @@ class Fill(OrderEvent, frozen=True, kw_only=True, tag="fill"):
     exec_id: str
     account: str
     side: Side
-    quantity: float
-    price: float
+    quantity: Finite
+    price: Finite
     time: int | None = None
     corrects: str | None = None
     recovered: bool = False
@@ -82,9 +82,9 @@ class Commission(OrderEvent, frozen=True, kw_only=True, tag="commission"):
     """What an execution cost. `realized_pnl` is nil for opening trades."""
 
     exec_id: str
-    commission: float
+    commission: Finite
     currency: str
-    realized_pnl: float | None = None
+    realized_pnl: Finite | None = None
 
 
 class Notice(OrderEvent, frozen=True, kw_only=True, tag="notice"):

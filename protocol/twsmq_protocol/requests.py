@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from .envelope import Args
+from . import endpoints
+from .envelope import Args, Finite, NoArgs
 from .errors import FieldError
 from .instruments import parse_instrument
 from .order_events import Side
@@ -19,6 +20,7 @@ Price = Annotated[float, Meta(ge=-1e9, le=1e9)]
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 MAX_STRATEGY = 16
 MAX_CLIENT_ORDER_ID = 40
+MAX_ACCOUNT = 32
 
 PRICES_NEEDED: dict[str, tuple[str, ...]] = {
     "MKT": (),
@@ -38,7 +40,6 @@ class OrderKey(Args, frozen=True, kw_only=True):
     client_order_id: str
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         _require_name("strategy", self.strategy, MAX_STRATEGY)
         _require_name("client_order_id", self.client_order_id, MAX_CLIENT_ORDER_ID)
 
@@ -68,8 +69,8 @@ class PlaceOrder(OrderKey, frozen=True, kw_only=True):
                 raise FieldError(name, f"a {self.order_type} order {verb} {name}")
         if self.tif not in TIFS:
             raise FieldError("tif", f"tif must be one of {', '.join(sorted(TIFS))}")
-        if self.account is not None and not _NAME.fullmatch(self.account):
-            raise FieldError("account", "account must be an account code of the gateway, like DU1234567")
+        if self.account is not None:
+            _require_name("account", self.account, MAX_ACCOUNT)
 
 
 class ModifyOrder(OrderKey, frozen=True, kw_only=True):
@@ -117,16 +118,52 @@ class ContractDetails(Args, frozen=True, kw_only=True):
     instrument: str
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         parse_instrument(self.instrument)
+
+
+class ContractRow(Struct, frozen=True, kw_only=True):
+    """One contract of the gateway's database; texts are the gateway's own, nil where it has none.
+
+    `instrument` is the canonical `CONID:` spelling. `order_types` and `valid_exchanges` are comma lists;
+    hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument.
+    """
+
+    instrument: str
+    con_id: int
+    sec_type: str
+    symbol: str
+    exchange: str | None = None
+    primary_exchange: str | None = None
+    currency: str | None = None
+    local_symbol: str | None = None
+    trading_class: str | None = None
+    expiry: str | None = None
+    right: str | None = None
+    strike: Finite | None = None
+    multiplier: str | None = None
+    long_name: str | None = None
+    min_tick: Finite | None = None
+    min_size: Finite | None = None
+    size_increment: Finite | None = None
+    order_types: str | None = None
+    valid_exchanges: str | None = None
+    time_zone_id: str | None = None
+    trading_hours: str | None = None
+    liquid_hours: str | None = None
+
+
+class ContractList(Struct, frozen=True, kw_only=True):
+    """Result of `contract_details`: empty never, an unknown contract is `gateway_rejected` with 200."""
+
+    contracts: list[ContractRow]
 
 
 class PositionRow(Struct, frozen=True, kw_only=True):
     account: str
     instrument: str
     con_id: int
-    quantity: float
-    avg_cost: float | None = None
+    quantity: Finite
+    avg_cost: Finite | None = None
 
 
 class PositionList(Struct, frozen=True, kw_only=True):
@@ -141,7 +178,7 @@ class ProcessRow(Struct, frozen=True, kw_only=True):
     pid: int | None
     client_id: int | None
     restarts: int
-    uptime_s: float
+    uptime_s: Finite
     reason: str | None = None
 
 
@@ -169,6 +206,27 @@ class Description(Struct, frozen=True, kw_only=True):
     topics: list[str]
     requests: str
     events: str
+
+
+class Op(Struct, frozen=True):
+    """What an op takes and gives, and the process that answers it (None: every one)."""
+
+    process: str | None
+    args: type[Args]
+    result: type[Struct]
+
+
+OPS: dict[str, Op] = {
+    "describe": Op(None, NoArgs, Description),
+    "status": Op(endpoints.SUPERVISOR, NoArgs, ClusterStatus),
+    "contract_details": Op(endpoints.REFERENCE, ContractDetails, ContractList),
+    "positions": Op(endpoints.STATUS, NoArgs, PositionList),
+    "place_order": Op(endpoints.ORDERS, PlaceOrder, OrderAccepted),
+    "modify_order": Op(endpoints.ORDERS, ModifyOrder, OrderAccepted),
+    "cancel_order": Op(endpoints.ORDERS, CancelOrder, OrderAccepted),
+    "get_orders": Op(endpoints.ORDERS, GetOrders, OrderList),
+}
+"""Every op there is. Adding one here is what makes it part of the protocol."""
 
 
 def _require_name(field: str, value: str, longest: int) -> None:

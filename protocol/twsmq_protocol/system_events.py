@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from .envelope import Event
+from .envelope import Event, Finite
 
 NodeState = Literal["starting", "connecting", "waiting_client_id", "reconciling", "ready", "stopping"]
 ProcessState = Literal[
@@ -39,7 +39,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     pid: int
     state: NodeState
     client_id: int | None = None
-    uptime_s: float = 0.0
+    uptime_s: Finite = 0.0
     detail: str | None = None
     last_event_no: int | None = None
     strategy_nos: dict[str, int] | None = None
@@ -53,7 +53,7 @@ class Process(Event, frozen=True, kw_only=True, tag="process"):
     pid: int | None = None
     client_id: int | None = None
     restarts: int = 0
-    uptime_s: float = 0.0
+    uptime_s: Finite = 0.0
     reason: str | None = None
     snapshot: bool = False
 
@@ -82,8 +82,8 @@ class Position(Event, frozen=True, kw_only=True, tag="position"):
     account: str
     instrument: str
     con_id: int
-    quantity: float
-    avg_cost: float | None = None
+    quantity: Finite
+    avg_cost: Finite | None = None
     snapshot: bool = False
 
 

@@ -4,7 +4,7 @@
     quote/STK:AAPL:SMART:USD;generic=233/  node/<name>/   process/<name>/   gateway/
     position/<account>/<instrument>/       account/<account>/
 
-Invariants: a level is never empty and never holds `/` or NUL; a *complete* topic is one that events are
+Invariants: a level never holds `/` or NUL; a *complete* topic is one that events are
 published under, any shorter prefix only listens. Options of a stream stay inside the instrument's level.
 """
 

@@ -1,0 +1,119 @@
+"""The configuration file: what is refused, and the one line that says where, what and how to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from twsmq_protocol import endpoints
+from twsmq_protocol.config import Config, message_share, parse_config
+from twsmq_protocol.config_file import load_config
+from twsmq_protocol.errors import ConfigError
+
+
+def refusal(text: str) -> ConfigError:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(text, "my.toml")
+    return refused.value
+
+
+def test_every_key_is_optional():
+    assert parse_config("") == Config()
+    assert parse_config("[gateway]\nport = 7497").gateway.port == 7497
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("[gateway]\nprot = 1", 2, "gateway.prot is unknown; known here: mode, host, port"),
+        ("# a comment\n[gatway]\nport = 1", 2, "gatway is unknown; known here: cluster, gateway"),
+        ("\ncluster = 3", 2, "cluster must be a map"),
+        ("[gateway]\n\nport = '4002'", 3, "gateway.port must be an integer, not a string"),
+        ("[gateway]\nport = 0", 2, "gateway.port must be an integer >= 1"),
+        ("[gateway]\nport = 70000", 2, "gateway.port must be an integer <= 65535"),
+        ("[gateway]\nhost = ''", 2, "gateway.host must be a string of length >= 1"),
+        ("[gateway]\nmode = 'live'", 2, "gateway.mode must be one of external, simulated"),
+        ("[gateway]\nmessages_per_second = nan", 2, "gateway.messages_per_second must be a number >= 0"),
+        ("[marketdata]\ngrace_s = inf", 2, "marketdata.grace_s must be a number <= 3600"),
+        ("[marketdata]\ninstances = 6", 2, "marketdata.instances must be an integer <= 5"),
+        ("[orders]\nallow_live = 1", 2, "orders.allow_live must be true or false, not an integer"),
+        ("[cluster]\nport_base = 80", 2, "cluster.port_base must be an integer >= 1024"),
+        ("[cluster]\nport_base = 5500\nbind = '0.0.0.0'", 3, "without keys; use 127.0.0.1"),
+        ("gateway.prot = 1", 1, "gateway.prot is unknown"),
+        ("gateway = { port = 4002,\n  prot = 1 }", None, "not valid TOML"),
+        ("x = 1\ngateway = { prot = 1 }", 1, "x is unknown"),
+        ("\ngateway = { prot = 1 }", 2, "gateway.prot is unknown"),
+        ("[gateway.tls]\non = true", 1, "gateway.tls is unknown"),
+        ("[gateway]\n[cluster]\n'bind' = 5", 3, "cluster.bind must be a string, not an integer"),
+        ("[gateway]\nport = 'x'\n[orders]\nport = 1", 2, "gateway.port"),
+        ("[gateway\n", 1, "not valid TOML"),
+        ("x = 1" + "0" * 5000, None, "not valid TOML"),
+        ("x = " + "[" * 5000, None, "not valid TOML"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_one_line_with_place_key_and_cure(
+    text: str, line: int | None, says: str
+):
+    error = refusal(text)
+    assert says in str(error)
+    assert "\n" not in str(error)
+    if line is not None:
+        assert str(error).startswith(f"my.toml:{line}: ")
+    assert str(error).startswith("my.toml:")
+
+
+def test_the_line_named_is_that_of_the_table_the_key_is_wrong_in():
+    """The same key in another table is not the culprit, wherever it stands."""
+    error = refusal("[simulator]\nseed = 1\n\n[cluster]\nseed = 1\n")
+    assert (error.file, error.line) == ("my.toml", 5)
+
+
+def test_a_file_is_found_read_and_its_folder_is_where_data_lives(tmp_path: Path):
+    file = tmp_path / "twsmq.toml"
+    file.write_text('[cluster]\ndata_dir = "data"\n')
+    assert load_config(file).data_dir == tmp_path / "data"
+    with pytest.raises(ConfigError, match="--config"):
+        load_config(tmp_path / "no-such.toml")
+
+
+@pytest.mark.parametrize("gateway", ["4002", ":4002", "host:", "host:0", "host:70000", "host:x"])
+def test_a_gateway_on_the_command_line_must_be_host_and_port(gateway: str):
+    with pytest.raises(ConfigError, match="HOST:PORT"):
+        load_config(gateway=gateway)
+
+
+def test_a_gateway_on_the_command_line_is_an_external_one():
+    table = load_config(gateway="10.0.0.5:7497").config.gateway
+    assert (table.mode, table.host, table.port) == ("external", "10.0.0.5", 7497)
+
+
+def test_endpoints_follow_from_the_port_base():
+    config = parse_config("[cluster]\nport_base = 6000\n[marketdata]\ninstances = 5")
+    assert endpoints.requests_endpoint(config, "supervisor") == "tcp://127.0.0.1:6000"
+    assert endpoints.events_endpoint(config, "supervisor") == "tcp://127.0.0.1:6001"
+    assert endpoints.requests_endpoint(config, endpoints.marketdata(4)) == "tcp://127.0.0.1:6028"
+    assert endpoints.events_endpoint(config, "orders") == "tcp://127.0.0.1:6031"
+    assert endpoints.requests_endpoint(config, "reference") == "tcp://127.0.0.1:6050"
+    assert len(endpoints.ports(config)) == 2 * (1 + len(endpoints.node_names(config)))
+
+
+@pytest.mark.parametrize(
+    "name", ["marketdata-5", "marketdata-05", "marketdata-٣", "marketdata", "Orders", ""]
+)
+def test_a_name_that_is_no_process_has_no_endpoint(name: str):
+    with pytest.raises(ConfigError, match="no process"):
+        endpoints.requests_endpoint(Config(), name)
+
+
+def test_client_ids_are_distinct_and_fixed():
+    config = parse_config("[marketdata]\ninstances = 5\n[gateway]\nclient_id_base = 200")
+    ids = {name: endpoints.client_id(config, name) for name in endpoints.node_names(config)}
+    assert ids["orders"] == 201
+    assert ids["marketdata-4"] == 214
+    assert len(set(ids.values())) == len(ids)
+    assert endpoints.client_id(config, "supervisor") is None
+
+
+def test_the_shares_of_all_processes_make_the_whole_message_budget():
+    config = parse_config("[marketdata]\ninstances = 3\n[gateway]\nmessages_per_second = 40")
+    assert sum(message_share(config, name) for name in endpoints.node_names(config)) == pytest.approx(40)
