@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -12,7 +12,7 @@ from .envelope import Args, Finite, NoArgs
 from .errors import FieldError
 from .instruments import parse_instrument
 from .order_events import Side
-from .system_events import ProcessState
+from .system_events import Gateway, NodeState, ProcessState
 
 Quantity = Annotated[float, Meta(gt=0, le=1e12)]
 Price = Annotated[float, Meta(ge=-1e9, le=1e9)]
@@ -124,8 +124,8 @@ class ContractDetails(Args, frozen=True, kw_only=True):
 class ContractRow(Struct, frozen=True, kw_only=True):
     """One contract of the gateway's database; texts are the gateway's own, nil where it has none.
 
-    `instrument` is the canonical `CONID:` spelling. `order_types` and `valid_exchanges` are comma lists;
-    hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument.
+    `instrument` is the canonical spelling, the same in positions. `order_types` and `valid_exchanges` are
+    comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument.
     """
 
     instrument: str
@@ -170,6 +170,29 @@ class PositionList(Struct, frozen=True, kw_only=True):
     """Result of `positions` (status)."""
 
     positions: list[PositionRow]
+
+
+class HealthRow(Struct, frozen=True, kw_only=True):
+    """`state`, `detail` and what follows are from the process's last heartbeat, `heard_s` seconds ago (nil:
+    never heard); `silent` after two seconds without one. The supervisor's view is nil without a supervisor.
+    """
+
+    name: str
+    state: NodeState | Literal["silent"]
+    detail: str | None = None
+    pid: int | None = None
+    client_id: int | None = None
+    uptime_s: Finite | None = None
+    heard_s: Finite | None = None
+    supervised: ProcessState | None = None
+    restarts: int | None = None
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """Result of `health` (status). `ready`: every node of the configuration is heard and ready."""
+
+    ready: bool
+    processes: list[HealthRow]
 
 
 class ProcessRow(Struct, frozen=True, kw_only=True):
@@ -220,7 +243,9 @@ OPS: dict[str, Op] = {
     "describe": Op(None, NoArgs, Description),
     "status": Op(endpoints.SUPERVISOR, NoArgs, ClusterStatus),
     "contract_details": Op(endpoints.REFERENCE, ContractDetails, ContractList),
+    "gateway_status": Op(endpoints.CONNECTION, NoArgs, Gateway),
     "positions": Op(endpoints.STATUS, NoArgs, PositionList),
+    "health": Op(endpoints.STATUS, NoArgs, Health),
     "place_order": Op(endpoints.ORDERS, PlaceOrder, OrderAccepted),
     "modify_order": Op(endpoints.ORDERS, ModifyOrder, OrderAccepted),
     "cancel_order": Op(endpoints.ORDERS, CancelOrder, OrderAccepted),

@@ -2,7 +2,7 @@
 
     quote/STK:AAPL:SMART:USD/              order/<strategy>/<client_order_id>/
     quote/STK:AAPL:SMART:USD;generic=233/  node/<name>/   process/<name>/   gateway/
-    position/<account>/<instrument>/       account/<account>/
+    position/<account>/<instrument>/       account/<account>/<tag>/[<currency>/]
 
 Invariants: a level never holds `/` or NUL; a *complete* topic is one that events are
 published under, any shorter prefix only listens. Options of a stream stay inside the instrument's level.
@@ -82,4 +82,9 @@ def position_topic(account: str, instrument: str) -> str:
 
 
 def account_topic(account: str) -> str:
+    """The prefix of all values of one account."""
     return f"account/{account}/"
+
+
+def account_value_topic(account: str, tag: str, currency: str | None) -> str:
+    return f"{account_topic(account)}{tag}/" + (f"{currency}/" if currency else "")

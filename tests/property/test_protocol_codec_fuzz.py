@@ -243,6 +243,8 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "describe": st.just({}),
     "status": st.just({}),
     "positions": st.just({}),
+    "health": st.just({}),
+    "gateway_status": st.just({}),
     "contract_details": st.just({"instrument": "STK:AAPL:SMART:USD"}),
     "place_order": st.builds(lambda order, kind: order | kind, orders, prices),
     "modify_order": st.fixed_dictionaries(
