@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from twsmq_protocol.envelope import NoArgs, payload
+from twsmq_protocol.envelope import Event, NoArgs
+from twsmq_protocol.system_events import Gateway
 from twsmq_protocol.topics import GATEWAY
 
 from twsmq_nodes.runtime.link import GatewayLink
@@ -20,12 +21,13 @@ class ConnectionShell:
         gateway = node.config.gateway
         self._node = node
         self._core = ConnectionCore(gateway.host, gateway.port)
+        self._told: Event = self._core.gateway
         self._link = GatewayLink(node, on_notice=self._noticed)
         node.topics.append(GATEWAY)
         node.mailbox.add("gateway_status", NoArgs, self._answer_status, "The state of the gateway link")
 
     def start(self) -> None:
-        self._node.outbox.publish(GATEWAY, self._core.gateway, retain=True)
+        self._publish(self._core.gateway)
         self._link.open()
 
     async def stop(self) -> None:
@@ -33,8 +35,11 @@ class ConnectionShell:
 
     def _noticed(self, notice: Notice) -> None:
         for action in self._core.handle(notice):
-            self._node.outbox.publish(GATEWAY, action.event, retain=True)
+            self._publish(action.event)
+
+    def _publish(self, event: Gateway) -> None:
+        self._told = self._node.outbox.publish(GATEWAY, event, retain=True)
 
     def _answer_status(self, _: NoArgs, call: Call) -> None:
-        """Answered in every state: that the link is down is what is asked for."""
-        call.succeed(payload(self._core.gateway))
+        """Answered in every state, with the newest event as it was published."""
+        call.succeed(self._told)
