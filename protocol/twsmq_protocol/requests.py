@@ -212,6 +212,25 @@ class ClusterStatus(Struct, frozen=True, kw_only=True):
     gateway: dict[str, Any] | None
 
 
+class RestartProcess(Args, frozen=True, kw_only=True):
+    """`restart` (supervisor): end this process in order and start it again."""
+
+    name: str
+
+
+class Restarting(Struct, frozen=True, kw_only=True):
+    """Result of `restart`: it has been told to end. `process/<name>/` tells the rest."""
+
+    name: str
+
+
+class Stopping(Struct, frozen=True, kw_only=True):
+    """Result of `stop` (supervisor): everything is gone once `lock`, a file, is no longer locked (flock)."""
+
+    pid: int
+    lock: str
+
+
 class OpDescription(Struct, frozen=True, kw_only=True):
     op: str
     summary: str
@@ -242,6 +261,8 @@ class Op(Struct, frozen=True):
 OPS: dict[str, Op] = {
     "describe": Op(None, NoArgs, Description),
     "status": Op(endpoints.SUPERVISOR, NoArgs, ClusterStatus),
+    "restart": Op(endpoints.SUPERVISOR, RestartProcess, Restarting),
+    "stop": Op(endpoints.SUPERVISOR, NoArgs, Stopping),
     "contract_details": Op(endpoints.REFERENCE, ContractDetails, ContractList),
     "gateway_status": Op(endpoints.CONNECTION, NoArgs, Gateway),
     "positions": Op(endpoints.STATUS, NoArgs, PositionList),

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twsmq_protocol import codec
 from twsmq_protocol.config import Config, parse_config
-from twsmq_protocol.envelope import Event
+from twsmq_protocol.envelope import Event, NoArgs
 from twsmq_protocol.errors import ConfigError, ErrorCode, MalformedMessage, RequestError
 from twsmq_protocol.order_events import OrderEvent
 from twsmq_protocol.requests import OPS, PRICES_NEEDED
@@ -240,11 +240,8 @@ prices = st.sampled_from(sorted(PRICES_NEEDED)).flatmap(
     )
 )
 ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
-    "describe": st.just({}),
-    "status": st.just({}),
-    "positions": st.just({}),
-    "health": st.just({}),
-    "gateway_status": st.just({}),
+    **{op: st.just({}) for op, kind in OPS.items() if kind.args is NoArgs},
+    "restart": st.fixed_dictionaries({"name": st.text(max_size=20)}),
     "contract_details": st.just({"instrument": "STK:AAPL:SMART:USD"}),
     "place_order": st.builds(lambda order, kind: order | kind, orders, prices),
     "modify_order": st.fixed_dictionaries(

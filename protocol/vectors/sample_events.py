@@ -1,0 +1,256 @@
+"""An event of every type and state, as it could come from a paper account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import structs
+from twsmq_protocol import topics
+from twsmq_protocol.envelope import Event
+from twsmq_protocol.market_events import Quote, Stream
+from twsmq_protocol.order_events import Commission, Fill, Notice, Order, OrderStatus
+from twsmq_protocol.system_events import AccountValue, Gateway, Heartbeat, Position, Process
+
+BORN = 1_800_000_000_000_000_000
+NOW = 1_800_000_060_500_000_000
+"""Whole tenths of a second, so that they survive JSON readers that know only doubles."""
+
+AAPL = "STK:AAPL:SMART:USD"
+AAPL_QUOTE = topics.quote_topic(AAPL)
+ALPHA_1 = topics.order_topic("alpha", "alpha-0001")
+WORKING = Order(
+    strategy="alpha",
+    client_order_id="alpha-0001",
+    event_no=41,
+    strategy_no=7,
+    instrument=AAPL,
+    side="BUY",
+    quantity=100.0,
+    order_type="LMT",
+    status="submitted",
+    order_id=1042,
+    perm_id=1_384_221_771,
+    account="DU1234567",
+    limit_price=187.5,
+    remaining=100.0,
+    gateway_status="Submitted",
+)
+
+LINK = Gateway(
+    state="up",
+    host="127.0.0.1",
+    port=4002,
+    server_version=187,
+    accounts=("DU1234567",),
+    upstream="connected",
+    farms={"usfarm": "ok", "ushmds": "inactive"},
+)
+
+
+def order(status: OrderStatus, **changed: Any) -> Order:
+    return structs.replace(WORKING, status=status, **changed)
+
+
+EVENTS: dict[str, tuple[str, str, Event]] = {
+    "quote with every field": (
+        "marketdata-0",
+        AAPL_QUOTE,
+        Quote(
+            con_id=265598,
+            bid=187.41,
+            ask=187.43,
+            last=187.42,
+            bid_size=300.0,
+            ask_size=200.0,
+            last_size=100.0,
+            volume=48_120_300.0,
+            open=186.1,
+            high=188.05,
+            low=185.83,
+            close=186.72,
+            last_time=NOW,
+            halted=False,
+        ),
+    ),
+    "quote for those who just joined, most still unknown": (
+        "marketdata-0",
+        "quote/CASH:EUR:IDEALPRO:USD/",
+        Quote(con_id=12087792, bid=1.08125, delayed=True, snapshot=True),
+    ),
+    "quote with options in the topic": (
+        "marketdata-0",
+        "quote/STK:AAPL:SMART:USD;generic=233/",
+        Quote(con_id=265598, last=187.42),
+    ),
+    "stream starting": ("marketdata-0", AAPL_QUOTE, Stream(state="starting")),
+    "stream active": ("marketdata-0", AAPL_QUOTE, Stream(state="active", con_id=265598)),
+    "stream active, repeated": (
+        "marketdata-0",
+        AAPL_QUOTE,
+        Stream(state="active", con_id=265598, repeated=True),
+    ),
+    "stream delayed": (
+        "marketdata-0",
+        AAPL_QUOTE,
+        Stream(state="delayed", code=10167, text="Displaying delayed market data.", con_id=265598),
+    ),
+    "stream frozen": ("marketdata-0", AAPL_QUOTE, Stream(state="frozen", con_id=265598)),
+    "stream gap that lasts": (
+        "marketdata-0",
+        AAPL_QUOTE,
+        Stream(state="gap", from_=NOW, reason="the gateway lost its connection to IB", con_id=265598),
+    ),
+    "stream resumed": (
+        "marketdata-0",
+        AAPL_QUOTE,
+        Stream(state="resumed", from_=NOW, to=NOW + 2_300_000_000, con_id=265598),
+    ),
+    "stream error of the gateway": (
+        "marketdata-0",
+        "quote/STK:NOSUCH:SMART:USD/",
+        Stream(state="error", code=200, text="No security definition has been found for the request"),
+    ),
+    "stream closed": ("marketdata-0", AAPL_QUOTE, Stream(state="closed", reason="nobody is left")),
+    "order pending": (
+        "orders",
+        ALPHA_1,
+        order("pending", order_id=None, perm_id=None, gateway_status=None, event_no=40, strategy_no=6),
+    ),
+    "order submitted": ("orders", ALPHA_1, WORKING),
+    "order partially filled": (
+        "orders",
+        ALPHA_1,
+        order("partially_filled", filled=40.0, remaining=60.0, avg_price=187.45),
+    ),
+    "order filled": (
+        "orders",
+        ALPHA_1,
+        order("filled", filled=100.0, remaining=0.0, avg_price=187.44, gateway_status="Filled"),
+    ),
+    "order pending cancel": ("orders", ALPHA_1, order("pending_cancel", gateway_status="PendingCancel")),
+    "order cancelled": (
+        "orders",
+        ALPHA_1,
+        order("cancelled", tws_code=202, reason="Order Canceled - reason:", gateway_status="Cancelled"),
+    ),
+    "order rejected": (
+        "orders",
+        ALPHA_1,
+        order("rejected", tws_code=201, reason="Order rejected - reason: insufficient margin", perm_id=None),
+    ),
+    "order inactive": ("orders", ALPHA_1, order("inactive", gateway_status="Inactive")),
+    "order unknown": (
+        "orders",
+        ALPHA_1,
+        order("unknown", reason="the connection broke after the order was written", perm_id=None),
+    ),
+    "order not sent": (
+        "orders",
+        ALPHA_1,
+        order("not_sent", reason="absent from the gateway's complete snapshot", perm_id=None),
+    ),
+    "order snapshot": ("orders", ALPHA_1, order("submitted", snapshot=True)),
+    "fill": (
+        "orders",
+        ALPHA_1,
+        Fill(
+            strategy="alpha",
+            client_order_id="alpha-0001",
+            event_no=42,
+            strategy_no=8,
+            exec_id="0000e0d5.6571a1b2.01.01",
+            account="DU1234567",
+            side="BUY",
+            quantity=40.0,
+            price=187.45,
+            time=NOW,
+        ),
+    ),
+    "fill that corrects another, learnt of afterwards": (
+        "orders",
+        ALPHA_1,
+        Fill(
+            strategy="alpha",
+            client_order_id="alpha-0001",
+            event_no=43,
+            strategy_no=9,
+            exec_id="0000e0d5.6571a1b2.01.02",
+            account="DU1234567",
+            side="BUY",
+            quantity=40.0,
+            price=187.44,
+            corrects="0000e0d5.6571a1b2.01.01",
+            recovered=True,
+        ),
+    ),
+    "commission": (
+        "orders",
+        ALPHA_1,
+        Commission(
+            strategy="alpha",
+            client_order_id="alpha-0001",
+            event_no=44,
+            strategy_no=10,
+            exec_id="0000e0d5.6571a1b2.01.02",
+            commission=1.0,
+            currency="USD",
+        ),
+    ),
+    "notice": (
+        "orders",
+        ALPHA_1,
+        Notice(
+            strategy="alpha",
+            client_order_id="alpha-0001",
+            event_no=45,
+            strategy_no=11,
+            tws_code=399,
+            text="Order Message: your order will not be placed at the exchange until the open",
+        ),
+    ),
+    "heartbeat of the orders node": (
+        "orders",
+        topics.node_topic("orders"),
+        Heartbeat(
+            name="orders",
+            pid=4711,
+            state="ready",
+            client_id=101,
+            uptime_s=60.5,
+            last_event_no=45,
+            strategy_nos={"alpha": 11},
+        ),
+    ),
+    "heartbeat of a node that waits": (
+        "status",
+        topics.node_topic("status"),
+        Heartbeat(name="status", pid=4712, state="waiting_client_id", client_id=102, detail="326: in use"),
+    ),
+    "process": (
+        "supervisor",
+        topics.process_topic("orders"),
+        Process(name="orders", state="backoff", client_id=101, restarts=3, reason="exit status 1"),
+    ),
+    "gateway": (
+        "connection",
+        topics.GATEWAY,
+        LINK,
+    ),
+    "position": (
+        "status",
+        topics.position_topic("DU1234567", "CONID:265598"),
+        Position(
+            account="DU1234567",
+            instrument="CONID:265598",
+            con_id=265598,
+            quantity=-40.0,
+            avg_cost=187.44,
+            snapshot=True,
+        ),
+    ),
+    "account value": (
+        "status",
+        topics.account_value_topic("DU1234567", "NetLiquidation", "USD"),
+        AccountValue(account="DU1234567", tag="NetLiquidation", value="1000042.17", currency="USD"),
+    ),
+}

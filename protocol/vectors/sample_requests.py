@@ -1,0 +1,222 @@
+"""A request of every op, a reply of every kind and error code, and requests that must be refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+from sample_events import AAPL, BORN, LINK, NOW, WORKING
+from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.requests import (
+    ClusterStatus,
+    ContractList,
+    ContractRow,
+    Description,
+    Health,
+    HealthRow,
+    OpDescription,
+    OrderAccepted,
+    OrderList,
+    PositionList,
+    PositionRow,
+    ProcessRow,
+    Restarting,
+    Stopping,
+)
+
+KEY = {"strategy": "alpha", "client_order_id": "alpha-0001"}
+LIMIT_ORDER = KEY | {
+    "instrument": AAPL,
+    "side": "BUY",
+    "quantity": 100,
+    "order_type": "LMT",
+    "limit_price": 187.5,
+}
+REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = {
+    "describe": (1, "describe", None, None),
+    "status": ("s-1", "status", None, None),
+    "contract details": (2, "contract_details", {"instrument": AAPL}, NOW),
+    "positions": (3, "positions", {}, NOW),
+    "gateway status": (21, "gateway_status", None, None),
+    "health": (22, "health", {}, None),
+    "restart": (23, "restart", {"name": "orders"}, None),
+    "stop": (24, "stop", None, None),
+    "place a limit order": ("a1", "place_order", LIMIT_ORDER, NOW + 5_000_000_000),
+    "place a market order": (
+        -1,
+        "place_order",
+        KEY | {"instrument": "CONID:265598:SMART", "side": "SELL", "quantity": 0.5, "order_type": "MKT"},
+        None,
+    ),
+    "place a stop-limit order with every argument": (
+        2**63 - 1,
+        "place_order",
+        LIMIT_ORDER
+        | {
+            "order_type": "STP LMT",
+            "stop_price": 187.0,
+            "tif": "GTC",
+            "account": "DU1234567",
+            "outside_rth": True,
+        },
+        None,
+    ),
+    "modify an order": (4, "modify_order", KEY | {"quantity": 50.0, "limit_price": 187.25}, None),
+    "cancel an order": (5, "cancel_order", KEY, None),
+    "get every order": (6, "get_orders", {}, None),
+    "get the active orders of a strategy": (7, "get_orders", {"strategy": "alpha", "active": True}, None),
+}
+
+REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
+    "describe": (
+        1,
+        Description(
+            name="status",
+            version="0.1.0",
+            protocol=1,
+            incarnation=BORN,
+            ops=[OpDescription(op="positions", summary="Every position", args={"type": "object"})],
+            topics=["node/status/", "position/"],
+            requests="tcp://127.0.0.1:5540",
+            events="tcp://127.0.0.1:5541",
+        ),
+    ),
+    "status": (
+        "s-1",
+        ClusterStatus(
+            processes=[
+                ProcessRow(name="orders", state="ready", pid=4711, client_id=101, restarts=0, uptime_s=60.5)
+            ],
+            gateway=None,
+        ),
+    ),
+    "contract details": (
+        2,
+        ContractList(
+            contracts=[
+                ContractRow(
+                    instrument="CONID:265598:SMART",
+                    con_id=265598,
+                    sec_type="STK",
+                    symbol="AAPL",
+                    exchange="SMART",
+                    primary_exchange="NASDAQ",
+                    currency="USD",
+                    local_symbol="AAPL",
+                    trading_class="NMS",
+                    long_name="APPLE INC",
+                    min_tick=0.01,
+                    order_types="LMT,MKT,STP",
+                    valid_exchanges="SMART,NASDAQ",
+                    time_zone_id="US/Eastern",
+                )
+            ]
+        ),
+    ),
+    "positions": (
+        3,
+        PositionList(
+            positions=[
+                PositionRow(
+                    account="DU1234567",
+                    instrument="CONID:265598",
+                    con_id=265598,
+                    quantity=-40.0,
+                    avg_cost=187.44,
+                )
+            ]
+        ),
+    ),
+    "gateway status": (21, structs.replace(LINK, src="connection", inc=BORN, seq=2, ts=NOW)),
+    "health": (
+        22,
+        Health(
+            ready=False,
+            processes=[
+                HealthRow(
+                    name="orders",
+                    state="reconciling",
+                    detail="waits for completed orders",
+                    pid=4711,
+                    client_id=101,
+                    uptime_s=60.5,
+                    heard_s=0.25,
+                    supervised="reconciling",
+                    restarts=1,
+                ),
+                HealthRow(name="reference", state="silent"),
+            ],
+        ),
+    ),
+    "restarting": (23, Restarting(name="orders")),
+    "stopping": (24, Stopping(pid=4700, lock="/srv/twsmq/var/supervisor.lock")),
+    "order accepted": (
+        "a1",
+        OrderAccepted(client_order_id="alpha-0001", order_id=1042, status="pending"),
+    ),
+    "orders": (6, OrderList(orders=[msgspec.to_builtins(WORKING)])),
+    "a request nobody could read": (None, RequestError(ErrorCode.MALFORMED, "not a msgpack map")),
+    "another version": (8, RequestError(ErrorCode.UNSUPPORTED_VERSION, "this process speaks 1", field="v")),
+    "unknown op": (9, RequestError(ErrorCode.UNKNOWN_OP, "no op 'plaice_order' here")),
+    "invalid argument": (
+        10,
+        RequestError(ErrorCode.INVALID_ARGUMENT, "side must be one of BUY, SELL", field="side"),
+    ),
+    "unauthorized": (11, RequestError(ErrorCode.UNAUTHORIZED, "only paper accounts may trade")),
+    "not ready": (12, RequestError(ErrorCode.NOT_READY, "orders is not ready: it is reconciling")),
+    "halted": (13, RequestError(ErrorCode.HALTED, "no new orders until resume; cancels pass")),
+    "risk rejected": (
+        14,
+        RequestError(ErrorCode.RISK_REJECTED, "max_order_size is 1000, this is 5000", field="quantity"),
+    ),
+    "gateway rejected": (
+        15,
+        RequestError(ErrorCode.GATEWAY_REJECTED, "No security definition has been found", tws_code=200),
+    ),
+    "unknown order": (16, RequestError(ErrorCode.UNKNOWN_ORDER, "alpha has no order alpha-0002")),
+    "conflict": (17, RequestError(ErrorCode.CONFLICT, "alpha-0001 is another order", field="quantity")),
+    "throttled": (18, RequestError(ErrorCode.THROTTLED, "the message budget is used up; try in 200 ms")),
+    "timeout": (19, RequestError(ErrorCode.TIMEOUT, "valid_until had passed; it had no effect")),
+    "internal": (20, RequestError(ErrorCode.INTERNAL, "KeyError; the node's log has the details")),
+}
+
+
+def _packed(**envelope: Any) -> bytes:
+    return msgspec.msgpack.encode({"v": 1, "id": 7, "op": "place_order", "args": LIMIT_ORDER} | envelope)
+
+
+TIMESTAMP = msgspec.msgpack.Ext(-1, b"\0\0\0\0")
+REFUSED_REQUESTS: dict[str, bytes] = {
+    "an empty frame": b"",
+    "text": b"hello",
+    "a byte msgpack never uses": b"\xc1",
+    "a list": b"\x93\x01\x02\x03",
+    "keys that are no strings": b"\x81\x01\x02",
+    "cut off": _packed()[:-1],
+    "one byte too many": _packed() + b"\0",
+    "a key that is not UTF-8": b"\x81\xa1\xff\x01",
+    "a key twice": b"\x84\xa1v\x01\xa2id\x07\xa2id\x08\xa2op\xa8describe",
+    "lists nested 2,000 deep": b"\x82\xa1v\x01\xa2id" + b"\x91" * 2000 + b"\xc0",
+    "four billion pairs that never come": b"\xdf\xff\xff\xff\xff",
+    "no version": b"\x82\xa2id\x07\xa2op\xa8describe",
+    "the version as text": _packed(v="1"),
+    "a later version": _packed(v=2),
+    "no id": b"\x82\xa1v\x01\xa2op\xa8describe",
+    "an id that is a list": _packed(id=[7]),
+    "an id of 65 bits": _packed(id=2**63),
+    "no op": b"\x82\xa1v\x01\xa2id\x07",
+    "an unknown key of the envelope": _packed(deadline=NOW),
+    "valid_until as a float": _packed(valid_until=1.5),
+    "args that are a list": _packed(args=[]),
+    "an argument twice": b"\x84\xa1v\x01\xa2id\x07\xa2op\xabplace_order\xa4args"
+    b"\x82\xa4side\xa3BUY\xa4side\xa4SELL",
+    "an unknown argument": _packed(args=LIMIT_ORDER | {"limitprice": 1.0}),
+    "a quantity of NaN": _packed(args=LIMIT_ORDER | {"quantity": float("nan")}),
+    "a quantity without end": _packed(args=LIMIT_ORDER | {"quantity": float("inf")}),
+    "a quantity below zero": _packed(args=LIMIT_ORDER | {"quantity": -1}),
+    "a price that is a timestamp": _packed(args=LIMIT_ORDER | {"limit_price": TIMESTAMP}),
+    "a side in lower case": _packed(args=LIMIT_ORDER | {"side": "buy"}),
+    "an instrument that is only a symbol": _packed(args=LIMIT_ORDER | {"instrument": "AAPL"}),
+    "a strategy with a slash": _packed(args=LIMIT_ORDER | {"strategy": "a/b"}),
+}
