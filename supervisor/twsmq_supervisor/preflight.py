@@ -53,6 +53,12 @@ def take_lock(settings: Settings) -> int:
     return descriptor
 
 
+def require_free(settings: Settings) -> None:
+    """Raises `StartRefused` if a cluster could not start here now."""
+    os.close(take_lock(settings))
+    require_free_ports(settings.config)
+
+
 def is_locked(path: Path) -> bool:
     """Whether a supervisor lives that holds this lock."""
     try:

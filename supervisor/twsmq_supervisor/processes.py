@@ -68,9 +68,8 @@ class Processes:
         return tail(self._settings.log_file(name), lines)
 
     def rotate_logs(self) -> None:
-        """May block for as long as the disk does: call it from a thread."""
-        for name in list(self._running):
-            path = self._settings.log_file(name)
+        """Every log, our own too. May block for as long as the disk does: call it from a thread."""
+        for path in self._settings.log_dir.glob("*.log"):
             if path.stat().st_size > LOG_LIMIT_BYTES:
                 shutil.copyfile(path, path.with_suffix(".log.1"))
                 os.truncate(path, 0)

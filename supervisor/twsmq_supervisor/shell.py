@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from typing import Any
@@ -70,8 +70,11 @@ class Supervisor:
             )
         )
 
-    async def run(self) -> None:
-        """Raises `StartRefused` if another cluster is in the way; nothing has been started then."""
+    async def run(self, opened: Callable[[], object] = lambda: None) -> None:
+        """`opened` is called once requests are answered and events go out, before anything is started.
+
+        Raises `StartRefused` if another cluster is in the way; nothing has been started then.
+        """
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
         with ExitStack() as stack:
@@ -84,6 +87,7 @@ class Supervisor:
             stack.callback(self._cancel_tasks)
             self._spawn_task(self._tick())
             self._spawn_task(self._rotate_logs())
+            opened()
             self._feed(policy.StartRequested())
             await self._over.wait()
 

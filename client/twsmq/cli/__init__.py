@@ -1,0 +1,5 @@
+"""The `twsmq` command."""
+
+from .root import main
+
+__all__ = ["main"]

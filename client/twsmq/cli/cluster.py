@@ -1,0 +1,98 @@
+"""`twsmq status` and `twsmq down`: asking the supervisor."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from twsmq_protocol import endpoints
+from twsmq_protocol.requests import ClusterStatus
+from twsmq_supervisor.preflight import is_locked, lock_file
+from twsmq_supervisor.requests import Stopping
+from twsmq_supervisor.settings import Settings
+
+from .options import NoCluster, Refused, config_option, settings_from, typed
+from .rendering import process_table
+from .wire import NoAnswer, ask, port_of
+
+_COLUMNS = ("name", "state", "pid", "client_id", "restarts", "uptime_s")
+_GONE_WITHIN_S = 120.0
+
+
+@click.command(short_help="Show every process and the link to the gateway.")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable, on stdout.")
+def status(config: Path | None, as_json: bool) -> None:
+    """Show every process of the cluster, and the link to the gateway.
+
+    The supervisor answers, so this works with any other process dead. Exit code 0 if all are ready, 1 if
+    not, 3 if no cluster is running.
+
+    \b
+    Examples:
+      twsmq status
+      twsmq status --json | jq '.processes[] | select(.state != "ready")'
+    """
+    told = msgspec.convert(_ask_supervisor(settings_from(config), "status"), ClusterStatus)
+    if as_json:
+        rows = [{column: getattr(row, column) for column in _COLUMNS} for row in told.processes]
+        click.echo(json.dumps({"processes": rows, "gateway": told.gateway}))
+    else:
+        console = Console()
+        console.print(process_table((row, row.uptime_s) for row in told.processes))
+        console.print(_gateway_line(told.gateway), highlight=False)
+    if any(row.state != "ready" for row in told.processes):
+        raise SystemExit(Refused.exit_code)
+
+
+@click.command(short_help="Stop the cluster in order.")
+@config_option
+def down(config: Path | None) -> None:
+    """Stop the cluster in order and wait until it is gone.
+
+    Orders that work at the gateway keep working there; the next `twsmq up` finds them again.
+    """
+    settings = settings_from(config)
+    try:
+        stopping = msgspec.convert(_ask_supervisor(settings, "stop"), Stopping)
+    except NoCluster as failure:
+        if is_locked(lock_file(settings)):
+            raise
+        click.echo(f"{failure.message}: nothing to stop")
+        return
+    click.echo("stopping in order ...")
+    deadline = time.monotonic() + _GONE_WITHIN_S
+    while is_locked(Path(stopping.lock)):
+        if time.monotonic() > deadline:
+            raise Refused(f"the supervisor (pid {stopping.pid}) is still there")
+        time.sleep(0.05)
+    click.echo("stopped")
+
+
+def _ask_supervisor(settings: Settings, op: str) -> Any:
+    endpoint = endpoints.requests_endpoint(settings.config, endpoints.SUPERVISOR)
+    try:
+        return ask(endpoint, op)
+    except NoAnswer as error:
+        port = port_of(endpoint)
+        if is_locked(lock_file(settings)):
+            pid = lock_file(settings).read_text().strip()
+            raise NoCluster(
+                f"the supervisor (pid {pid}) does not answer on port {port}; it is starting, or stopped: "
+                f"`kill -CONT {pid}` wakes it, `kill -9 {pid}` ends the whole cluster"
+            ) from error
+        raise NoCluster(
+            f"no cluster is running on port {port} (start one with `{typed(settings, 'up')}`)"
+        ) from error
+
+
+def _gateway_line(gateway: dict[str, Any] | None) -> str:
+    if gateway is None:
+        return "gateway: unknown, the connection node has not told yet"
+    accounts = ", ".join(gateway["accounts"]) or "none told yet"
+    return f"gateway {gateway['host']}:{gateway['port']}: {gateway['state']}, accounts: {accounts}"

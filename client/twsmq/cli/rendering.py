@@ -1,0 +1,67 @@
+"""How processes and quotes look on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.markup import escape
+from rich.table import Table
+from twsmq_protocol.market_events import Quote
+from twsmq_protocol.requests import ProcessRow
+from twsmq_protocol.system_events import Process
+
+_STYLES = {"ready": "green", "failed": "bold red", "hung": "bold red", "backoff": "red", "stopped": "dim"}
+
+
+def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:
+    """A line per process; the number is its uptime in seconds by now."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("process", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for heading in ("client ID", "pid", "restarts", "uptime"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("")
+    for row, uptime_s in rows:
+        table.add_row(
+            row.name,
+            f"[{_STYLES.get(row.state, 'yellow')}]{row.state}[/]",
+            optional(row.client_id),
+            optional(row.pid),
+            str(row.restarts),
+            spoken(uptime_s) if row.pid is not None else "",
+            escape(row.reason or ""),
+        )
+    return table
+
+
+def quote_table(quotes: Iterable[tuple[str, Quote | None]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("quote", no_wrap=True)
+    for heading in ("bid size", "bid", "ask", "ask size", "last"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, quote in quotes:
+        if quote is None:
+            table.add_row(name, *[""] * 4, "[dim]waiting[/]")
+        else:
+            numbers = (quote.bid_size, quote.bid, quote.ask, quote.ask_size, quote.last)
+            table.add_row(name, *map(optional, numbers))
+    return table
+
+
+def quote_line(quote: Quote) -> str:
+    bid, ask, last = map(optional, (quote.bid, quote.ask, quote.last))
+    return f"bid {bid or '-'}  ask {ask or '-'}  last {last or '-'}"
+
+
+def optional(value: float | None) -> str:
+    return "" if value is None else f"{value:.12g}"
+
+
+def spoken(seconds: float) -> str:
+    """A duration as people say it: 42 s, 3 min 07 s, 5 h 02 min."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"

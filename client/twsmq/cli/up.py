@@ -1,0 +1,165 @@
+"""`twsmq up`: the supervisor in this process's main thread, and what it shows in another.
+
+The view is a client like any other: it hears of processes and quotes through ZeroMQ, in a thread of its own,
+so that a terminal that stands still (Ctrl-S, a full pipe) never holds supervision up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from twsmq_protocol import endpoints
+from twsmq_protocol.codec import decode_event
+from twsmq_protocol.errors import MalformedMessage
+from twsmq_protocol.market_events import Quote
+from twsmq_protocol.system_events import Process
+from twsmq_protocol.topics import quote_topic
+from twsmq_supervisor.children import cluster
+from twsmq_supervisor.errors import StartRefused
+from twsmq_supervisor.preflight import require_free
+from twsmq_supervisor.settings import Settings
+from twsmq_supervisor.shell import Supervisor
+
+from .options import Refused, Unusable, config_option, settings_from, typed
+from .views import SHOWN, LiveTable, PlainLines, View
+from .wire import Subscription
+
+_REFRESH_S = 0.25
+_FAREWELL_S = 2.0
+
+
+@click.command(short_help="Start the whole cluster and watch it.")
+@config_option
+@click.option("--gateway", metavar="HOST:PORT", help="Use this gateway instead of the simulated one.")
+@click.option("--detach", is_flag=True, help="Run in the background; return once all processes are ready.")
+@click.option("--timeout", default=60.0, show_default=True, help="With --detach: seconds to wait for that.")
+def up(config: Path | None, gateway: str | None, detach: bool, timeout: float) -> None:
+    """Start the whole cluster: the simulated gateway (unless you bring your own) and every node.
+
+    On a terminal a live table shows them; elsewhere plain lines. Ctrl-C stops everything in order, a second
+    Ctrl-C kills. Whatever dies is restarted.
+
+    \b
+    Examples:
+      twsmq up                               everything, with a simulated gateway
+      twsmq up --gateway 127.0.0.1:4002      with your own TWS or IB Gateway
+      twsmq up --detach && twsmq status      in the background; `twsmq down` stops it
+    """
+    settings = settings_from(config, gateway)
+    try:
+        if detach:
+            _run_detached(settings, timeout)
+        else:
+            _run_here(settings)
+    except StartRefused as error:
+        raise Unusable(str(error)) from error
+
+
+def _run_here(settings: Settings) -> None:
+    handler = logging.FileHandler(settings.log_file(endpoints.SUPERVISOR), delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    audience = Audience(settings)
+    asyncio.run(Supervisor(settings, cluster(settings)).run(opened=audience.start))
+    audience.leave()
+
+
+class Audience:
+    """The thread that watches and shows."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._leaving = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="view", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def leave(self) -> None:
+        self._leaving.set()
+        self._thread.join(_FAREWELL_S)
+
+    def _watch(self) -> None:
+        try:
+            self._show(LiveTable(self._settings) if sys.stdout.isatty() else PlainLines(self._settings))
+        except OSError:  # nobody reads our output any more; the cluster is no less needed for that
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _show(self, view: View) -> None:
+        feed = Feed(self._settings, view, quotes=True)
+        while not (feed.ended or self._leaving.is_set()):
+            feed.pump(_REFRESH_S)
+            view.refresh()
+        feed.pump(_REFRESH_S)
+        view.close()
+        feed.close()
+
+
+class Feed:
+    """What a view is told, as it comes through ZeroMQ. `ended`: the supervisor has said its last word."""
+
+    def __init__(self, settings: Settings, view: View, *, quotes: bool) -> None:
+        config = settings.config
+        self._view = view
+        self._quotes = {quote_topic(name): name for name in SHOWN} if quotes else {}
+        shards = [name for name in endpoints.node_names(config) if endpoints.shard_of(name) is not None]
+        heard = (endpoints.SUPERVISOR, *(shards if quotes else ()))
+        self._subscription = Subscription(
+            (endpoints.events_endpoint(config, name) for name in heard), ("process/", *self._quotes)
+        )
+        self.ended = False
+
+    def pump(self, within_s: float) -> None:
+        for frame in self._subscription.frames(within_s):
+            with suppress(MalformedMessage):
+                topic, event = decode_event(frame)
+                if isinstance(event, Process):
+                    self._view.process(event)
+                    self.ended = (event.name, event.state) == (endpoints.SUPERVISOR, "stopped")
+                elif isinstance(event, Quote) and topic in self._quotes:
+                    self._view.quote(self._quotes[topic], event)
+
+    def close(self) -> None:
+        self._subscription.close()
+
+
+def _run_detached(settings: Settings, timeout: float) -> None:
+    require_free(settings)
+    log = settings.log_file(endpoints.SUPERVISOR)
+    with log.open("ab") as output:
+        begin = output.tell()
+        supervisor = subprocess.Popen(  # noqa: S603 - our own interpreter and package
+            [sys.executable, "-m", "twsmq_supervisor", *settings.arguments()],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    view = PlainLines(settings, steps=False)
+    feed = Feed(settings, view, quotes=False)
+    deadline = time.monotonic() + timeout
+    try:
+        while not view.all_ready() and supervisor.poll() is None and time.monotonic() < deadline:
+            feed.pump(_REFRESH_S)
+    finally:
+        feed.close()
+    if supervisor.poll() is not None:
+        said = log.read_bytes()[begin:].decode("utf-8", "replace").strip().splitlines()
+        reason = said[-1].removeprefix("twsmq: ") if said else "it said nothing"
+        raise Unusable(f"the supervisor ended: {reason}")
+    stop = typed(settings, "down")
+    if not view.all_ready():
+        raise Refused(
+            f"not ready after {timeout:.0f} s: {view.missing()}. It goes on trying; "
+            f"`{typed(settings, 'status')}` shows it, `{stop}` stops it"
+        )
+    click.echo(f"running in the background (pid {supervisor.pid}); stop it with: {stop}")

@@ -1,0 +1,204 @@
+"""What `twsmq up` shows: a live table on a terminal, plain lines anywhere else, from the same events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+import click
+from msgspec.structs import replace
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+from twsmq_protocol import endpoints
+from twsmq_protocol.market_events import Quote
+from twsmq_protocol.system_events import Process
+from twsmq_protocol.topics import quote_topic
+from twsmq_supervisor.children import cluster
+from twsmq_supervisor.processes import tail
+from twsmq_supervisor.settings import Settings
+
+from .options import typed
+from .rendering import process_table, quote_line, quote_table, spoken
+
+SHOWN = ("STK:AAPL:SMART:USD", "STK:MSFT:SMART:USD", "CASH:EUR:IDEALPRO:USD")
+"""Instruments whose quotes `up` shows."""
+
+_LOG_LINES = 8
+
+
+class View(Protocol):
+    def process(self, event: Process) -> None: ...
+    def quote(self, instrument: str, quote: Quote) -> None: ...
+    def refresh(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def names(settings: Settings) -> tuple[str, ...]:
+    """Every process of the cluster, the supervisor first."""
+    return (endpoints.SUPERVISOR, *cluster(settings))
+
+
+def next_steps(settings: Settings) -> list[str]:
+    instrument = SHOWN[0]
+    order = ("--instrument", instrument, "--side", "BUY", "--quantity", "10", "--order-type", "MKT")
+    return [
+        typed(settings, "watch", quote_topic(instrument)),
+        typed(settings, "order", "place", *order),
+        typed(settings, "status"),
+    ]
+
+
+class PlainLines:
+    """A line per change, for logs and pipes."""
+
+    def __init__(self, settings: Settings, *, steps: bool = True) -> None:
+        self._settings = settings
+        self._began = time.monotonic()
+        self._rows = {name: Process(name=name, state="stopped") for name in names(settings)}
+        self._quoted: set[str] = set()
+        self._steps = steps
+        self._was_ready = False
+
+    def all_ready(self) -> bool:
+        return not self.missing()
+
+    def missing(self) -> str:
+        """Which processes are not ready, and why."""
+        return "; ".join(_sentence(row) for row in self._rows.values() if row.state != "ready")
+
+    def process(self, event: Process) -> None:
+        before = self._rows.get(event.name)
+        self._rows[event.name] = event
+        if before is not None and before.state == event.state:
+            return
+        if event.name == endpoints.SUPERVISOR:
+            self._supervisor(event)
+            return
+        news = before is None or before.reason != event.reason
+        self._say(_sentence(event if news else replace(event, reason=None)))
+        if event.state in ("backoff", "failed") and news:
+            self._show_log(event.name)
+        if event.state == "ready" and self.all_ready():
+            self._ready()
+
+    def quote(self, instrument: str, quote: Quote) -> None:
+        if instrument not in self._quoted and (quote.bid is not None or quote.last is not None):
+            self._quoted.add(instrument)
+            self._say(f"{instrument}: {quote_line(quote)}")
+
+    def refresh(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def _supervisor(self, event: Process) -> None:
+        if event.state == "ready":
+            self._say(f"supervisor: running (pid {event.pid}), logs in {self._settings.log_dir}")
+        elif event.state == "stopping":
+            self._say("stopping in order ...")
+        else:
+            self._say("all stopped")
+
+    def _show_log(self, name: str) -> None:
+        """What it said before it ended, where that is more than the line already told as the reason."""
+        path = self._settings.log_file(name)
+        lines = tail(path, _LOG_LINES)
+        for line in lines if len(lines) > 1 else ():
+            click.echo(f"            | {line}")
+        click.echo(f"            | log: {path}")
+
+    def _ready(self) -> None:
+        if self._was_ready:
+            self._say("all processes ready again")
+            return
+        self._was_ready = True
+        took = time.monotonic() - self._began
+        self._say(f"cluster ready in {took:.1f} s: {len(self._rows)} processes")
+        if self._steps:
+            click.echo("next, in another terminal:")
+            for step in next_steps(self._settings):
+                click.echo(f"  {step}")
+            click.echo("Ctrl-C stops everything in order.")
+
+    def _say(self, line: str) -> None:
+        click.echo(f"{time.strftime('%H:%M:%S')}  {line}")
+
+
+class LiveTable:
+    """The cluster on a terminal, redrawn a few times a second."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._began = time.monotonic()
+        self._rows: dict[str, tuple[Process, float]] = {}
+        self._quotes: dict[str, Quote | None] = dict.fromkeys(SHOWN)
+        self._names = names(settings)
+        self._ready_after: float | None = None
+        self._live = Live(console=Console(), auto_refresh=False, transient=False)
+        self._live.start()
+
+    def process(self, event: Process) -> None:
+        self._rows[event.name] = (event, time.monotonic())
+        if self._ready_after is None and self._waiting() == 0:
+            self._ready_after = time.monotonic() - self._began
+
+    def quote(self, instrument: str, quote: Quote) -> None:
+        self._quotes[instrument] = quote
+
+    def refresh(self) -> None:
+        self._live.update(self._picture(), refresh=True)
+
+    def close(self) -> None:
+        self.refresh()
+        self._live.stop()
+
+    def _waiting(self) -> int:
+        return sum(name not in self._rows or self._rows[name][0].state != "ready" for name in self._names)
+
+    def _picture(self) -> RenderableType:
+        now = time.monotonic()
+        rows: Iterable[tuple[Process, float]] = (
+            (event, event.uptime_s + now - heard)
+            for event, heard in (self._rows[name] for name in self._names if name in self._rows)
+        )
+        steps = [f"  {step}" for step in next_steps(self._settings)]
+        return Group(
+            Text(self._headline(), style="bold"),
+            process_table(rows),
+            Text(),
+            quote_table(self._quotes.items()),
+            Text(),
+            Text("next, in another terminal:"),
+            Text("\n".join(steps), style="cyan"),
+            Text(f"logs: {self._settings.log_dir}    Ctrl-C stops everything in order", style="dim"),
+        )
+
+    def _headline(self) -> str:
+        supervisor = self._rows.get(endpoints.SUPERVISOR)
+        if supervisor is None:
+            return "twsmq is starting ..."
+        event, heard = supervisor
+        if event.state == "stopped":
+            return "twsmq: all stopped"
+        if event.state == "stopping":
+            return "twsmq is stopping in order ... (Ctrl-C again kills)"
+        waiting = self._waiting()
+        if self._ready_after is None:
+            return f"twsmq is starting: {len(self._names) - waiting} of {len(self._names)} processes ready"
+        up = spoken(event.uptime_s + time.monotonic() - heard)
+        trouble = f", {waiting} not ready" if waiting else ""
+        return f"twsmq: ready after {self._ready_after:.1f} s, up {up}{trouble}"
+
+
+def _sentence(event: Process) -> str:
+    facts = [f"pid {event.pid}"] if event.pid is not None else []
+    if event.client_id is not None:
+        facts.append(f"client ID {event.client_id}")
+    if event.restarts:
+        facts.append(f"restart {event.restarts}")
+    known = f" ({', '.join(facts)})" if facts else ""
+    reason = f": {event.reason}" if event.reason else ""
+    return f"{event.name}: {event.state}{known}{reason}"

@@ -1,0 +1,124 @@
+"""What tests with real processes share: ports nobody else uses, a folder of their own, no process left behind."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from cluster import Cluster
+
+GUARD_OFFSET = 99  # never used by a cluster; whoever has it bound owns the hundred below
+GATEWAY_OFFSET = 95
+MARK = "TWSMQ_TEST_MARK"
+
+
+@contextmanager
+def reserved_ports() -> Iterator[int]:
+    """The first of a hundred ports that are free and that no other test of any worker is given meanwhile."""
+    bases = list(range(10_000, 32_000, 100))  # below the range the kernel hands out by itself
+    random.shuffle(bases)
+    for base in bases:
+        with socket.socket() as guard:
+            if _bound(guard, base + GUARD_OFFSET) and _all_free(base):
+                yield base
+                return
+    raise AssertionError("no hundred free ports on this machine")
+
+
+def _all_free(base: int) -> bool:
+    for port in range(base, base + GUARD_OFFSET):
+        with socket.socket() as probe:
+            if not _bound(probe, port):
+                return False
+    return True
+
+
+def _bound(sock: socket.socket, port: int) -> bool:
+    try:
+        sock.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def orphans_refused() -> Iterator[None]:
+    """Fail if a process started inside outlives it. Processes are known by a mark in their environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        mark = uuid.uuid4().hex
+        patch.setenv(MARK, mark)
+        yield
+    deadline = time.monotonic() + 3
+    while (left := _marked(mark)) and time.monotonic() < deadline:
+        psutil.wait_procs(left, timeout=0.1)
+    for process in left:
+        process.kill()
+    assert not left, f"processes outlived the test: {left}"
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue  # gone, or not ours to look at
+    return found
+
+
+@pytest.fixture
+def port_base() -> Iterator[int]:
+    with reserved_ports() as base:
+        yield base
+
+
+@pytest.fixture
+def no_orphans() -> Iterator[None]:
+    with orphans_refused():
+        yield
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, port_base: int) -> Path:
+    """A `twsmq.toml` for a cluster of the test's own."""
+    path = tmp_path / "twsmq.toml"
+    path.write_text(
+        f"[cluster]\nport_base = {port_base}\n[gateway]\nport = {port_base + GATEWAY_OFFSET}\n"
+        "messages_per_second = 0\n"
+    )
+    return path
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """`eventually(lambda: …, within=5)` for what the system offers no event for, like a process being gone."""
+
+    def wait(condition: Callable[[], object], within: float = 10, what: str = "") -> None:
+        deadline = time.monotonic() + within
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {within} s: {what or condition}"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A whole cluster as `twsmq up` starts it, shared by the tests of one file, ended by Ctrl-C."""
+    with reserved_ports() as base, orphans_refused():
+        running = Cluster(tmp_path_factory.mktemp("cluster"), base, base + GATEWAY_OFFSET)
+        try:
+            running.start()
+            yield running
+            if running.process is not None:
+                running.stop()
+        finally:
+            running.kill()
