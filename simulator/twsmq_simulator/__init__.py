@@ -1,0 +1,14 @@
+"""A simulated Interactive Brokers Gateway: the TWS protocol, a market and a broker behind it, and faults on command.
+
+    server = await serve(Settings(data_dir=Path("var/simulator"), port=4002))
+    ...
+    await server.close()
+
+It imports nothing of the nodes and nothing of `ibapi`: what both sides share could not be tested by either.
+"""
+
+from twsmq_simulator.errors import BadSettings, SimulatorError
+from twsmq_simulator.server import Server, serve
+from twsmq_simulator.settings import Settings
+
+__all__ = ["BadSettings", "Server", "Settings", "SimulatorError", "serve"]

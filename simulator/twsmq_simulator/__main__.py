@@ -1,0 +1,3 @@
+from twsmq_simulator.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The broker's side: orders, executions, positions and cash. A pure state machine; the store keeps its records."""

@@ -1,0 +1,146 @@
+"""The command line: `python -m twsmq_simulator`, and `twsmq simulator`.
+
+One JSON line per event on stderr. `listening` names the port; SIGTERM and SIGINT end the process with 0. When
+TWSMQ_LIFELINE_FD names an inherited pipe, its end ends the process: no simulator outlives its supervisor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+import structlog
+
+from twsmq_simulator.errors import SimulatorError
+from twsmq_simulator.server import serve
+from twsmq_simulator.settings import Settings
+
+LIFELINE = "TWSMQ_LIFELINE_FD"
+LEVELS = ["debug", "info", "warning", "error"]
+
+
+def configure_logging(level: str) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def watch_lifeline(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Sets `stop` when the inherited pipe ends. The pipe's content does not matter."""
+    text = os.environ.get(LIFELINE, "")
+    if not text:
+        return
+    try:
+        fd = int(text)
+        os.set_blocking(fd, False)
+    except (ValueError, OSError):
+        raise click.ClickException(f"{LIFELINE}={text} is no open file descriptor: unset it") from None
+
+    def readable() -> None:
+        if not os.read(fd, 4096):
+            loop.remove_reader(fd)
+            stop.set()
+
+    loop.add_reader(fd, readable)
+
+
+async def run(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    watch_lifeline(loop, stop)
+    server = await serve(settings)
+    try:
+        await stop.wait()
+    finally:
+        await server.close()
+        structlog.get_logger("twsmq.simulator").info("stopped")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option(
+    "--port", default=4002, type=click.IntRange(0, 65535), help="Port for API clients; 0 takes a free one."
+)
+@click.option(
+    "--data-dir",
+    default=Path("var/simulator"),
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Orders, fills, positions and prices are kept here and survive a kill -9.",
+)
+@click.option("--seed", default=1, help="The same seed and the same requests give the same market.")
+@click.option(
+    "--control-port", type=click.IntRange(0, 65535), help="ZeroMQ port for faults on command; none without."
+)
+@click.option("--tick-rate", default=4.0, help="Book changes per second of each instrument somebody follows.")
+@click.option(
+    "--account", "accounts", multiple=True, default=["DU1234567"], help="Paper account; may be repeated."
+)
+@click.option(
+    "--hours", default="always", type=click.Choice(["always", "exchange"]), help="When markets trade."
+)
+@click.option("--clock-speed", default=1.0, help="Times real time; 0 is moved by the control socket only.")
+@click.option("--latency-ms", default=2.0, help="From a request to the exchange's answer.")
+@click.option(
+    "--log-level", default="info", type=click.Choice(LEVELS), help="JSON lines on stderr from this level."
+)
+def main(
+    host: str,
+    port: int,
+    data_dir: Path,
+    seed: int,
+    control_port: int | None,
+    tick_rate: float,
+    accounts: tuple[str, ...],
+    hours: str,
+    clock_speed: float,
+    latency_ms: float,
+    log_level: str,
+) -> None:
+    """Run a simulated Interactive Brokers Gateway.
+
+    Any TWS API client can connect to it: ibapi, ib_async, ... It speaks the text protocol (server versions 157
+    to 200), trades about thirty well-known instruments with their option and futures chains on a random market,
+    and keeps a paper account on disk.
+
+    \b
+    Try:  python -m twsmq_simulator --port 4002
+    and connect your program to 127.0.0.1:4002 as it would to a paper Gateway.
+    """
+    configure_logging(log_level)
+    settings = Settings(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        seed=seed,
+        control_port=control_port,
+        tick_rate=tick_rate,
+        accounts=accounts,
+        hours=hours,
+        clock_speed=clock_speed,
+        latency_ms=latency_ms,
+    )
+    try:
+        if sys.platform != "win32":
+            import uvloop
+
+            uvloop.run(run(settings))
+        else:
+            asyncio.run(run(settings))
+    except SimulatorError as error:
+        click.echo(f"twsmq_simulator: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,104 @@
+"""Live market data: who follows which book, and the ticks each follower gets when it changes.
+
+A follower's ticks are written straight from the book; a client whose socket is congested misses ticks, never
+order messages. Instruments without any quote (indices, funds) have last prices only.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+from twsmq_simulator.market.book import ASK, BID, HIGH, LAST, LOW, Book
+from twsmq_simulator.wire import tick_messages as t
+
+if TYPE_CHECKING:
+    from twsmq_simulator.session import Session
+
+
+class Subscription(Protocol):
+    """Something a client follows until it cancels it or goes away."""
+
+    session: Session
+    request_id: int
+    con_id: int
+
+    def on_step(self, book: Book, changed: int, now: int) -> None:
+        """The book moved; `changed` are its bits."""
+        ...
+
+
+class TopOfBook:
+    """A reqMktData subscription. `delayed` uses the delayed tick ids (captured: 66 to 76 and 88)."""
+
+    def __init__(self, session: Session, request_id: int, book: Book, *, delayed: bool) -> None:
+        self.session = session
+        self.request_id = request_id
+        self.con_id = book.instrument.con_id
+        self.delayed = delayed
+        self._stock = book.instrument.sec_type == "STK"
+        self._last_volume: int | Decimal = -1
+
+    def _id(self, kind: int) -> int:
+        return t.DELAYED.get(kind, kind) if self.delayed else kind
+
+    def _size(self, size: int | Decimal) -> bytes:
+        return t.size_text(self.session.version, size, stock=self._stock)
+
+    def _quote(self, kind: int, price: float, size: int | Decimal) -> bytes:
+        text = self._size(size)
+        priced = t.tick_price(
+            self.request_id, self._id(kind), t.price_text(price), text, kind in (t.BID, t.ASK)
+        )
+        return priced + t.tick_size(self.request_id, self._id(t.SIZE_OF[kind]), text)
+
+    def _price(self, kind: int, price: float) -> bytes:
+        return t.tick_price(self.request_id, self._id(kind), t.price_text(price), b"0")
+
+    def snapshot(self, book: Book, now: int) -> bytes:
+        """Everything there is to say of a book at once."""
+        parts: list[bytes] = []
+        if book.instrument.quoted:
+            exchange = "Q" if self._stock else book.instrument.exchange[:1]
+            parts.append(self._quote(t.BID, book.bid, book.bids[0][1]))
+            parts.append(self._quote(t.ASK, book.ask, book.asks[0][1]))
+            if self._stock and not self.delayed:
+                parts.append(t.tick_string(self.request_id, t.BID_EXCHANGE, exchange))
+                parts.append(t.tick_string(self.request_id, t.ASK_EXCHANGE, exchange))
+        if book.instrument.sec_type not in ("CASH", "BAG"):
+            parts.append(self._quote(t.LAST, book.last, book.last_size))
+            parts.append(
+                t.tick_string(self.request_id, self._id(t.LAST_TIMESTAMP), str(now // 1_000_000_000))
+            )
+            parts.append(t.tick_size(self.request_id, self._id(t.VOLUME), self._volume(book)))
+        parts.append(self._price(t.HIGH, book.price(book.high_ticks)))
+        parts.append(self._price(t.LOW, book.price(book.low_ticks)))
+        parts.append(self._price(t.CLOSE, book.price(book.close_ticks)))
+        parts.append(self._price(t.OPEN, book.price(book.open_ticks)))
+        return b"".join(parts)
+
+    def _volume(self, book: Book) -> bytes:
+        """Day volume is in round lots of 100 for US stocks below version 220 (IBKR's constants)."""
+        volume = int(book.volume) // 100 if self._stock else int(book.volume)
+        return b"%d" % volume
+
+    def on_step(self, book: Book, changed: int, now: int) -> None:
+        if not changed or self.session.congested:
+            return
+        parts: list[bytes] = []
+        if changed & BID and book.instrument.quoted:
+            parts.append(self._quote(t.BID, book.bid, book.bids[0][1]))
+        if changed & ASK and book.instrument.quoted:
+            parts.append(self._quote(t.ASK, book.ask, book.asks[0][1]))
+        if changed & LAST and book.instrument.sec_type not in ("CASH", "BAG"):
+            parts.append(
+                t.tick_string(self.request_id, self._id(t.LAST_TIMESTAMP), str(now // 1_000_000_000))
+            )
+            parts.append(self._quote(t.LAST, book.last, book.last_size))
+            parts.append(t.tick_size(self.request_id, self._id(t.VOLUME), self._volume(book)))
+        if changed & HIGH:
+            parts.append(self._price(t.HIGH, book.price(book.high_ticks)))
+        if changed & LOW:
+            parts.append(self._price(t.LOW, book.price(book.low_ticks)))
+        if parts:
+            self.session.write(b"".join(parts))

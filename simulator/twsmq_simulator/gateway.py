@@ -1,0 +1,254 @@
+"""The gateway: sessions on one side, broker and market on the other, and the one rule that joins them.
+
+The rule: nothing leaves a socket before the transaction that caused it is on disk. Every event (bytes from a
+client, a market step, something falling due) runs to its end, collecting messages per session and records in the
+broker; `settle` then writes the records and only then flushes the sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import structlog
+
+from twsmq_simulator import handlers
+from twsmq_simulator.broker.core import Broker
+from twsmq_simulator.broker.model import Execution, Order, Position
+from twsmq_simulator.broker.store import Store
+from twsmq_simulator.delivery import Delivery
+from twsmq_simulator.feeds import Subscription
+from twsmq_simulator.handlers import account
+from twsmq_simulator.market import listing
+from twsmq_simulator.market.clock import Clock, ClockSettings
+from twsmq_simulator.market.exchange import Exchange
+from twsmq_simulator.market.instruments import Instrument
+from twsmq_simulator.session import Session
+from twsmq_simulator.settings import Settings
+from twsmq_simulator.wire import messages
+from twsmq_simulator.wire.requests import Request, StartApi
+
+log = structlog.get_logger("twsmq.simulator")
+FARMS = (
+    (2104, "Market data farm connection is OK:usfarm.nj"),
+    (2104, "Market data farm connection is OK:usfuture"),
+    (2104, "Market data farm connection is OK:cashfarm"),
+    (2104, "Market data farm connection is OK:usfarm"),
+    (2106, "HMDS data farm connection is OK:ushmds"),
+    (2158, "Sec-def data farm connection is OK:secdefnj"),
+)
+MAX_CLIENTS = 32
+DUPLICATE_CLIENT = "Unable connect as the client id is already in use. Retry with a unique client id."
+LONGEST_STEP = 0.05  # seconds of real time between two looks at the market
+SECOND = 1_000_000_000
+
+
+class Gateway:
+    """Everything but the listening socket. `start` begins the timers, `close` ends them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock(ClockSettings(settings.clock_speed, settings.start))
+        today = datetime.fromtimestamp(self.clock.now() / 1e9, UTC).date()
+        self.catalogue = listing.build(today)
+        self.store = Store(settings.data_dir / "broker.sqlite3")
+        for instrument in self.store.read("instrument", Instrument).values():
+            self.catalogue.add(instrument)
+        saved = {int(key): price for key, price in self.store.read("price", float).items()}
+        self.exchange = Exchange(self.catalogue, settings.seed, self.clock.now, 1 / settings.tick_rate, saved)
+        self.broker = Broker(
+            self.catalogue,
+            self.exchange,
+            settings.accounts,
+            int(settings.latency_ms * 1e6),
+            always_open=settings.hours == "always",
+        )
+        self._restore()
+        self.sessions: dict[Session, None] = {}
+        self.by_client: dict[int, Session] = {}
+        self.dirty: dict[Session, None] = {}
+        self.followers: dict[int, list[Subscription]] = {}
+        self.delivery = Delivery(self)
+        self._stepped_to = self.clock.now()
+        self._second_begun = 0
+        self._known_instruments: set[int] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def _restore(self) -> None:
+        store, broker = self.store, self.broker
+        broker.ledger.restore(
+            store.read("position", Position).values(),
+            store.read("cash", Decimal) or dict(broker.ledger.cash),
+            store.read("realized", Decimal).get("all", Decimal(0)),
+        )
+        counters = store.read("counter", int)
+        broker.next_perm_id = counters.get("perm_id", broker.next_perm_id)
+        broker.next_execution = counters.get("execution", 0)
+        broker.highest_ids = {int(key): order_id for key, order_id in store.read("highest_id", int).items()}
+        orders = store.read("order", Order).values()
+        executions = store.read("execution", Execution).values()
+        broker.restore(orders, sorted(executions, key=lambda e: (e.time, e.exec_id)), self.clock.now())
+
+    # ---- running
+
+    def start(self) -> None:
+        self._schedule()
+
+    def close(self) -> None:
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for session in list(self.sessions):
+            session.close()
+        self._save_prices()
+        self.store.write(self.broker.take_changes())
+        self.store.close()
+
+    def _schedule(self) -> None:
+        """The next look at the market: at once where something is due, else at the next step."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._closed or self.clock.speed == 0:
+            return
+        delay = min(LONGEST_STEP, max(0.001, 1 / self.settings.tick_rate / self.clock.speed))
+        due = self.broker.schedule.next_at()
+        if due is not None:
+            delay = min(delay, self.clock.real_delay(due) or 0.0)
+        self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.run_market()
+        self.settle()
+
+    def run_market(self) -> None:
+        """Makes every step of the market that is due by now."""
+        now = self.clock.now()
+        step = int(1e9 / self.settings.tick_rate)
+        count = (now - self._stepped_to) // step
+        if count <= 0:
+            return
+        self._stepped_to += count * step
+        for _ in range(min(count, 10_000)):
+            self.step_market(now)
+        if now - self._second_begun >= SECOND:
+            self._save_prices()
+            self._second_begun = now
+            for session in self.by_client.values():
+                for send in session.repeats.values():
+                    send()
+
+    def step_market(self, now: int) -> None:
+        """One step of every book that somebody follows or trades in."""
+        active = set(self.followers) | {con_id for con_id, working in self.broker.working.items() if working}
+        for con_id in list(active):
+            active |= self.exchange.sources(con_id)
+        for con_id in sorted(active):
+            book = self.exchange.book(con_id)
+            if book is None:
+                continue
+            changed = book.step()
+            for follower in self.followers.get(con_id, ()):
+                follower.on_step(book, changed, now)
+            self.delivery.deliver(self.broker.on_market(con_id, now))
+
+    def settle(self) -> None:
+        """Ends an event: what is due happens, records are stored, then messages leave."""
+        if self._closed:
+            return
+        self.delivery.deliver(self.broker.advance(self.clock.now()))
+        changes = self.broker.take_changes()
+        if changes:
+            self._save_instruments(changes)
+            self.store.write(changes)
+        dirty, self.dirty = self.dirty, {}
+        for session in dirty:
+            session.flush()
+        self._schedule()
+
+    def _save_prices(self) -> None:
+        for con_id, price in self.exchange.prices().items():
+            self.broker.save_record("price", str(con_id), price)
+
+    def _save_instruments(self, changes: dict[tuple[str, str], object]) -> None:
+        """What orders name has to be known after a restart, when chains may have moved on."""
+        for record in list(changes.values()):
+            if isinstance(record, Order) and record.con_id not in self._known_instruments:
+                self._known_instruments.add(record.con_id)
+                instrument = self.broker.instrument(record.con_id)
+                for con_id in (*(leg.con_id for leg in instrument.legs), instrument.con_id):
+                    changes[("instrument", f"{con_id:012d}")] = self.broker.instrument(con_id)
+
+    # ---- sessions
+
+    def hears(self, session: Session) -> bool:
+        """Whether bytes of a session are read at all."""
+        del session
+        return True
+
+    def connected(self, session: Session) -> None:
+        self.sessions[session] = None
+        log.debug("connected", sessions=len(self.sessions))
+
+    def disconnected(self, session: Session, how: str) -> None:
+        """A client is gone: its subscriptions end, its orders stay (captured)."""
+        self.sessions.pop(session, None)
+        self.dirty.pop(session, None)
+        for subscription in list(session.subscriptions.values()):
+            self.unfollow(subscription)
+        session.subscriptions.clear()
+        if session.client_id is not None and self.by_client.get(session.client_id) is session:
+            del self.by_client[session.client_id]
+            log.info("client_disconnected", client_id=session.client_id, how=how)
+
+    def start_api(self, session: Session, request: StartApi) -> None:
+        """Working orders first, then managedAccounts, nextValidId and the farm notices (captured)."""
+        client_id = request.client_id
+        if client_id in self.by_client or len(self.by_client) >= MAX_CLIENTS:
+            log.warning("client_id_in_use", client_id=client_id)
+            session.error(-1, 326, DUPLICATE_CLIENT)
+            session.close()
+            return
+        session.client_id = client_id
+        self.by_client[client_id] = session
+        own = self.broker.open_orders(client_id)
+        for order in own:
+            self.delivery.report(session, order)
+        if own:
+            session.write(messages.open_order_end())
+        session.write(messages.managed_accounts(",".join(self.settings.accounts)))
+        session.write(messages.next_valid_id(self.broker.next_order_id(client_id)))
+        for code, text in FARMS:
+            session.error(-1, code, text)
+        log.info("client_connected", client_id=client_id, version=session.version)
+
+    def handle(self, session: Session, request: Request) -> None:
+        handlers.dispatch(self, session, request)
+
+    # ---- market data
+
+    def follow(self, subscription: Subscription, kind: str) -> None:
+        self.followers.setdefault(subscription.con_id, []).append(subscription)
+        subscription.session.subscriptions[(kind, subscription.request_id)] = subscription
+
+    def unfollow(self, subscription: Subscription) -> None:
+        here = self.followers.get(subscription.con_id, [])
+        if subscription in here:
+            here.remove(subscription)
+        if not here:
+            self.followers.pop(subscription.con_id, None)
+
+    def account_changed(self, con_id: int) -> None:
+        account.report_change(self, con_id)
+
+    def repeat(self, session: Session, key: tuple[str, int], send: Callable[[], None]) -> None:
+        """Sends something now and about every second, until cancelled or the client goes."""
+        session.repeats[key] = send
+        send()
+
+    def stop_repeating(self, session: Session, key: tuple[str, int]) -> bool:
+        return session.repeats.pop(key, None) is not None

@@ -1,0 +1,1 @@
+"""The simulated market: instruments, their books and the clock. Pure: time and randomness are arguments."""

@@ -1,0 +1,149 @@
+"""One client's connection: bytes in, requests to the gateway; messages out, all of a batch in one write.
+
+An `asyncio.Protocol` rather than a stream reader: what a client sent right before resetting its socket is still
+read. The opening is answered with exactly one write and nothing follows before START_API, since IBKR's client
+throws away whatever arrives with it (captured; seen in every release of that client).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+import structlog
+
+from twsmq_simulator.errors import MalformedRequest, RequestRefused
+from twsmq_simulator.feeds import Subscription
+from twsmq_simulator.wire import messages, versions
+from twsmq_simulator.wire.decode import decode
+from twsmq_simulator.wire.framing import FrameSplitter
+from twsmq_simulator.wire.requests import Request, StartApi
+
+if TYPE_CHECKING:
+    from twsmq_simulator.gateway import Gateway
+
+log = structlog.get_logger("twsmq.simulator")
+MAX_UNSENT = 64 * 1024 * 1024  # a client that reads nothing is dropped before it costs more memory than this
+
+
+class Session(asyncio.Protocol):
+    """`client_id` is None until START_API was accepted. `write` only collects; the gateway flushes."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._splitter = FrameSplitter()
+        self._out: list[bytes] = []
+        self.transport: asyncio.Transport | None = None
+        self.version = 0
+        self.client_id: int | None = None
+        self.congested = False
+        self.subscriptions: dict[tuple[str, int], Subscription] = {}
+        self.repeats: dict[tuple[str, int], Callable[[], None]] = {}
+        self.market_data_type = 1
+        self.binds_orders = False
+        self.account_updates: str | None = None
+        self.follows_positions = False
+        self.last_time_request: int | None = None
+
+    # ---- asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=1024 * 1024)
+        sock = cast("socket.socket", self.transport.get_extra_info("socket"))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._gateway.connected(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gateway.disconnected(self, "reset" if exc is not None else "closed")
+
+    def pause_writing(self) -> None:
+        self.congested = True
+
+    def resume_writing(self) -> None:
+        self.congested = False
+
+    def data_received(self, data: bytes) -> None:
+        if not self._gateway.hears(self):
+            return
+        self._splitter.feed(data)
+        try:
+            self._read()
+        except MalformedRequest as broken:
+            log.warning("malformed", client_id=self.client_id, error=str(broken))
+            self.reset()
+        self._gateway.settle()
+
+    # ---- out
+
+    def write(self, data: bytes) -> None:
+        self._out.append(data)
+        self._gateway.dirty[self] = None
+
+    def error(self, request_id: int, code: int, text: str, advanced: str = "") -> None:
+        self.write(messages.error(self.version, request_id, code, text, self._gateway.clock.now(), advanced))
+
+    def flush(self) -> None:
+        """Sends what was collected, as one write."""
+        out, self._out = self._out, []
+        transport = self.transport
+        if not out or transport is None or transport.is_closing():
+            return
+        transport.write(out[0] if len(out) == 1 else b"".join(out))
+        if transport.get_write_buffer_size() > MAX_UNSENT:
+            log.warning("client_too_slow", client_id=self.client_id)
+            transport.abort()
+
+    def close(self) -> None:
+        """Sends what is left and ends the connection."""
+        self.flush()
+        if self.transport is not None:
+            self.transport.close()
+
+    def reset(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    # ---- in
+
+    def _read(self) -> None:
+        if not self.version:
+            offered = self._splitter.version_range()
+            if offered is None:
+                return
+            version = min(offered.highest, self._gateway.settings.max_version)
+            if version < versions.MIN_VERSION or offered.lowest > version:
+                log.warning("version_refused", lowest=offered.lowest, highest=offered.highest)
+                raise MalformedRequest(f"version {offered.highest} is too old")
+            self.version = version
+            self.write(messages.handshake(version, self._gateway.clock.now()))
+            self.flush()
+        while (payload := self._splitter.payload()) is not None:
+            self._one(payload)
+            if self.transport is None or self.transport.is_closing():
+                return
+
+    def _one(self, payload: bytes) -> None:
+        try:
+            request = decode(payload, self.version)
+        except MalformedRequest as broken:
+            self.error(-1, 320, f"Error reading request:{broken}")
+            return
+        if self.client_id is None:
+            if not isinstance(request, StartApi):
+                raise MalformedRequest(f"{type(request).__name__} before START_API")
+            self._gateway.start_api(self, request)
+            return
+        self._handle(request)
+
+    def _handle(self, request: Request) -> None:
+        try:
+            self._gateway.handle(self, request)
+        except RequestRefused as refused:
+            self.error(
+                refused.request_id if refused.request_id != -1 else request.reply_id,
+                refused.code,
+                refused.text,
+            )

@@ -1,0 +1,43 @@
+"""What can be set from outside. Everything has a default that makes a usable market."""
+
+from pathlib import Path
+
+import msgspec
+
+from twsmq_simulator.errors import BadSettings
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """`port` 0 takes a free one. `tick_rate` is book events per second and followed instrument.
+
+    `clock_speed` 0 is a clock that only the control socket moves; `start` is ns UTC, None for now. `hours` is
+    "always" (every market trades around the clock) or "exchange" (the usual hours of each).
+    """
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    control_port: int | None = None
+    seed: int = 1
+    tick_rate: float = 4.0
+    accounts: tuple[str, ...] = ("DU1234567",)
+    latency_ms: float = 2.0
+    clock_speed: float = 1.0
+    start: int | None = None
+    hours: str = "always"
+    max_version: int = 200
+    master_client_id: int | None = None
+
+    def checked(self) -> "Settings":
+        """Itself, or BadSettings naming the setting and the cure."""
+        if not 0 < self.tick_rate <= 1_000_000:
+            raise BadSettings(f"tick-rate {self.tick_rate} is out of range: choose 0.1 to 1000000 per second")
+        if self.hours not in ("always", "exchange"):
+            raise BadSettings(f"hours '{self.hours}' is unknown: choose always or exchange")
+        if not self.accounts or not all(a.startswith(("DU", "DF")) for a in self.accounts):
+            raise BadSettings("the simulated accounts are paper accounts: name them DU… (or DF…)")
+        if self.clock_speed < 0:
+            raise BadSettings("clock-speed cannot be negative: 1 is real time, 0 is a stepped clock")
+        if not 157 <= self.max_version <= 200:
+            raise BadSettings("max-version must be 157 to 200")
+        return self

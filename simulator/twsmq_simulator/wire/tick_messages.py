@@ -1,0 +1,135 @@
+"""Streaming market data messages: the hot path, so each is one bytes format.
+
+A tickPrice that has a size is followed by the tickSize of the same side (captured). Sizes of US stocks are shares
+from version 159 on and round lots of 100 before; fractional sizes exist from 163 on and are truncated before
+(IBKR's constants MARKET_DATA_IN_SHARES and FRACTIONAL_SIZE_SUPPORT).
+"""
+
+from decimal import Decimal
+from typing import Final
+
+from twsmq_simulator.wire import versions
+from twsmq_simulator.wire.fields import message, number
+
+BID_SIZE: Final = 0
+BID: Final = 1
+ASK: Final = 2
+ASK_SIZE: Final = 3
+LAST: Final = 4
+LAST_SIZE: Final = 5
+HIGH: Final = 6
+LOW: Final = 7
+VOLUME: Final = 8
+CLOSE: Final = 9
+OPEN: Final = 14
+BID_EXCHANGE: Final = 32
+ASK_EXCHANGE: Final = 33
+LAST_TIMESTAMP: Final = 45
+RT_VOLUME: Final = 48
+HALTED: Final = 49
+LAST_EXCHANGE: Final = 84
+SIZE_OF: Final = {BID: BID_SIZE, ASK: ASK_SIZE, LAST: LAST_SIZE}
+DELAYED: Final = {
+    BID: 66, ASK: 67, LAST: 68, BID_SIZE: 69, ASK_SIZE: 70, LAST_SIZE: 71,
+    HIGH: 72, LOW: 73, VOLUME: 74, CLOSE: 75, OPEN: 76, LAST_TIMESTAMP: 88,
+}  # fmt: skip
+
+
+def size_text(version: int, size: Decimal | int, *, stock: bool) -> bytes:
+    """A market-data size as this version sees it."""
+    if stock and version < versions.MARKET_DATA_IN_SHARES:
+        return b"%d" % (int(size) // 100)
+    if isinstance(size, int):
+        return b"%d" % size
+    if version < versions.FRACTIONAL_SIZES or size == size.to_integral_value():
+        return b"%d" % int(size)
+    return format(size.normalize(), "f").encode("ascii")
+
+
+def _framed(payload: bytes) -> bytes:
+    return len(payload).to_bytes(4, "big") + payload
+
+
+def tick_price(request_id: int, kind: int, price: bytes, size: bytes, mask: int = 0) -> bytes:
+    return _framed(b"1\x006\x00%d\x00%d\x00%b\x00%b\x00%d\x00" % (request_id, kind, price, size, mask))
+
+
+def tick_size(request_id: int, kind: int, size: bytes) -> bytes:
+    return _framed(b"2\x006\x00%d\x00%d\x00%b\x00" % (request_id, kind, size))
+
+
+def tick_string(request_id: int, kind: int, value: str) -> bytes:
+    return message(46, 6, request_id, kind, value)
+
+
+def tick_generic(request_id: int, kind: int, value: float) -> bytes:
+    return message(45, 6, request_id, kind, value)
+
+
+def price_text(price: float) -> bytes:
+    return repr(price).encode("ascii")
+
+
+def tick_option(
+    request_id: int,
+    kind: int,
+    volatility: float,
+    delta: float,
+    price: float,
+    dividend: float,
+    gamma: float,
+    vega: float,
+    theta: float,
+    under_price: float,
+) -> bytes:
+    values = (volatility, delta, price, dividend, gamma, vega, theta, under_price)
+    return message(21, request_id, kind, 0, *values)
+
+
+def tick_request_params(request_id: int, min_tick: float, bbo_exchange: str, permissions: int) -> bytes:
+    return message(81, request_id, number(min_tick), bbo_exchange, permissions)
+
+
+def market_data_type(request_id: int, kind: int) -> bytes:
+    return message(58, 1, request_id, kind)
+
+
+def snapshot_end(request_id: int) -> bytes:
+    return message(57, 1, request_id)
+
+
+def tick_news(request_id: int, ms: int, provider: str, article: str, headline: str) -> bytes:
+    return message(84, request_id, ms, provider, article, headline, "")
+
+
+def depth(request_id: int, row: int, operation: int, side: int, price: bytes, size: bytes) -> bytes:
+    return _framed(
+        b"12\x001\x00%d\x00%d\x00%d\x00%d\x00%b\x00%b\x00" % (request_id, row, operation, side, price, size)
+    )
+
+
+def depth_smart(
+    request_id: int, row: int, maker: bytes, operation: int, side: int, price: bytes, size: bytes, smart: int
+) -> bytes:
+    fields = (request_id, row, maker, operation, side, price, size, smart)
+    return _framed(b"13\x001\x00%d\x00%d\x00%b\x00%d\x00%d\x00%b\x00%b\x00%d\x00" % fields)
+
+
+def by_tick_last(
+    request_id: int, kind: int, seconds: int, price: bytes, size: bytes, exchange: bytes
+) -> bytes:
+    return _framed(
+        b"99\x00%d\x00%d\x00%d\x00%b\x00%b\x000\x00%b\x00\x00"
+        % (request_id, kind, seconds, price, size, exchange)
+    )
+
+
+def by_tick_bid_ask(
+    request_id: int, seconds: int, bid: bytes, ask: bytes, bid_size: bytes, ask_size: bytes
+) -> bytes:
+    fields = (request_id, seconds, bid, ask, bid_size, ask_size)
+    return _framed(b"99\x00%d\x003\x00%d\x00%b\x00%b\x00%b\x00%b\x000\x00" % fields)
+
+
+def by_tick_midpoint(request_id: int, seconds: int, price: bytes) -> bytes:
+    return _framed(b"99\x00%d\x004\x00%d\x00%b\x00" % (request_id, seconds, price))
