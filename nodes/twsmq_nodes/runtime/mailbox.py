@@ -22,7 +22,7 @@ from twsmq_protocol.envelope import Request
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 from twsmq_protocol.requests import OpDescription
 
-from .sockets import LoopSocket
+from . import sockets
 
 A = TypeVar("A", bound=Struct)
 
@@ -89,7 +89,7 @@ class Mailbox:
         self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, *, name: str, send_queue: int
     ) -> None:
         self._ops: dict[str, Op[Any]] = {}
-        self._socket = LoopSocket(
+        self._socket = sockets.bind(
             context, zmq.ROUTER, endpoint, self._received, send_queue=send_queue, wanted_by=f"{name} requests"
         )
 

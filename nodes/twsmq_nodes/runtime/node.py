@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from time import monotonic, time_ns
 
 import structlog
 import zmq
-from twsmq_protocol import endpoints
+from twsmq_protocol import codec, endpoints
 from twsmq_protocol.config_file import LoadedConfig
-from twsmq_protocol.envelope import PROTOCOL_VERSION, NoArgs
-from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.envelope import PROTOCOL_VERSION, Event, NoArgs
+from twsmq_protocol.errors import ErrorCode, MalformedMessage, RequestError
 from twsmq_protocol.requests import Description
 from twsmq_protocol.system_events import Heartbeat, NodeState
 from twsmq_protocol.topics import node_topic
 
+from . import sockets
 from .mailbox import Call, Mailbox
 from .outbox import Outbox
 
@@ -48,6 +49,7 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self._next_beat: asyncio.TimerHandle | None = None
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._ears: list[sockets.LoopSocket] = []
         self._requests = endpoints.requests_endpoint(config, name)
         self._events = endpoints.events_endpoint(config, name)
         queue = config.cluster.send_queue
@@ -75,6 +77,23 @@ class Node:
         if self._next_beat is not None:
             self._beat()
 
+    def listen(
+        self, names: Iterable[str], prefixes: Iterable[str], on_event: Callable[[str, Event], None]
+    ) -> None:
+        """Hear what other processes publish under `prefixes`: `on_event(topic, event)`, until `close`."""
+
+        def received(frames: list[bytes]) -> None:
+            try:
+                topic, event = codec.decode_event(frames[0])
+            except MalformedMessage as error:
+                log.debug("event not understood", problem=str(error))
+            else:
+                on_event(topic, event)
+
+        where = [endpoints.events_endpoint(self.config, name) for name in names]
+        queue = self.config.cluster.send_queue
+        self._ears.append(sockets.subscribe(self._context, where, prefixes, received, queue=queue))
+
     def require_ready(self) -> None:
         """Raise the `not_ready` reply unless the node can do its work."""
         if self.state != "ready":
@@ -84,6 +103,8 @@ class Node:
     def close(self) -> None:
         if self._next_beat is not None:
             self._next_beat.cancel()
+        for ear in self._ears:
+            ear.close()
         self.mailbox.close()
         self.outbox.close()
         self._context.term()

@@ -19,7 +19,7 @@ import zmq
 from twsmq_protocol import codec
 from twsmq_protocol.envelope import PROTOCOL_VERSION, Event
 
-from .sockets import LoopSocket
+from . import sockets
 
 log = structlog.stdlib.get_logger()
 
@@ -44,7 +44,7 @@ class Outbox:
         self.on_presence = on_presence
         self._seqs: dict[str, int] = {}
         self._retained: dict[str, Event] = {}
-        self._socket = LoopSocket(
+        self._socket = sockets.bind(
             context, zmq.XPUB, endpoint, self._received, send_queue=send_queue, wanted_by=f"{name} events"
         )
         self._send = self._socket.socket.send

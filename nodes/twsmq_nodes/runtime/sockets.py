@@ -10,7 +10,7 @@ Measured on the tick path (decode, encode, publish): loop reader 458k messages a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import zmq
@@ -22,49 +22,20 @@ HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 500, 1500
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 """Above this libzmq drops the peer without a word; requests are refused in words from 256 KiB on."""
 LINGER_MS = 250
+RECONNECT_MS = 200
 
 
 class LoopSocket:
-    """A bound socket whose messages are handed to `on_message` as lists of frames."""
+    """A socket whose messages are handed to `on_message` as lists of frames."""
 
-    def __init__(
-        self,
-        context: zmq.Context[zmq.Socket[bytes]],
-        kind: int,
-        endpoint: str,
-        on_message: Callable[[list[bytes]], None],
-        *,
-        send_queue: int,
-        wanted_by: str,
-    ) -> None:
+    def __init__(self, socket: zmq.Socket[bytes], on_message: Callable[[list[bytes]], None]) -> None:
+        self.socket = socket
         self._on_message = on_message
         self._pass_scheduled = False
         self._loop = asyncio.get_running_loop()
-        self.socket = context.socket(kind)
-        for option, value in (
-            (zmq.LINGER, LINGER_MS),
-            (zmq.SNDHWM, send_queue),
-            (zmq.RCVHWM, send_queue),
-            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
-            (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
-            (zmq.MAXMSGSIZE, MAX_FRAME_BYTES),
-        ):
-            self.socket.setsockopt(option, value)
-        if kind == zmq.XPUB:
-            self.socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # never VERBOSER: its counts leak
-        if kind == zmq.ROUTER:
-            self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a named client that reconnects keeps its name
-        try:
-            self.socket.bind(endpoint)
-        except zmq.ZMQError as error:
-            self.socket.close(0)
-            raise ConfigError(
-                f"cannot listen on {endpoint} for {wanted_by}: {error.strerror}; end whoever uses that port "
-                "or set another [cluster] port_base"
-            ) from error
-        self._fd = self.socket.fileno()
+        self._fd = socket.fileno()
         self._loop.add_reader(self._fd, self._drain)
-        self.sent()  # whatever arrived between bind and add_reader has had its edge already
+        self.sent()  # whatever arrived before add_reader has had its edge already
 
     def sent(self) -> None:
         """To be called after every send or batch of sends."""
@@ -86,5 +57,67 @@ class LoopSocket:
                 frames = self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            self._on_message(frames)
+            try:
+                self._on_message(frames)
+            except BaseException:
+                self.sent()  # the loop reports it; the messages behind it must not wait for another edge
+                raise
         self.sent()
+
+
+def bind(
+    context: zmq.Context[zmq.Socket[bytes]],
+    kind: int,
+    endpoint: str,
+    on_message: Callable[[list[bytes]], None],
+    *,
+    send_queue: int,
+    wanted_by: str,
+) -> LoopSocket:
+    """A ROUTER or XPUB that listens on `endpoint`. Raises `ConfigError` when it cannot."""
+    socket = _tuned(context, kind, send_queue)
+    if kind == zmq.XPUB:
+        socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # never VERBOSER: its counts leak
+    if kind == zmq.ROUTER:
+        socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a named client that reconnects keeps its name
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        socket.close(0)
+        raise ConfigError(
+            f"cannot listen on {endpoint} for {wanted_by}: {error.strerror}; end whoever uses that port "
+            "or set another [cluster] port_base"
+        ) from error
+    return LoopSocket(socket, on_message)
+
+
+def subscribe(
+    context: zmq.Context[zmq.Socket[bytes]],
+    endpoints: Iterable[str],
+    prefixes: Iterable[str],
+    on_message: Callable[[list[bytes]], None],
+    *,
+    queue: int,
+) -> LoopSocket:
+    """A SUB that hears `prefixes` from all `endpoints`, now or whenever somebody listens there."""
+    socket = _tuned(context, zmq.SUB, queue)
+    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+    for endpoint in endpoints:
+        socket.connect(endpoint)
+    for prefix in prefixes:
+        socket.setsockopt(zmq.SUBSCRIBE, prefix.encode())
+    return LoopSocket(socket, on_message)
+
+
+def _tuned(context: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int) -> zmq.Socket[bytes]:
+    socket = context.socket(kind)
+    for option, value in (
+        (zmq.LINGER, LINGER_MS),
+        (zmq.SNDHWM, queue),
+        (zmq.RCVHWM, queue),
+        (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
+        (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
+        (zmq.MAXMSGSIZE, MAX_FRAME_BYTES),
+    ):
+        socket.setsockopt(option, value)
+    return socket
