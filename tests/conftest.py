@@ -1,4 +1,4 @@
-"""What tests with real processes share: ports nobody else uses, a folder of their own, no process left behind."""
+"""What tests with real processes share: ports and a folder of their own, and no process left behind."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def config_file(tmp_path: Path, port_base: int) -> Path:
 
 @pytest.fixture
 def eventually() -> Callable[..., None]:
-    """`eventually(lambda: …, within=5)` for what the system offers no event for, like a process being gone."""
+    """`eventually(lambda: …, within=5)`, for what gives no event to await, like a process being gone."""
 
     def wait(condition: Callable[[], object], within: float = 10, what: str = "") -> None:
         deadline = time.monotonic() + within

@@ -17,19 +17,6 @@ from twsmq_protocol.requests import OpDescription
 log = logging.getLogger(__name__)
 
 
-class RestartProcess(Args, frozen=True, kw_only=True):
-    """`restart`: end this process in order and start it again."""
-
-    name: str
-
-
-class Stopping(Struct, frozen=True, kw_only=True):
-    """Result of `stop`: everything is gone once `lock`, a file, is no longer locked (flock)."""
-
-    pid: int
-    lock: str
-
-
 class Op(Struct, frozen=True):
     """`run` takes the decoded arguments and returns the result, or raises `RequestError` or `FieldError`."""
 

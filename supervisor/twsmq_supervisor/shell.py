@@ -21,7 +21,14 @@ from twsmq_protocol import endpoints
 from twsmq_protocol.codec import decode_event
 from twsmq_protocol.envelope import PROTOCOL_VERSION, Event, NoArgs, payload
 from twsmq_protocol.errors import ErrorCode, MalformedMessage, RequestError
-from twsmq_protocol.requests import ClusterStatus, Description, ProcessRow
+from twsmq_protocol.requests import (
+    ClusterStatus,
+    Description,
+    ProcessRow,
+    Restarting,
+    RestartProcess,
+    Stopping,
+)
 from twsmq_protocol.system_events import Gateway, Heartbeat, Process, ProcessState
 from twsmq_protocol.topics import GATEWAY, process_topic
 
@@ -31,7 +38,7 @@ from .errors import StartRefused
 from .policy import Beaten, Child, Exited, Policy, PolicyEvent, Spawned, SpawnFailed
 from .preflight import lock_file, require_free_ports, take_lock
 from .processes import Processes
-from .requests import Answers, Op, RestartProcess, Stopping
+from .requests import Answers, Op
 from .settings import Settings
 from .sockets import Ear, Mailbox, Outbox
 
@@ -259,7 +266,7 @@ class Supervisor:
         gateway = payload(self._gateway) if self._gateway is not None and vouched else None
         return ClusterStatus(processes=self._rows(), gateway=gateway)
 
-    def _restart(self, args: RestartProcess) -> dict[str, str]:
+    def _restart(self, args: RestartProcess) -> Restarting:
         if args.name not in self._specs:
             known = ", ".join(self._specs)
             raise RequestError(
@@ -270,7 +277,7 @@ class Supervisor:
         if self._policy.stopping:
             raise RequestError(ErrorCode.NOT_READY, "the cluster is stopping; start it again with `twsmq up`")
         self._feed(policy.RestartRequested(args.name))
-        return {"name": args.name}
+        return Restarting(name=args.name)
 
     def _stop(self, _: NoArgs) -> Stopping:
         log.info("asked to stop")

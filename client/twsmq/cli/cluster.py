@@ -11,9 +11,8 @@ import click
 import msgspec
 from rich.console import Console
 from twsmq_protocol import endpoints
-from twsmq_protocol.requests import ClusterStatus
+from twsmq_protocol.requests import ClusterStatus, Stopping
 from twsmq_supervisor.preflight import is_locked, lock_file
-from twsmq_supervisor.requests import Stopping
 from twsmq_supervisor.settings import Settings
 
 from .options import NoCluster, Refused, config_option, settings_from, typed
