@@ -1,0 +1,27 @@
+"""The TWS session: one client ID's connection to TWS or IB Gateway, as every node uses it.
+
+    session = TwsSession(
+        host, port, client_id,
+        on_ticks=ticks,      # list[Tick]: (req_id, tick_type, value, attribs), see `ticks`
+        on_event=event,      # one frozen struct per callback, see `events` and `reference_events`
+        on_notice=notice,    # SessionUp, SessionLost, WaitingClientId, DataLost …, see `notices`
+        rate=45.0,           # messages per second, 0 for no limit
+    )
+    session.open()           # from here on it connects, and comes back, by itself
+
+    # after SessionUp
+    req_id = session.next_req_id()
+    apple = Contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
+    session.send(ReqMktData(req_id, apple))
+
+    # an order takes its id when it is written, not when it is queued
+    session.check(PlaceOrder(0, apple, fields))   # raises EncodeRefused: refuse it to the client
+    session.send(lambda: PlaceOrder(next_order_id(), apple, fields), on_written=written, on_refused=refused)
+
+    session.close()
+    await session.wait_closed()
+
+Rooms: `framing` cuts bytes into frames; `ticks` decodes the hot ones; `adapter` is the codec for the rest
+and, with the other `adapter_*` files, all that imports ibapi; `pacing` is the message budget; `core`
+decides, `session` does. What goes out is in `requests`, with `contracts` and `orders`.
+"""

@@ -1,0 +1,117 @@
+"""The codec: `ibapi` turned inside out, without its threads and its socket.
+
+`Codec.decode` feeds a frame to ibapi's Decoder and returns the events its callbacks made; `Codec.encode`
+calls the EClient method for a request and returns the bytes it would have put on its socket, length in
+front. A codec belongs to one connection, whose server version it is given. It works with every release
+from 9.81.1 to 10.5x; the sure sign of a refusal in all of them is that no bytes came out.
+
+Invariants: `decode` never raises and never gives half a frame's events: what ibapi cannot decode becomes
+one `FrameRejected`. `encode` gives exactly one framed message or raises `EncodeRefused`.
+"""
+
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportAny=false, reportExplicitAny=false
+# ibapi is untyped.
+
+from __future__ import annotations
+
+import inspect
+import logging
+from typing import Any
+
+from ibapi.client import EClient
+from ibapi.decoder import Decoder
+from ibapi.server_versions import MAX_CLIENT_VER
+
+from twsmq_nodes.tws.adapter_inbound import Callbacks
+from twsmq_nodes.tws.adapter_outbound import call
+from twsmq_nodes.tws.adapter_values import BadField
+from twsmq_nodes.tws.errors import EncodeRefused
+from twsmq_nodes.tws.events import Event, FrameRejected
+from twsmq_nodes.tws.requests import Request
+
+MIN_SERVER_VERSION = 157
+"""What ibapi 9.81.1 speaks at most, and ib_async asks for at least: below it nothing has been tried."""
+
+MAX_SERVER_VERSION: int = min(200, MAX_CLIENT_VER)
+"""From 201 on messages turn to protobuf one by one: text until that path is proved against captures."""
+
+# ibapi writes six DEBUG records a tick; formatting them costs ten times the decoding.
+logging.getLogger("ibapi").setLevel(logging.WARNING)
+
+_ERR_MSG = 4
+_HISTORICAL_DATA = 17  # from server version 196 a message without bars makes no callback
+_INTERPRET_TAKES_ID = "msgId" in inspect.signature(Decoder.interpret).parameters
+
+
+class _Wire:
+    """In the place of ibapi's Connection: keeps what it is told to send."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def isConnected(self) -> bool:
+        return True
+
+    def sendMsg(self, msg: bytes) -> int:
+        self.sent.append(msg)
+        return len(msg)
+
+    def disconnect(self) -> None:
+        """ibapi never closes our connection."""
+
+
+class Codec:
+    """ibapi's encoder and decoder for one connection at `server_version` (157 to 200)."""
+
+    def __init__(self, server_version: int) -> None:
+        if not MIN_SERVER_VERSION <= server_version <= MAX_SERVER_VERSION:
+            raise ValueError(
+                f"server version {server_version} is not in {MIN_SERVER_VERSION}..{MAX_SERVER_VERSION}"
+            )
+        self.server_version = server_version
+        self._callbacks = Callbacks()
+        self._wire = _Wire()
+        client: Any = EClient(self._callbacks)
+        client.conn = self._wire
+        client.serverVersion_ = server_version
+        client.setConnState(EClient.CONNECTED)
+        self._client = client
+        self._decoder: Any = Decoder(self._callbacks, server_version)
+
+    def decode(self, frame: bytes) -> list[Event]:
+        """The events of one frame (its payload, without the length)."""
+        message_id: int | None = None
+        callbacks = self._callbacks
+        try:
+            fields = frame.split(b"\0")[:-1]
+            message_id = int(fields[0])
+            callbacks.begin(gateway_error=message_id == _ERR_MSG)
+            if _INTERPRET_TAKES_ID:
+                self._decoder.interpret(fields[1:], message_id)
+            else:
+                self._decoder.interpret(fields)
+            events = callbacks.end()
+        except Exception as error:  # noqa: BLE001 - ibapi raises anything at all on a bad frame
+            return [FrameRejected(message_id, f"{type(error).__name__}: {error}", frame[:200])]
+        if callbacks.local_errors:
+            return [FrameRejected(message_id, callbacks.local_errors[0][1], frame[:200])]
+        if not events and message_id != _HISTORICAL_DATA:
+            return [FrameRejected(message_id, "unknown message, or a wrong number of fields", frame[:200])]
+        return events
+
+    def encode(self, request: Request) -> bytes:
+        """The framed bytes of `request`. Raises EncodeRefused."""
+        name = type(request).__name__
+        self._wire.sent.clear()
+        self._callbacks.begin(gateway_error=False)
+        try:
+            call(self._client, request)
+        except BadField as error:
+            raise EncodeRefused(error.text, request=name, field=error.field) from None
+        except Exception as error:  # up to 10.37 ibapi raises what it cannot encode
+            raise EncodeRefused(f"{type(error).__name__}: {error}", request=name) from error
+        if len(self._wire.sent) != 1:
+            code, text = (self._callbacks.local_errors or [(None, "ibapi sent nothing")])[0]
+            raise EncodeRefused(text, request=name, code=code)
+        return self._wire.sent[0]

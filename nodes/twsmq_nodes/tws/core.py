@@ -1,0 +1,383 @@
+"""The life of a TWS session, as a pure state machine: inputs in, actions out, `now` an argument.
+
+    DISCONNECTED ─Open→ CONNECTING ─Connected→ HANDSHAKING ─server version→ STARTING ─ids and accounts→ UP
+                            ↑                                                            │
+                            └──timer── WAITING / WAITING_CLIENT_ID ←──anything lost──────┘
+
+- After START_API the gateway sends managedAccounts and nextValidId in either order, with open orders and
+  notices before, between and after (captured from Gateway 10.40.1 and later ones): UP needs both.
+- 326, client id in use: we wait and retry under the same id, for orders live under it.
+- Nothing received for `idle` seconds: a reqCurrentTime probes the port; still nothing after
+  `probe_timeout`: it is half dead and closed. Two probes are at least a second apart, since the gateway
+  answers only one of them.
+- The wait before a retry doubles from `retry_base` to `retry_cap`; it starts anew only after a session
+  stayed up for `stable_after`, so that a gateway which drops us at once is not hammered.
+- 1100/2110, 1101 and 1102 speak of the gateway's own connection: the session stays UP.
+
+Links the core itself asked to close are never reported back as lost. All times in seconds, monotonic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import ClassVar
+
+from msgspec import Struct
+
+from twsmq_nodes.tws import notices
+from twsmq_nodes.tws.events import Event, GatewayError, ManagedAccounts, NextValidId
+from twsmq_nodes.tws.notices import FarmState, FarmStatus, Notice
+from twsmq_nodes.tws.requests import ReqCurrentTime, Request, StartApi
+
+PROBE_SPACING = 1.0
+
+
+class State(Enum):
+    DISCONNECTED = "disconnected"
+    CONNECTING = "connecting"
+    HANDSHAKING = "handshaking"
+    STARTING = "starting"
+    UP = "up"
+    WAITING = "waiting"
+    WAITING_CLIENT_ID = "waiting_client_id"
+
+
+class Timing(Struct, frozen=True):
+    """Seconds. `idle` must not be shorter than the probes' spacing."""
+
+    connect_timeout: float = 5.0
+    handshake_timeout: float = 5.0
+    start_timeout: float = 15.0
+    idle: float = 5.0
+    probe_timeout: float = 5.0
+    retry_base: float = 0.25
+    retry_cap: float = 10.0
+    client_id_retry: float = 1.0
+    stable_after: float = 5.0
+
+
+DEFAULT_TIMING = Timing()
+
+
+# -- inputs ------------------------------------------------------------------------------------------
+
+
+class Open(Struct, frozen=True):
+    """The owner wants a session."""
+
+
+class Shut(Struct, frozen=True):
+    """The owner wants none any more."""
+
+
+class Connected(Struct, frozen=True):
+    pass
+
+
+class LinkLost(Struct, frozen=True):
+    """The attempt failed or the connection ended, not by our own wish."""
+
+    reason: str
+
+
+class HandshakeReceived(Struct, frozen=True):
+    """The first frame of a connection."""
+
+    frame: bytes
+
+
+class ProbeWanted(Struct, frozen=True):
+    """The owner would like to know the gateway's time; a CurrentTime event answers."""
+
+
+class TimerFired(Struct, frozen=True):
+    pass
+
+
+Input = Open | Shut | Connected | LinkLost | HandshakeReceived | ProbeWanted | TimerFired | Event
+
+
+# -- actions -----------------------------------------------------------------------------------------
+
+
+class Connect(Struct, frozen=True):
+    port: int
+
+
+class SendHandshake(Struct, frozen=True):
+    """ "API\\\\0" and the versions we speak."""
+
+
+class UseVersion(Struct, frozen=True):
+    """From here on frames are decoded and requests encoded for this server version."""
+
+    server_version: int
+
+
+class Send(Struct, frozen=True):
+    """At once, past the queue."""
+
+    request: Request
+
+
+class Close(Struct, frozen=True):
+    """End the connection or the attempt, if there is one; `flush`: after what is already written is sent."""
+
+    reason: str
+    flush: bool = False
+
+
+class SetTimer(Struct, frozen=True):
+    """One timer, replacing the previous one; None stops it."""
+
+    at: float | None
+
+
+class Notify(Struct, frozen=True):
+    notice: Notice
+
+
+Action = Connect | SendHandshake | UseVersion | Send | Close | SetTimer | Notify
+
+_FARMS: dict[int, tuple[str, FarmState]] = {
+    2103: ("market", FarmState.BROKEN),
+    2104: ("market", FarmState.OK),
+    2108: ("market", FarmState.INACTIVE),
+    2119: ("market", FarmState.CONNECTING),
+    2105: ("historical", FarmState.BROKEN),
+    2106: ("historical", FarmState.OK),
+    2107: ("historical", FarmState.INACTIVE),
+    2157: ("security_definition", FarmState.BROKEN),
+    2158: ("security_definition", FarmState.OK),
+}
+
+
+_Rule = Callable[["SessionCore", Input, float], list[Action]]
+
+
+class SessionCore:
+    """One session's state. Call `received` for whatever arrives and `handle` for each input."""
+
+    def __init__(
+        self,
+        client_id: int,
+        port: int,
+        versions: range,
+        jitter: Callable[[], float],
+        timing: Timing = DEFAULT_TIMING,
+    ) -> None:
+        """`versions`: the server versions we speak; `jitter`: random numbers in [0, 1)."""
+        self.state = State.DISCONNECTED
+        self.server_version: int | None = None
+        self.upstream = True
+        self.farms: dict[tuple[str, str], FarmState] = {}
+        self._client_id = client_id
+        self._home_port = self._port = port
+        self._versions = versions
+        self._jitter = jitter
+        self._timing = timing
+        self._accounts: tuple[str, ...] | None = None
+        self._next_order_id: int | None = None
+        self._attempt = 0
+        self._up_since = 0.0
+        self._last_received = 0.0
+        self._probed_at: float | None = None
+        self._deadline: float | None = None
+
+    def received(self, now: float) -> None:
+        """Bytes arrived; kept apart from `handle` because it happens for every read."""
+        self._last_received = now
+
+    def handle(self, happened: Input, now: float) -> list[Action]:
+        """What to do about `happened`, which has no effect if the table has no rule for it."""
+        rule = self._RULES.get((self.state, type(happened))) or self._ANYWHERE.get(type(happened))
+        if rule is None:
+            return []
+        before = self._deadline
+        actions = rule(self, happened, now)
+        return actions if self._deadline == before else [*actions, SetTimer(self._deadline)]
+
+    # -- getting there
+
+    def _connect(self, _: Input, now: float) -> list[Action]:
+        self.state = State.CONNECTING
+        self.server_version = None
+        self.upstream = True
+        self.farms.clear()
+        self._accounts = self._next_order_id = self._probed_at = None
+        self._attempt += 1
+        self._deadline = now + self._timing.connect_timeout
+        return [Connect(self._port)]
+
+    def _shake_hands(self, _: Input, now: float) -> list[Action]:
+        self.state = State.HANDSHAKING
+        self._deadline = now + self._timing.handshake_timeout
+        return [SendHandshake()]
+
+    def _start(self, happened: Input, now: float) -> list[Action]:
+        assert isinstance(happened, HandshakeReceived)
+        version = _server_version(happened.frame)
+        if version is None:
+            return self._give_up(
+                "the peer is no TWS or IB Gateway: it answered the handshake with nonsense", now
+            )
+        if version not in self._versions:
+            low, high = self._versions[0], self._versions[-1]
+            return self._give_up(f"the gateway speaks server version {version}, we need {low} to {high}", now)
+        self.state = State.STARTING
+        self.server_version = version
+        self._deadline = now + self._timing.start_timeout
+        return [UseVersion(version), Send(StartApi(self._client_id))]
+
+    def _learn(self, happened: Input, now: float) -> list[Action]:
+        if isinstance(happened, NextValidId):
+            self._next_order_id = happened.order_id
+        elif isinstance(happened, ManagedAccounts):
+            self._accounts = happened.accounts
+        if self._next_order_id is None or self._accounts is None or self.server_version is None:
+            return []
+        self.state = State.UP
+        self._up_since = now
+        self._deadline = now + self._timing.idle
+        up = notices.SessionUp(self.server_version, self._accounts, self._next_order_id, self.upstream)
+        return [Notify(up)]
+
+    # -- being there
+
+    def _check_alive(self, _: Input, now: float) -> list[Action]:
+        timing = self._timing
+        if now < self._last_received + timing.idle:
+            self._deadline = self._last_received + timing.idle
+            return []
+        if self._probed_at is None or self._probed_at <= self._last_received:
+            self._deadline = now + timing.probe_timeout
+            return self._probe(ProbeWanted(), now)
+        if now < self._probed_at + timing.probe_timeout:
+            self._deadline = self._probed_at + timing.probe_timeout
+            return []
+        silent = now - self._last_received
+        return self._give_up(
+            f"the gateway has sent nothing for {silent:.1f} s, though asked for the time", now
+        )
+
+    def _probe(self, _: Input, now: float) -> list[Action]:
+        if self._probed_at is not None and now < self._probed_at + PROBE_SPACING:
+            return []
+        self._probed_at = now
+        return [Send(ReqCurrentTime())]
+
+    def _starting_too_long(self, _: Input, now: float) -> list[Action]:
+        later = self._last_received + self._timing.start_timeout
+        if now < later:  # many open orders, one after the other
+            self._deadline = later
+            return []
+        return self._give_up("the gateway did not send nextValidId and managedAccounts", now)
+
+    def _gateway_said(self, happened: Input, now: float) -> list[Action]:
+        assert isinstance(happened, GatewayError)
+        code = happened.code
+        if code in _FARMS:
+            return self._farm(happened)
+        if code in (1100, 2110):
+            was_up, self.upstream = self.upstream, False
+            return [Notify(notices.UpstreamLost(code, happened.text))] if was_up else []  # 1100 is repeated
+        if code in (1101, 1102):
+            self.upstream = True
+            return [Notify(notices.DataLost() if code == 1101 else notices.DataMaintained())]
+        if code == 326 and happened.req_id == -1:
+            return self._wait_for_client_id(now)
+        if code == 1300:
+            return self._follow_port(happened.text)
+        return []
+
+    def _farm(self, happened: GatewayError) -> list[Action]:
+        kind, state = _FARMS[happened.code]
+        # "…is OK:usfarm", but "…upon demand.usfarm" (both captured)
+        separator = ":" if ":" in happened.text else "demand."
+        name = happened.text.rpartition(separator)[2].strip()
+        if self.farms.get((kind, name)) is state:
+            return []
+        self.farms[kind, name] = state
+        return [Notify(FarmStatus(kind, name, state))]
+
+    def _follow_port(self, words: str) -> list[Action]:
+        number = words.rpartition("-")[2].strip()  # "…reconnect on the new port -7497"
+        if not number.isdigit() or not 0 < int(number) < 65536:
+            return []
+        self._port = int(number)
+        return [Notify(notices.PortMoved(self._port))]  # the gateway drops the connection itself
+
+    # -- losing it
+
+    def _lost(self, happened: Input, now: float) -> list[Action]:
+        assert isinstance(happened, LinkLost)
+        return self._wait(happened.reason, now)
+
+    def _timed_out(self, _: Input, now: float) -> list[Action]:
+        what = "connect" if self.state is State.CONNECTING else "answer the handshake"
+        return self._give_up(f"the gateway did not {what} in time", now)
+
+    def _give_up(self, reason: str, now: float) -> list[Action]:
+        return [Close(reason), *self._wait(reason, now)]
+
+    def _wait(self, reason: str, now: float) -> list[Action]:
+        was = self.state
+        if was is State.UP and now >= self._up_since + self._timing.stable_after:
+            self._attempt = 0
+        if was is State.CONNECTING:
+            self._port = self._home_port  # nobody at the port it moved to: back to the configured one
+        retry_in = self._backoff()
+        self.state = State.WAITING
+        self._deadline = now + retry_in
+        if was is State.UP:
+            return [Notify(notices.SessionLost(reason, retry_in))]
+        return [Notify(notices.ConnectFailed(reason, self._attempt, retry_in))]
+
+    def _wait_for_client_id(self, now: float) -> list[Action]:
+        retry_in = self._timing.client_id_retry * (0.5 + self._jitter())
+        self.state = State.WAITING_CLIENT_ID
+        self._attempt = 0
+        self._deadline = now + retry_in
+        return [Close("client id in use"), Notify(notices.WaitingClientId(self._client_id, retry_in))]
+
+    def _backoff(self) -> float:
+        timing = self._timing
+        longest = min(timing.retry_cap, timing.retry_base * 2 ** min(self._attempt, 30))
+        return longest * (0.5 + 0.5 * self._jitter())
+
+    def _shut(self, _: Input, now: float) -> list[Action]:
+        self.state = State.DISCONNECTED
+        self._attempt = 0
+        self._deadline = None
+        return [Close("closed by its owner", flush=True)]
+
+    # -- the table: an input without a rule for the state has no effect
+
+    _RULES: ClassVar[dict[tuple[State, type], _Rule]] = {
+        (State.DISCONNECTED, Open): _connect,
+        (State.CONNECTING, Connected): _shake_hands,
+        (State.CONNECTING, LinkLost): _lost,
+        (State.CONNECTING, TimerFired): _timed_out,
+        (State.HANDSHAKING, HandshakeReceived): _start,
+        (State.HANDSHAKING, LinkLost): _lost,
+        (State.HANDSHAKING, TimerFired): _timed_out,
+        (State.STARTING, NextValidId): _learn,
+        (State.STARTING, ManagedAccounts): _learn,
+        (State.STARTING, GatewayError): _gateway_said,
+        (State.STARTING, LinkLost): _lost,
+        (State.STARTING, TimerFired): _starting_too_long,
+        (State.UP, GatewayError): _gateway_said,
+        (State.UP, ProbeWanted): _probe,
+        (State.UP, LinkLost): _lost,
+        (State.UP, TimerFired): _check_alive,
+        (State.WAITING, TimerFired): _connect,
+        (State.WAITING_CLIENT_ID, TimerFired): _connect,
+    }
+    _ANYWHERE: ClassVar[dict[type, _Rule]] = {Shut: _shut}
+
+
+def _server_version(frame: bytes) -> int | None:
+    """From the handshake's reply, "200\\\\0" and the connection time."""
+    version, *rest = frame.split(b"\0")
+    return int(version) if len(rest) == 2 and version.isdigit() and len(version) < 6 else None

@@ -1,0 +1,61 @@
+"""The API socket's framing: a 4-byte big-endian length, then that many bytes.
+
+Invariant: however the stream is cut into chunks, the same frames come out in the same order. A length
+above the limit means the stream is not this protocol any more: the frames before it are still
+delivered, then `broken` is set and nothing else ever comes out. The splitter never raises.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+# ibapi refuses longer ones (MAX_MSG_LEN); the largest real frame, scanner parameters, is about 2 MB.
+MAX_FRAME_BYTES = 0xFFFFFF
+
+_LENGTH = Struct("!I")
+
+
+def frame(payload: bytes) -> bytes:
+    """`payload` with its length in front."""
+    return _LENGTH.pack(len(payload)) + payload
+
+
+class FrameSplitter:
+    """Cuts received bytes into frames; whole frames never pass through an intermediate buffer."""
+
+    __slots__ = ("_limit", "_need", "_pending", "broken")
+
+    def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
+        self._limit = limit
+        self._pending = bytearray()
+        self._need = 4
+        self.broken: str | None = None
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that `data` completes, in order, without their length."""
+        if self.broken is not None:
+            return []
+        if self._pending:
+            self._pending += data
+            if len(self._pending) < self._need:
+                return []
+            data = bytes(self._pending)
+            self._pending.clear()
+        frames: list[bytes] = []
+        at, end, length_at = 0, len(data), _LENGTH.unpack_from
+        need = 4
+        while end - at >= 4:
+            length: int = length_at(data, at)[0]
+            if length > self._limit:
+                self.broken = f"a frame of {length} bytes is announced, more than the {self._limit} allowed"
+                return frames
+            stop = at + 4 + length
+            if stop > end:
+                need = 4 + length
+                break
+            frames.append(data[at + 4 : stop])
+            at = stop
+        if at < end:
+            self._pending += data[at:]
+        self._need = need
+        return frames

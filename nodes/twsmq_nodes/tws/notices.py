@@ -1,0 +1,79 @@
+"""What the session tells its node about itself and about the gateway's own connections."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import Struct
+
+
+class Notice(Struct, frozen=True):
+    """Base of all notices."""
+
+
+class SessionUp(Notice, frozen=True):
+    """Requests may be sent. `next_order_id` is the gateway's; it may have rolled back since last time."""
+
+    server_version: int
+    accounts: tuple[str, ...]
+    next_order_id: int
+    upstream: bool
+    """False if the gateway has already said that it has lost its own connection to IBKR."""
+
+
+class SessionLost(Notice, frozen=True):
+    """The session was up and is not any more; what was not written by then never will be."""
+
+    reason: str
+    retry_in: float
+
+
+class ConnectFailed(Notice, frozen=True):
+    """An attempt did not come up. `attempt` counts from 1 since the session was last up."""
+
+    reason: str
+    attempt: int
+    retry_in: float
+
+
+class WaitingClientId(Notice, frozen=True):
+    """Another connection holds our client id (326). Orders live under the id, so we wait for it."""
+
+    client_id: int
+    retry_in: float
+
+
+class PortMoved(Notice, frozen=True):
+    """The gateway now listens elsewhere (1300); the next attempt goes there."""
+
+    port: int
+
+
+class UpstreamLost(Notice, frozen=True):
+    """The gateway has lost its connection to IBKR (1100, 2110); the socket stays open."""
+
+    code: int
+    text: str
+
+
+class DataLost(Notice, frozen=True):
+    """Upstream is back, but subscriptions are gone and must be made again (1101)."""
+
+
+class DataMaintained(Notice, frozen=True):
+    """Upstream is back and subscriptions go on (1102)."""
+
+
+class FarmState(Enum):
+    OK = "ok"
+    BROKEN = "broken"
+    INACTIVE = "inactive"  # connects by itself when it is needed
+    CONNECTING = "connecting"
+
+
+class FarmStatus(Notice, frozen=True):
+    """One of the gateway's data farms changed. `kind`: market, historical or security_definition."""
+
+    kind: str
+    name: str
+    state: FarmState

@@ -1,0 +1,87 @@
+"""The message budget: a token bucket in front of the socket, with priorities behind it.
+
+Pure: `now` is an argument, in seconds of any monotonic clock. A second never sees more than
+rate + burst messages; with the default burst of a ninth that is 50 for the usual rate of 45, the
+gateway's own limit (error 100). Rate 0 means no limit. Within a priority the order is kept; a lower
+priority waits as long as a higher one has anything.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, TypeVar
+
+from twsmq_nodes.tws.requests import Priority
+
+T = TypeVar("T")
+
+
+class Pacer(Generic[T]):
+    """Queues items by priority and lets them out as the budget allows."""
+
+    def __init__(self, rate: float, now: float, burst: float | None = None) -> None:
+        """`rate` in messages per second, `burst` in messages."""
+        self._queues: tuple[deque[T], ...] = tuple(deque() for _ in Priority)
+        self._at = now
+        self._rate = rate
+        self._fixed_burst = burst
+        self._tokens = self._burst
+
+    @property
+    def _burst(self) -> float:
+        return self._fixed_burst if self._fixed_burst is not None else max(1.0, self._rate / 9)
+
+    def set_rate(self, rate: float, now: float) -> None:
+        """Changes the budget from now on."""
+        self._refill(now)
+        self._rate = rate
+        self._tokens = min(self._tokens, self._burst)
+
+    def push(self, item: T, priority: Priority) -> None:
+        self._queues[priority].append(item)
+
+    def take(self, now: float) -> T | None:
+        """The next item that may be written now, or None; it costs one message."""
+        queue = next((queue for queue in self._queues if queue), None)
+        if queue is None:
+            return None
+        self._refill(now)
+        if self._rate > 0 and self._tokens < 1.0:
+            return None
+        self._tokens -= 1.0
+        return queue.popleft()
+
+    def refund(self) -> None:
+        """The item just taken was not written after all."""
+        self._tokens += 1.0
+
+    def charge(self, now: float) -> None:
+        """A message was written past the queue; the budget may go into debt for it."""
+        self._refill(now)
+        self._tokens -= 1.0
+
+    def wake_at(self, now: float) -> float | None:
+        """When to call `take` again: None if nothing waits, `now` if something may go at once."""
+        if not len(self):
+            return None
+        self._refill(now)
+        if self._rate <= 0 or self._tokens >= 1.0:
+            return now
+        return now + (1.0 - self._tokens) / self._rate
+
+    def clear(self) -> list[T]:
+        """Empties the queues and returns what was in them, in the order it would have gone."""
+        waiting = [item for queue in self._queues for item in queue]
+        for queue in self._queues:
+            queue.clear()
+        return waiting
+
+    def __len__(self) -> int:
+        return sum(len(queue) for queue in self._queues)
+
+    def _refill(self, now: float) -> None:
+        if self._rate > 0:
+            self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
+        else:
+            self._tokens = self._burst
+        self._at = now

@@ -1,0 +1,366 @@
+"""The session's shell: one socket, one timer, and the way of bytes and requests between them and the core.
+
+Everything runs on one event loop (plain asyncio or uvloop). Received bytes are cut into frames; ticks go
+out in batches through `on_ticks`, everything else becomes an event for the core and then for `on_event`;
+the order in which the gateway sent them is kept between the two. Requests pass the message budget and are
+encoded when they are written, so that an order can take its id at that moment: a lower id written after a
+higher one would be a duplicate (103).
+
+Callbacks are called from the loop and must not raise: an exception drops the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable
+from typing import cast
+
+from msgspec import Struct
+
+from twsmq_nodes.tws import core
+from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
+from twsmq_nodes.tws.core import SessionCore, State, Timing
+from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
+from twsmq_nodes.tws.events import Event
+from twsmq_nodes.tws.framing import FrameSplitter, frame
+from twsmq_nodes.tws.notices import Notice
+from twsmq_nodes.tws.pacing import Pacer
+from twsmq_nodes.tws.requests import Priority, ReqCurrentTime, Request, StartApi, priority_of
+from twsmq_nodes.tws.ticks import Tick, take_ticks, tick_of
+
+Thunk = Callable[[], Request | None]
+"""Makes a request at the moment it is written; None if it is not wanted any more."""
+
+_HANDSHAKE = b"API\0" + frame(b"v%d..%d" % (MIN_SERVER_VERSION, MAX_SERVER_VERSION))
+
+
+class _Waiting(Struct, frozen=True):
+    request: Request | Thunk
+    on_written: Callable[[Request], None] | None
+    on_refused: Callable[[TwsError], None] | None
+
+
+class TwsSession:
+    """A connection to TWS or IB Gateway that comes back by itself."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        client_id: int,
+        *,
+        on_event: Callable[[Event], None],
+        on_notice: Callable[[Notice], None],
+        on_ticks: Callable[[list[Tick]], None],
+        rate: float = 45.0,
+        timing: Timing = core.DEFAULT_TIMING,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`rate`: messages per second this session may write, 0 for no limit. Needs a running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._host = host
+        self._on_event = on_event
+        self._on_notice = on_notice
+        self._on_ticks = on_ticks
+        versions = range(MIN_SERVER_VERSION, MAX_SERVER_VERSION + 1)
+        self._core = SessionCore(client_id, port, versions, jitter, timing)
+        self._pacer: Pacer[_Waiting] = Pacer(rate, self._loop.time())
+        self._codec: Codec | None = None
+        self._link: _Link | None = None
+        self._links: set[_Link] = set()  # with those that are closing
+        self._attempt: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._wake: asyncio.TimerHandle | None = None
+        self._draining = False
+        self._last_req_id = 0
+
+    # -- for the node
+
+    @property
+    def state(self) -> State:
+        return self._core.state
+
+    @property
+    def server_version(self) -> int | None:
+        """As negotiated; None before."""
+        return self._core.server_version
+
+    @property
+    def upstream(self) -> bool:
+        """Whether the gateway is connected to IBKR, as far as it has told."""
+        return self._core.upstream
+
+    @property
+    def queued(self) -> int:
+        """Requests waiting for the message budget or for the socket."""
+        return len(self._pacer)
+
+    def open(self) -> None:
+        """Starts connecting, and keeps at it until `close`."""
+        self._feed(core.Open())
+
+    def close(self) -> None:
+        """Ends the session; requests still queued are refused."""
+        self._feed(core.Shut())
+
+    async def wait_closed(self) -> None:
+        """Returns once every socket this session has opened is closed."""
+        while self._links:
+            await asyncio.gather(*(link.gone for link in self._links))
+
+    def next_req_id(self) -> int:
+        """An id no other request of this session has had. Order ids are another matter: they are the
+        orders node's own."""
+        self._last_req_id += 1
+        return self._last_req_id
+
+    def send(
+        self,
+        request: Request | Thunk,
+        *,
+        priority: Priority | None = None,
+        on_written: Callable[[Request], None] | None = None,
+        on_refused: Callable[[TwsError], None] | None = None,
+    ) -> None:
+        """Queues a request, or what makes it when its turn comes.
+
+        Exactly one of `on_written` (the bytes are handed to the socket, no proof of delivery) and
+        `on_refused` (EncodeRefused, or NotConnected: surely never written) is called, unless the thunk
+        returns None. What is still queued when the session goes down is refused before SessionLost.
+        Raises NotConnected if the session is not up.
+        """
+        if isinstance(request, StartApi | ReqCurrentTime):
+            raise EncodeRefused("the session sends it itself, see probe()", request=_name(request))
+        if self._core.state is not State.UP:
+            raise NotConnected(_name(request))
+        if priority is None:
+            priority = priority_of(request) if isinstance(request, Request) else Priority.ORDER
+        self._pacer.push(_Waiting(request, on_written, on_refused), priority)
+        self._drain()
+
+    def check(self, request: Request) -> None:
+        """Raises EncodeRefused if `request` could not be sent; sends nothing."""
+        (self._codec or Codec(MAX_SERVER_VERSION)).encode(request)
+
+    def probe(self) -> None:
+        """Asks for the gateway's time, at most once a second; a CurrentTime event answers."""
+        self._feed(core.ProbeWanted())
+
+    def set_rate(self, rate: float) -> None:
+        """Changes the message budget, in messages per second."""
+        self._pacer.set_rate(rate, self._loop.time())
+        self._drain()
+
+    # -- the core's actions
+
+    def _feed(self, happened: core.Input) -> None:
+        for action in self._core.handle(happened, self._loop.time()):
+            self._carry_out(action)
+
+    def _carry_out(self, action: core.Action) -> None:
+        match action:
+            case core.Notify(notice):
+                self._on_notice(notice)
+            case core.Send(request):
+                self._pacer.charge(self._loop.time())
+                if self._codec is not None and self._link is not None:
+                    self._link.write(self._codec.encode(request))
+            case core.SetTimer(at):
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = None if at is None else self._loop.call_at(at, self._feed, core.TimerFired())
+            case core.Connect(port):
+                self._attempt = self._loop.create_task(self._connect(port))
+            case core.SendHandshake():
+                if self._link is not None:
+                    self._link.write(_HANDSHAKE)
+            case core.UseVersion(server_version):
+                self._codec = Codec(server_version)
+            case core.Close(_, flush):
+                self._drop_link(flush=flush)
+
+    async def _connect(self, port: int) -> None:
+        link = _Link(self)
+        self._link = link
+        try:
+            await self._loop.create_connection(lambda: link, self._host, port)
+        except OSError as error:
+            self.link_lost(link, f"cannot connect to {self._host}:{port}: {error}")
+
+    def _drop_link(self, *, flush: bool) -> None:
+        link, self._link = self._link, None
+        if self._attempt is not None:
+            self._attempt.cancel()
+            self._attempt = None
+        if link is not None:
+            link.close(flush=flush)
+        self._forget()
+
+    def _forget(self) -> None:
+        """The link is gone: nothing queued will be written any more."""
+        self._codec = None
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+        for waiting in self._pacer.clear():
+            if waiting.on_refused is not None:
+                waiting.on_refused(NotConnected(_name(waiting.request)))
+
+    # -- from the link; a link that is not the current one is not listened to
+
+    def link_made(self, link: _Link) -> None:
+        self._links.add(link)
+        if link is self._link:
+            self._feed(core.Connected())
+
+    def link_lost(self, link: _Link, reason: str) -> None:
+        if link is self._link:
+            self._link = None
+            actions = self._core.handle(core.LinkLost(reason), self._loop.time())
+            self._forget()  # before the node hears of it
+            for action in actions:
+                self._carry_out(action)
+
+    def link_gone(self, link: _Link) -> None:
+        self._links.discard(link)
+
+    def link_writable(self, link: _Link) -> None:
+        if link is self._link:
+            self._drain()
+
+    def frames_received(self, link: _Link, frames: list[bytes]) -> None:
+        """Delivers frames until the link is dropped by what one of them brings about."""
+        if link is not self._link:
+            return
+        self._core.received(self._loop.time())
+        at = 0
+        if self._core.state is State.HANDSHAKING and frames:
+            self._feed(core.HandshakeReceived(frames[0]))
+            at = 1
+        while at < len(frames) and link is self._link and self._codec is not None:
+            ticks: list[Tick] = []
+            at = take_ticks(frames, at, ticks)
+            if ticks:
+                self._on_ticks(ticks)
+            if at < len(frames) and link is self._link:
+                for event in self._codec.decode(frames[at]):
+                    if link is self._link:
+                        self._deliver(event)
+                at += 1
+
+    def _deliver(self, event: Event) -> None:
+        ticks = tick_of(event)
+        if ticks is not None:
+            self._on_ticks(ticks)
+            return
+        self._on_event(event)
+        self._feed(event)
+
+    # -- outgoing
+
+    def _drain(self) -> None:
+        """Writes what the budget allows; comes back by itself for the rest."""
+        if self._draining:  # called again from a callback below: the loop there goes on
+            return
+        self._draining = True
+        try:
+            while self._link is not None and self._codec is not None and self._link.writable:
+                waiting = self._pacer.take(self._loop.time())
+                if waiting is None:
+                    break
+                self._write(waiting, self._link, self._codec)
+        finally:
+            self._draining = False
+        self._come_back()
+
+    def _come_back(self) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+        at = self._pacer.wake_at(self._loop.time())
+        if at is not None and self._link is not None and self._link.writable:
+            self._wake = self._loop.call_at(at, self._drain)
+
+    def _write(self, waiting: _Waiting, link: _Link, codec: Codec) -> None:
+        request = waiting.request if isinstance(waiting.request, Request) else waiting.request()
+        if request is None:
+            self._pacer.refund()
+            return
+        try:
+            data = codec.encode(request)
+        except EncodeRefused as refused:
+            self._pacer.refund()
+            if waiting.on_refused is not None:
+                waiting.on_refused(refused)
+            return
+        link.write(data)
+        if waiting.on_written is not None:
+            waiting.on_written(request)
+
+
+class _Link(asyncio.Protocol):
+    """One connection's socket. It cuts bytes into frames and decides nothing."""
+
+    def __init__(self, session: TwsSession) -> None:
+        self._session = session
+        self._splitter = FrameSplitter()
+        self._transport: asyncio.Transport | None = None
+        self._closed = False
+        self._paused = False
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def writable(self) -> bool:
+        return self._transport is not None and not self._paused and not self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self, *, flush: bool = False) -> None:
+        self._closed = True
+        if self._transport is not None:
+            self._transport.close() if flush else self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not derive from asyncio's
+        _tune(self._transport)
+        self._session.link_made(self)
+        if self._closed:  # while it was connecting
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._session.frames_received(self, self._splitter.feed(data))
+        if self._splitter.broken is not None:
+            self._session.link_lost(self, self._splitter.broken)
+            self.close()
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._session.link_writable(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._session.link_lost(self, str(exc) if exc else "the gateway closed the connection")
+        self._session.link_gone(self)
+        self.gone.set_result(None)
+
+
+def _tune(transport: asyncio.Transport) -> None:
+    """No Nagle (40 ms on a burst of orders) and keepalive that notices a dead host within half a minute."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is None:
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def _name(request: Request | Thunk) -> str:
+    return type(request).__name__ if isinstance(request, Request) else "an order"
