@@ -173,12 +173,13 @@ class PositionList(Struct, frozen=True, kw_only=True):
 
 
 class HealthRow(Struct, frozen=True, kw_only=True):
-    """`state`, `detail` and what follows are from the process's last heartbeat, `heard_s` seconds ago (nil:
-    never heard); `silent` after two seconds without one. The supervisor's view is nil without a supervisor.
+    """A process as the status node hears it. `state` to `uptime_s` are from its last heartbeat, `heard_s`
+    seconds ago (nil: never); `silent` after two seconds without one, nil for a process that does not beat.
+    `supervised` and `restarts` are the supervisor's word, nil without a supervisor.
     """
 
     name: str
-    state: NodeState | Literal["silent"]
+    state: NodeState | Literal["silent"] | None
     detail: str | None = None
     pid: int | None = None
     client_id: int | None = None

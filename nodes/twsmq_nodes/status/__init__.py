@@ -1,0 +1,1 @@
+"""The status node: the health of every process, positions, account values."""
