@@ -77,6 +77,12 @@ def test_a_contract_that_is_not_routed_smart_keeps_its_exchange() -> None:
     )
 
 
+def test_a_currency_pair_is_not_routed_whatever_its_details_list() -> None:
+    pair = Contract(12087792, "EUR", "CASH", exchange="IDEALPRO", currency="USD", trading_class="EUR.USD")
+    info = ContractInfo(pair, valid_exchanges="IDEALPRO,SMART")
+    assert str(canonical_instrument(info)) == "CASH:EUR:IDEALPRO:USD"
+
+
 def test_a_class_of_its_own_is_named_with_its_multiplier() -> None:
     weekly = Contract(
         9, "SPX", "OPT", "20261218", 5000.0, "C", "100", "SMART", currency="USD", trading_class="SPXW"

@@ -17,6 +17,7 @@ from twsmq_protocol.instruments import SEC_TYPES, Instrument, Leg
 from twsmq_nodes.tws.contracts import ComboLeg, Contract, ContractInfo
 
 _DATED = frozenset(("FUT", "OPT", "FOP", "WAR", "IOPT"))
+_SMART_ROUTED = frozenset(("STK", "OPT", "WAR", "IOPT", "CFD", "BOND", "FUND", "BAG"))
 _OPTIONS = frozenset(("OPT", "FOP", "WAR", "IOPT"))
 _EXPIRY = re.compile(r"[0-9]{6}(?:[0-9]{2})?")
 
@@ -71,7 +72,7 @@ def instrument_of(contract: Contract) -> Instrument:
 
 
 def canonical_instrument(info: ContractInfo) -> Instrument:
-    """The one spelling published for a contract: SMART where it trades there, no primary exchange.
+    """The one spelling published for a contract: SMART where IBKR routes it so, no primary exchange.
 
     Multiplier and trading class are named only where symbol, expiry and strike leave a choice, which is when
     the class is not the symbol itself (SPXW beside SPX, FDXM beside DAX).
@@ -80,12 +81,12 @@ def canonical_instrument(info: ContractInfo) -> Instrument:
     if plain.con_id:
         return plain
     exchanges = info.valid_exchanges.split(",")
-    exchange = "SMART" if "SMART" in exchanges else plain.exchange or exchanges[0]
+    routed = plain.sec_type in _SMART_ROUTED and "SMART" in exchanges
     named = plain.trading_class not in ("", plain.symbol)
     return Instrument(
         sec_type=plain.sec_type,
         symbol=plain.symbol,
-        exchange=exchange,
+        exchange="SMART" if routed else plain.exchange or exchanges[0],
         currency=plain.currency,
         expiry=plain.expiry,
         right=plain.right,

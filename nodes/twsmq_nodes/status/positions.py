@@ -124,7 +124,8 @@ class PositionBook:
             case PositionEnd() if self.phase is Phase.LISTING:
                 return self._listed()
             case ContractDetailsReceived(req_id=req_id, details=details) if req_id in self._look_ups:
-                self._look_ups[req_id].name = str(canonical_instrument(details))
+                look_up = self._look_ups[req_id]
+                look_up.name = look_up.name or str(canonical_instrument(details))
                 return []
             case ContractDetailsEnd(req_id=req_id) if req_id in self._look_ups:
                 return self._named(req_id, now)
