@@ -10,32 +10,31 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from twsmq_protocol.codec import decode_args, decode_request, encode_error, encode_reply
-from twsmq_protocol.envelope import Args, Request
-from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
-from twsmq_protocol.requests import OpDescription
+from twsmq_protocol.envelope import Request
+from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.requests import OPS, OpDescription
 
 log = logging.getLogger(__name__)
 
 
-class Op(Struct, frozen=True):
-    """`run` takes the decoded arguments and returns the result, or raises `RequestError` or `FieldError`."""
+class Handler(Struct, frozen=True):
+    """`run` takes the op's decoded arguments and returns its result, or raises `RequestError`."""
 
-    name: str
+    op: str
     summary: str
-    args: type[Args]
     run: Callable[[Any], Any]
 
 
 class Answers:
     """The ops of a process, by name."""
 
-    def __init__(self, ops: Iterable[Op]) -> None:
-        self._ops = {op.name: op for op in ops}
+    def __init__(self, handlers: Iterable[Handler]) -> None:
+        self._handlers = {handler.op: handler for handler in handlers}
 
     def describe(self) -> list[OpDescription]:
         return [
-            OpDescription(op=op.name, summary=op.summary, args=msgspec.json.schema(op.args))
-            for op in self._ops.values()
+            OpDescription(op=op, summary=handler.summary, args=msgspec.json.schema(OPS[op].args))
+            for op, handler in self._handlers.items()
         ]
 
     def answer(self, frame: bytes) -> bytes:
@@ -47,9 +46,6 @@ class Answers:
             return encode_reply(request.id, self._run(request))
         except RequestError as error:
             return encode_error(request.id, error)
-        except FieldError as error:
-            refused = RequestError(ErrorCode.INVALID_ARGUMENT, str(error), field=error.field)
-            return encode_error(request.id, refused)
         except Exception:  # a bug of ours must not cost the sender its reply
             log.exception("answering %s", request.op)
             return encode_error(
@@ -57,14 +53,14 @@ class Answers:
             )
 
     def _run(self, request: Request) -> Any:
-        op = self._ops.get(request.op)
-        if op is None:
+        handler = self._handlers.get(request.op)
+        if handler is None:
             raise RequestError(
                 ErrorCode.UNKNOWN_OP,
-                f"no op {request.op[:80]!r}; there are {', '.join(self._ops)}",
+                f"no op {request.op[:80]!r}; there are {', '.join(self._handlers)}",
                 field="op",
             )
-        args = decode_args(request, op.args)
+        args = decode_args(request, OPS[request.op].args)
         if request.valid_until is not None and request.valid_until < time.time_ns():
             raise RequestError(ErrorCode.TIMEOUT, "valid_until has passed; nothing was done")
-        return op.run(args)
+        return handler.run(args)

@@ -38,7 +38,7 @@ from .errors import StartRefused
 from .policy import Beaten, Child, Exited, Policy, PolicyEvent, Spawned, SpawnFailed
 from .preflight import lock_file, require_free_ports, take_lock
 from .processes import Processes
-from .requests import Answers, Op
+from .requests import Answers, Handler
 from .settings import Settings
 from .sockets import Ear, Mailbox, Outbox
 
@@ -70,10 +70,10 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers = Answers(
             (
-                Op("status", "every process, and the link to the gateway", NoArgs, self._status),
-                Op("restart", "end one process in order and start it again", RestartProcess, self._restart),
-                Op("stop", "end every process in order, then the supervisor", NoArgs, self._stop),
-                Op("describe", "what this process answers and publishes", NoArgs, self._describe),
+                Handler("status", "every process, and the link to the gateway", self._status),
+                Handler("restart", "end one process in order and start it again", self._restart),
+                Handler("stop", "end every process in order, then the supervisor", self._stop),
+                Handler("describe", "what this process answers and publishes", self._describe),
             )
         )
 
