@@ -75,7 +75,7 @@ class Outbox:
     def last_seq(self, topic: str) -> int:
         return self._seqs.get(topic, 0)
 
-    def send_frame(self, frame: bytes) -> None:
+    def send_frame(self, frame: bytes | bytearray) -> None:
         """An XPUB never blocks: a subscriber whose queue is full loses the message and sees it in `seq`."""
         self._send(frame, zmq.NOBLOCK)
         self._socket.sent()

@@ -1,0 +1,66 @@
+"""Which contract a spelling means: the gateway's answer to one look-up, judged.
+
+Theory: a spelling names, only the conId identifies. So every spelling is looked up once and then remembered,
+and a line is asked for by conId and exchange alone: whatever else was spelled cannot make two lines of one
+contract, nor contradict it (error 478). A combo is what its legs say; there is nothing to look up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from twsmq_protocol.instruments import Instrument
+
+from twsmq_nodes.runtime.contracts import contract_of
+from twsmq_nodes.tws.contracts import Contract, ContractInfo
+
+NO_DEFINITION = 200
+"""The gateway's code for an unknown contract and, with another text, for an ambiguous one."""
+
+_MOST_NAMED = 8
+
+
+class Refusal(Struct, frozen=True):
+    """Why there is no data: the gateway's `code`, or None where the refusal is ours."""
+
+    code: int | None
+    text: str
+
+
+def combo_of(instrument: Instrument) -> Contract | None:
+    """The contract of a combo; None for what has to be looked up."""
+    return contract_of(instrument) if instrument.legs else None
+
+
+def judge(instrument: Instrument, rows: Sequence[ContractInfo]) -> Contract | Refusal:
+    """The one contract that all rows of a look-up agree on, else what the subscriber should write instead."""
+    by_con_id = {row.contract.con_id: row for row in rows}
+    if not by_con_id:
+        return Refusal(NO_DEFINITION, f"No security definition has been found for {instrument}")
+    if len(by_con_id) > 1:
+        named = [_candidate(row) for row in list(by_con_id.values())[:_MOST_NAMED]]
+        more = f" and {len(by_con_id) - _MOST_NAMED} more" if len(by_con_id) > _MOST_NAMED else ""
+        return Refusal(
+            NO_DEFINITION,
+            f"{instrument} is ambiguous: {len(by_con_id)} contracts match; subscribe to one of "
+            f"{', '.join(named)}{more}",
+        )
+    (row,) = by_con_id.values()
+    return Contract(con_id=row.contract.con_id, exchange=instrument.exchange or _exchange(row))
+
+
+def _exchange(row: ContractInfo) -> str:
+    exchanges = row.valid_exchanges.split(",")
+    return "SMART" if "SMART" in exchanges else row.contract.exchange or exchanges[0]
+
+
+def _candidate(row: ContractInfo) -> str:
+    contract = row.contract
+    words = (
+        contract.local_symbol or contract.symbol,
+        contract.expiry,
+        contract.primary_exchange,
+        contract.currency,
+    )
+    return f"CONID:{contract.con_id}:{_exchange(row)} ({' '.join(filter(None, words))})"

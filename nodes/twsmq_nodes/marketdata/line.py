@@ -1,0 +1,132 @@
+"""The life of one gateway line, whoever listens to it.
+
+    WAITING ─asked→ ASKED ─data→ FLOWING          WAITING: the session is down, or a retry is due
+       ↑              │            │
+       └─ session or data lost ────┘              REFUSED: the gateway or this node said no
+          refused: ASKED, FLOWING → REFUSED
+
+Beside the state stands the gap: data may be missing since it opened, and whoever listens was told. A gap
+opens only where data flowed, and only data closes it, or the gateway's word that nothing was lost (1102).
+
+Methods return what the line's listeners are to be told, nothing if there is no news.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from twsmq_protocol.market_events import StreamState
+
+from .contracts import Refusal
+from .feeds import Feed
+
+if TYPE_CHECKING:
+    from .subscription import Subscription
+
+_KINDS: dict[int, StreamState] = {1: "active", 2: "frozen", 3: "delayed", 4: "delayed"}
+"""The gateway's market data types; 4 is delayed and frozen."""
+
+
+class Say(Struct, frozen=True):
+    """A `stream` event in the making; `since` and `until` in the core's own seconds, None if not known."""
+
+    state: StreamState
+    code: int | None = None
+    text: str | None = None
+    reason: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+class LineState(Enum):
+    WAITING = "waiting"
+    ASKED = "asked"
+    FLOWING = "flowing"
+    REFUSED = "refused"
+
+
+class Gap(Struct, frozen=True):
+    since: float
+    reason: str
+
+
+class Line:
+    """`number` names it to people. `req_id` is set while a request is out, `written` once it has left."""
+
+    def __init__(self, feed: Feed, number: int) -> None:
+        self.feed = feed
+        self.number = number
+        self.listeners: dict[str, Subscription] = {}
+        self.state = LineState.WAITING
+        self.req_id: int | None = None
+        self.written = False
+        self.gap: Gap | None = None
+        self.refusal: Refusal | None = None
+        self.retry_at: float | None = None
+        self._kind: StreamState = "active"
+
+    def present(self) -> Say:
+        """What somebody who joins now should know."""
+        if self.refusal is not None:
+            return Say("error", code=self.refusal.code, text=self.refusal.text)
+        if self.gap is not None:
+            return Say("gap", reason=self.gap.reason, since=self.gap.since)
+        return Say(self._kind) if self.state is LineState.FLOWING else Say("starting")
+
+    def interest(self) -> int:
+        """How often its topics were subscribed to; 0 when nobody listens now."""
+        return sum(each.joins for each in self.listeners.values() if each.wanted)
+
+    def forgive(self) -> None:
+        """A refused line may be asked for again."""
+        if self.state is LineState.REFUSED:
+            self.state = LineState.WAITING
+
+    def asked(self, req_id: int) -> None:
+        self.state = LineState.ASKED
+        self.req_id = req_id
+        self.written = False
+        self.refusal = None
+        self.retry_at = None
+        self._kind = "active"
+
+    def flowed(self, now: float) -> list[Say]:
+        """Data came."""
+        news = self.state is not LineState.FLOWING
+        self.state = LineState.FLOWING
+        if self.gap is None:
+            return [Say(self._kind)] if news else []
+        gap, self.gap = self.gap, None
+        resumed = Say("resumed", reason=gap.reason, since=gap.since, until=now)
+        return [resumed] if self._kind == "active" else [resumed, Say(self._kind)]
+
+    def turned(self, market_data_type: int) -> list[Say]:
+        """The gateway said which kind of data this is."""
+        kind = _KINDS.get(market_data_type, "active")
+        if kind == self._kind:
+            return []
+        self._kind = kind
+        return [Say(kind)] if self.state is LineState.FLOWING and self.gap is None else []
+
+    def interrupted(self, since: float, reason: str) -> list[Say]:
+        """Data may be missing from `since` on; the request stands."""
+        if self.state is not LineState.FLOWING or self.gap is not None:
+            return []
+        self.gap = Gap(since, reason)
+        return [self.present()]
+
+    def lost(self, since: float, reason: str) -> list[Say]:
+        """The request is gone and has to be made again. A refused line stays so until then."""
+        says = self.interrupted(since, reason)
+        if self.state is not LineState.REFUSED:
+            self.state = LineState.WAITING
+        return says
+
+    def refused(self, refusal: Refusal, retry_at: float | None = None) -> list[Say]:
+        self.state = LineState.REFUSED
+        self.gap = None
+        self.refusal = refusal
+        self.retry_at = retry_at
+        return [self.present()]

@@ -1,0 +1,85 @@
+"""Topics on their way out: numbering, encoding, quiet repeats.
+
+A topic's bytes are made once: its outlet's buffer holds `topic NUL`, and each message is encoded behind them,
+in place. One reading of the clocks serves all messages of a read.
+
+Invariant: an outlet stands from the first word about its topic to the last. Whatever has been quiet for
+`quiet_repeat_s` is repeated, so that a lost last message shows in `seq`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import time_ns
+from typing import Any
+
+import msgspec
+from twsmq_protocol.market_events import Stream
+
+from twsmq_nodes.runtime.outbox import Outbox
+
+_encode_into = msgspec.msgpack.Encoder().encode_into
+
+
+class Outlet:
+    """One topic's way out. `told` is the last word on how its stream stands."""
+
+    __slots__ = ("buffer", "prefix", "sent_at", "told", "topic")
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.buffer = bytearray(topic.encode() + b"\0")
+        self.prefix = len(self.buffer)
+        self.sent_at = 0.0
+        self.told: Stream | None = None
+
+
+class Publisher:
+    """Sends under outlets. `begin` before each batch of `send`s."""
+
+    def __init__(self, outbox: Outbox, clock: Callable[[], float]) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._outlets: dict[str, Outlet] = {}
+        self.now = 0.0
+        self._ts = 0
+
+    def begin(self) -> None:
+        """Read the clocks for what is sent next."""
+        self.now = self._clock()
+        self._ts = time_ns()
+
+    def outlet(self, topic: str) -> Outlet:
+        found = self._outlets.get(topic)
+        if found is None:
+            found = self._outlets[topic] = Outlet(topic)
+        return found
+
+    def forget(self, topic: str) -> None:
+        self._outlets.pop(topic, None)
+
+    def send(self, outlet: Outlet, row: Any) -> None:
+        """Send a mutable event, whose numbers this fills in."""
+        row.seq = self._outbox.next_seq(outlet.topic)
+        row.ts = self._ts
+        outlet.sent_at = self.now
+        buffer = outlet.buffer
+        _encode_into(row, buffer, outlet.prefix)
+        self._outbox.send_frame(buffer)
+
+    def tell(self, topic: str, event: Stream) -> None:
+        """Send a stream event."""
+        outlet = self.outlet(topic)
+        outlet.told = event
+        outlet.sent_at = self._clock()
+        self._outbox.publish(topic, event)
+
+    def quiet(self, for_s: float) -> list[Outlet]:
+        """Outlets under which nothing was sent for so long."""
+        before = self._clock() - for_s
+        return [outlet for outlet in self._outlets.values() if outlet.sent_at <= before]
+
+    def repeat(self, outlet: Outlet) -> None:
+        """Say again how the stream stands."""
+        if outlet.told is not None:
+            self.tell(outlet.topic, msgspec.structs.replace(outlet.told, repeated=True))

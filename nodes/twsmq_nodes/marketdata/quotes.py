@@ -1,0 +1,110 @@
+"""An instrument's state, kept from its ticks: the `quote` event, ready to be encoded.
+
+The state is the message: a tick sets one attribute of a mutable twin of `market_events.Quote`, which is
+encoded as it stands; no event is built for each message. A test holds the twin to the original.
+
+A price of -1 with a size of 0 means "none now" (IBKR API docs); a price of -1 with a size is a price, as
+spreads have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from twsmq_protocol.envelope import PROTOCOL_VERSION
+
+from twsmq_nodes.tws.ticks import SIZE_OF_PRICE, Tick
+
+NS = 1_000_000_000
+
+
+class QuoteRow(Struct, tag="quote", tag_field="type", kw_only=True):
+    """The fields of `market_events.Quote`."""
+
+    v: int = PROTOCOL_VERSION
+    src: str = ""
+    inc: int = 0
+    seq: int = 0
+    ts: int = 0
+    con_id: int | None = None
+    bid: float | None = None
+    ask: float | None = None
+    last: float | None = None
+    bid_size: float | None = None
+    ask_size: float | None = None
+    last_size: float | None = None
+    volume: float | None = None
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    close: float | None = None
+    last_time: int | None = None
+    halted: bool | None = None
+    delayed: bool = False
+    snapshot: bool = False
+
+
+_LIVE = {
+    0: "bid_size", 1: "bid", 2: "ask", 3: "ask_size", 4: "last", 5: "last_size", 6: "high", 7: "low",
+    8: "volume", 9: "close", 14: "open", 45: "last_time", 49: "halted",
+}  # fmt: skip
+_DELAYED = {
+    66: "bid", 67: "ask", 68: "last", 69: "bid_size", 70: "ask_size", 71: "last_size", 72: "high", 73: "low",
+    74: "volume", 75: "close", 76: "open", 88: "last_time", 90: "halted",
+}  # fmt: skip
+_FIELDS = _LIVE | _DELAYED
+_PRICES = frozenset(("high", "low", "open", "close"))
+
+
+class QuoteBook:
+    """One instrument's quote."""
+
+    __slots__ = ("empty", "row")
+
+    def __init__(self, row: QuoteRow) -> None:
+        self.row = row
+        self.empty = True
+
+    def clear(self) -> None:
+        """What comes now belongs to another request: nothing is known any more."""
+        row = self.row
+        for name in _LIVE.values():
+            setattr(row, name, None)
+        row.delayed = False
+        self.empty = True
+
+    def apply(self, ticks: Sequence[Tick]) -> bool:
+        """Take in the ticks of one read; whether any of them is part of a quote."""
+        row, fields, news = self.row, _FIELDS, False
+        for at, (_, tick_type, said, _) in enumerate(ticks):
+            name = fields.get(tick_type)
+            if name is None:
+                continue
+            news, value = True, said
+            if tick_type in SIZE_OF_PRICE:
+                row.delayed = tick_type >= 66
+                if value == -1.0 and not _has_size(ticks, at):
+                    value = None
+            elif value == -1.0 and name in _PRICES:
+                value = None
+            elif name == "last_time":
+                value = _seconds(value)
+            elif name == "halted":
+                value = None if value == -1.0 or value is None else value != 0.0
+            setattr(row, name, value)
+        if news:
+            self.empty = False
+        return news
+
+
+def _has_size(ticks: Sequence[Tick], at: int) -> bool:
+    """Whether the tick after a price is that price's own size, and not zero."""
+    if at + 1 == len(ticks):
+        return False
+    return ticks[at + 1][1] == SIZE_OF_PRICE[ticks[at][1]] and bool(ticks[at + 1][2])
+
+
+def _seconds(value: object) -> int | None:
+    """The ns of a text of whole seconds."""
+    return int(value) * NS if isinstance(value, str) and value.isdecimal() else None

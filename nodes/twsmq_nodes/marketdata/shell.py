@@ -1,0 +1,196 @@
+"""The market data node's outer room: presence, session and timers in, the core's actions out."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from time import time, time_ns
+
+from twsmq_protocol import endpoints
+from twsmq_protocol.envelope import NoArgs
+from twsmq_protocol.market_events import Stream
+from twsmq_protocol.market_requests import SubscriptionList, SubscriptionRow
+from twsmq_protocol.topics import STREAM_KINDS
+
+from twsmq_nodes.runtime.link import GatewayLink
+from twsmq_nodes.runtime.mailbox import Call
+from twsmq_nodes.runtime.node import Node
+from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
+from twsmq_nodes.tws.events import Event
+from twsmq_nodes.tws.notices import Notice, SessionLost
+from twsmq_nodes.tws.requests import Priority, Request
+from twsmq_nodes.tws.ticks import Tick
+
+from . import events as ev
+from .core import MarketdataCore
+from .publisher import Publisher
+from .router import Router
+from .store import Store
+
+
+class MarketdataShell:
+    """Ready while its session is up. Topics may come at any time: they are told what they wait for."""
+
+    def __init__(self, node: Node) -> None:
+        config = node.config.marketdata
+        self._node = node
+        self._loop = asyncio.get_running_loop()
+        self._quiet_s = config.quiet_repeat_s
+        self._store = Store(node.data_dir / "marketdata", node.name, time())
+        self._core = MarketdataCore(
+            grace_s=config.grace_s,
+            contracts=self._store.contracts,
+            missed=self._store.missed,
+            shard=endpoints.shard_of(node.name) or 0,
+            shards=config.instances,
+        )
+        self._publisher = Publisher(node.outbox, self._loop.time)
+        self._router = Router(
+            self._publisher, node.name, node.incarnation, lambda req_id: self._feed(ev.DataFlowed(req_id))
+        )
+        self._link = GatewayLink(node, on_event=self._heard, on_notice=self._noticed, on_ticks=self._on_ticks)
+        self._heard_at = self._loop.time()
+        self._queued: set[int] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+        node.topics += [f"{kind}/" for kind in sorted(STREAM_KINDS)]
+        node.mailbox.add("subscriptions", NoArgs, self._answer_subscriptions, "Live streams and their lines")
+
+    def start(self) -> None:
+        self._node.outbox.on_presence = self._presence
+        self._sweep_quiet()
+        self._link.open()
+
+    async def stop(self) -> None:
+        self._node.outbox.on_presence = None
+        for handle in (self._timer, self._sweep):
+            if handle is not None:
+                handle.cancel()
+        self._link.close()
+
+    # -- in
+
+    def _presence(self, topic: str, wanted: bool) -> None:
+        self._feed(ev.TopicWanted(topic) if wanted else ev.TopicLeft(topic))
+
+    def _on_ticks(self, ticks: list[Tick]) -> None:
+        self._router.on_ticks(ticks)
+        self._heard_at = self._publisher.now
+
+    def _heard(self, event: Event) -> None:
+        self._heard_at = self._loop.time()
+        self._feed(event)
+
+    def _noticed(self, notice: Notice) -> None:
+        if isinstance(notice, SessionLost):
+            self._feed(ev.Disconnected(notice.reason, self._heard_at))
+        else:
+            self._feed(notice)
+
+    def _feed(self, happened: ev.Input) -> None:
+        for action in self._core.handle(happened, self._loop.time()):
+            self._carry_out(action)
+
+    def _sweep_quiet(self) -> None:
+        self._router.repeat_quiet(self._quiet_s)
+        self._sweep = self._loop.call_later(min(1.0, self._quiet_s / 4), self._sweep_quiet)
+
+    # -- out
+
+    def _carry_out(self, action: ev.Action) -> None:
+        router = self._router
+        match action:
+            case ev.Tell():
+                self._tell(action)
+            case ev.Greet(topic):
+                router.greet(topic)
+            case ev.Ask(req_id, request):
+                self._ask(req_id, request)
+            case ev.Cancel(req_id, request):
+                self._cancel(req_id, request)
+            case ev.OpenFeed(req_id, feed):
+                router.open(req_id, feed)
+            case ev.CloseFeed(req_id):
+                router.close(req_id)
+            case ev.Arm(req_id):
+                router.arm(req_id)
+            case ev.Join(feed, topic):
+                router.join(feed, topic)
+            case ev.Part(feed, topic):
+                router.part(feed, topic)
+            case ev.ForgetTopic(topic):
+                self._publisher.forget(topic)
+            case ev.RememberContract(spelling, contract):
+                self._store.remember_contract(spelling, contract, time())
+            case ev.RememberTopic(topic, wanted):
+                self._store.remember_topic(topic, wanted)
+            case ev.SetTimer(at):
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = None if at is None else self._loop.call_at(at, self._feed, ev.TimerFired())
+
+    def _tell(self, tell: ev.Tell) -> None:
+        say = tell.say
+        self._publisher.tell(
+            tell.topic,
+            Stream(
+                state=say.state,
+                code=say.code,
+                text=say.text,
+                reason=say.reason,
+                from_=self._wall(say.since),
+                to=self._wall(say.until),
+                con_id=tell.con_id,
+                repeated=tell.repeated,
+            ),
+        )
+
+    def _wall(self, at: float | None) -> int | None:
+        """A moment of the loop's clock in ns since the epoch."""
+        return None if at is None else time_ns() - int((self._loop.time() - at) * 1e9)
+
+    def _ask(self, req_id: int, request: Request) -> None:
+        self._queued.add(req_id)
+        try:
+            self._link.session.send(
+                lambda: request if req_id in self._queued else None,
+                priority=Priority.DATA,
+                on_written=partial(self._written, req_id),
+                on_refused=partial(self._refused, req_id),
+            )
+        except NotConnected:
+            self._queued.discard(req_id)  # the core hears of the lost session and asks again
+
+    def _cancel(self, req_id: int, request: Request | None) -> None:
+        self._queued.discard(req_id)
+        if request is not None:
+            with suppress(NotConnected):  # then the request went with the session
+                self._link.session.send(request, priority=Priority.CONTROL)
+
+    def _written(self, req_id: int, _: Request) -> None:
+        self._queued.discard(req_id)
+        self._feed(ev.RequestWritten(req_id))
+
+    def _refused(self, req_id: int, error: TwsError) -> None:
+        self._queued.discard(req_id)
+        if isinstance(error, EncodeRefused):
+            self._feed(ev.RequestRefused(req_id, str(error)))
+
+    # -- ops
+
+    def _answer_subscriptions(self, _: NoArgs, call: Call) -> None:
+        """Answered in every state: while the session is down it shows what waits for it."""
+        rows = [
+            SubscriptionRow(
+                topic=each.topic,
+                state=each.present().state,
+                wanted=each.wanted,
+                since=self._wall(each.since) or 0,
+                con_id=each.con_id,
+                line=each.line.number if each.line else None,
+            )
+            for each in self._core.subscriptions.values()
+            if not each.foreign
+        ]
+        call.succeed(SubscriptionList(subscriptions=rows, lines_used=len(self._core.lines)))

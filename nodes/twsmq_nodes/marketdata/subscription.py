@@ -1,0 +1,61 @@
+"""One wanted topic, and one look-up of the contract behind a spelling, as the core keeps them."""
+
+from __future__ import annotations
+
+from twsmq_protocol.topics import StreamTopic
+
+from twsmq_nodes.tws.contracts import ContractInfo
+
+from .contracts import Refusal
+from .line import Line, Say
+
+
+class Lookup:
+    """A spelling being looked up for all subscriptions that use it. `req_id` is set while it is out."""
+
+    def __init__(self, spelling: str) -> None:
+        self.spelling = spelling
+        self.subscriptions: dict[str, Subscription] = {}
+        self.req_id: int | None = None
+        self.rows: list[ContractInfo] = []
+        self.refusal: Refusal | None = None
+
+
+class Subscription:
+    """One topic, served by a line, waiting for a look-up, refused for what it says, or another shard's.
+
+    `joins` counts subscribe messages, repeats included: how much the topic is listened to, roughly. `missed`:
+    it had listeners before this process started, who may have missed data.
+    """
+
+    def __init__(self, topic: str, now: float, *, missed: bool) -> None:
+        self.topic = topic
+        self.since = now
+        self.missed = missed
+        self.wanted = True
+        self.left_at = 0.0
+        self.joins = 1
+        self.parsed: StreamTopic | None = None
+        self.refusal: Refusal | None = None
+        self.lookup: Lookup | None = None
+        self.line: Line | None = None
+
+    @property
+    def spelling(self) -> str:
+        return str(self.parsed.instrument) if self.parsed else ""
+
+    @property
+    def con_id(self) -> int | None:
+        return (self.line.feed.contract.con_id or None) if self.line else None
+
+    @property
+    def foreign(self) -> bool:
+        """Another shard serves it."""
+        return self.line is None and self.lookup is None and self.refusal is None
+
+    def present(self) -> Say:
+        """What somebody who joins now should know."""
+        if self.line is not None:
+            return self.line.present()
+        refusal = self.refusal or (self.lookup.refusal if self.lookup else None)
+        return Say("error", code=refusal.code, text=refusal.text) if refusal else Say("starting")
