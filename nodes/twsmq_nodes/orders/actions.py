@@ -1,0 +1,76 @@
+"""What the core decides and the shell carries out, in the order given."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from msgspec import Struct
+from twsmq_protocol.errors import RequestError
+from twsmq_protocol.system_events import NodeState
+
+from twsmq_nodes.tws.requests import Request
+
+from .entries import Entry, JournalEvent
+from .ids import Key
+
+
+class Now(Struct, frozen=True):
+    """`mono`: monotonic seconds, for waiting. `ns`: since the epoch, for the record."""
+
+    mono: float
+    ns: int
+
+
+class Caller(Protocol):
+    """Whoever waits for a reply. `valid_until`: ns, past it the request must have no effect."""
+
+    valid_until: int | None
+
+
+class Journal(Struct, frozen=True):
+    """Commit these together; then say `durable` with the last one's number."""
+
+    entries: tuple[Entry, ...]
+
+
+class Publish(Struct, frozen=True):
+    """`retain`: greet newcomers with it; otherwise an order's last word ends that."""
+
+    event: JournalEvent
+    retain: bool
+
+
+class Write(Struct, frozen=True):
+    """Order bytes whose turn has come and whose intent is durable; then say `written` or `unwritten`."""
+
+    key: Key
+    request: Request
+    session_no: int
+
+
+class Send(Struct, frozen=True):
+    """A request that changes no order."""
+
+    request: Request
+
+
+class Reply(Struct, frozen=True):
+    """`outcome`: a result, or the error."""
+
+    caller: Caller
+    outcome: Any | RequestError
+
+
+class Enter(Struct, frozen=True):
+    state: NodeState
+    detail: str | None = None
+
+
+class Warn(Struct, frozen=True):
+    """For the log: something a person should know."""
+
+    text: str
+    key: Key | None = None
+
+
+Action = Journal | Publish | Write | Send | Reply | Enter | Warn

@@ -1,0 +1,223 @@
+"""All orders, as a fold over journal entries.
+
+Invariants:
+- State changes only in `apply`; `tell` makes an entry, applies it, leaves it in `outgoing` for the journal.
+- Event numbers count without gaps, over the node and within each strategy.
+- Each execution counts once: `fills` maps the part of its id before the correction number to the newest one.
+- An order's own values (`order.quantity`, `limit_price`, `stop_price`) are those the gateway has shown, or
+  was first sent; a modification on its way is in `wanted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+from twsmq_protocol.order_events import TERMINAL_STATUSES, Commission, Fill, Notice, Order
+from twsmq_protocol.requests import PlaceOrder
+
+from .entries import (
+    CancelDropped,
+    CancelWanted,
+    ChangeSent,
+    ChangeSettled,
+    Entry,
+    Fact,
+    JournalEvent,
+    Placed,
+    Values,
+)
+from .ids import Key, OrderIds, order_ref, parse_ref, split_exec_id
+
+EPSILON = 1e-9
+
+
+class Cost(Struct, frozen=True):
+    commission: float
+    currency: str
+    realized_pnl: float | None
+
+
+class Record:
+    """One order and everything known of it."""
+
+    __slots__ = (
+        "acknowledged",
+        "cancel_wanted",
+        "complaint",
+        "costs",
+        "fills",
+        "order",
+        "order_ids",
+        "perm_ids",
+        "request",
+        "sent_at",
+        "wanted",
+    )
+
+    def __init__(self, order: Order, request: PlaceOrder) -> None:
+        self.order = order  # as last told
+        self.request = request
+        self.order_ids: list[int] = []  # one per attempt, the newest last
+        self.perm_ids: set[int] = set()
+        self.sent_at = 0  # ns, the newest attempt's
+        self.acknowledged = False  # the gateway has spoken of the newest attempt
+        self.cancel_wanted = False
+        self.wanted: Values | None = None
+        self.fills: dict[str, Fill] = {}
+        self.costs: dict[str, Cost] = {}
+        self.complaint: Notice | None = None  # the last notice since the newest attempt
+
+    @property
+    def key(self) -> Key:
+        return (self.order.strategy, self.order.client_order_id)
+
+    @property
+    def order_id(self) -> int:
+        return self.order_ids[-1]
+
+    @property
+    def done(self) -> bool:
+        return self.order.status in TERMINAL_STATUSES
+
+    @property
+    def values(self) -> Values:
+        return Values(self.order.quantity, self.order.limit_price, self.order.stop_price)
+
+    def executed(self) -> float:
+        """Units executed according to executions alone."""
+        return sum(fill.quantity for fill in self.fills.values())
+
+    def average(self) -> float | None:
+        units = self.executed()
+        if units <= 0:
+            return None
+        return sum(fill.quantity * fill.price for fill in self.fills.values()) / units
+
+    def state(self) -> tuple[Any, ...]:
+        """Everything, for comparing one record with another."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+
+class Book:
+    """Call `apply` for what was journaled before, then `tell` for everything new."""
+
+    def __init__(self) -> None:
+        self.records: dict[Key, Record] = {}
+        self.ids = OrderIds()
+        self.last_no = 0
+        self.strategy_nos: dict[str, int] = {}
+        self.outgoing: list[Entry] = []
+        self._by_order_id: dict[int, Key] = {}
+        self._by_perm_id: dict[int, Key] = {}
+        self._by_exec_id: dict[str, Key] = {}
+
+    def apply(self, entry: Entry) -> None:
+        event = entry.event
+        key = (event.strategy, event.client_order_id)
+        self.last_no = event.event_no
+        self.strategy_nos[event.strategy] = event.strategy_no
+        record = self.records.get(key)
+        if record is None:
+            assert isinstance(event, Order)
+            assert isinstance(entry.fact, Placed)
+            record = self.records[key] = Record(event, entry.fact.request)
+        match event:
+            case Order():
+                self._apply_order(record, key, event)
+            case Fill():
+                record.fills[split_exec_id(event.exec_id)[0]] = event
+                self._by_exec_id[event.exec_id] = key
+            case Commission():
+                record.costs[event.exec_id] = Cost(event.commission, event.currency, event.realized_pnl)
+            case Notice():
+                record.complaint = event
+        if entry.fact is not None:
+            self._apply_fact(record, key, entry.fact)
+
+    def _apply_order(self, record: Record, key: Key, order: Order) -> None:
+        record.order = order
+        record.acknowledged = (
+            order.gateway_status is not None or order.perm_id is not None or order.filled > 0
+        )
+        if order.perm_id is not None:
+            record.perm_ids.add(order.perm_id)
+            self._by_perm_id[order.perm_id] = key
+        if record.wanted == record.values:
+            record.wanted = None
+
+    def _apply_fact(self, record: Record, key: Key, fact: Fact) -> None:
+        match fact:
+            case Placed(request, order_id, at):
+                record.request = request
+                record.order_ids.append(order_id)
+                record.sent_at = at
+                record.cancel_wanted = False
+                record.wanted = record.complaint = None
+                self._by_order_id[order_id] = key
+                self.ids.raise_floor(order_id + 1)
+            case ChangeSent(values):
+                record.wanted = values
+            case ChangeSettled():
+                record.wanted = None
+            case CancelWanted():
+                record.cancel_wanted = True
+            case CancelDropped():
+                record.cancel_wanted = False
+
+    def tell(self, event: JournalEvent, ts: int, fact: Fact | None = None) -> Entry:
+        """Number, apply and queue a new event. `ts` in ns since the epoch."""
+        number: dict[str, Any] = {
+            "event_no": self.last_no + 1,
+            "strategy_no": self.strategy_nos.get(event.strategy, 0) + 1,
+            "ts": ts,
+        }
+        entry = Entry(replace(event, **number), fact)
+        self.apply(entry)
+        self.outgoing.append(entry)
+        return entry
+
+    def change(self, record: Record, ts: int, fact: Fact | None = None, **changes: Any) -> bool:
+        """Tell the order with `changes`, unless nothing would differ. A new status forgets the old reason."""
+        order = record.order
+        if changes.get("status", order.status) != order.status:
+            changes = {"reason": None, "tws_code": None, **changes}
+        if fact is None and all(getattr(order, name) == value for name, value in changes.items()):
+            return False
+        self.tell(replace(order, **changes), ts, fact)
+        return True
+
+    def active(self) -> Iterator[Record]:
+        return (record for record in self.records.values() if not record.done)
+
+    def find(
+        self, client_id: int | None, order_id: int | None, perm_id: int | None, ref: str, ours: int
+    ) -> Record | None:
+        """Whose order a report is about. `ours` is our client id, `client_id` the order's owner.
+
+        An order id counts only under our own client id, and only if the orderRef, where the gateway gives
+        one, agrees: after a rollback of nextValidId an id may have belonged to someone else before. A
+        reference alone counts only where the report has no order id (completed orders).
+        """
+        named = parse_ref(ref) if ref else None
+        if order_id and client_id == ours:
+            key = self._by_order_id.get(order_id)
+            if key is not None and (not ref or ref == order_ref(key)):
+                return self.records[key]
+        if perm_id:
+            key = self._by_perm_id.get(perm_id)
+            if key is not None and (not ref or ref == order_ref(key)):
+                return self.records[key]
+        if named is not None and not order_id:
+            return self.records.get(named)
+        return None
+
+    def by_order_id(self, order_id: int) -> Record | None:
+        key = self._by_order_id.get(order_id)
+        return None if key is None else self.records[key]
+
+    def by_exec_id(self, exec_id: str) -> Record | None:
+        key = self._by_exec_id.get(exec_id)
+        return None if key is None else self.records[key]

@@ -1,0 +1,389 @@
+"""The orders node's mind: requests and gateway reports in, actions out, `now` an argument.
+
+    down ──session up──▶ reconciling ──complete snapshot──▶ ready ──session lost──▶ down
+                               ▲                              │
+                               └────────── 1101 ──────────────┘
+
+Invariants (design): nothing is written whose intent is not durable; an event is published once it is durable,
+in the order of its number; no order is taken before a complete snapshot of this session; what was written and
+not answered when a session ends is `unknown` until a snapshot tells.
+
+While ready a snapshot is taken again whenever an order's place is in doubt: unanswered for `UNANSWERED_S`, a
+complaint that does not say what became of it, executions missing, a grace not over.
+
+The state machine of one order is in `states`, all orders in `book`, what reports mean in `reports`, the way
+of a request in `intake`, what a snapshot proves in `reconcile`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import replace
+from twsmq_protocol.envelope import payload
+from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
+from twsmq_protocol.requests import CancelOrder, GetOrders, ModifyOrder, OrderList, PlaceOrder
+from twsmq_protocol.system_events import NodeState
+
+from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws.requests import ReqIds, Request
+
+from .actions import Action, Caller, Enter, Journal, Now, Publish, Send, Warn
+from .book import Book, Record
+from .entries import ChangeSettled, Entry
+from .ids import FIRST_REQ_ID, Key
+from .intake import Intake
+from .reconcile import Snapshot, Step, verdict
+from .reports import Doubted, ExecutionsMissing, FollowUp, IdsDoubted, Reports, StaleAttempt
+from .states import TABLE, Trigger
+
+UNANSWERED_S = 5.0
+"""A written order the gateway says nothing about for so long is looked for."""
+DOUBT_S = 0.25
+EXECUTIONS_S = 1.0
+AGAIN_S = 1.0
+STEP_TIMEOUT_S = 10.0
+
+_ENDED = frozenset(("Filled", "Cancelled", "ApiCancelled"))
+_LOOK, _STEP, _UNANSWERED = "look", "step", "unanswered"
+
+
+class OrdersCore:
+    """`entries`: what was journaled before; `check` raises EncodeRefused for what cannot be sent."""
+
+    def __init__(
+        self,
+        client_id: int,
+        check: Callable[[Request], None],
+        *,
+        allow_live: bool = False,
+        entries: Iterable[Entry] = (),
+    ) -> None:
+        self.book = Book()
+        for entry in entries:
+            self.book.apply(entry)
+        self._actions: list[Action] = []
+        self.intake = Intake(self.book, check, allow_live, self._actions)
+        self._reports = Reports(self.book, client_id)
+        self._unpublished: deque[Entry] = deque()
+        self.published_no = self.book.last_no
+        self.published_strategy_nos = dict(self.book.strategy_nos)
+        self._timers: dict[str, float] = {}
+        self._in_flight: dict[Key, float] = {}  # written, the gateway has not spoken of it; since when
+        self._short: dict[Key, str | None] = {}  # executions missing; the gateway's word if it says done
+        self._snapshot: Snapshot | None = None
+        self._reconciled = False
+        self._upstream = True
+        self._stalled: str | None = None
+        self._offset_s: int | None = None
+        self._req_id = FIRST_REQ_ID
+
+    # -- its life
+
+    def start(self, now: Now) -> list[Action]:
+        """The journal was read: what nobody answered is unknown; newcomers are greeted with the rest."""
+        for record in list(self.book.active()):
+            self._lose(record, "the node was restarted before the gateway answered", now)
+        told = {entry.event.event_no for entry in self.book.outgoing}
+        for record in self.book.active():
+            if record.order.event_no not in told:
+                self._actions.append(Publish(replace(record.order, snapshot=True), retain=True))
+        return self._flush()
+
+    def session_up(
+        self, accounts: tuple[str, ...], next_order_id: int, upstream: bool, offset_s: int | None, now: Now
+    ) -> list[Action]:
+        """nextValidId has come. `offset_s`: where the gateway's clock stands, see `times`."""
+        self.intake.accounts = accounts
+        self.book.ids.raise_floor(next_order_id)
+        self.intake.session_began()
+        self._offset_s = offset_s
+        self._upstream = upstream
+        self._reconciled = False
+        self._look(now)
+        return self._flush()
+
+    def session_lost(self, reason: str, now: Now) -> list[Action]:
+        self.intake.session_ended()
+        self._snapshot = None
+        self._reconciled = False
+        self._timers.clear()
+        self._in_flight.clear()
+        self._short.clear()
+        for record in list(self.book.active()):
+            if record.key not in self.intake.unwritten:
+                self._lose(record, f"the session ended before the gateway answered ({reason})", now)
+        return self._flush()
+
+    def upstream_changed(self, connected: bool, *, data_lost: bool, now: Now) -> list[Action]:
+        """The gateway's own connection to the broker."""
+        self._upstream = connected
+        if connected and self.intake.connected:
+            if data_lost:
+                self._reconciled = False
+            self._look(now)
+        return self._flush()
+
+    def journal_stalled(self, reason: str | None) -> list[Action]:
+        """The journal cannot write (or can again: None). Nothing is lost, nothing is sent meanwhile."""
+        self._stalled = reason
+        return self._flush()
+
+    @property
+    def state(self) -> tuple[NodeState, str | None]:
+        """What the node is, apart from a session that is on its way up."""
+        if not self.intake.connected:
+            return "connecting", "no session with the gateway"
+        if self._stalled is not None:
+            return "reconciling", f"the journal cannot write: {self._stalled}"
+        if not self._reconciled:
+            step = self._snapshot.step.value if self._snapshot else Step.OPEN_ORDERS.value
+            return "reconciling", f"asking the gateway for its {step}"
+        if not self._upstream:
+            return "connecting", "the gateway has lost its connection to the broker"
+        return "ready", None
+
+    # -- requests: a RequestError raised is the reply
+
+    def place(self, args: PlaceOrder, caller: Caller, now: Now) -> list[Action]:
+        return self._asked(lambda: self.intake.place(args, caller))
+
+    def modify(self, args: ModifyOrder, caller: Caller, now: Now) -> list[Action]:
+        return self._asked(lambda: self.intake.modify(args, caller))
+
+    def cancel(self, args: CancelOrder, caller: Caller, now: Now) -> list[Action]:
+        return self._asked(lambda: self.intake.cancel(args, caller, now))
+
+    def orders(self, args: GetOrders) -> OrderList:
+        """The oldest first."""
+        wanted = (
+            record.order
+            for record in self.book.records.values()
+            if (args.strategy is None or record.order.strategy == args.strategy)
+            and (args.client_order_id is None or record.order.client_order_id == args.client_order_id)
+            and (args.active is None or args.active != record.done)
+        )
+        return OrderList(orders=[payload(order) for order in wanted])
+
+    def _asked(self, ask: Callable[[], None]) -> list[Action]:
+        ask()
+        return self._flush()
+
+    # -- gate, journal, wire
+
+    @property
+    def waiting(self) -> bool:
+        """Something stands at the gate: call `admit` once for each message the budget allows."""
+        return bool(self.intake.gate)
+
+    def admit(self, now: Now) -> list[Action]:
+        self.intake.admit(now)
+        return self._flush()
+
+    def durable(self, event_no: int, now: Now) -> list[Action]:
+        """Everything up to `event_no` is on disk."""
+        self.intake.durable(event_no, now)
+        while self._unpublished and self._unpublished[0].event.event_no <= event_no:
+            event = self._unpublished.popleft().event
+            self.published_no = event.event_no
+            self.published_strategy_nos[event.strategy] = event.strategy_no
+            retain = isinstance(event, Order) and event.status not in TERMINAL_STATUSES
+            self._actions.append(Publish(event, retain))
+        return self._flush()
+
+    def written(self, key: Key, request: Request, now: Now) -> list[Action]:
+        self.intake.written(key, request)
+        record = self.book.records[key]
+        if not record.acknowledged and not record.done:
+            self._in_flight.setdefault(key, now.mono)
+            self._timers.setdefault(_UNANSWERED, now.mono + UNANSWERED_S)
+        return self._flush()
+
+    def not_written(self, key: Key, request: Request, now: Now) -> list[Action]:
+        self.intake.not_written(key, request, now)
+        return self._flush()
+
+    # -- the gateway's reports
+
+    def received(self, event: tws.Event, now: Now) -> list[Action]:
+        match event:
+            case tws.OpenOrder():
+                record, follow_ups = self._reports.open_order(event, now.ns)
+                self._seen_open(record, listed=event.state.status not in _ENDED)
+                self._follow(follow_ups, now)
+            case tws.OrderStatus():
+                record, follow_ups = self._reports.order_status(event, now.ns)
+                self._seen_open(record, listed=False if event.status in _ENDED else None)
+                self._follow(follow_ups, now)
+            case tws.ExecDetails():
+                record, follow_ups = self._reports.execution(event, now.ns)
+                self._seen_open(record, listed=None)
+                self._follow(follow_ups, now)
+            case tws.CommissionReport():
+                self._reports.commission(event, now.ns)
+            case tws.GatewayError():
+                self._follow(self._reports.error(event, now.ns), now)
+            case tws.CompletedOrder():
+                self._reports.completed(event, now.ns)
+            case tws.NextValidId(order_id):
+                self.book.ids.raise_floor(order_id)
+            case tws.OpenOrderEnd():
+                self._ended(Step.OPEN_ORDERS, now)
+            case tws.ExecDetailsEnd(req_id) if self._snapshot and req_id == self._snapshot.req_id:
+                self._ended(Step.EXECUTIONS, now)
+            case tws.CompletedOrdersEnd():
+                self._ended(Step.COMPLETED_ORDERS, now)
+            case _:
+                pass
+        return self._flush()
+
+    def _follow(self, follow_ups: list[FollowUp], now: Now) -> None:
+        for follow_up in follow_ups:
+            match follow_up:
+                case Doubted():
+                    self._look_within(DOUBT_S, now)
+                case ExecutionsMissing(key, word):
+                    self._short[key] = word
+                    self._look_within(EXECUTIONS_S, now)
+                case IdsDoubted():
+                    self._actions.append(Send(ReqIds()))
+                case StaleAttempt(key, order_id):
+                    self._actions.append(Warn(f"order id {order_id} is alive beside its successor", key))
+
+    # -- snapshots
+
+    def _look(self, now: Now) -> None:
+        """Take a new snapshot, in place of one that is being taken."""
+        self._req_id += 1
+        self._snapshot = Snapshot(now.ns, self._offset_s, self._req_id)
+        self._timers.pop(_LOOK, None)
+        self._ask(now)
+
+    def _look_within(self, delay: float, now: Now) -> None:
+        if not self.intake.connected:
+            return  # the session's first snapshot will tell
+        self._timers[_LOOK] = min(self._timers.get(_LOOK, now.mono + delay), now.mono + delay)
+
+    def _ask(self, now: Now) -> None:
+        assert self._snapshot is not None
+        self._timers[_STEP] = now.mono + STEP_TIMEOUT_S
+        self._actions.append(Send(self._snapshot.request()))
+
+    def _seen_open(self, record: Record | None, *, listed: bool | None) -> None:
+        """Keep the snapshot's list of open orders right while live reports come in between."""
+        if self._snapshot is None or record is None:
+            return
+        if listed:
+            self._snapshot.open.add(record.key)
+        elif listed is False or record.order.status == "filled":
+            self._snapshot.open.discard(record.key)
+
+    def _ended(self, step: Step, now: Now) -> None:
+        if self._snapshot is None or self._snapshot.step is not step:
+            return  # nobody asked for this end
+        self._snapshot.advance()
+        if self._snapshot.step is not Step.COMPLETE:
+            self._ask(now)
+            return
+        snapshot, self._snapshot = self._snapshot, None
+        self._timers.pop(_STEP, None)
+        self._conclude(snapshot, now)
+
+    def _conclude(self, snapshot: Snapshot, now: Now) -> None:
+        first = not self._reconciled
+        self._reconciled = True
+        self._finish_short(now)
+        keys = {record.key for record in self.book.active()} | snapshot.open
+        for record in [self.book.records[key] for key in keys]:
+            if record.key in self.intake.unwritten:
+                continue
+            ruling = verdict(record, snapshot)
+            if ruling.again:
+                self._look_within(AGAIN_S, now)
+            elif ruling.trigger is not None:
+                self._reports.move(
+                    record, ruling.trigger, now.ns, reason=ruling.reason, tws_code=ruling.tws_code
+                )
+            if first and record.wanted is not None and record.sent_at < snapshot.began_at:
+                why = "the modification had no effect: the gateway shows the order without it"
+                self.book.change(record, now.ns, ChangeSettled(), reason=why)
+            if record.cancel_wanted and not record.done:
+                self.intake.repeat_cancel(record)
+
+    def _finish_short(self, now: Now) -> None:
+        """All executions the gateway still reports are in: its word has to do for the rest."""
+        short, self._short = self._short, {}
+        for key, word in short.items():
+            record = self.book.records[key]
+            if word is not None and not record.done:
+                self._reports.finish_without_executions(record, word, now.ns)
+
+    def _lose(self, record: Record, reason: str, now: Now) -> None:
+        """Written, or nearly, and nobody is left who could have answered."""
+        if not record.acknowledged and Trigger.CONNECTION_LOST in TABLE[record.order.status]:
+            self._reports.move(record, Trigger.CONNECTION_LOST, now.ns, reason=reason)
+
+    # -- time
+
+    @property
+    def wake_at(self) -> float | None:
+        """When to call `tick`, monotonic."""
+        return min(self._timers.values(), default=None)
+
+    def tick(self, now: Now) -> list[Action]:
+        for name in [name for name, at in self._timers.items() if at <= now.mono]:
+            del self._timers[name]
+            match name:
+                case "unanswered":
+                    self._chase(now)
+                case "look" if self._snapshot is None:
+                    self._look(now)
+                case "look":
+                    self._look_within(AGAIN_S, now)
+                case _:
+                    self._actions.append(Warn("the gateway did not finish a snapshot; asking again"))
+                    self._look(now)
+        return self._flush()
+
+    def _chase(self, now: Now) -> None:
+        """Look for orders nobody has answered."""
+        for key in list(self._in_flight):
+            record = self.book.records[key]
+            if record.acknowledged or record.done:
+                del self._in_flight[key]
+        if not self._in_flight:
+            return
+        oldest = min(self._in_flight.values())
+        if oldest + UNANSWERED_S <= now.mono:
+            self._look_within(0.0, now)
+            self._in_flight = dict.fromkeys(self._in_flight, now.mono)
+            oldest = now.mono
+        self._timers[_UNANSWERED] = oldest + UNANSWERED_S
+
+    # -- out
+
+    def _flush(self) -> list[Action]:
+        entries = self.book.outgoing
+        if entries:
+            self.book.outgoing = []
+            self._unpublished.extend(entries)
+            self._actions.insert(0, Journal(tuple(entries)))
+        state, detail = self.state
+        self.intake.closed = None if state == "ready" else detail
+        self._actions.append(Enter(state, detail))
+        actions = self._actions[:]
+        self._actions.clear()
+        return actions
+
+    def validate(self) -> None:
+        """Assert what must hold after every step."""
+        book: Any = self.book
+        assert self.published_no <= book.last_no
+        for key, record in self.book.records.items():
+            assert record.key == key
+            assert len(set(record.order_ids)) == len(record.order_ids)
+            assert all(order_id < self.book.ids.next for order_id in record.order_ids)
+            assert record.order.filled + 1e-6 >= 0
+            assert record.order.status in TABLE

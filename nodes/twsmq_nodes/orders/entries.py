@@ -1,0 +1,94 @@
+"""What the journal holds: one entry per order event, in the order of their numbers.
+
+An entry is the event as it is published plus, where the event alone does not tell, a private *fact*: the
+request behind a new attempt, values on their way to the gateway, a wish to cancel. The state of every order
+is a fold over entries (`book.Book.apply`) and nothing else: what is rebuilt after a crash is what was.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+from twsmq_protocol.order_events import Commission, Fill, Notice, Order
+from twsmq_protocol.requests import PlaceOrder
+
+JournalEvent = Order | Fill | Commission | Notice
+
+
+class Values(Struct, frozen=True, omit_defaults=True):
+    """What a modification may change. Absent prices are those the order type does not have."""
+
+    quantity: float
+    limit_price: float | None = None
+    stop_price: float | None = None
+
+
+class Placed(Struct, frozen=True, tag=True, omit_defaults=True):
+    """A new attempt: `order_id` is about to be used for `request`. `at` in ns since the epoch."""
+
+    request: PlaceOrder
+    order_id: int
+    at: int
+
+
+class ChangeSent(Struct, frozen=True, tag=True):
+    """A modification is on its way; the order's own values stay until the gateway shows the new ones."""
+
+    values: Values
+
+
+class ChangeSettled(Struct, frozen=True, tag=True):
+    """The modification on its way was refused, or cannot come any more."""
+
+
+class CancelWanted(Struct, frozen=True, tag=True):
+    pass
+
+
+class CancelDropped(Struct, frozen=True, tag=True):
+    """The gateway refused to cancel."""
+
+
+Fact = Placed | ChangeSent | ChangeSettled | CancelWanted | CancelDropped
+
+
+class Entry(Struct, frozen=True):
+    event: JournalEvent
+    fact: Fact | None = None
+
+
+class Row(Struct, frozen=True):
+    """An entry as it is stored. `event` and `fact` are msgpack."""
+
+    event_no: int
+    strategy: str
+    strategy_no: int
+    client_order_id: str
+    ts: int
+    type: str
+    event: bytes
+    fact: bytes | None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_event = msgspec.msgpack.Decoder(JournalEvent).decode
+_decode_fact = msgspec.msgpack.Decoder(Fact).decode
+_TYPES: dict[type[Struct], str] = {Order: "order", Fill: "fill", Commission: "commission", Notice: "notice"}
+
+
+def to_row(entry: Entry) -> Row:
+    event = entry.event
+    return Row(
+        event_no=event.event_no,
+        strategy=event.strategy,
+        strategy_no=event.strategy_no,
+        client_order_id=event.client_order_id,
+        ts=event.ts,
+        type=_TYPES[type(event)],
+        event=_encode(event),
+        fact=None if entry.fact is None else _encode(entry.fact),
+    )
+
+
+def to_entry(event: bytes, fact: bytes | None) -> Entry:
+    return Entry(_decode_event(event), None if fact is None else _decode_fact(fact))

@@ -1,0 +1,64 @@
+"""Who goes next when the message budget is short: cancels first, then orders, fairly among strategies.
+
+Pure. Within a strategy the order of arrival is kept; among strategies they take turns, so that one that sends
+a thousand orders delays another's only one by one message.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+class Gate(Generic[C, T]):
+    """`C`: what a cancel is, `T`: what an order or a modification is."""
+
+    def __init__(self) -> None:
+        self._cancels: deque[C] = deque()
+        self._lines: dict[str, deque[T]] = {}  # never an empty one; the first is the next to go
+
+    def __len__(self) -> int:
+        return len(self._cancels) + sum(map(len, self._lines.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._cancels or self._lines)
+
+    def push_cancel(self, cancel: C) -> None:
+        self._cancels.append(cancel)
+
+    def push(self, strategy: str, item: T) -> None:
+        self._lines.setdefault(strategy, deque()).append(item)
+
+    def pop_cancel(self) -> C | None:
+        return self._cancels.popleft() if self._cancels else None
+
+    def pop(self) -> T | None:
+        """The next item that is no cancel."""
+        if not self._lines:
+            return None
+        strategy, line = next(iter(self._lines.items()))
+        del self._lines[strategy]
+        item = line.popleft()
+        if line:
+            self._lines[strategy] = line  # to the end: the others first
+        return item
+
+    def remove(self, strategy: str, unwanted: Callable[[T], bool]) -> list[T]:
+        """Takes out every item of `strategy` that is `unwanted`."""
+        line = self._lines.pop(strategy, deque())
+        removed = [item for item in line if unwanted(item)]
+        kept = deque(item for item in line if not unwanted(item))
+        if kept:
+            self._lines[strategy] = kept
+        return removed
+
+    def clear(self) -> list[T]:
+        """Empties the gate and returns the orders that waited; cancels are owed anyway."""
+        waiting = [item for line in self._lines.values() for item in line]
+        self._lines.clear()
+        self._cancels.clear()
+        return waiting

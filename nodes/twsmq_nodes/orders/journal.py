@@ -1,0 +1,203 @@
+"""The journal: order events in SQLite, written by a thread that commits whatever is waiting.
+
+Theory: under load a commit takes as long as a disk needs, meanwhile more arrives, so groups form by
+themselves and a stalled disk stalls no heartbeat. What is appended together is committed together. `durable`
+is called on the loop with the highest number that is on disk (WAL, synchronous=FULL); if the disk refuses,
+`stalled` is called and the same rows are tried again until it does not: nothing is lost or overtaken.
+
+One process at a time: a lock on a file beside the database is held until this process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import queue
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from twsmq_protocol.errors import ConfigError, LocalError
+
+from .entries import Entry, Row, to_entry, to_row
+
+RETRY_S = 0.5
+
+_MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE entries (
+        event_no INTEGER PRIMARY KEY,
+        strategy TEXT NOT NULL,
+        strategy_no INTEGER NOT NULL,
+        client_order_id TEXT NOT NULL,
+        ts INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        event BLOB NOT NULL,
+        fact BLOB
+    )
+    """,
+)
+"""Number n brings the schema from version n to n + 1. Never change one that was released: add another."""
+
+_INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class JournalDamaged(LocalError):
+    """The journal cannot be read; it is never overwritten."""
+
+
+class Journal(Protocol):
+    """What the node needs of a journal. A server database can stand in the place of SQLite."""
+
+    def entries(self) -> Iterator[Entry]: ...
+    def append(self, entries: tuple[Entry, ...]) -> None: ...
+    def events(self, after: int, limit: int, strategy: str | None) -> list[tuple[int, bytes]]: ...
+    def close(self) -> None: ...
+
+
+class SqliteJournal:
+    """Opens (or makes) the journal at `path`. Call `run` before the first `append`."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(path.with_name(path.name + ".lock"))
+        self._path = path
+        self._queue: queue.SimpleQueue[list[Row] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        try:
+            self._reader = _connect(path)
+            _migrate(self._reader, path)
+        except sqlite3.DatabaseError as error:
+            raise JournalDamaged(
+                f"{path}: {error}; restore it from a backup, or move it away and forget its orders"
+            ) from error
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything, in the order of the event numbers."""
+        for event, fact in self._reader.execute("SELECT event, fact FROM entries ORDER BY event_no"):
+            yield to_entry(event, fact)
+
+    def events(self, after: int, limit: int, strategy: str | None = None) -> list[tuple[int, bytes]]:
+        """Up to `limit` durable events numbered above `after`: (event_no, msgpack). Of one strategy, numbers
+        are that strategy's own."""
+        number, where = ("event_no", "") if strategy is None else ("strategy_no", "AND strategy = ?")
+        found = self._reader.execute(
+            f"SELECT {number}, event FROM entries WHERE {number} > ? {where} ORDER BY {number} LIMIT ?",  # noqa: S608
+            (after, *(() if strategy is None else (strategy,)), limit),
+        )
+        return found.fetchall()
+
+    def run(self, durable: Callable[[int], None], stalled: Callable[[str | None], None]) -> None:
+        """Start the thread. Both are called on the running loop; `stalled(None)` when it goes on."""
+        loop = asyncio.get_running_loop()
+
+        def on_loop(call: Callable[[Any], None]) -> Callable[[Any], None]:
+            def from_thread(value: Any) -> None:
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(call, value)
+
+            return from_thread
+
+        self._thread = threading.Thread(
+            target=self._commit_all,
+            args=(on_loop(durable), on_loop(stalled)),
+            name="journal",
+            daemon=True,
+        )
+        self._thread.start()
+
+    def append(self, entries: tuple[Entry, ...]) -> None:
+        """Have these committed, all or none."""
+        self._queue.put([to_row(entry) for entry in entries])
+
+    def close(self) -> None:
+        """Commits what is waiting."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join(5.0)
+        self._reader.close()
+        os.close(self._lock)
+
+    def _commit_all(self, durable: Callable[[int], None], stalled: Callable[[str | None], None]) -> None:
+        database = _connect(self._path)
+        closing = False
+        while not closing:
+            rows: list[Row] = []
+            waiting = self._queue.get()
+            while waiting is not None:
+                rows += waiting
+                try:
+                    waiting = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            else:
+                closing = True
+            if rows:
+                self._commit(database, rows, stalled)
+                durable(rows[-1].event_no)
+        database.close()
+
+    def _commit(
+        self, database: sqlite3.Connection, rows: list[Row], stalled: Callable[[str | None], None]
+    ) -> None:
+        values = [
+            (r.event_no, r.strategy, r.strategy_no, r.client_order_id, r.ts, r.type, r.event, r.fact)
+            for r in rows
+        ]
+        refused = False
+        while True:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                database.executemany(_INSERT, values)
+                database.execute("COMMIT")
+            except sqlite3.OperationalError as error:  # disk full, I/O error, locked by a backup
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                refused = True
+                stalled(str(error))
+                threading.Event().wait(RETRY_S)
+            else:
+                break
+        if refused:
+            stalled(None)
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """For exports, while a node may be writing."""
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    if sys.platform == "darwin":
+        database.execute("PRAGMA fullfsync = ON")  # fsync alone does not reach the platter there
+    return database
+
+
+def _migrate(database: sqlite3.Connection, path: Path) -> None:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > len(_MIGRATIONS):
+        raise ConfigError(f"{path} was written by a newer twsmq (schema {version}); use that version")
+    for number in range(version, len(_MIGRATIONS)):
+        database.execute("BEGIN IMMEDIATE")
+        database.execute(_MIGRATIONS[number])
+        database.execute(f"PRAGMA user_version = {number + 1}")
+        database.execute("COMMIT")
+
+
+def _lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise ConfigError(
+            f"{path} is locked: another orders node uses this journal; end it or set another data_dir"
+        ) from error
+    return descriptor

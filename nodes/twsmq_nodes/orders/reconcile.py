@@ -1,0 +1,114 @@
+"""Finding out from the gateway where every order is: one complete snapshot, then a verdict per order.
+
+A snapshot is open orders, then executions, then completed orders, each asked for once the one before has
+ended, all after nextValidId. In this order nothing slips through: what leaves the open orders while we look
+shows up in what is asked next. An openOrderEnd that nobody asked for (the gateway sends one before
+nextValidId to a client id that has working orders, captured) closes nothing.
+
+What a verdict rests on:
+- An order listed as open is live; one in the completed orders, or with all its executions, is done.
+- An order the gateway never spoke of, absent from all three, never was accepted. That is a proof only if the
+  snapshot covers the moment the order was sent (the gateway's lists reach back to its own midnight), and if
+  it had time to arrive (`GRACE_S`: what a dead connection still had in its buffers may be read later).
+- An order the gateway had spoken of, absent from all three, is `unknown`: it may have expired or been
+  cancelled on an earlier day.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import Struct
+
+from twsmq_nodes.tws import requests as tws
+from twsmq_nodes.tws.requests import Request
+
+from . import codes
+from .book import Record
+from .ids import Key
+from .states import Trigger
+from .times import NS, covers
+
+GRACE_S = 3.0
+
+LISTS = "open orders, executions and completed orders"
+
+
+class Step(Enum):
+    OPEN_ORDERS = "open orders"
+    EXECUTIONS = "executions"
+    COMPLETED_ORDERS = "completed orders"
+    COMPLETE = "complete"
+
+
+class Snapshot:
+    """One being taken. `began_at` in ns since the epoch; `offset_s`: see `times.gateway_offset_s`."""
+
+    def __init__(self, began_at: int, offset_s: int | None, req_id: int) -> None:
+        self.began_at = began_at
+        self.offset_s = offset_s
+        self.req_id = req_id
+        self.step = Step.OPEN_ORDERS
+        self.open: set[Key] = set()
+
+    def request(self) -> Request:
+        """What to ask in this step."""
+        match self.step:
+            case Step.OPEN_ORDERS:
+                return tws.ReqOpenOrders()
+            case Step.EXECUTIONS:
+                return tws.ReqExecutions(self.req_id)
+            case _:
+                return tws.ReqCompletedOrders()
+
+    def advance(self) -> None:
+        self.step = list(Step)[list(Step).index(self.step) + 1]
+
+
+class Verdict(Struct, frozen=True):
+    """`trigger` None: nothing to change. `again`: too early to tell, look once more."""
+
+    trigger: Trigger | None = None
+    reason: str | None = None
+    tws_code: int | None = None
+    again: bool = False
+
+
+_NOTHING = Verdict()
+
+
+def verdict(record: Record, snapshot: Snapshot) -> Verdict:
+    """What a complete snapshot says about an order that may be live or may be listed."""
+    order = record.order
+    if record.key in snapshot.open:
+        if order.status == "unknown" or record.done:
+            return Verdict(Trigger.LISTED, "the gateway lists it as open")
+        return _NOTHING
+    if record.done or record.sent_at >= snapshot.began_at:
+        return _NOTHING
+    if record.acknowledged:
+        if order.status == "unknown":
+            return _NOTHING
+        return Verdict(
+            Trigger.VANISHED,
+            f"the gateway had it, and its {LISTS} of today do not know it: it ended on an earlier day",
+        )
+    if record.sent_at + GRACE_S * NS > snapshot.began_at:
+        return Verdict(again=True)
+    if not covers(snapshot.began_at, record.sent_at, snapshot.offset_s):
+        return Verdict(
+            Trigger.VANISHED,
+            "sent on an earlier day of the gateway, whose lists do not reach back: use resolve_order",
+        )
+    return _absent(record)
+
+
+def _absent(record: Record) -> Verdict:
+    complaint = record.complaint
+    if complaint is not None and codes.is_complaint(complaint.tws_code):
+        reason = f"{complaint.text} (and absent from the gateway's {LISTS})"
+        return Verdict(Trigger.REJECTED, reason, complaint.tws_code)
+    if record.cancel_wanted:
+        return Verdict(Trigger.ABANDONED, f"cancelled; it never reached the gateway: absent from its {LISTS}")
+    reason = f"absent from the gateway's {LISTS}: it never arrived, or was refused and the refusal lost"
+    return Verdict(Trigger.PROVED_ABSENT, reason)

@@ -1,0 +1,252 @@
+"""What the gateway's reports about our orders do to the book.
+
+Every report is looked up, reduced to a trigger and amounts, and told to the book, which drops what says
+nothing new. What cannot be concluded from a report alone is returned as a `FollowUp` for the core.
+
+- Executions are what `filled` rests on. orderStatus may run ahead of them (captured: Filled 100 ms before its
+  execDetails), so a Filled whose executions are missing waits for them.
+- openOrder brings values, ids and the status while the order works; that it is done is orderStatus's word,
+  which always follows and has the amounts.
+- A refusal belongs to the modification on its way if there is one and the order itself had been accepted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+from twsmq_protocol.order_events import Commission, Fill, Notice, OrderStatus
+
+from twsmq_nodes.tws import events as tws
+
+from . import codes
+from .book import EPSILON, Book, Cost, Record
+from .entries import CancelDropped, ChangeSettled, Fact
+from .ids import Key, split_exec_id
+from .states import Trigger, after, shown, standing, trigger_of
+from .times import execution_time_ns
+from .wire import values_shown
+
+
+class Doubted(Struct, frozen=True):
+    """Where this order is can only be told by a snapshot."""
+
+    key: Key
+
+
+class ExecutionsMissing(Struct, frozen=True):
+    """The gateway says more is filled than executions have shown. `word`: its status if the order is done."""
+
+    key: Key
+    word: str | None
+
+
+class IdsDoubted(Struct, frozen=True):
+    """The gateway does not like our order id: ask for the next valid one."""
+
+
+class StaleAttempt(Struct, frozen=True):
+    """An attempt that had been proved absent is alive beside its successor."""
+
+    key: Key
+    order_id: int
+
+
+FollowUp = Doubted | ExecutionsMissing | IdsDoubted | StaleAttempt
+
+
+class Reports:
+    """Reads the gateway's reports into `book`. `client_id` is our own."""
+
+    def __init__(self, book: Book, client_id: int) -> None:
+        self._book = book
+        self._client_id = client_id
+        self._early_costs: dict[str, tws.CommissionReport] = {}
+
+    def open_order(self, event: tws.OpenOrder, ts: int) -> tuple[Record | None, list[FollowUp]]:
+        view = event.order
+        record = self._find(view.client_id, event.order_id, view.perm_id, view.order_ref)
+        if record is None:
+            return None, []
+        stale = self._stale(record, event.order_id, ts)
+        if stale:
+            return None, stale
+        word = event.state.status
+        trigger = trigger_of(word)
+        if trigger in (Trigger.FILLED, Trigger.CANCELLED):
+            trigger, word = None, ""  # orderStatus follows with the amounts
+        changes: dict[str, Any] = values_shown(view, record.order.order_type)
+        if view.perm_id:
+            changes["perm_id"] = view.perm_id
+        if word:
+            changes["gateway_status"] = word
+        self.move(record, trigger, ts, **changes)
+        return record, []
+
+    def order_status(self, event: tws.OrderStatus, ts: int) -> tuple[Record | None, list[FollowUp]]:
+        record = self._find(event.client_id, event.order_id, event.perm_id, "")
+        if record is None:
+            return None, []
+        stale = self._stale(record, event.order_id, ts)
+        if stale:
+            return None, stale
+        reported, executed = event.filled or 0.0, record.executed()
+        trigger = trigger_of(event.status)
+        follow_ups: list[FollowUp] = []
+        if reported > executed + EPSILON:
+            word = event.status if trigger is Trigger.FILLED else None
+            follow_ups.append(ExecutionsMissing(record.key, word))
+            if word is not None:
+                return record, follow_ups
+        elif trigger is Trigger.WORKING and reported > 0:
+            trigger = Trigger.PARTLY_FILLED
+        changes: dict[str, Any] = {"gateway_status": event.status, "filled": max(reported, executed)}
+        if event.perm_id:
+            changes["perm_id"] = event.perm_id
+        if event.avg_fill_price:
+            changes["avg_price"] = event.avg_fill_price
+        self.move(record, trigger, ts, **changes)
+        return record, follow_ups
+
+    def execution(self, event: tws.ExecDetails, ts: int) -> tuple[Record | None, list[FollowUp]]:
+        seen = event.execution
+        record = self._find(seen.client_id, seen.order_id, seen.perm_id, seen.order_ref)
+        if record is None or not seen.shares or seen.price is None:
+            return record, []
+        prefix, number = split_exec_id(seen.exec_id)
+        before = record.fills.get(prefix)
+        if before is not None and split_exec_id(before.exec_id)[1] >= number:
+            return record, []
+        fill = Fill(
+            client_order_id=record.order.client_order_id,
+            strategy=record.order.strategy,
+            exec_id=seen.exec_id,
+            account=seen.acct_number,
+            side="BUY" if seen.side == "BOT" else "SELL",
+            quantity=seen.shares,
+            price=seen.price,
+            time=execution_time_ns(seen.time),
+            corrects=None if before is None else before.exec_id,
+            recovered=event.req_id != -1,
+        )
+        self._book.tell(fill, ts)
+        self._count(record, ts, perm_id=seen.perm_id or record.order.perm_id)
+        early = self._early_costs.pop(seen.exec_id, None)
+        if early is not None:
+            self.commission(early, ts)
+        return record, self._stale(record, seen.order_id or 0, ts)
+
+    def _count(self, record: Record, ts: int, **changes: Any) -> None:
+        """The order's amounts and state after its executions changed."""
+        executed = record.executed()
+        complete = executed >= record.order.quantity - EPSILON
+        trigger = Trigger.FILLED if complete else Trigger.PARTLY_FILLED
+        self.move(record, trigger, ts, filled=executed, avg_price=record.average(), **changes)
+
+    def commission(self, event: tws.CommissionReport, ts: int) -> None:
+        record = self._book.by_exec_id(event.exec_id)
+        if record is None:
+            self._early_costs[event.exec_id] = event  # of another client, or ahead of its execution
+            return
+        if event.commission is None:
+            return
+        cost = Cost(event.commission, event.currency, event.realized_pnl)
+        if record.costs.get(event.exec_id) == cost:
+            return
+        commission = Commission(
+            client_order_id=record.order.client_order_id,
+            strategy=record.order.strategy,
+            exec_id=event.exec_id,
+            commission=event.commission,
+            currency=event.currency,
+            realized_pnl=event.realized_pnl,
+        )
+        self._book.tell(commission, ts)
+
+    def error(self, event: tws.GatewayError, ts: int) -> list[FollowUp]:
+        record = self._book.by_order_id(event.req_id)
+        if record is None:
+            return []
+        code, why = event.code, {"reason": event.text, "tws_code": event.code}
+        if event.req_id != record.order_id:
+            self.note(record, code, event.text, ts)  # about an attempt that has a successor
+            return []
+        if codes.is_informational(code):
+            self.note(record, code, event.text, ts)
+            # Says that something does not fit, not whether the order exists: see whether it does.
+            return [Doubted(record.key)] if codes.is_complaint(code) and not record.acknowledged else []
+        if code in codes.CANCELLED:
+            self.move(record, Trigger.CANCELLED, ts, **why)
+            return []
+        if code in codes.CANCEL_REFUSED:
+            self._cancel_refused(record, why, ts)
+            return [] if code == 161 else [Doubted(record.key)]
+        if record.wanted is not None and record.acknowledged and not record.done:
+            self._book.change(record, ts, ChangeSettled(), **why)
+            return []
+        if code in codes.REJECTED and (not record.acknowledged or code == 201):
+            self.move(record, Trigger.REJECTED, ts, **why)
+            return [IdsDoubted()] if code in codes.NEW_IDS_WANTED else []
+        self.note(record, code, event.text, ts)
+        return [] if record.acknowledged else [Doubted(record.key)]
+
+    def _cancel_refused(self, record: Record, why: dict[str, Any], ts: int) -> None:
+        order = record.order
+        status: OrderStatus = order.status
+        if status == "pending_cancel":
+            status = standing(order.gateway_status, order.filled)
+        fact: Fact | None = CancelDropped() if record.cancel_wanted else None
+        self._book.change(record, ts, fact, status=status, **why)
+
+    def completed(self, event: tws.CompletedOrder, ts: int) -> Record | None:
+        """A row of the completed orders: all of them are done, whatever we thought."""
+        view = event.order
+        record = self._find(self._client_id, view.order_id, view.perm_id, view.order_ref)
+        if record is None or record.done:
+            return record
+        word = event.state.status
+        trigger = trigger_of(word) or Trigger.CANCELLED
+        filled = max(view.filled_quantity or 0.0, record.executed())
+        reason = event.state.completed_status.strip() or f"the gateway lists it as completed: {word}"
+        if trigger is Trigger.FILLED and filled > record.executed() + EPSILON:
+            reason += "; executions of an earlier day are not reported any more"
+        changes: dict[str, Any] = {"gateway_status": word, "filled": filled, "reason": reason}
+        if view.perm_id:
+            changes["perm_id"] = view.perm_id
+        self.move(record, trigger, ts, **changes)
+        return record
+
+    def finish_without_executions(self, record: Record, word: str, ts: int) -> None:
+        """Executions were asked for and some do not exist: the gateway's word has to do."""
+        reason = f"the gateway says {word}; {record.executed():g} of it has executions that it still reports"
+        self.move(
+            record, Trigger.FILLED, ts, filled=record.order.quantity, gateway_status=word, reason=reason
+        )
+
+    def move(self, record: Record, trigger: Trigger | None, ts: int, **changes: Any) -> None:
+        """Tell what `trigger` and `changes` make of the order, if anything."""
+        order = record.order
+        status = order.status if trigger is None else after(order.status, trigger)
+        changes["status"] = shown(status, cancel_wanted=record.cancel_wanted)
+        quantity = changes.get("quantity", order.quantity)
+        filled = changes.get("filled", order.filled)
+        changes["remaining"] = max(0.0, quantity - filled)
+        self._book.change(record, ts, None, **changes)
+
+    def note(self, record: Record, code: int, text: str, ts: int) -> None:
+        order = record.order
+        notice = Notice(
+            client_order_id=order.client_order_id, strategy=order.strategy, tws_code=code, text=text
+        )
+        self._book.tell(notice, ts)
+
+    def _find(
+        self, client_id: int | None, order_id: int | None, perm_id: int | None, ref: str
+    ) -> Record | None:
+        return self._book.find(client_id, order_id, perm_id, ref, self._client_id)
+
+    def _stale(self, record: Record, order_id: int, ts: int) -> list[FollowUp]:
+        if order_id == record.order_id or order_id not in record.order_ids:
+            return []
+        self.note(record, 0, f"order id {order_id}, given up as never sent, is alive at the gateway", ts)
+        return [StaleAttempt(record.key, order_id)]

@@ -1,0 +1,232 @@
+"""The orders node's outer room: mailbox, outbox, TWS session, journal and one timer around the core.
+
+Actions are carried out strictly in the order they were decided: what comes back while one is carried out
+queues behind it, so entries reach the journal in the order of their numbers.
+
+The message budget stands here and not in the session: an order passes it before it is journaled, and must not
+wait behind anything afterwards, or a higher id might overtake it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from time import time_ns
+from typing import Any
+
+import structlog
+from msgspec.structs import replace
+from twsmq_protocol import endpoints
+from twsmq_protocol.config import message_share
+from twsmq_protocol.errors import RequestError
+from twsmq_protocol.order_events import Order
+from twsmq_protocol.requests import CancelOrder, GetOrders, ModifyOrder, PlaceOrder
+from twsmq_protocol.system_events import Heartbeat
+from twsmq_protocol.topics import order_topic
+
+from twsmq_nodes.runtime.mailbox import Call
+from twsmq_nodes.runtime.node import Node
+from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws import notices
+from twsmq_nodes.tws.errors import NotConnected
+from twsmq_nodes.tws.pacing import Pacer
+from twsmq_nodes.tws.requests import Priority
+from twsmq_nodes.tws.session import TwsSession
+
+from .actions import Action, Enter, Journal, Now, Publish, Reply, Send, Warn, Write
+from .core import OrdersCore
+from .journal import SqliteJournal
+
+JOURNAL_FILE = "orders.journal"
+
+log = structlog.stdlib.get_logger()
+
+
+class OrdersShell:
+    """Reads the journal at once: a node that cannot must not start."""
+
+    def __init__(self, node: Node) -> None:
+        assert node.client_id is not None
+        config = node.config
+        self._node = node
+        self._loop = asyncio.get_running_loop()
+        self._session = TwsSession(
+            config.gateway.host,
+            config.gateway.port,
+            node.client_id,
+            on_event=self._on_event,
+            on_notice=self._on_notice,
+            on_ticks=lambda _ticks: None,
+            rate=0,
+        )
+        self._pacer: Pacer[None] = Pacer(message_share(config, endpoints.ORDERS), self._loop.time())
+        self._journal = SqliteJournal(node.data_dir / JOURNAL_FILE)
+        self._core = OrdersCore(
+            node.client_id,
+            self._session.check,
+            allow_live=config.orders.allow_live,
+            entries=self._journal.entries(),
+        )
+        self._todo: deque[Action] = deque()
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._gate_timer: asyncio.TimerHandle | None = None
+        node.topics.append("order/<strategy>/<client_order_id>/")
+        node.complete_heartbeat = self._complete_heartbeat
+        add = node.mailbox.add
+        add("place_order", PlaceOrder, self._place, "Place one order; the same request again places nothing")
+        add("modify_order", ModifyOrder, self._modify, "Change quantity or prices of a working order")
+        add("cancel_order", CancelOrder, self._cancel, "Cancel an order; the node owes it from then on")
+        add("get_orders", GetOrders, self._orders, "All orders, finished ones too, oldest first")
+
+    def start(self) -> None:
+        self._journal.run(self._durable, lambda reason: self._carry(self._core.journal_stalled(reason)))
+        self._carry(self._core.start(self._now()))
+        self._session.open()
+
+    async def stop(self) -> None:
+        self._session.close()
+        for timer in (self._timer, self._gate_timer):
+            if timer is not None:
+                timer.cancel()
+        self._journal.close()
+
+    # -- in
+
+    def _place(self, args: PlaceOrder, call: Call) -> None:
+        self._carry(self._core.place(args, call, self._now()))
+
+    def _modify(self, args: ModifyOrder, call: Call) -> None:
+        self._carry(self._core.modify(args, call, self._now()))
+
+    def _cancel(self, args: CancelOrder, call: Call) -> None:
+        self._carry(self._core.cancel(args, call, self._now()))
+
+    def _orders(self, args: GetOrders, call: Call) -> None:
+        call.succeed(self._core.orders(args))
+
+    def _durable(self, event_no: int) -> None:
+        self._carry(self._core.durable(event_no, self._now()))
+
+    def _on_event(self, event: tws.Event) -> None:
+        self._carry(self._core.received(event, self._now()))
+
+    def _on_notice(self, notice: notices.Notice) -> None:
+        now = self._now()
+        match notice:
+            case notices.SessionUp(_, accounts, next_order_id, upstream):
+                self._carry(self._core.session_up(accounts, next_order_id, upstream, None, now))
+            case notices.SessionLost(reason):
+                self._carry(self._core.session_lost(reason, now))
+            case notices.WaitingClientId(client_id):
+                self._node.enter("waiting_client_id", f"client id {client_id} is still in use at the gateway")
+            case notices.ConnectFailed(reason):
+                self._node.enter("connecting", reason)
+            case notices.UpstreamLost():
+                self._carry(self._core.upstream_changed(False, data_lost=False, now=now))
+            case notices.DataLost():
+                self._carry(self._core.upstream_changed(True, data_lost=True, now=now))
+            case notices.DataMaintained():
+                self._carry(self._core.upstream_changed(True, data_lost=False, now=now))
+            case _:
+                pass
+
+    # -- out
+
+    def _carry(self, actions: list[Action]) -> None:
+        self._todo.extend(actions)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._todo:
+                self._do(self._todo.popleft())
+                if not self._todo:
+                    self._admit()
+        finally:
+            self._busy = False
+        self._come_back()
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Journal(entries):
+                self._journal.append(entries)
+            case Write():
+                self._write(action)
+            case Publish(event, retain):
+                topic = order_topic(event.strategy, event.client_order_id)
+                self._node.outbox.publish(topic, event, retain=retain)
+                if isinstance(event, Order) and not retain:
+                    self._node.outbox.forget(topic)
+            case Reply(caller, outcome):
+                assert isinstance(caller, Call)
+                if isinstance(outcome, RequestError):
+                    caller.fail(outcome)
+                else:
+                    caller.succeed(outcome)
+            case Enter(state, detail):
+                if self._node.state != "waiting_client_id" or state != "connecting":
+                    self._node.enter(state, detail)
+            case Send(request):
+                self._pacer.charge(self._loop.time())
+                self._session.send(request, priority=Priority.ORDER)
+            case Warn(text, key):
+                log.warning(text, order=key)
+
+    def _write(self, action: Write) -> None:
+        # One priority for all: a cancel must not overtake the order it is for.
+        key, request = action.key, action.request
+        try:
+            self._session.send(
+                request,
+                priority=Priority.ORDER,
+                on_written=lambda written: self._carry(self._core.written(key, written, self._now())),
+                on_refused=lambda error: self._refused(action, error),
+            )
+        except NotConnected as error:
+            self._refused(action, error)
+
+    def _refused(self, action: Write, error: Exception) -> None:
+        log.warning("order bytes not written", order=action.key, problem=str(error))
+        self._carry(self._core.not_written(action.key, action.request, self._now()))
+
+    def _admit(self) -> None:
+        """Let through the gate what the budget allows."""
+        while self._core.waiting and not self._todo:
+            if len(self._pacer) == 0:
+                self._pacer.push(None, Priority.ORDER)
+            now = self._loop.time()
+            if self._pacer.wake_at(now) != now:
+                return
+            self._pacer.take(now)
+            self._todo.extend(self._core.admit(self._now()))
+
+    def _come_back(self) -> None:
+        self._timer = self._again(self._timer, self._core.wake_at, self._tick)
+        waits = self._core.waiting
+        at = self._pacer.wake_at(self._loop.time()) if waits else None
+        self._gate_timer = self._again(self._gate_timer, at, lambda: self._carry([]))
+
+    def _again(
+        self, timer: asyncio.TimerHandle | None, at: float | None, call: Callable[[], Any]
+    ) -> asyncio.TimerHandle | None:
+        if timer is not None:
+            if at is not None and timer.when() == at and not timer.cancelled():
+                return timer
+            timer.cancel()
+        return None if at is None else self._loop.call_at(at, call)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._carry(self._core.tick(self._now()))
+
+    def _now(self) -> Now:
+        return Now(self._loop.time(), time_ns())
+
+    def _complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
+        numbers: dict[str, Any] = {
+            "last_event_no": self._core.published_no,
+            "strategy_nos": self._core.published_strategy_nos,
+        }
+        return replace(beat, **numbers)

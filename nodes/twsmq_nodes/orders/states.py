@@ -1,0 +1,167 @@
+"""The states of one order, and what moves it from one to the next.
+
+Theory: what the gateway, a client or a snapshot says is reduced to a `Trigger`; `TABLE[state][trigger]` is
+the next state and a missing pair leaves the state alone. Amounts, prices and ids travel beside the state.
+
+Invariants:
+- `filled` is left by nothing.
+- Only the gateway's word or a complete snapshot leaves `unknown`; only those, a new attempt or a cancel leave
+  `not_sent`.
+- A wish to cancel shows as `pending_cancel` in every state that still works (see `shown`) and is forgotten
+  when the gateway refuses it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from twsmq_protocol.order_events import OrderStatus
+
+
+class Trigger(Enum):
+    # the gateway's word
+    HELD = "it has the order, which does not work yet"
+    WORKING = "the order works"
+    PARTLY_FILLED = "some of it is executed"
+    FILLED = "all of it is executed"
+    CANCELLING = "it is being cancelled, whoever asked"
+    CANCELLED = "it is cancelled"
+    INACTIVE = "it does not work and may come back"
+    REJECTED = "it was refused"
+    # a snapshot's word
+    LISTED = "a snapshot lists it as open"
+    PROVED_ABSENT = "a complete snapshot shows that the gateway never had it"
+    VANISHED = "the gateway had it, and no part of a complete snapshot knows it"
+    # ours
+    CONNECTION_LOST = "written, and nobody is left who could have answered"
+    NOT_WRITTEN = "its bytes surely never left"
+    PLACED_AGAIN = "the same request came again"
+    ABANDONED = "a client gave up an order that was never sent"
+
+
+_T = Trigger
+
+_SAID_BY_GATEWAY: dict[Trigger, OrderStatus] = {
+    _T.HELD: "pending",
+    _T.WORKING: "submitted",
+    _T.PARTLY_FILLED: "partially_filled",
+    _T.FILLED: "filled",
+    _T.CANCELLING: "pending_cancel",
+    _T.CANCELLED: "cancelled",
+    _T.INACTIVE: "inactive",
+    _T.REJECTED: "rejected",
+    _T.LISTED: "submitted",
+}
+
+TABLE: dict[OrderStatus, dict[Trigger, OrderStatus]] = {
+    "pending": {
+        # Filled and cancelled come without a Submitted before them (IBKR API docs; captured).
+        **_SAID_BY_GATEWAY,
+        _T.CONNECTION_LOST: "unknown",
+        _T.NOT_WRITTEN: "not_sent",
+        # Written, unanswered for long, and absent when looked for: a lost rejection looks the same.
+        _T.PROVED_ABSENT: "not_sent",
+        _T.VANISHED: "unknown",
+        _T.ABANDONED: "cancelled",
+    },
+    "submitted": {
+        # HELD is missing: a modified order passes PendingSubmit again and has not stopped working.
+        _T.PARTLY_FILLED: "partially_filled",
+        _T.FILLED: "filled",
+        _T.CANCELLING: "pending_cancel",
+        _T.CANCELLED: "cancelled",
+        _T.INACTIVE: "inactive",
+        _T.REJECTED: "rejected",  # by the venue, after the gateway had accepted it
+        _T.VANISHED: "unknown",
+    },
+    "partially_filled": {
+        _T.FILLED: "filled",
+        _T.CANCELLING: "pending_cancel",
+        _T.CANCELLED: "cancelled",
+        _T.INACTIVE: "inactive",
+        _T.REJECTED: "rejected",
+        _T.VANISHED: "unknown",
+    },
+    "pending_cancel": {
+        # Working reports still arrive while a cancel is under way (captured): they change nothing here.
+        _T.FILLED: "filled",  # the cancel lost the race
+        _T.CANCELLED: "cancelled",
+        _T.REJECTED: "rejected",
+        _T.CONNECTION_LOST: "unknown",
+        _T.NOT_WRITTEN: "not_sent",
+        _T.PROVED_ABSENT: "not_sent",
+        _T.VANISHED: "unknown",
+        _T.ABANDONED: "cancelled",
+    },
+    "inactive": {
+        _T.WORKING: "submitted",  # it revives: the venue opened, a margin call was met
+        _T.LISTED: "inactive",  # a snapshot lists inactive orders too
+        _T.PARTLY_FILLED: "partially_filled",
+        _T.FILLED: "filled",
+        _T.CANCELLING: "pending_cancel",
+        _T.CANCELLED: "cancelled",
+        _T.REJECTED: "rejected",  # 201 says why after orderStatus Inactive
+        _T.VANISHED: "unknown",
+    },
+    "unknown": {
+        **_SAID_BY_GATEWAY,
+        _T.PROVED_ABSENT: "not_sent",
+        _T.ABANDONED: "cancelled",
+    },
+    "not_sent": {
+        # It reached the gateway after all, later than any grace: the gateway's word stands.
+        **_SAID_BY_GATEWAY,
+        _T.PLACED_AGAIN: "pending",
+        _T.ABANDONED: "cancelled",
+    },
+    "cancelled": {
+        # A fill that crossed the cancel counts; one that leaves a rest does not revive the order.
+        _T.FILLED: "filled",
+        _T.REJECTED: "rejected",  # 201 follows orderStatus Cancelled (captured from a Gateway 10.40.1)
+        _T.LISTED: "submitted",  # a live report may be late, a snapshot is not
+    },
+    "rejected": {
+        _T.PARTLY_FILLED: "partially_filled",  # an execution proves that it was accepted
+        _T.FILLED: "filled",
+        _T.LISTED: "submitted",
+    },
+    "filled": {},
+}
+
+_WORDS: dict[str, Trigger] = {
+    "ApiPending": _T.HELD,
+    "PendingSubmit": _T.HELD,
+    "PreSubmitted": _T.WORKING,  # stops wait so for their trigger, others for the venue (captured)
+    "Submitted": _T.WORKING,
+    "PendingCancel": _T.CANCELLING,
+    "ApiCancelled": _T.CANCELLED,  # cancelled before the venue had acknowledged it (IBKR API docs)
+    "Cancelled": _T.CANCELLED,
+    "Filled": _T.FILLED,
+    "Inactive": _T.INACTIVE,
+}
+
+_STILL_WORKS: frozenset[OrderStatus] = frozenset(("pending", "submitted", "partially_filled", "inactive"))
+
+
+def trigger_of(word: str) -> Trigger | None:
+    """What the gateway's own status word means; None for one nobody has documented."""
+    return _WORDS.get(word)
+
+
+def after(state: OrderStatus, trigger: Trigger) -> OrderStatus:
+    return TABLE[state].get(trigger, state)
+
+
+def shown(state: OrderStatus, *, cancel_wanted: bool) -> OrderStatus:
+    """The status to show for a state: a cancel under way covers whatever still works."""
+    return "pending_cancel" if cancel_wanted and state in _STILL_WORKS else state
+
+
+def standing(word: str | None, filled: float) -> OrderStatus:
+    """Where an order stands by the gateway's last word about it, once a cancel was refused."""
+    trigger = None if word is None else trigger_of(word)
+    if trigger is None or trigger is _T.HELD:
+        return "pending"
+    if trigger is _T.INACTIVE:
+        return "inactive"
+    return "partially_filled" if filled > 0 else "submitted"
