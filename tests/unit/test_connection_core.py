@@ -1,0 +1,97 @@
+"""The link to the gateway as everybody else is told of it."""
+
+from __future__ import annotations
+
+import pytest
+from twsmq_nodes.connection.core import ConnectionCore, PublishGateway
+from twsmq_nodes.tws.notices import (
+    ConnectFailed,
+    DataLost,
+    DataMaintained,
+    FarmState,
+    FarmStatus,
+    Notice,
+    PortMoved,
+    SessionLost,
+    SessionUp,
+    UpstreamLost,
+    WaitingClientId,
+)
+
+UP = SessionUp(server_version=200, accounts=("DU1", "DU2"), next_order_id=1, upstream=True)
+
+
+@pytest.fixture
+def core() -> ConnectionCore:
+    return ConnectionCore("127.0.0.1", 4002)
+
+
+def tell(core: ConnectionCore, *notices: Notice) -> None:
+    """Every change is published as the state that the node then holds."""
+    for notice in notices:
+        before = core.gateway
+        actions = core.handle(notice)
+        expected = [PublishGateway(core.gateway)] if core.gateway != before else []
+        assert actions == expected
+
+
+def test_at_first_it_is_connecting(core: ConnectionCore) -> None:
+    link = core.gateway
+    assert (link.state, link.host, link.port, link.upstream) == ("connecting", "127.0.0.1", 4002, "unknown")
+
+
+def test_a_session_tells_its_version_and_accounts(core: ConnectionCore) -> None:
+    tell(core, UP)
+    link = core.gateway
+    assert (link.state, link.server_version, link.accounts) == ("up", 200, ("DU1", "DU2"))
+    assert (link.upstream, link.reason) == ("connected", None)
+
+
+def test_farms_are_told_one_by_one_even_before_the_session_is_up(core: ConnectionCore) -> None:
+    tell(core, FarmStatus("market", "usfarm", FarmState.OK), UP)
+    tell(core, FarmStatus("historical", "ushmds", FarmState.INACTIVE))
+    tell(core, FarmStatus("market", "usfarm", FarmState.BROKEN))
+    assert core.gateway.farms == {"usfarm": "broken", "ushmds": "inactive"}
+
+
+def test_a_lost_session_takes_what_only_it_knew_along_but_not_the_accounts(core: ConnectionCore) -> None:
+    tell(core, UP, FarmStatus("market", "usfarm", FarmState.OK), SessionLost("connection reset", 0.5))
+    link = core.gateway
+    assert (link.state, link.reason) == ("disconnected", "connection reset")
+    assert (link.server_version, link.upstream, link.farms) == (None, "unknown", {})
+    assert link.accounts == ("DU1", "DU2")
+
+
+def test_attempts_that_fail_alike_are_told_once(core: ConnectionCore) -> None:
+    tell(core, ConnectFailed("connection refused", 1, 0.3))
+    assert core.handle(ConnectFailed("connection refused", 2, 0.6)) == []
+    assert core.gateway.state == "disconnected"
+
+
+def test_waiting_for_the_client_id_says_which(core: ConnectionCore) -> None:
+    tell(core, WaitingClientId(100, 1.0))
+    assert core.gateway.state == "waiting_client_id"
+    assert "100" in (core.gateway.reason or "")
+
+
+@pytest.mark.parametrize(("back", "code"), [(DataLost(), "1101"), (DataMaintained(), "1102")])
+def test_the_gateway_loses_ibkr_and_comes_back(core: ConnectionCore, back: Notice, code: str) -> None:
+    tell(core, UP, UpstreamLost(1100, "Connectivity has been lost."))
+    assert (core.gateway.state, core.gateway.upstream) == ("upstream_lost", "lost")
+    assert "1100" in (core.gateway.reason or "")
+    tell(core, back)
+    assert (core.gateway.state, core.gateway.upstream) == ("up", "connected")
+    assert code in (core.gateway.reason or "")
+
+
+def test_a_session_may_come_up_while_ibkr_is_out_of_reach(core: ConnectionCore) -> None:
+    tell(core, UpstreamLost(2110, "broken"))
+    assert core.gateway.state == "connecting"
+    tell(core, SessionUp(200, ("DU1",), 1, upstream=False))
+    assert (core.gateway.state, core.gateway.upstream) == ("upstream_lost", "lost")
+
+
+def test_a_moved_port_is_told_before_the_gateway_drops_us(core: ConnectionCore) -> None:
+    tell(core, UP, PortMoved(7497))
+    assert core.gateway.state == "up"
+    assert "7497" in (core.gateway.reason or "")
