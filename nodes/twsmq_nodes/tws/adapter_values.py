@@ -13,11 +13,10 @@ first, since a NUL in a text would forge fields in releases that do not look.
 from __future__ import annotations
 
 import math
-import types
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from ibapi.tag_value import TagValue
@@ -89,9 +88,13 @@ def plain(value: Any) -> Scalar:
 
 
 def _reader(annotation: Any) -> Callable[[Any], Any] | None:
-    if get_origin(annotation) in (Union, types.UnionType):
-        annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
-    readers: dict[Any, Callable[[Any], Any]] = {float: number, int: integer, str: text, bool: bool}
+    readers: dict[Any, Callable[[Any], Any]] = {
+        float | None: number,
+        int | None: integer,
+        int: lambda value: integer(value) or 0,
+        str: text,
+        bool: bool,
+    }
     return readers.get(annotation)
 
 
@@ -130,11 +133,12 @@ class View(Generic[T]):
         return self._struct(**(values | more))
 
     def rest(self, source: Any) -> dict[str, Scalar]:
-        """What has no field of its own and is not as in a fresh object."""
+        """What has no field of its own, is not as in a fresh object, and says something: the defaults differ
+        between releases, but zero, no and nothing mean the same in all."""
         return {
-            name: plain(value)
+            name: value
             for name, default in self._rest.items()
-            if (value := getattr(source, name)) != default and plain(value) != plain(default)
+            if (value := plain(getattr(source, name))) and value != plain(default)
         }
 
 

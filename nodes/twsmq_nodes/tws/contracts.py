@@ -62,7 +62,7 @@ class ContractInfo(Struct, frozen=True, omit_defaults=True):
     """ibapi's ContractDetails: a contract and what is known about trading it.
 
     Sizes are in units of the instrument. `extra` holds the attributes of the installed ibapi that have no
-    field here and differ from their default (fund data, ineligibility reasons …), under ibapi's names.
+    field here and say something (fund data, ineligibility reasons …), under ibapi's names.
     """
 
     contract: Contract
@@ -70,8 +70,8 @@ class ContractInfo(Struct, frozen=True, omit_defaults=True):
     min_tick: float | None = None
     order_types: str = ""
     valid_exchanges: str = ""
-    price_magnifier: int | None = 0
-    under_con_id: int | None = 0
+    price_magnifier: int = 0
+    under_con_id: int = 0
     long_name: str = ""
     contract_month: str = ""
     industry: str = ""
@@ -82,7 +82,7 @@ class ContractInfo(Struct, frozen=True, omit_defaults=True):
     liquid_hours: str = ""
     ev_rule: str = ""
     ev_multiplier: float | None = 0.0
-    agg_group: int | None = 0
+    agg_group: int = 0
     under_symbol: str = ""
     under_sec_type: str = ""
     market_rule_ids: str = ""

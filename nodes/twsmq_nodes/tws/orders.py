@@ -67,14 +67,14 @@ class OrderFields(Struct, frozen=True, omit_defaults=True):
 
 
 class OrderView(Struct, frozen=True, omit_defaults=True):
-    """An order as the gateway reports it. `extra` holds the attributes without a field here that differ
-    from the installed release's defaults."""
+    """An order as the gateway reports it. `extra` holds the attributes without a field here that say
+    something: not zero, no or empty."""
 
-    order_id: int | None = 0
-    client_id: int | None = 0
-    perm_id: int | None = 0
-    parent_id: int | None = 0
-    parent_perm_id: int | None = 0
+    order_id: int = 0
+    client_id: int = 0
+    perm_id: int = 0
+    parent_id: int = 0
+    parent_perm_id: int = 0
     action: str = ""
     total_quantity: float | None = None
     filled_quantity: float | None = None
@@ -85,15 +85,15 @@ class OrderView(Struct, frozen=True, omit_defaults=True):
     account: str = ""
     order_ref: str = ""
     oca_group: str = ""
-    oca_type: int | None = 0
+    oca_type: int = 0
     outside_rth: bool = False
     hidden: bool = False
     what_if: bool = False
     all_or_none: bool = False
     sweep_to_fill: bool = False
-    display_size: int | None = 0
+    display_size: int = 0
     min_qty: int | None = None
-    trigger_method: int | None = 0
+    trigger_method: int = 0
     good_after_time: str = ""
     good_till_date: str = ""
     auto_cancel_date: str = ""
@@ -150,17 +150,17 @@ class ExecutionView(Struct, frozen=True, omit_defaults=True):
     side: str = ""
     shares: float | None = None
     price: float | None = None
-    perm_id: int | None = 0
-    client_id: int | None = 0
-    order_id: int | None = 0
-    liquidation: int | None = 0
+    perm_id: int = 0
+    client_id: int = 0
+    order_id: int = 0
+    liquidation: int = 0
     cum_qty: float | None = None
     avg_price: float | None = None
     order_ref: str = ""
     ev_rule: str = ""
     ev_multiplier: float | None = 0.0
     model_code: str = ""
-    last_liquidity: int | None = 0
+    last_liquidity: int = 0
     pending_price_revision: bool = False
     submitter: str = ""
 

@@ -11,6 +11,7 @@ A TICK_PRICE of bid, ask or last carries a size, which follows it as a tick of i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from twsmq_nodes.tws.events import (
     Event,
@@ -40,6 +41,7 @@ _UNSET_SIZES = frozenset(
     {b"", b"2147483647", b"9223372036854775807", b"1.7976931348623157E308", b"-9223372036854775808"}
 )
 _LARGEST = 1e300  # beyond it ibapi's "unset"; a comparison with it is False for NaN as well
+_REMEMBERED = 16_384  # spellings of prices and sizes; parsing a float costs five times the look-up
 _INTS = {str(n).encode(): n for n in range(10_000)}
 _TYPES = {str(n).encode(): n for n in range(90)}  # a higher one may be ibapi's NOT_SET in an old release
 
@@ -48,34 +50,33 @@ def take_ticks(frames: Sequence[bytes], start: int, out: list[Tick]) -> int:
     """Appends the ticks of `frames[start:]` to `out` up to the first frame that is not a plain tick, and
     returns that frame's index (the number of frames if all were ticks)."""
     at, end = start, len(frames)
-    ints, types, sizes = _INTS, _TYPES, SIZE_OF_PRICE  # locals are faster
+    ints, types, sizes, append = _INTS, _TYPES, SIZE_OF_PRICE, out.append  # locals are faster
     while at < end:
         fields = frames[at].split(b"\0")  # the text after the last NUL is not a field
         kind = fields[0]
         try:
-            if kind == b"1" and len(fields) >= 8:
-                ints[fields[1]]  # the message's version: ibapi insists on a number
-                req_id = ints.get(fields[2]) or int(fields[2])
-                tick_type = types[fields[3]]
-                price = _price(fields[4])
-                size = _size(fields[5])
-                out.append((req_id, tick_type, price, ints[fields[6]] & 7))
-                size_type = sizes.get(tick_type)
-                if size_type is not None:
-                    out.append((req_id, size_type, size, 0))
-            elif kind == b"2" and len(fields) >= 6:
+            if kind == b"1" and len(fields) == 8:
+                _, version, raw_id, raw_type, raw_price, raw_size, mask, _ = fields
+                ints[version]  # ibapi insists on a number
+                req_id = ints.get(raw_id) or int(raw_id)
+                tick_type = types[raw_type]
+                price, size = _price(raw_price), _size(raw_size)
+                append((req_id, tick_type, price, ints[mask] & 7))
+                if tick_type in sizes:
+                    append((req_id, sizes[tick_type], size, 0))
+            elif kind == b"2" and len(fields) == 6:
                 ints[fields[1]]
                 req_id = ints.get(fields[2]) or int(fields[2])
-                out.append((req_id, types[fields[3]], _size(fields[4]), 0))
+                append((req_id, types[fields[3]], _size(fields[4]), 0))
             elif kind == b"46" and len(fields) == 6:
                 req_id = ints.get(fields[2]) or int(fields[2])
-                out.append((req_id, types[fields[3]], _text(fields[4]), 0))
+                append((req_id, types[fields[3]], _text(fields[4]), 0))
             elif kind == b"45" and len(fields) == 6:
                 req_id = ints.get(fields[2]) or int(fields[2])
-                out.append((req_id, types[fields[3]], _finite(float(fields[4])), 0))
+                append((req_id, types[fields[3]], _finite(float(fields[4])), 0))
             elif kind == b"99" and len(fields) >= 6:
                 event = _tick_by_tick(fields)
-                out.append((event.req_id, TICK_BY_TICK, event, 0))
+                append((event.req_id, TICK_BY_TICK, event, 0))
             else:
                 return at
         except (ValueError, LookupError):
@@ -103,11 +104,13 @@ def _finite(value: float) -> float | None:
     return value if -_LARGEST < value < _LARGEST else None
 
 
+@lru_cache(_REMEMBERED)
 def _price(raw: bytes) -> float | None:
     value = float(raw or 0)
     return value if -_LARGEST < value < _LARGEST else None
 
 
+@lru_cache(_REMEMBERED)
 def _size(raw: bytes) -> float | None:
     if raw in _UNSET_SIZES:
         return None

@@ -1,0 +1,52 @@
+"""However the gateway's bytes are cut into chunks, the same frames come out."""
+
+from __future__ import annotations
+
+import struct
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twsmq_nodes.tws.framing import FrameSplitter, frame
+
+LIMIT = 64
+payloads = st.lists(st.binary(max_size=LIMIT), max_size=8)
+
+
+def chunks_of(stream: bytes, cuts: list[int]) -> list[bytes]:
+    places = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
+    return [stream[a:b] for a, b in zip(places, places[1:], strict=False)]
+
+
+def fed(chunks: list[bytes]) -> tuple[list[bytes], str | None]:
+    splitter = FrameSplitter(limit=LIMIT)
+    frames = [found for chunk in chunks for found in splitter.feed(chunk)]
+    return frames, splitter.broken
+
+
+@given(payloads, st.lists(st.integers(0, 10_000), max_size=30))
+def test_any_cutting_gives_the_frames_that_were_sent(sent: list[bytes], cuts: list[int]) -> None:
+    stream = b"".join(frame(payload) for payload in sent)
+    assert fed(chunks_of(stream, cuts)) == (sent, None)
+
+
+@given(payloads, st.integers(LIMIT + 1, 2**32 - 1), st.binary(max_size=200), st.lists(st.integers(0, 10_000)))
+def test_frames_before_an_impossible_length_arrive_and_none_after(
+    sent: list[bytes], length: int, after: bytes, cuts: list[int]
+) -> None:
+    stream = b"".join(frame(payload) for payload in sent) + struct.pack("!I", length) + after
+    frames, broken = fed(chunks_of(stream, cuts))
+    assert frames == sent
+    assert broken is not None
+    assert str(length) in broken
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 10_000), max_size=30))
+def test_garbage_never_raises_and_is_cut_the_same_way_in_any_chunks(garbage: bytes, cuts: list[int]) -> None:
+    assert fed(chunks_of(garbage, cuts)) == fed([garbage])
+
+
+def test_an_incomplete_frame_waits_for_its_rest() -> None:
+    splitter = FrameSplitter()
+    whole = frame(b"49\x001\x001700000000\x00")
+    assert [splitter.feed(whole[i : i + 1]) for i in range(len(whole))][-1] == [whole[4:]]
