@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import sys
 import threading
@@ -80,7 +81,10 @@ def watch_lifeline() -> None:
         return
 
     def watch() -> None:
-        os.read(int(fd), 1)  # nothing is ever written: this returns when the last writer has died
+        # Not a read: the pipe is shared with siblings, and one of them may have made it non-blocking for all.
+        end = select.poll()
+        end.register(int(fd), select.POLLIN)  # nothing is written: it wakes when the last writer has died
+        end.poll()
         os._exit(EXIT_ORPHANED)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
