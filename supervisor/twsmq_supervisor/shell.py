@@ -190,7 +190,10 @@ class Supervisor:
     # --- what follows from it ------------------------------------------------------------------------------
 
     def _feed(self, event: PolicyEvent) -> None:
-        for action in self._policy.handle(event, time.monotonic()):
+        actions = self._policy.handle(event, time.monotonic())
+        if not self._policy.finished:  # its own news come before what follows from them, its end after
+            self._publish(endpoints.SUPERVISOR)
+        for action in actions:
             match action:
                 case policy.Spawn(name):
                     self._spawn(name)
@@ -199,8 +202,8 @@ class Supervisor:
                 case policy.Publish(name):
                     self._publish(name)
                 case policy.Finished():
+                    self._publish(endpoints.SUPERVISOR)
                     self._over.set()
-        self._publish(endpoints.SUPERVISOR)
 
     def _spawn(self, name: str) -> None:
         spec = self._specs[name]
@@ -240,7 +243,7 @@ class Supervisor:
                 pid=os.getpid(),
                 client_id=None,
                 restarts=0,
-                uptime_s=now - self._born,
+                uptime_s=round(now - self._born, 3),
             )
         child: Child = self._policy.children[name]
         return ProcessRow(
@@ -249,7 +252,7 @@ class Supervisor:
             pid=child.pid,
             client_id=endpoints.client_id(self._settings.config, name),
             restarts=child.restarts,
-            uptime_s=child.uptime(now),
+            uptime_s=round(child.uptime(now), 3),
             reason=child.reason,
         )
 

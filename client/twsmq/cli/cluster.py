@@ -9,14 +9,13 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from twsmq_protocol import endpoints
 from twsmq_protocol.requests import ClusterStatus, Stopping
 from twsmq_supervisor.preflight import is_locked, lock_file
 from twsmq_supervisor.settings import Settings
 
 from .options import NoCluster, Refused, config_option, settings_from, typed
-from .rendering import process_table
+from .rendering import console, process_table
 from .wire import NoAnswer, ask, port_of
 
 _COLUMNS = ("name", "state", "pid", "client_id", "restarts", "uptime_s")
@@ -42,9 +41,9 @@ def status(config: Path | None, as_json: bool) -> None:
         rows = [{column: getattr(row, column) for column in _COLUMNS} for row in told.processes]
         click.echo(json.dumps({"processes": rows, "gateway": told.gateway}))
     else:
-        console = Console()
-        console.print(process_table((row, row.uptime_s) for row in told.processes))
-        console.print(_gateway_line(told.gateway), highlight=False)
+        terminal = console()
+        terminal.print(process_table((row, row.uptime_s) for row in told.processes))
+        terminal.print(_gateway_line(told.gateway), highlight=False)
     if any(row.state != "ready" for row in told.processes):
         raise SystemExit(Refused.exit_code)
 

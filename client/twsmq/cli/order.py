@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from twsmq_protocol import endpoints
@@ -24,7 +23,7 @@ from twsmq_protocol.topics import order_topic
 from twsmq_supervisor.settings import Settings
 
 from .options import Failure, NoCluster, Refused, config_option, settings_from, typed
-from .rendering import optional
+from .rendering import console, optional
 from .wire import NoAnswer, Subscription, ask
 
 _ASK_AGAIN_S = 1.0
@@ -150,7 +149,7 @@ def list_orders(
         "avg",
         "",
     ):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     table.add_column("")
     for row in rows:
         known = msgspec.convert(row, Order)
@@ -167,7 +166,7 @@ def list_orders(
             optional(known.avg_price),
             escape(_why(known)),
         )
-    Console().print(table if rows else "no orders")
+    console().print(table if rows else "no orders")
 
 
 def _await_verdict(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from twsmq_protocol.market_events import Quote
@@ -11,6 +13,14 @@ from twsmq_protocol.requests import ProcessRow
 from twsmq_protocol.system_events import Process
 
 _STYLES = {"ready": "green", "failed": "bold red", "hung": "bold red", "backoff": "red", "stopped": "dim"}
+
+
+_WIDE = 200
+
+
+def console() -> Console:
+    """Stdout; as wide as the terminal, or wide enough for a line a row where there is none."""
+    return Console(width=None if sys.stdout.isatty() else _WIDE)
 
 
 def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:

@@ -130,14 +130,14 @@ class PlainLines:
 class LiveTable:
     """The cluster on a terminal, redrawn a few times a second."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, console: Console | None = None) -> None:
         self._settings = settings
         self._began = time.monotonic()
         self._rows: dict[str, tuple[Process, float]] = {}
         self._quotes: dict[str, Quote | None] = dict.fromkeys(SHOWN)
         self._names = names(settings)
         self._ready_after: float | None = None
-        self._live = Live(console=Console(), auto_refresh=False, transient=False)
+        self._live = Live(console=console or Console(), auto_refresh=False, transient=False)
         self._live.start()
 
     def process(self, event: Process) -> None:
@@ -164,10 +164,12 @@ class LiveTable:
             (event, event.uptime_s + now - heard)
             for event, heard in (self._rows[name] for name in self._names if name in self._rows)
         )
+        processes = (Text(self._headline(), style="bold"), process_table(rows))
+        if self._ending():
+            return Group(*processes)
         steps = [f"  {step}" for step in next_steps(self._settings)]
         return Group(
-            Text(self._headline(), style="bold"),
-            process_table(rows),
+            *processes,
             Text(),
             quote_table(self._quotes.items()),
             Text(),
@@ -175,6 +177,10 @@ class LiveTable:
             Text("\n".join(steps), style="cyan"),
             Text(f"logs: {self._settings.log_dir}    Ctrl-C stops everything in order", style="dim"),
         )
+
+    def _ending(self) -> bool:
+        supervisor = self._rows.get(endpoints.SUPERVISOR)
+        return supervisor is not None and supervisor[0].state in ("stopping", "stopped")
 
     def _headline(self) -> str:
         supervisor = self._rows.get(endpoints.SUPERVISOR)

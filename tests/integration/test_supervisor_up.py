@@ -1,0 +1,157 @@
+"""`twsmq up`, `status` and `down` as a user runs them, with the real nodes and the simulated gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from plain_client import PlainClient
+
+PROCESSES = ["supervisor", "simulator", "connection", "reference", "marketdata-0", "status", "orders"]
+COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s"]
+
+pytestmark = pytest.mark.usefixtures("no_orphans")
+
+
+class Command:
+    """`twsmq` with the configuration of the test; the cluster is down when the test is over."""
+
+    def __init__(self, config_file: Path) -> None:
+        self._tail = ["--config", str(config_file)]
+        self._folder = config_file.parent
+
+    def line(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "twsmq.cli", *words, *self._tail]
+
+    def run(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.line(*words), capture_output=True, text=True, timeout=timeout, cwd=self._folder
+        )
+
+    def popen(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.line(*words), stdin=subprocess.DEVNULL, text=True, cwd=self._folder, **options
+        )
+
+    def status(self) -> list[dict[str, Any]]:
+        return json.loads(self.run("status", "--json").stdout)["processes"]
+
+
+@pytest.fixture
+def twsmq(config_file: Path) -> Iterator[Command]:
+    command = Command(config_file)
+    yield command
+    command.run("down")
+
+
+def test_detached_it_runs_until_told_otherwise(twsmq: Command) -> None:
+    up = twsmq.run("up", "--detach")
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert f"{len(PROCESSES)} processes" in up.stdout
+    assert "stop it with:" in up.stdout
+
+    told = twsmq.run("status", "--json")
+    assert told.returncode == 0
+    status = json.loads(told.stdout)
+    assert sorted(status) == ["gateway", "processes"]
+    assert [list(row) for row in status["processes"]] == [COLUMNS] * len(PROCESSES)
+    assert [row["name"] for row in status["processes"]] == PROCESSES
+    assert [row["client_id"] for row in status["processes"]] == [None, None, 100, 103, 110, 102, 101]
+    assert status["gateway"]["state"] == "up"
+
+    again = twsmq.run("up", "--detach")
+    assert again.returncode == 2
+    assert "already runs" in again.stderr
+    assert again.stderr.count("\n") == 1
+
+    members = [psutil.Process(row["pid"]) for row in status["processes"]]
+    down = twsmq.run("down")
+    assert down.returncode == 0
+    assert down.stdout.splitlines()[-1] == "stopped"
+    assert not [process for process in members if _alive(process)]
+    assert twsmq.run("status").returncode == 3
+
+
+def test_status_is_1_while_a_process_is_not_ready(twsmq: Command, eventually: Callable[..., None]) -> None:
+    assert twsmq.run("up", "--detach").returncode == 0
+    reference = next(row for row in twsmq.status() if row["name"] == "reference")
+    os.kill(reference["pid"], signal.SIGKILL)
+    assert twsmq.run("status").returncode == 1
+    eventually(lambda: twsmq.run("status").returncode == 0, within=10)
+    assert next(row for row in twsmq.status() if row["name"] == "reference")["restarts"] == 1
+
+
+def test_without_a_gateway_it_says_what_is_missing_and_goes_on(twsmq: Command, port_base: int) -> None:
+    up = twsmq.run("up", "--detach", "--gateway", f"127.0.0.1:{port_base + 95}", "--timeout", "4")
+    assert up.returncode == 1
+    assert "not ready after 4 s" in up.stderr
+    assert "connection: connecting" in up.stderr
+    assert up.stderr.count("\n") == 1
+    rows = twsmq.status()
+    assert [row["name"] for row in rows] == [name for name in PROCESSES if name != "simulator"]
+    assert all(row["restarts"] == 0 for row in rows)
+
+
+def test_nobody_reading_its_output_does_not_disturb_it(twsmq: Command, port_base: int) -> None:
+    client = PlainClient(port_base)
+    client.subscribe("process/")
+    up = twsmq.popen("up", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert up.stdout is not None
+    assert up.stderr is not None
+    up.stdout.readline()
+    up.stdout.close()
+    client.await_all(*(_ready(name) for name in PROCESSES), timeout=30)
+    client.close()
+    up.terminate()
+    assert up.wait(20) == 0
+    assert up.stderr.read() == ""
+    up.stderr.close()
+
+
+def test_on_a_terminal_it_is_a_live_table_that_ctrl_c_ends(twsmq: Command) -> None:
+    terminal, other_end = pty.openpty()
+    up = subprocess.Popen(
+        twsmq.line("up"),
+        stdin=other_end,
+        stdout=other_end,
+        stderr=other_end,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "150", "LINES": "50"},
+    )
+    os.close(other_end)
+    _read_until(terminal, "twsmq: ready after")
+    assert "order place" in _read_until(terminal, "order place")
+    up.send_signal(signal.SIGINT)
+    _read_until(terminal, "twsmq: all stopped")
+    assert up.wait(20) == 0
+    os.close(terminal)
+
+
+def _alive(process: psutil.Process) -> bool:
+    """A zombie is gone; whose child it was is not our business."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def _ready(name: str) -> Callable[[str, dict[str, Any]], bool]:
+    return lambda _topic, event: event["name"] == name and event["state"] == "ready"
+
+
+def _read_until(terminal: int, wanted: str, within: float = 30) -> str:
+    seen = ""
+    deadline = time.monotonic() + within
+    while wanted not in seen:
+        left = deadline - time.monotonic()
+        assert left > 0, seen[-3000:]
+        if select.select([terminal], [], [], left)[0]:
+            seen += os.read(terminal, 65536).decode()
+    return seen

@@ -1,0 +1,106 @@
+"""What the command line says without a cluster: help that teaches, and one clear line for what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from twsmq.cli import main
+
+AN_ORDER = ["--instrument", "STK:A:SMART:USD", "--side", "BUY", "--quantity", "1", "--order-type", "MKT"]
+EVERY_COMMAND = (
+    ("up",),
+    ("up", "--detach"),
+    ("down",),
+    ("status",),
+    ("watch", "gateway/"),
+    ("order", "place", *AN_ORDER),
+    ("order", "cancel", "--client-order-id", "a"),
+    ("order", "list"),
+    ("simulator",),
+)
+
+
+def twsmq(*words: str) -> Result:
+    return CliRunner().invoke(main, words, prog_name="twsmq")
+
+
+@pytest.mark.parametrize(
+    "command", [(), ("up",), ("status",), ("watch",), ("order", "place"), ("order", "list"), ("simulator",)]
+)
+def test_help_teaches_by_example(command: tuple[str, ...]) -> None:
+    result = twsmq(*command, "--help")
+    assert result.exit_code == 0
+    assert f"  twsmq {' '.join(command[:1])}" in result.output
+
+
+def test_the_version_is_the_distributions() -> None:
+    assert twsmq("--version").output.startswith("twsmq 0.")
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND)
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[cluster]\nport_base = 15500\nport_bse = 1\n",
+            ":3: cluster.port_bse is unknown; known here: ",
+        ),
+        ('[gateway]\nport = "4002"\n', ":2: gateway.port"),
+        ("[cluster\n", "not valid TOML"),
+    ],
+)
+def test_a_bad_configuration_is_one_line_with_the_place_and_exit_code_2(
+    tmp_path: Path, command: tuple[str, ...], text: str, told: str
+) -> None:
+    file = tmp_path / "twsmq.toml"
+    file.write_text(text)
+    result = twsmq(*command, "--config", str(file))
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert str(file) in result.stderr
+    assert told in result.stderr
+    assert not result.stdout
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    result = twsmq("status", "--config", str(tmp_path / "nowhere.toml"))
+    assert result.exit_code == 2
+    assert "nowhere.toml" in result.stderr
+
+
+@pytest.mark.parametrize("gateway", ["4002", "host:", ":4002", "host:port", "host:99999"])
+def test_a_gateway_that_is_no_address_is_refused(config_file: Path, gateway: str) -> None:
+    result = twsmq("up", "--config", str(config_file), "--gateway", gateway)
+    assert result.exit_code == 2
+    assert "HOST:PORT" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [("status",), ("status", "--json")])
+def test_status_without_a_cluster_says_so(
+    config_file: Path, port_base: int, command: tuple[str, ...]
+) -> None:
+    result = twsmq(*command, "--config", str(config_file))
+    assert result.exit_code == 3
+    assert f"no cluster is running on port {port_base}" in result.stderr
+    assert not result.stdout
+
+
+def test_down_without_a_cluster_has_nothing_to_do(config_file: Path, port_base: int) -> None:
+    result = twsmq("down", "--config", str(config_file))
+    assert result.exit_code == 0
+    assert f"no cluster is running on port {port_base}" in result.output
+
+
+def test_an_order_without_a_cluster_was_not_placed(config_file: Path) -> None:
+    result = twsmq("order", "place", *AN_ORDER, "--config", str(config_file))
+    assert result.exit_code == 3
+    assert "nobody listens" in result.stderr
+
+
+def test_a_missing_option_is_named() -> None:
+    result = twsmq("order", "place", "--side", "BUY")
+    assert result.exit_code == 2
+    assert "--instrument" in result.stderr

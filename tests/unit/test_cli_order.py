@@ -1,0 +1,99 @@
+"""`twsmq order place` follows an order until it is done, telling each thing once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twsmq.cli.order import Story
+from twsmq_protocol.order_events import Commission, Fill, Notice, Order
+
+
+class Told:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.story = Story(self.lines.append)
+        self.now = 0.0
+
+    def hear(self, *events: Any) -> None:
+        for event in events:
+            self.story.hear(event, self.now)
+
+    def words(self) -> list[str]:
+        return [line.split()[0] for line in self.lines]
+
+    def over(self) -> bool:
+        return self.story.over(self.now)
+
+
+def an_order(status: Any, **fields: Any) -> Order:
+    return Order(
+        client_order_id="a",
+        strategy="cli",
+        instrument="STK:A:SMART:USD",
+        side="BUY",
+        quantity=10,
+        order_type="MKT",
+        status=status,
+        **fields,
+    )
+
+
+def a_fill(exec_id: str) -> Fill:
+    return Fill(
+        client_order_id="a", strategy="cli", exec_id=exec_id, account="DU1", side="BUY", quantity=5, price=2.0
+    )
+
+
+def a_commission(exec_id: str) -> Commission:
+    return Commission(client_order_id="a", strategy="cli", exec_id=exec_id, commission=1.0, currency="USD")
+
+
+def test_a_filled_order_is_over_once_every_fill_is_charged() -> None:
+    told = Told()
+    told.hear(an_order("submitted"), a_fill("1"), a_commission("1"), a_fill("2"))
+    assert not told.over()
+    told.hear(an_order("filled", filled=10, avg_price=2.0))
+    assert not told.over()
+    told.hear(a_commission("2"))
+    assert told.over()
+    assert told.words() == ["submitted", "fill", "commission", "fill", "filled", "commission"]
+
+
+def test_a_commission_that_does_not_come_is_not_waited_for_long() -> None:
+    told = Told()
+    told.hear(a_fill("1"), an_order("filled", filled=10))
+    told.now = 1.9
+    assert not told.over()
+    told.now = 2.0
+    assert told.over()
+
+
+def test_what_was_told_is_not_told_again_by_snapshots() -> None:
+    told = Told()
+    told.hear(an_order("submitted"), None, an_order("submitted", snapshot=True), an_order("submitted"))
+    assert told.words() == ["submitted"]
+
+
+@pytest.mark.parametrize("status", ["pending", "submitted", "pending_cancel", "inactive", "unknown"])
+def test_an_order_that_may_still_fill_is_not_over(status: str) -> None:
+    told = Told()
+    told.hear(an_order(status))
+    told.now = 1e9
+    assert not told.over()
+
+
+def test_a_rejection_tells_the_gateways_number_and_words() -> None:
+    told = Told()
+    told.hear(
+        an_order("rejected", tws_code=201, reason="Order rejected"),
+    )
+    assert told.over()
+    assert told.lines == ["  rejected         filled 0 of 10  (201: Order rejected)"]
+
+
+def test_a_notice_changes_nothing() -> None:
+    told = Told()
+    told.hear(Notice(client_order_id="a", strategy="cli", tws_code=399, text="after hours"))
+    assert told.story.status is None
+    assert told.lines == ["  notice           399: after hours"]

@@ -1,0 +1,121 @@
+"""What `twsmq up` shows, as plain lines and as a table."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from twsmq.cli.rendering import spoken
+from twsmq.cli.views import LiveTable, PlainLines, View, names
+from twsmq_protocol.market_events import Quote
+from twsmq_protocol.system_events import Process
+from twsmq_supervisor.settings import Settings, load_settings
+
+AAPL = "STK:AAPL:SMART:USD"
+
+
+@pytest.fixture
+def settings(config_file: Path) -> Settings:
+    return load_settings(config_file)
+
+
+def tell(view: View, name: str, state: Any, **fields: Any) -> None:
+    view.process(Process(name=name, state=state, **fields))
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines printed since the last look, without their time."""
+    return [line.partition("  ")[2] or line for line in capsys.readouterr().out.splitlines()]
+
+
+def test_plain_lines_tell_each_change_once(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    view = PlainLines(settings)
+    tell(view, "orders", "stopped")
+    tell(view, "orders", "starting", pid=7, client_id=101)
+    tell(view, "orders", "starting", pid=7, client_id=101)
+    tell(view, "orders", "ready", pid=7, client_id=101)
+    assert told(capsys) == ["orders: starting (pid 7, client ID 101)", "orders: ready (pid 7, client ID 101)"]
+
+
+def test_plain_lines_show_the_end_of_the_log_of_what_failed(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.log_dir.mkdir(parents=True)
+    settings.log_file("orders").write_text("--- 1 python\nTraceback:\n  the cause\n")
+    view = PlainLines(settings)
+    tell(view, "orders", "backoff", reason="ended with exit code 1: the cause")
+    lines = told(capsys)
+    assert lines[0] == "orders: backoff: ended with exit code 1: the cause"
+    assert any(line.endswith("| Traceback:") for line in lines)
+    assert str(settings.log_file("orders")) in lines[-1]
+    tell(view, "orders", "starting", pid=8, reason="ended with exit code 1: the cause")
+    assert told(capsys) == ["orders: starting (pid 8)"]
+
+
+def test_plain_lines_say_when_all_are_ready_and_what_to_type_next(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = PlainLines(settings)
+    everyone = names(settings)
+    for name in everyone:
+        assert not view.all_ready()
+        tell(view, name, "ready", pid=1)
+    out = capsys.readouterr().out
+    assert f"s: {len(everyone)} processes" in out
+    assert f"watch quote/{AAPL}/" in out
+    assert "order place" in out
+    tell(view, "orders", "starting", pid=2, reason="killed by SIGKILL")
+    assert view.missing() == "orders: starting (pid 2): killed by SIGKILL"
+    tell(view, "orders", "ready", pid=2)
+    assert told(capsys)[-1] == "all processes ready again"
+
+
+def test_plain_lines_show_the_first_quote_that_says_anything(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = PlainLines(settings)
+    view.quote(AAPL, Quote())
+    view.quote(AAPL, Quote(bid=190.0, ask=190.5))
+    view.quote(AAPL, Quote(bid=191.0))
+    assert told(capsys) == [f"{AAPL}: bid 190  ask 190.5  last -"]
+
+
+def test_the_table_shows_every_process_quotes_and_next_steps_until_it_stops(settings: Settings) -> None:
+    screen = io.StringIO()
+    view = LiveTable(settings, Console(file=screen, force_terminal=True, width=150, color_system=None))
+
+    def frame() -> str:
+        screen.seek(0)
+        screen.truncate()
+        view.refresh()
+        return screen.getvalue()
+
+    assert "starting" in frame()
+    for name in names(settings):
+        tell(view, name, "ready", pid=4711, client_id=101 if name == "orders" else None, uptime_s=61.0)
+    view.quote(AAPL, Quote(bid=190.01, ask=190.02))
+    shown = frame()
+    assert "twsmq: ready after" in shown
+    assert all(name in shown for name in names(settings))
+    assert "190.01" in shown
+    assert "1 min 01 s" in shown
+    assert "order place" in shown
+    tell(view, "orders", "failed", reason="ended with [red]exit code 1[/red]")
+    shown = frame()
+    assert "1 not ready" in shown
+    assert "[red]exit code 1[/red]" in shown
+    tell(view, "supervisor", "stopping")
+    shown = frame()
+    assert "stopping in order" in shown
+    assert "order place" not in shown
+    view.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.4, "0 s"), (59.9, "59 s"), (187, "3 min 07 s"), (18120, "5 h 02 min")]
+)
+def test_durations_are_said_as_people_say_them(seconds: float, said: str) -> None:
+    assert spoken(seconds) == said
