@@ -11,6 +11,7 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 from msgspec import Struct
@@ -97,8 +98,8 @@ class Record:
         return sum(fill.quantity * fill.price for fill in self.fills.values()) / units
 
     def state(self) -> tuple[Any, ...]:
-        """Everything, for comparing one record with another."""
-        return tuple(getattr(self, name) for name in self.__slots__)
+        """A copy of everything, for comparing one record with another."""
+        return tuple(copy(getattr(self, name)) for name in self.__slots__)
 
 
 class Book:

@@ -26,6 +26,7 @@ from twsmq_protocol.errors import ConfigError, LocalError
 from .entries import Entry, Row, to_entry, to_row
 
 RETRY_S = 0.5
+BUSY_S = 1.0
 
 _MIGRATIONS: tuple[str, ...] = (
     """
@@ -71,7 +72,11 @@ class SqliteJournal:
         try:
             self._reader = _connect(path)
             _migrate(self._reader, path)
+        except ConfigError:
+            os.close(self._lock)
+            raise
         except sqlite3.DatabaseError as error:
+            os.close(self._lock)
             raise JournalDamaged(
                 f"{path}: {error}; restore it from a backup, or move it away and forget its orders"
             ) from error
@@ -172,7 +177,7 @@ def read_only(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     if sys.platform == "darwin":

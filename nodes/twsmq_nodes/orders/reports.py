@@ -172,9 +172,11 @@ class Reports:
             self.note(record, code, event.text, ts)  # about an attempt that has a successor
             return []
         if codes.is_informational(code):
-            self.note(record, code, event.text, ts)
+            complaint = codes.is_complaint(code)
+            settled = complaint and record.acknowledged and record.wanted is not None
+            self.note(record, code, event.text, ts, ChangeSettled() if settled else None)
             # Says that something does not fit, not whether the order exists: see whether it does.
-            return [Doubted(record.key)] if codes.is_complaint(code) and not record.acknowledged else []
+            return [Doubted(record.key)] if complaint and not record.acknowledged else []
         if code in codes.CANCELLED:
             self.move(record, Trigger.CANCELLED, ts, **why)
             return []
@@ -218,10 +220,9 @@ class Reports:
 
     def finish_without_executions(self, record: Record, word: str, ts: int) -> None:
         """Executions were asked for and some do not exist: the gateway's word has to do."""
-        reason = f"the gateway says {word}; {record.executed():g} of it has executions that it still reports"
-        self.move(
-            record, Trigger.FILLED, ts, filled=record.order.quantity, gateway_status=word, reason=reason
-        )
+        reason = f"the gateway says {word}; it reports executions of {record.executed():g} only"
+        filled = record.order.quantity
+        self.move(record, Trigger.FILLED, ts, filled=filled, gateway_status=word, reason=reason)
 
     def move(self, record: Record, trigger: Trigger | None, ts: int, **changes: Any) -> None:
         """Tell what `trigger` and `changes` make of the order, if anything."""
@@ -233,12 +234,12 @@ class Reports:
         changes["remaining"] = max(0.0, quantity - filled)
         self._book.change(record, ts, None, **changes)
 
-    def note(self, record: Record, code: int, text: str, ts: int) -> None:
+    def note(self, record: Record, code: int, text: str, ts: int, fact: Fact | None = None) -> None:
         order = record.order
         notice = Notice(
             client_order_id=order.client_order_id, strategy=order.strategy, tws_code=code, text=text
         )
-        self._book.tell(notice, ts)
+        self._book.tell(notice, ts, fact)
 
     def _find(
         self, client_id: int | None, order_id: int | None, perm_id: int | None, ref: str

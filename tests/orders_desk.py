@@ -1,0 +1,267 @@
+"""Drives the orders core as its shell would, with a journal in memory and a gateway that says what it is told.
+
+Nothing here decides: entries count as durable once `commit` is called (at once by default), what is written
+lands in `wire`, what is told in `published`, and a crash forgets everything but `committed`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+from twsmq_nodes.orders.actions import Action, Enter, Journal, Now, Publish, Reply, Send, Warn, Write
+from twsmq_nodes.orders.core import OrdersCore
+from twsmq_nodes.orders.entries import Entry, to_entry, to_row
+from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws import requests as rq
+from twsmq_nodes.tws.adapter import Codec
+from twsmq_nodes.tws.contracts import Contract
+from twsmq_nodes.tws.orders import ExecutionView, OrderStateView, OrderView
+from twsmq_protocol.errors import RequestError
+from twsmq_protocol.order_events import Commission, Fill, Notice, Order
+from twsmq_protocol.requests import CancelOrder, GetOrders, ModifyOrder, PlaceOrder
+
+CLIENT_ID = 101
+NOON = 1_790_000_000_000_000_000 // 86_400_000_000_000 * 86_400_000_000_000 + 43_200_000_000_000
+AAPL = "STK:AAPL:SMART:USD"
+EXEC = "0000e0d5.69e02bfb"
+
+
+class Caller(Struct, eq=False):
+    valid_until: int | None = None
+    answers: list[Any] = []
+
+    @property
+    def answer(self) -> Any:
+        (only,) = self.answers
+        return only
+
+    @property
+    def code(self) -> str:
+        assert isinstance(self.answer, RequestError), self.answer
+        return str(self.answer.code)
+
+
+class Desk:
+    """`auto`: commits, and the budget, follow every step at once."""
+
+    def __init__(self, *, up: bool = True, auto: bool = True, **options: Any) -> None:
+        self.now = Now(1000.0, NOON)
+        self.options = options
+        self.auto = auto
+        self.committed: list[Entry] = []
+        self.uncommitted: list[Entry] = []
+        self.wire: list[rq.Request] = []
+        self.asked: list[rq.Request] = []
+        self.published: list[Any] = []
+        self.retained: dict[tuple[str, str], Order] = {}
+        self.warnings: list[str] = []
+        self.state = ""
+        self.wire_open = True
+        self.boot()
+        if up:
+            self.session_up()
+            self.snapshot()
+
+    # -- life
+
+    def boot(self) -> None:
+        self.core = OrdersCore(
+            CLIENT_ID,
+            lambda request: Codec(200).encode(request) and None,
+            entries=[to_entry(row.event, row.fact) for row in map(to_row, self.committed)],
+            **self.options,
+        )
+        self.do(self.core.start(self.now))
+
+    def crash(self) -> None:
+        """kill -9: what was not committed never was."""
+        self.uncommitted.clear()
+        self.retained.clear()
+        self.asked.clear()
+        self.boot()
+
+    def session_up(self, next_order_id: int = 1, accounts: tuple[str, ...] = ("DU1",)) -> None:
+        self.do(self.core.session_up(accounts, next_order_id, True, 0, self.now))
+
+    def session_lost(self) -> None:
+        self.asked.clear()
+        self.do(self.core.session_lost("reset", self.now))
+
+    def later(self, seconds: float) -> None:
+        self.now = Now(self.now.mono + seconds, self.now.ns + int(seconds * 1e9))
+        wake_at = self.core.wake_at
+        if wake_at is not None and wake_at <= self.now.mono:
+            self.do(self.core.tick(self.now))
+
+    def commit(self) -> None:
+        if self.uncommitted:
+            self.committed += self.uncommitted
+            self.uncommitted = []
+            self.do(self.core.durable(self.committed[-1].event.event_no, self.now))
+
+    def do(self, actions: list[Action]) -> None:
+        todo = list(actions)
+        while todo:
+            todo += self.carry_out(todo.pop(0))
+            if self.auto and not todo:
+                self.commit()
+                if self.core.waiting:
+                    todo += self.core.admit(self.now)
+        self.core.validate()
+
+    def carry_out(self, action: Action) -> list[Action]:
+        match action:
+            case Journal(entries):
+                self.uncommitted += entries
+            case Write(key, request):
+                if not self.wire_open:
+                    return self.core.not_written(key, request, self.now)
+                durable = {entry.event.event_no for entry in self.committed}
+                assert self.core.book.records[key].order.event_no in durable or self.uncommitted
+                self.wire.append(request)
+                return self.core.written(key, request, self.now)
+            case Publish(event, retain):
+                self.published.append(event)
+                key = (event.strategy, event.client_order_id)
+                if retain:
+                    self.retained[key] = event
+                elif isinstance(event, Order):
+                    self.retained.pop(key, None)
+            case Reply(caller, outcome):
+                caller.answers.append(outcome)
+            case Enter(state):
+                self.state = state
+            case Send(request):
+                self.asked.append(request)
+            case Warn(text):
+                self.warnings.append(text)
+        return []
+
+    # -- requests
+
+    def place(self, cid: str = "a", caller: Caller | None = None, **changes: Any) -> Caller:
+        caller = caller or Caller(answers=[])
+        args: dict[str, Any] = {
+            "strategy": "s",
+            "client_order_id": cid,
+            "instrument": AAPL,
+            "side": "BUY",
+            "quantity": 10.0,
+            "order_type": "LMT",
+            "limit_price": 1.0,
+        }
+        return self.ask(lambda: self.core.place(PlaceOrder(**(args | changes)), caller, self.now), caller)
+
+    def modify(self, cid: str = "a", **changes: Any) -> Caller:
+        caller = Caller(answers=[])
+        args = ModifyOrder(strategy="s", client_order_id=cid, **changes)
+        return self.ask(lambda: self.core.modify(args, caller, self.now), caller)
+
+    def cancel(self, cid: str = "a", strategy: str = "s") -> Caller:
+        caller = Caller(answers=[])
+        args = CancelOrder(strategy=strategy, client_order_id=cid)
+        return self.ask(lambda: self.core.cancel(args, caller, self.now), caller)
+
+    def ask(self, ask: Any, caller: Caller) -> Caller:
+        try:
+            self.do(ask())
+        except RequestError as error:
+            caller.answers.append(error)
+        return caller
+
+    # -- what came of it
+
+    def order(self, cid: str = "a") -> Order:
+        return self.core.book.records["s", cid].order
+
+    def status(self, cid: str = "a") -> str:
+        (row,) = self.core.orders(GetOrders(client_order_id=cid)).orders
+        return row["status"]
+
+    def told(self, kind: type, cid: str = "a") -> list[Any]:
+        return [e for e in self.published if type(e) is kind and e.client_order_id == cid]
+
+    def fills(self, cid: str = "a") -> list[Fill]:
+        return self.told(Fill, cid)
+
+    def notices(self, cid: str = "a") -> list[Notice]:
+        return self.told(Notice, cid)
+
+    def commissions(self, cid: str = "a") -> list[Commission]:
+        return self.told(Commission, cid)
+
+    # -- what the gateway says
+
+    def says(self, *events: tws.Event) -> None:
+        for event in events:
+            self.do(self.core.received(event, self.now))
+
+    def accepted(self, order_id: int = 1, cid: str = "a", word: str = "Submitted", **view: Any) -> None:
+        self.says(open_order(order_id, cid, word, **view), order_status(order_id, word, remaining=10.0))
+
+    def snapshot(self, *rows: tws.Event, executions: Any = (), completed: Any = ()) -> None:
+        """Answer the three questions of a snapshot, in turn."""
+        for expected, answers, end in (
+            (rq.ReqOpenOrders, rows, lambda _request: tws.OpenOrderEnd()),
+            (rq.ReqExecutions, executions, lambda request: tws.ExecDetailsEnd(request.req_id)),
+            (rq.ReqCompletedOrders, completed, lambda _request: tws.CompletedOrdersEnd()),
+        ):
+            request = self.asked.pop()
+            assert type(request) is expected, request
+            self.says(*answers, end(request))
+
+
+def open_order(order_id: int, cid: str = "a", word: str = "Submitted", **view: Any) -> tws.OpenOrder:
+    fields: dict[str, Any] = {
+        "order_id": order_id,
+        "client_id": CLIENT_ID,
+        "perm_id": 9000 + order_id,
+        "action": "BUY",
+        "total_quantity": 10.0,
+        "order_type": "LMT",
+        "limit_price": 1.0,
+        "order_ref": f"s/{cid}",
+    }
+    contract = Contract(con_id=265598, symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
+    return tws.OpenOrder(order_id, contract, OrderView(**(fields | view)), OrderStateView(status=word))
+
+
+def order_status(order_id: int, word: str, **changes: Any) -> tws.OrderStatus:
+    status = tws.OrderStatus(
+        order_id, word, 0.0, 0.0, 0.0, 9000 + order_id, 0, 0.0, CLIENT_ID, "", 0.0
+    )  # fmt: skip
+    return replace(status, **changes)
+
+
+def execution(
+    order_id: int, exec_id: str = f"{EXEC}.01.01", shares: float = 10.0, price: float = 1.0, **changes: Any
+) -> tws.ExecDetails:
+    req_id = changes.pop("req_id", -1)
+    fields: dict[str, Any] = {
+        "exec_id": exec_id,
+        "time": "20260928 05:04:56 US/Eastern",
+        "acct_number": "DU1",
+        "side": "BOT",
+        "shares": shares,
+        "price": price,
+        "perm_id": 9000 + order_id,
+        "client_id": CLIENT_ID,
+        "order_id": order_id,
+        "order_ref": "s/a",
+    }
+    contract = Contract(con_id=265598, symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
+    return tws.ExecDetails(req_id, contract, ExecutionView(**(fields | changes)))
+
+
+def error(order_id: int, code: int, text: str = "words") -> tws.GatewayError:
+    return tws.GatewayError(order_id, code, text)
+
+
+def completed(
+    cid: str = "a", word: str = "Cancelled", perm_id: int = 9001, **view: Any
+) -> tws.CompletedOrder:
+    fields: dict[str, Any] = {"perm_id": perm_id, "order_ref": f"s/{cid}", "action": "BUY"}
+    state = OrderStateView(status=word, completed_status="Cancelled by Trader")
+    return tws.CompletedOrder(Contract(con_id=265598), OrderView(**(fields | view)), state)
