@@ -1,0 +1,130 @@
+"""The connection node as a process: what it tells of the link while a gateway comes, goes and complains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import GATEWAY_OFFSET
+from node_process import running_node
+from plain_client import Event, PlainClient
+from scripted_gateway import ScriptedGateway
+from simulated_gateway import GatewayProcess
+from twsmq_simulator.wire.requests import StartApi
+
+pytestmark = pytest.mark.usefixtures("no_orphans")
+
+
+@pytest.fixture
+def gateway_port(port_base: int) -> int:
+    return port_base + GATEWAY_OFFSET
+
+
+class Watcher:
+    """Two subscribers, so that waiting for one topic passes over nothing of the other."""
+
+    def __init__(self, port_base: int) -> None:
+        self.link, self.node = PlainClient(port_base), PlainClient(port_base)
+        self.link.subscribe("gateway/")
+        self.node.subscribe("node/connection/")
+
+    def close(self) -> None:
+        self.link.close()
+        self.node.close()
+
+    def status(self) -> Event:
+        return self.node.result("connection", "gateway_status")
+
+    def await_link(self, state: str) -> Event:
+        return self.link.await_event(lambda _, event: event["state"] == state)
+
+    def await_node(self, state: str) -> Event:
+        return self.node.await_event(lambda _, event: event["state"] == state)
+
+
+@pytest.fixture
+def watcher(port_base: int) -> Iterator[Watcher]:
+    watcher = Watcher(port_base)
+    yield watcher
+    watcher.close()
+
+
+def test_it_tells_the_link_and_survives_the_gateways_death(
+    tmp_path: Path, config_file: Path, gateway_port: int, watcher: Watcher
+) -> None:
+    gateway = GatewayProcess(tmp_path / "gateway", port=gateway_port).start()
+    try:
+        with running_node("connection", config_file):
+            watcher.await_node("ready")
+            known = watcher.status()
+            assert (known["state"], known["upstream"], known["port"]) == ("up", "connected", gateway_port)
+            assert known["accounts"] == ["DU1234567"]
+            assert known["server_version"] == 200
+
+            gateway.kill()
+            lost = watcher.await_link("disconnected")
+            assert (lost["server_version"], lost["farms"]) == (None, {})
+            assert lost["reason"]
+            assert watcher.await_node("connecting")["detail"]
+
+            gateway = GatewayProcess(tmp_path / "gateway", port=gateway_port).start()
+            assert watcher.await_link("up")["reason"] is None
+            watcher.await_node("ready")
+    finally:
+        gateway.kill()
+
+
+def test_without_a_gateway_it_beats_and_says_why_it_waits(
+    config_file: Path, gateway_port: int, watcher: Watcher
+) -> None:
+    with running_node("connection", config_file):
+        waiting = watcher.await_node("connecting")
+        assert f"127.0.0.1:{gateway_port}" in waiting["detail"]
+        assert waiting["client_id"] == 100
+        down = watcher.await_link("disconnected")
+        assert watcher.status()["reason"] == down["reason"]
+
+
+def test_a_client_id_held_by_another_connection_is_waited_for(
+    config_file: Path, gateway_port: int, watcher: Watcher
+) -> None:
+    with ScriptedGateway(gateway_port) as gateway:
+        gateway.refuse_client_ids = True
+        with running_node("connection", config_file):
+            assert "client ID 100" in watcher.await_node("waiting_client_id")["detail"]
+            assert watcher.await_link("waiting_client_id")["accounts"] == []
+            gateway.refuse_client_ids = False
+            watcher.await_node("ready")
+            assert gateway.await_request(StartApi).client_id == 100
+
+
+def test_what_the_gateway_says_of_its_own_connection_is_told_to_everybody(
+    config_file: Path, gateway_port: int, watcher: Watcher
+) -> None:
+    with ScriptedGateway(gateway_port) as gateway, running_node("connection", config_file):
+        watcher.await_link("up")
+        gateway.notice(2103, "Market data farm connection is broken:usfarm")
+        gateway.notice(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
+        lost = watcher.await_link("upstream_lost")
+        assert (lost["upstream"], lost["farms"]) == ("lost", {"usfarm": "broken"})
+        gateway.notice(1102, "Connectivity ... has been restored - data maintained.")
+        assert "1102" in watcher.await_link("up")["reason"]
+        gateway.notice(2110, "Connectivity between Trader Workstation and server is broken.")
+        watcher.await_link("upstream_lost")
+        gateway.notice(1101, "Connectivity ... has been restored - data lost.")
+        restored = watcher.await_link("up")
+        assert "1101" in restored["reason"]
+        assert restored["accounts"] == ["DU1"]
+
+
+def test_a_late_subscriber_gets_the_present_state_at_once(
+    config_file: Path, gateway_port: int, port_base: int, watcher: Watcher
+) -> None:
+    with ScriptedGateway(gateway_port), running_node("connection", config_file):
+        watcher.await_link("up")
+        late = Watcher(port_base)
+        try:
+            assert late.await_link("up")["snapshot"] is True
+        finally:
+            late.close()
