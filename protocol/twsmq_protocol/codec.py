@@ -18,6 +18,16 @@ from .explain import explain
 
 AnyEvent = (
     market_events.Quote
+    | market_events.Ticks
+    | market_events.Trade
+    | market_events.BestBidOffer
+    | market_events.Midpoint
+    | market_events.Depth
+    | market_events.DepthDelta
+    | market_events.Bar
+    | market_events.Bars
+    | market_events.Greeks
+    | market_events.Headline
     | market_events.Stream
     | order_events.Order
     | order_events.Fill

@@ -54,11 +54,23 @@ class GatewayTable(Table, frozen=True):
 
 
 class Marketdata(Table, frozen=True):
-    """`grace_s`: how long a line outlives its last subscriber. Quiet topics repeat each `quiet_repeat_s`."""
+    """`grace_s`: how long a line outlives its last subscriber. Quiet topics repeat each `quiet_repeat_s`.
+
+    `quote_interval_s`: at most one `quote` per instrument in that time, 0 = after every burst. `delayed`:
+    what to do without a live subscription, "fallback" to delayed data or "refuse". `silent_s`: a line that
+    says nothing for so long while others do is asked for again, 0 = never. `lines`, `depth_lines` and
+    `tick_by_tick_lines`: what the account may hold, over all instances.
+    """
 
     instances: Annotated[int, Meta(ge=1, le=5)] = 1
     grace_s: Annotated[float, Meta(ge=0, le=3600)] = 5.0
     quiet_repeat_s: Annotated[float, Meta(gt=0, le=3600)] = 5.0
+    quote_interval_s: Annotated[float, Meta(ge=0, le=60)] = 0.0
+    delayed: Literal["refuse", "fallback"] = "refuse"
+    silent_s: Annotated[float, Meta(ge=0, le=86400)] = 60.0
+    lines: Annotated[int, Meta(ge=1, le=100_000)] = 100
+    depth_lines: Annotated[int, Meta(ge=1, le=1000)] = 3
+    tick_by_tick_lines: Annotated[int, Meta(ge=1, le=1000)] = 5
 
 
 class Orders(Table, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec import Struct
 
 from .envelope import Event, Finite
 
@@ -35,6 +36,151 @@ class Quote(Event, frozen=True, tag="quote"):
     last_time: int | None = None
     halted: bool | None = None
     delayed: bool = False
+    snapshot: bool = False
+
+
+Tick = tuple[int, Finite | str | list[Finite | None] | None, int]
+"""(tick type, value, attributes), numbered as IBKR numbers them: 1 bid, 2 ask, 4 last, 0, 3, 5 their sizes …
+
+A price, size or generic tick has a float, a string tick its text, an option computation the list [implied
+volatility, delta, price, present value of dividends, gamma, vega, theta, underlying price]. Attributes of a
+price: 1 can be executed automatically, 2 past limit, 4 pre-open.
+"""
+
+
+class Ticks(Event, frozen=True, kw_only=True, tag="ticks"):
+    """Every tick the gateway sent, in its order: all that came in one read."""
+
+    con_id: int | None = None
+    ticks: list[Tick]
+    snapshot: bool = False
+
+
+class Trade(Event, frozen=True, kw_only=True, tag="trade"):
+    """One trade. `time`: ns, to the second."""
+
+    con_id: int | None = None
+    time: int
+    price: Finite | None
+    size: Finite | None
+    exchange: str = ""
+    conditions: str = ""
+    past_limit: bool = False
+    unreported: bool = False
+    snapshot: bool = False
+
+
+class BestBidOffer(Event, frozen=True, kw_only=True, tag="bbo"):
+    """The best bid and offer after one change. `time`: ns, to the second."""
+
+    con_id: int | None = None
+    time: int
+    bid: Finite | None
+    ask: Finite | None
+    bid_size: Finite | None
+    ask_size: Finite | None
+    bid_past_low: bool = False
+    ask_past_high: bool = False
+    snapshot: bool = False
+
+
+class Midpoint(Event, frozen=True, kw_only=True, tag="midpoint"):
+    """The mid-point after one change. `time`: ns, to the second."""
+
+    con_id: int | None = None
+    time: int
+    price: Finite | None
+    snapshot: bool = False
+
+
+DepthRow = tuple[Finite | None, Finite | None, str]
+"""(price, size, market maker): the last is the exchange in a book over many, empty in a book of one."""
+
+DepthChange = tuple[
+    Literal["bid", "ask"], Literal["insert", "update", "delete"], int, Finite | None, Finite | None, str
+]
+"""(side, operation, position, price, size, market maker). Insert a row at the position (the rest move away),
+update it in place, or delete it (the rest close up)."""
+
+
+class Depth(Event, frozen=True, kw_only=True, tag="depth"):
+    """The whole order book, best rows first: it replaces whatever a client has kept."""
+
+    con_id: int | None = None
+    bids: list[DepthRow]
+    asks: list[DepthRow]
+    snapshot: bool = False
+
+
+class DepthDelta(Event, frozen=True, kw_only=True, tag="depth_delta"):
+    """What changed in the book, in order: all that came in one read."""
+
+    con_id: int | None = None
+    changes: list[DepthChange]
+
+
+class BarRow(Struct, frozen=True, kw_only=True):
+    """`time`: ns at which the bar begins; for a bar of a day or longer, midnight UTC of its date."""
+
+    time: int
+    open: Finite | None
+    high: Finite | None
+    low: Finite | None
+    close: Finite | None
+    volume: Finite | None
+    wap: Finite | None
+    count: int | None
+
+
+class Bar(Event, frozen=True, kw_only=True, tag="bar"):
+    """A bar, or its present state while it is still being formed (`final` false). Fields as in `BarRow`."""
+
+    con_id: int | None = None
+    time: int
+    open: Finite | None
+    high: Finite | None
+    low: Finite | None
+    close: Finite | None
+    volume: Finite | None
+    wap: Finite | None
+    count: int | None
+    final: bool = True
+    snapshot: bool = False
+
+
+class Bars(Event, frozen=True, kw_only=True, tag="bars"):
+    """The bars up to now, oldest first: they replace whatever a client has kept."""
+
+    con_id: int | None = None
+    bars: list[BarRow]
+    snapshot: bool = False
+
+
+class Greeks(Event, frozen=True, kw_only=True, tag="greeks"):
+    """What an option is worth, computed from one price: `basis` bid, ask, last or model."""
+
+    con_id: int | None = None
+    basis: Literal["bid", "ask", "last", "model"]
+    implied_vol: Finite | None = None
+    delta: Finite | None = None
+    price: Finite | None = None
+    pv_dividend: Finite | None = None
+    gamma: Finite | None = None
+    vega: Finite | None = None
+    theta: Finite | None = None
+    underlying: Finite | None = None
+    delayed: bool = False
+    snapshot: bool = False
+
+
+class Headline(Event, frozen=True, kw_only=True, tag="headline"):
+    """A headline as it came out. `time`: ns; `extra`: the provider's own notes, as sent."""
+
+    provider: str
+    article_id: str
+    headline: str
+    time: int
+    extra: str = ""
     snapshot: bool = False
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from msgspec import Struct
 
+from .envelope import Args
+from .errors import FieldError
+from .instruments import parse_instrument
 from .market_events import StreamState
+from .topics import parse_stream_topic
 
 
 class SubscriptionRow(Struct, frozen=True, kw_only=True):
@@ -21,8 +27,57 @@ class SubscriptionRow(Struct, frozen=True, kw_only=True):
     line: int | None
 
 
+class LineUse(Struct, frozen=True, kw_only=True):
+    """How many lines of one kind are in use. `allowed` falls to what the gateway really grants."""
+
+    kind: str
+    used: int
+    allowed: int
+
+
 class SubscriptionList(Struct, frozen=True, kw_only=True):
     """Result of `subscriptions`."""
 
     subscriptions: list[SubscriptionRow]
-    lines_used: int
+    lines: list[LineUse]
+
+
+class Snapshot(Args, frozen=True, kw_only=True):
+    """`snapshot`: one quote, once. `regulatory`: from all exchanges, at IBKR's fee for each."""
+
+    instrument: str
+    regulatory: bool = False
+
+    def __post_init__(self) -> None:
+        parse_instrument(self.instrument)
+
+
+class SnapshotQuote(Struct, frozen=True, kw_only=True):
+    """Result of `snapshot`: the own fields of a `quote` event."""
+
+    quote: dict[str, Any]
+
+
+class Subscribe(Args, frozen=True, kw_only=True):
+    """`subscribe`: what subscribing to `topic` would give. It holds no line: subscribing itself does."""
+
+    topic: str
+
+    def __post_init__(self) -> None:
+        if parse_stream_topic(self.topic) is None:
+            raise FieldError(
+                "topic", f"{self.topic[:80]!r} is no complete topic of a stream: end it with '/'"
+            )
+
+
+class SubscribePreview(Struct, frozen=True, kw_only=True):
+    """Result of `subscribe`. `topic` is the canonical spelling, `events` the endpoint to subscribe at.
+
+    `line`: shared (one is there), new, or none (the limit is reached).
+    """
+
+    topic: str
+    con_id: int | None
+    events: str
+    line: Literal["shared", "new", "none"]
+    state: StreamState | None

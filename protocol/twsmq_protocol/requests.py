@@ -11,6 +11,7 @@ from . import endpoints
 from .envelope import Args, Finite, NoArgs
 from .errors import FieldError
 from .instruments import parse_instrument
+from .market_requests import Snapshot, SnapshotQuote, Subscribe, SubscribePreview, SubscriptionList
 from .order_events import Side
 from .system_events import Gateway, NodeState, ProcessState
 
@@ -272,6 +273,9 @@ OPS: dict[str, Op] = {
     "modify_order": Op(endpoints.ORDERS, ModifyOrder, OrderAccepted),
     "cancel_order": Op(endpoints.ORDERS, CancelOrder, OrderAccepted),
     "get_orders": Op(endpoints.ORDERS, GetOrders, OrderList),
+    "subscriptions": Op(endpoints.marketdata(0), NoArgs, SubscriptionList),
+    "snapshot": Op(endpoints.marketdata(0), Snapshot, SnapshotQuote),
+    "subscribe": Op(endpoints.marketdata(0), Subscribe, SubscribePreview),
 }
 """Every op there is. Adding one here is what makes it part of the protocol."""
 

@@ -1,7 +1,7 @@
 """Topics: UTF-8 paths whose every level ends with `/`, so that a ZeroMQ prefix is a subtree.
 
     quote/STK:AAPL:SMART:USD/              order/<strategy>/<client_order_id>/
-    quote/STK:AAPL:SMART:USD;generic=233/  node/<name>/   process/<name>/   gateway/
+    bars/1m/STK:AAPL:SMART:USD;rth=1/      node/<name>/   process/<name>/   gateway/
     position/<account>/<instrument>/       account/<account>/<tag>/[<currency>/]
 
 Invariants: a level never holds `/` or NUL; a *complete* topic is one that events are
@@ -21,20 +21,38 @@ GATEWAY = "gateway/"
 
 _OPTION = re.compile(r"([a-z_]+)=([A-Za-z0-9._+-]+(?:,[A-Za-z0-9._+-]+)*)")
 
-STREAM_KINDS = frozenset(("quote",))
+STREAM_KINDS = frozenset(
+    ("quote", "tick", "trade", "bbo", "midpoint", "depth", "bar5s", "bars", "greeks", "news")
+)
 """First levels under which subscribing to a complete topic starts a market-data line."""
+
+BAR_SIZES: dict[str, str] = {
+    "5s": "5 secs", "10s": "10 secs", "15s": "15 secs", "30s": "30 secs",
+    "1m": "1 min", "2m": "2 mins", "3m": "3 mins", "5m": "5 mins", "10m": "10 mins", "15m": "15 mins",
+    "20m": "20 mins", "30m": "30 mins", "1h": "1 hour", "2h": "2 hours", "3h": "3 hours", "4h": "4 hours",
+    "8h": "8 hours", "1d": "1 day", "1w": "1 week", "1mo": "1 month",
+}  # fmt: skip
+"""Sizes of `bars/<size>/…`, and what the gateway calls them (IBKR API docs)."""
+
+_PROVIDER = re.compile(r"[A-Za-z0-9._+-]{1,32}")
 
 
 class StreamTopic(Struct, frozen=True):
-    """A complete market-data topic taken apart. `options` is sorted by name; values may be comma lists."""
+    """A complete market-data topic taken apart. `options` is sorted by name; values may be comma lists.
+
+    `qualifier` is the level between kind and instrument: the size of `bars/`. A `news/` topic has its
+    provider there and no instrument.
+    """
 
     kind: str
-    instrument: Instrument
+    instrument: Instrument | None
     options: tuple[tuple[str, str], ...] = ()
+    qualifier: str = ""
 
     def __str__(self) -> str:
         tail = "".join(f";{name}={value}" for name, value in self.options)
-        return f"{self.kind}/{self.instrument}{tail}/"
+        levels = [self.kind, self.qualifier, f"{self.instrument or ''}{tail}"]
+        return "/".join(filter(None, levels)) + "/"
 
 
 def parse_stream_topic(topic: str) -> StreamTopic | None:
@@ -42,11 +60,18 @@ def parse_stream_topic(topic: str) -> StreamTopic | None:
 
     Raises `FieldError` when it is complete but wrong: those who subscribed deserve to be told.
     """
-    kind, slash, rest = topic.partition("/")
-    if not slash or kind not in STREAM_KINDS or not rest.endswith("/") or rest.count("/") != 1:
+    kind, *levels = topic.split("/")
+    if kind not in STREAM_KINDS or len(levels) != (3 if kind == "bars" else 2) or levels[-1]:
         return None
-    spelling, *options = rest[:-1].split(";")
-    return StreamTopic(kind, parse_instrument(spelling), _parse_options(options))
+    if kind == "news":
+        if not _PROVIDER.fullmatch(levels[0]):
+            raise FieldError("topic", f"news/{levels[0]}/ must name a news provider's code, like news/BRFG/")
+        return StreamTopic(kind, None, qualifier=levels[0])
+    size = levels[0] if kind == "bars" else ""
+    if kind == "bars" and size not in BAR_SIZES:
+        raise FieldError("topic", f"bars/{size}/ is no size of bars; there are {', '.join(BAR_SIZES)}")
+    spelling, *options = levels[-2].split(";")
+    return StreamTopic(kind, parse_instrument(spelling), _parse_options(options), size)
 
 
 def _parse_options(options: list[str]) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,21 @@ from typing import Any
 from msgspec import structs
 from twsmq_protocol import topics
 from twsmq_protocol.envelope import Event
-from twsmq_protocol.market_events import Quote, Stream
+from twsmq_protocol.market_events import (
+    Bar,
+    BarRow,
+    Bars,
+    BestBidOffer,
+    Depth,
+    DepthDelta,
+    Greeks,
+    Headline,
+    Midpoint,
+    Quote,
+    Stream,
+    Ticks,
+    Trade,
+)
 from twsmq_protocol.order_events import Commission, Fill, Notice, Order, OrderStatus
 from twsmq_protocol.system_events import AccountValue, Gateway, Heartbeat, Position, Process
 
@@ -16,6 +30,17 @@ NOW = 1_800_000_060_500_000_000
 """Whole tenths of a second, so that they survive JSON readers that know only doubles."""
 
 AAPL = "STK:AAPL:SMART:USD"
+SPY_CALL = "OPT:SPY:SMART:USD:20261218:C:450"
+MINUTE = BarRow(
+    time=1_800_000_000_000_000_000,
+    open=187.3,
+    high=187.45,
+    low=187.25,
+    close=187.42,
+    volume=48_120.0,
+    wap=187.375,
+    count=311,
+)
 AAPL_QUOTE = topics.quote_topic(AAPL)
 ALPHA_1 = topics.order_topic("alpha", "alpha-0001")
 WORKING = Order(
@@ -81,6 +106,61 @@ EVENTS: dict[str, tuple[str, str, Event]] = {
         "marketdata-0",
         "quote/STK:AAPL:SMART:USD;generic=233/",
         Quote(con_id=265598, last=187.42),
+    ),
+    "ticks of one read": (
+        "marketdata-0",
+        f"tick/{AAPL}/",
+        Ticks(con_id=265598, ticks=[(1, 187.41, 1), (0, 300.0, 0), (45, "1800000060", 0), (2, None, 0)]),
+    ),
+    "ticks with an option computation": (
+        "marketdata-0",
+        f"tick/{SPY_CALL}/",
+        Ticks(con_id=700123456, ticks=[(13, [0.185, 0.52, 12.5, None, 0.01, 0.45, -0.125, 450.25], 0)]),
+    ),
+    "trade": (
+        "marketdata-0",
+        f"trade/{AAPL}/",
+        Trade(con_id=265598, time=NOW, price=187.42, size=100.0, exchange="ISLAND", conditions=" FTI"),
+    ),
+    "bbo": (
+        "marketdata-0",
+        f"bbo/{AAPL}/",
+        BestBidOffer(con_id=265598, time=NOW, bid=187.41, ask=187.43, bid_size=300.0, ask_size=200.0),
+    ),
+    "midpoint": ("marketdata-0", f"midpoint/{AAPL}/", Midpoint(con_id=265598, time=NOW, price=187.42)),
+    "depth": (
+        "marketdata-0",
+        f"depth/{AAPL};rows=2/",
+        Depth(
+            con_id=265598,
+            bids=[(187.41, 300.0, "ISLAND"), (187.4, 500.0, "ARCA")],
+            asks=[(187.43, 200.0, "ISLAND")],
+            snapshot=True,
+        ),
+    ),
+    "depth delta": (
+        "marketdata-0",
+        f"depth/{AAPL};rows=2/",
+        DepthDelta(
+            con_id=265598,
+            changes=[("ask", "insert", 1, 187.44, 100.0, "BATS"), ("bid", "delete", 1, 0.0, 0.0, "")],
+        ),
+    ),
+    "bar still being formed": (
+        "marketdata-0",
+        f"bars/1m/{AAPL}/",
+        Bar(con_id=265598, final=False, **structs.asdict(MINUTE)),
+    ),
+    "bars up to now": ("marketdata-0", f"bars/1m/{AAPL}/", Bars(con_id=265598, bars=[MINUTE])),
+    "greeks": (
+        "marketdata-0",
+        f"greeks/{SPY_CALL}/",
+        Greeks(con_id=700123456, basis="model", implied_vol=0.185, delta=0.52, price=12.5, underlying=450.25),
+    ),
+    "headline": (
+        "marketdata-0",
+        "news/BRFG/",
+        Headline(provider="BRFG", article_id="BRFG$12345", headline="Apple opens a shop", time=NOW),
     ),
     "stream starting": ("marketdata-0", AAPL_QUOTE, Stream(state="starting")),
     "stream active": ("marketdata-0", AAPL_QUOTE, Stream(state="active", con_id=265598)),

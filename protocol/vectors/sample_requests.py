@@ -8,6 +8,13 @@ import msgspec
 from msgspec import Struct, structs
 from sample_events import AAPL, BORN, LINK, NOW, WORKING
 from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.market_requests import (
+    LineUse,
+    SnapshotQuote,
+    SubscribePreview,
+    SubscriptionList,
+    SubscriptionRow,
+)
 from twsmq_protocol.requests import (
     ClusterStatus,
     ContractList,
@@ -40,6 +47,10 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "positions": (3, "positions", {}, NOW),
     "gateway status": (21, "gateway_status", None, None),
     "health": (22, "health", {}, None),
+    "subscriptions": (24, "subscriptions", {}, None),
+    "snapshot": (25, "snapshot", {"instrument": AAPL}, NOW),
+    "regulatory snapshot": (26, "snapshot", {"instrument": AAPL, "regulatory": True}, NOW),
+    "what subscribing would give": (27, "subscribe", {"topic": f"depth/{AAPL};rows=10/"}, None),
     "restart": (23, "restart", {"name": "orders"}, None),
     "stop": (24, "stop", None, None),
     "place a limit order": ("a1", "place_order", LIMIT_ORDER, NOW + 5_000_000_000),
@@ -126,6 +137,28 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
                     avg_cost=187.44,
                 )
             ]
+        ),
+    ),
+    "subscriptions": (
+        24,
+        SubscriptionList(
+            subscriptions=[
+                SubscriptionRow(
+                    topic=f"quote/{AAPL}/", state="active", wanted=True, since=NOW, con_id=265598, line=1
+                )
+            ],
+            lines=[LineUse(kind="market_data", used=1, allowed=100)],
+        ),
+    ),
+    "snapshot": (25, SnapshotQuote(quote={"con_id": 265598, "bid": 187.41, "ask": 187.43})),
+    "what subscribing would give": (
+        27,
+        SubscribePreview(
+            topic=f"depth/{AAPL};rows=10/",
+            con_id=265598,
+            events="tcp://127.0.0.1:5521",
+            line="new",
+            state=None,
         ),
     ),
     "gateway status": (21, structs.replace(LINK, src="connection", inc=BORN, seq=2, ts=NOW)),

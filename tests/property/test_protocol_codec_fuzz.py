@@ -188,6 +188,12 @@ def made_of(at: msgspec.inspect.Type) -> st.SearchStrategy[Any]:
         return st.one_of(*map(made_of, at.types))
     if isinstance(at, msgspec.inspect.LiteralType):
         return st.sampled_from(at.values)
+    if isinstance(at, msgspec.inspect.TupleType):
+        return st.tuples(*map(made_of, at.item_types))
+    if isinstance(at, msgspec.inspect.ListType):
+        return st.lists(made_of(at.item_type), max_size=3)
+    if isinstance(at, msgspec.inspect.StructType):
+        return st.builds(at.cls, **{field.name: made_of(field.type) for field in at.fields})
     if isinstance(at, msgspec.inspect.VarTupleType):
         return st.lists(made_of(at.item_type), max_size=3).map(tuple)
     if isinstance(at, msgspec.inspect.DictType):
@@ -242,6 +248,8 @@ prices = st.sampled_from(sorted(PRICES_NEEDED)).flatmap(
 ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     **{op: st.just({}) for op, kind in OPS.items() if kind.args is NoArgs},
     "restart": st.fixed_dictionaries({"name": st.text(max_size=20)}),
+    "snapshot": st.just({"instrument": "STK:AAPL:SMART:USD", "regulatory": True}),
+    "subscribe": st.just({"topic": "bars/5m/STK:AAPL:SMART:USD;rth=1/"}),
     "contract_details": st.just({"instrument": "STK:AAPL:SMART:USD"}),
     "place_order": st.builds(lambda order, kind: order | kind, orders, prices),
     "modify_order": st.fixed_dictionaries(

@@ -69,13 +69,13 @@ def test_an_event_may_carry_fields_that_this_reader_does_not_know():
 
 
 def test_an_event_of_a_later_type_is_told_apart_from_rubbish_so_that_its_number_can_be_counted():
-    body = msgpack.packb({"v": 1, "type": "greeks", "src": "marketdata-0", "inc": 5, "seq": 17, "ts": 1})
+    body = msgpack.packb({"v": 1, "type": "weather", "src": "marketdata-0", "inc": 5, "seq": 17, "ts": 1})
     with pytest.raises(UnknownEvent) as refused:
-        codec.decode_event(b"greeks/X/\0" + body)
+        codec.decode_event(b"weather/X/\0" + body)
     error = refused.value
     assert (error.topic, error.kind, error.src, error.inc, error.seq) == (
-        "greeks/X/",
-        "greeks",
+        "weather/X/",
+        "weather",
         "marketdata-0",
         5,
         17,
