@@ -1,0 +1,56 @@
+"""What a client of twsmq can run into, beside `ConfigError` for a configuration that cannot be used."""
+
+from __future__ import annotations
+
+from twsmq_protocol.errors import LocalError, PeerError
+
+
+class RequestRefused(PeerError):
+    """A process answered with an error.
+
+    `code` is one of SPEC's error codes (or a later one), `field` the argument at fault, `tws_code` the
+    gateway's own number where the refusal came from there.
+    """
+
+    def __init__(
+        self, process: str, op: str, code: str, message: str, field: str | None, tws_code: int | None
+    ) -> None:
+        self.process = process
+        self.op = op
+        self.code = code
+        self.message = message
+        self.field = field
+        self.tws_code = tws_code
+        super().__init__(f"{process} refused {op}: {code}: {message}")
+
+
+class OutcomeUnknown(PeerError):
+    """No reply came in time. The request may have taken effect or not.
+
+    Past its `valid_until`, which is when this is raised unless set otherwise, it can no longer take effect.
+    """
+
+    def __init__(self, process: str, op: str, timeout: float) -> None:
+        self.process = process
+        self.op = op
+        self.timeout = timeout
+        super().__init__(
+            f"no reply from {process} to {op} within {timeout:g} s: its outcome is unknown; repeating it "
+            "with the same arguments (an order: the same client_order_id) is safe"
+        )
+
+
+class ClientClosed(LocalError):
+    """The client was closed; make a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("this client is closed; make a new one")
+
+
+class RequestTooLong(LocalError):
+    """The request would be refused as `malformed`; it was not sent."""
+
+    def __init__(self, op: str, size: int, limit: int) -> None:
+        self.op = op
+        self.size = size
+        super().__init__(f"{op}: {size} bytes, and a request is at most {limit} bytes; send less at once")

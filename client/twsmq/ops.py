@@ -1,0 +1,110 @@
+"""What can be asked for by name. Both clients offer these as methods; `Client.request` asks anything else."""
+
+from __future__ import annotations
+
+from typing import Any, Required, TypedDict
+
+import msgspec
+from msgspec import Struct
+from twsmq_protocol.order_events import Order, Side
+from twsmq_protocol.requests import (
+    OPS,
+    ClusterStatus,
+    ContractList,
+    Description,
+    Health,
+    OrderAccepted,
+    PositionList,
+)
+
+from .calls import Ask
+
+
+class OrderName(TypedDict):
+    """An order by its names: 1 to 16 and 1 to 40 characters of A-Z a-z 0-9 . _ -"""
+
+    strategy: str
+    client_order_id: str
+
+
+class NewOrder(TypedDict, total=False):
+    """Prices in the instrument's currency, `quantity` in its units; `order_type` MKT, LMT, STP or STP LMT."""
+
+    strategy: Required[str]
+    client_order_id: Required[str]
+    instrument: Required[str]
+    side: Required[Side]
+    quantity: Required[float]
+    order_type: Required[str]
+    limit_price: float
+    stop_price: float
+    tif: str
+    account: str
+    outside_rth: bool
+
+
+class OrderChange(OrderName, total=False):
+    """What is given changes, the rest stays. `quantity` is the new total."""
+
+    quantity: float
+    limit_price: float
+    stop_price: float
+
+
+class OrderFilter(TypedDict, total=False):
+    """`active`: only those that are not finished (true), only finished ones (false)."""
+
+    strategy: str
+    client_order_id: str
+    active: bool
+
+
+class Orders(Struct, frozen=True):
+    orders: list[Order]
+
+
+def place_order(order: NewOrder) -> Ask[OrderAccepted]:
+    return _ask("place_order", dict(order), OrderAccepted)
+
+
+def modify_order(change: OrderChange) -> Ask[OrderAccepted]:
+    return _ask("modify_order", dict(change), OrderAccepted)
+
+
+def cancel_order(name: OrderName) -> Ask[OrderAccepted]:
+    return _ask("cancel_order", dict(name), OrderAccepted)
+
+
+def orders(wanted: OrderFilter) -> Ask[Orders]:
+    return _ask("get_orders", dict(wanted), Orders)
+
+
+def positions() -> Ask[PositionList]:
+    return _ask("positions", {}, PositionList)
+
+
+def contract_details(instrument: str) -> Ask[ContractList]:
+    return _ask("contract_details", {"instrument": instrument}, ContractList)
+
+
+def status() -> Ask[ClusterStatus]:
+    return _ask("status", {}, ClusterStatus)
+
+
+def health() -> Ask[Health]:
+    return _ask("health", {}, Health)
+
+
+def describe(process: str) -> Ask[Description]:
+    return Ask(process, "describe", {}, Description)
+
+
+def anything(process: str, op: str, args: Struct | dict[str, Any] | None) -> Ask[Any]:
+    plain = msgspec.to_builtins(args) if isinstance(args, Struct) else args or {}
+    return Ask(process, op, plain, object)
+
+
+def _ask(op: str, args: dict[str, Any], result: type[Any]) -> Ask[Any]:
+    process = OPS[op].process
+    assert process is not None
+    return Ask(process, op, args, result)

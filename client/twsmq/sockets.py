@@ -1,0 +1,57 @@
+"""The sockets of a client and why they are set as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import zmq
+from twsmq_protocol import endpoints
+from twsmq_protocol.config import Cluster, Config, Marketdata
+from twsmq_protocol.config_file import load_config
+
+Socket = zmq.Socket[bytes]
+
+RECEIVE_QUEUE = 100_000
+"""libzmq's own 1,000 would lose two thirds of a burst of 20,000 events."""
+SEND_QUEUE = 10_000
+HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 1000, 3000
+"""Without them a half-open connection looks quiet for ever."""
+RECONNECT_MS, RECONNECT_MAX_MS = 50, 500
+
+
+def resolve(config: Config | None, port_base: int | None) -> Config:
+    """`config`, or all that `port_base` implies with every possible shard, or `./twsmq.toml`, or defaults."""
+    if config is not None:
+        return config
+    if port_base is not None:
+        return Config(cluster=Cluster(port_base=port_base), marketdata=Marketdata(instances=5))
+    return load_config().config
+
+
+def open_events(context: zmq.Context[Socket], config: Config, receive_queue: int) -> Socket:
+    """One SUB for the events of every process, all market-data shards included."""
+    names = (endpoints.SUPERVISOR, *endpoints.node_names(config))
+    return _open(context, zmq.SUB, (endpoints.events_endpoint(config, name) for name in names), receive_queue)
+
+
+def open_requests(context: zmq.Context[Socket], config: Config, process: str) -> Socket:
+    """Raises `ConfigError` for a name that is no process."""
+    return _open(context, zmq.DEALER, [endpoints.requests_endpoint(config, process)], SEND_QUEUE)
+
+
+def _open(context: zmq.Context[Socket], kind: int, addresses: Iterable[str], receive_queue: int) -> Socket:
+    where = list(addresses)
+    socket = context.socket(kind)
+    for option, value in (
+        (zmq.LINGER, 0),  # closing never waits for a process that is down
+        (zmq.RCVHWM, receive_queue),
+        (zmq.SNDHWM, SEND_QUEUE),
+        (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
+        (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
+        (zmq.RECONNECT_IVL, RECONNECT_MS),
+        (zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS),
+    ):
+        socket.setsockopt(option, value)
+    for address in where:
+        socket.connect(address)
+    return socket
