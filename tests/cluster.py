@@ -50,8 +50,8 @@ class Cluster:
             self.kill()
             raise
 
-    def await_ready(self, within: float = 30) -> float:
-        """Seconds until the supervisor reports every process ready."""
+    def await_ready(self, within: float = 30, after: tuple[str, int] | None = None) -> float:
+        """Seconds until every process is ready; `after` (name, pid): that one in another incarnation."""
         began = time.monotonic()
         client = PlainClient(self.port_base)
         client.subscribe("process/")
@@ -61,8 +61,9 @@ class Cluster:
                 assert self.process is None or self.process.poll() is None, self.output()
                 assert left > 0, f"not ready within {within} s: {self.rows()}\n{self.output()[-3000:]}"
                 reply = client.request("supervisor", "status", timeout=left)
-                rows = {row["name"]: row["state"] for row in reply["result"]["processes"]}
-                if all(rows.get(name) == "ready" for name in PROCESSES):
+                rows = {row["name"]: row for row in reply["result"]["processes"]}
+                healed = after is None or rows[after[0]]["pid"] != after[1]
+                if healed and all(name in rows and rows[name]["state"] == "ready" for name in PROCESSES):
                     return time.monotonic() - began
                 next(client.events(0.2), None)  # woken by the next change
         finally:

@@ -52,6 +52,11 @@ class PlainClient:
             seen.append(f"{topic} {event['type']} {event.get('state', event.get('status', ''))}")
         raise AssertionError(f"not seen within {timeout} s; the last of {len(seen)} others: {seen[-15:]}")
 
+    def await_all(self, *wanted: Callable[[str, Event], bool], timeout: float = 20) -> None:
+        """One event for each, in whatever order they come."""
+        missing = list(wanted)
+        self.await_event(lambda topic, event: not _strike_out(missing, topic, event), timeout)
+
     def dealer(self, process: str) -> zmq.Socket[bytes]:
         if process not in self._dealers:
             socket = self._context.socket(zmq.DEALER)
@@ -95,3 +100,9 @@ class PlainClient:
             # Readiness is told by the next heartbeat, at most half a second away.
             self.sub.subscribe(f"node/{process}/".encode())
             self.await_event(lambda topic, _event: topic == f"node/{process}/", timeout=10)
+
+
+def _strike_out(missing: list[Callable[[str, Event], bool]], topic: str, event: Event) -> bool:
+    """Take out what this event satisfies; whether anything is still missing."""
+    missing[:] = [wanted for wanted in missing if not wanted(topic, event)]
+    return bool(missing)

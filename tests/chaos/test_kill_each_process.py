@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -25,6 +26,13 @@ ORDER: dict[str, Any] = {
 }
 
 
+@pytest.fixture
+def client(cluster: Cluster) -> Iterator[PlainClient]:
+    plain = PlainClient(cluster.port_base)
+    yield plain
+    plain.close()
+
+
 def open_orders_at_the_gateway(port: int) -> list[str]:
     """References of all working orders, asked by a client that is not ours."""
     ib = IB()
@@ -41,8 +49,7 @@ def the_order(client: PlainClient) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300)
-def test_whatever_is_killed_the_cluster_is_whole_again(cluster: Cluster) -> None:
-    client = PlainClient(cluster.port_base)
+def test_whatever_is_killed_the_cluster_is_whole_again(cluster: Cluster, client: PlainClient) -> None:
     client.subscribe(TOPIC)
     client.await_event(lambda _topic, event: event["type"] == "quote")
     assert client.result("orders", "place_order", **ORDER)["status"]
@@ -53,10 +60,7 @@ def test_whatever_is_killed_the_cluster_is_whole_again(cluster: Cluster) -> None
     for victim in PROCESSES:
         pid = cluster.pid(victim)
         os.kill(pid, signal.SIGKILL)
-        gone = psutil.Process(pid) if psutil.pid_exists(pid) else None
-        if gone is not None:
-            psutil.wait_procs([gone], timeout=5)
-        took = cluster.await_ready(5)
+        took = cluster.await_ready(5, after=(victim, pid))
         print(f"{victim}: all ready again after {took:.2f} s")
         if victim in ("simulator", "marketdata-0"):
             client.await_event(lambda _topic, event: event["type"] == "stream" and event["state"] == "gap")
@@ -68,12 +72,12 @@ def test_whatever_is_killed_the_cluster_is_whole_again(cluster: Cluster) -> None
         assert the_order(client)["status"] == "submitted", victim
         assert open_orders_at_the_gateway(cluster.gateway_port) == ["chaos/rest-1"], victim
         assert cluster.pid(victim) != pid
-    client.close()
 
 
 @pytest.mark.timeout(180)
-def test_the_supervisor_killed_leaves_no_orphan_and_up_again_recovers(cluster: Cluster) -> None:
-    client = PlainClient(cluster.port_base)
+def test_the_supervisor_killed_leaves_no_orphan_and_up_again_recovers(
+    cluster: Cluster, client: PlainClient
+) -> None:
     client.subscribe("order/chaos/")
     assert client.result("orders", "place_order", **ORDER)["status"]
     client.await_event(lambda _topic, event: event["type"] == "order" and event["status"] == "submitted")
@@ -92,4 +96,3 @@ def test_the_supervisor_killed_leaves_no_orphan_and_up_again_recovers(cluster: C
     after = the_order(client)
     assert {**after, "snapshot": None} == {**placed, "snapshot": None}
     assert open_orders_at_the_gateway(cluster.gateway_port) == ["chaos/rest-1"]
-    client.close()

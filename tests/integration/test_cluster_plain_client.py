@@ -36,7 +36,7 @@ def of_type(client_order_id: str, kind: str) -> Any:
     return lambda topic, event: topic == f"order/plain/{client_order_id}/" and event["type"] == kind
 
 
-def place(client: PlainClient, client_order_id: str, **changes: Any) -> dict[str, Any]:
+def place(client: PlainClient, client_order_id: str, /, **changes: Any) -> dict[str, Any]:
     args: dict[str, Any] = {
         "strategy": "plain",
         "client_order_id": client_order_id,
@@ -195,11 +195,11 @@ def test_positions_follow_the_fills(client: PlainClient) -> None:
     client.subscribe("position/", "order/plain/")
     ibm = "STK:IBM:SMART:USD"
     assert place(client, "position-1", instrument=ibm, quantity=7)["ok"]
-    client.await_event(order_status("position-1", "filled"))
-    client.await_event(
+    client.await_all(
+        order_status("position-1", "filled"),
         lambda topic, event: (
-            event["type"] == "position" and event["instrument"] == ibm and event["quantity"] == 7
-        )
+            topic.startswith("position/") and event["instrument"] == ibm and event["quantity"] == 7
+        ),
     )
     rows = client.result("status", "positions")["positions"]
     assert [row["quantity"] for row in rows if row["instrument"] == ibm] == [7.0]
