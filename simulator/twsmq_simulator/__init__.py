@@ -1,4 +1,5 @@
-"""A simulated Interactive Brokers Gateway: the TWS protocol, a market and a broker behind it, and faults on command.
+"""A simulated Interactive Brokers Gateway: the TWS protocol, a market and a broker behind it, and faults on
+command.
 
     server = await serve(Settings(data_dir=Path("var/simulator"), port=4002))
     ...

@@ -113,9 +113,9 @@ def main(
 ) -> None:
     """Run a simulated Interactive Brokers Gateway.
 
-    Any TWS API client can connect to it: ibapi, ib_async, ... It speaks the text protocol (server versions 157
-    to 200), trades about thirty well-known instruments with their option and futures chains on a random market,
-    and keeps a paper account on disk.
+    Any TWS API client can connect to it: ibapi, ib_async, ... It speaks the text protocol (server versions
+    157 to 200), trades about thirty well-known instruments with their option and futures chains on a random
+    market, and keeps a paper account on disk.
 
     \b
     Try:  python -m twsmq_simulator --port 4002

@@ -1,7 +1,7 @@
 """From the broker's effects to messages in the right sessions.
 
-Callbacks of an order go to the client that placed it, to the master client, and to client 0 if it binds orders
-(IBKR docs). Answers to a request go to the client that asked.
+Callbacks of an order go to the client that placed it, to the master client, and to client 0 if it binds
+orders (IBKR docs). Answers to a request go to the client that asked.
 """
 
 from __future__ import annotations

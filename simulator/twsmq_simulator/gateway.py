@@ -1,8 +1,8 @@
 """The gateway: sessions on one side, broker and market on the other, and the one rule that joins them.
 
 The rule: nothing leaves a socket before the transaction that caused it is on disk. Every event (bytes from a
-client, a market step, something falling due) runs to its end, collecting messages per session and records in the
-broker; `settle` then writes the records and only then flushes the sessions.
+client, a market step, something falling due) runs to its end, collecting messages per session and records in
+the broker; `settle` then writes the records and only then flushes the sessions.
 """
 
 from __future__ import annotations

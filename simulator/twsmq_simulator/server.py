@@ -38,7 +38,8 @@ async def serve(settings: Settings) -> Server:
         )
     except OSError as error:
         gateway.close()
-        text = f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another --port, or 0"
+        where = f"{settings.host}:{settings.port}"
+        text = f"cannot listen on {where} ({error.strerror}): choose another --port, or 0"
         raise BadSettings(text) from error
     gateway.start()
     server = Server(gateway, listener)

@@ -1,13 +1,16 @@
 """One client's connection: bytes in, requests to the gateway; messages out, all of a batch in one write.
 
-An `asyncio.Protocol` rather than a stream reader: what a client sent right before resetting its socket is still
-read. The opening is answered with exactly one write and nothing follows before START_API, since IBKR's client
-throws away whatever arrives with it (captured; seen in every release of that client).
+What a client sent right before its socket was reset is still read: an `asyncio.Protocol` gets what has
+arrived, and where a failed write ended the connection first, the rest is taken from the socket itself. The
+opening is answered with exactly one write and nothing follows before START_API, since IBKR's client throws
+away whatever arrives with it (captured; seen in every release of that client).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
@@ -36,6 +39,8 @@ class Session(asyncio.Protocol):
         self._splitter = FrameSplitter()
         self._out: list[bytes] = []
         self.transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
+        self._ended_here = False
         self.version = 0
         self.client_id: int | None = None
         self.congested = False
@@ -54,10 +59,23 @@ class Session(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=1024 * 1024)
         sock = cast("socket.socket", self.transport.get_extra_info("socket"))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = socket.socket(fileno=os.dup(sock.fileno()))  # outlives the transport's own
+        self._socket.setblocking(False)
         self._gateway.connected(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        assert self._socket is not None
+        if not self._ended_here:
+            self._take_rest(self._socket)
+        self._socket.close()
         self._gateway.disconnected(self, "reset" if exc is not None else "closed")
+        self._gateway.settle()
+
+    def _take_rest(self, sock: socket.socket) -> None:
+        """Handles what the kernel still holds of a connection that a failed write has ended."""
+        with contextlib.suppress(OSError):
+            while data := sock.recv(262_144):
+                self.data_received(data)
 
     def pause_writing(self) -> None:
         self.congested = True
@@ -98,11 +116,13 @@ class Session(asyncio.Protocol):
 
     def close(self) -> None:
         """Sends what is left and ends the connection."""
+        self._ended_here = True
         self.flush()
         if self.transport is not None:
             self.transport.close()
 
     def reset(self) -> None:
+        self._ended_here = True
         if self.transport is not None:
             self.transport.abort()
 
@@ -122,7 +142,7 @@ class Session(asyncio.Protocol):
             self.flush()
         while (payload := self._splitter.payload()) is not None:
             self._one(payload)
-            if self.transport is None or self.transport.is_closing():
+            if self._ended_here:
                 return
 
     def _one(self, payload: bytes) -> None:

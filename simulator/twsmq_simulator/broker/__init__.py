@@ -1,1 +1,3 @@
-"""The broker's side: orders, executions, positions and cash. A pure state machine; the store keeps its records."""
+"""The broker's side: orders, executions, positions and cash. A pure state machine; the store keeps its
+records.
+"""

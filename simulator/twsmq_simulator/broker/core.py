@@ -1,9 +1,10 @@
 """The broker: takes orders, works them against the books and says what every client has to hear.
 
-Everything that decides about an order lives here, as a pure state machine: calls in, a list of effects out, `now`
-(ns UTC) an argument. What has to survive a crash is collected in `changes` and must be stored before the effects
-are sent. An order's way: STAGED (transmit=false) -> PRE_SUBMITTED -> SUBMITTED -> FILLED, or PENDING_CANCEL ->
-CANCELLED; every step takes `latency`, so that a cancel can meet a fill on the way as it does in life.
+Everything that decides about an order lives here, as a pure state machine: calls in, a list of effects out,
+`now` (ns UTC) an argument. What has to survive a crash is collected in `changes` and must be stored before
+the effects are sent. An order's way: STAGED (transmit=false) -> PRE_SUBMITTED -> SUBMITTED -> FILLED, or
+PENDING_CANCEL -> CANCELLED; every step takes `latency`, so that a cancel can meet a fill on the way as it
+does in life.
 
 Invariants: a perm id names one order for ever; a client's order ids only rise; an order fills at most its
 quantity; one execution is booked once.
@@ -80,7 +81,9 @@ class Broker:
         return [self.orders[perm_id] for perm_id in self._active]
 
     def is_open(self, order: Order, now: int) -> bool:
-        """Whether the order's market trades at a moment; outside regular hours only what asked for it does."""
+        """Whether the order's market trades at a moment; outside regular hours only what asked for it
+        does.
+        """
         if self.always_open:
             return True
         kind = self.instrument(order.con_id).hours
@@ -132,13 +135,16 @@ class Broker:
             text = f"OrderId {order_id} that needs to be cancelled is not found."
             return [OrderMessage(client_id, order_id, 10147, text)]
         if order.is_final or order.status is Status.PENDING_CANCEL:
-            text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {order.status.value}."
+            state = order.status.value
+            text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {state}."
             return [OrderMessage(client_id, order_id, 10148, text)]
         self.begin_cancel(order, now, "")
         return []
 
     def cancel_all(self, client_id: int, now: int) -> list[Effect]:
-        """reqGlobalCancel: every client's working orders; those past cancelling are named with 161 (captured)."""
+        """reqGlobalCancel: every client's working orders; those past cancelling are named with 161
+        (captured).
+        """
         effects: list[Effect] = []
         for order in self.active():
             if order.status is Status.PENDING_CANCEL:
@@ -177,7 +183,7 @@ class Broker:
         effects: list[Effect] = []
         for perm_id in list(working_here):
             order = self.orders[perm_id]
-            if not order.is_final:
+            if order.arrived and not order.is_final:
                 effects += working.work(self, order, now, fresh=False)
         return effects
 
@@ -329,7 +335,9 @@ class Broker:
         return [OrderMessage(order.client_id, order.order_id, 399, text)]
 
     def _modify(self, order: Order, ticket: OrderTicket, now: int) -> list[Effect]:
-        """Price, size and type may change while permId and clientId stay (captured: a limit order to market)."""
+        """Price, size and type may change while permId and clientId stay (captured: a limit order to
+        market).
+        """
         if ticket.tif != order.ticket.tif:
             text = f"Order modify failed. Cannot change to the new Time in Force.{ticket.tif}"
             raise RequestRefused(462, text)
@@ -344,7 +352,7 @@ class Broker:
             and order.triggered
             and order.ticket.aux_price == ticket.aux_price
         )
-        changed = replace(order, ticket=ticket, limit=None, stop=None, triggered=stops)
+        changed = replace(order, ticket=ticket, limit=None, stop=None, arrived=False, triggered=stops)
         changed = self.save(replace(changed, why_held=working.why_held(self, changed)))
         self.schedule.add(now + self.latency, "activate", changed.perm_id)
         return []
@@ -388,7 +396,9 @@ class Broker:
     # ---- after a restart
 
     def restore(self, orders: Iterable[Order], executions: Iterable[Execution], now: int) -> None:
-        """Takes back what was stored; orders on their way to the exchange or being cancelled go on from there."""
+        """Takes back what was stored; orders on their way to the exchange or being cancelled go on from
+        there.
+        """
         for order in sorted(orders, key=lambda o: o.perm_id):
             self.save(order)
             self.next_perm_id = max(self.next_perm_id, order.perm_id + 1)

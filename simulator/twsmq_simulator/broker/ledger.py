@@ -2,10 +2,10 @@
 
 Cash and costs are exact decimals. A fill that opens or enlarges a position has no realised profit; one that
 closes has `proceeds - average cost - commission` (captured: two MES fills at 7039.5 and 7039.25 with 0.62
-commission each realise -2.49). Cash pays for everything, futures too, so that cash plus the market value of all
-positions is always the account's net worth; what a statement shows as cash leaves out the notional of futures and
-CFDs (`UNPAID`). Combos are never held: their legs are. Invariant: start cash minus the signed value and the fees
-of every fill is the cash there is.
+commission each realise -2.49). Cash pays for everything, futures too, so that cash plus the market value of
+all positions is always the account's net worth; what a statement shows as cash leaves out the notional of
+futures and CFDs (`UNPAID`). Combos are never held: their legs are. Invariant: start cash minus the signed
+value and the fees of every fill is the cash there is.
 """
 
 from collections.abc import Iterable

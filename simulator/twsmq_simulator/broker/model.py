@@ -9,7 +9,9 @@ from twsmq_simulator.broker.ticket import OrderTicket
 
 
 class Status(StrEnum):
-    """What orderStatus carries. STAGED is ours: an order with transmit=false, of which a client sees nothing."""
+    """What orderStatus carries. STAGED is ours: an order with transmit=false, of which a client sees
+    nothing.
+    """
 
     STAGED = "Staged"
     PRE_SUBMITTED = "PreSubmitted"
@@ -24,7 +26,9 @@ FINAL = frozenset({Status.FILLED, Status.CANCELLED, Status.INACTIVE})
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`limit` and `stop` are the prices in force (they move for trailing and pegged orders); times are ns UTC."""
+    """`limit` and `stop` are the prices in force (they move for trailing and pegged orders); times are ns
+    UTC.
+    """
 
     perm_id: int
     client_id: int
@@ -37,6 +41,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     last_price: float = 0.0
     limit: float | None = None
     stop: float | None = None
+    arrived: bool = False  # this version of it has reached the exchange
     triggered: bool = False
     released: bool = False  # conditions met and goodAfterTime passed
     parent_perm_id: int = 0
@@ -88,7 +93,9 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """`cost` is the average cost of one unit in money, commissions included (captured: MES, realizedPNL -2.49)."""
+    """`cost` is the average cost of one unit in money, commissions included (captured: MES, realizedPNL
+    -2.49).
+    """
 
     con_id: int
     quantity: Decimal

@@ -60,6 +60,8 @@ def commission(i: Instrument, quantity: Decimal, price: float) -> Decimal:
 
 
 def margin(i: Instrument, quantity: Decimal, price: float) -> Decimal:
-    """Maintenance margin of a position of `quantity` units, always positive; options long are paid in full."""
+    """Maintenance margin of a position of `quantity` units, always positive; options long are paid in
+    full.
+    """
     rate = MARGIN_RATE.get(i.sec_type, Decimal(1))
     return (abs(quantity) * Decimal(str(abs(price))) * i.factor * rate).quantize(CENT)

@@ -1,7 +1,7 @@
 """The gateway's own checks of an order, before any of it reaches the broker.
 
-A refusal is one error message and nothing else: no openOrder, no orderStatus (captured at 200 and 225). Codes and
-texts are captured or from the gateway's message table; the letters in "-'bN'" change from build to build.
+A refusal is one error message and nothing else: no openOrder, no orderStatus (captured at 200 and 225). Codes
+and texts are captured or from the gateway's message table; the letters in "-'bN'" change from build to build.
 """
 
 from decimal import Decimal
@@ -13,9 +13,22 @@ from twsmq_simulator.market.instruments import Instrument
 
 TRIGGERED: Final = frozenset({"STP", "STP LMT", "TRAIL", "TRAIL LIMIT", "MIT", "LIT", "STP PRT"})
 PEGGED: Final = frozenset(
-    {"REL", "PEG MID", "PEGMID", "PEG MKT", "PEG PRIM", "MIDPRICE", "SNAP MID", "SNAP MKT", "SNAP PRIM", "PASSV REL",
-     "PEG STK", "PEG BEST", "PEGBEST"}
-)  # fmt: skip
+    {
+        "REL",
+        "PEG MID",
+        "PEGMID",
+        "PEG MKT",
+        "PEG PRIM",
+        "MIDPRICE",
+        "SNAP MID",
+        "SNAP MKT",
+        "SNAP PRIM",
+        "PASSV REL",
+        "PEG STK",
+        "PEG BEST",
+        "PEGBEST",
+    }
+)
 ON_CLOSE: Final = frozenset({"MOC", "LOC"})
 NEEDS_LIMIT: Final = frozenset({"LMT", "STP LMT", "LIT", "LOC", "LOO"})
 NEEDS_AUX: Final = frozenset({"STP", "STP LMT", "MIT", "LIT", "STP PRT"})

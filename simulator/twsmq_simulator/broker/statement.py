@@ -5,21 +5,11 @@ currency counts at par and there is one account's worth of money behind every ac
 """
 
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 
 from twsmq_simulator.broker.core import Broker
 from twsmq_simulator.broker.ledger import UNPAID
-
-SUMMARY_TAGS: Final = frozenset(
-    {"AccountType", "NetLiquidation", "TotalCashValue", "SettledCash", "AccruedCash", "BuyingPower",
-     "EquityWithLoanValue", "PreviousDayEquityWithLoanValue", "GrossPositionValue", "RegTEquity", "RegTMargin", "SMA",
-     "InitMarginReq", "MaintMarginReq", "AvailableFunds", "ExcessLiquidity", "Cushion", "FullInitMarginReq",
-     "FullMaintMarginReq", "FullAvailableFunds", "FullExcessLiquidity", "LookAheadNextChange", "LookAheadInitMarginReq",
-     "LookAheadMaintMarginReq", "LookAheadAvailableFunds", "LookAheadExcessLiquidity", "HighestSeverity",
-     "DayTradesRemaining", "Leverage"}
-)  # fmt: skip
 
 
 class Row(msgspec.Struct, frozen=True, order=True):
@@ -89,7 +79,7 @@ def summary(broker: Broker) -> list[Row]:
     rows += [
         Row("AccountType", "INDIVIDUAL", ""),
         Row("Cushion", f"{(free / worth if worth else Decimal(0)):.6f}", ""),
-        Row("DayTradesRemaining", "-1", ""),
+        *(Row("DayTradesRemaining" + day, "-1", "") for day in ("", "T+1", "T+2", "T+3", "T+4")),
         Row("HighestSeverity", "0", ""),
         Row("Leverage", f"{(gross / worth if worth else Decimal(0)):.2f}", ""),
         Row("LookAheadNextChange", "0", ""),

@@ -1,7 +1,8 @@
 """The broker's records on disk: one SQLite file in WAL mode, written before anything is acknowledged.
 
-A commit reaches the operating system before it returns, so it survives the process being killed; it is not synced
-to the disk each time (`synchronous=NORMAL`), which a power cut could undo. Records are (kind, key) -> JSON.
+A commit reaches the operating system before it returns, so it survives the process being killed; it is not
+synced to the disk each time (`synchronous=NORMAL`), which a power cut could undo. Records are (kind, key) ->
+JSON.
 """
 
 import sqlite3

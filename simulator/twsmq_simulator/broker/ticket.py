@@ -14,7 +14,8 @@ Tags = tuple[tuple[str, str], ...]
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """One condition. `kind`: 1 price, 3 time, 4 margin, 5 execution, 6 volume, 7 percent change (IBKR API docs).
+    """One condition. `kind`: 1 price, 3 time, 4 margin, 5 execution, 6 volume, 7 percent change (IBKR API
+    docs).
 
     `value` is the threshold as text; an execution condition has sec_type, exchange and symbol instead.
     """

@@ -1,7 +1,8 @@
 """When an order may trade and at what price: stops, trailing stops, touched orders, pegs and conditions.
 
-Pure functions of an order and a book. Stops fire on the last price or a quote beyond it; a trailing stop follows
-the market by `auxPrice` or `trailingPercent` and never moves back. Pegged orders are re-priced on every change.
+Pure functions of an order and a book. Stops fire on the last price or a quote beyond it; a trailing stop
+follows the market by `auxPrice` or `trailingPercent` and never moves back. Pegged orders are re-priced on
+every change.
 """
 
 from datetime import UTC, datetime
@@ -136,10 +137,9 @@ def conditions_met(order: Order, markets: Markets, now: int, executed: frozenset
     joined_by = "a"
     for condition in order.ticket.conditions:
         met = _met(condition, markets, now, executed)
-        if result is None:
-            result = met
-        else:
-            result = (result and met) if joined_by == "a" else (result or met)
+        if result is not None:
+            met = (result and met) if joined_by == "a" else (result or met)
+        result = met
         joined_by = condition.conjunction
     return result is not False
 

@@ -1,7 +1,8 @@
-"""Working an order: may it trade now, at what price, and what do its fills mean for it, its group and the ledger.
+"""Working an order: may it trade now, at what price, and what do its fills mean for it, its group and the
+ledger.
 
-The order of callbacks of a fill is as captured: execDetails, openOrder and orderStatus with the new state, the
-same pair again once the commission is known, then commissionReport.
+The order of callbacks of a fill is as captured: execDetails, openOrder and orderStatus with the new state,
+the same pair again once the commission is known, then commissionReport.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ EXECUTION_PREFIX = "0000e0d5"
 
 
 def why_held(broker: Broker, order: Order) -> str:
-    """Captured: "trigger" for an untriggered stop, "child" and "child,trigger" for a waiting bracket child."""
+    """Captured: "trigger" for an untriggered stop, "child" and "child,trigger" for a waiting bracket
+    child.
+    """
     reasons = ["child"] if _waits_for_parent(broker, order) else []
     if triggers.waits_for_trigger(order):
         reasons.append("trigger")
@@ -50,6 +53,7 @@ def activate(broker: Broker, order: Order, now: int) -> list[Effect]:
     """An order (or its new version) reaches the exchange."""
     if order.status is Status.PENDING_CANCEL:
         return []
+    order = broker.save(replace(order, arrived=True))
     modified = order.status is Status.SUBMITTED
     if not modified and _is_held(broker, order, now):
         return work(broker, order, now, fresh=True)
@@ -214,7 +218,9 @@ def fill(broker: Broker, order: Order, price: float, quantity: Decimal, now: int
 def _executions(
     broker: Broker, order: Order, i: Instrument, price: float, quantity: Decimal, fee: Decimal, now: int
 ) -> list[Execution]:
-    """The execution of an order; a combo has one for itself and one for each leg, and only legs are booked."""
+    """The execution of an order; a combo has one for itself and one for each leg, and only legs are
+    booked.
+    """
     number = max(broker.next_execution, now // 1_000_000_000)
     broker.next_execution = number + 1
     broker.save_record("counter", "execution", broker.next_execution)

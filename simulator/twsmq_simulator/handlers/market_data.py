@@ -36,7 +36,9 @@ def market_data_type(gateway: Gateway, session: Session, request: r.MarketDataTy
 
 @handles(TABLE, r.MarketData)
 def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> None:
-    """marketDataType, tickReqParams, then what is known and every change (captured); a snapshot ends with 57."""
+    """marketDataType, tickReqParams, then what is known and every change (captured); a snapshot ends with
+    57.
+    """
     request_id = request.request_id
     if (r.Cancel.MARKET_DATA, request_id) in session.subscriptions:
         raise RequestRefused(322, "Error processing request.-'bW' : cause - Duplicate ticker id", request_id)

@@ -1,9 +1,9 @@
 """A limit order book fed by a seeded process, in whole ticks and whole units of the instrument.
 
-A fair value moves by a random walk (or follows another price: an option its underlying, a combo its legs). Where
-it crosses the best quote, the quote is traded through and the book follows; in between, small trades hit either
-side and sizes at the levels change. Invariants after every call: both sides sorted from the best outwards, best
-bid below best ask, `DEPTH` levels a side, every size positive.
+A fair value moves by a random walk (or follows another price: an option its underlying, a combo its legs).
+Where it crosses the best quote, the quote is traded through and the book follows; in between, small trades
+hit either side and sizes at the levels change. Invariants after every call: both sides sorted from the best
+outwards, best bid below best ask, `DEPTH` levels a side, every size positive.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,9 @@ class Trade(msgspec.Struct, frozen=True):
 
 
 class Book:
-    """`fair` gives the fair price if it does not walk by itself; `seconds` is the time one step stands for."""
+    """`fair` gives the fair price if it does not walk by itself; `seconds` is the time one step stands
+    for.
+    """
 
     def __init__(
         self,
@@ -137,7 +139,8 @@ class Book:
         self.last_ticks = round(self.fair_ticks)
 
     def take(self, *, buy: bool, limit: float | None, quantity: Decimal) -> list[tuple[float, Decimal]]:
-        """What an incoming order trades: (price, quantity) per level, best first, up to `limit` and `quantity`.
+        """What an incoming order trades: (price, quantity) per level, best first, up to `limit` and
+        `quantity`.
 
         At most what is displayed: a larger order has to wait for the book to fill up again.
         """

@@ -13,7 +13,9 @@ class ClockSettings(msgspec.Struct, frozen=True):
 
 
 class Clock:
-    """`now()` is the market's time; `real_delay` is how long a timer has to wait for it, None if it never comes."""
+    """`now()` is the market's time; `real_delay` is how long a timer has to wait for it, None if it never
+    comes.
+    """
 
     def __init__(self, settings: ClockSettings) -> None:
         self.speed = settings.speed

@@ -1,8 +1,8 @@
 """All books of the market and the processes that move them.
 
-A book comes into being when somebody first asks for it, from a generator seeded with the market's seed and the
-conId, so that the same seed and the same requests give the same prices. Only books that somebody follows are
-stepped; the others stand still. After a restart a book starts where its price was last saved.
+A book comes into being when somebody first asks for it, from a generator seeded with the market's seed and
+the conId, so that the same seed and the same requests give the same prices. Only books that somebody follows
+are stepped; the others stand still. After a restart a book starts where its price was last saved.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Trading sessions by kind of market, in the market's own time zone.
 
-`describe` gives the tradingHours and liquidHours texts of contractDetails; `is_open` answers for a moment. The
-hours are the usual ones of each market and know no holidays (an assumption, see the README).
+`describe` gives the tradingHours and liquidHours texts of contractDetails; `is_open` answers for a moment.
+The hours are the usual ones of each market and know no holidays (an assumption, see the README).
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +15,9 @@ DAYS: Final = 6
 
 
 class Session(msgspec.Struct, frozen=True):
-    """`opens` belongs to the day before where it is later than `closes`; weekdays count the closing day, Monday 0."""
+    """`opens` belongs to the day before where it is later than `closes`; weekdays count the closing day,
+    Monday 0.
+    """
 
     zone: str
     opens: clock

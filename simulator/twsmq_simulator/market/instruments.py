@@ -1,8 +1,8 @@
 """What can be traded: one frozen record per contract, and the catalogue that resolves a client's description.
 
-A description resolves as on a real gateway: every field given must agree, `SMART` and any of the valid exchanges
-are accepted, an expiry may be a month or a day. No match is error 200 (captured); more than one where a single
-contract is needed is 200 too, with the text that IBKR documents for ambiguous contracts.
+A description resolves as on a real gateway: every field given must agree, `SMART` and any of the valid
+exchanges are accepted, an expiry may be a month or a day. No match is error 200 (captured); more than one
+where a single contract is needed is 200 too, with the text that IBKR documents for ambiguous contracts.
 """
 
 from decimal import Decimal
@@ -40,8 +40,9 @@ class Leg(msgspec.Struct, frozen=True):
 
 
 class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`lot` is the usual size of a quote and `size_unit` the smallest step of a quantity, both in units of the
-    instrument (shares, contracts, coins); `volatility` is yearly; `spread` is in ticks."""
+    """`lot` is the usual size of a quote and `size_unit` the smallest step of a quantity, both in units of
+    the instrument (shares, contracts, coins); `volatility` is yearly; `spread` is in ticks.
+    """
 
     con_id: int
     symbol: str

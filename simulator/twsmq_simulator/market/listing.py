@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from twsmq_simulator.market.instruments import Catalogue, Instrument, derived_con_id
 
 US_EXCHANGES: Final = (
@@ -157,14 +159,10 @@ def _index(con_id: int, symbol: str, exchange: str, price: float, name: str) -> 
 def _others() -> list[Instrument]:
     def listed(
         con_id: int, symbol: str, sec_type: str, exchange: str, tick: float, price: float, **rest: object
-    ):
-        fields = {
-            "currency": "USD",
-            "local_symbol": symbol,
-            "trading_class": symbol,
-            "long_name": symbol,
-        } | rest
-        return Instrument(con_id, symbol, sec_type, exchange, min_tick=tick, price=price, **fields)  # pyright: ignore[reportArgumentType]
+    ) -> Instrument:
+        head = {"con_id": con_id, "symbol": symbol, "sec_type": sec_type, "exchange": exchange}
+        usual = {"currency": "USD", "local_symbol": symbol, "trading_class": symbol, "long_name": symbol}
+        return msgspec.convert(head | {"min_tick": tick, "price": price} | usual | rest, Instrument)
 
     coin = {"hours": "always", "lot": 1, "size_unit": Decimal("0.00000001"), "volatility": 0.5, "spread": 20}
     metal = {"hours": "forex", "lot": 100, "valid_exchanges": ("SMART", "IBCMDTY"), "volatility": 0.15}
@@ -178,16 +176,17 @@ def _others() -> list[Instrument]:
         listed(77124483, "XAGUSD", "CMDTY", "IBCMDTY", 0.001, 50.12, long_name="London Silver", **metal),
         listed(111987422, "IBUS500", "CFD", "SMART", 0.01, 6955.0, valid_exchanges=("SMART",),
                long_name="US 500", lot=10, spread=50, hours="us_future"),
-        listed(120549942, "AAPL", "CFD", "SMART", 0.01, 265.18, valid_exchanges=("SMART",), long_name="APPLE INC",
-               under_con_id=265598, under_symbol="AAPL", under_sec_type="STK", spread=2),
-        listed(267433416, "US-T", "BOND", "SMART", 0.001, 98.75, local_symbol="US-T 2.75 02/15/28",
-               trading_class="US-T", cusip="912828C57", expiry="20280215", coupon=2.75,
+        listed(120549942, "AAPL", "CFD", "SMART", 0.01, 265.18, valid_exchanges=("SMART",),
+               long_name="APPLE INC", under_con_id=265598, under_symbol="AAPL", under_sec_type="STK",
+               spread=2),
+        listed(267433416, "US-T", "BOND", "SMART", 0.001, 98.75, local_symbol="US-T 4 02/15/34",
+               trading_class="US-T", cusip="912828C57", expiry="20340215", coupon=4,
                long_name="United States Treasury", **bond),
         listed(147554578, "IBM", "BOND", "SMART", 0.001, 101.30, local_symbol="IBM 6.22 08/01/27",
                trading_class="IBM", cusip="459200AS0", expiry="20270801", coupon=6.22,
                long_name="INTL BUSINESS MACHINES CORP", **bond),
-        listed(10753244, "VINIX", "FUND", "FUNDSERV", 0.01, 402.17, valid_exchanges=("FUNDSERV",), quoted=False,
-               long_name="VANGUARD INSTITUTIONAL INDEX", size_unit=Decimal("0.001")),
+        listed(10753244, "VINIX", "FUND", "FUNDSERV", 0.01, 402.17, valid_exchanges=("FUNDSERV",),
+               quoted=False, long_name="VANGUARD INSTITUTIONAL INDEX", size_unit=Decimal("0.001")),
         listed(14204, "SAP", "STK", "IBIS", 0.02, 208.40, currency="EUR", trading_class="XETRA",
                valid_exchanges=("SMART", "IBIS", "FWB"), long_name="SAP SE", stock_type="COMMON",
                isin="DE0007164600", hours="xetra", time_zone="MET"),

@@ -1,11 +1,13 @@
 """From a frame's payload to a request struct, by the message id in its first field.
 
-Layouts: IBKR's published client at each version it can negotiate, bytes counted from four client releases.
-A message id the gateway does not know is a MalformedRequest, as is a message that ends too early; fields beyond
+Layouts: IBKR's published client at each version it can negotiate, bytes counted from four client releases. A
+message id the gateway does not know is a MalformedRequest, as is a message that ends too early; fields beyond
 the known ones are ignored, since older releases send some that later ones dropped.
 """
 
 from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from twsmq_simulator.errors import MalformedRequest
 from twsmq_simulator.market.contracts import ComboLeg, ContractSpec, DeltaNeutral
@@ -52,20 +54,15 @@ def _short_legs(f: FieldReader) -> tuple[ComboLeg, ...]:
     return tuple(ComboLeg(f.integer(), f.integer(), f.text(), f.text()) for _ in range(read_count(f)))
 
 
-def _with_legs(
-    contract: ContractSpec, legs: tuple[ComboLeg, ...], neutral: DeltaNeutral | None = None
-) -> ContractSpec:
-    fields = {name: getattr(contract, name) for name in ContractSpec.__struct_fields__}
-    return ContractSpec(**(fields | {"legs": legs, "delta_neutral": neutral}))
-
-
 def _market_data(f: FieldReader) -> r.Request:
     f.text()
     request_id = f.integer()
     contract = read_contract(f)
     legs = _short_legs(f) if contract.sec_type == "BAG" else ()
     neutral = DeltaNeutral(f.integer(), f.number(), f.number()) if f.boolean() else None
-    return r.MarketData(request_id, _with_legs(contract, legs, neutral), f.text(), f.boolean(), f.boolean())
+    return r.MarketData(
+        request_id, replace(contract, legs=legs, delta_neutral=neutral), f.text(), f.boolean(), f.boolean()
+    )
 
 
 def _cancel(what: str, *, versioned: bool = True) -> Reader:
@@ -96,10 +93,10 @@ def _contract_details(f: FieldReader) -> r.Request:
     f.text()
     request_id = f.integer()
     contract = read_contract(f, expired=True)
-    fields = {name: getattr(contract, name) for name in ContractSpec.__struct_fields__}
-    fields["sec_id_type"], fields["sec_id"] = f.text(), f.text()
-    fields["issuer_id"] = f.text() if f.version >= versions.BOND_ISSUER_ID else ""
-    return r.ContractDetails(request_id, ContractSpec(**fields))
+    contract = replace(contract, sec_id_type=f.text(), sec_id=f.text())
+    if f.version >= versions.BOND_ISSUER_ID:
+        contract = replace(contract, issuer_id=f.text())
+    return r.ContractDetails(request_id, contract)
 
 
 def _historical_data(f: FieldReader) -> r.Request:
@@ -109,7 +106,7 @@ def _historical_data(f: FieldReader) -> r.Request:
     what, date_format = f.text(), f.integer(1)
     legs = _short_legs(f) if contract.sec_type == "BAG" else ()
     keep = f.boolean()
-    contract = _with_legs(contract, legs)
+    contract = replace(contract, legs=legs)
     return r.HistoricalData(request_id, contract, end, bar, duration, regular, what, date_format, keep)
 
 

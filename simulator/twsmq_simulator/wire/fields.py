@@ -1,8 +1,8 @@
 """Single fields of the text protocol: reading a request's, writing a message's.
 
-A message is fields each ended by NUL. An empty field means "not set"; IBKR's older clients also send the largest
-32-bit integer or the largest double for that, so both are read as None. Floats are written as Java does
-(`0.0`, `1.7976931348623157E308`), booleans as 0 and 1 (captured from Gateways at versions 173 and 200).
+A message is fields each ended by NUL. An empty field means "not set"; IBKR's older clients also send the
+largest 32-bit integer or the largest double for that, so both are read as None. Floats are written as Java
+does (`0.0`, `1.7976931348623157E308`), booleans as 0 and 1 (captured from Gateways at versions 173 and 200).
 """
 
 from decimal import Decimal, InvalidOperation

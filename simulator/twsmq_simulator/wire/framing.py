@@ -1,8 +1,8 @@
 """Bytes from a client's socket, cut into the handshake and then into request frames.
 
 A client opens with `API\\0`, then one frame `v<min>..<max>[ <options>]`; after that every frame is a 4-byte
-big-endian length and the payload. Pieces may arrive in any size. What cannot be a client of this protocol is a
-`MalformedRequest`, and the connection is reset, as a real gateway does with a malformed version string.
+big-endian length and the payload. Pieces may arrive in any size. What cannot be a client of this protocol is
+a `MalformedRequest`, and the connection is reset, as a real gateway does with a malformed version string.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Messages from the gateway about the session, the account and instruments, by negotiated version.
 
-Field counts: IBKR's decoders at every version from 157 to 200; contents: captured conversations where there are any.
-Messages of orders are in `order_messages`, those of market data in `tick_messages` and `history_messages`.
+Field counts: IBKR's decoders at every version from 157 to 200; contents: captured conversations where there
+are any. Messages of orders are in `order_messages`, those of market data in `tick_messages` and
+`history_messages`.
 """
 
 from datetime import UTC, datetime
@@ -102,7 +103,18 @@ def _size_rules(version: int, i: Instrument) -> list[Field]:
 
 def _bond_details(version: int, request_id: int, i: Instrument, exchange: str, ns: int) -> bytes:
     fields: list[Field] = [18] if version >= versions.SIZE_RULES else [18, 6]
-    fields += [request_id, i.symbol, i.sec_type, i.cusip, i.coupon, i.expiry, "", "", "", "FIXED"]
+    fields += [
+        request_id,
+        i.symbol,
+        i.sec_type,
+        i.cusip,
+        Decimal(str(i.coupon)),
+        i.expiry,
+        "",
+        "",
+        "",
+        "FIXED",
+    ]
     fields += [False, False, False, i.local_symbol, exchange, i.currency, i.trading_class, i.trading_class]
     fields += [i.con_id, i.min_tick]
     if version < versions.SIZE_RULES:

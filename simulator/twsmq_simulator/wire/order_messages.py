@@ -1,7 +1,8 @@
-"""Messages about orders: openOrder (5), orderStatus (3), completedOrder (101), execDetails (11), commissionReport (59).
+"""Messages about orders: openOrder (5), orderStatus (3), completedOrder (101), execDetails (11),
+commissionReport (59).
 
-Field order and defaults follow openOrder messages captured from TWS at versions 164 and 173 and from a Gateway at
-200: `ocaType` 3, `deltaNeutralOrderType` and `adjustedOrderType` "None", `clearingIntent` "IB",
+Field order and defaults follow openOrder messages captured from TWS at versions 164 and 173 and from a
+Gateway at 200: `ocaType` 3, `deltaNeutralOrderType` and `adjustedOrderType` "None", `clearingIntent` "IB",
 `dontUseAutoPriceForHedge` 1, the peg defaults 100 and 0.02, and the largest double for margins not computed.
 """
 
@@ -45,8 +46,9 @@ class Margin(msgspec.Struct, frozen=True):
 
 
 def stamp(ns: int, version: int) -> str:
-    """A time as the gateway prints it: with its zone from version 174 on, before that with two spaces and no zone
-    (captured: "20260413 15:27:04 US/Eastern", "20230224  12:04:56")."""
+    """A time as the gateway prints it: with its zone from version 174 on, before that with two spaces and no
+    zone (captured: "20260413 15:27:04 US/Eastern", "20230224  12:04:56").
+    """
     local = datetime.fromtimestamp(ns / 1e9, UTC).astimezone(_EASTERN)
     if version >= versions.INSTRUMENT_TIMEZONE:
         return f"{local:%Y%m%d %H:%M:%S} US/Eastern"
@@ -228,7 +230,9 @@ def _delta_neutral_and_algo(t: OrderTicket) -> list[Field]:
 
 
 def _state(version: int, order: Order, margin: Margin | None) -> list[Field]:
-    """Status is written before; here margins, commission and warning. Margins come as text, unset as 1.79E308."""
+    """Status is written before; here margins, commission and warning. Margins come as text, unset as
+    1.79E308.
+    """
     if margin is None:
         fields: list[Field] = [UNSET_DOUBLE_TEXT] * 9
         commission = None if order.commission is None else float(order.commission)
@@ -395,7 +399,9 @@ def completed_order(version: int, order: Order, instrument: Instrument) -> bytes
 def execution_details(
     version: int, request_id: int, e: Execution, i: Instrument, order_id: int, client_id: int
 ) -> bytes:
-    """execDetails; a live fill has request id -1. The contract's strike is 0.0 and its right empty here (captured)."""
+    """execDetails; a live fill has request id -1. The contract's strike is 0.0 and its right empty here
+    (captured).
+    """
     fields: list[Field] = [
         11,
         request_id,

@@ -1,8 +1,8 @@
 """Every request a client can send, as a frozen struct. `decode` turns one frame's payload into one.
 
-Requests that IBKR's client sends with a leading version field have it dropped here: from version 157 on it never
-decides anything. Where a request names a contract the fields differ in small ways from one request to the next;
-see `read_contract` below.
+Requests that IBKR's client sends with a leading version field have it dropped here: from version 157 on it
+never decides anything. Where a request names a contract the fields differ in small ways from one request to
+the next; see `read_contract` below.
 """
 
 from typing import ClassVar

@@ -1,8 +1,8 @@
 """Streaming market data messages: the hot path, so each is one bytes format.
 
-A tickPrice that has a size is followed by the tickSize of the same side (captured). Sizes of US stocks are shares
-from version 159 on and round lots of 100 before; fractional sizes exist from 163 on and are truncated before
-(IBKR's constants MARKET_DATA_IN_SHARES and FRACTIONAL_SIZE_SUPPORT).
+A tickPrice that has a size is followed by the tickSize of the same side (captured). Sizes of US stocks are
+shares from version 159 on and round lots of 100 before; fractional sizes exist from 163 on and are truncated
+before (IBKR's constants MARKET_DATA_IN_SHARES and FRACTIONAL_SIZE_SUPPORT).
 """
 
 from decimal import Decimal

@@ -1,0 +1,67 @@
+"""Starts the simulated gateway as a process of its own, on a free port."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CLIENTS = Path(__file__).resolve().parents[1] / ".venv" / "clients"
+
+
+class GatewayProcess:
+    """`port` is known once `start` returned; `events` are the log lines up to `listening`."""
+
+    def __init__(self, data_dir: Path, *options: str, port: int = 0) -> None:
+        self.data_dir = data_dir
+        self.options = options
+        self.port = port
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, pass_fds: tuple[int, ...] = (), **environment: str) -> GatewayProcess:
+        command = [sys.executable, "-m", "twsmq_simulator", "--port", str(self.port)]
+        command += ["--data-dir", str(self.data_dir), *self.options]
+        self.process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env=os.environ | environment, pass_fds=pass_fds
+        )
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            event = json.loads(line)
+            if event["event"] == "listening":
+                self.port = event["port"]
+                return self
+        raise AssertionError(f"the simulator ended with {self.process.wait()} before it listened")
+
+    def kill(self) -> None:
+        """kill -9, as a crash would."""
+        assert self.process is not None
+        self.process.kill()
+        self._reap()
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self._reap()
+
+    def _reap(self) -> int:
+        assert self.process is not None
+        assert self.process.stderr is not None
+        code = self.process.wait(10)
+        self.process.stderr.close()
+        return code
+
+
+@contextmanager
+def running_gateway(data_dir: Path, *options: str) -> Iterator[GatewayProcess]:
+    gateway = GatewayProcess(data_dir, *options).start()
+    try:
+        yield gateway
+    finally:
+        if gateway.process is not None and gateway.process.poll() is None:
+            gateway.stop()
