@@ -1,7 +1,7 @@
 """A gateway that says what a test tells it to: a real socket, server version 200, one thread a connection.
 
-It shakes hands, answers START_API as a gateway does, and then only records requests; a test answers them with
-messages built by the simulator's writers.
+It shakes hands, answers START_API and the probes of its life as a gateway does, and then only records
+requests; a test answers them with messages built by the simulator's writers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TypeVar
 from twsmq_simulator.wire import messages
 from twsmq_simulator.wire.decode import decode
 from twsmq_simulator.wire.framing import FrameSplitter
-from twsmq_simulator.wire.requests import Request, StartApi
+from twsmq_simulator.wire.requests import CurrentTime, Request, StartApi
 
 VERSION = 200
 IN_USE = "Unable connect as the client id is already in use. Retry with a unique client id."
@@ -90,7 +90,9 @@ class ScriptedGateway:
                     self._heard(connection, decode(payload, VERSION))
 
     def _heard(self, connection: socket.socket, request: Request) -> None:
-        if not isinstance(request, StartApi):
+        if isinstance(request, CurrentTime):
+            connection.sendall(messages.current_time(time.time_ns()))
+        elif not isinstance(request, StartApi):
             self.requests.put(request)
         elif self.refuse_client_ids:
             connection.sendall(error(-1, 326, IN_USE))

@@ -1,0 +1,226 @@
+"""The status node as a process: positions under one spelling, account values, health."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from conftest import GATEWAY_OFFSET
+from node_process import running_node
+from plain_client import Event, PlainClient
+from scripted_gateway import VERSION, ScriptedGateway
+from simulated_gateway import GatewayProcess
+from twsmq_nodes.runtime.contracts import contract_of
+from twsmq_nodes.tws.events import Event as TwsEvent
+from twsmq_nodes.tws.events import OrderStatus
+from twsmq_nodes.tws.notices import Notice, SessionUp
+from twsmq_nodes.tws.orders import OrderFields
+from twsmq_nodes.tws.requests import PlaceOrder
+from twsmq_nodes.tws.session import TwsSession
+from twsmq_protocol.instruments import parse_instrument
+from twsmq_simulator.market import listing
+from twsmq_simulator.market.instruments import Instrument
+from twsmq_simulator.wire import messages
+from twsmq_simulator.wire.requests import AccountSummary, ContractDetails, Positions
+
+pytestmark = pytest.mark.usefixtures("no_orphans")
+
+AAPL, MSFT = 265598, 272093
+
+
+@pytest.fixture
+def gateway_port(port_base: int) -> int:
+    return port_base + GATEWAY_OFFSET
+
+
+@pytest.fixture
+def client(port_base: int) -> Iterator[PlainClient]:
+    client = PlainClient(port_base)
+    client.subscribe("position/", "account/")
+    yield client
+    client.close()
+
+
+def instrument(con_id: int) -> Instrument:
+    found = listing.build(datetime.now(UTC).date()).get(con_id)
+    assert found is not None
+    return found
+
+
+def row(con_id: int, quantity: float) -> bytes:
+    """As captured: the primary exchange, no currency."""
+    bare = msgspec.structs.replace(instrument(con_id), currency="")
+    return messages.position("DU1", bare, Decimal(str(quantity)), 150.0)
+
+
+def name_contracts(gateway: ScriptedGateway, count: int) -> None:
+    """Answer look-ups by conId."""
+    for _ in range(count):
+        asked = gateway.await_request(ContractDetails)
+        found = instrument(asked.contract.con_id)
+        rows = messages.contract_details(VERSION, asked.request_id, found, "SMART", time.time_ns())
+        gateway.say(rows + messages.contract_details_end(asked.request_id))
+
+
+def any_event(_topic: str, _event: Event) -> bool:
+    return True
+
+
+def await_position(client: PlainClient, symbol: str) -> Event:
+    topic = f"position/DU1/STK:{symbol}:SMART:USD/"
+    return client.await_event(lambda each, _: each == topic)
+
+
+def trade(port: int, spelling: str, side: str, quantity: float) -> None:
+    """Fill a market order under a client ID of its own, as a person at TWS would."""
+
+    async def run() -> None:
+        up: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        filled = asyncio.Event()
+
+        def noticed(notice: Notice) -> None:
+            if isinstance(notice, SessionUp) and not up.done():
+                up.set_result(notice.next_order_id)
+
+        def heard(event: TwsEvent) -> None:
+            if isinstance(event, OrderStatus) and event.status == "Filled":
+                filled.set()
+
+        session = TwsSession(
+            "127.0.0.1", port, 7, on_event=heard, on_notice=noticed, on_ticks=lambda _: None, rate=0
+        )
+        session.open()
+        order_id = await asyncio.wait_for(up, 20)
+        order = OrderFields(action=side, total_quantity=quantity, order_type="MKT", transmit=True)
+        session.send(PlaceOrder(order_id, contract_of(parse_instrument(spelling)), order))
+        await asyncio.wait_for(filled.wait(), 20)
+        session.close()
+
+    asyncio.run(run())
+
+
+def test_trades_become_positions_and_values(
+    tmp_path: Path, config_file: Path, gateway_port: int, client: PlainClient
+) -> None:
+    gateway = GatewayProcess(tmp_path / "gateway", port=gateway_port).start()
+    try:
+        with running_node("status", config_file):
+            assert client.await_result("status", "positions") == {"positions": []}
+            worth = client.await_event(lambda topic, _: topic == "account/DU1234567/NetLiquidation/USD/")
+            assert float(worth["value"]) > 0
+
+            trade(gateway_port, "STK:AAPL:SMART:USD", "BUY", 10)
+            told = client.await_event(lambda topic, _: topic.startswith("position/"))
+            (held,) = client.result("status", "positions")["positions"]
+            assert held["avg_cost"] > 0
+            assert held == {key: told[key] for key in held}
+            assert (held["account"], held["instrument"], held["con_id"], held["quantity"]) == (
+                "DU1234567",
+                "STK:AAPL:SMART:USD",
+                AAPL,
+                10,
+            )
+
+            gateway.kill()
+            gateway = GatewayProcess(tmp_path / "gateway", port=gateway_port).start()
+            assert client.await_result("status", "positions") == {"positions": [held]}
+
+            trade(gateway_port, "STK:AAPL:SMART:USD", "SELL", 10)
+            closed = client.await_event(lambda topic, _: topic.startswith("position/"))
+            assert (closed["quantity"], closed["instrument"]) == (0, "STK:AAPL:SMART:USD")
+            assert client.result("status", "positions") == {"positions": []}
+    finally:
+        gateway.kill()
+
+
+def test_positions_are_not_ready_before_all_rows_are_in_and_named(
+    config_file: Path, gateway_port: int, client: PlainClient
+) -> None:
+    with ScriptedGateway(gateway_port) as gateway, running_node("status", config_file):
+        gateway.await_request(Positions)
+        assert client.error("status", "positions")["code"] == "not_ready"
+        gateway.say(row(AAPL, 10))
+        gateway.say(messages.position_end())
+        assert client.error("status", "positions")["code"] == "not_ready"
+        name_contracts(gateway, 1)
+        assert await_position(client, "AAPL")["avg_cost"] == 150.0
+        (held,) = client.await_result("status", "positions")["positions"]
+        assert (held["instrument"], held["quantity"]) == ("STK:AAPL:SMART:USD", 10)
+
+
+def test_what_vanished_while_disconnected_is_told_as_zero_and_nothing_is_told_twice(
+    config_file: Path, gateway_port: int, port_base: int, client: PlainClient
+) -> None:
+    with ScriptedGateway(gateway_port) as gateway, running_node("status", config_file):
+        gateway.await_request(Positions)
+        gateway.say(row(AAPL, 10) + row(MSFT, 5) + messages.position_end())
+        name_contracts(gateway, 2)
+        assert [await_position(client, symbol)["quantity"] for symbol in ("AAPL", "MSFT")] == [10, 5]
+
+        gateway.drop()
+        gateway.await_request(Positions)
+        gateway.say(row(MSFT, 5) + messages.position_end())
+        gone = client.await_event(lambda topic, _: topic.startswith("position/"))
+        assert (gone["instrument"], gone["quantity"], gone["avg_cost"]) == ("STK:AAPL:SMART:USD", 0, None)
+        (held,) = client.await_result("status", "positions")["positions"]
+        assert held["con_id"] == MSFT
+
+        gateway.say(row(MSFT, 6))
+        changed = client.await_event(lambda topic, _: topic.startswith("position/"))
+        assert (changed["instrument"], changed["quantity"]) == ("STK:MSFT:SMART:USD", 6)
+        late = PlainClient(port_base)
+        try:
+            late.subscribe("position/")
+            assert await_position(late, "MSFT")["snapshot"] is True
+        finally:
+            late.close()
+
+
+def test_after_1101_positions_and_values_are_asked_for_again(
+    config_file: Path, gateway_port: int, client: PlainClient
+) -> None:
+    with ScriptedGateway(gateway_port) as gateway, running_node("status", config_file):
+        gateway.await_request(Positions)
+        values = gateway.await_request(AccountSummary)
+        gateway.say(row(AAPL, 10) + messages.position_end())
+        name_contracts(gateway, 1)
+        await_position(client, "AAPL")
+        gateway.notice(1101, "Connectivity ... has been restored - data lost.")
+        gateway.await_request(Positions)
+        assert gateway.await_request(AccountSummary).request_id != values.request_id
+        gateway.say(row(AAPL, 11) + messages.position_end())
+        assert await_position(client, "AAPL")["quantity"] == 11
+        assert len(client.await_result("status", "positions")["positions"]) == 1
+
+
+def test_health_tells_who_beats_who_is_ready_and_who_fell_silent(
+    config_file: Path, gateway_port: int, port_base: int, client: PlainClient
+) -> None:
+    def rows() -> dict[str, Event]:
+        health = client.result("status", "health")
+        assert not health["ready"]  # the others are not running
+        return {each["name"]: each for each in health["processes"]}
+
+    watcher = PlainClient(port_base)
+    watcher.subscribe("node/status/")
+    try:
+        with ScriptedGateway(gateway_port), running_node("status", config_file) as status:
+            with running_node("connection", config_file) as connection:
+                while rows()["connection"]["state"] != "ready":
+                    watcher.await_event(any_event)  # look again at each beat
+                seen = rows()
+                assert seen["connection"]["pid"] == connection.pid
+                assert (seen["status"]["pid"], seen["status"]["client_id"]) == (status.pid, 102)
+                assert seen["status"]["state"] == "reconciling"
+                assert seen["orders"] == dict.fromkeys(seen["orders"]) | {"name": "orders", "state": "silent"}
+            while rows()["connection"]["state"] != "silent":
+                watcher.await_event(any_event)
+            assert rows()["connection"]["heard_s"] >= 2
+    finally:
+        watcher.close()
