@@ -38,7 +38,7 @@ from twsmq_protocol.system_events import NodeState, ProcessState
 class Limits(Struct, frozen=True, kw_only=True):
     """All in seconds but the counts."""
 
-    turn_s: float = 1.0
+    turn_s: float = 0.4
     first_beat_s: float = 20.0
     beat_s: float = 5.0
     grace_s: float = 5.0

@@ -8,7 +8,6 @@ import pty
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from command import Command
 from plain_client import PlainClient
 
 PROCESSES = ["supervisor", "simulator", "connection", "reference", "marketdata-0", "status", "orders"]
@@ -24,32 +24,9 @@ COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s"]
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
 
-class Command:
-    """`twsmq` with the configuration of the test; the cluster is down when the test is over."""
-
-    def __init__(self, config_file: Path) -> None:
-        self._tail = ["--config", str(config_file)]
-        self._folder = config_file.parent
-
-    def line(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "twsmq.cli", *words, *self._tail]
-
-    def run(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.line(*words), capture_output=True, text=True, timeout=timeout, cwd=self._folder
-        )
-
-    def popen(self, *words: str, **options: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.line(*words), stdin=subprocess.DEVNULL, text=True, cwd=self._folder, **options
-        )
-
-    def status(self) -> list[dict[str, Any]]:
-        return json.loads(self.run("status", "--json").stdout)["processes"]
-
-
 @pytest.fixture
 def twsmq(config_file: Path) -> Iterator[Command]:
+    """Whatever is up is down when the test is over."""
     command = Command(config_file)
     yield command
     command.run("down")
@@ -83,24 +60,18 @@ def test_detached_it_runs_until_told_otherwise(twsmq: Command) -> None:
     assert twsmq.run("status").returncode == 3
 
 
-def test_status_is_1_while_a_process_is_not_ready(twsmq: Command, eventually: Callable[..., None]) -> None:
-    assert twsmq.run("up", "--detach").returncode == 0
-    reference = next(row for row in twsmq.status() if row["name"] == "reference")
-    os.kill(reference["pid"], signal.SIGKILL)
-    assert twsmq.run("status").returncode == 1
-    eventually(lambda: twsmq.run("status").returncode == 0, within=10)
-    assert next(row for row in twsmq.status() if row["name"] == "reference")["restarts"] == 1
-
-
-def test_without_a_gateway_it_says_what_is_missing_and_goes_on(twsmq: Command, port_base: int) -> None:
+def test_without_a_gateway_it_says_what_is_missing_and_goes_on(
+    twsmq: Command, port_base: int, eventually: Callable[..., None]
+) -> None:
     up = twsmq.run("up", "--detach", "--gateway", f"127.0.0.1:{port_base + 95}", "--timeout", "4")
     assert up.returncode == 1
     assert "not ready after 4 s" in up.stderr
-    assert "connection: connecting" in up.stderr
+    assert "connection: " in up.stderr
     assert up.stderr.count("\n") == 1
     rows = twsmq.status()
     assert [row["name"] for row in rows] == [name for name in PROCESSES if name != "simulator"]
-    assert all(row["restarts"] == 0 for row in rows)
+    eventually(lambda: {row["state"] for row in twsmq.status()[1:]} == {"connecting"}, within=30)
+    assert all(row["restarts"] == 0 for row in twsmq.status())
 
 
 def test_nobody_reading_its_output_does_not_disturb_it(twsmq: Command, port_base: int) -> None:

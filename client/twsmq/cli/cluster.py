@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import msgspec
@@ -14,9 +14,13 @@ from twsmq_protocol.requests import ClusterStatus, Stopping
 from twsmq_supervisor.preflight import is_locked, lock_file
 from twsmq_supervisor.settings import Settings
 
+from ..client import Client
+from ..errors import OutcomeUnknown
 from .options import NoCluster, Refused, config_option, settings_from, typed
+from .reach import NobodyListens, require_listener
 from .rendering import console, process_table
-from .wire import NoAnswer, ask, port_of
+
+R = TypeVar("R")
 
 _COLUMNS = ("name", "state", "pid", "client_id", "restarts", "uptime_s")
 _GONE_WITHIN_S = 120.0
@@ -36,7 +40,7 @@ def status(config: Path | None, as_json: bool) -> None:
       twsmq status
       twsmq status --json | jq '.processes[] | select(.state != "ready")'
     """
-    told = msgspec.convert(_ask_supervisor(settings_from(config), "status"), ClusterStatus)
+    told = _ask_supervisor(settings_from(config), "status", ClusterStatus)
     if as_json:
         rows = [{column: getattr(row, column) for column in _COLUMNS} for row in told.processes]
         click.echo(json.dumps({"processes": rows, "gateway": told.gateway}))
@@ -57,7 +61,7 @@ def down(config: Path | None) -> None:
     """
     settings = settings_from(config)
     try:
-        stopping = msgspec.convert(_ask_supervisor(settings, "stop"), Stopping)
+        stopping = _ask_supervisor(settings, "stop", Stopping)
     except NoCluster as failure:
         if is_locked(lock_file(settings)):
             raise
@@ -72,12 +76,13 @@ def down(config: Path | None) -> None:
     click.echo("stopped")
 
 
-def _ask_supervisor(settings: Settings, op: str) -> Any:
-    endpoint = endpoints.requests_endpoint(settings.config, endpoints.SUPERVISOR)
+def _ask_supervisor(settings: Settings, op: str, result: type[R]) -> R:
     try:
-        return ask(endpoint, op)
-    except NoAnswer as error:
-        port = port_of(endpoint)
+        require_listener(settings.config, endpoints.SUPERVISOR)
+        with Client(settings.config) as client:
+            return msgspec.convert(client.request(endpoints.SUPERVISOR, op), result)
+    except (NobodyListens, OutcomeUnknown) as error:
+        port = settings.config.cluster.port_base
         if is_locked(lock_file(settings)):
             pid = lock_file(settings).read_text().strip()
             raise NoCluster(

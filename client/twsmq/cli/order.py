@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,23 @@ import msgspec
 from rich.markup import escape
 from rich.table import Table
 from twsmq_protocol import endpoints
-from twsmq_protocol.codec import decode_event
-from twsmq_protocol.envelope import Event
-from twsmq_protocol.errors import MalformedMessage, RequestError
+from twsmq_protocol.envelope import Event, payload
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Commission, Fill, Notice, Order
 from twsmq_protocol.requests import PRICES_NEEDED
 from twsmq_protocol.topics import order_topic
 from twsmq_supervisor.settings import Settings
 
-from .options import Failure, NoCluster, Refused, config_option, settings_from, typed
+from ..client import Client
+from ..errors import OutcomeUnknown, RequestRefused
+from ..ops import OrderFilter
+from .options import NoCluster, Refused, config_option, settings_from, typed
+from .reach import NobodyListens, require_listener
 from .rendering import console, optional
-from .wire import NoAnswer, Subscription, ask
 
 _ASK_AGAIN_S = 1.0
 _COMMISSIONS_WITHIN_S = 2.0
 _SUCCESS = frozenset(("filled", "cancelled"))
+_HEADINGS = ("order", "instrument", "side", "quantity", "type", "price", "status", "filled", "avg")
 
 
 @click.group(short_help="Place, cancel and list orders.")
@@ -78,23 +80,21 @@ def place(
     name = client_order_id or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     given = {key: value for key, value in rest.items() if value is not None}
     args = {"strategy": strategy, "client_order_id": name, **given, "side": given["side"].upper()}
-    events = endpoints.events_endpoint(settings.config, endpoints.ORDERS)
-    subscription = Subscription([events], [order_topic(strategy, name)])
-    try:
+    with _client(settings) as client:
+        client.subscribe(order_topic(strategy, name))
         try:
-            accepted = _ask(settings, "place_order", args)
-        except NoAnswer as error:
-            if error.refused:
-                raise _absent(settings, error) from error
-            raise Refused(
-                f"{error}; whether {strategy}/{name} was placed is not known: the same command with "
-                f"--client-order-id {name} is safe to repeat"
-            ) from error
+            accepted = client.request(endpoints.ORDERS, "place_order", args)
+        except OutcomeUnknown as error:
+            raise Refused(f"{error}: --client-order-id {name}") from error
         click.echo(f"{strategy}/{name}: {accepted['status']}, order id {accepted['order_id']}")
-        if not no_wait:
-            _await_verdict(settings, subscription, strategy, name, timeout)
-    finally:
-        subscription.close()
+        if no_wait:
+            return
+        with suppress(KeyboardInterrupt):
+            verdict = _await_verdict(client, strategy, name, timeout)
+            if verdict is not None:
+                raise SystemExit(0 if verdict in _SUCCESS else Refused.exit_code)
+        cure = typed(settings, "order", "cancel", "--strategy", strategy, "--client-order-id", name)
+        click.echo(f"no longer waiting; the order goes on. Cancel it with: {cure}")
 
 
 @order.command(short_help="Ask the gateway to cancel an order.")
@@ -108,9 +108,9 @@ def cancel(config: Path | None, strategy: str, client_order_id: str) -> None:
     Example:
       twsmq order cancel --client-order-id 20260102-093000-1a2b3c
     """
-    args = {"strategy": strategy, "client_order_id": client_order_id}
-    accepted = _ask_or_fail(settings_from(config), "cancel_order", args)
-    click.echo(f"{strategy}/{client_order_id}: {accepted['status']}, order id {accepted['order_id']}")
+    with _client(settings_from(config)) as client:
+        accepted = client.cancel_order(strategy=strategy, client_order_id=client_order_id)
+    click.echo(f"{strategy}/{client_order_id}: {accepted.status}, order id {accepted.order_id}")
 
 
 @order.command("list", short_help="List all orders.")
@@ -129,74 +129,59 @@ def list_orders(
       twsmq order list --active
       twsmq order list --strategy alpha --json | jq .status
     """
-    asked = {"strategy": strategy, "client_order_id": client_order_id, "active": active or None}
-    args = {key: value for key, value in asked.items() if value is not None}
-    rows = _ask_or_fail(settings_from(config), "get_orders", args)["orders"]
+    wanted: OrderFilter = {}
+    if strategy is not None:
+        wanted["strategy"] = strategy
+    if client_order_id is not None:
+        wanted["client_order_id"] = client_order_id
+    if active:
+        wanted["active"] = True
+    with _client(settings_from(config)) as client:
+        rows = client.orders(**wanted)
     if as_json:
         for row in rows:
-            click.echo(msgspec.json.encode(row))
+            click.echo(msgspec.json.encode(payload(row)))
         return
     table = Table(box=None, pad_edge=False)
-    for heading in (
-        "order",
-        "instrument",
-        "side",
-        "quantity",
-        "type",
-        "price",
-        "status",
-        "filled",
-        "avg",
-        "",
-    ):
+    for heading in _HEADINGS:
         table.add_column(heading, no_wrap=True)
     table.add_column("")
     for row in rows:
-        known = msgspec.convert(row, Order)
-        prices = (known.limit_price, known.stop_price)
+        prices = (row.limit_price, row.stop_price)
         table.add_row(
-            f"{known.strategy}/{known.client_order_id}",
-            known.instrument,
-            known.side,
-            optional(known.quantity),
-            known.order_type,
+            f"{row.strategy}/{row.client_order_id}",
+            row.instrument,
+            row.side,
+            optional(row.quantity),
+            row.order_type,
             " / ".join(optional(price) for price in prices if price is not None),
-            known.status,
-            optional(known.filled),
-            optional(known.avg_price),
-            escape(_why(known)),
+            row.status,
+            optional(row.filled),
+            optional(row.avg_price),
+            escape(_why(row)),
         )
     console().print(table if rows else "no orders")
 
 
-def _await_verdict(
-    settings: Settings, subscription: Subscription, strategy: str, name: str, timeout: float | None
-) -> None:
-    """Print what happens to the order until it is done. What the socket may have missed is asked for."""
+def _await_verdict(client: Client, strategy: str, name: str, timeout: float | None) -> str | None:
+    """Tell what happens to the order until it is done; its last status, None if it was not done in time.
+
+    What the subscription may have missed, because it was young or events were lost, is asked for.
+    """
     deadline = None if timeout is None else time.monotonic() + timeout
     story = Story(click.echo)
-    try:
-        while not story.over(time.monotonic()):
-            if deadline is not None and time.monotonic() >= deadline:
-                click.echo(f"no verdict within {timeout:g} s; the order goes on")
-                return
-            for frame in subscription.frames(min(_ASK_AGAIN_S, timeout or _ASK_AGAIN_S)):
-                with suppress(MalformedMessage):
-                    story.hear(decode_event(frame)[1], time.monotonic())
-                if story.over(time.monotonic()):
-                    break
-            else:
-                story.hear(_present(settings, strategy, name), time.monotonic())
-    except KeyboardInterrupt:
-        cure = typed(settings, "order", "cancel", "--strategy", strategy, "--client-order-id", name)
-        click.echo(f"no longer waiting; the order goes on. Cancel it with: {cure}")
-        return
-    if story.status not in _SUCCESS:
-        raise SystemExit(Refused.exit_code)
+    while not story.over(time.monotonic()):
+        left = _ASK_AGAIN_S if deadline is None else min(_ASK_AGAIN_S, deadline - time.monotonic())
+        if left <= 0:
+            return None
+        received = client.receive(left)
+        event = _present(client, strategy, name) if received is None else received.event
+        story.hear(event, time.monotonic())
+    return story.status
 
 
 class Story:
-    """What has become of one order, told once each. Over when it is done and its commissions are known."""
+    """What has become of one order, told once each. Over when it is done and its commissions are row."""
 
     def __init__(self, tell: Callable[[str], object]) -> None:
         self._tell = tell
@@ -242,31 +227,27 @@ def _why(event: Order) -> str:
     return f"{code}{event.reason}" if event.reason else code.removesuffix(": ")
 
 
-def _present(settings: Settings, strategy: str, name: str) -> Order | None:
-    """The order as it now stands, or None while its node does not answer."""
+def _present(client: Client, strategy: str, name: str) -> Order | None:
+    """The order as it now stands, or None while its node does not tell."""
     try:
-        rows = _ask(settings, "get_orders", {"strategy": strategy, "client_order_id": name})["orders"]
-    except (NoAnswer, Failure):
+        found = client.orders(strategy=strategy, client_order_id=name)
+    except (RequestRefused, OutcomeUnknown):
         return None
-    return msgspec.convert(rows[0], Order) if rows else None
+    return found[0] if found else None
 
 
-def _ask(settings: Settings, op: str, args: dict[str, Any]) -> Any:
-    """Raises `Failure` with the error the node answered, or `NoAnswer`."""
+@contextmanager
+def _client(settings: Settings) -> Generator[Client]:
+    """What goes wrong with a request ends the command with one line."""
     try:
-        return ask(endpoints.requests_endpoint(settings.config, endpoints.ORDERS), op, args)
-    except RequestError as error:
+        require_listener(settings.config, endpoints.ORDERS)
+        with Client(settings.config) as client:
+            yield client
+    except NobodyListens as error:
+        raise NoCluster(f"{error}; `{typed(settings, 'status')}` tells whether the cluster runs") from error
+    except OutcomeUnknown as error:
+        raise Refused(str(error)) from error
+    except RequestRefused as error:
         field = f" ({error.field})" if error.field else ""
         gateway = f" [gateway error {error.tws_code}]" if error.tws_code is not None else ""
         raise Refused(f"{error.code}{field}: {error.message}{gateway}") from error
-
-
-def _ask_or_fail(settings: Settings, op: str, args: dict[str, Any]) -> Any:
-    try:
-        return _ask(settings, op, args)
-    except NoAnswer as error:
-        raise _absent(settings, error) from error
-
-
-def _absent(settings: Settings, error: NoAnswer) -> NoCluster:
-    return NoCluster(f"{error}; `{typed(settings, 'status')}` tells whether the cluster runs")

@@ -13,13 +13,10 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import click
 from twsmq_protocol import endpoints
-from twsmq_protocol.codec import decode_event
-from twsmq_protocol.errors import MalformedMessage
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.system_events import Process
 from twsmq_protocol.topics import quote_topic
@@ -29,9 +26,9 @@ from twsmq_supervisor.preflight import require_free
 from twsmq_supervisor.settings import Settings
 from twsmq_supervisor.shell import Supervisor
 
+from ..client import Client
 from .options import Refused, Unusable, config_option, settings_from, typed
 from .views import SHOWN, LiveTable, PlainLines, View
-from .wire import Subscription
 
 _REFRESH_S = 0.25
 _FAREWELL_S = 2.0
@@ -108,28 +105,22 @@ class Feed:
     """What a view is told, as it comes through ZeroMQ. `ended`: the supervisor has said its last word."""
 
     def __init__(self, settings: Settings, view: View, *, quotes: bool) -> None:
-        config = settings.config
         self._view = view
         self._quotes = {quote_topic(name): name for name in SHOWN} if quotes else {}
-        shards = [name for name in endpoints.node_names(config) if endpoints.shard_of(name) is not None]
-        heard = (endpoints.SUPERVISOR, *(shards if quotes else ()))
-        self._subscription = Subscription(
-            (endpoints.events_endpoint(config, name) for name in heard), ("process/", *self._quotes)
-        )
+        self._client = Client(settings.config)
+        self._client.subscribe("process/", *self._quotes)
         self.ended = False
 
     def pump(self, within_s: float) -> None:
-        for frame in self._subscription.frames(within_s):
-            with suppress(MalformedMessage):
-                topic, event = decode_event(frame)
-                if isinstance(event, Process):
-                    self._view.process(event)
-                    self.ended = (event.name, event.state) == (endpoints.SUPERVISOR, "stopped")
-                elif isinstance(event, Quote) and topic in self._quotes:
-                    self._view.quote(self._quotes[topic], event)
+        for topic, event, _ in self._client.events(within_s):
+            if isinstance(event, Process):
+                self._view.process(event)
+                self.ended = (event.name, event.state) == (endpoints.SUPERVISOR, "stopped")
+            elif isinstance(event, Quote) and topic in self._quotes:
+                self._view.quote(self._quotes[topic], event)
 
     def close(self) -> None:
-        self._subscription.close()
+        self._client.close()
 
 
 def _run_detached(settings: Settings, timeout: float) -> None:

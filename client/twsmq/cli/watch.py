@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-from twsmq_protocol import endpoints
-from twsmq_protocol.config import Config
 
+from ..client import Client
+from ..inbox import Received
 from .options import config_option, settings_from
-from .wire import Subscription
 
 HEADER = ("v", "type", "src", "inc", "seq", "ts")
-_PUBLISHERS = {
-    "process": (endpoints.SUPERVISOR,),
-    "gateway": (endpoints.CONNECTION,),
-    "order": (endpoints.ORDERS,),
-    "position": (endpoints.STATUS,),
-    "account": (endpoints.STATUS,),
-}
 _QUIET_S = 3.0
-_decoder = msgspec.msgpack.Decoder(dict[str, Any])  # any event at all, of later versions too
 
 
 @click.command(short_help="Print events as they come.")
@@ -50,84 +42,58 @@ def watch(config: Path | None, as_json: bool, count: int | None, topics: tuple[s
     for topic in topics:
         if topic and not topic.endswith("/"):
             click.echo(f"twsmq: {topic} is a prefix; the complete topic is {topic}/", err=True)
-    heard = publishers(settings.config, topics)
-    addresses = [endpoints.events_endpoint(settings.config, name) for name in heard]
-    subscription = Subscription(addresses, topics)
-    try:
-        _print_events(subscription, as_json=as_json, count=count)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        subscription.close()
+    with Client(settings.config) as client, suppress(KeyboardInterrupt):
+        client.subscribe(*topics)
+        _print_events(client, as_json=as_json, count=count)
 
 
-def publishers(config: Config, topics: Iterable[str]) -> tuple[str, ...]:
-    """The processes that may publish under these topics or prefixes of topics."""
-    everyone = (endpoints.SUPERVISOR, *endpoints.node_names(config))
-    found: set[str] = set()
-    for topic in topics:
-        first, slash, _ = topic.partition("/")
-        if not slash or first == "node":
-            return everyone
-        shards = tuple(name for name in everyone if endpoints.shard_of(name) is not None)
-        found.update(_PUBLISHERS.get(first, shards if first == "quote" else everyone))
-    return tuple(name for name in everyone if name in found)
-
-
-def _print_events(subscription: Subscription, *, as_json: bool, count: int | None) -> None:
-    losses = Losses()
-    printed = 0
-    warned = False
+def _print_events(client: Client, *, as_json: bool, count: int | None) -> None:
+    teller = Teller(click.echo, as_json=as_json)
+    received = client.receive(_QUIET_S)
+    if received is None:
+        click.echo("twsmq: nothing yet; is the cluster running? (`twsmq status`)", err=True)
     while True:
-        for frame in subscription.frames(_QUIET_S):
-            path, _, body = frame.partition(b"\0")
-            topic = path.decode("utf-8", "replace")
-            try:
-                event = _decoder.decode(body)
-            except msgspec.DecodeError as error:
-                click.echo(f"twsmq: an event on {topic} that cannot be read: {error}", err=True)
-                continue
-            for note in losses.notice(topic, event):
-                click.echo(msgspec.json.encode(note) if as_json else line_of_loss(note))
-            if as_json:
-                click.echo(msgspec.json.encode({"topic": topic, **event}))
-            elif not event.get("repeated"):
-                click.echo(line(topic, event))
-            else:
-                continue
-            printed += 1
-            if printed == count:
+        if received is not None:
+            teller.tell(received, client.loss.topics[received.topic].restarts)
+            if teller.told == count:
                 return
-        if not printed and not warned:
-            warned = True
-            click.echo("twsmq: nothing yet; is the cluster running? (`twsmq status`)", err=True)
+        received = client.receive()
 
 
-class Losses:
-    """Tells from the numbers of events what was lost between them."""
+class Teller:
+    """What is printed of each event: what was lost before it, then itself, unless it only repeats.
 
-    def __init__(self) -> None:
-        self._last: dict[str, tuple[int, int]] = {}
+    `told` counts the events printed.
+    """
 
-    def notice(self, topic: str, event: dict[str, Any]) -> list[dict[str, Any]]:
-        """Maps of type `lost` (with `count`) or `restarted`, to be told before this event."""
-        inc, seq = event.get("inc"), event.get("seq")
-        if not isinstance(inc, int) or not isinstance(seq, int):
-            return []
-        before = self._last.get(topic)
-        self._last[topic] = (inc, seq)
-        if before is None:
-            return []
-        if before[0] != inc:
-            return [{"type": "restarted", "topic": topic, "src": event.get("src")}]
-        lost = seq - before[1] - 1
-        return [{"type": "lost", "topic": topic, "count": lost}] if lost > 0 else []
+    def __init__(self, echo: Callable[[str], object], *, as_json: bool) -> None:
+        self._echo = echo
+        self._as_json = as_json
+        self._restarts: dict[str, int] = {}
+        self.told = 0
 
+    def tell(self, received: Received, restarts: int) -> None:
+        """`restarts`: how often the publisher of this topic is known to have come back anew."""
+        topic, event, lost = received
+        if restarts > self._restarts.get(topic, 0):
+            self._restarts[topic] = restarts
+            self._note({"type": "restarted", "topic": topic, "src": event.src}, f"{event.src} restarted")
+        if lost:
+            self._note({"type": "lost", "topic": topic, "count": lost}, f"{lost} events lost")
+        fields = msgspec.to_builtins(event)
+        if self._as_json:
+            self._echo(msgspec.json.encode({"topic": topic, **fields}).decode())
+        elif fields.get("repeated"):
+            return
+        else:
+            self._echo(line(topic, fields))
+        self.told += 1
 
-def line_of_loss(note: dict[str, Any]) -> str:
-    if note["type"] == "restarted":
-        return f"{time.strftime('%H:%M:%S')}      {note['topic']}  {note['src']} restarted"
-    return f"{time.strftime('%H:%M:%S')}      {note['topic']}  {note['count']} events lost"
+    def _note(self, note: dict[str, Any], text: str) -> None:
+        if self._as_json:
+            self._echo(msgspec.json.encode(note).decode())
+        else:
+            self._echo(f"{time.strftime('%H:%M:%S')}      {note['topic']}  {text}")
 
 
 def line(topic: str, event: dict[str, Any]) -> str:

@@ -1,0 +1,34 @@
+"""`twsmq` as a user types it, with the configuration of the test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+class Command:
+    """Runs in the folder of `config_file`."""
+
+    def __init__(self, config_file: Path) -> None:
+        self._tail = ["--config", str(config_file)]
+        self._folder = config_file.parent
+
+    def line(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "twsmq.cli", *words, *self._tail]
+
+    def run(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.line(*words), capture_output=True, text=True, timeout=timeout, cwd=self._folder
+        )
+
+    def popen(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.line(*words), stdin=subprocess.DEVNULL, text=True, cwd=self._folder, **options
+        )
+
+    def status(self) -> list[dict[str, Any]]:
+        """The rows of `status --json`, whatever their states."""
+        return json.loads(self.run("status", "--json").stdout)["processes"]

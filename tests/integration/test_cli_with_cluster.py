@@ -1,0 +1,53 @@
+"""`twsmq order`, `watch` and `status` against one running cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+from cluster import Cluster
+from command import Command
+
+
+@pytest.fixture
+def twsmq(cluster: Cluster) -> Command:
+    return Command(cluster.config)
+
+
+def test_an_order_from_the_command_line_is_followed_to_its_end(twsmq: Command) -> None:
+    order = ("--instrument", "STK:AAPL:SMART:USD", "--side", "buy", "--quantity", "10")
+    filled = twsmq.run("order", "place", *order, "--order-type", "MKT", "--client-order-id", "m1")
+    assert filled.returncode == 0, filled.stderr
+    words = [line.split()[0] for line in filled.stdout.splitlines()]
+    assert words[0] == "cli/m1:"
+    assert {"submitted", "fill", "filled", "commission"} <= set(words)
+
+    resting = (*order, "--order-type", "LMT", "--limit-price", "1", "--client-order-id", "r1")
+    assert "no longer waiting" in twsmq.run("order", "place", *resting, "--timeout", "0.5").stdout
+    assert "pending_cancel" in twsmq.run("order", "cancel", "--client-order-id", "r1").stdout
+    ended = twsmq.run("order", "place", *resting)
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[-1].split()[0] == "cancelled"
+
+    refused = twsmq.run("order", "place", *order, "--order-type", "LMT")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("twsmq: invalid_argument (limit_price): ")
+    unknown = twsmq.run("order", "cancel", "--client-order-id", "never")
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith("twsmq: unknown_order")
+
+    listed = twsmq.run("order", "list", "--json").stdout.splitlines()
+    assert [json.loads(line)["client_order_id"] for line in listed] == ["m1", "r1"]
+    watched = twsmq.run("watch", "--json", "--count", "3", "quote/STK:AAPL:SMART:USD/", "gateway/")
+    assert len([json.loads(line)["topic"] for line in watched.stdout.splitlines()]) >= 3
+
+
+def test_status_is_1_while_a_process_is_not_ready(twsmq: Command, eventually: Callable[..., None]) -> None:
+    reference = next(row for row in twsmq.status() if row["name"] == "reference")
+    os.kill(reference["pid"], signal.SIGKILL)
+    assert twsmq.run("status").returncode == 1
+    eventually(lambda: twsmq.run("status").returncode == 0, within=10)
+    assert next(row for row in twsmq.status() if row["name"] == "reference")["restarts"] == 1
