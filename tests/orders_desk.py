@@ -1,4 +1,4 @@
-"""Drives the orders core as its shell would, with a journal in memory and a gateway that says what it is told.
+"""Drives the orders core as its shell would; the journal is in memory, the gateway says what it is told.
 
 Nothing here decides: entries count as durable once `commit` is called (at once by default), what is written
 lands in `wire`, what is told in `published`, and a crash forgets everything but `committed`.
@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_nodes.orders.actions import Action, Enter, Journal, Now, Publish, Reply, Send, Warn, Write
 from twsmq_nodes.orders.core import OrdersCore
-from twsmq_nodes.orders.entries import Entry, to_entry, to_row
+from twsmq_nodes.orders.entries import CancelWanted, ChangeSent, Entry, Placed, Values, to_entry, to_row
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.adapter import Codec
@@ -118,8 +118,7 @@ class Desk:
             case Write(key, request):
                 if not self.wire_open:
                     return self.core.not_written(key, request, self.now)
-                durable = {entry.event.event_no for entry in self.committed}
-                assert self.core.book.records[key].order.event_no in durable or self.uncommitted
+                self.require_durable(key, request)
                 self.wire.append(request)
                 return self.core.written(key, request, self.now)
             case Publish(event, retain):
@@ -138,6 +137,25 @@ class Desk:
             case Warn(text):
                 self.warnings.append(text)
         return []
+
+    def require_durable(self, key: tuple[str, str], request: rq.Request) -> None:
+        """Whatever is written, its intent is on disk."""
+        facts = [
+            entry.fact
+            for entry in self.committed
+            if entry.fact is not None and (entry.event.strategy, entry.event.client_order_id) == key
+        ]
+        if isinstance(request, rq.CancelOrder):
+            assert any(isinstance(fact, CancelWanted) for fact in facts)
+            return
+        assert isinstance(request, rq.PlaceOrder)
+        fields = request.order
+        sent = Values(fields.total_quantity, fields.limit_price, fields.aux_price)
+        assert any(
+            (isinstance(fact, Placed) and fact.order_id == request.order_id)
+            or (isinstance(fact, ChangeSent) and fact.values == sent)
+            for fact in facts
+        )
 
     # -- requests
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from twsmq_protocol.errors import ConfigError, LocalError
+from twsmq_protocol.errors import ConfigError
 
 from .entries import Entry, Row, to_entry, to_row
 
@@ -45,10 +45,6 @@ _MIGRATIONS: tuple[str, ...] = (
 """Number n brings the schema from version n to n + 1. Never change one that was released: add another."""
 
 _INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-
-
-class JournalDamaged(LocalError):
-    """The journal cannot be read; it is never overwritten."""
 
 
 class Journal(Protocol):
@@ -77,7 +73,7 @@ class SqliteJournal:
             raise
         except sqlite3.DatabaseError as error:
             os.close(self._lock)
-            raise JournalDamaged(
+            raise ConfigError(
                 f"{path}: {error}; restore it from a backup, or move it away and forget its orders"
             ) from error
 

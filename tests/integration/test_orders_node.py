@@ -1,0 +1,196 @@
+"""The orders node as a process of its own before a simulated gateway as another: both may die any time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+import zmq
+from plain_client import PlainClient
+from simulated_gateway import GatewayProcess
+
+AAPL = "STK:AAPL:SMART:USD"
+
+
+class OrdersNode:
+    def __init__(self, config: Path) -> None:
+        self._command = [sys.executable, "-m", "twsmq_nodes.orders", "--config", str(config)]
+        self._log = config.with_name("orders.log")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(self._command, stderr=log)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(10)
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, port_base: int, no_orphans: None) -> Iterator[GatewayProcess]:
+    running = GatewayProcess(tmp_path / "gateway", port=port_base + 95).start()
+    yield running
+    if running.process is not None and running.process.poll() is None:
+        running.stop()
+
+
+@pytest.fixture
+def node(gateway: GatewayProcess, config_file: Path) -> Iterator[OrdersNode]:
+    running = OrdersNode(config_file)
+    running.start()
+    yield running
+    if running.process is not None and running.process.poll() is None:
+        assert running.stop() == 0, running.log()
+
+
+@pytest.fixture
+def client(node: OrdersNode, port_base: int) -> Iterator[PlainClient]:
+    plain = PlainClient(port_base)
+    plain.subscribe("order/s/", "node/orders/")
+    await_ready(plain)
+    yield plain
+    plain.close()
+
+
+def await_ready(client: PlainClient) -> dict[str, Any]:
+    return client.await_event(lambda topic, event: topic == "node/orders/" and event["state"] == "ready")
+
+
+def place(client: PlainClient, cid: str, **changes: Any) -> dict[str, Any]:
+    args: dict[str, Any] = {
+        "strategy": "s",
+        "client_order_id": cid,
+        "instrument": AAPL,
+        "side": "BUY",
+        "quantity": 10,
+        "order_type": "LMT",
+        "limit_price": 1.0,
+    }
+    return client.await_result("orders", "place_order", **(args | changes))
+
+
+def await_status(client: PlainClient, cid: str, *statuses: str) -> dict[str, Any]:
+    return client.await_event(
+        lambda topic, event: (
+            topic == f"order/s/{cid}/" and event["type"] == "order" and event["status"] in statuses
+        )
+    )
+
+
+def order(client: PlainClient, cid: str) -> dict[str, Any]:
+    (row,) = client.result("orders", "get_orders", strategy="s", client_order_id=cid)["orders"]
+    return row
+
+
+def test_a_node_killed_and_started_again_knows_every_order(
+    client: PlainClient, node: OrdersNode, gateway: GatewayProcess
+) -> None:
+    place(client, "rest")
+    await_status(client, "rest", "submitted")
+    client.await_event(lambda _topic, event: event.get("gateway_status") == "Submitted")
+    before = order(client, "rest")
+    place(client, "market", order_type="MKT", limit_price=None)
+    node.kill()
+    node.start()
+    beat = await_ready(client)
+    assert order(client, "rest") == before
+    if order(client, "market")["status"] != "filled":
+        await_status(client, "market", "filled")
+    after = order(client, "market")
+    assert (after["filled"], after["remaining"]) == (10.0, 0.0)
+    assert beat["last_event_no"] >= before["event_no"]
+    assert beat["strategy_nos"]["s"] >= before["strategy_no"]
+    assert place(client, "next")["order_id"] == 3
+
+
+def test_a_gateway_killed_and_started_again_has_every_order(
+    client: PlainClient, gateway: GatewayProcess
+) -> None:
+    place(client, "rest", tif="GTC")
+    await_status(client, "rest", "submitted")
+    gateway.kill()
+    client.await_event(lambda topic, event: topic == "node/orders/" and event["state"] == "connecting")
+    assert client.request("orders", "get_orders")["ok"]
+    assert client.result("orders", "cancel_order", strategy="s", client_order_id="rest")["status"] == (
+        "pending_cancel"
+    )
+    gateway.start()
+    await_status(client, "rest", "cancelled")
+
+
+def test_two_clients_with_one_key_at_once_place_one_order_each_time(
+    client: PlainClient, port_base: int
+) -> None:
+    other = PlainClient(port_base)
+    rounds = 200
+    args = {"strategy": "s", "instrument": AAPL, "side": "BUY", "quantity": 1, "order_type": "LMT"}
+    for number in range(rounds):
+        body = {**args, "limit_price": 1.0, "client_order_id": f"both-{number}"}
+        request = msgpack.packb({"v": 1, "id": number, "op": "place_order", "args": body})
+        for one in (client, other):
+            one.dealer("orders").send(request)
+    answers = [
+        [msgpack.unpackb(one.dealer("orders").recv()) for _ in range(rounds)] for one in (client, other)
+    ]
+    assert answers[0] == answers[1]
+    ids = [answer["result"]["order_id"] for answer in answers[0]]
+    assert sorted(ids) == list(range(1, rounds + 1))
+    assert len(client.result("orders", "get_orders")["orders"]) == rounds
+    other.close()
+
+
+def test_rows_of_one_order_are_numbered_and_a_newcomer_is_greeted(
+    client: PlainClient, port_base: int
+) -> None:
+    place(client, "rest")
+    await_status(client, "rest", "submitted")
+    newcomer = PlainClient(port_base)
+    newcomer.subscribe("order/s/rest/")
+    greeting = newcomer.await_event(lambda _topic, event: event["snapshot"])
+    assert (greeting["status"], greeting["type"]) == ("submitted", "order")
+    newcomer.close()
+
+
+def test_a_second_node_on_the_same_journal_is_refused_in_one_line(
+    client: PlainClient, config_file: Path, port_base: int, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(
+        config_file.read_text().replace(f"port_base = {port_base}", f"port_base = {port_base + 30}")
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "twsmq_nodes.orders", "--config", str(other)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "another orders node" in done.stderr
+
+
+def test_requests_that_wait_are_answered_after_the_socket_was_flooded(client: PlainClient) -> None:
+    socket = client.dealer("orders")
+    count = 500
+    for number in range(count):
+        body = {"strategy": "s", "client_order_id": f"f-{number}", "instrument": AAPL, "side": "BUY"}
+        args = {**body, "quantity": 1, "order_type": "LMT", "limit_price": 1.0}
+        socket.send(msgpack.packb({"v": 1, "id": number, "op": "place_order", "args": args}), zmq.NOBLOCK)
+    answers = [msgpack.unpackb(socket.recv()) for _ in range(count)]
+    assert all(answer["ok"] for answer in answers)
+    assert [answer["result"]["order_id"] for answer in answers] == list(range(1, count + 1))

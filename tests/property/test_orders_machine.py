@@ -1,0 +1,326 @@
+"""Random requests, gateway reports, duplicates, lost connections and crashes at any point of an order's life.
+
+A small gateway that knows the truth stands at the other end: what it accepted, what it executed. After every
+step the invariants hold; once everything is delivered, the node's record and the gateway's agree order by
+order and fill by fill, and nothing is unknown any more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from orders_desk import Caller, Desk, completed, error, execution, open_order, order_status
+from twsmq_nodes.orders.book import Book
+from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws import requests as rq
+from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Order
+
+IDS = st.sampled_from(["a", "b", "c"])
+
+
+class Ticket:
+    """An order as the gateway has it."""
+
+    def __init__(self, request: rq.PlaceOrder) -> None:
+        self.order_id = request.order_id
+        self.cid = request.order.order_ref.partition("/")[2]
+        self.quantity = request.order.total_quantity
+        self.limit = request.order.limit_price or 0.0
+        self.word = "Submitted"
+        self.executions: list[tws.ExecDetails] = []
+
+    @property
+    def filled(self) -> float:
+        return sum(one.execution.shares or 0.0 for one in self.executions)
+
+    @property
+    def live(self) -> bool:
+        return self.word not in ("Filled", "Cancelled")
+
+    def pair(self) -> list[tws.Event]:
+        view = {"total_quantity": self.quantity, "limit_price": self.limit}
+        return [open_order(self.order_id, self.cid, self.word, **view), self.status()]
+
+    def status(self) -> tws.Event:
+        rest = self.quantity - self.filled
+        return order_status(self.order_id, self.word, filled=self.filled, remaining=rest)
+
+
+class Gateway:
+    """Reads what reaches it, in order; what it says queues in `saying` until it is delivered."""
+
+    def __init__(self) -> None:
+        self.tickets: dict[int, Ticket] = {}
+        self.refused: set[int] = set()
+        self.accepted: Counter[str] = Counter()
+        self.saying: list[tws.Event] = []
+
+    def read(self, request: rq.Request, *, refuse: bool) -> None:
+        match request:
+            case rq.PlaceOrder(order_id) if order_id in self.tickets:
+                self.modify(self.tickets[order_id], request)
+            case rq.PlaceOrder(order_id) if refuse:
+                self.refused.add(order_id)
+                self.saying.append(error(order_id, 201, "Order rejected - reason:no"))
+            case rq.PlaceOrder(order_id):
+                ticket = self.tickets[order_id] = Ticket(request)
+                self.accepted[ticket.cid] += 1
+                self.saying += ticket.pair()
+            case rq.CancelOrder(order_id):
+                self.cancel(order_id)
+            case _:
+                raise AssertionError(request)
+
+    def modify(self, ticket: Ticket, request: rq.PlaceOrder) -> None:
+        if not ticket.live or request.order.total_quantity <= ticket.filled:
+            self.saying.append(error(ticket.order_id, 104, "Cannot modify a filled order."))
+            return
+        ticket.quantity, ticket.limit = request.order.total_quantity, request.order.limit_price or 0.0
+        self.saying += ticket.pair()
+
+    def cancel(self, order_id: int) -> None:
+        ticket = self.tickets.get(order_id)
+        if ticket is None:
+            self.saying.append(error(order_id, 10147, "not found"))
+        elif not ticket.live:
+            self.saying.append(error(order_id, 10148, f"cannot be cancelled, state: {ticket.word}."))
+        else:
+            ticket.word = "Cancelled"
+            self.saying += [ticket.status(), error(order_id, 202, "Order Canceled - reason:")]
+
+    def fill(self, ticket: Ticket, share: float, status_first: bool) -> None:
+        shares = max(1.0, round((ticket.quantity - ticket.filled) * share))
+        exec_id = f"0000e0d5.{ticket.order_id:08x}.{len(ticket.executions) + 1:02d}.01"
+        done = execution(ticket.order_id, exec_id, shares, ticket.limit, order_ref=f"s/{ticket.cid}")
+        ticket.executions.append(done)
+        if ticket.filled >= ticket.quantity:
+            ticket.word = "Filled"
+        told: list[tws.Event] = [done, *ticket.pair()]
+        if status_first:
+            told = [*ticket.pair(), done]
+        self.saying += [*told, tws.CommissionReport(exec_id, 1.0, "USD", None, None, None)]
+
+    def answer(self, request: rq.Request) -> None:
+        tickets = self.tickets.values()
+        match request:
+            case rq.ReqOpenOrders():
+                rows = [event for ticket in tickets if ticket.live for event in ticket.pair()]
+                self.saying += [*rows, tws.OpenOrderEnd()]
+            case rq.ReqExecutions(req_id):
+                done = [execution for ticket in tickets for execution in ticket.executions]
+                again = [tws.ExecDetails(req_id, one.contract, one.execution) for one in done]
+                self.saying += [*again, tws.ExecDetailsEnd(req_id)]
+            case rq.ReqCompletedOrders():
+                rows = [
+                    completed(t.cid, t.word, 9000 + t.order_id, filled_quantity=t.filled)
+                    for t in tickets
+                    if not t.live
+                ]
+                self.saying += [*rows, tws.CompletedOrdersEnd()]
+            case _:
+                pass
+
+
+class OrdersMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.desk = Desk(up=False, auto=False)
+        self.gateway = Gateway()
+        self.read = 0  # how much of what was written the gateway has read
+        self.up = False
+        self.callers: list[Caller] = []
+        self.boot_at = 0
+
+    # -- clients
+
+    @rule(cid=IDS, quantity=st.sampled_from([10.0, 20.0]))
+    def place(self, cid: str, quantity: float) -> None:
+        self.callers.append(self.desk.place(cid, quantity=quantity))
+
+    @rule(cid=IDS, quantity=st.sampled_from([None, 15.0, 30.0]), limit=st.sampled_from([None, 2.0, 3.0]))
+    def modify(self, cid: str, quantity: float | None, limit: float | None) -> None:
+        if quantity is not None or limit is not None:
+            self.callers.append(self.desk.modify(cid, quantity=quantity, limit_price=limit))
+
+    @rule(cid=IDS)
+    def cancel(self, cid: str) -> None:
+        self.callers.append(self.desk.cancel(cid))
+
+    # -- budget, disk, time
+
+    @rule()
+    def admit(self) -> None:
+        if self.desk.core.waiting:
+            self.desk.do(self.desk.core.admit(self.desk.now))
+
+    @rule()
+    def commit(self) -> None:
+        self.desk.commit()
+
+    @rule(seconds=st.sampled_from([0.3, 1.2, 6.0]))
+    def wait(self, seconds: float) -> None:
+        self.desk.later(seconds)
+
+    # -- the gateway
+
+    @precondition(lambda self: self.read < len(self.desk.wire))
+    @rule(refuse=st.sampled_from([False, False, False, True]))
+    def gateway_reads(self, refuse: bool) -> None:
+        self.gateway.read(self.desk.wire[self.read], refuse=refuse)
+        self.read += 1
+
+    @precondition(lambda self: self.desk.asked)
+    @rule()
+    def gateway_answers(self) -> None:
+        self.gateway.answer(self.desk.asked.pop(0))
+
+    @precondition(lambda self: self.up and self.gateway.saying)
+    @rule(count=st.integers(1, 6), twice=st.booleans())
+    def gateway_is_heard(self, count: int, twice: bool) -> None:
+        for event in self.gateway.saying[:count]:
+            self.desk.says(event)
+            if twice and not isinstance(event, tws.GatewayError):
+                self.desk.says(event)
+        del self.gateway.saying[:count]
+
+    @precondition(lambda self: any(t.live for t in self.gateway.tickets.values()))
+    @rule(data=st.data(), share=st.sampled_from([0.3, 1.0]), status_first=st.booleans())
+    def venue_fills(self, data: st.DataObject, share: float, status_first: bool) -> None:
+        live = [ticket for ticket in self.gateway.tickets.values() if ticket.live]
+        self.gateway.fill(data.draw(st.sampled_from(live)), share, status_first)
+
+    @precondition(lambda self: any(t.live for t in self.gateway.tickets.values()))
+    @rule(data=st.data(), code=st.sampled_from([399, 2109, 10349]))
+    def gateway_informs(self, data: st.DataObject, code: int) -> None:
+        live = [ticket for ticket in self.gateway.tickets.values() if ticket.live]
+        self.gateway.saying.append(error(data.draw(st.sampled_from(live)).order_id, code, "fyi"))
+
+    # -- what dies
+
+    def cut(self, arrived: int, refuse: bool) -> None:
+        """The connection ends; some of what was written had arrived, nothing said since is heard."""
+        for request in self.desk.wire[self.read : self.read + arrived]:
+            self.gateway.read(request, refuse=refuse)
+        self.read = len(self.desk.wire)
+        self.gateway.saying.clear()
+        self.up = False
+
+    @precondition(lambda self: self.up)
+    @rule(arrived=st.integers(0, 3), refuse=st.booleans())
+    def session_lost(self, arrived: int, refuse: bool) -> None:
+        self.cut(arrived, refuse)
+        self.desk.session_lost()
+
+    @rule(arrived=st.integers(0, 3), refuse=st.booleans())
+    def crash(self, arrived: int, refuse: bool) -> None:
+        self.cut(arrived, refuse)
+        self.boot_at = len(self.desk.published)
+        self.desk.crash()
+
+    @precondition(lambda self: not self.up)
+    @rule(rolled_back=st.booleans())
+    def session_up(self, rolled_back: bool) -> None:
+        self.up = True
+        highest = max(self.gateway.tickets, default=0)
+        self.desk.asked.clear()
+        self.desk.session_up(next_order_id=1 if rolled_back else highest + 1)
+
+    # -- what holds
+
+    @invariant()
+    def the_core_is_sound(self) -> None:
+        self.desk.core.validate()
+
+    @invariant()
+    def one_key_is_at_most_one_order_at_the_gateway(self) -> None:
+        assert all(count == 1 for count in self.gateway.accepted.values()), self.gateway.accepted
+
+    @invariant()
+    def first_placements_have_rising_ids(self) -> None:
+        seen: list[int] = []
+        for request in self.desk.wire:
+            if isinstance(request, rq.PlaceOrder) and request.order_id not in seen:
+                seen.append(request.order_id)
+        assert seen == sorted(seen)
+
+    @invariant()
+    def committed_events_are_numbered_without_gaps_and_published_in_order(self) -> None:
+        numbers = [entry.event.event_no for entry in self.desk.committed]
+        assert numbers == list(range(1, len(numbers) + 1))
+        live = [e.event_no for e in self.desk.published[self.boot_at :] if not getattr(e, "snapshot", False)]
+        assert live == sorted(set(live))
+        assert set(live) <= set(numbers)
+
+    @invariant()
+    def every_execution_counts_once(self) -> None:
+        told = [entry.event for entry in self.desk.committed if isinstance(entry.event, Fill)]
+        assert len({fill.exec_id for fill in told}) == len(told)
+
+    @invariant()
+    def nobody_is_answered_twice(self) -> None:
+        assert all(len(caller.answers) <= 1 for caller in self.callers)
+
+    @invariant()
+    def nothing_the_gateway_has_is_called_rejected_or_not_sent(self) -> None:
+        for ticket in self.gateway.tickets.values():
+            record = self.desk.core.book.records.get(("s", ticket.cid))
+            if record is not None and record.order_id == ticket.order_id:
+                assert record.order.status not in ("rejected", "not_sent")
+
+    def teardown(self) -> None:
+        """Everything is delivered at last: both sides agree, and what the journal holds is the state."""
+        self.settle()
+        book = self.desk.core.book
+        for ticket in self.gateway.tickets.values():
+            order = book.records["s", ticket.cid].order
+            fills = book.records["s", ticket.cid].fills.values()
+            assert sorted(f.exec_id for f in fills) == [e.execution.exec_id for e in ticket.executions]
+            assert order.filled == ticket.filled
+            if ticket.live:
+                assert order.status in ("submitted", "partially_filled"), order
+                assert (order.quantity, order.limit_price) == (ticket.quantity, ticket.limit)
+            else:
+                assert order.status == ticket.word.lower(), order
+        for record in book.records.values():
+            if record.order_id not in self.gateway.tickets:
+                assert record.order.status in TERMINAL_STATUSES - {"filled"}, record.order
+                assert not record.fills
+        rebuilt = Book()
+        for entry in self.desk.committed:
+            rebuilt.apply(entry)
+        same: Any = {key: record.state() for key, record in book.records.items()}
+        assert {key: record.state() for key, record in rebuilt.records.items()} == same
+        assert set(self.desk.retained) == {
+            key for key, record in book.records.items() if record.order.status not in TERMINAL_STATUSES
+        }
+        last = {k: r.order.event_no for k, r in book.records.items() if k in self.desk.retained}
+        assert {key: event.event_no for key, event in self.desk.retained.items()} == last
+        assert all(isinstance(event, Order) for event in self.desk.retained.values())
+
+    def settle(self) -> None:
+        self.desk.auto = True
+        if not self.up:
+            self.session_up(False)
+        for _ in range(40):
+            self.desk.do([])
+            while self.read < len(self.desk.wire) or self.desk.asked or self.gateway.saying:
+                if self.read < len(self.desk.wire):
+                    self.gateway_reads(False)
+                elif self.gateway.saying:
+                    self.gateway_is_heard(len(self.gateway.saying), False)
+                else:
+                    self.gateway_answers()
+            self.desk.later(2.5)
+
+
+TestOrdersMachine = OrdersMachine.TestCase
+TestOrdersMachine.settings = settings(
+    max_examples=60,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
