@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from twsmq_nodes.tws.framing import FrameSplitter, frame
 
 LIMIT = 64
@@ -15,7 +15,7 @@ payloads = st.lists(st.binary(max_size=LIMIT), max_size=8)
 
 def chunks_of(stream: bytes, cuts: list[int]) -> list[bytes]:
     places = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
-    return [stream[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [stream[a:b] for a, b in itertools.pairwise(places)]
 
 
 def fed(chunks: list[bytes]) -> tuple[list[bytes], str | None]:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
 from twsmq_nodes.tws.events import FrameRejected
 from twsmq_nodes.tws.ticks import TICK_BY_TICK, Tick, take_ticks, tick_of
@@ -19,7 +18,8 @@ codecs = {version: Codec(version) for version in range(MIN_SERVER_VERSION, MAX_S
 
 odd = st.sampled_from(
     ["", "0", "-1", "1e5", " 7", "1_0", "Infinity", "-inf", "nan", "x", "2147483647", "9223372036854775807",
-     "1.7976931348623157E308", "1.7976931348623157e+308", "-9223372036854775808", "1e400", "a\\u00e9", "\u00e9"]
+     "1.7976931348623157E308", "1.7976931348623157e+308", "-9223372036854775808", "1e400",
+     "a\\u00e9", "\u00e9"]
 )  # fmt: skip
 integers = st.integers(0, 300).map(str) | st.integers(-(2**31), 2**63).map(str)
 numbers = st.floats(allow_nan=False, allow_infinity=False).map(repr) | st.integers(0, 10**9).map(str) | odd

@@ -35,18 +35,25 @@ FRAMES: dict[str, tuple[int, int, str]] = {  # name: first and last server versi
     "order status": (157, 200, "3|7|Submitted|40|60|187.2|123456789|0|187.25|101||0|"),
     "execution": (
         157, 177,
-        f"11|-1|7|{STOCK}0001.01|20260105 09:30:01|DU1|ARCA|BOT|40|187.25|123456789|101|0|40|187.25|a/1||0.0||2|",
+        f"11|-1|7|{STOCK}0001.01|20260105 09:30:01|DU1|ARCA|BOT|40|187.25|123456789|101|0|40|187.25|a/1"
+        "||0.0||2|",
     ),
     "later execution": (
         178, 200,
-        f"11|-1|7|{STOCK}0001.01|20260105 09:30:01 US/Eastern|DU1|ARCA|BOT|40|187.25|123456789|101|0|40|187.25|a/1||0.0"
-        "||2|0|me|",
+        f"11|-1|7|{STOCK}0001.01|20260105 09:30:01 US/Eastern|DU1|ARCA|BOT|40|187.25|123456789|101|0|40|"
+        "187.25|a/1||0.0||2|0|me|",
     ),
     "commission": (157, 200, "59|1|0001.01|1.25|USD|1.7976931348623157E308|1.7976931348623157E308||"),
-    "completed order": (157, 200, f"101|{STOCK}SELL|10|STP|0.0|180.0|GTC||DU1||0|a/1|123456789|0|0|0||" + EMPTY),
+    "completed order": (
+        157, 200,
+        f"101|{STOCK}SELL|10|STP|0.0|180.0|GTC||DU1||0|a/1|123456789|0|0|0||" + EMPTY,
+    ),
     "position": (157, 200, f"61|3|DU1|{STOCK}-100|187.25|"),
     "account value": (157, 200, "6|2|NetLiquidation|1000000.00|USD|DU1|"),
-    "portfolio": (157, 200, "7|8|265598|AAPL|STK||0|0||NASDAQ|USD|AAPL|NMS|100|187.3|18730.0|187.25|5.0|0.0|DU1|"),
+    "portfolio": (
+        157, 200,
+        "7|8|265598|AAPL|STK||0|0||NASDAQ|USD|AAPL|NMS|100|187.3|18730.0|187.25|5.0|0.0|DU1|",
+    ),
     "account summary": (157, 200, "63|1|9|DU1|NetLiquidation|1000000.00|USD|"),
     "pnl": (157, 200, "94|9|12.5|1.7976931348623157E308|0.0|"),
     "pnl single": (157, 200, "95|9|100|12.5|5.0|1.7976931348623157E308|18730.0|"),
@@ -87,8 +94,8 @@ def ask(release: str | None, wanted: dict[str, Any]) -> dict[str, Any]:
         environment["PYTHONPATH"] = str(CLIENTS / release)
     probe = Path(__file__).with_name("tws_release_probe.py")
     done = subprocess.run(
-        [sys.executable, str(probe)], input=json.dumps(wanted), capture_output=True, text=True, env=environment,
-        timeout=60,
+        [sys.executable, str(probe)], input=json.dumps(wanted), capture_output=True, text=True,
+        env=environment, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -21,7 +21,6 @@ from ibapi.scanner import ScannerSubscription
 from ibapi.server_versions import MAX_CLIENT_VER
 from ibapi.tag_value import TagValue
 from ibapi.wrapper import EWrapper
-
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.adapter import Codec
 from twsmq_nodes.tws.contracts import ComboLeg as OurLeg
@@ -112,8 +111,8 @@ OUR_STOCK = OurContract(
     symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD", primary_exchange="NASDAQ"
 )
 OUR_OPTION = OurContract(
-    symbol="SPX", sec_type="OPT", exchange="CBOE", currency="USD", expiry="20261218", strike=5000.0, right="C",
-    multiplier="100", trading_class="SPXW",
+    symbol="SPX", sec_type="OPT", exchange="CBOE", currency="USD", expiry="20261218", strike=5000.0,
+    right="C", multiplier="100", trading_class="SPXW",
 )  # fmt: skip
 OUR_SPREAD = OurContract(
     symbol="SPX", sec_type="BAG", exchange="SMART", currency="USD",
@@ -128,6 +127,9 @@ def our_order(kind: str, quantity: float, **more: Any) -> OrderFields:
 PRICE = Condition(
     1, False, {"isMore": True, "conId": 265598, "exchange": "SMART", "price": 200.0, "triggerMethod": 2}
 )
+URGENT = ("adaptivePriority", "Urgent")
+LOOSE = ("NonGuaranteed", "1")
+EXTRA = {"blockOrder": True, "delta": 0.5}
 CASES: dict[str, tuple[rq.Request, Callable[[Any], None]]] = {
     "current time": (rq.ReqCurrentTime(), lambda c: c.reqCurrentTime()),
     "ids": (rq.ReqIds(), lambda c: c.reqIds(1)),
@@ -154,7 +156,9 @@ CASES: dict[str, tuple[rq.Request, Callable[[Any], None]]] = {
     ),
     "history": (
         rq.ReqHistoricalData(9, OUR_OPTION, "20260105-09:30:00", "1 D", "1 min", "TRADES", 1, 2, False),
-        lambda c: c.reqHistoricalData(9, option(), "20260105-09:30:00", "1 D", "1 min", "TRADES", 1, 2, False, []),
+        lambda c: c.reqHistoricalData(
+            9, option(), "20260105-09:30:00", "1 D", "1 min", "TRADES", 1, 2, False, []
+        ),
     ),
     "limit order": (
         rq.PlaceOrder(7, OUR_STOCK, our_order("LMT", 100, limit_price=187.25)),
@@ -171,11 +175,11 @@ CASES: dict[str, tuple[rq.Request, Callable[[Any], None]]] = {
     "algo order": (
         rq.PlaceOrder(
             7, OUR_STOCK,
-            our_order("LMT", 5, limit_price=1.5, algo_strategy="Adaptive", algo_params=(("adaptivePriority", "Urgent"),)),
+            our_order("LMT", 5, limit_price=1.5, algo_strategy="Adaptive", algo_params=(URGENT,)),
         ),
         lambda c: c.placeOrder(
             7, stock(),
-            order("LMT", 5, lmtPrice=1.5, algoStrategy="Adaptive", algoParams=[TagValue("adaptivePriority", "Urgent")]),
+            order("LMT", 5, lmtPrice=1.5, algoStrategy="Adaptive", algoParams=[TagValue(*URGENT)]),
         ),
     ),
     "conditional order": (
@@ -183,16 +187,16 @@ CASES: dict[str, tuple[rq.Request, Callable[[Any], None]]] = {
         lambda c: c.placeOrder(7, stock(), order("LMT", 5, lmtPrice=1.5, conditions=[at_price()])),
     ),
     "order with an extra": (
-        rq.PlaceOrder(7, OUR_STOCK, our_order("LMT", 5, limit_price=1.5, extra={"blockOrder": True, "delta": 0.5})),
+        rq.PlaceOrder(7, OUR_STOCK, our_order("LMT", 5, limit_price=1.5, extra=EXTRA)),
         lambda c: c.placeOrder(7, stock(), order("LMT", 5, lmtPrice=1.5, blockOrder=True, delta=0.5)),
     ),
     "combo order": (
         rq.PlaceOrder(
             7, OUR_SPREAD,
-            our_order("LMT", 1, limit_price=-1.5, smart_combo_routing_params=(("NonGuaranteed", "1"),)),
+            our_order("LMT", 1, limit_price=-1.5, smart_combo_routing_params=(LOOSE,)),
         ),
         lambda c: c.placeOrder(
-            7, spread(), order("LMT", 1, lmtPrice=-1.5, smartComboRoutingParams=[TagValue("NonGuaranteed", "1")])
+            7, spread(), order("LMT", 1, lmtPrice=-1.5, smartComboRoutingParams=[TagValue(*LOOSE)])
         ),
     ),
     "cancel order": (rq.CancelOrder(7), cancel),

@@ -194,9 +194,11 @@ class SessionCore:
         rule = self._RULES.get((self.state, type(happened))) or self._ANYWHERE.get(type(happened))
         if rule is None:
             return []
-        before = self._deadline
+        # A timer that fired must be set again even for the same moment: loops fire a little early.
+        before = None if isinstance(happened, TimerFired) else self._deadline
         actions = rule(self, happened, now)
-        return actions if self._deadline == before else [*actions, SetTimer(self._deadline)]
+        # First, so that an owner who acts on a notice within it has the last word.
+        return actions if self._deadline == before else [SetTimer(self._deadline), *actions]
 
     # -- getting there
 

@@ -7,8 +7,10 @@ written because the session went down first.
 
 from __future__ import annotations
 
+from twsmq_protocol.errors import LocalError
 
-class TwsError(Exception):
+
+class TwsError(LocalError):
     """Base of every error this package raises."""
 
 

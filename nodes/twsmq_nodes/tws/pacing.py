@@ -15,6 +15,8 @@ from twsmq_nodes.tws.requests import Priority
 
 T = TypeVar("T")
 
+_ONE = 1.0 - 1e-9  # a whole message but for rounding, else the wake-up could be for right now, forever
+
 
 class Pacer(Generic[T]):
     """Queues items by priority and lets them out as the budget allows."""
@@ -46,7 +48,7 @@ class Pacer(Generic[T]):
         if queue is None:
             return None
         self._refill(now)
-        if self._rate > 0 and self._tokens < 1.0:
+        if self._rate > 0 and self._tokens < _ONE:
             return None
         self._tokens -= 1.0
         return queue.popleft()
@@ -65,7 +67,7 @@ class Pacer(Generic[T]):
         if not len(self):
             return None
         self._refill(now)
-        if self._rate <= 0 or self._tokens >= 1.0:
+        if self._rate <= 0 or self._tokens >= _ONE:
             return now
         return now + (1.0 - self._tokens) / self._rate
 

@@ -273,7 +273,7 @@ class TwsSession:
                 self._write(waiting, self._link, self._codec)
         finally:
             self._draining = False
-        self._come_back()
+            self._come_back()
 
     def _come_back(self) -> None:
         if self._wake is not None:

@@ -1,0 +1,69 @@
+"""Whatever happens in whatever order, the session core keeps its promises."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twsmq_nodes.tws import core as c
+from twsmq_nodes.tws.events import CurrentTime, GatewayError, ManagedAccounts, NextValidId
+from twsmq_nodes.tws.notices import SessionLost, SessionUp
+from twsmq_nodes.tws.requests import ReqCurrentTime
+
+inputs = st.one_of(
+    st.just(c.Open()),
+    st.sampled_from([c.Shut(), c.LinkLost("gone"), c.ProbeWanted()]),
+    st.just(c.Connected()),
+    st.sampled_from([b"200\0now\0", b"157\0now\0", b"99\0now\0", b"", b"\0\0"]).map(c.HandshakeReceived),
+    st.builds(NextValidId, st.integers(0, 100)),
+    st.just(ManagedAccounts(("DU1",))),
+    st.just(CurrentTime(1)),
+    st.builds(
+        GatewayError,
+        st.sampled_from([-1, 7]),
+        st.sampled_from([326, 1100, 1101, 1102, 1300, 2103, 2104, 2107, 2110, 2158, 200]),
+        st.text(max_size=20) | st.just("the new port -7497"),
+    ),
+    st.just(c.TimerFired()),
+    st.just(c.TimerFired()),
+)
+steps = st.lists(st.tuples(inputs, st.floats(0, 20)), max_size=80)
+
+
+@given(steps, st.floats(0, 1, exclude_max=True))
+def test_promises(happenings: list[tuple[c.Input, float]], jitter: float) -> None:
+    core = c.SessionCore(101, 4002, range(157, 201), lambda: jitter)
+    now, timer, up = 0.0, None, False
+    probes: list[float] = []
+    for happened, later in happenings:
+        now += later
+        if isinstance(happened, c.TimerFired):
+            if timer is None:
+                continue  # a timer that is not set does not fire
+            now, timer = max(now, timer), None
+        for action in core.handle(happened, now):
+            match action:
+                case c.SetTimer(at):
+                    timer = at
+                case c.Notify(SessionUp()):
+                    assert not up
+                    up = True
+                case c.Notify(SessionLost()):
+                    assert up
+                    up = False
+                case c.Connect():
+                    assert core.state is c.State.CONNECTING
+                case c.Close(_, flush=True):
+                    up = False
+                case c.Send(ReqCurrentTime()):
+                    assert up
+                    probes.append(now)
+                case _:
+                    pass
+        assert up == (core.state is c.State.UP) or isinstance(happened, GatewayError)
+        up = core.state is c.State.UP
+        # somebody always comes back to it, unless nobody wants it
+        assert (timer is None) == (core.state is c.State.DISCONNECTED)
+        assert timer is None or timer <= now + 20
+    assert all(b - a >= c.PROBE_SPACING for a, b in itertools.pairwise(probes))
