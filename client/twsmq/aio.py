@@ -85,8 +85,8 @@ class Client:
             return
         for dealer in self._dealers.values():
             self._loop.remove_reader(dealer.fileno())
+        self._loop.remove_reader(self._events.fileno())
         if self._arrival is not None and not self._arrival.done():
-            self._loop.remove_reader(self._events.fileno())
             self._arrival.set_exception(ClientClosed())
         for reply in self._replies.values():
             if not reply.done():

@@ -219,6 +219,27 @@ def test_whoever_still_waits_when_the_client_is_closed_is_told(run: Any, port_ba
     run(close())
 
 
+def test_a_client_closed_right_after_a_cancelled_wait_leaves_nothing_behind(run: Any, port_base: int):
+    """A descriptor still watched when it is closed would break whoever gets its number next."""
+
+    async def come_and_go() -> None:
+        for _ in range(5):
+            async with connect(port_base) as client:
+                waiting = asyncio.create_task(client.receive())
+                await asyncio.sleep(0)
+                waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        async with connect(port_base) as client:
+            client.subscribe(QUOTE)
+            await asyncio.to_thread(marketdata.await_subscription, QUOTE)
+            marketdata.publish(QUOTE, "quote")
+            assert (await heard(client)).topic == QUOTE
+
+    with PlainProcess("marketdata-0", port_base) as marketdata:
+        run(come_and_go())
+
+
 def test_events_have_one_reader_at_a_time(run: Any, port_base: int):
     async def listen() -> None:
         async with connect(port_base) as client:
