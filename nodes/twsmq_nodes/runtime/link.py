@@ -45,6 +45,7 @@ class GatewayLink:
         on_event: Callable[[Event], None] = _ignore,
         on_notice: Callable[[Notice], None] = _ignore,
         on_ticks: Callable[[list[Tick]], None] = _ignore,
+        on_read_end: Callable[[], None] | None = None,
         reconciles: str | None = None,
     ) -> None:
         if node.client_id is None:
@@ -63,6 +64,7 @@ class GatewayLink:
             on_event=self._hear,
             on_notice=self._notice,
             on_ticks=on_ticks,
+            on_read_end=on_read_end,
             rate=message_share(node.config, node.name),
         )
 

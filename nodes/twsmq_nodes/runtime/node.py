@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from importlib.metadata import version
 from time import monotonic, time_ns
 
@@ -49,18 +50,18 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self._next_beat: asyncio.TimerHandle | None = None
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._ears: list[sockets.LoopSocket] = []
         self._requests = endpoints.requests_endpoint(config, name)
         self._events = endpoints.events_endpoint(config, name)
         queue = config.cluster.send_queue
-        try:
+        with ExitStack() as opened:
+            opened.callback(self._context.term)
             self.mailbox = Mailbox(self._context, self._requests, name=name, send_queue=queue)
+            opened.callback(self.mailbox.close)
             self.outbox = Outbox(
                 self._context, self._events, name=name, incarnation=self.incarnation, send_queue=queue
             )
-        except BaseException:
-            self._context.destroy(0)
-            raise
+            opened.callback(self.outbox.close)
+            self._opened = opened.pop_all()  # each socket leaves the loop before its descriptor is closed
         self.mailbox.add("describe", NoArgs, self._describe, "What this process is and what it answers")
 
     def start(self) -> None:
@@ -92,7 +93,8 @@ class Node:
 
         where = [endpoints.events_endpoint(self.config, name) for name in names]
         queue = self.config.cluster.send_queue
-        self._ears.append(sockets.subscribe(self._context, where, prefixes, received, queue=queue))
+        ear = sockets.subscribe(self._context, where, prefixes, received, queue=queue)
+        self._opened.callback(ear.close)
 
     def require_ready(self) -> None:
         """Raise the `not_ready` reply unless the node can do its work."""
@@ -103,11 +105,7 @@ class Node:
     def close(self) -> None:
         if self._next_beat is not None:
             self._next_beat.cancel()
-        for ear in self._ears:
-            ear.close()
-        self.mailbox.close()
-        self.outbox.close()
-        self._context.term()
+        self._opened.close()
 
     def _beat(self) -> None:
         if self._next_beat is not None:
