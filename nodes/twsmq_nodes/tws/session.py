@@ -54,16 +54,21 @@ class TwsSession:
         on_event: Callable[[Event], None],
         on_notice: Callable[[Notice], None],
         on_ticks: Callable[[list[Tick]], None],
+        on_read_end: Callable[[], None] | None = None,
         rate: float = 45.0,
         timing: Timing = core.DEFAULT_TIMING,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`rate`: messages per second this session may write, 0 for no limit. Needs a running loop."""
+        """`rate`: messages per second this session may write, 0 for no limit. Needs a running loop.
+
+        `on_read_end`: everything that came in one read of the socket has been handed over.
+        """
         self._loop = asyncio.get_running_loop()
         self._host = host
         self._on_event = on_event
         self._on_notice = on_notice
         self._on_ticks = on_ticks
+        self._on_read_end = on_read_end
         versions = range(MIN_SERVER_VERSION, MAX_SERVER_VERSION + 1)
         self._core = SessionCore(client_id, port, versions, jitter, timing)
         self._pacer: Pacer[_Waiting] = Pacer(rate, self._loop.time())
@@ -249,6 +254,8 @@ class TwsSession:
                     if link is self._link:
                         self._deliver(event)
                 at += 1
+        if self._on_read_end is not None:
+            self._on_read_end()
 
     def _deliver(self, event: Event) -> None:
         ticks = tick_of(event)
