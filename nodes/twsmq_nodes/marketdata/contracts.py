@@ -15,9 +15,12 @@ from twsmq_protocol.instruments import Instrument
 from twsmq_nodes.runtime.contracts import contract_of
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 
+from .hours import Hours, parse_hours
+
 NO_DEFINITION = 200
 """The gateway's code for an unknown contract and, with another text, for an ambiguous one."""
 
+ROUND_LOT = 100
 _MOST_NAMED = 8
 
 
@@ -28,12 +31,26 @@ class Refusal(Struct, frozen=True):
     text: str
 
 
-def combo_of(instrument: Instrument) -> Contract | None:
+class Listing(Struct, frozen=True, omit_defaults=True):
+    """A contract and what the node needs to know about it.
+
+    `volume_unit`: what one unit of the volume tick stands for. Up to server version 219 it counts round
+    lots of 100 for US stocks (captured from a Gateway 10.40.1; this session never negotiates a higher one).
+    `hours`: when it trades, as far as is known.
+    """
+
+    contract: Contract
+    sec_type: str = ""
+    volume_unit: int = 1
+    hours: Hours = ()
+
+
+def combo_of(instrument: Instrument) -> Listing | None:
     """The contract of a combo; None for what has to be looked up."""
-    return contract_of(instrument) if instrument.legs else None
+    return Listing(contract_of(instrument), "BAG") if instrument.legs else None
 
 
-def judge(instrument: Instrument, rows: Sequence[ContractInfo]) -> Contract | Refusal:
+def judge(instrument: Instrument, rows: Sequence[ContractInfo]) -> Listing | Refusal:
     """The one contract that all rows of a look-up agree on, else what the subscriber should write instead."""
     by_con_id = {row.contract.con_id: row for row in rows}
     if not by_con_id:
@@ -47,7 +64,13 @@ def judge(instrument: Instrument, rows: Sequence[ContractInfo]) -> Contract | Re
             f"{', '.join(named)}{more}",
         )
     (row,) = by_con_id.values()
-    return Contract(con_id=row.contract.con_id, exchange=instrument.exchange or _exchange(row))
+    in_lots = row.contract.sec_type == "STK" and row.time_zone_id.startswith("US/")
+    return Listing(
+        contract=Contract(con_id=row.contract.con_id, exchange=instrument.exchange or _exchange(row)),
+        sec_type=row.contract.sec_type,
+        volume_unit=ROUND_LOT if in_lots else 1,
+        hours=parse_hours(row.trading_hours, row.time_zone_id),
+    )
 
 
 def _exchange(row: ContractInfo) -> str:
@@ -57,10 +80,6 @@ def _exchange(row: ContractInfo) -> str:
 
 def _candidate(row: ContractInfo) -> str:
     contract = row.contract
-    words = (
-        contract.local_symbol or contract.symbol,
-        contract.expiry,
-        contract.primary_exchange,
-        contract.currency,
-    )
+    name = contract.local_symbol or contract.symbol
+    words = (name, contract.expiry, contract.primary_exchange, contract.currency)
     return f"CONID:{contract.con_id}:{_exchange(row)} ({' '.join(filter(None, words))})"

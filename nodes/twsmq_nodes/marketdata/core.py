@@ -8,43 +8,54 @@ first subscriber makes the subscription; `grace_s` after its last one left it is
 the last subscription on it. After a lost session, or lost data (1101), everything wanted is asked for again,
 most listened to first; lost upstream (1100) and its return with data maintained (1102) ask for nothing.
 
-With several shards every one of them hears every topic; the contract's conId says whose it is. Until that is
-known the hash of the topic says which shard speaks.
+With several shards every one of them hears every topic; the contract's conId says whose it is.
 
-Invariants: see `validate`, and the parts: `lookups`, `lines`, `line`. Everything that decides lives in these
-modules; none of them reads a clock or touches a socket.
+Invariants: see `invariants.py`, and the parts: `lookups`, `lines`, `line`. Everything that decides lives in
+these modules; none of them reads a clock or touches a socket.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any
-from zlib import crc32
 
+from twsmq_protocol.config import Marketdata
 from twsmq_protocol.errors import FieldError
 from twsmq_protocol.topics import parse_stream_topic
 
-from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.events import GatewayError, MarketDataType
-from twsmq_nodes.tws.notices import DataLost, DataMaintained, SessionUp, UpstreamLost
+from twsmq_nodes.tws.events import GatewayError, MarketDataType, TickSnapshotEnd
+from twsmq_nodes.tws.notices import (
+    DataLost,
+    DataMaintained,
+    FarmState,
+    FarmStatus,
+    SessionUp,
+    UpstreamLost,
+)
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
+from twsmq_nodes.tws.requests import ReqMarketDataType
 
 from . import events as ev
-from .contracts import NO_DEFINITION, Refusal
-from .feeds import Feed, check_options, feed_of
+from .contracts import NO_DEFINITION, Listing, Refusal
+from .deadlines import Deadline, Deadlines
+from .feeds import FeedKind, check_options, feed_of, news_feed
 from .gateway_errors import Meaning, meaning_of
-from .line import Line, LineState, Say
-from .lines import Lines
+from .inquiries import DEADLINE_S, Inquiries
+from .line import Line, LineState
+from .lines import Lines, limits_of
 from .lookups import TIMEOUT_S, Lookups
-from .subscription import Subscription
+from .silence import lose_patience, silent_lines
+from .subscription import Inquiry, Subscription
+from .telling import Teller
 
+DELAYED = 3
+"""The market data type that lets delayed data stand in for live ones."""
 RETRY_S = 30.0
+FARM_S = 5.0
+"""How long after a farm is back a line may take to tick before it is asked for again."""
 SETTLE_S = 1.0
 """Data already on its way when a gap opened does not prove that it has closed."""
-
-_RESTARTED = "the market data node was restarted"
 
 
 class MarketdataCore:
@@ -53,24 +64,25 @@ class MarketdataCore:
     def __init__(
         self,
         *,
-        grace_s: float,
-        contracts: dict[str, Contract],
+        config: Marketdata,
+        listings: dict[str, Listing],
         missed: Iterable[str] = (),
         shard: int = 0,
-        shards: int = 1,
     ) -> None:
-        """`contracts`: what is known by spelling. `missed`: topics that had listeners in an earlier life."""
+        """`listings`: what is known by spelling. `missed`: topics that had listeners in an earlier life."""
         self.subscriptions: dict[str, Subscription] = {}
         self.up = False
-        self._grace_s = grace_s
+        self._config = config
         self._missed = set(missed)
-        self._shard, self._shards = shard, shards
+        self._shard = shard
         self._actions: list[ev.Action] = []
         req_ids = count(1)
-        self.lookups = Lookups(contracts, req_ids, self._do)
-        self.lines = Lines(req_ids, self._do)
-        self._deadlines: list[tuple[float, int, str | int | Feed]] = []
-        self._deadline_nos = count()
+        self.lookups = Lookups(listings, req_ids, self._do)
+        self.lines = Lines(limits_of(config), req_ids, self._do)
+        self.inquiries = Inquiries(self.lines, req_ids, self._do)
+        self._broken_farms: set[str] = set()
+        self._teller = Teller(shard, config.instances, self._do)
+        self.deadlines = Deadlines()
         self._timer: float | None = None
         self._rules: dict[type, Callable[[Any, float], None]] = {
             ev.TopicWanted: self._topic_wanted,
@@ -79,6 +91,9 @@ class MarketdataCore:
             ev.RequestWritten: self._written,
             ev.RequestRefused: self._unwritable,
             ev.DataFlowed: self._data_flowed,
+            ev.Listened: self._listened,
+            ev.SnapshotWanted: self._inquired,
+            ev.PreviewWanted: self._inquired,
             ev.TimerFired: self._timer_fired,
             SessionUp: self._session_up,
             UpstreamLost: self._upstream_lost,
@@ -88,6 +103,8 @@ class MarketdataCore:
             ContractDetailsEnd: self._rows_ended,
             GatewayError: self._gateway_error,
             MarketDataType: self._type_told,
+            TickSnapshotEnd: self._snapshot_ended,
+            FarmStatus: self._farm_told,
         }
 
     def handle(self, happened: ev.Input, now: float) -> list[ev.Action]:
@@ -96,7 +113,7 @@ class MarketdataCore:
         rule = self._rules.get(type(happened))
         if rule is not None:
             rule(happened, now)
-        at = self._deadlines[0][0] if self._deadlines else None
+        at = self.deadlines.next_at()
         if at != self._timer:
             self._timer = at
             self._do(ev.SetTimer(at))
@@ -114,23 +131,40 @@ class MarketdataCore:
             self._rejoin(known)
             return
         subscription = Subscription(topic, now, missed=topic in self._missed)
+        parsed = None
         try:
-            subscription.parsed = parse_stream_topic(topic)
-            if subscription.parsed is None:
+            parsed = parse_stream_topic(topic)
+            if parsed is None:
                 return
-            check_options(subscription.parsed)
+            check_options(parsed)
         except FieldError as error:
             subscription.refusal = Refusal(None, str(error))
+        subscription.parsed = parsed
         self._missed.discard(topic)
         self.subscriptions[topic] = subscription
         self._do(ev.RememberTopic(topic, True))
-        contract = None if subscription.refusal else self.lookups.want(subscription)
-        if contract is not None:
-            self._attach(subscription, contract)
+        if parsed is None or subscription.refusal is not None:
+            self._teller.say_present(subscription)
+        elif parsed.kind == "news":
+            self._attach(subscription, Listing(news_feed(parsed.qualifier).contract))
+        else:
+            self._resolve(subscription)
+
+    def _resolve(self, subscription: Subscription) -> None:
+        """Find out what the topic means, and go on from there."""
+        listing = self.lookups.want(subscription)
+        if listing is not None:
+            self._resolved(subscription, listing)
             return
-        self._say_present(subscription)
+        self._teller.say_present(subscription)
         if self.up and subscription.lookup is not None:
             self.lookups.ask(subscription.lookup)
+
+    def _resolved(self, subscription: Subscription, listing: Listing) -> None:
+        if isinstance(subscription, Inquiry):
+            self.inquiries.resolved(subscription, listing, self._teller.shard_of(listing.contract))
+        else:
+            self._attach(subscription, listing)
 
     def _rejoin(self, subscription: Subscription) -> None:
         """One more subscriber, or the first again within the grace time."""
@@ -138,9 +172,9 @@ class MarketdataCore:
         if not subscription.wanted:
             subscription.wanted = True
             self._do(ev.RememberTopic(subscription.topic, True))
-        self._say_present(subscription, repeated=True)
+        self._teller.say_present(subscription, repeated=True)
         if self.up and subscription.line is not None:
-            self.lines.ask(subscription.line)
+            self._ask(subscription.line)
         if self.up and subscription.lookup is not None:
             self.lookups.ask(subscription.lookup)
 
@@ -150,35 +184,61 @@ class MarketdataCore:
             subscription.wanted = False
             subscription.left_at = now
             self._do(ev.RememberTopic(happened.topic, False))
-            self._wake_at(now + self._grace_s, happened.topic)
+            self.deadlines.add(now + self._config.grace_s, Deadline(topic=happened.topic))
 
     def _drop(self, subscription: Subscription) -> None:
         """Nobody came back within the grace time."""
         del self.subscriptions[subscription.topic]
-        if self._speaks_for(subscription):
-            self._do(ev.Tell(subscription.topic, Say("closed"), subscription.con_id))
-        self._do(ev.ForgetTopic(subscription.topic))
+        self._teller.say_closed(subscription)
         self.lines.leave(subscription)
         self.lookups.leave(subscription)
+        self._ask_crowded()
 
     # -- from topic to line
 
     def _rows_ended(self, happened: ContractDetailsEnd, _now: float) -> None:
-        waiting, contract = self.lookups.ended(happened.req_id)
+        waiting, listing = self.lookups.ended(happened.req_id)
         for subscription in waiting:
-            if contract is None:
-                self._say_present(subscription)
+            if listing is None:
+                self._lookup_refused(subscription)
             else:
-                self._attach(subscription, contract)
+                self._resolved(subscription, listing)
 
-    def _attach(self, subscription: Subscription, contract: Contract) -> None:
+    def _lookup_refused(self, subscription: Subscription) -> None:
+        if not isinstance(subscription, Inquiry):
+            self._teller.say_present(subscription)
+        elif subscription.lookup is not None and subscription.lookup.refusal is not None:
+            refusal = subscription.lookup.refusal
+            self.lookups.leave(subscription)
+            self.inquiries.fail(subscription, refusal)
+
+    def _attach(self, subscription: Subscription, listing: Listing) -> None:
         """Give the subscription its line, unless another shard serves the contract."""
-        if subscription.parsed is None or not self._serves(contract):
+        if subscription.parsed is None or self._teller.shard_of(listing.contract) != self._shard:
             return
-        line = self.lines.join(feed_of(subscription.parsed, contract), subscription)
-        self._say_present(subscription)
+        news = subscription.parsed.kind == "news"
+        feed = news_feed(subscription.parsed.qualifier) if news else feed_of(subscription.parsed, listing)
+        line = self.lines.join(feed, listing, subscription)
+        self._teller.say_present(subscription)
         if self.up:
-            self.lines.ask(line)
+            self._ask(line)
+
+    def _ask(self, line: Line) -> None:
+        self._teller.say(line, self.lines.ask(line))
+
+    def _ask_all(self) -> None:
+        """Everything wanted, what was refused before too."""
+        for line in self.lines.waiting():
+            line.forgive()
+            self._ask(line)
+
+    def _ask_crowded(self) -> None:
+        """Lines that found no room, as far as there is some now."""
+        for line in self.lines.waiting(crowded=True):
+            if not self.up or self.lines.used(line.feed.kind) >= self.lines.allowed(line.feed.kind):
+                break
+            line.forgive()
+            self._ask(line)
 
     def _data_flowed(self, happened: ev.DataFlowed, now: float) -> None:
         line = self.lines.asked.get(happened.req_id)
@@ -187,45 +247,85 @@ class MarketdataCore:
         if line.gap is not None and line.state is LineState.FLOWING and now < line.gap.since + SETTLE_S:
             self._do(ev.Arm(happened.req_id))
             return
-        self._say(line, line.flowed(now))
+        self._teller.say(line, line.flowed(now))
 
     def _type_told(self, happened: MarketDataType, _now: float) -> None:
         line = self.lines.asked.get(happened.req_id)
         if line is not None:
-            self._say(line, line.turned(happened.market_data_type))
+            self._teller.say(line, line.turned(happened.market_data_type))
 
     # -- the session
 
     def _session_up(self, _happened: SessionUp, _now: float) -> None:
         self.up = True
+        self._broken_farms.clear()
+        self.lines.renew_grants()
+        if self._config.delayed == "fallback":
+            self._do(ev.Send(ReqMarketDataType(DELAYED)))
         self.lookups.ask_all()
-        self.lines.ask_all()
+        self._ask_all()
 
     def _disconnected(self, happened: ev.Disconnected, _now: float) -> None:
         self.up = False
         self._lose_lines(happened.since, f"the session with the gateway was lost: {happened.reason}")
         self.lookups.lose_all()
+        for inquiry in self.inquiries.lose_all():
+            self.lookups.leave(inquiry)
 
     def _upstream_lost(self, happened: UpstreamLost, now: float) -> None:
         for line in self.lines:
-            says = line.interrupted(now, f"{happened.code} {happened.text}")
-            self._say(line, says)
-            if says and line.req_id is not None:
-                self._do(ev.Arm(line.req_id))
+            self._interrupt(line, now, f"{happened.code} {happened.text}")
+
+    def _interrupt(self, line: Line, since: float, reason: str, farm: str = "") -> None:
+        """Tell that data may be missing from now on; the next that come are told again."""
+        says = line.interrupted(since, reason, farm)
+        self._teller.say(line, says)
+        if says and line.req_id is not None:
+            self._do(ev.Arm(line.req_id))
+
+    def _farm_told(self, happened: FarmStatus, now: float) -> None:
+        """Which farm serves a line is not known: those of others hear "resumed" with their next data."""
+        farm = f"{happened.kind} farm {happened.name}"
+        if happened.state is FarmState.BROKEN:
+            self._broken_farms.add(farm)
+            for line in self.lines:
+                if (line.feed.kind is FeedKind.HISTORY) == (happened.kind == "historical"):
+                    self._interrupt(line, now, f"the connection to {farm} is broken", farm)
+        elif happened.state is FarmState.OK and farm in self._broken_farms:
+            self._broken_farms.discard(farm)
+            for line in self.lines:
+                if line.gap is not None and line.gap.farm == farm:
+                    self.deadlines.add(now + FARM_S, Deadline(feed=line.feed))
+
+    def _listened(self, happened: ev.Listened, now: float) -> None:
+        silent_s = self._config.silent_s
+        useless = 0
+        for line, heard_at in silent_lines(self.lines, happened, now, silent_s) if self.up else ():
+            reason = f"no data for {now - heard_at:.0f} s while others tick; asked for again"
+            useless += lose_patience(line, silent_s)
+            self._renew(line, heard_at, reason)
+        if useless:
+            self._do(ev.Escalate(f"{useless} lines stay silent though asked for again"))
+
+    def _renew(self, line: Line, since: float, reason: str) -> None:
+        """End the line's request and ask again under another id."""
+        self.lines.withdraw(line)
+        self._teller.say(line, line.lost(since, reason))
+        self._ask(line)
 
     def _data_maintained(self, _happened: DataMaintained, now: float) -> None:
         for line in self.lines:
             if line.state is LineState.FLOWING:
-                self._say(line, line.flowed(now))
+                self._teller.say(line, line.flowed(now))
 
     def _data_lost(self, _happened: DataLost, now: float) -> None:
         self._lose_lines(now, "1101 the gateway lost its subscriptions")
-        self.lines.ask_all()
+        self._ask_all()
 
     def _lose_lines(self, since: float, reason: str) -> None:
         for line in self.lines:
             self.lines.release(line)
-            self._say(line, line.lost(since, reason))
+            self._teller.say(line, line.lost(since, reason))
 
     # -- what becomes of requests
 
@@ -234,123 +334,105 @@ class MarketdataCore:
         if line is not None:
             line.written = True
         elif happened.req_id in self.lookups.asked:
-            self._wake_at(now + TIMEOUT_S, happened.req_id)
+            self.deadlines.add(now + TIMEOUT_S, Deadline(req_id=happened.req_id))
 
     def _unwritable(self, happened: ev.RequestRefused, _now: float) -> None:
         self._refuse(happened.req_id, Refusal(None, happened.text))
 
     def _gateway_error(self, happened: GatewayError, now: float) -> None:
         req_id, refusal = happened.req_id, Refusal(happened.code, happened.text)
-        line = self.lines.asked.get(req_id)
-        match meaning_of(happened.code):
-            case Meaning.NOTICE:
-                pass
+        line, meaning = self.lines.asked.get(req_id), meaning_of(happened.code)
+        stands = meaning in (Meaning.NOTICE, Meaning.DELAYED, Meaning.RESET)
+        if meaning is Meaning.REFUSED or (line is None and not stands):
+            self._refuse(req_id, refusal)
+            if line is not None and happened.code == NO_DEFINITION:
+                for subscription in line.listeners.values():
+                    self.lookups.distrust(subscription.spelling)
+        elif line is not None:
+            self._line_error(line, req_id, meaning, refusal, now)
+
+    def _line_error(self, line: Line, req_id: int, meaning: Meaning, refusal: Refusal, now: float) -> None:
+        match meaning:
             case Meaning.DELAYED:
-                if line is not None:
-                    self._say(line, line.turned(3))
-            case Meaning.REFUSED:
-                self._refuse(req_id, refusal)
-                if line is not None and happened.code == NO_DEFINITION:
-                    for subscription in line.listeners.values():
-                        self.lookups.distrust(subscription.spelling)
-            case Meaning.FOR_NOW:
+                self._teller.say(line, line.turned(DELAYED))
+            case Meaning.RESET:
+                self._do(ev.Reset(req_id))
+            case Meaning.AGAIN if line.renewed_at is None or now > line.renewed_at + RETRY_S:
+                line.renewed_at = now
+                self.lines.release(line)
+                self._teller.say(line, line.lost(now, f"{refusal.code} {refusal.text}"))
+                self._ask(line)
+            case Meaning.FULL:
                 self._refuse(req_id, refusal, now + RETRY_S)
+                self.lines.grant(line.feed.kind)
+                line.crowded = True
+            case Meaning.AGAIN | Meaning.FOR_NOW:
+                self._refuse(req_id, refusal, now + RETRY_S)
+            case _:
+                pass
 
     def _refuse(self, req_id: int, refusal: Refusal, retry_at: float | None = None) -> None:
         line = self.lines.asked.get(req_id)
         if line is not None:
             self.lines.release(line)
-            self._say(line, line.refused(refusal, retry_at))
+            self._teller.say(line, line.refused(refusal, retry_at))
             if retry_at is not None:
-                self._wake_at(retry_at, line.feed)
+                self.deadlines.add(retry_at, Deadline(feed=line.feed))
         elif req_id in self.lookups.asked:
             for subscription in self.lookups.refused(req_id, refusal):
-                self._say_present(subscription)
+                self._lookup_refused(subscription)
+        else:
+            self.inquiries.refused(req_id, refusal)
+
+    def _snapshot_ended(self, happened: TickSnapshotEnd, _now: float) -> None:
+        line = self.lines.asked.get(happened.req_id)
+        if line is not None:
+            self.lines.release(line)
+            self._teller.say(line, line.completed())
+        self.inquiries.snapshot_ended(happened.req_id)
+
+    # -- calls
+
+    def _inquired(self, happened: ev.SnapshotWanted | ev.PreviewWanted, now: float) -> None:
+        inquiry = self.inquiries.begin(happened, now)
+        self.deadlines.add(now + DEADLINE_S, Deadline(call=inquiry.call))
+        if inquiry.instrument is None:
+            self.inquiries.resolved(inquiry, None, self._shard)
+        else:
+            self._resolve(inquiry)
 
     # -- time
 
     def _timer_fired(self, _happened: ev.TimerFired, now: float) -> None:
         self._timer = None
-        while self._deadlines and self._deadlines[0][0] <= now:
-            self._due(heapq.heappop(self._deadlines)[2], now)
+        while (deadline := self.deadlines.take(now)) is not None:
+            self._due(deadline, now)
 
-    def _due(self, what: str | int | Feed, now: float) -> None:
-        """The deadline of a topic left, a look-up or a refused line, if it still means anything."""
-        if isinstance(what, str):
-            subscription = self.subscriptions.get(what)
-            if subscription and not subscription.wanted and now >= subscription.left_at + self._grace_s:
+    def _due(self, what: Deadline, now: float) -> None:
+        """Do what is due, if it still means anything."""
+        if what.topic:
+            subscription = self.subscriptions.get(what.topic)
+            if (
+                subscription
+                and not subscription.wanted
+                and now >= subscription.left_at + self._config.grace_s
+            ):
                 self._drop(subscription)
-        elif isinstance(what, int):
-            self.lookups.overdue(what)
+        elif what.call:
+            inquiry = self.inquiries.overdue(what.call)
+            if inquiry is not None:
+                self.lookups.leave(inquiry)
+        elif what.feed is None:
+            self.lookups.overdue(what.req_id)
         else:
-            line = self.lines.get(what)
-            if line is not None and self.up and line.retry_at is not None and now >= line.retry_at:
-                line.forgive()
-                self.lines.ask(line)
+            line = self.lines.get(what.feed)
+            if line is not None and self.up:
+                self._line_due(line, now)
 
-    def _wake_at(self, at: float, what: str | int | Feed) -> None:
-        heapq.heappush(self._deadlines, (at, next(self._deadline_nos), what))
-
-    # -- telling
-
-    def _say(self, line: Line, says: list[Say]) -> None:
-        """Tell all who listen to the line."""
-        for say in says:
-            for subscription in line.listeners.values():
-                if subscription.missed and say.state != "gap":
-                    self._end_missed(subscription, say)
-                else:
-                    self._do(ev.Tell(subscription.topic, say, subscription.con_id))
-
-    def _end_missed(self, subscription: Subscription, say: Say) -> None:
-        """The first word after a restart, to those who were told of a gap whose beginning nobody knows."""
-        subscription.missed = False
-        if say.state != "error":
-            self._do(ev.Tell(subscription.topic, Say("resumed", reason=_RESTARTED), subscription.con_id))
-        if say.state not in ("active", "resumed"):
-            self._do(ev.Tell(subscription.topic, say, subscription.con_id))
-
-    def _say_present(self, subscription: Subscription, *, repeated: bool = False) -> None:
-        """Tell a newcomer how its topic stands, and the last value."""
-        if not self._speaks_for(subscription):
-            return
-        line, topic, say = subscription.line, subscription.topic, subscription.present()
-        if subscription.missed and not repeated:
-            self._do(ev.Tell(topic, Say("gap", reason=_RESTARTED), subscription.con_id))
-        if subscription.missed and line is not None and line.state is LineState.FLOWING:
-            self._end_missed(subscription, say)
-        else:
-            self._do(ev.Tell(topic, say, subscription.con_id, repeated))
-        if line is not None and (line.state is LineState.FLOWING or line.gap is not None):
-            self._do(ev.Greet(topic))
-
-    def _speaks_for(self, subscription: Subscription) -> bool:
-        """Whether it is this shard that tells how the topic stands."""
-        if subscription.line is not None:
-            return True
-        return not subscription.foreign and crc32(subscription.topic.encode()) % self._shards == self._shard
-
-    def _serves(self, contract: Contract) -> bool:
-        key = str(contract.con_id or contract.combo_legs)
-        return crc32(key.encode()) % self._shards == self._shard
-
-    def validate(self) -> None:
-        """Assert what must hold between any two inputs."""
-        for topic, subscription in self.subscriptions.items():
-            assert topic == subscription.topic
-            served = [x for x in (subscription.line, subscription.lookup, subscription.refusal) if x]
-            assert len(served) <= 1, f"{topic} is served twice"
-            assert subscription.lookup is None or topic in subscription.lookup.subscriptions
-            assert subscription.wanted or any(what == topic for _, _, what in self._deadlines)
-        for line in self.lines:
-            assert line.listeners, f"line {line.number} has no listener"
-            assert (line.req_id is not None) == (line.state in (LineState.ASKED, LineState.FLOWING))
-            assert line.req_id is None or self.lines.asked[line.req_id] is line
-            assert line.gap is None or line.state is not LineState.REFUSED
-            assert all(self.subscriptions[topic].line is line for topic in line.listeners)
-        assert all(line.req_id == req_id for req_id, line in self.lines.asked.items())
-        for spelling, lookup in self.lookups.by_spelling.items():
-            assert lookup.spelling == spelling
-            assert lookup.subscriptions, f"nobody waits for {spelling}"
-        assert all(lookup.req_id == req_id for req_id, lookup in self.lookups.asked.items())
-        assert self.up or not (self.lines.asked or self.lookups.asked)
+    def _line_due(self, line: Line, now: float) -> None:
+        if line.retry_at is not None and now >= line.retry_at:
+            self.lines.renew_grants()  # who held the lines that we lacked may have left
+            line.forgive()
+            self._ask(line)
+        elif line.gap is not None and line.gap.farm and line.gap.farm not in self._broken_farms:
+            self._renew(line, line.gap.since, line.gap.reason)

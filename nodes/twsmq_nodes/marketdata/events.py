@@ -6,13 +6,19 @@ shell's monotonic clock.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Literal
 
-from twsmq_nodes.tws.contracts import Contract
+from msgspec import Struct
+from twsmq_protocol.errors import ErrorCode
+from twsmq_protocol.instruments import Instrument
+from twsmq_protocol.market_events import StreamState
+from twsmq_protocol.topics import StreamTopic
+
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import Request
 
+from .contracts import Listing
 from .feeds import Feed
 from .line import Say
 
@@ -55,6 +61,28 @@ class DataFlowed(Struct, frozen=True):
     req_id: int
 
 
+class Listened(Struct, frozen=True):
+    """Now and then: when data last came under each request id (or it was asked), and the wall clock in s."""
+
+    heard: dict[int, float]
+    wall_s: float
+
+
+class SnapshotWanted(Struct, frozen=True):
+    """Somebody asks for one quote of `instrument`; `call` is to be answered once."""
+
+    call: int
+    instrument: Instrument
+    regulatory: bool
+
+
+class PreviewWanted(Struct, frozen=True):
+    """Somebody asks what subscribing to `topic` would give; `call` is to be answered once."""
+
+    call: int
+    topic: StreamTopic
+
+
 class TimerFired(Struct, frozen=True):
     pass
 
@@ -66,6 +94,9 @@ Input = (
     | RequestWritten
     | RequestRefused
     | DataFlowed
+    | Listened
+    | SnapshotWanted
+    | PreviewWanted
     | TimerFired
     | Event
     | Notice
@@ -78,6 +109,12 @@ class Ask(Struct, frozen=True):
     """Send, unless `cancel`led before its turn came."""
 
     req_id: int
+    request: Request
+
+
+class Send(Struct, frozen=True):
+    """Send what has no answer, before any `Ask` that follows."""
+
     request: Request
 
 
@@ -107,10 +144,17 @@ class Arm(Struct, frozen=True):
     req_id: int
 
 
+class Reset(Struct, frozen=True):
+    """The order book under `req_id` is empty now."""
+
+    req_id: int
+
+
 class Join(Struct, frozen=True):
     """Publish `feed` under `topic` too."""
 
     feed: Feed
+    listing: Listing
     topic: str
 
 
@@ -142,11 +186,11 @@ class ForgetTopic(Struct, frozen=True):
     topic: str
 
 
-class RememberContract(Struct, frozen=True):
+class RememberListing(Struct, frozen=True):
     """What `spelling` means; None: no longer known."""
 
     spelling: str
-    contract: Contract | None
+    listing: Listing | None
 
 
 class RememberTopic(Struct, frozen=True):
@@ -154,6 +198,49 @@ class RememberTopic(Struct, frozen=True):
 
     topic: str
     wanted: bool
+
+
+class Collect(Struct, frozen=True):
+    """Keep the quote that comes under `req_id`, for `AnswerCollected`."""
+
+    req_id: int
+    listing: Listing
+
+
+class AnswerCollected(Struct, frozen=True):
+    """Answer with what was collected."""
+
+    call: int
+    req_id: int
+
+
+class AnswerQuote(Struct, frozen=True):
+    """Answer with the present quote of a live feed."""
+
+    call: int
+    feed: Feed
+
+
+class AnswerPreview(Struct, frozen=True):
+    call: int
+    topic: str
+    con_id: int | None
+    shard: int
+    line: Literal["shared", "new", "none"]
+    state: StreamState | None
+
+
+class Fail(Struct, frozen=True):
+    call: int
+    code: ErrorCode
+    text: str
+    tws_code: int | None = None
+
+
+class Escalate(Struct, frozen=True):
+    """Lines stay silent though asked for again: more than this node can mend."""
+
+    text: str
 
 
 class SetTimer(Struct, frozen=True):
@@ -164,16 +251,24 @@ class SetTimer(Struct, frozen=True):
 
 Action = (
     Ask
+    | Send
     | Cancel
     | OpenFeed
     | CloseFeed
     | Arm
+    | Reset
     | Join
     | Part
     | Tell
     | Greet
     | ForgetTopic
-    | RememberContract
+    | RememberListing
     | RememberTopic
+    | Collect
+    | AnswerCollected
+    | AnswerQuote
+    | AnswerPreview
+    | Fail
+    | Escalate
     | SetTimer
 )

@@ -12,6 +12,9 @@ from enum import Enum
 class Meaning(Enum):
     REFUSED = "refused"  # asking again would give the same answer
     FOR_NOW = "for_now"  # a later try may succeed
+    FULL = "full"  # the gateway grants no more lines of this kind
+    AGAIN = "again"  # ask again at once, under another id
+    RESET = "reset"  # the order book is empty now, its changes go on
     DELAYED = "delayed"  # the request stands, its data is delayed
     NOTICE = "notice"  # the request stands
 
@@ -28,21 +31,28 @@ _NOTICES = frozenset(
 )
 _FOR_NOW = frozenset(
     (
-        101,  # max number of tickers
-        102,  # duplicate ticker id: the next try has another
-        309,  # max number of depth requests
-        322,  # error processing request, duplicate ids among them
         10182,  # failed to request live updates (disconnected)
-        10190,  # max number of tick-by-tick requests
         10197,  # * no market data during competing live session
     )
 )
-_DISPLAYING_DELAYED = 10167  # *
+_FULL = frozenset((101, 309, 10190))  # tickers, depth requests, tick-by-tick requests
+_AGAIN = frozenset(
+    (
+        102,  # duplicate ticker id
+        322,  # error processing request, duplicate ids among the causes
+        10225,  # bust event: the bars are deactivated, "please resubscribe immediately"
+    )
+)
+_MEANINGS = (
+    {10167: Meaning.DELAYED, 317: Meaning.RESET}  # * displaying delayed market data; depth has been reset
+    | dict.fromkeys(_NOTICES, Meaning.NOTICE)
+    | dict.fromkeys(_FOR_NOW, Meaning.FOR_NOW)
+    | dict.fromkeys(_FULL, Meaning.FULL)
+    | dict.fromkeys(_AGAIN, Meaning.AGAIN)
+)
 
 
 def meaning_of(code: int) -> Meaning:
-    if code == _DISPLAYING_DELAYED:
-        return Meaning.DELAYED
-    if code in _NOTICES or 2100 <= code < 2200:  # the 21xx are warnings; * 2150, 2152, 2176
+    if 2100 <= code < 2200:  # warnings; * 2150, 2152, 2176
         return Meaning.NOTICE
-    return Meaning.FOR_NOW if code in _FOR_NOW else Meaning.REFUSED
+    return _MEANINGS.get(code, Meaning.REFUSED)

@@ -3,7 +3,7 @@
     WAITING ─asked→ ASKED ─data→ FLOWING          WAITING: the session is down, or a retry is due
        ↑              │            │
        └─ session or data lost ────┘              REFUSED: the gateway or this node said no
-          refused: ASKED, FLOWING → REFUSED
+          refused: any → REFUSED                  DONE: a one-time snapshot has come
 
 Beside the state stands the gap: data may be missing since it opened, and whoever listens was told. A gap
 opens only where data flowed, and only data closes it, or the gateway's word that nothing was lost (1102).
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from twsmq_protocol.market_events import StreamState
 
-from .contracts import Refusal
+from .contracts import Listing, Refusal
 from .feeds import Feed
 
 if TYPE_CHECKING:
@@ -45,18 +45,25 @@ class LineState(Enum):
     ASKED = "asked"
     FLOWING = "flowing"
     REFUSED = "refused"
+    DONE = "done"
 
 
 class Gap(Struct, frozen=True):
     since: float
     reason: str
+    farm: str = ""
 
 
 class Line:
-    """`number` names it to people. `req_id` is set while a request is out, `written` once it has left."""
+    """`number` names it to people. `req_id` is set while a request is out, `written` once it has left.
 
-    def __init__(self, feed: Feed, number: int) -> None:
+    `crowded`: refused for want of a free line. `patience`: seconds of silence that are normal for it, None
+    until it was silent for the first time; `unanswered`: how often in a row nothing at all came of asking.
+    """
+
+    def __init__(self, feed: Feed, listing: Listing, number: int) -> None:
         self.feed = feed
+        self.listing = listing
         self.number = number
         self.listeners: dict[str, Subscription] = {}
         self.state = LineState.WAITING
@@ -65,10 +72,16 @@ class Line:
         self.gap: Gap | None = None
         self.refusal: Refusal | None = None
         self.retry_at: float | None = None
+        self.crowded = False
+        self.patience: float | None = None
+        self.unanswered = 0
+        self.renewed_at: float | None = None
         self._kind: StreamState = "active"
 
     def present(self) -> Say:
         """What somebody who joins now should know."""
+        if self.state is LineState.DONE:
+            return Say("closed", text="the snapshot is complete")
         if self.refusal is not None:
             return Say("error", code=self.refusal.code, text=self.refusal.text)
         if self.gap is not None:
@@ -84,17 +97,23 @@ class Line:
         if self.state is LineState.REFUSED:
             self.state = LineState.WAITING
 
+    def idle_since(self) -> float:
+        """When the last listener left, for a line that nobody listens to."""
+        return max(each.left_at for each in self.listeners.values())
+
     def asked(self, req_id: int) -> None:
         self.state = LineState.ASKED
         self.req_id = req_id
         self.written = False
         self.refusal = None
         self.retry_at = None
+        self.crowded = False
         self._kind = "active"
 
     def flowed(self, now: float) -> list[Say]:
         """Data came."""
         news = self.state is not LineState.FLOWING
+        self.unanswered = 0
         self.state = LineState.FLOWING
         if self.gap is None:
             return [Say(self._kind)] if news else []
@@ -110,19 +129,24 @@ class Line:
         self._kind = kind
         return [Say(kind)] if self.state is LineState.FLOWING and self.gap is None else []
 
-    def interrupted(self, since: float, reason: str) -> list[Say]:
-        """Data may be missing from `since` on; the request stands."""
+    def interrupted(self, since: float, reason: str, farm: str = "") -> list[Say]:
+        """Data may be missing from `since` on; the request stands. `farm`: the one that broke."""
         if self.state is not LineState.FLOWING or self.gap is not None:
             return []
-        self.gap = Gap(since, reason)
+        self.gap = Gap(since, reason, farm)
         return [self.present()]
 
     def lost(self, since: float, reason: str) -> list[Say]:
-        """The request is gone and has to be made again. A refused line stays so until then."""
+        """The request is gone and has to be made again. A line refused or done stays so."""
         says = self.interrupted(since, reason)
-        if self.state is not LineState.REFUSED:
+        if self.state in (LineState.ASKED, LineState.FLOWING):
             self.state = LineState.WAITING
         return says
+
+    def completed(self) -> list[Say]:
+        """A one-time snapshot has come; it is not asked for again, since each costs a fee."""
+        self.state = LineState.DONE
+        return [self.present()]
 
     def refused(self, refusal: Refusal, retry_at: float | None = None) -> list[Say]:
         self.state = LineState.REFUSED

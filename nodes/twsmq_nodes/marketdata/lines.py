@@ -1,5 +1,9 @@
 """All gateway lines: which there are, who listens to each, which request each has out.
 
+At the limit of a kind the idle line that was left longest ago gives way; if all are listened to, the
+newcomer is refused and asked for when a line is free, most listened to first. The gateway's own word (101,
+309, 10190) lowers a limit for the rest of the session: other programs may hold lines of the same account.
+
 Invariants: a feed has at most one line; a line has at least one listener; a request id is used once and
 belongs to one line, which knows it; what still comes under an old id is nobody's.
 """
@@ -9,17 +13,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 
+from twsmq_protocol.config import Marketdata
+
 from . import events as ev
-from .feeds import Feed, cancel_of, request_of
-from .line import Line, LineState
+from .contracts import Listing, Refusal
+from .feeds import Feed, FeedKind, cancel_of, request_of
+from .line import Line, LineState, Say
 from .subscription import Subscription
 
 
-class Lines:
-    """`do` takes the actions, in order."""
+def limits_of(config: Marketdata) -> dict[FeedKind, int]:
+    """Lines of one shard. Of histories kept up to date the gateway allows 50 at once (IBKR API docs)."""
+    configured = {
+        FeedKind.MARKET_DATA: config.lines,
+        FeedKind.REALTIME_BARS: config.lines,
+        FeedKind.DEPTH: config.depth_lines,
+        FeedKind.TICK_BY_TICK: config.tick_by_tick_lines,
+        FeedKind.HISTORY: 50,
+    }
+    return {kind: max(1, number // config.instances) for kind, number in configured.items()}
 
-    def __init__(self, req_ids: count[int], do: Callable[[ev.Action], None]) -> None:
+
+class Lines:
+    """`do` takes the actions, in order; `limits` says how many lines of each kind there may be."""
+
+    def __init__(
+        self, limits: dict[FeedKind, int], req_ids: count[int], do: Callable[[ev.Action], None]
+    ) -> None:
         self.asked: dict[int, Line] = {}
+        self._limits = limits
+        self._granted: dict[FeedKind, int] = {}
         self._lines: dict[Feed, Line] = {}
         self._numbers = count(1)
         self._req_ids = req_ids
@@ -34,14 +57,20 @@ class Lines:
     def get(self, feed: Feed) -> Line | None:
         return self._lines.get(feed)
 
-    def join(self, feed: Feed, subscription: Subscription) -> Line:
+    def used(self, kind: FeedKind) -> int:
+        return sum(line.feed.kind is kind for line in self.asked.values())
+
+    def allowed(self, kind: FeedKind) -> int:
+        return self._granted.get(kind, self._limits[kind])
+
+    def join(self, feed: Feed, listing: Listing, subscription: Subscription) -> Line:
         """The feed's line, with one more listener."""
         line = self._lines.get(feed)
         if line is None:
-            line = self._lines[feed] = Line(feed, next(self._numbers))
+            line = self._lines[feed] = Line(feed, listing, next(self._numbers))
         line.listeners[subscription.topic] = subscription
         subscription.line = line
-        self._do(ev.Join(feed, subscription.topic))
+        self._do(ev.Join(feed, listing, subscription.topic))
         return line
 
     def leave(self, subscription: Subscription) -> None:
@@ -52,23 +81,49 @@ class Lines:
             self._do(ev.Part(line.feed, subscription.topic))
             if not line.listeners:
                 del self._lines[line.feed]
-                self._withdraw(line)
+                self.withdraw(line)
 
-    def ask(self, line: Line) -> None:
-        """Send the line's request under a new id, unless one is out or it was refused."""
-        if line.state is LineState.WAITING:
-            req_id = next(self._req_ids)
-            line.asked(req_id)
-            self.asked[req_id] = line
-            self._do(ev.OpenFeed(req_id, line.feed))
-            self._do(ev.Ask(req_id, request_of(line.feed, req_id)))
+    def ask(self, line: Line) -> list[Say]:
+        """Send the line's request under a new id, unless one is out or it was refused; what to tell of it."""
+        if line.state is not LineState.WAITING:
+            return []
+        kind = line.feed.kind
+        if self.used(kind) >= self.allowed(kind) and not self._make_room(kind):
+            line.crowded = True
+            text = (
+                f"all {self.allowed(kind)} {kind.value} lines are in use and listened to; this one is asked"
+                " for when one is free (op `subscriptions` shows them, [marketdata] sets their number)"
+            )
+            return line.refused(Refusal(None, text))
+        req_id = next(self._req_ids)
+        line.asked(req_id)
+        self.asked[req_id] = line
+        self._do(ev.OpenFeed(req_id, line.feed))
+        self._do(ev.Ask(req_id, request_of(line.feed, req_id)))
+        return []
 
-    def ask_all(self) -> None:
-        """A new session: everything wanted, what was refused before too, most listened to first."""
-        for line in sorted(self._lines.values(), key=Line.interest, reverse=True):
-            if line.interest():
-                line.forgive()
-                self.ask(line)
+    def waiting(self, *, crowded: bool = False) -> list[Line]:
+        """Lines to ask for, most listened to first: all without a request, or those that found no room."""
+        lines = (line for line in self._lines.values() if line.req_id is None and line.interest())
+        chosen = [line for line in lines if line.crowded or not crowded]
+        return sorted(chosen, key=Line.interest, reverse=True)
+
+    def grant(self, kind: FeedKind) -> None:
+        """The gateway refused one more line of a kind: what is out now is all there is."""
+        self._granted[kind] = max(1, self.used(kind))
+
+    def renew_grants(self) -> None:
+        self._granted.clear()
+
+    def _make_room(self, kind: FeedKind) -> bool:
+        """Give back the idle line of a kind that was left longest ago; whether there was one."""
+        idle = [line for line in self.asked.values() if line.feed.kind is kind and not line.interest()]
+        if not idle:
+            return False
+        line = min(idle, key=Line.idle_since)
+        self.withdraw(line)
+        line.lost(line.idle_since(), "given back for another")
+        return True
 
     def release(self, line: Line) -> None:
         """The line's request is gone, by the gateway's word or with the session: nothing to cancel."""
@@ -79,8 +134,8 @@ class Lines:
             self._do(ev.CloseFeed(req_id))
             self._do(ev.Cancel(req_id, None))
 
-    def _withdraw(self, line: Line) -> None:
-        """End the line's request ourselves."""
+    def withdraw(self, line: Line) -> None:
+        """End the line's request ourselves, if one is out."""
         req_id = line.req_id
         if req_id is not None:
             line.req_id = None

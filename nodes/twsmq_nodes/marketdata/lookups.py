@@ -13,36 +13,35 @@ from itertools import count
 from twsmq_protocol.instruments import parse_instrument
 
 from twsmq_nodes.runtime.contracts import contract_of
-from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.reference_events import ContractDetailsReceived
 from twsmq_nodes.tws.requests import ReqContractDetails
 
 from . import events as ev
-from .contracts import Refusal, combo_of, judge
+from .contracts import Listing, Refusal, combo_of, judge
 from .subscription import Lookup, Subscription
 
 TIMEOUT_S = 15.0
 
 
 class Lookups:
-    """`do` takes the actions, in order; `contracts` is what is known already, by spelling."""
+    """`do` takes the actions, in order; `listings` is what is known already, by spelling."""
 
     def __init__(
-        self, contracts: dict[str, Contract], req_ids: count[int], do: Callable[[ev.Action], None]
+        self, listings: dict[str, Listing], req_ids: count[int], do: Callable[[ev.Action], None]
     ) -> None:
         self.by_spelling: dict[str, Lookup] = {}
         self.asked: dict[int, Lookup] = {}
-        self._contracts = contracts
+        self._listings = listings
         self._req_ids = req_ids
         self._do = do
 
-    def want(self, subscription: Subscription) -> Contract | None:
-        """The contract a subscription's topic means; None: it waits for a look-up from now on."""
-        assert subscription.parsed is not None
-        instrument, spelling = subscription.parsed.instrument, subscription.spelling
-        contract = combo_of(instrument) or self._contracts.get(spelling)
-        if contract is not None:
-            return contract
+    def want(self, subscription: Subscription) -> Listing | None:
+        """What a subscription's topic means; None: it waits for a look-up from now on."""
+        assert subscription.instrument is not None
+        spelling = subscription.spelling
+        listing = combo_of(subscription.instrument) or self._listings.get(spelling)
+        if listing is not None:
+            return listing
         lookup = self.by_spelling.get(spelling)
         if lookup is None:
             lookup = self.by_spelling[spelling] = Lookup(spelling)
@@ -84,8 +83,8 @@ class Lookups:
         if lookup is not None:
             lookup.rows.append(received.details)
 
-    def ended(self, req_id: int) -> tuple[list[Subscription], Contract | None]:
-        """All rows are there: the subscriptions this concerns, and their contract unless it was refused."""
+    def ended(self, req_id: int) -> tuple[list[Subscription], Listing | None]:
+        """All rows are there: the subscriptions this concerns, and their listing unless it was refused."""
         lookup = self.asked.pop(req_id, None)
         if lookup is None:
             return [], None
@@ -95,8 +94,8 @@ class Lookups:
         if isinstance(verdict, Refusal):
             lookup.refusal = verdict
             return waiting, None
-        self._contracts[lookup.spelling] = verdict
-        self._do(ev.RememberContract(lookup.spelling, verdict))
+        self._listings[lookup.spelling] = verdict
+        self._do(ev.RememberListing(lookup.spelling, verdict))
         for subscription in waiting:
             subscription.lookup = None
         self._end(lookup)
@@ -117,8 +116,8 @@ class Lookups:
 
     def distrust(self, spelling: str) -> None:
         """The gateway no longer knows what it once told: look it up again next time."""
-        if self._contracts.pop(spelling, None) is not None:
-            self._do(ev.RememberContract(spelling, None))
+        if self._listings.pop(spelling, None) is not None:
+            self._do(ev.RememberListing(spelling, None))
 
     def _end(self, lookup: Lookup) -> None:
         del self.by_spelling[lookup.spelling]

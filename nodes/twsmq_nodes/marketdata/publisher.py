@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import time_ns
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
+from twsmq_protocol.envelope import Event
 from twsmq_protocol.market_events import Stream
 
 from twsmq_nodes.runtime.outbox import Outbox
@@ -34,19 +35,41 @@ class Outlet:
         self.told: Stream | None = None
 
 
-class Publisher:
-    """Sends under outlets. `begin` before each batch of `send`s."""
+class Held(Protocol):
+    """What waits for its conflation interval to pass."""
 
-    def __init__(self, outbox: Outbox, clock: Callable[[], float]) -> None:
+    def flush_held(self) -> None: ...
+
+
+class Publisher:
+    """Sends under outlets. `begin` before each batch of `send`s.
+
+    `quote_interval_s`: no more than one quote of an instrument goes out in that time; what is held back goes
+    out when it has passed (`call_later`).
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        clock: Callable[[], float],
+        *,
+        quote_interval_s: float,
+        call_later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
         self._outbox = outbox
-        self._clock = clock
+        self.clock = clock
+        self._call_later = call_later
         self._outlets: dict[str, Outlet] = {}
-        self.now = 0.0
+        self._held: list[Held] = []
         self._ts = 0
+        self.src = outbox.name
+        self.inc = outbox.incarnation
+        self.quote_interval_s = quote_interval_s
+        self.now = 0.0
 
     def begin(self) -> None:
         """Read the clocks for what is sent next."""
-        self.now = self._clock()
+        self.now = self.clock()
         self._ts = time_ns()
 
     def outlet(self, topic: str) -> Outlet:
@@ -67,16 +90,39 @@ class Publisher:
         _encode_into(row, buffer, outlet.prefix)
         self._outbox.send_frame(buffer)
 
+    def post(self, outlet: Outlet, event: Event) -> None:
+        """Send a frozen event."""
+        outlet.sent_at = self.now
+        self._outbox.publish(outlet.topic, event)
+
+    def repost(self, outlet: Outlet, event: Event) -> None:
+        """Send a frozen event again, for newcomers."""
+        marked: dict[str, Any] = {"snapshot": True}
+        self.post(outlet, msgspec.structs.replace(event, **marked))
+
+    def hold(self, held: Held) -> None:
+        """Have it flushed when the interval has passed."""
+        if not self._held:
+            self._call_later(self.quote_interval_s, self._release)
+        if held not in self._held:
+            self._held.append(held)
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        self.begin()
+        for each in held:
+            each.flush_held()
+
     def tell(self, topic: str, event: Stream) -> None:
         """Send a stream event."""
         outlet = self.outlet(topic)
         outlet.told = event
-        outlet.sent_at = self._clock()
+        outlet.sent_at = self.clock()
         self._outbox.publish(topic, event)
 
     def quiet(self, for_s: float) -> list[Outlet]:
         """Outlets under which nothing was sent for so long."""
-        before = self._clock() - for_s
+        before = self.clock() - for_s
         return [outlet for outlet in self._outlets.values() if outlet.sent_at <= before]
 
     def repeat(self, outlet: Outlet) -> None:

@@ -10,11 +10,12 @@ spreads have it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 from twsmq_protocol.envelope import PROTOCOL_VERSION
 
-from twsmq_nodes.tws.ticks import SIZE_OF_PRICE, Tick
+from twsmq_nodes.tws.ticks import SIZE_OF_PRICE
 
 NS = 1_000_000_000
 
@@ -54,17 +55,19 @@ _DELAYED = {
     74: "volume", 75: "close", 76: "open", 88: "last_time", 90: "halted",
 }  # fmt: skip
 _FIELDS = _LIVE | _DELAYED
+VOLUMES = frozenset((8, 74))
 _PRICES = frozenset(("high", "low", "open", "close"))
 
 
 class QuoteBook:
-    """One instrument's quote."""
+    """One instrument's quote. `volume_unit`: what one unit of the volume tick stands for."""
 
-    __slots__ = ("empty", "row")
+    __slots__ = ("_volume_unit", "empty", "row")
 
-    def __init__(self, row: QuoteRow) -> None:
+    def __init__(self, row: QuoteRow, volume_unit: int = 1) -> None:
         self.row = row
         self.empty = True
+        self._volume_unit = volume_unit
 
     def clear(self) -> None:
         """What comes now belongs to another request: nothing is known any more."""
@@ -74,7 +77,7 @@ class QuoteBook:
         row.delayed = False
         self.empty = True
 
-    def apply(self, ticks: Sequence[Tick]) -> bool:
+    def apply(self, ticks: Sequence[tuple[int, int, Any, int]]) -> bool:
         """Take in the ticks of one read; whether any of them is part of a quote."""
         row, fields, news = self.row, _FIELDS, False
         for at, (_, tick_type, said, _) in enumerate(ticks):
@@ -88,6 +91,8 @@ class QuoteBook:
                     value = None
             elif value == -1.0 and name in _PRICES:
                 value = None
+            elif tick_type in VOLUMES:
+                value = value * self._volume_unit if isinstance(value, float) else None
             elif name == "last_time":
                 value = _seconds(value)
             elif name == "halted":
@@ -98,7 +103,7 @@ class QuoteBook:
         return news
 
 
-def _has_size(ticks: Sequence[Tick], at: int) -> bool:
+def _has_size(ticks: Sequence[tuple[int, int, Any, int]], at: int) -> bool:
     """Whether the tick after a price is that price's own size, and not zero."""
     if at + 1 == len(ticks):
         return False

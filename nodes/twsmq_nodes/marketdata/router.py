@@ -1,79 +1,100 @@
-"""The way of ticks: from the session's batches to the publisher, one pass per read.
+"""The way of data: from the session's reads to the channels, flushed once per read.
 
 No core, no task, no log, no await is on this way. The core hears of data only where it asked to (`arm`): the
-first after a request, or after a gap. Ticks under a request id that is nobody's fall on the floor.
+first after a request, or after a gap. Data under a request id that is nobody's fall on the floor.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from twsmq_nodes.tws.events import Depth, Event, RealTimeBar, TickNews, TickOptionComputation
+from twsmq_nodes.tws.reference_events import HistoricalBars, HistoricalBarsEnd, HistoricalBarUpdate
 from twsmq_nodes.tws.ticks import Tick
 
-from .feeds import Feed
-from .publisher import Outlet, Publisher
-from .quotes import QuoteBook, QuoteRow
+from .bars import HistoryChannel, RealTimeBarChannel
+from .channels import Channel, MarketDataChannel, NewsChannel, TickByTickChannel
+from .contracts import Listing
+from .depth import DepthChannel
+from .feeds import Feed, FeedKind
+from .publisher import Publisher
+from .quotes import QuoteRow
+
+Data = (
+    TickOptionComputation
+    | TickNews
+    | Depth
+    | RealTimeBar
+    | HistoricalBars
+    | HistoricalBarsEnd
+    | HistoricalBarUpdate
+)
+"""Events of a feed that are no plain ticks."""
+
+DATA: frozenset[type[Event]] = frozenset(Data.__args__)
 
 _FLOWING = frozenset(("active", "delayed", "frozen", "resumed"))
-
-
-class Channel:
-    """One feed's data on its way out: the book it keeps and the outlets it goes to.
-
-    `armed` is the request id whose next data is to be told, or None. `renewed`: the next data is the first of
-    a new request, what the book holds is of the old one.
-    """
-
-    __slots__ = ("armed", "book", "heard_at", "outlets", "renewed")
-
-    def __init__(self, book: QuoteBook) -> None:
-        self.book = book
-        self.outlets: dict[str, Outlet] = {}
-        self.armed: int | None = None
-        self.renewed = False
-        self.heard_at = 0.0
+_CHANNELS: dict[FeedKind, type[Channel]] = {
+    FeedKind.MARKET_DATA: MarketDataChannel,
+    FeedKind.TICK_BY_TICK: TickByTickChannel,
+    FeedKind.DEPTH: DepthChannel,
+    FeedKind.REALTIME_BARS: RealTimeBarChannel,
+    FeedKind.HISTORY: HistoryChannel,
+}
 
 
 class Router:
     """Feeds, the request ids they come under, and the topics they go to."""
 
-    def __init__(
-        self, publisher: Publisher, src: str, incarnation: int, on_data: Callable[[int], None]
-    ) -> None:
+    def __init__(self, publisher: Publisher, on_data: Callable[[int], None]) -> None:
         """`on_data(req_id)`: data came under an armed id; called before that data is published."""
         self._publisher = publisher
-        self._src, self._incarnation = src, incarnation
         self._on_data = on_data
         self._channels: dict[Feed, Channel] = {}
         self._by_req_id: dict[int, Channel] = {}
         self._by_topic: dict[str, Channel] = {}
+        self._touched: dict[Channel, None] = {}
 
-    # -- ticks
+    # -- data
 
     def on_ticks(self, ticks: Sequence[Tick]) -> None:
-        """The ticks of one read: one quote for each instrument they change."""
-        self._publisher.begin()
-        batches: defaultdict[int, list[Tick]] = defaultdict(list)
+        """Some of the ticks of a read."""
+        by_req_id, touched = self._by_req_id, self._touched
         for tick in ticks:
-            batches[tick[0]].append(tick)
-        for req_id, batch in batches.items():
-            channel = self._by_req_id.get(req_id)
+            channel = by_req_id.get(tick[0])
             if channel is not None:
-                self._take(channel, batch)
+                batch = channel.batch
+                if not batch:
+                    touched[channel] = None
+                batch.append(tick)
 
-    def _take(self, channel: Channel, batch: Sequence[Tick]) -> None:
+    def hear(self, event: Data) -> None:
+        """An event of a read."""
+        channel = self._by_req_id.get(event.req_id)
+        if channel is not None:
+            self._touched[channel] = None
+            self._publisher.begin()
+            self._begin(channel)
+            channel.hear(event)
+
+    def flush(self) -> None:
+        """The read is over: publish what came in it."""
+        touched = self._touched
+        if touched:
+            self._touched = {}
+            self._publisher.begin()
+            for channel in touched:
+                self._begin(channel)
+                channel.flush()
+
+    def _begin(self, channel: Channel) -> None:
         channel.heard_at = self._publisher.now
-        book = channel.book
         if channel.renewed:
             channel.renewed = False
-            book.clear()
+            channel.renew()
         if channel.armed is not None:
             req_id, channel.armed = channel.armed, None
             self._on_data(req_id)
-        if book.apply(batch):
-            for outlet in channel.outlets.values():
-                self._publisher.send(outlet, book.row)
 
     # -- what the core wants
 
@@ -82,6 +103,7 @@ class Router:
         self._by_req_id[req_id] = channel
         channel.armed = req_id
         channel.renewed = True
+        channel.heard_at = self._publisher.clock()
 
     def close(self, req_id: int) -> None:
         channel = self._by_req_id.pop(req_id, None)
@@ -93,34 +115,58 @@ class Router:
         if channel is not None:
             channel.armed = req_id
 
-    def join(self, feed: Feed, topic: str) -> None:
+    def reset(self, req_id: int) -> None:
+        """The gateway emptied an order book."""
+        channel = self._by_req_id.get(req_id)
+        if isinstance(channel, DepthChannel):
+            channel.reset()
+
+    def join(self, feed: Feed, listing: Listing, topic: str) -> None:
         channel = self._channels.get(feed)
         if channel is None:
-            row = QuoteRow(src=self._src, inc=self._incarnation, con_id=feed.contract.con_id or None)
-            channel = self._channels[feed] = Channel(QuoteBook(row))
-        channel.outlets[topic] = self._publisher.outlet(topic)
+            kind = NewsChannel if topic.startswith("news/") else _CHANNELS[feed.kind]
+            channel = self._channels[feed] = kind(self._publisher, listing)
+        channel.join(self._publisher.outlet(topic))
         self._by_topic[topic] = channel
 
     def part(self, feed: Feed, topic: str) -> None:
         channel = self._channels[feed]
-        del channel.outlets[topic], self._by_topic[topic]
+        channel.part(topic)
+        del self._by_topic[topic]
         if not channel.outlets:
             del self._channels[feed]
 
     def greet(self, topic: str) -> bool:
         """Send the last value once more, if there is any."""
         channel = self._by_topic.get(topic)
-        if channel is None or channel.book.empty:
+        if channel is None:
             return False
         self._publisher.begin()
-        channel.book.row.snapshot = True
-        self._publisher.send(channel.outlets[topic], channel.book.row)
-        channel.book.row.snapshot = False
-        return True
+        return channel.greet(channel.outlets[topic])
 
     def repeat_quiet(self, quiet_s: float) -> None:
         """Say again what has not been said for `quiet_s`: the value while data flows, else how it stands."""
         for outlet in self._publisher.quiet(quiet_s):
+            channel = self._by_topic.get(outlet.topic)
             flowing = outlet.told is not None and outlet.told.state in _FLOWING
-            if not (flowing and self.greet(outlet.topic)):
+            if not (flowing and channel and channel.repeats_value and self.greet(outlet.topic)):
                 self._publisher.repeat(outlet)
+
+    def heard(self) -> Iterator[tuple[int, float]]:
+        """When data last came under each request id, or when it was asked for."""
+        return ((req_id, channel.heard_at) for req_id, channel in self._by_req_id.items())
+
+    def collect(self, req_id: int, listing: Listing) -> None:
+        """Keep what comes under `req_id` for `collected`, published nowhere."""
+        self._by_req_id[req_id] = MarketDataChannel(self._publisher, listing)
+
+    def collected(self, req_id: int) -> QuoteRow | None:
+        """What came since `collect`; the id is nobody's from now on."""
+        self.flush()
+        channel = self._by_req_id.pop(req_id, None)
+        return channel.quote if isinstance(channel, MarketDataChannel) else None
+
+    def quote(self, feed: Feed) -> QuoteRow | None:
+        """The present quote of a feed, if there is one."""
+        channel = self._channels.get(feed)
+        return channel.quote if isinstance(channel, MarketDataChannel) else None

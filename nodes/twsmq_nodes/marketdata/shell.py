@@ -7,26 +7,28 @@ from contextlib import suppress
 from functools import partial
 from time import time, time_ns
 
+import structlog
 from twsmq_protocol import endpoints
-from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.market_events import Stream
-from twsmq_protocol.market_requests import SubscriptionList, SubscriptionRow
 from twsmq_protocol.topics import STREAM_KINDS
 
 from twsmq_nodes.runtime.link import GatewayLink
-from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.notices import Notice, SessionLost
 from twsmq_nodes.tws.requests import Priority, Request
-from twsmq_nodes.tws.ticks import Tick
 
 from . import events as ev
+from .calls import Calls
 from .core import MarketdataCore
 from .publisher import Publisher
-from .router import Router
+from .router import Data, Router
 from .store import Store
+
+CLOCK_SET_NS = 50_000_000
+
+log = structlog.stdlib.get_logger()
 
 
 class MarketdataShell:
@@ -39,32 +41,41 @@ class MarketdataShell:
         self._quiet_s = config.quiet_repeat_s
         self._store = Store(node.data_dir / "marketdata", node.name, time())
         self._core = MarketdataCore(
-            grace_s=config.grace_s,
-            contracts=self._store.contracts,
+            config=config,
+            listings=self._store.listings,
             missed=self._store.missed,
             shard=endpoints.shard_of(node.name) or 0,
-            shards=config.instances,
         )
-        self._publisher = Publisher(node.outbox, self._loop.time)
-        self._router = Router(
-            self._publisher, node.name, node.incarnation, lambda req_id: self._feed(ev.DataFlowed(req_id))
+        self._publisher = Publisher(
+            node.outbox,
+            self._loop.time,
+            quote_interval_s=config.quote_interval_s,
+            call_later=self._loop.call_later,
         )
-        self._link = GatewayLink(node, on_event=self._heard, on_notice=self._noticed, on_ticks=self._on_ticks)
+        self._router = Router(self._publisher, lambda req_id: self._feed(ev.DataFlowed(req_id)))
+        self._link = GatewayLink(
+            node,
+            on_event=self._heard,
+            on_notice=self._noticed,
+            on_ticks=self._router.on_ticks,
+            on_read_end=self._read_end,
+        )
+        self._calls = Calls(node, self._core, self._router, self._feed, self._wall)
         self._heard_at = self._loop.time()
+        self._epoch = 0
         self._queued: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._sweep: asyncio.TimerHandle | None = None
+        self._watching: asyncio.TimerHandle | None = None
         node.topics += [f"{kind}/" for kind in sorted(STREAM_KINDS)]
-        node.mailbox.add("subscriptions", NoArgs, self._answer_subscriptions, "Live streams and their lines")
 
     def start(self) -> None:
         self._node.outbox.on_presence = self._presence
-        self._sweep_quiet()
+        self._watch()
         self._link.open()
 
     async def stop(self) -> None:
         self._node.outbox.on_presence = None
-        for handle in (self._timer, self._sweep):
+        for handle in (self._timer, self._watching):
             if handle is not None:
                 handle.cancel()
         self._link.close()
@@ -74,15 +85,19 @@ class MarketdataShell:
     def _presence(self, topic: str, wanted: bool) -> None:
         self._feed(ev.TopicWanted(topic) if wanted else ev.TopicLeft(topic))
 
-    def _on_ticks(self, ticks: list[Tick]) -> None:
-        self._router.on_ticks(ticks)
-        self._heard_at = self._publisher.now
+    def _read_end(self) -> None:
+        self._heard_at = self._loop.time()
+        self._router.flush()
 
     def _heard(self, event: Event) -> None:
-        self._heard_at = self._loop.time()
-        self._feed(event)
+        if isinstance(event, Data):
+            self._router.hear(event)
+        else:
+            self._router.flush()  # what came before it goes out before it
+            self._feed(event)
 
     def _noticed(self, notice: Notice) -> None:
+        self._router.flush()
         if isinstance(notice, SessionLost):
             self._feed(ev.Disconnected(notice.reason, self._heard_at))
         else:
@@ -92,9 +107,11 @@ class MarketdataShell:
         for action in self._core.handle(happened, self._loop.time()):
             self._carry_out(action)
 
-    def _sweep_quiet(self) -> None:
+    def _watch(self) -> None:
+        """Now and then: repeat what is quiet, look for lines that are silent."""
         self._router.repeat_quiet(self._quiet_s)
-        self._sweep = self._loop.call_later(min(1.0, self._quiet_s / 4), self._sweep_quiet)
+        self._feed(ev.Listened(dict(self._router.heard()), time()))
+        self._watching = self._loop.call_later(min(1.0, self._quiet_s / 4), self._watch)
 
     # -- out
 
@@ -107,6 +124,9 @@ class MarketdataShell:
                 router.greet(topic)
             case ev.Ask(req_id, request):
                 self._ask(req_id, request)
+            case ev.Send(request):
+                with suppress(NotConnected):  # the core hears of the lost session
+                    self._link.session.send(request, priority=Priority.CONTROL)
             case ev.Cancel(req_id, request):
                 self._cancel(req_id, request)
             case ev.OpenFeed(req_id, feed):
@@ -115,20 +135,28 @@ class MarketdataShell:
                 router.close(req_id)
             case ev.Arm(req_id):
                 router.arm(req_id)
-            case ev.Join(feed, topic):
-                router.join(feed, topic)
+            case ev.Reset(req_id):
+                router.reset(req_id)
+            case ev.Join(feed, listing, topic):
+                router.join(feed, listing, topic)
             case ev.Part(feed, topic):
                 router.part(feed, topic)
             case ev.ForgetTopic(topic):
                 self._publisher.forget(topic)
-            case ev.RememberContract(spelling, contract):
-                self._store.remember_contract(spelling, contract, time())
+            case ev.RememberListing(spelling, listing):
+                self._store.remember_listing(spelling, listing, time())
             case ev.RememberTopic(topic, wanted):
                 self._store.remember_topic(topic, wanted)
+            case ev.Collect(req_id, listing):
+                router.collect(req_id, listing)
+            case ev.Escalate(text):
+                self._escalate(text)
             case ev.SetTimer(at):
                 if self._timer is not None:
                     self._timer.cancel()
                 self._timer = None if at is None else self._loop.call_at(at, self._feed, ev.TimerFired())
+            case _:
+                self._calls.answer(action)
 
     def _tell(self, tell: ev.Tell) -> None:
         say = tell.say
@@ -147,8 +175,13 @@ class MarketdataShell:
         )
 
     def _wall(self, at: float | None) -> int | None:
-        """A moment of the loop's clock in ns since the epoch."""
-        return None if at is None else time_ns() - int((self._loop.time() - at) * 1e9)
+        """A moment of the loop's clock in ns since the epoch: always the same, unless the wall clock is
+        set.
+        """
+        epoch = time_ns() - int(self._loop.time() * 1e9)
+        if abs(epoch - self._epoch) > CLOCK_SET_NS:
+            self._epoch = epoch
+        return None if at is None else self._epoch + int(at * 1e9)
 
     def _ask(self, req_id: int, request: Request) -> None:
         self._queued.add(req_id)
@@ -177,20 +210,8 @@ class MarketdataShell:
         if isinstance(error, EncodeRefused):
             self._feed(ev.RequestRefused(req_id, str(error)))
 
-    # -- ops
-
-    def _answer_subscriptions(self, _: NoArgs, call: Call) -> None:
-        """Answered in every state: while the session is down it shows what waits for it."""
-        rows = [
-            SubscriptionRow(
-                topic=each.topic,
-                state=each.present().state,
-                wanted=each.wanted,
-                since=self._wall(each.since) or 0,
-                con_id=each.con_id,
-                line=each.line.number if each.line else None,
-            )
-            for each in self._core.subscriptions.values()
-            if not each.foreign
-        ]
-        call.succeed(SubscriptionList(subscriptions=rows, lines_used=len(self._core.lines)))
+    def _escalate(self, text: str) -> None:
+        """The heartbeat carries it to whoever watches over the link; the next session clears it."""
+        log.warning("data feed silent", problem=text)
+        if self._node.state == "ready":
+            self._node.enter("ready", text)

@@ -17,19 +17,19 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from twsmq_nodes.tws.contracts import Contract
+from .contracts import Listing
 
 log = structlog.stdlib.get_logger()
 
 BELIEVED_S = 86_400.0
 
 
-class ContractLine(Struct, frozen=True, omit_defaults=True):
-    """`contract` is None when the spelling was forgotten; `at` in seconds since the epoch."""
+class ListingLine(Struct, frozen=True, omit_defaults=True):
+    """`listing` is None when the spelling was forgotten; `at` in seconds since the epoch."""
 
     spelling: str
     at: float
-    contract: Contract | None = None
+    listing: Listing | None = None
 
 
 class TopicLine(Struct, frozen=True):
@@ -92,23 +92,23 @@ class Store:
 
     def __init__(self, folder: Path, name: str, now: float) -> None:
         """`now`: seconds since the epoch."""
-        self._contracts = LineFile(folder / f"{name}.contracts.jsonl", ContractLine)
+        self._listings = LineFile(folder / f"{name}.contracts.jsonl", ListingLine)
         self._topics = LineFile(folder / f"{name}.topics.jsonl", TopicLine)
-        known: dict[str, ContractLine] = {}
-        for line in self._contracts.read():
+        known: dict[str, ListingLine] = {}
+        for line in self._listings.read():
             known[line.spelling] = line
-        believed = [line for line in known.values() if line.contract and now - BELIEVED_S < line.at <= now]
+        believed = [line for line in known.values() if line.listing and now - BELIEVED_S < line.at <= now]
         wanted: dict[str, bool] = {}
         for line in self._topics.read():
             wanted[line.topic] = line.wanted
-        self.contracts = {line.spelling: line.contract for line in believed if line.contract}
+        self.listings = {line.spelling: line.listing for line in believed if line.listing}
         self.missed = [topic for topic, had in wanted.items() if had]
-        self._contracts.rewrite(believed)
+        self._listings.rewrite(believed)
         self._topics.rewrite(())
 
-    def remember_contract(self, spelling: str, contract: Contract | None, now: float) -> None:
+    def remember_listing(self, spelling: str, listing: Listing | None, now: float) -> None:
         """None forgets it."""
-        self._contracts.append(ContractLine(spelling, now, contract))
+        self._listings.append(ListingLine(spelling, now, listing))
 
     def remember_topic(self, topic: str, wanted: bool) -> None:
         self._topics.append(TopicLine(topic, wanted))

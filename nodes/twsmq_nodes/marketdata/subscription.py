@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twsmq_protocol.instruments import Instrument
 from twsmq_protocol.topics import StreamTopic
 
 from twsmq_nodes.tws.contracts import ContractInfo
@@ -41,8 +42,12 @@ class Subscription:
         self.line: Line | None = None
 
     @property
+    def instrument(self) -> Instrument | None:
+        return self.parsed.instrument if self.parsed else None
+
+    @property
     def spelling(self) -> str:
-        return str(self.parsed.instrument) if self.parsed else ""
+        return str(self.instrument or "")
 
     @property
     def con_id(self) -> int | None:
@@ -59,3 +64,18 @@ class Subscription:
             return self.line.present()
         refusal = self.refusal or (self.lookup.refusal if self.lookup else None)
         return Say("error", code=refusal.code, text=refusal.text) if refusal else Say("starting")
+
+
+class Inquiry(Subscription):
+    """A call that waits for a look-up, and perhaps for a quote, as a subscription does; nobody listens to
+    it.
+    """
+
+    def __init__(
+        self, call: int, parsed: StreamTopic, now: float, *, preview: bool, regulatory: bool
+    ) -> None:
+        super().__init__(f"?{call}", now, missed=False)
+        self.call = call
+        self.parsed = parsed
+        self.preview = preview
+        self.regulatory = regulatory

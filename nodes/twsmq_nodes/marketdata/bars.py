@@ -1,0 +1,137 @@
+"""Bars: five-second ones as they close, and history kept up to date.
+
+A history comes as all bars up to now; then the newest is sent again and again while it is being formed.
+When one with a later time comes, the one before is final and is published once more as such.
+"""
+
+from __future__ import annotations
+
+from calendar import timegm
+from time import strptime
+
+from msgspec import structs
+from twsmq_protocol.market_events import Bar, BarRow, Bars
+
+from twsmq_nodes.tws.events import Event, RealTimeBar
+from twsmq_nodes.tws.reference_events import Bar as HistoryBar
+from twsmq_nodes.tws.reference_events import HistoricalBars, HistoricalBarsEnd, HistoricalBarUpdate
+
+from .channels import Channel
+from .contracts import Listing
+from .publisher import Outlet, Publisher
+from .quotes import NS
+
+MOST_KEPT = 10_000
+"""Bars kept for newcomers; the oldest go first."""
+
+
+class RealTimeBarChannel(Channel):
+    """Serves `bar5s/`."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self, publisher: Publisher, listing: Listing) -> None:
+        super().__init__(publisher, listing)
+        self._last: Bar | None = None
+
+    def hear(self, event: Event) -> None:
+        if not isinstance(event, RealTimeBar):
+            return
+        self._last = Bar(
+            con_id=self.con_id,
+            time=event.time_s * NS,
+            open=event.open,
+            high=event.high,
+            low=event.low,
+            close=event.close,
+            volume=event.volume,
+            wap=event.wap,
+            count=event.count,
+        )
+        self.publish(self._last)
+
+    def flush(self) -> None:
+        self.batch = []
+
+    def greet(self, outlet: Outlet) -> bool:
+        if self._last is not None:
+            self.publisher.repost(outlet, self._last)
+        return self._last is not None
+
+
+class HistoryChannel(Channel):
+    """Serves `bars/`. `_complete`: the history up to now has come."""
+
+    repeats_value = False
+    __slots__ = ("_bars", "_complete")
+
+    def __init__(self, publisher: Publisher, listing: Listing) -> None:
+        super().__init__(publisher, listing)
+        self._bars: list[BarRow] = []
+        self._complete = False
+
+    def renew(self) -> None:
+        self._bars = []
+        self._complete = False
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case HistoricalBars(bars=bars):
+                self._bars += filter(None, map(_row, bars))
+            case HistoricalBarsEnd():
+                self._complete = True
+                self.publish(Bars(con_id=self.con_id, bars=list(self._bars)))
+            case HistoricalBarUpdate(bar=bar):
+                row = _row(bar)
+                if row is not None:
+                    self._update(row)
+            case _:
+                pass
+
+    def _update(self, row: BarRow) -> None:
+        bars = self._bars
+        if bars and row.time < bars[-1].time:
+            return  # what is final stays so
+        if bars and row.time == bars[-1].time:
+            bars[-1] = row
+        else:
+            if bars:
+                self.publish(self._bar(bars[-1], final=True))
+            bars.append(row)
+            del bars[:-MOST_KEPT]
+        self.publish(self._bar(row, final=False))
+
+    def flush(self) -> None:
+        self.batch = []
+
+    def greet(self, outlet: Outlet) -> bool:
+        if self._complete:
+            self.publisher.repost(outlet, Bars(con_id=self.con_id, bars=list(self._bars)))
+        return self._complete
+
+    def _bar(self, row: BarRow, *, final: bool) -> Bar:
+        return Bar(con_id=self.con_id, final=final, **structs.asdict(row))
+
+
+def _row(bar: HistoryBar) -> BarRow | None:
+    time = _time(bar.date)
+    if time is None:
+        return None
+    return BarRow(
+        time=time,
+        open=bar.open,
+        high=bar.high,
+        low=bar.low,
+        close=bar.close,
+        volume=bar.volume,
+        wap=bar.wap,
+        count=bar.count,
+    )
+
+
+def _time(date: str) -> int | None:
+    """Seconds since the epoch as asked for; a day or longer comes as its date (captured)."""
+    try:
+        return timegm(strptime(date, "%Y%m%d")) * NS if len(date) == 8 else int(date) * NS
+    except ValueError:
+        return None

@@ -1,0 +1,321 @@
+"""A feed's data on its way out: one channel per feed keeps its state and publishes it.
+
+A channel collects what came in one read (`take` ticks, `hear` events) and publishes it in `flush`: so one
+quote goes out for a whole burst, and one `ticks` event holds every tick of it. `greet` publishes the state
+again, for a newcomer. `renew` says that what comes now answers a new request: the state of the old one is
+worth nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+from twsmq_protocol.envelope import PROTOCOL_VERSION
+from twsmq_protocol.envelope import Event as WireEvent
+from twsmq_protocol.market_events import BestBidOffer, Greeks, Headline, Midpoint, Trade
+
+from twsmq_nodes.tws.events import (
+    Event,
+    TickByTickBidAsk,
+    TickByTickLast,
+    TickByTickMidPoint,
+    TickNews,
+    TickOptionComputation,
+)
+
+from .contracts import Listing
+from .publisher import Outlet, Publisher
+from .quotes import NS, VOLUMES, QuoteBook, QuoteRow
+
+AnyTick = tuple[int, int, Any, int]
+"""A `Tick`, or an option computation with the list of its values."""
+
+
+class Channel:
+    """Base of all channels. `batch` holds the ticks since the last flush.
+
+    `armed` is the request id whose next data is to be told, or None. `heard_at`: when data last came.
+    `repeats_value`: a quiet topic repeats the value itself, which is small, and not only how the stream
+    stands.
+    """
+
+    repeats_value = True
+    __slots__ = ("armed", "batch", "con_id", "heard_at", "listing", "outlets", "publisher", "renewed")
+
+    def __init__(self, publisher: Publisher, listing: Listing) -> None:
+        self.publisher = publisher
+        self.listing = listing
+        self.con_id = listing.contract.con_id or None
+        self.outlets: dict[str, Outlet] = {}
+        self.batch: list[AnyTick] = []
+        self.armed: int | None = None
+        self.renewed = False
+        self.heard_at = 0.0
+
+    def join(self, outlet: Outlet) -> None:
+        self.outlets[outlet.topic] = outlet
+
+    def part(self, topic: str) -> None:
+        del self.outlets[topic]
+
+    def renew(self) -> None:
+        """Forget the state of the request before."""
+
+    def hear(self, event: Event) -> None:
+        """Take in an event that is no plain tick."""
+
+    def flush(self) -> None:
+        """Publish what came in this read."""
+
+    def greet(self, outlet: Outlet) -> bool:
+        """Publish the state for newcomers; whether there is any."""
+        del outlet
+        return False
+
+    def publish(self, event: WireEvent) -> None:
+        for outlet in self.outlets.values():
+            self.publisher.post(outlet, event)
+
+
+class TicksRow(Struct, tag="ticks", tag_field="type", kw_only=True):
+    """The fields of `market_events.Ticks`, mutable."""
+
+    v: int = PROTOCOL_VERSION
+    src: str = ""
+    inc: int = 0
+    seq: int = 0
+    ts: int = 0
+    con_id: int | None = None
+    ticks: list[tuple[int, object, int]] = []
+    snapshot: bool = False
+
+
+_Basis = Literal["bid", "ask", "last", "model"]
+_BASES: dict[int, tuple[_Basis, bool]] = {
+    10: ("bid", False), 11: ("ask", False), 12: ("last", False), 13: ("model", False),
+    80: ("bid", True), 81: ("ask", True), 82: ("last", True), 83: ("model", True),
+}  # fmt: skip
+
+
+_COMPUTED = ("implied_vol", "delta", "price", "pv_dividend", "gamma", "vega", "theta", "underlying")
+"""The order in which a `ticks` event lists them."""
+
+
+class MarketDataChannel(Channel):
+    """Serves `quote/`, `tick/` and `greeks/` from one line."""
+
+    __slots__ = (
+        "_greeks",
+        "_held",
+        "_last",
+        "_quote",
+        "_quoted_at",
+        "_quotes",
+        "_ticks",
+        "_ticks_row",
+        "_values",
+    )
+
+    def __init__(self, publisher: Publisher, listing: Listing) -> None:
+        super().__init__(publisher, listing)
+        src, inc = publisher.src, publisher.inc
+        row = QuoteRow(src=src, inc=inc, con_id=self.con_id)
+        self._quote = QuoteBook(row, listing.volume_unit)
+        self._ticks_row = TicksRow(src=src, inc=inc, con_id=self.con_id)
+        self._quotes: dict[str, Outlet] = {}
+        self._ticks: dict[str, Outlet] = {}
+        self._values: dict[str, Outlet] = {}
+        self._last: dict[int, AnyTick] = {}
+        self._greeks: dict[str, Greeks] = {}
+        self._quoted_at = 0.0
+        self._held = False
+
+    def join(self, outlet: Outlet) -> None:
+        super().join(outlet)
+        self._of(outlet.topic)[outlet.topic] = outlet
+
+    def part(self, topic: str) -> None:
+        super().part(topic)
+        del self._of(topic)[topic]
+
+    def _of(self, topic: str) -> dict[str, Outlet]:
+        kind = topic.partition("/")[0]
+        return self._quotes if kind == "quote" else self._ticks if kind == "tick" else self._values
+
+    def renew(self) -> None:
+        self._quote.clear()
+        self._last.clear()
+        self._greeks.clear()
+
+    def hear(self, event: Event) -> None:
+        """Option computations are ticks too, but no plain ones."""
+        if not isinstance(event, TickOptionComputation) or event.tick_type not in _BASES:
+            return
+        basis, delayed = _BASES[event.tick_type]
+        greeks = self._greeks[basis] = Greeks(
+            con_id=self.con_id,
+            basis=basis,
+            implied_vol=event.implied_vol,
+            delta=event.delta,
+            price=event.opt_price,
+            pv_dividend=event.pv_dividend,
+            gamma=event.gamma,
+            vega=event.vega,
+            theta=event.theta,
+            underlying=event.und_price,
+            delayed=delayed,
+        )
+        values = [getattr(greeks, name) for name in _COMPUTED]
+        self.batch.append((event.req_id, event.tick_type, values, event.tick_attrib or 0))
+        for outlet in self._values.values():
+            self.publisher.post(outlet, greeks)
+
+    def flush(self) -> None:
+        batch = self.batch
+        self.batch = []
+        last = self._last
+        for tick in batch:
+            last[tick[1]] = tick
+        if self._ticks:
+            row = self._ticks_row
+            row.ticks = self._outgoing(batch)
+            for outlet in self._ticks.values():
+                self.publisher.send(outlet, row)
+        if self._quote.apply(batch) and self._quotes:
+            self._send_quote()
+
+    def flush_held(self) -> None:
+        """Publish the quote that the conflation interval held back."""
+        if self._held:
+            self._send_quote()
+
+    def _send_quote(self) -> None:
+        publisher = self.publisher
+        if publisher.now - self._quoted_at < publisher.quote_interval_s:
+            self._held = True
+            publisher.hold(self)
+            return
+        self._held = False
+        self._quoted_at = publisher.now
+        for outlet in self._quotes.values():
+            publisher.send(outlet, self._quote.row)
+
+    def greet(self, outlet: Outlet) -> bool:
+        if outlet.topic in self._quotes:
+            return self._greet_row(outlet, self._quote.row) if not self._quote.empty else False
+        if outlet.topic in self._ticks:
+            self._ticks_row.ticks = self._outgoing(list(self._last.values()))
+            return self._greet_row(outlet, self._ticks_row) if self._last else False
+        for greeks in self._greeks.values():
+            self.publisher.repost(outlet, greeks)
+        return bool(self._greeks)
+
+    def _greet_row(self, outlet: Outlet, row: QuoteRow | TicksRow) -> bool:
+        row.snapshot = True
+        self.publisher.send(outlet, row)
+        row.snapshot = False
+        return True
+
+    def _outgoing(self, batch: list[AnyTick]) -> list[tuple[int, object, int]]:
+        unit = self.listing.volume_unit
+        if unit == 1:
+            return [tick[1:] for tick in batch]
+        return [
+            (tick[1], tick[2] * unit, tick[3])
+            if tick[1] in VOLUMES and isinstance(tick[2], float)
+            else tick[1:]
+            for tick in batch
+        ]
+
+    @property
+    def quote(self) -> QuoteRow | None:
+        """The present quote, None if nothing is known."""
+        return None if self._quote.empty else self._quote.row
+
+
+class TickByTickChannel(Channel):
+    """Serves `trade/`, `bbo/` or `midpoint/`: one event for each tick."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self, publisher: Publisher, listing: Listing) -> None:
+        super().__init__(publisher, listing)
+        self._last: WireEvent | None = None
+
+    def renew(self) -> None:
+        self._last = None
+
+    def flush(self) -> None:
+        batch = self.batch
+        self.batch = []
+        for _, _, value, _ in batch:
+            event = self._event(value)
+            if event is not None:
+                self._last = event
+                self.publish(event)
+
+    def greet(self, outlet: Outlet) -> bool:
+        if self._last is not None:
+            self.publisher.repost(outlet, self._last)
+        return self._last is not None
+
+    def _event(self, tick: object) -> WireEvent | None:
+        match tick:
+            case TickByTickLast():
+                return Trade(
+                    con_id=self.con_id,
+                    time=tick.time_s * NS,
+                    price=tick.price,
+                    size=tick.size,
+                    exchange=tick.exchange,
+                    conditions=tick.special_conditions,
+                    past_limit=bool(tick.attribs & 1),
+                    unreported=bool(tick.attribs & 2),
+                )
+            case TickByTickBidAsk():
+                return BestBidOffer(
+                    con_id=self.con_id,
+                    time=tick.time_s * NS,
+                    bid=tick.bid_price,
+                    ask=tick.ask_price,
+                    bid_size=tick.bid_size,
+                    ask_size=tick.ask_size,
+                    bid_past_low=bool(tick.attribs & 1),
+                    ask_past_high=bool(tick.attribs & 2),
+                )
+            case TickByTickMidPoint():
+                return Midpoint(con_id=self.con_id, time=tick.time_s * NS, price=tick.mid_point)
+            case _:
+                return None
+
+
+class NewsChannel(Channel):
+    """Serves `news/`: headlines as they come out."""
+
+    repeats_value = False
+    __slots__ = ("_last",)
+
+    def __init__(self, publisher: Publisher, listing: Listing) -> None:
+        super().__init__(publisher, listing)
+        self._last: Headline | None = None
+
+    def hear(self, event: Event) -> None:
+        if not isinstance(event, TickNews):
+            return
+        self._last = Headline(
+            provider=event.provider_code,
+            article_id=event.article_id,
+            headline=event.headline,
+            time=event.time_ms * 1_000_000,
+            extra=event.extra_data,
+        )
+        self.publish(self._last)
+
+    def flush(self) -> None:
+        self.batch = []
+
+    def greet(self, outlet: Outlet) -> bool:
+        if self._last is not None:
+            self.publisher.repost(outlet, self._last)
+        return self._last is not None

@@ -1,0 +1,104 @@
+"""A kept order book: `depth/`.
+
+The gateway sends changes by position; the whole book goes out first and to newcomers, then what changed in
+each read. A reset (317) empties the book, and says so with an empty whole.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from twsmq_protocol.market_events import Depth, DepthChange, DepthDelta, DepthRow
+
+from twsmq_nodes.tws.events import Depth as DepthTick
+from twsmq_nodes.tws.events import Event
+
+from .channels import Channel
+from .contracts import Listing
+from .publisher import Outlet, Publisher
+
+_SIDES: tuple[Literal["ask"], Literal["bid"]] = ("ask", "bid")
+_OPERATIONS: tuple[Literal["insert"], Literal["update"], Literal["delete"]] = ("insert", "update", "delete")
+
+
+class DepthBook:
+    """Both sides, best rows first."""
+
+    def __init__(self) -> None:
+        self.bids: list[DepthRow] = []
+        self.asks: list[DepthRow] = []
+
+    def clear(self) -> None:
+        self.bids.clear()
+        self.asks.clear()
+
+    def apply(self, change: DepthChange) -> None:
+        """A position past the end means the end: the gateway's books have no holes."""
+        side, operation, position, price, size, market_maker = change
+        rows = self.bids if side == "bid" else self.asks
+        row = (price, size, market_maker)
+        if operation == "insert":
+            rows.insert(position, row)
+        elif operation == "update":
+            if position < len(rows):
+                rows[position] = row
+            else:
+                rows.append(row)
+        elif position < len(rows):
+            del rows[position]
+
+
+class DepthChannel(Channel):
+    """`_whole`: the next flush publishes the whole book, since nobody has one to change."""
+
+    repeats_value = False
+    __slots__ = ("_book", "_changes", "_whole")
+
+    def __init__(self, publisher: Publisher, listing: Listing) -> None:
+        super().__init__(publisher, listing)
+        self._book = DepthBook()
+        self._changes: list[DepthChange] = []
+        self._whole = True
+
+    def renew(self) -> None:
+        self._book.clear()
+        self._changes.clear()
+        self._whole = True
+
+    def reset(self) -> None:
+        """The gateway emptied the book."""
+        self.renew()
+        self._whole = False
+        self.publish(self._depth())
+
+    def hear(self, event: Event) -> None:
+        if not isinstance(event, DepthTick):
+            return
+        if event.operation in range(3) and event.side in (0, 1) and event.position >= 0:
+            change: DepthChange = (
+                _SIDES[event.side],
+                _OPERATIONS[event.operation],
+                event.position,
+                event.price,
+                event.size,
+                event.market_maker,
+            )
+            self._book.apply(change)
+            self._changes.append(change)
+
+    def flush(self) -> None:
+        self.batch = []
+        changes, self._changes = self._changes, []
+        if self._whole and changes:
+            self._whole = False
+            self.publish(self._depth())
+        elif changes:
+            self.publish(DepthDelta(con_id=self.con_id, changes=changes))
+
+    def greet(self, outlet: Outlet) -> bool:
+        if not self._whole:
+            self.publisher.repost(outlet, self._depth())
+        return not self._whole
+
+    def _depth(self) -> Depth:
+        return Depth(con_id=self.con_id, bids=list(self._book.bids), asks=list(self._book.asks))

@@ -1,0 +1,117 @@
+"""Calls that need the gateway: `snapshot` (one quote, once) and `subscribe` (what subscribing would give).
+
+Each call is answered exactly once: with a quote, a preview or the reason why not, at the latest `DEADLINE_S`
+after it came, or at once when the session is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Literal
+
+from twsmq_protocol.errors import ErrorCode
+from twsmq_protocol.market_events import StreamState
+from twsmq_protocol.topics import StreamTopic
+
+from twsmq_nodes.tws.requests import CancelMktData, ReqMktData
+
+from . import events as ev
+from .contracts import Listing, Refusal
+from .feeds import Feed, feed_of, news_feed
+from .line import LineState
+from .lines import Lines
+from .subscription import Inquiry
+
+DEADLINE_S = 15.0
+"""A snapshot takes up to 11 s (IBKR API docs)."""
+
+
+class Inquiries:
+    """`do` takes the actions, in order."""
+
+    def __init__(self, lines: Lines, req_ids: count[int], do: Callable[[ev.Action], None]) -> None:
+        self.open: dict[int, Inquiry] = {}
+        self._snapshots: dict[int, Inquiry] = {}
+        self._lines = lines
+        self._req_ids = req_ids
+        self._do = do
+
+    def begin(self, happened: ev.SnapshotWanted | ev.PreviewWanted, now: float) -> Inquiry:
+        if isinstance(happened, ev.PreviewWanted):
+            inquiry = Inquiry(happened.call, happened.topic, now, preview=True, regulatory=False)
+        else:
+            topic = StreamTopic("quote", happened.instrument)
+            inquiry = Inquiry(happened.call, topic, now, preview=False, regulatory=happened.regulatory)
+        self.open[inquiry.call] = inquiry
+        return inquiry
+
+    def resolved(self, inquiry: Inquiry, listing: Listing | None, shard: int) -> None:
+        """What it asks about is known now; None for news, which has no contract."""
+        assert inquiry.parsed is not None
+        feed = feed_of(inquiry.parsed, listing) if listing else news_feed(inquiry.parsed.qualifier)
+        line = self._lines.get(feed)
+        if inquiry.preview:
+            self._preview(inquiry, feed, shard)
+        elif listing is not None and line and line.state is LineState.FLOWING and not inquiry.regulatory:
+            self._end(inquiry, ev.AnswerQuote(inquiry.call, feed))
+        elif listing is not None:
+            req_id = next(self._req_ids)
+            self._snapshots[req_id] = inquiry
+            self._do(ev.Collect(req_id, listing))
+            regulatory = inquiry.regulatory
+            request = ReqMktData(req_id, feed.contract, "", not regulatory, regulatory)
+            self._do(ev.Ask(req_id, request))
+
+    def _preview(self, inquiry: Inquiry, feed: Feed, shard: int) -> None:
+        line = self._lines.get(feed)
+        room = self._lines.used(feed.kind) < self._lines.allowed(feed.kind)
+        gives: Literal["shared", "new", "none"] = "shared" if line else "new" if room else "none"
+        state: StreamState | None = line.present().state if line else None
+        con_id = feed.contract.con_id or None
+        answer = ev.AnswerPreview(inquiry.call, str(inquiry.parsed), con_id, shard, gives, state)
+        self._end(inquiry, answer)
+
+    def snapshot_ended(self, req_id: int) -> None:
+        inquiry = self._snapshots.pop(req_id, None)
+        if inquiry is not None:
+            self._end(inquiry, ev.AnswerCollected(inquiry.call, req_id))
+
+    def refused(self, req_id: int, refusal: Refusal) -> None:
+        inquiry = self._snapshots.pop(req_id, None)
+        if inquiry is not None:
+            self._do(ev.CloseFeed(req_id))
+            self.fail(inquiry, refusal)
+
+    def fail(self, inquiry: Inquiry, refusal: Refusal) -> None:
+        code = ErrorCode.INVALID_ARGUMENT if refusal.code is None else ErrorCode.GATEWAY_REJECTED
+        self._end(inquiry, ev.Fail(inquiry.call, code, refusal.text, refusal.code))
+
+    def overdue(self, call: int) -> Inquiry | None:
+        """The inquiry, if it was still open: it has failed now."""
+        inquiry = self.open.get(call)
+        if inquiry is None:
+            return None
+        for req_id in [req_id for req_id, each in self._snapshots.items() if each is inquiry]:
+            del self._snapshots[req_id]
+            self._do(ev.CloseFeed(req_id))
+            self._do(ev.Cancel(req_id, CancelMktData(req_id)))
+        self._end(
+            inquiry, ev.Fail(call, ErrorCode.TIMEOUT, f"the gateway did not answer in {DEADLINE_S:.0f} s")
+        )
+        return inquiry
+
+    def lose_all(self) -> list[Inquiry]:
+        """The session is lost; what was open has failed now."""
+        lost = list(self.open.values())
+        for req_id in self._snapshots:
+            self._do(ev.CloseFeed(req_id))
+        self._snapshots.clear()
+        for inquiry in lost:
+            text = "the session with the gateway was lost; ask again when the node is ready"
+            self._end(inquiry, ev.Fail(inquiry.call, ErrorCode.NOT_READY, text))
+        return lost
+
+    def _end(self, inquiry: Inquiry, answer: ev.Action) -> None:
+        del self.open[inquiry.call]
+        self._do(answer)

@@ -1,0 +1,28 @@
+"""What must hold of the core between any two inputs."""
+
+from __future__ import annotations
+
+from .core import MarketdataCore
+from .line import LineState
+
+
+def validate(core: MarketdataCore) -> None:
+    """Assert what must hold between any two inputs."""
+    for topic, subscription in core.subscriptions.items():
+        assert topic == subscription.topic
+        served = [x for x in (subscription.line, subscription.lookup, subscription.refusal) if x]
+        assert len(served) <= 1, f"{topic} is served twice"
+        assert subscription.lookup is None or topic in subscription.lookup.subscriptions
+        assert subscription.wanted or core.deadlines.has_topic(topic)
+    for line in core.lines:
+        assert line.listeners, f"line {line.number} has no listener"
+        assert (line.req_id is not None) == (line.state in (LineState.ASKED, LineState.FLOWING))
+        assert line.req_id is None or core.lines.asked[line.req_id] is line
+        assert line.gap is None or line.state is not LineState.REFUSED
+        assert all(core.subscriptions[topic].line is line for topic in line.listeners)
+    assert all(line.req_id == req_id for req_id, line in core.lines.asked.items())
+    for spelling, lookup in core.lookups.by_spelling.items():
+        assert lookup.spelling == spelling
+        assert lookup.subscriptions, f"nobody waits for {spelling}"
+    assert all(lookup.req_id == req_id for req_id, lookup in core.lookups.asked.items())
+    assert core.up or not (core.lines.asked or core.lookups.asked)
