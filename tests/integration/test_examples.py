@@ -1,0 +1,43 @@
+"""Every example, and the program in SPEC.md, runs to its end against a whole cluster."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cluster import Cluster
+
+ROOT = Path(__file__).parents[2]
+SPEC = ROOT / "protocol" / "SPEC.md"
+
+
+def run(program: Path, *args: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(program), *args], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("example", "says"),
+    [
+        ("plain_pyzmq.py", ["accepted as order", "USD", "filled", "submitted", "cancelled"]),
+        ("python_client.py", ["accepted as order", "filled", "submitted", "cancelled", "orders "]),
+        ("asyncio_client.py", ["AAPL-", "MSFT-", "filled", "0 events lost"]),
+    ],
+)
+def test_an_example_runs_to_its_end(cluster: Cluster, example: str, says: list[str]):
+    told = run(ROOT / "examples" / example, str(cluster.port_base))
+    for words in says:
+        assert words in told
+
+
+def test_the_program_in_the_specification_runs_to_its_end(cluster: Cluster, tmp_path: Path):
+    (source,) = re.findall(r"```python\n(.*?)```", SPEC.read_text(encoding="utf-8"), re.DOTALL)
+    program = tmp_path / "from_spec.py"
+    program.write_text(re.sub(r"\b55(?=[23][01]\b)", str(cluster.port_base // 100), source))
+    assert "filled" in run(program)
