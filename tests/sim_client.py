@@ -14,8 +14,27 @@ _TAIL = (
 )
 
 
+def place_fields(
+    order_id: int,
+    action: str,
+    quantity: float,
+    kind: str,
+    *,
+    limit: object = "",
+    aux: object = "",
+    contract: str = "0|AAPL|STK|||||SMART||USD||||",
+    tif: str = "DAY",
+    **more: object,
+) -> Fields:
+    """The fields of one placeOrder request at version 200."""
+    values = {"oca": "", "account": "", "ref": "", "transmit": 1, "parent": 0, "rth": 0, "what_if": 0}
+    assert set(more) <= set(values), more
+    tail = _TAIL.format(tif=tif, **(values | more))
+    return f"3|{order_id}|{contract}|{action}|{quantity}|{kind}|{limit}|{aux}|{tail}".split("|")
+
+
 class Wire:
-    """Connects, starts the API and collects what comes. `greeting` is everything up to the last farm notice."""
+    """Connects, starts the API and collects what comes; `greeting` is that up to the last farm notice."""
 
     def __init__(self, port: int, client_id: int = 1, versions: str = "v157..200") -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
@@ -70,20 +89,6 @@ class Wire:
     def until_error(self, code: int) -> Fields:
         return self.until("4", lambda f: f[2] == str(code))
 
-    def place(
-        self,
-        order_id: int,
-        action: str,
-        quantity: float,
-        kind: str,
-        *,
-        limit: str = "",
-        aux: str = "",
-        contract: str = "0|AAPL|STK|||||SMART||USD||||",
-        tif: str = "DAY",
-        **more: object,
-    ) -> None:
+    def place(self, order_id: int, action: str, quantity: float, kind: str, **more: object) -> None:
         """One placeOrder at version 200."""
-        values = {"oca": "", "account": "", "ref": "", "transmit": 1, "parent": 0, "rth": 0, "what_if": 0}
-        tail = _TAIL.format(tif=tif, **(values | more))
-        self.send(*f"3|{order_id}|{contract}|{action}|{quantity}|{kind}|{limit}|{aux}|{tail}".split("|"))
+        self.send(*place_fields(order_id, action, quantity, kind, **more))

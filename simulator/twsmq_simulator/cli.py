@@ -96,6 +96,12 @@ async def run(settings: Settings) -> None:
 @click.option("--clock-speed", default=1.0, help="Times real time; 0 is moved by the control socket only.")
 @click.option("--latency-ms", default=2.0, help="From a request to the exchange's answer.")
 @click.option(
+    "--limits",
+    default="paper",
+    type=click.Choice(["paper", "none"]),
+    help="Rates and numbers of subscriptions.",
+)
+@click.option(
     "--log-level", default="info", type=click.Choice(LEVELS), help="JSON lines on stderr from this level."
 )
 def main(
@@ -109,6 +115,7 @@ def main(
     hours: str,
     clock_speed: float,
     latency_ms: float,
+    limits: str,
     log_level: str,
 ) -> None:
     """Run a simulated Interactive Brokers Gateway.
@@ -133,6 +140,7 @@ def main(
         hours=hours,
         clock_speed=clock_speed,
         latency_ms=latency_ms,
+        limits=limits,
     )
     try:
         if sys.platform != "win32":

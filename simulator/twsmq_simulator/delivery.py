@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Delivery:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self.unheard: set[int] = set()  # permIds whose acknowledgement a fault loses
 
     def deliver(self, effects: Iterable[e.Effect]) -> None:
         for effect in effects:
@@ -47,6 +48,8 @@ class Delivery:
 
     def _one(self, effect: e.Effect) -> None:
         match effect:
+            case e.OrderReported(order) | e.StatusReported(order) if self._is_unheard(order):
+                return
             case e.OrderReported(order):
                 for session in self.observers(order.client_id):
                     self.report(session, order)
@@ -83,6 +86,15 @@ class Delivery:
                 self._gateway.account_changed(con_id)
             case _:
                 raise AssertionError(f"no delivery for {effect}")
+
+    def _is_unheard(self, order: Order) -> bool:
+        """A lost acknowledgement lasts until the order trades or ends."""
+        if order.perm_id not in self.unheard:
+            return False
+        if order.filled or order.is_final:
+            self.unheard.discard(order.perm_id)
+            return False
+        return True
 
     def _preview(self, session: Session, order: Order, preview: Preview) -> bytes:
         margin = order_messages.Margin(

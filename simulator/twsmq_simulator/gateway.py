@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Protocol
 
 import structlog
 
@@ -19,6 +20,7 @@ from twsmq_simulator.broker.core import Broker
 from twsmq_simulator.broker.model import Execution, Order, Position
 from twsmq_simulator.broker.store import Store
 from twsmq_simulator.delivery import Delivery
+from twsmq_simulator.faults import Faults
 from twsmq_simulator.feeds import Subscription
 from twsmq_simulator.handlers import account
 from twsmq_simulator.market import listing
@@ -43,6 +45,14 @@ MAX_CLIENTS = 32
 DUPLICATE_CLIENT = "Unable connect as the client id is already in use. Retry with a unique client id."
 LONGEST_STEP = 0.05  # seconds of real time between two looks at the market
 SECOND = 1_000_000_000
+
+
+class Listener(Protocol):
+    """The listening socket, as far as the gateway has a say in it."""
+
+    def refuse(self, seconds: float) -> None:
+        """Stops accepting connections for a while."""
+        ...
 
 
 class Gateway:
@@ -71,6 +81,9 @@ class Gateway:
         self.dirty: dict[Session, None] = {}
         self.followers: dict[int, list[Subscription]] = {}
         self.delivery = Delivery(self)
+        self.faults = Faults()
+        self.display_groups: dict[int, str] = {}
+        self.listener: Listener | None = None
         self._stepped_to = self.clock.now()
         self._second_begun = 0
         self._known_instruments: set[int] = set()
@@ -116,7 +129,7 @@ class Gateway:
             return
         delay = min(LONGEST_STEP, max(0.001, 1 / self.settings.tick_rate / self.clock.speed))
         due = self.broker.schedule.next_at()
-        if due is not None:
+        if due is not None and not self.faults.disconnected:
             delay = min(delay, self.clock.real_delay(due) or 0.0)
         self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
 
@@ -152,15 +165,19 @@ class Gateway:
             if book is None:
                 continue
             changed = book.step()
-            for follower in self.followers.get(con_id, ()):
-                follower.on_step(book, changed, now)
+            if self.faults.feeds(con_id):
+                for follower in self.followers.get(con_id, ()):
+                    follower.on_step(book, changed, now)
+            if self.faults.disconnected:
+                continue
             self.delivery.deliver(self.broker.on_market(con_id, now))
 
     def settle(self) -> None:
         """Ends an event: what is due happens, records are stored, then messages leave."""
         if self._closed:
             return
-        self.delivery.deliver(self.broker.advance(self.clock.now()))
+        if not self.faults.disconnected:
+            self.delivery.deliver(self.broker.advance(self.clock.now()))
         changes = self.broker.take_changes()
         if changes:
             self._save_instruments(changes)
@@ -187,8 +204,15 @@ class Gateway:
 
     def hears(self, session: Session) -> bool:
         """Whether bytes of a session are read at all."""
-        del session
-        return True
+        if self.faults.silent:
+            session.pause_reading()
+        return not self.faults.silent
+
+    def wake_sessions(self) -> None:
+        """After a silence: everything is read and sent that waited."""
+        for session in list(self.sessions):
+            session.resume_reading()
+            self.dirty[session] = None
 
     def connected(self, session: Session) -> None:
         self.sessions[session] = None
@@ -203,12 +227,16 @@ class Gateway:
         session.subscriptions.clear()
         if session.client_id is not None and self.by_client.get(session.client_id) is session:
             del self.by_client[session.client_id]
+            linger = self.faults.linger_seconds.get(session.client_id, 0.0)
+            if linger:
+                self.faults.busy_until[session.client_id] = asyncio.get_running_loop().time() + linger
             log.info("client_disconnected", client_id=session.client_id, how=how)
 
     def start_api(self, session: Session, request: StartApi) -> None:
         """Working orders first, then managedAccounts, nextValidId and the farm notices (captured)."""
         client_id = request.client_id
-        if client_id in self.by_client or len(self.by_client) >= MAX_CLIENTS:
+        busy = asyncio.get_running_loop().time() < self.faults.busy_until.get(client_id, 0.0)
+        if busy or client_id in self.by_client or len(self.by_client) >= MAX_CLIENTS:
             log.warning("client_id_in_use", client_id=client_id)
             session.error(-1, 326, DUPLICATE_CLIENT)
             session.close()
@@ -221,10 +249,46 @@ class Gateway:
         if own:
             session.write(messages.open_order_end())
         session.write(messages.managed_accounts(",".join(self.settings.accounts)))
-        session.write(messages.next_valid_id(self.broker.next_order_id(client_id)))
+        session.write(messages.next_valid_id(self.next_order_id(client_id)))
         for code, text in FARMS:
             session.error(-1, code, text)
         log.info("client_connected", client_id=client_id, version=session.version)
+
+    def next_order_id(self, client_id: int) -> int:
+        return self.faults.next_ids.get(client_id, self.broker.next_order_id(client_id))
+
+    def notify(self, code: int, text: str, client_id: int | None = None, request_id: int = -1) -> None:
+        """A message to every client, or to one."""
+        for session in self.by_client.values():
+            if client_id in (None, session.client_id):
+                session.error(request_id, code, text)
+
+    def notify_farms(self) -> None:
+        for code, text in FARMS:
+            self.notify(code, text)
+
+    def end_subscriptions(self) -> None:
+        """Market data of every client is gone; nobody is told but by 1101."""
+        for subscription in [s for here in self.followers.values() for s in here]:
+            subscription.session.drop_subscription(subscription)
+        self.followers.clear()
+
+    def restart(self, seconds: float) -> None:
+        """The nightly restart: every socket closed, connections refused for a while, day orders gone."""
+        for session in list(self.sessions):
+            session.close()
+        self.delivery.deliver(self.broker.end_day(self.clock.now()))
+        if self.listener is not None:
+            self.listener.refuse(seconds)
+
+    def step_clock(self, ns: int) -> None:
+        """Moves the clock in the market's own steps, so that what falls due does so in its order."""
+        target = self.clock.now() + ns
+        step = max(1, int(1e9 / self.settings.tick_rate))
+        while (left := target - self.clock.now()) > 0:
+            self.clock.step(min(step, left))
+            self.delivery.deliver(self.broker.advance(self.clock.now()))
+            self.run_market()
 
     def handle(self, session: Session, request: Request) -> None:
         handlers.dispatch(self, session, request)

@@ -6,11 +6,13 @@ import asyncio
 
 import structlog
 
+from twsmq_simulator.control import Control
 from twsmq_simulator.errors import BadSettings
 from twsmq_simulator.gateway import Gateway
 from twsmq_simulator.session import Session
 from twsmq_simulator.settings import Settings
 
+BACKLOG = 128
 log = structlog.get_logger("twsmq.simulator")
 
 
@@ -19,11 +21,29 @@ class Server:
 
     def __init__(self, gateway: Gateway, listener: asyncio.Server) -> None:
         self.gateway = gateway
+        self.control: Control | None = None
         self._listener = listener
+        self._reopening: asyncio.Task[None] | None = None
         self.host, self.port = listener.sockets[0].getsockname()[:2]
+
+    def refuse(self, seconds: float) -> None:
+        """Closes the listening socket and opens it again after a while, on the same port."""
+        self._listener.close()
+        self._reopening = asyncio.get_running_loop().create_task(self._reopen(seconds))
+
+    async def _reopen(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._listener = await asyncio.get_running_loop().create_server(
+            lambda: Session(self.gateway), self.host, self.port, backlog=BACKLOG
+        )
+        log.info("listening", host=self.host, port=self.port)
 
     async def close(self) -> None:
         """Stops listening, drops every client and closes the store."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+        if self.control is not None:
+            self.control.close()
         self._listener.close()
         self.gateway.close()
         await self._listener.wait_closed()
@@ -34,14 +54,22 @@ async def serve(settings: Settings) -> Server:
     gateway = Gateway(settings.checked())
     try:
         listener = await asyncio.get_running_loop().create_server(
-            lambda: Session(gateway), settings.host, settings.port, backlog=128
+            lambda: Session(gateway), settings.host, settings.port, backlog=BACKLOG
         )
     except OSError as error:
         gateway.close()
         where = f"{settings.host}:{settings.port}"
         text = f"cannot listen on {where} ({error.strerror}): choose another --port, or 0"
         raise BadSettings(text) from error
-    gateway.start()
     server = Server(gateway, listener)
-    log.info("listening", host=server.host, port=server.port, instruments=len(gateway.catalogue))
+    gateway.listener = server
+    if settings.control_port is not None:
+        try:
+            server.control = Control(gateway, settings.host, settings.control_port)
+        except BadSettings:
+            await server.close()
+            raise
+    gateway.start()
+    control_port = None if server.control is None else server.control.port
+    log.info("listening", host=server.host, port=server.port, control_port=control_port)
     return server

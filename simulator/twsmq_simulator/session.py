@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, cast
 
 import structlog
 
+from twsmq_simulator.bad_line import CLEAN, BadLine
 from twsmq_simulator.errors import MalformedRequest, RequestRefused
 from twsmq_simulator.feeds import Subscription
+from twsmq_simulator.limits import Limits
 from twsmq_simulator.wire import messages, versions
 from twsmq_simulator.wire.decode import decode
 from twsmq_simulator.wire.framing import FrameSplitter
@@ -41,6 +43,7 @@ class Session(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
         self._ended_here = False
+        self._bad_line = BadLine(self._send)
         self.version = 0
         self.client_id: int | None = None
         self.congested = False
@@ -50,6 +53,8 @@ class Session(asyncio.Protocol):
         self.binds_orders = False
         self.account_updates: str | None = None
         self.follows_positions = False
+        self.limits = Limits(enforced=gateway.settings.limits == "paper")
+        self.display_groups: dict[int, int] = {}  # request id -> group
         self.last_time_request: int | None = None
 
     # ---- asyncio
@@ -84,9 +89,9 @@ class Session(asyncio.Protocol):
         self.congested = False
 
     def data_received(self, data: bytes) -> None:
+        self._splitter.feed(data)
         if not self._gateway.hears(self):
             return
-        self._splitter.feed(data)
         try:
             self._read()
         except MalformedRequest as broken:
@@ -104,12 +109,24 @@ class Session(asyncio.Protocol):
         self.write(messages.error(self.version, request_id, code, text, self._gateway.clock.now(), advanced))
 
     def flush(self) -> None:
-        """Sends what was collected, as one write."""
-        out, self._out = self._out, []
-        transport = self.transport
-        if not out or transport is None or transport.is_closing():
+        """Sends what was collected, as one write, through the line as faults have made it."""
+        if self._gateway.faults.silent:
             return
-        transport.write(out[0] if len(out) == 1 else b"".join(out))
+        out, self._out = self._out, []
+        if not out:
+            return
+        line = self._gateway.faults.line_of(self.client_id)
+        data = out[0] if len(out) == 1 else b"".join(out)
+        if line == CLEAN and self._bad_line.idle:
+            self._send(data)
+        else:
+            self._bad_line.send(data, line)
+
+    def _send(self, data: bytes) -> None:
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        transport.write(data)
         if transport.get_write_buffer_size() > MAX_UNSENT:
             log.warning("client_too_slow", client_id=self.client_id)
             transport.abort()
@@ -120,6 +137,24 @@ class Session(asyncio.Protocol):
         self.flush()
         if self.transport is not None:
             self.transport.close()
+
+    def pause_reading(self) -> None:
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+            self.data_received(b"")
+
+    def count(self, kind: str) -> int:
+        """How many subscriptions of a kind there are."""
+        return sum(1 for held, _ in self.subscriptions if held == kind)
+
+    def drop_subscription(self, subscription: Subscription) -> None:
+        for key, here in list(self.subscriptions.items()):
+            if here is subscription:
+                del self.subscriptions[key]
 
     def reset(self) -> None:
         self._ended_here = True
@@ -159,6 +194,9 @@ class Session(asyncio.Protocol):
         self._handle(request)
 
     def _handle(self, request: Request) -> None:
+        exceeded = self.limits.rate_exceeded(self._gateway.clock.now())
+        if exceeded is not None:
+            self.error(request.reply_id, 100, exceeded)
         try:
             self._gateway.handle(self, request)
         except RequestRefused as refused:

@@ -11,7 +11,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`port` 0 takes a free one. `tick_rate` is book events per second and followed instrument.
 
     `clock_speed` 0 is a clock that only the control socket moves; `start` is ns UTC, None for now. `hours` is
-    "always" (every market trades around the clock) or "exchange" (the usual hours of each).
+    "always" (every market trades around the clock) or "exchange" (the usual hours of each). `limits` is
+    "paper" (rates and numbers of subscriptions as a paper Gateway has them) or "none".
     """
 
     data_dir: Path
@@ -26,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     start: int | None = None
     hours: str = "always"
     max_version: int = 200
+    limits: str = "paper"
     master_client_id: int | None = None
 
     def checked(self) -> "Settings":
@@ -34,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadSettings(f"tick-rate {self.tick_rate} is out of range: choose 0.1 to 1000000 per second")
         if self.hours not in ("always", "exchange"):
             raise BadSettings(f"hours '{self.hours}' is unknown: choose always or exchange")
+        if self.limits not in ("paper", "none"):
+            raise BadSettings(f"limits '{self.limits}' is unknown: choose paper or none")
         if not self.accounts or not all(a.startswith(("DU", "DF")) for a in self.accounts):
             raise BadSettings("the simulated accounts are paper accounts: name them DU… (or DF…)")
         if self.clock_speed < 0:

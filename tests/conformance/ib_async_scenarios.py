@@ -85,7 +85,9 @@ async def level1(ib):
 
 
 async def snapshot(ib):
-    found = await ib.reqTickersAsync(stock("MSFT"))
+    contract = stock("MSFT")
+    await ib.qualifyContractsAsync(contract)
+    found = await ib.reqTickersAsync(contract)
     assert found[0].bid > 0
     return "ended"
 

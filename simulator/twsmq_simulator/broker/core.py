@@ -16,7 +16,14 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from twsmq_simulator.broker import rules, working
-from twsmq_simulator.broker.effects import Effect, OrderMessage, OrderReported, Previewed, StatusReported
+from twsmq_simulator.broker.effects import (
+    AccountChanged,
+    Effect,
+    OrderMessage,
+    OrderReported,
+    Previewed,
+    StatusReported,
+)
 from twsmq_simulator.broker.ledger import Ledger
 from twsmq_simulator.broker.model import FINAL, Execution, Order, Position, Status
 from twsmq_simulator.broker.preview import Preview, commission, margin
@@ -60,6 +67,7 @@ class Broker:
         self._active: dict[int, None] = {}  # perm ids of orders that are not final
         self._by_client: dict[tuple[int, int], int] = {}
         self._changes: dict[tuple[str, str], object] = {}
+        self.late_fills: list[int | None] = []  # armed faults: whose next cancelled order fills all the same
 
     # ---- what others may ask
 
@@ -122,11 +130,36 @@ class Broker:
             return [self._previewed(client_id, ticket, instrument, now)]
         if known is not None and known.status is not Status.STAGED:
             return self._modify(known, ticket, now)
+        if known is None and (shortfall := self._shortfall(ticket, instrument)):
+            return self.discard(client_id, ticket, shortfall, now)
         order = self._admit(client_id, ticket, instrument, now, known)
         self.save(order)
         if not ticket.transmit:
             return []
         return [effect for member in self._group_of(order) for effect in self._submit(member, now)]
+
+    def discard(self, client_id: int, ticket: OrderTicket, reason: str, now: int) -> list[Effect]:
+        """The broker refuses an order: orderStatus Cancelled without openOrder, then 201; the id is used up
+        and placing it again is a duplicate (captured).
+        """
+        if self.find(client_id, ticket.order_id) is not None:
+            return [OrderMessage(client_id, ticket.order_id, 201, f"Order rejected - reason:{reason}")]
+        self._use_id(client_id, ticket.order_id)
+        instrument = self.catalogue.one(ticket.contract)
+        perm_id, self.next_perm_id = self.next_perm_id, self.next_perm_id + 1
+        self.save_record("counter", "perm_id", self.next_perm_id)
+        order = Order(perm_id, client_id, ticket, instrument.con_id, Status.CANCELLED, now)
+        message = OrderMessage(client_id, ticket.order_id, 201, f"Order rejected - reason:{reason}")
+        return [StatusReported(order), message]
+
+    def end_day(self, now: int) -> list[Effect]:
+        """The nightly restart: orders good for the day are gone, the others stay."""
+        effects: list[Effect] = []
+        for perm_id in [o.perm_id for o in self.active()]:
+            order = self.orders[perm_id]
+            if not order.is_final and order.ticket.tif not in ("GTC", "GTD"):
+                effects += self.expire(order, now)
+        return effects
 
     def cancel(self, client_id: int, order_id: int, now: int) -> list[Effect]:
         """A cancelOrder request; another client's order does not exist for this one (captured: 10147)."""
@@ -162,9 +195,12 @@ class Broker:
         effects: list[Effect] = []
         while (due := self.schedule.pop(now)) is not None:
             order = self.orders.get(due.perm_id)
-            if order is None or order.is_final:
+            if order is None or (order.is_final and due.what != "late_fill"):
                 continue
             match due.what:
+                case "late_fill":
+                    price = float(self.market_price(order.con_id))
+                    effects += working.fill(self, order, price, order.remaining, now)
                 case "activate":
                     effects += working.activate(self, order, now)
                 case "cancel":
@@ -226,6 +262,11 @@ class Broker:
             else "Cancelled by Trader",
         )
         self.save(done)
+        for armed in (order.client_id, None):
+            if armed in self.late_fills:
+                self.late_fills.remove(armed)
+                self.schedule.add(now + self.latency, "late_fill", order.perm_id)
+                break
         text = CANCELLED_TEXT + order.cancel_reason
         effects: list[Effect] = [StatusReported(done), OrderMessage(done.client_id, done.order_id, 202, text)]
         for perm_id in [o.perm_id for o in self.active()]:
@@ -257,6 +298,22 @@ class Broker:
             tif=ticket.tif or "DAY",
             quantity=quantity,
             action=action,
+        )
+
+    def _shortfall(self, ticket: OrderTicket, instrument: Instrument) -> str:
+        """Why an order cannot be afforded, or nothing. Only what enlarges a position needs margin."""
+        held = self.ledger.positions.get(instrument.con_id)
+        before = held.quantity if held is not None else Decimal(0)
+        after = before + (ticket.quantity if ticket.action == "BUY" else -ticket.quantity)
+        price = float(self.market_price(instrument.con_id))
+        needed = margin(instrument, after, price) - margin(instrument, before, price)
+        free = self.net_liquidation() - self.margin_required()
+        if needed <= 0 or needed <= free:
+            return ""
+        return (
+            "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR EQUITY WITH LOAN VALUE "
+            f"[{self.net_liquidation():.2f} USD] MUST EXCEED THE INITIAL MARGIN "
+            f"[{self.margin_required() + needed:.2f} USD]"
         )
 
     def _admit(
@@ -392,6 +449,27 @@ class Broker:
         """Cash and positions, foreign currency at par (an assumption)."""
         held = sum((self.market_value(p) for p in self.ledger.positions.values()), Decimal(0))
         return sum(self.ledger.cash.values(), Decimal(0)) + held
+
+    def exercise(self, i: Instrument, quantity: int, now: int, *, exercise: bool) -> list[Effect] | None:
+        """Exercise (or lapse) of a long option; None when not that many are held."""
+        held = self.ledger.positions.get(i.con_id)
+        if held is None or quantity <= 0 or held.quantity < quantity or i.sec_type not in ("OPT", "FOP"):
+            return None
+        del now
+        size, zero = Decimal(quantity), Decimal(0)
+        self.ledger.apply(i, bought=False, quantity=size, price=0.0, fee=zero)
+        moved = [i.con_id]
+        if exercise:
+            under = self.instrument(i.under_con_id)
+            units = size * i.factor / under.factor
+            self.ledger.apply(under, bought=i.right == "C", quantity=units, price=i.strike, fee=zero)
+            moved.append(under.con_id)
+        for con_id in moved:
+            self.save_record("position", str(con_id), self.ledger.positions[con_id])
+        for currency, cash in self.ledger.cash.items():
+            self.save_record("cash", currency, cash)
+        self.save_record("realized", "all", self.ledger.realized)
+        return [AccountChanged(con_id) for con_id in moved]
 
     # ---- after a restart
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.feeds import TopOfBook
 from twsmq_simulator.handlers.table import Table, handles
-from twsmq_simulator.market.book import Book
+from twsmq_simulator.market.book import BID, DEPTH, Book
 from twsmq_simulator.market.contracts import ContractSpec
+from twsmq_simulator.streams import Depth, MidpointTicks, QuoteTicks, RealTimeBars, TradeTicks
 from twsmq_simulator.wire import requests as r
 from twsmq_simulator.wire import tick_messages
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from twsmq_simulator.session import Session
 
 TABLE: Table = {}
+QUERY_CANCELLED = "Historical Market Data Service error message:API historical data query cancelled: "
 BBO_EXCHANGE = "9c0001"  # captured
 
 
@@ -42,7 +44,10 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
     request_id = request.request_id
     if (r.Cancel.MARKET_DATA, request_id) in session.subscriptions:
         raise RequestRefused(322, "Error processing request.-'bW' : cause - Duplicate ticker id", request_id)
+    session.limits.check_count("ticker", session.count(r.Cancel.MARKET_DATA), request)
     book = book_of(gateway, request.contract, request_id)
+    if gateway.faults.competing:
+        raise RequestRefused(10197, "No market data during competing live session", request_id)
     kind = session.market_data_type
     session.write(tick_messages.market_data_type(request_id, kind))
     session.write(tick_messages.tick_request_params(request_id, book.instrument.min_tick, BBO_EXCHANGE, 3))
@@ -54,12 +59,59 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
     gateway.follow(subscription, r.Cancel.MARKET_DATA)
 
 
+@handles(TABLE, r.TickByTick)
+def tick_by_tick(gateway: Gateway, session: Session, request: r.TickByTick) -> None:
+    """Last, AllLast, BidAsk or MidPoint; the present quote comes at once."""
+    request_id = request.request_id
+    session.limits.check_count("tick", session.count(r.Cancel.TICK_BY_TICK), request)
+    book = book_of(gateway, request.contract, request_id)
+    now = gateway.clock.now()
+    match request.kind:
+        case "Last" | "AllLast":
+            stream = TradeTicks(session, request_id, book, 1 if request.kind == "Last" else 2)
+        case "BidAsk":
+            stream = QuoteTicks(session, request_id, book)
+            session.write(stream.current(book, now))
+        case "MidPoint":
+            stream = MidpointTicks(session, request_id, book)
+            stream.on_step(book, BID, now)
+        case _:
+            text = "Failed to request tick-by-tick data:Invalid tick type"
+            raise RequestRefused(10189, text, request_id)
+    gateway.follow(stream, r.Cancel.TICK_BY_TICK)
+
+
+@handles(TABLE, r.MarketDepth)
+def market_depth(gateway: Gateway, session: Session, request: r.MarketDepth) -> None:
+    """Rows are inserted once, then updated. SMART needs the smart flag."""
+    request_id = request.request_id
+    session.limits.check_count("depth", session.count(r.Cancel.DEPTH), request)
+    book = book_of(gateway, request.contract, request_id)
+    direct = request.contract.exchange not in ("", "SMART")
+    if not book.instrument.quoted or not (direct or request.smart):
+        text = "Deep market data is not supported for this combination of security type/exchange"
+        raise RequestRefused(10092, text, request_id)
+    rows = min(max(request.rows, 1), DEPTH)
+    stream = Depth(session, request_id, book, rows, smart=request.smart)
+    stream.on_step(book, 0, gateway.clock.now())
+    gateway.follow(stream, r.Cancel.DEPTH)
+
+
+@handles(TABLE, r.RealTimeBars)
+def real_time_bars(gateway: Gateway, session: Session, request: r.RealTimeBars) -> None:
+    """Bars of five seconds, whatever size was asked for (IBKR docs)."""
+    book = book_of(gateway, request.contract, request.request_id)
+    gateway.follow(RealTimeBars(session, request.request_id, book, 5), r.Cancel.REAL_TIME_BARS)
+
+
 @handles(TABLE, r.Cancel)
 def cancel(gateway: Gateway, session: Session, request: r.Cancel) -> None:
     """The end of a subscription; an unknown one is an error for market data only."""
     subscription = session.subscriptions.pop((request.what, request.request_id), None)
     if subscription is not None:
         gateway.unfollow(subscription)
+        if request.what == r.Cancel.HISTORY:
+            raise RequestRefused(162, QUERY_CANCELLED + str(request.request_id))
         return
     if gateway.stop_repeating(session, (request.what, request.request_id)):
         return

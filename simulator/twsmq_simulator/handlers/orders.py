@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from twsmq_simulator.broker.model import FINAL, Execution
 from twsmq_simulator.broker.triggers import parse_time
 from twsmq_simulator.errors import RequestRefused
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from twsmq_simulator.session import Session
 
 TABLE: Table = {}
+READ_ONLY = "Error validating request.-'bN' : cause - The API interface is currently in Read-Only mode."
 NOT_CLIENT_ZERO = "Only API connections with clientId set to 0 can set the auto bind orders property."
 
 
@@ -29,11 +32,34 @@ def client_id_of(session: Session) -> int:
 
 @handles(TABLE, r.PlaceOrder)
 def place_order(gateway: Gateway, session: Session, request: r.PlaceOrder) -> None:
-    gateway.delivery.deliver(gateway.broker.place(client_id_of(session), request.ticket, gateway.clock.now()))
+    """A new order, a modification, or whatever a fault on command makes of it."""
+    client_id, ticket, now = client_id_of(session), request.ticket, gateway.clock.now()
+    refuse_if_read_only(gateway)
+    armed = gateway.faults.armed
+    if armed.take("swallow", client_id) is not None:
+        return
+    reason = armed.take("reject", client_id)
+    if reason is not None:
+        gateway.delivery.deliver(gateway.broker.discard(client_id, ticket, reason, now))
+        return
+    before = gateway.broker.find(client_id, ticket.order_id)
+    effects = gateway.broker.place(client_id, ticket, now)
+    after = gateway.broker.find(client_id, ticket.order_id)
+    if after is not None and armed.take("lose_ack", client_id) is not None:
+        gateway.delivery.unheard.add(after.perm_id)
+    gateway.delivery.deliver(effects)
+    if before is not None and after is not None and armed.take("double_perm_id", client_id) is not None:
+        gateway.delivery.report(session, replace(after, perm_id=gateway.broker.next_perm_id))
+
+
+def refuse_if_read_only(gateway: Gateway) -> None:
+    if gateway.faults.read_only:
+        raise RequestRefused(321, READ_ONLY)
 
 
 @handles(TABLE, r.CancelOrder)
 def cancel_order(gateway: Gateway, session: Session, request: r.CancelOrder) -> None:
+    refuse_if_read_only(gateway)
     now = gateway.clock.now()
     gateway.delivery.deliver(gateway.broker.cancel(client_id_of(session), request.order_id, now))
 
@@ -121,4 +147,4 @@ def midnight(ns: int) -> int:
 def next_ids(gateway: Gateway, session: Session, request: r.NextIds) -> None:
     """The request's count is ignored (IBKR docs)."""
     del request
-    session.write(messages.next_valid_id(gateway.broker.next_order_id(client_id_of(session))))
+    session.write(messages.next_valid_id(gateway.next_order_id(client_id_of(session))))

@@ -1,0 +1,80 @@
+"""The control socket: a ZeroMQ ROUTER that takes commands and gives each exactly one reply.
+
+Request `{v: 1, id, op, args}` as a msgpack map, reply `{v, id, ok: true, result}` or `{v, id, ok: false,
+error: {code, message, field?}}`. An empty delimiter frame (REQ) is accepted and mirrored. The socket's
+descriptor is edge-triggered: its events are looked at again after everything done to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+import zmq
+
+from twsmq_simulator.commands import CommandRefused, carry_out
+from twsmq_simulator.errors import BadSettings
+
+if TYPE_CHECKING:
+    from twsmq_simulator.gateway import Gateway
+
+log = structlog.get_logger("twsmq.simulator")
+VERSION = 1
+
+
+class Control:
+    """`port` is the bound port."""
+
+    def __init__(self, gateway: Gateway, host: str, port: int) -> None:
+        self._gateway = gateway
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._socket.linger = 0
+        try:
+            self._socket.bind(f"tcp://{host}:{port or '*'}")
+        except zmq.ZMQError as error:
+            self._context.destroy(linger=0)
+            text = f"cannot listen on {host}:{port} ({error}): choose another --control-port, or 0"
+            raise BadSettings(text) from error
+        endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self.port = int(endpoint.rpartition(":")[2])
+        self._fd = int(self._socket.getsockopt(zmq.FD))
+        asyncio.get_running_loop().add_reader(self._fd, self._readable)
+        asyncio.get_running_loop().call_soon(self._readable)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._fd)
+        self._context.destroy(linger=0)
+
+    def _readable(self) -> None:
+        while not self._socket.closed and int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            envelope, body = frames[:-1], frames[-1]
+            reply = msgspec.msgpack.encode(self._reply(body))
+            self._gateway.settle()
+            self._socket.send_multipart([*envelope, reply])
+
+    def _reply(self, body: bytes) -> dict[str, Any]:
+        reply: dict[str, Any] = {"v": VERSION, "id": None}
+        try:
+            request = self._request(body)
+            reply["id"] = request.get("id")
+            if request.get("v") != VERSION:
+                raise CommandRefused("unsupported_version", f"v must be {VERSION}", "v")
+            result = carry_out(self._gateway, request.get("op"), request.get("args"))
+            log.info("command", op=request.get("op"), args=request.get("args"))
+        except CommandRefused as refused:
+            error: dict[str, Any] = {"code": refused.code, "message": str(refused)}
+            if refused.field is not None:
+                error["field"] = refused.field
+            return reply | {"ok": False, "error": error}
+        return reply | {"ok": True, "result": result}
+
+    @staticmethod
+    def _request(body: bytes) -> dict[str, Any]:
+        try:
+            return msgspec.msgpack.decode(body, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise CommandRefused("malformed", "the request is no msgpack map {v, id, op, args}") from None

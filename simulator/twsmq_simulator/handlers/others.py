@@ -1,0 +1,250 @@
+"""Requests beside trading: news, scanners, advisors, option values, display groups, user information."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from twsmq_simulator.broker.triggers import stamp
+from twsmq_simulator.errors import RequestRefused
+from twsmq_simulator.handlers.market_data import book_of
+from twsmq_simulator.handlers.orders import refuse_if_read_only
+from twsmq_simulator.handlers.table import Table, handles
+from twsmq_simulator.market import pricing
+from twsmq_simulator.market.book import Book
+from twsmq_simulator.wire import messages, tick_messages
+from twsmq_simulator.wire import requests as r
+
+if TYPE_CHECKING:
+    from twsmq_simulator.gateway import Gateway
+    from twsmq_simulator.session import Session
+
+TABLE: Table = {}
+NEWS_PROVIDERS = [("BRFG", "Briefing.com General Market Columns"), ("DJNL", "Dow Jones Newsletters")]
+SCAN_CODES = ("TOP_PERC_GAIN", "TOP_PERC_LOSE", "MOST_ACTIVE", "HOT_BY_VOLUME", "HIGH_OPT_IMP_VOLAT")
+SCANNER_XML = (
+    '<?xml version="1.0" encoding="UTF-8"?><ScanParameterResponse><InstrumentList><Instrument>'
+    "<name>US Stocks</name><type>STK</type></Instrument></InstrumentList><ScanTypeList>"
+    + "".join(f"<ScanType><scanCode>{code}</scanCode></ScanType>" for code in SCAN_CODES)
+    + "</ScanTypeList></ScanParameterResponse>"
+)
+NO_ADVISOR = "Error validating request.-'bN' : cause - FA data operations ignored for non FA customers."
+MODEL_OPTION = 13
+
+
+@handles(TABLE, r.NewsProviders)
+def news_providers(gateway: Gateway, session: Session, request: r.NewsProviders) -> None:
+    del gateway, request
+    session.write(messages.news_providers(NEWS_PROVIDERS))
+
+
+@handles(TABLE, r.HistoricalNews)
+def historical_news(gateway: Gateway, session: Session, request: r.HistoricalNews) -> None:
+    instrument = gateway.catalogue.get(request.con_id)
+    if instrument is None:
+        raise RequestRefused(321, "Error validating request.-'bN' : cause - Invalid contract id")
+    providers = [code for code in request.providers.replace("+", ",").split(",") if code]
+    for nth in range(min(max(request.limit, 0), 5)):
+        provider = providers[nth % len(providers)] if providers else NEWS_PROVIDERS[0][0]
+        time = stamp(gateway.clock.now() - nth * 3_600_000_000_000).removesuffix(" US/Eastern") + ".0"
+        article = f"{provider}${request.con_id}{nth:03d}"
+        headline = f"{instrument.long_name}: simulated headline {nth + 1}"
+        session.write(messages.historical_news(request.request_id, time, provider, article, headline))
+    session.write(messages.historical_news_end(request.request_id, more=False))
+
+
+@handles(TABLE, r.NewsArticle)
+def news_article(gateway: Gateway, session: Session, request: r.NewsArticle) -> None:
+    del gateway
+    text = f"A simulated article of {request.provider}: {request.article_id}."
+    session.write(messages.news_article(request.request_id, 0, text))
+
+
+@handles(TABLE, r.NewsBulletins)
+def news_bulletins(gateway: Gateway, session: Session, request: r.NewsBulletins) -> None:
+    """With all_messages the day's bulletins come at once; there is one."""
+    del gateway
+    if request.all_messages:
+        session.write(messages.news_bulletin(1, 1, "This is a simulated market.", "NYSE"))
+
+
+@handles(TABLE, r.CancelNewsBulletins)
+def cancel_news_bulletins(gateway: Gateway, session: Session, request: r.CancelNewsBulletins) -> None:
+    """Never answered."""
+    del gateway, session, request
+
+
+@handles(TABLE, r.ScannerParameters)
+def scanner_parameters(gateway: Gateway, session: Session, request: r.ScannerParameters) -> None:
+    del gateway, request
+    session.write(messages.scanner_parameters(SCANNER_XML))
+
+
+@handles(TABLE, r.ScannerSubscription)
+def scanner(gateway: Gateway, session: Session, request: r.ScannerSubscription) -> None:
+    """Stocks by their move since the open; sent again about every second until cancelled."""
+    request_id = request.request_id
+    if request.scan_code not in SCAN_CODES:
+        text = "Historical Market Data Service error message:Invalid scanner code"
+        raise RequestRefused(162, text, request_id)
+
+    def send() -> None:
+        books = [gateway.exchange.required(i.con_id) for i in gateway.catalogue if i.sec_type == "STK"]
+        above, below = request.above_price or 0.0, request.below_price or float("inf")
+        fitting = [b for b in books if above <= b.last <= below]
+        falling = request.scan_code == "TOP_PERC_LOSE"
+        ranked = sorted(fitting, key=_gain, reverse=not falling)
+        rows = [
+            book.instrument for book in ranked[: request.rows if request.rows and request.rows > 0 else 50]
+        ]
+        session.write(messages.scanner_data(request_id, rows))
+
+    gateway.repeat(session, (r.Cancel.SCANNER, request_id), send)
+
+
+def _gain(book: Book) -> float:
+    return book.last_ticks / book.open_ticks - 1
+
+
+@handles(TABLE, r.RequestFa)
+def request_fa(gateway: Gateway, session: Session, request: r.RequestFa) -> None:
+    """The paper account is no advisor's."""
+    raise RequestRefused(321, NO_ADVISOR)
+
+
+@handles(TABLE, r.ReplaceFa)
+def replace_fa(gateway: Gateway, session: Session, request: r.ReplaceFa) -> None:
+    raise RequestRefused(321, NO_ADVISOR)
+
+
+@handles(TABLE, r.FamilyCodes)
+def family_codes(gateway: Gateway, session: Session, request: r.FamilyCodes) -> None:
+    del request
+    session.write(messages.family_codes([(account, "") for account in gateway.settings.accounts]))
+
+
+@handles(TABLE, r.SoftDollarTiers)
+def soft_dollar_tiers(gateway: Gateway, session: Session, request: r.SoftDollarTiers) -> None:
+    del gateway
+    session.write(messages.soft_dollar_tiers(request.request_id, []))
+
+
+@handles(TABLE, r.UserInfo)
+def user_info(gateway: Gateway, session: Session, request: r.UserInfo) -> None:
+    del gateway
+    session.write(messages.user_info(request.request_id, ""))
+
+
+@handles(TABLE, r.QueryDisplayGroups)
+def query_display_groups(gateway: Gateway, session: Session, request: r.QueryDisplayGroups) -> None:
+    del gateway
+    session.write(messages.display_groups(request.request_id, "1|2|3|4|5|6|7"))
+
+
+@handles(TABLE, r.SubscribeToGroup)
+def subscribe_to_group(gateway: Gateway, session: Session, request: r.SubscribeToGroup) -> None:
+    shown = gateway.display_groups.get(request.group_id, "none")
+    session.display_groups[request.request_id] = request.group_id
+    session.write(messages.display_group_updated(request.request_id, shown))
+
+
+@handles(TABLE, r.UpdateDisplayGroup)
+def update_display_group(gateway: Gateway, session: Session, request: r.UpdateDisplayGroup) -> None:
+    """Everybody who subscribed to the group hears of it."""
+    group = session.display_groups.get(request.request_id)
+    if group is None:
+        raise RequestRefused(
+            322, "Error processing request.-'bW' : cause - Not subscribed to a display group"
+        )
+    gateway.display_groups[group] = request.contract_info
+    for other in gateway.by_client.values():
+        for request_id, subscribed in other.display_groups.items():
+            if subscribed == group:
+                other.write(messages.display_group_updated(request_id, request.contract_info))
+
+
+@handles(TABLE, r.UnsubscribeFromGroup)
+def unsubscribe_from_group(gateway: Gateway, session: Session, request: r.UnsubscribeFromGroup) -> None:
+    del gateway
+    session.display_groups.pop(request.request_id, None)
+
+
+@handles(TABLE, r.Verify)
+def verify(gateway: Gateway, session: Session, request: r.Verify) -> None:
+    raise RequestRefused(321, "Error validating request.-'bN' : cause - Verification is not supported")
+
+
+@handles(TABLE, r.FundamentalData)
+def fundamental_data(gateway: Gateway, session: Session, request: r.FundamentalData) -> None:
+    """Not subscribed on this account; newer gateways do not have it at all."""
+    raise RequestRefused(10358, "Fundamentals data is not allowed.")
+
+
+@handles(TABLE, r.WshMetaData)
+def wsh_meta_data(gateway: Gateway, session: Session, request: r.WshMetaData) -> None:
+    del gateway
+    session.write(messages.wsh_meta_data(request.request_id, json.dumps({"meta_data": {"event_types": []}})))
+
+
+@handles(TABLE, r.WshEventData)
+def wsh_event_data(gateway: Gateway, session: Session, request: r.WshEventData) -> None:
+    del gateway
+    session.write(messages.wsh_event_data(request.request_id, json.dumps({"events": []})))
+
+
+def _option(gateway: Gateway, request: r.ImpliedVolatility | r.OptionPrice) -> tuple[Book, float]:
+    book = book_of(gateway, request.contract, request.request_id)
+    if book.instrument.sec_type not in ("OPT", "FOP"):
+        raise RequestRefused(321, "Error validating request.-'bN' : cause - The contract is no option")
+    return book, pricing.years_left(book.instrument.expiry, gateway.clock.now())
+
+
+@handles(TABLE, r.ImpliedVolatility)
+def implied_volatility(gateway: Gateway, session: Session, request: r.ImpliedVolatility) -> None:
+    book, years = _option(gateway, request)
+    i = book.instrument
+    found = pricing.implied_volatility(
+        request.option_price, request.under_price, i.strike, years, call=i.right == "C"
+    )
+    if found is None:
+        raise RequestRefused(321, "Error validating request.-'bN' : cause - No volatility gives this price")
+    _send_values(session, request.request_id, i.strike, i.right, request.under_price, years, found)
+
+
+@handles(TABLE, r.OptionPrice)
+def option_price(gateway: Gateway, session: Session, request: r.OptionPrice) -> None:
+    book, years = _option(gateway, request)
+    i = book.instrument
+    if request.volatility <= 0 or request.under_price <= 0:
+        raise RequestRefused(321, "Error validating request.-'bN' : cause - Invalid volatility or price")
+    _send_values(
+        session, request.request_id, i.strike, i.right, request.under_price, years, request.volatility
+    )
+
+
+def _send_values(
+    session: Session,
+    request_id: int,
+    strike: float,
+    right: str,
+    under: float,
+    years: float,
+    volatility: float,
+) -> None:
+    g = pricing.value(under, strike, years, volatility, call=right == "C")
+    values = (volatility, g.delta, g.price, 0.0, g.gamma, g.vega, g.theta, under)
+    session.write(tick_messages.tick_option(request_id, MODEL_OPTION, *values))
+
+
+@handles(TABLE, r.ExerciseOptions)
+def exercise_options(gateway: Gateway, session: Session, request: r.ExerciseOptions) -> None:
+    """Exercise of a long option: it is bought or sold at the strike and the option is gone."""
+    refuse_if_read_only(gateway)
+    book = book_of(gateway, request.contract, request.request_id)
+    now = gateway.clock.now()
+    effects = gateway.broker.exercise(book.instrument, request.quantity, now, exercise=request.exercise)
+    if effects is None:
+        raise RequestRefused(
+            321, "Error validating request.-'bN' : cause - Options are not held", request.request_id
+        )
+    gateway.delivery.deliver(effects)
