@@ -1,9 +1,9 @@
 """The synchronous client: one thread asks and listens.
 
 Threads: a `Client` belongs to the thread that uses it, because ZeroMQ sockets do; give each thread its own.
-While a request waits for its reply, events queue up (`receive_queue`) and are not lost. But only a client that
-receives, if only now and then, gets its subscriptions restored at a process that restarted: libzmq sends them
-again from the thread that uses the socket.
+While a request waits for its reply, events queue up (`receive_queue`) and are not lost. But only a client
+that receives, if only now and then, gets its subscriptions restored at a process that restarted: libzmq sends
+them again from the thread that uses the socket.
 """
 
 from __future__ import annotations
