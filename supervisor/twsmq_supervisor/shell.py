@@ -124,6 +124,8 @@ class Supervisor:
 
     def _watch_signals(self, stack: ExitStack) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # started under nohup
             self._loop.add_signal_handler(number, self._heard_signal, number)
             stack.callback(self._loop.remove_signal_handler, number)
 

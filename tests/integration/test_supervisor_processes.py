@@ -34,13 +34,19 @@ class Sample:
         self.client.subscribe("process/")
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self, nodes: dict[str, list[str]], **limits: Any) -> None:
-        self.process = self.popen(nodes, **limits)
+    def start(self, nodes: dict[str, list[str]], **options: Any) -> None:
+        self.process = self.popen(nodes, **options)
 
-    def popen(self, nodes: dict[str, list[str]], **limits: Any) -> subprocess.Popen[str]:
+    def popen(
+        self, nodes: dict[str, list[str]], *, under: tuple[str, ...] = (), **limits: Any
+    ) -> subprocess.Popen[str]:
         argv = [str(SAMPLE), str(self.config_file), json.dumps(nodes), json.dumps(QUICK | limits)]
         return subprocess.Popen(
-            [sys.executable, *argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*under, sys.executable, *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
     def ready(self, *names: str) -> None:
@@ -153,12 +159,13 @@ def test_stopping_is_in_reverse_order_and_kills_the_stubborn(sample: Sample) -> 
     sample.ready(*nodes)
     began = time.monotonic()
     sample.send(signal.SIGTERM)
-    told = [
-        (event["name"], event["state"])
-        for _, event in sample.client.events(10)
-        if event["state"] == "stopped" or event["name"] == "supervisor"
-    ][:5]
-    assert told == [
+    told: list[tuple[str, str]] = []
+    while told[-1:] != [("supervisor", "stopped")]:
+        event = sample.client.await_event(
+            lambda _, event: event["state"] == "stopped" or event["name"] == "supervisor"
+        )
+        told.append((event["name"], event["state"]))
+    assert told[-5:] == [
         ("supervisor", "stopping"),
         ("orders", "stopped"),
         ("status", "stopped"),
@@ -178,6 +185,18 @@ def test_a_second_ctrl_c_waits_for_nobody(sample: Sample) -> None:
     code, output = sample.ended()
     assert code == 0
     assert "killing everything" in output
+
+
+def test_a_hangup_stops_it_unless_it_was_started_under_nohup(sample: Sample) -> None:
+    sample.start({"connection": []})
+    sample.ready("connection")
+    sample.send(signal.SIGHUP)
+    assert sample.ended()[0] == 0
+    sample.start({"connection": []}, under=("nohup",))
+    sample.ready("connection")
+    sample.send(signal.SIGHUP)
+    assert sample.client.result("supervisor", "restart", name="connection")
+    sample.await_state("connection", "ready", restarts=1)
 
 
 def test_repeated_failures_to_start_are_shown_with_the_last_words(sample: Sample) -> None:

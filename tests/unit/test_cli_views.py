@@ -55,6 +55,23 @@ def test_plain_lines_show_the_end_of_the_log_of_what_failed(
     assert told(capsys) == ["orders: starting (pid 8)"]
 
 
+def test_plain_lines_tell_a_restart_at_once_and_a_reason_once(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = PlainLines(settings)
+    tell(view, "orders", "starting", pid=7)
+    tell(view, "orders", "starting", pid=8, restarts=1, reason="killed by SIGKILL")
+    tell(view, "orders", "backoff", restarts=1, reason="killed by SIGKILL")
+    tell(view, "orders", "starting", pid=9, restarts=2, reason="ended with exit code 1")
+    assert told(capsys) == [
+        "orders: starting (pid 7)",
+        "orders: starting (pid 8, restart 1): killed by SIGKILL",
+        "orders: backoff (restart 1)",
+        f"          | log: {settings.log_file('orders')}",
+        "orders: starting (pid 9, restart 2): ended with exit code 1",
+    ]
+
+
 def test_plain_lines_say_when_all_are_ready_and_what_to_type_next(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,6 +57,8 @@ class PlainLines:
         self._settings = settings
         self._began = time.monotonic()
         self._rows = {name: Process(name=name, state="stopped") for name in names(settings)}
+        self._reasons: dict[str, str | None] = {}  # the last one said of each
+        self._logs_shown: set[tuple[str, str | None]] = set()
         self._quoted: set[str] = set()
         self._steps = steps
         self._was_ready = False
@@ -71,15 +73,16 @@ class PlainLines:
     def process(self, event: Process) -> None:
         before = self._rows.get(event.name)
         self._rows[event.name] = event
-        if before is not None and before.state == event.state:
+        if before is not None and (before.state, before.restarts) == (event.state, event.restarts):
             return
         if event.name == endpoints.SUPERVISOR:
             self._supervisor(event)
             return
-        news = before is None or before.reason != event.reason
+        news = event.reason != self._reasons.get(event.name)
+        self._reasons[event.name] = event.reason
         self._say(_sentence(event if news else replace(event, reason=None)))
-        if event.state in ("backoff", "failed") and news:
-            self._show_log(event.name)
+        if event.state in ("backoff", "failed"):
+            self._show_log(event)
         if event.state == "ready" and self.all_ready():
             self._ready()
 
@@ -102,9 +105,12 @@ class PlainLines:
         else:
             self._say("all stopped")
 
-    def _show_log(self, name: str) -> None:
-        """What it said before it ended, where that is more than the line already told as the reason."""
-        path = self._settings.log_file(name)
+    def _show_log(self, event: Process) -> None:
+        """What it said before it ended, once for each reason, unless the reason says it all."""
+        if (event.name, event.reason) in self._logs_shown:
+            return
+        self._logs_shown.add((event.name, event.reason))
+        path = self._settings.log_file(event.name)
         lines = tail(path, _LOG_LINES)
         for line in lines if len(lines) > 1 else ():
             click.echo(f"            | {line}")
