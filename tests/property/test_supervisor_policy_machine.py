@@ -116,7 +116,7 @@ class World(RuleBasedStateMachine):
     def restart(self, name: str) -> None:
         self.tell(RestartRequested(name))
 
-    @precondition(lambda self: self.pids > 4)
+    @precondition(lambda self: self.pids >= len(NAMES))
     @rule(kill=st.booleans())
     def stop(self, kill: bool) -> None:
         self.stopping = True
@@ -149,5 +149,5 @@ class World(RuleBasedStateMachine):
             assert self.policy.all_ready()
 
 
-World.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+World.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestPolicy = World.TestCase

@@ -146,6 +146,17 @@ def test_only_failures_to_become_ready_make_it_failed() -> None:
         story.happens(Ticked())
 
 
+def test_having_been_ready_once_excuses_no_later_failed_start() -> None:
+    story = running("link")
+    story.dies("link")
+    story.dies("link")
+    story.passes(1)
+    story.dies("link")
+    story.passes(2)
+    story.dies("link")
+    assert story.state("link") == "failed"
+
+
 def test_repeated_failed_starts_are_shown_and_tried_again_at_long_intervals() -> None:
     story = Story("link")
     story.happens(StartRequested())
@@ -254,6 +265,8 @@ def test_one_that_does_not_stop_is_killed_after_its_grace() -> None:
     story.happens(StopRequested())
     assert story.passes(4.5) == []
     story.beats("link")
+    assert story.beats("orders") == []  # alive, beating, and still to end
+    assert story.state("orders") == "stopping"
     assert story.passes(0.5) == [Signal("orders", signal.SIGKILL)]
     assert story.dies("orders", -signal.SIGKILL) == [Signal("link", signal.SIGTERM)]
 
@@ -292,6 +305,21 @@ def test_a_restart_on_request_ends_it_in_order_and_starts_it_at_once() -> None:
     assert story.happens(RestartRequested("orders")) == []
     assert story.dies("orders", 0) == [Spawn("orders")]
     assert story.policy.children["orders"].restarts == 1
+
+
+def test_a_restart_that_the_stop_overtakes_ends_there() -> None:
+    story = running("link", "orders")
+    story.happens(RestartRequested("link"))
+    assert story.happens(StopRequested()) == [Signal("orders", signal.SIGTERM)]
+    assert story.dies("link", 0) == []
+    assert story.dies("orders", 0) == [Finished()]
+
+
+def test_no_restart_on_request_while_stopping() -> None:
+    story = running("link", "orders")
+    story.happens(StopRequested())
+    assert story.happens(RestartRequested("link")) == []
+    assert story.state("link") == "ready"
 
 
 def test_a_restart_on_request_of_a_failed_process_does_not_wait() -> None:
