@@ -128,7 +128,7 @@ class MarketdataCore:
         topic = happened.topic
         known = self.subscriptions.get(topic)
         if known is not None:
-            self._rejoin(known)
+            self._rejoin(known, now)
             return
         subscription = Subscription(topic, now, missed=topic in self._missed)
         parsed = None
@@ -166,9 +166,11 @@ class MarketdataCore:
         else:
             self._attach(subscription, listing)
 
-    def _rejoin(self, subscription: Subscription) -> None:
+    def _rejoin(self, subscription: Subscription, now: float) -> None:
         """One more subscriber, or the first again within the grace time."""
         subscription.joins += 1
+        if now < subscription.returns_until:
+            self._teller.say_missed(subscription)
         if not subscription.wanted:
             subscription.wanted = True
             self._do(ev.RememberTopic(subscription.topic, True))

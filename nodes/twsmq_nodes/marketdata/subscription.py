@@ -10,6 +10,9 @@ from twsmq_nodes.tws.contracts import ContractInfo
 from .contracts import Refusal
 from .line import Line, Say
 
+RETURN_S = 30.0
+"""How long after a restart subscribers may take to be connected again (ZeroMQ tries every 0.1 s)."""
+
 
 class Lookup:
     """A spelling being looked up for all subscriptions that use it. `req_id` is set while it is out."""
@@ -26,13 +29,15 @@ class Subscription:
     """One topic, served by a line, waiting for a look-up, refused for what it says, or another shard's.
 
     `joins` counts subscribe messages, repeats included: how much the topic is listened to, roughly. `missed`:
-    it had listeners before this process started, who may have missed data.
+    it had listeners before this process started, who may have missed data; they come back one by one until
+    `returns_until`.
     """
 
     def __init__(self, topic: str, now: float, *, missed: bool) -> None:
         self.topic = topic
         self.since = now
         self.missed = missed
+        self.returns_until = now + RETURN_S if missed else now
         self.wanted = True
         self.left_at = 0.0
         self.joins = 1

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from zlib import crc32
 
+from twsmq_protocol.market_events import StreamState
+
 from twsmq_nodes.tws.contracts import Contract
 
 from . import events as ev
@@ -48,6 +50,13 @@ class Teller:
             self._do(ev.Tell(topic, say, subscription.con_id, repeated))
         if line is not None and (line.state in (LineState.FLOWING, LineState.DONE) or line.gap is not None):
             self._do(ev.Greet(topic))
+
+    def say_missed(self, subscription: Subscription) -> None:
+        """Tell one who listened before the restart, and is back only now, what the first one was told."""
+        if self._speaks_for(subscription):
+            states: tuple[StreamState, ...] = ("gap",) if subscription.missed else ("gap", "resumed")
+            for state in states:
+                self._do(ev.Tell(subscription.topic, Say(state, reason=RESTARTED), subscription.con_id, True))
 
     def say_closed(self, subscription: Subscription) -> None:
         """The last word."""
