@@ -15,7 +15,7 @@ from .envelope import Event, Finite
 StreamState = Literal["starting", "active", "delayed", "frozen", "gap", "resumed", "error", "closed"]
 
 
-class Quote(Event, frozen=True, tag="quote"):
+class Quote(Event, frozen=True, kw_only=True, tag="quote"):
     """The instrument's state after a burst of ticks; nil where the gateway has not said anything yet.
 
     `snapshot` is true when nothing changed and the message is for those who just joined.
@@ -184,7 +184,7 @@ class Headline(Event, frozen=True, kw_only=True, tag="headline"):
     snapshot: bool = False
 
 
-class Stream(Event, frozen=True, tag="stream"):
+class Stream(Event, frozen=True, kw_only=True, tag="stream"):
     """The life of a stream, told on the stream's own topic. Never silence.
 
     starting: a line was asked for. active: data flows. delayed/frozen: data of that kind flows.

@@ -15,6 +15,15 @@ from twsmq_protocol.market_requests import (
     SubscriptionList,
     SubscriptionRow,
 )
+from twsmq_protocol.order_requests import (
+    EventPage,
+    ExecutionList,
+    ExecutionRow,
+    ForeignOrder,
+    Halted,
+    OrdersAccepted,
+    Preview,
+)
 from twsmq_protocol.requests import (
     ClusterStatus,
     ContractList,
@@ -75,6 +84,43 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     ),
     "modify an order": (4, "modify_order", KEY | {"quantity": 50.0, "limit_price": 187.25}, None),
     "cancel an order": (5, "cancel_order", KEY, None),
+    "place a trailing stop with conditions, an algo and an attribute of its own": (
+        28,
+        "place_order",
+        KEY
+        | {
+            "instrument": AAPL,
+            "side": "SELL",
+            "quantity": 10.0,
+            "order_type": "TRAIL",
+            "trail_percent": 1.5,
+            "tif": "GTD",
+            "good_till": "20261218 22:00:00 US/Eastern",
+            "conditions": [
+                {"kind": "price", "value": 190.0, "con_id": 265598, "exchange": "SMART", "more": False}
+            ],
+            "algo": {"strategy": "Adaptive", "params": {"adaptivePriority": "Normal"}},
+            "extra": {"usePriceMgmtAlgo": True},
+        },
+        None,
+    ),
+    "place a bracket": (
+        29,
+        "place_orders",
+        {
+            "orders": [LIMIT_ORDER, LIMIT_ORDER | {"client_order_id": "alpha-0002", "side": "SELL"}],
+            "link": "bracket",
+        },
+        NOW,
+    ),
+    "cancel all of a strategy": (30, "cancel_orders", {"strategy": "alpha"}, None),
+    "preview an order": (31, "preview_order", LIMIT_ORDER, NOW),
+    "executions since": (32, "get_executions", {"strategy": "alpha", "since": NOW}, None),
+    "replay": (33, "replay_events", {"after": 17, "limit": 100}, None),
+    "halt everybody and cancel": (34, "halt", {"reason": "fat finger", "cancel": True}, None),
+    "resume": (35, "resume", {}, None),
+    "adopt": (36, "adopt_order", KEY | {"perm_id": 1426086045}, None),
+    "resolve": (37, "resolve_order", KEY | {"status": "cancelled", "reason": "seen in TWS"}, None),
     "get every order": (6, "get_orders", {}, None),
     "get the active orders of a strategy": (7, "get_orders", {"strategy": "alpha", "active": True}, None),
 }
@@ -187,6 +233,73 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
     "order accepted": (
         "a1",
         OrderAccepted(client_order_id="alpha-0001", order_id=1042, status="pending"),
+    ),
+    "orders accepted": (
+        29,
+        OrdersAccepted(
+            orders=[
+                OrderAccepted(client_order_id="alpha-0001", order_id=1042, status="pending"),
+                OrderAccepted(client_order_id="alpha-0002", order_id=1043, status="pending"),
+            ]
+        ),
+    ),
+    "preview": (
+        31,
+        Preview(
+            init_margin_before=1000.0,
+            init_margin_after=1250.5,
+            init_margin_change=250.5,
+            commission=1.0,
+            currency="USD",
+        ),
+    ),
+    "executions": (
+        32,
+        ExecutionList(
+            executions=[
+                ExecutionRow(
+                    strategy="alpha",
+                    client_order_id="alpha-0001",
+                    instrument=AAPL,
+                    exec_id="0000e0d5.69dd7411.01.01",
+                    account="DU1234567",
+                    side="BUY",
+                    quantity=40.0,
+                    price=187.44,
+                    time=NOW,
+                    commission=1.0,
+                    currency="USD",
+                )
+            ]
+        ),
+    ),
+    "page of events": (33, EventPage(events=[msgspec.to_builtins(WORKING)], next=18, last=18)),
+    "halted, and what remains": (
+        34,
+        Halted(halted={"": "fat finger"}, remaining=[msgspec.to_builtins(WORKING)]),
+    ),
+    "orders and a foreign one": (
+        38,
+        OrderList(
+            orders=[],
+            foreign=[
+                ForeignOrder(
+                    perm_id=1426086045,
+                    client_id=0,
+                    order_id=0,
+                    instrument=AAPL,
+                    side="BUY",
+                    quantity=1.0,
+                    order_type="LMT",
+                    account="DU1234567",
+                    tif="GTC",
+                    status="Submitted",
+                    filled=0.0,
+                    reference="",
+                    limit_price=13.27,
+                )
+            ],
+        ),
     ),
     "orders": (6, OrderList(orders=[msgspec.to_builtins(WORKING)])),
     "a request nobody could read": (None, RequestError(ErrorCode.MALFORMED, "not a msgpack map")),

@@ -113,6 +113,9 @@ class MarketdataCore:
         rule = self._rules.get(type(happened))
         if rule is not None:
             rule(happened, now)
+        if self.lines.freed:
+            self.lines.freed = False
+            self._ask_crowded()
         at = self.deadlines.next_at()
         if at != self._timer:
             self._timer = at
@@ -194,7 +197,6 @@ class MarketdataCore:
         self._teller.say_closed(subscription)
         self.lines.leave(subscription)
         self.lookups.leave(subscription)
-        self._ask_crowded()
 
     # -- from topic to line
 
@@ -237,10 +239,9 @@ class MarketdataCore:
     def _ask_crowded(self) -> None:
         """Lines that found no room, as far as there is some now."""
         for line in self.lines.waiting(crowded=True):
-            if not self.up or self.lines.used(line.feed.kind) >= self.lines.allowed(line.feed.kind):
-                break
-            line.forgive()
-            self._ask(line)
+            if self.up and self.lines.used(line.feed.kind) < self.lines.allowed(line.feed.kind):
+                line.forgive()
+                self._ask(line)
 
     def _data_flowed(self, happened: ev.DataFlowed, now: float) -> None:
         line = self.lines.asked.get(happened.req_id)
@@ -365,9 +366,10 @@ class MarketdataCore:
                 self._teller.say(line, line.lost(now, f"{refusal.code} {refusal.text}"))
                 self._ask(line)
             case Meaning.FULL:
-                self._refuse(req_id, refusal, now + RETRY_S)
+                self._refuse(req_id, refusal)
                 self.lines.grant(line.feed.kind)
                 line.crowded = True
+                self.deadlines.add(now + RETRY_S, Deadline(grants=True))
             case Meaning.AGAIN | Meaning.FOR_NOW:
                 self._refuse(req_id, refusal, now + RETRY_S)
             case _:
@@ -424,6 +426,10 @@ class MarketdataCore:
             inquiry = self.inquiries.overdue(what.call)
             if inquiry is not None:
                 self.lookups.leave(inquiry)
+        elif what.grants:
+            if self.lines.raise_grants():
+                self.deadlines.add(now + RETRY_S, what)
+            self._ask_crowded()
         elif what.feed is None:
             self.lookups.overdue(what.req_id)
         else:
@@ -433,7 +439,6 @@ class MarketdataCore:
 
     def _line_due(self, line: Line, now: float) -> None:
         if line.retry_at is not None and now >= line.retry_at:
-            self.lines.renew_grants()  # who held the lines that we lacked may have left
             line.forgive()
             self._ask(line)
         elif line.gap is not None and line.gap.farm and line.gap.farm not in self._broken_farms:

@@ -11,12 +11,14 @@ from .feeds import Feed
 
 
 class Deadline(Struct, frozen=True):
-    """What is due: a topic left, a call, a look-up's answer (`req_id`), or a line's next try."""
+    """What is due: a topic left, a call, a look-up's answer (`req_id`), a line's next try (`feed`), or a try
+    for more lines than the gateway last granted."""
 
     topic: str = ""
     call: int = 0
     req_id: int = 0
     feed: Feed | None = None
+    grants: bool = False
 
 
 class Deadlines:

@@ -2,7 +2,7 @@
 
 At the limit of a kind the idle line that was left longest ago gives way; if all are listened to, the
 newcomer is refused and asked for when a line is free, most listened to first. The gateway's own word (101,
-309, 10190) lowers a limit for the rest of the session: other programs may hold lines of the same account.
+309, 10190) lowers a limit for a while: other programs may hold lines of the same account.
 
 Invariants: a feed has at most one line; a line has at least one listener; a request id is used once and
 belongs to one line, which knows it; what still comes under an old id is nobody's.
@@ -41,6 +41,7 @@ class Lines:
         self, limits: dict[FeedKind, int], req_ids: count[int], do: Callable[[ev.Action], None]
     ) -> None:
         self.asked: dict[int, Line] = {}
+        self.freed = False  # set when a request ends: there may be room for who found none
         self._limits = limits
         self._granted: dict[FeedKind, int] = {}
         self._lines: dict[Feed, Line] = {}
@@ -112,7 +113,14 @@ class Lines:
         """The gateway refused one more line of a kind: what is out now is all there is."""
         self._granted[kind] = max(1, self.used(kind))
 
+    def raise_grants(self) -> bool:
+        """Try for a quarter more, since others may have left; whether some limit is still low."""
+        raised = {kind: number + max(1, number // 4) for kind, number in self._granted.items()}
+        self._granted = {kind: number for kind, number in raised.items() if number < self._limits[kind]}
+        return bool(self._granted)
+
     def renew_grants(self) -> None:
+        """A new session: nothing is known of what the gateway grants."""
         self._granted.clear()
 
     def _make_room(self, kind: FeedKind) -> bool:
@@ -131,6 +139,7 @@ class Lines:
         if req_id is not None:
             line.req_id = None
             del self.asked[req_id]
+            self.freed = True
             self._do(ev.CloseFeed(req_id))
             self._do(ev.Cancel(req_id, None))
 
@@ -140,5 +149,6 @@ class Lines:
         if req_id is not None:
             line.req_id = None
             del self.asked[req_id]
+            self.freed = True
             self._do(ev.CloseFeed(req_id))
             self._do(ev.Cancel(req_id, cancel_of(line.feed, req_id) if line.written else None))

@@ -37,7 +37,8 @@ def silent_lines(
         if heard_at is None or line.feed.kind not in _STEADY or line.feed.contract.sec_type == "NEWS":
             continue
         patience = silent_s if line.patience is None else line.patience
-        due = line.written and line.gap is None and now - heard_at >= patience
+        known = line.gap is not None and line.state is LineState.FLOWING  # farm or upstream: others see to it
+        due = line.written and not known and now - heard_at >= patience
         if due and line.interest() and is_open(line.listing.hours, listened.wall_s):
             found.append((line, heard_at))
     return found

@@ -1,0 +1,205 @@
+"""What becomes of data: quotes, order books, bars, trading hours, options of topics."""
+
+from __future__ import annotations
+
+from typing import Any, get_type_hints
+
+import msgspec
+import pytest
+from twsmq_nodes.marketdata.channels import TicksRow
+from twsmq_nodes.marketdata.contracts import Listing, judge
+from twsmq_nodes.marketdata.depth import DepthBook
+from twsmq_nodes.marketdata.feeds import check_options, feed_of, request_of
+from twsmq_nodes.marketdata.hours import is_open, parse_hours
+from twsmq_nodes.marketdata.quotes import QuoteBook, QuoteRow
+from twsmq_nodes.tws import requests as req
+from twsmq_nodes.tws.contracts import Contract, ContractInfo
+from twsmq_protocol import codec
+from twsmq_protocol.instruments import parse_instrument
+from twsmq_protocol.market_events import Quote, Ticks
+from twsmq_protocol.topics import parse_stream_topic
+
+BID, ASK, LAST, BID_SIZE, ASK_SIZE, LAST_SIZE, VOLUME = 1, 2, 4, 0, 3, 5, 8
+LAST_TIME, HALTED, DELAYED_BID, DELAYED_BID_SIZE = 45, 49, 66, 69
+
+
+def ticks(*pairs: tuple[int, Any]) -> list[tuple[int, int, Any, int]]:
+    return [(7, tick_type, value, 0) for tick_type, value in pairs]
+
+
+@pytest.fixture
+def book() -> QuoteBook:
+    return QuoteBook(QuoteRow(src="marketdata-0", inc=1, con_id=265598))
+
+
+@pytest.mark.parametrize(("twin", "event"), [(QuoteRow, Quote), (TicksRow, Ticks)])
+def test_what_is_encoded_on_the_hot_path_is_the_protocols_event(twin: type, event: type):
+    assert twin.__struct_fields__ == event.__struct_fields__
+    assert twin.__struct_config__.tag == event.__struct_config__.tag
+    assert get_type_hints(twin).keys() >= get_type_hints(event).keys() - {"type"}
+    row = twin(**({"ticks": [(1, 2.5, 0)]} if twin is TicksRow else {"bid": 2.5, "halted": False}))
+    frame = b"quote/X/\0" + msgspec.msgpack.encode(row)
+    topic, decoded = codec.decode_event(frame)
+    assert isinstance(decoded, event)
+    assert codec.encode_event(topic, decoded) == frame
+
+
+def test_a_quote_is_the_sum_of_its_ticks(book: QuoteBook):
+    assert book.empty
+    assert book.apply(ticks((BID, 10.0), (BID_SIZE, 300.0), (ASK, 10.02), (ASK_SIZE, 100.0)))
+    assert book.apply(ticks((LAST, 10.01), (LAST_SIZE, 50.0), (LAST_TIME, "1800000000"), (HALTED, 0.0)))
+    row = book.row
+    assert (row.bid, row.bid_size, row.ask, row.ask_size) == (10.0, 300.0, 10.02, 100.0)
+    assert (row.last, row.last_size, row.last_time) == (10.01, 50.0, 1_800_000_000 * 10**9)
+    assert row.halted is False
+    assert not book.empty
+
+
+def test_ticks_that_are_no_part_of_a_quote_make_none(book: QuoteBook):
+    assert not book.apply(ticks((32, "Q"), (84, "AMEX"), (13, [0.1])))
+    assert book.empty
+
+
+def test_a_price_of_minus_one_without_a_size_means_none(book: QuoteBook):
+    book.apply(ticks((BID, 10.0), (BID_SIZE, 300.0)))
+    book.apply(ticks((BID, -1.0), (BID_SIZE, 0.0)))
+    assert (book.row.bid, book.row.bid_size) == (None, 0.0)
+
+
+def test_a_price_of_minus_one_with_a_size_is_a_price(book: QuoteBook):
+    book.apply(ticks((BID, -1.0), (BID_SIZE, 5.0)))
+    assert book.row.bid == -1.0
+
+
+def test_delayed_ticks_make_a_delayed_quote_and_live_ones_a_live_quote(book: QuoteBook):
+    book.apply(ticks((DELAYED_BID, 9.0), (DELAYED_BID_SIZE, 1.0)))
+    assert (book.row.bid, book.row.delayed) == (9.0, True)
+    book.apply(ticks((BID, 10.0), (BID_SIZE, 1.0)))
+    assert (book.row.bid, book.row.delayed) == (10.0, False)
+
+
+def test_what_the_gateway_left_unset_is_nil(book: QuoteBook):
+    book.apply(ticks((BID, None), (BID_SIZE, None), (HALTED, -1.0), (LAST_TIME, "soon")))
+    row = book.row
+    assert (row.bid, row.bid_size, row.halted, row.last_time) == (None, None, None, None)
+
+
+def test_the_volume_of_us_stocks_is_counted_in_shares():
+    stock = QuoteBook(QuoteRow(), volume_unit=100)
+    stock.apply(ticks((VOLUME, 18.53)))
+    assert stock.row.volume == pytest.approx(1853)
+
+
+def test_a_new_request_starts_from_nothing(book: QuoteBook):
+    book.apply(ticks((DELAYED_BID, 9.0), (DELAYED_BID_SIZE, 1.0)))
+    book.clear()
+    assert book.empty
+    assert (book.row.bid, book.row.delayed, book.row.con_id) == (None, False, 265598)
+
+
+def test_rows_are_inserted_changed_and_deleted_where_the_gateway_says():
+    book = DepthBook()
+    for position, price in enumerate((10.0, 9.9, 9.8)):
+        book.apply(("bid", "insert", position, price, 100.0, ""))
+    book.apply(("bid", "insert", 0, 10.1, 50.0, ""))
+    book.apply(("bid", "update", 1, 10.0, 70.0, ""))
+    book.apply(("bid", "delete", 2, 0.0, 0.0, ""))
+    assert book.bids == [(10.1, 50.0, ""), (10.0, 70.0, ""), (9.8, 100.0, "")]
+    assert book.asks == []
+
+
+def test_positions_past_the_end_do_no_harm():
+    book = DepthBook()
+    book.apply(("ask", "delete", 4, 0.0, 0.0, ""))
+    book.apply(("ask", "update", 4, 10.0, 1.0, ""))
+    book.apply(("ask", "insert", 9, 11.0, 1.0, ""))
+    assert [price for price, _, _ in book.asks] == [10.0, 11.0]
+
+
+NEW_YORK_10_00 = 1_795_446_000  # 2026-11-23
+
+
+@pytest.mark.parametrize(
+    "text", ["20261123:0930-20261123:1600;20261124:CLOSED", "20261123:0930-1600;20261124:CLOSED"]
+)
+def test_hours_are_read_in_the_contracts_own_zone(text: str):
+    hours = parse_hours(text, "US/Eastern")
+    assert is_open(hours, NEW_YORK_10_00)
+    assert not is_open(hours, NEW_YORK_10_00 - 3600)
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("", "US/Eastern"),
+        ("20261123:0930-20261123:1600", "No/Such"),
+        ("20261123:2460-20261123:9999", "US/Eastern"),
+    ],
+)
+def test_hours_that_cannot_be_read_are_not_known_and_close_nothing(text: str, zone: str):
+    assert parse_hours(text, zone) == ()
+    assert is_open((), NEW_YORK_10_00)
+
+
+def test_past_the_last_known_session_nothing_is_known():
+    assert is_open(parse_hours("20261123:0930-20261123:1600", "US/Eastern"), NEW_YORK_10_00 + 86_400)
+
+
+def row(con_id: int, **fields: Any) -> ContractInfo:
+    contract = Contract(con_id=con_id, sec_type="STK", exchange=fields.pop("exchange", "SMART"))
+    return ContractInfo(contract=contract, **fields)
+
+
+def test_rows_of_one_contract_on_many_exchanges_are_one_contract():
+    instrument = parse_instrument("STK:AAPL::USD")
+    found = judge(instrument, [row(1, exchange="NYSE", valid_exchanges="SMART,NYSE"), row(1, exchange="IEX")])
+    assert isinstance(found, Listing)
+    assert found.contract.con_id == 1
+
+
+def test_the_exchange_that_was_spelled_is_kept():
+    found = judge(parse_instrument("STK:AAPL:IEX:USD"), [row(1, valid_exchanges="SMART,IEX")])
+    assert isinstance(found, Listing)
+    assert found.contract == Contract(con_id=1, exchange="IEX")
+
+
+@pytest.mark.parametrize(
+    ("text", "request_made"),
+    [
+        ("trade/CONID:1:SMART/", req.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "Last")),
+        ("trade/CONID:1:SMART;all=1/", req.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "AllLast")),
+        (
+            "bbo/CONID:1:SMART;ignore_size=1/",
+            req.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "BidAsk", 0, True),
+        ),
+        ("midpoint/CONID:1:SMART/", req.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "MidPoint")),
+        ("depth/CONID:1:SMART;rows=10/", req.ReqDepth(5, Contract(con_id=1, exchange="SMART"), 10, True)),
+        ("depth/CONID:1:SMART;smart=0/", req.ReqDepth(5, Contract(con_id=1, exchange="SMART"), 5, False)),
+        (
+            "bar5s/CONID:1:SMART;rth=1;what=BID/",
+            req.ReqRealTimeBars(5, Contract(con_id=1, exchange="SMART"), 5, "BID", True),
+        ),
+        (
+            "bars/5m/CONID:1:SMART;back=2D/",
+            req.ReqHistoricalData(
+                5, Contract(con_id=1, exchange="SMART"), "", "2 D", "5 mins", "TRADES", 0, 2, True
+            ),
+        ),
+        (
+            "quote/CONID:1:SMART;generic=236,233;regulatory=1/",
+            req.ReqMktData(5, Contract(con_id=1, exchange="SMART"), "233,236", False, True),
+        ),
+    ],
+)
+def test_a_topic_and_its_options_are_one_request(text: str, request_made: req.Request):
+    topic = parse_stream_topic(text)
+    assert topic is not None
+    check_options(topic)
+    listing = Listing(Contract(con_id=1, exchange="SMART"), "STK")
+    assert request_of(feed_of(topic, listing), 5) == request_made
+
+
+def test_bars_of_what_has_no_trades_are_of_midpoints():
+    topic = parse_stream_topic("bars/1h/CASH:EUR:IDEALPRO:USD/")
+    assert topic is not None
+    assert feed_of(topic, Listing(Contract(con_id=1), "CASH")).what == "MIDPOINT"
