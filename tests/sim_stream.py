@@ -49,6 +49,9 @@ class Client:
     async def error(self, code: int) -> Fields:
         return await self.until("4", lambda f: f[2] == str(code))
 
+    def close(self) -> None:
+        self._writer.close()
+
     async def hung_up(self) -> None:
         """Reads on until the gateway has ended the connection."""
         try:
