@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from twsmq_nodes.orders.actions import Action, Enter, Journal, Now, Publish, Reply, Send, Warn, Write
+from twsmq_nodes.orders.actions import Action, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
 from twsmq_nodes.orders.core import OrdersCore
 from twsmq_nodes.orders.entries import CancelWanted, ChangeSent, Entry, Placed, Values, to_entry, to_row
 from twsmq_nodes.tws import events as tws
@@ -58,6 +58,7 @@ class Desk:
         self.retained: dict[tuple[str, str], Order] = {}
         self.warnings: list[str] = []
         self.state = ""
+        self.kept: dict[str, str] = {}
         self.wire_open = True
         self.boot()
         if up:
@@ -71,6 +72,7 @@ class Desk:
             CLIENT_ID,
             lambda request: Codec(200).encode(request) and None,
             entries=[to_entry(row.event, row.fact) for row in map(to_row, self.committed)],
+            kept=self.kept,
             **self.options,
         )
         self.do(self.core.start(self.now))
@@ -134,6 +136,9 @@ class Desk:
                 self.state = state
             case Send(request):
                 self.asked.append(request)
+            case Keep(name, value):
+                self.kept = {k: v for k, v in {**self.kept, name: value}.items() if v is not None}
+                return self.core.kept(name)
             case Warn(text):
                 self.warnings.append(text)
         return []
@@ -219,10 +224,13 @@ class Desk:
     def accepted(self, order_id: int = 1, cid: str = "a", word: str = "Submitted", **view: Any) -> None:
         self.says(open_order(order_id, cid, word, **view), order_status(order_id, word, remaining=10.0))
 
-    def snapshot(self, *rows: tws.Event, executions: Any = (), completed: Any = ()) -> None:
-        """Answer the three questions of a snapshot, in turn."""
+    def snapshot(
+        self, *rows: tws.Event, foreign: Any = (), executions: Any = (), completed: Any = ()
+    ) -> None:
+        """Answer the questions of a snapshot, in turn."""
         for expected, answers, end in (
             (rq.ReqOpenOrders, rows, lambda _request: tws.OpenOrderEnd()),
+            (rq.ReqAllOpenOrders, (*rows, *foreign), lambda _request: tws.OpenOrderEnd()),
             (rq.ReqExecutions, executions, lambda request: tws.ExecDetailsEnd(request.req_id)),
             (rq.ReqCompletedOrders, completed, lambda _request: tws.CompletedOrdersEnd()),
         ):

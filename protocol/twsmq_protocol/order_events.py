@@ -65,7 +65,8 @@ class Order(OrderEvent, frozen=True, kw_only=True, tag="order"):
 class Fill(OrderEvent, frozen=True, kw_only=True, tag="fill"):
     """One execution, once. `corrects` names the exec_id this one replaces; `recovered`: learnt of afterwards.
 
-    `time` is the execution's own (ns), nil if the gateway's text could not be read.
+    `time` is the execution's own (ns), nil if the gateway's text could not be read. `leg`: of one leg of a
+    combo order, whose own executions are what its `filled` counts.
     """
 
     exec_id: str
@@ -76,6 +77,8 @@ class Fill(OrderEvent, frozen=True, kw_only=True, tag="fill"):
     time: int | None = None
     corrects: str | None = None
     recovered: bool = False
+    con_id: int | None = None
+    leg: bool = False
 
 
 class Commission(OrderEvent, frozen=True, kw_only=True, tag="commission"):

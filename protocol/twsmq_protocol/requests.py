@@ -2,115 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from . import endpoints
 from .envelope import Args, Finite, NoArgs
-from .errors import FieldError
 from .instruments import parse_instrument
 from .market_requests import Snapshot, SnapshotQuote, Subscribe, SubscribePreview, SubscriptionList
-from .order_events import Side
+from .order_requests import (
+    AdoptOrder,
+    CancelOrder,
+    CancelOrders,
+    EventPage,
+    ExecutionList,
+    GetExecutions,
+    GetOrders,
+    Halt,
+    Halted,
+    ModifyOrder,
+    OrderAccepted,
+    OrderList,
+    OrdersAccepted,
+    PlaceOrder,
+    PlaceOrders,
+    Preview,
+    PreviewOrder,
+    ReplayEvents,
+    ResolveOrder,
+    Resume,
+)
+from .order_requests import OrderKey as OrderKey
+from .order_types import PRICES_NEEDED as PRICES_NEEDED
+from .order_types import TIFS as TIFS
 from .system_events import Gateway, NodeState, ProcessState
-
-Quantity = Annotated[float, Meta(gt=0, le=1e12)]
-Price = Annotated[float, Meta(ge=-1e9, le=1e9)]
-
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
-MAX_STRATEGY = 16
-MAX_CLIENT_ORDER_ID = 40
-MAX_ACCOUNT = 32
-
-PRICES_NEEDED: dict[str, tuple[str, ...]] = {
-    "MKT": (),
-    "LMT": ("limit_price",),
-    "STP": ("stop_price",),
-    "STP LMT": ("limit_price", "stop_price"),
-}
-"""Order types and the prices each must have; any other price is refused rather than ignored."""
-
-TIFS = frozenset(("DAY", "GTC", "IOC", "FOK", "OPG"))
-
-
-class OrderKey(Args, frozen=True, kw_only=True):
-    """Names one order: `client_order_id` is the client's own and unique within its `strategy`."""
-
-    strategy: str
-    client_order_id: str
-
-    def __post_init__(self) -> None:
-        _require_name("strategy", self.strategy, MAX_STRATEGY)
-        _require_name("client_order_id", self.client_order_id, MAX_CLIENT_ORDER_ID)
-
-
-class PlaceOrder(OrderKey, frozen=True, kw_only=True):
-    """`place_order`: one order. The same request again returns the first answer and places nothing."""
-
-    instrument: str
-    side: Side
-    quantity: Quantity
-    order_type: str
-    limit_price: Price | None = None
-    stop_price: Price | None = None
-    tif: str = "DAY"
-    account: str | None = None
-    outside_rth: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        parse_instrument(self.instrument)
-        needed = PRICES_NEEDED.get(self.order_type)
-        if needed is None:
-            raise FieldError("order_type", f"order_type must be one of {', '.join(PRICES_NEEDED)}")
-        for name in ("limit_price", "stop_price"):
-            if (getattr(self, name) is not None) != (name in needed):
-                verb = "needs" if name in needed else "takes no"
-                raise FieldError(name, f"a {self.order_type} order {verb} {name}")
-        if self.tif not in TIFS:
-            raise FieldError("tif", f"tif must be one of {', '.join(sorted(TIFS))}")
-        if self.account is not None:
-            _require_name("account", self.account, MAX_ACCOUNT)
-
-
-class ModifyOrder(OrderKey, frozen=True, kw_only=True):
-    """`modify_order`: change what is given, keep the rest."""
-
-    quantity: Quantity | None = None
-    limit_price: Price | None = None
-    stop_price: Price | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.quantity is None and self.limit_price is None and self.stop_price is None:
-            raise FieldError("quantity", "give at least one of quantity, limit_price, stop_price to change")
-
-
-class CancelOrder(OrderKey, frozen=True, kw_only=True):
-    """`cancel_order`."""
-
-
-class GetOrders(Args, frozen=True, kw_only=True):
-    """`get_orders`: all orders, finished ones too, oldest first; each argument narrows."""
-
-    strategy: str | None = None
-    client_order_id: str | None = None
-    active: bool | None = None
-
-
-class OrderAccepted(Struct, frozen=True, kw_only=True):
-    """Result of `place_order`, `modify_order`, `cancel_order`: durable and written, no verdict yet."""
-
-    client_order_id: str
-    order_id: int | None
-    status: str
-
-
-class OrderList(Struct, frozen=True, kw_only=True):
-    """Result of `get_orders`: maps with the fields of the `order` event."""
-
-    orders: list[dict[str, Any]]
 
 
 class ContractDetails(Args, frozen=True, kw_only=True):
@@ -273,13 +198,17 @@ OPS: dict[str, Op] = {
     "modify_order": Op(endpoints.ORDERS, ModifyOrder, OrderAccepted),
     "cancel_order": Op(endpoints.ORDERS, CancelOrder, OrderAccepted),
     "get_orders": Op(endpoints.ORDERS, GetOrders, OrderList),
+    "place_orders": Op(endpoints.ORDERS, PlaceOrders, OrdersAccepted),
+    "cancel_orders": Op(endpoints.ORDERS, CancelOrders, OrdersAccepted),
+    "preview_order": Op(endpoints.ORDERS, PreviewOrder, Preview),
+    "get_executions": Op(endpoints.ORDERS, GetExecutions, ExecutionList),
+    "replay_events": Op(endpoints.ORDERS, ReplayEvents, EventPage),
+    "halt": Op(endpoints.ORDERS, Halt, Halted),
+    "resume": Op(endpoints.ORDERS, Resume, Halted),
+    "adopt_order": Op(endpoints.ORDERS, AdoptOrder, OrderAccepted),
+    "resolve_order": Op(endpoints.ORDERS, ResolveOrder, OrderAccepted),
     "subscriptions": Op(endpoints.marketdata(0), NoArgs, SubscriptionList),
     "snapshot": Op(endpoints.marketdata(0), Snapshot, SnapshotQuote),
     "subscribe": Op(endpoints.marketdata(0), Subscribe, SubscribePreview),
 }
 """Every op there is. Adding one here is what makes it part of the protocol."""
-
-
-def _require_name(field: str, value: str, longest: int) -> None:
-    if len(value) > longest or not _NAME.fullmatch(value):
-        raise FieldError(field, f"{field} must be 1 to {longest} characters of A-Z a-z 0-9 . _ -")

@@ -107,7 +107,7 @@ class Gateway:
     def answer(self, request: rq.Request) -> None:
         tickets = self.tickets.values()
         match request:
-            case rq.ReqOpenOrders():
+            case rq.ReqOpenOrders() | rq.ReqAllOpenOrders():
                 rows = [event for ticket in tickets if ticket.live for event in ticket.pair()]
                 self.saying += [*rows, tws.OpenOrderEnd()]
             case rq.ReqExecutions(req_id):
@@ -306,7 +306,7 @@ class OrdersMachine(RuleBasedStateMachine):
         if not self.up:
             self.session_up(False)
         for _ in range(40):
-            self.desk.do([])
+            self.desk.commit()
             while self.read < len(self.desk.wire) or self.desk.asked or self.gateway.saying:
                 if self.read < len(self.desk.wire):
                     self.gateway_reads(False)

@@ -67,6 +67,7 @@ def test_no_order_is_taken_before_a_complete_snapshot_of_this_session() -> None:
     assert desk.place().code == "not_ready"
     desk.says(tws.OpenOrderEnd(), tws.ExecDetailsEnd(1))
     assert desk.state == "reconciling"
+    desk.says(tws.OpenOrderEnd(), tws.ExecDetailsEnd(1))
     desk.says(tws.ExecDetailsEnd(desk.asked[-1].req_id), tws.CompletedOrdersEnd())  # type: ignore[attr-defined]
     assert desk.state == "ready"
     assert desk.place().answer.order_id == 1

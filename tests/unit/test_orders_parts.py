@@ -139,7 +139,13 @@ def test_one_item_can_be_taken_out_of_the_gate() -> None:
     gate.push("a", "a2")
     assert gate.remove("a", lambda item: item == "a1") == ["a1"]
     assert gate.remove("b", lambda _item: True) == []
-    assert gate.clear() == ["a2"]
+    gate.push("b", "b1")
+    gate.push_cancel("cancel")
+    assert gate.drain("b") == ["b1"]
+    assert gate.drain() == ["a2"]
+    assert len(gate) == 1
+    gate.clear_cancels()
+    assert not gate
 
 
 # -- the journal on disk

@@ -49,7 +49,7 @@ class Write(Struct, frozen=True):
 
 
 class Send(Struct, frozen=True):
-    """A request that changes no order."""
+    """A request that no journal entry stands for: a question, a what-if."""
 
     request: Request
 
@@ -59,6 +59,13 @@ class Reply(Struct, frozen=True):
 
     caller: Caller
     outcome: Any | RequestError
+
+
+class Keep(Struct, frozen=True):
+    """Have the journal keep `value` under `name` (None: forget it); then say `kept`."""
+
+    name: str
+    value: str | None
 
 
 class Enter(Struct, frozen=True):
@@ -73,4 +80,4 @@ class Warn(Struct, frozen=True):
     key: Key | None = None
 
 
-Action = Journal | Publish | Write | Send | Reply | Enter | Warn
+Action = Journal | Publish | Write | Send | Reply | Keep | Enter | Warn

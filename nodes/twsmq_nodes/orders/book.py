@@ -17,9 +17,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Commission, Fill, Notice, Order
-from twsmq_protocol.requests import PlaceOrder
+from twsmq_protocol.order_requests import PlaceOrder
 
 from .entries import (
+    Adopted,
     CancelDropped,
     CancelWanted,
     ChangeSent,
@@ -27,6 +28,7 @@ from .entries import (
     Entry,
     Fact,
     JournalEvent,
+    Links,
     Placed,
     Values,
 )
@@ -46,13 +48,16 @@ class Record:
 
     __slots__ = (
         "acknowledged",
+        "adopted",
         "cancel_wanted",
         "complaint",
         "costs",
         "fills",
+        "links",
         "order",
         "order_ids",
         "perm_ids",
+        "reference",
         "request",
         "sent_at",
         "wanted",
@@ -61,8 +66,11 @@ class Record:
     def __init__(self, order: Order, request: PlaceOrder) -> None:
         self.order = order  # as last told
         self.request = request
+        self.reference = order_ref(self.key)  # the orderRef it carries at the gateway
+        self.adopted = False
         self.order_ids: list[int] = []  # one per attempt, the newest last
         self.perm_ids: set[int] = set()
+        self.links = Links()
         self.sent_at = 0  # ns, the newest attempt's
         self.acknowledged = False  # the gateway has spoken of the newest attempt
         self.cancel_wanted = False
@@ -88,14 +96,14 @@ class Record:
         return Values(self.order.quantity, self.order.limit_price, self.order.stop_price)
 
     def executed(self) -> float:
-        """Units executed according to executions alone."""
-        return sum(fill.quantity for fill in self.fills.values())
+        """Units executed according to executions alone; those of a combo's legs do not count."""
+        return sum(fill.quantity for fill in self.fills.values() if not fill.leg)
 
     def average(self) -> float | None:
         units = self.executed()
         if units <= 0:
             return None
-        return sum(fill.quantity * fill.price for fill in self.fills.values()) / units
+        return sum(fill.quantity * fill.price for fill in self.fills.values() if not fill.leg) / units
 
     def state(self) -> tuple[Any, ...]:
         """A copy of everything, for comparing one record with another."""
@@ -123,7 +131,7 @@ class Book:
         record = self.records.get(key)
         if record is None:
             assert isinstance(event, Order)
-            assert isinstance(entry.fact, Placed)
+            assert isinstance(entry.fact, Placed | Adopted)
             record = self.records[key] = Record(event, entry.fact.request)
         match event:
             case Order():
@@ -151,7 +159,11 @@ class Book:
 
     def _apply_fact(self, record: Record, key: Key, fact: Fact) -> None:
         match fact:
-            case Placed(request, order_id, at):
+            case Placed() | Adopted():
+                request, order_id, at = fact.request, fact.order_id, fact.at
+                record.links = fact.links if isinstance(fact, Placed) else Links()
+                if isinstance(fact, Adopted):
+                    record.adopted, record.reference = True, fact.reference
                 record.request = request
                 record.order_ids.append(order_id)
                 record.sent_at = at
@@ -205,11 +217,11 @@ class Book:
         named = parse_ref(ref) if ref else None
         if order_id and client_id == ours:
             key = self._by_order_id.get(order_id)
-            if key is not None and (not ref or ref == order_ref(key)):
+            if key is not None and (not ref or ref == self.records[key].reference):
                 return self.records[key]
         if perm_id:
             key = self._by_perm_id.get(perm_id)
-            if key is not None and (not ref or ref == order_ref(key)):
+            if key is not None and (not ref or ref == self.records[key].reference):
                 return self.records[key]
         if named is not None and not order_id:
             return self.records.get(named)

@@ -22,22 +22,25 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec.structs import replace
-from twsmq_protocol.envelope import payload
+from twsmq_protocol import order_requests as rq
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
-from twsmq_protocol.requests import CancelOrder, GetOrders, ModifyOrder, OrderList, PlaceOrder
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws import events as tws
-from twsmq_nodes.tws.requests import ReqIds, Request
+from twsmq_nodes.tws.requests import CancelOrder, ReqIds, Request
 
+from . import queries
 from .actions import Action, Caller, Enter, Journal, Now, Publish, Send, Warn
 from .book import Book, Record
 from .entries import ChangeSettled, Entry
+from .halts import Halts
 from .ids import FIRST_REQ_ID, Key
 from .intake import Intake
+from .pipeline import Guard, Pipeline
 from .reconcile import Snapshot, Step, verdict
 from .reports import Doubted, ExecutionsMissing, FollowUp, IdsDoubted, Reports, StaleAttempt
 from .states import TABLE, Trigger
+from .wire import foreign_order
 
 UNANSWERED_S = 5.0
 """A written order the gateway says nothing about for so long is looked for."""
@@ -51,7 +54,8 @@ _LOOK, _STEP, _UNANSWERED = "look", "step", "unanswered"
 
 
 class OrdersCore:
-    """`entries`: what was journaled before; `check` raises EncodeRefused for what cannot be sent."""
+    """`entries` and `kept`: what was journaled before. `check` raises EncodeRefused for what cannot be sent,
+    `guard` RequestError for orders that a risk rule forbids."""
 
     def __init__(
         self,
@@ -60,12 +64,18 @@ class OrdersCore:
         *,
         allow_live: bool = False,
         entries: Iterable[Entry] = (),
+        kept: dict[str, str] | None = None,
+        guard: Guard = lambda _orders, _accounts, _now: None,
     ) -> None:
         self.book = Book()
         for entry in entries:
             self.book.apply(entry)
         self._actions: list[Action] = []
-        self.intake = Intake(self.book, check, allow_live, self._actions)
+        self.pipeline = Pipeline(self.book, check, guard, self._actions)
+        self.intake = Intake(self.book, self.pipeline, allow_live, self._actions)
+        self._halts = Halts(self.book, self.intake, kept or {}, self._actions)
+        self.foreign: dict[int, rq.ForeignOrder] = {}  # by permanent id, as last listed
+        self._client_id = client_id
         self._reports = Reports(self.book, client_id)
         self._unpublished: deque[Entry] = deque()
         self.published_no = self.book.last_no
@@ -98,7 +108,7 @@ class OrdersCore:
         """nextValidId has come. `offset_s`: where the gateway's clock stands, see `times`."""
         self.intake.accounts = accounts
         self.book.ids.raise_floor(next_order_id)
-        self.intake.session_began()
+        self.pipeline.session_began()
         self._offset_s = offset_s
         self._upstream = upstream
         self._reconciled = False
@@ -106,21 +116,21 @@ class OrdersCore:
         return self._flush()
 
     def session_lost(self, reason: str, now: Now) -> list[Action]:
-        self.intake.session_ended()
+        self.pipeline.session_ended()
         self._snapshot = None
         self._reconciled = False
         self._timers.clear()
         self._in_flight.clear()
         self._short.clear()
         for record in list(self.book.active()):
-            if record.key not in self.intake.unwritten:
+            if record.key not in self.pipeline.unwritten:
                 self._lose(record, f"the session ended before the gateway answered ({reason})", now)
         return self._flush()
 
     def upstream_changed(self, connected: bool, *, data_lost: bool, now: Now) -> list[Action]:
         """The gateway's own connection to the broker."""
         self._upstream = connected
-        if connected and self.intake.connected:
+        if connected and self.pipeline.connected:
             if data_lost:
                 self._reconciled = False
             self._look(now)
@@ -134,7 +144,7 @@ class OrdersCore:
     @property
     def state(self) -> tuple[NodeState, str | None]:
         """What the node is, apart from a session that is on its way up."""
-        if not self.intake.connected:
+        if not self.pipeline.connected:
             return "connecting", "no session with the gateway"
         if self._stalled is not None:
             return "reconciling", f"the journal cannot write: {self._stalled}"
@@ -147,25 +157,45 @@ class OrdersCore:
 
     # -- requests: a RequestError raised is the reply
 
-    def place(self, args: PlaceOrder, caller: Caller, now: Now) -> list[Action]:
+    def place(self, args: rq.PlaceOrder, caller: Caller, now: Now) -> list[Action]:
         return self._asked(lambda: self.intake.place(args, caller))
 
-    def modify(self, args: ModifyOrder, caller: Caller, now: Now) -> list[Action]:
+    def modify(self, args: rq.ModifyOrder, caller: Caller, now: Now) -> list[Action]:
         return self._asked(lambda: self.intake.modify(args, caller))
 
-    def cancel(self, args: CancelOrder, caller: Caller, now: Now) -> list[Action]:
+    def cancel(self, args: rq.CancelOrder, caller: Caller, now: Now) -> list[Action]:
         return self._asked(lambda: self.intake.cancel(args, caller, now))
 
-    def orders(self, args: GetOrders) -> OrderList:
-        """The oldest first."""
-        wanted = (
-            record.order
-            for record in self.book.records.values()
-            if (args.strategy is None or record.order.strategy == args.strategy)
-            and (args.client_order_id is None or record.order.client_order_id == args.client_order_id)
-            and (args.active is None or args.active != record.done)
-        )
-        return OrderList(orders=[payload(order) for order in wanted])
+    def place_group(self, args: rq.PlaceOrders, caller: Caller, now: Now) -> list[Action]:
+        return self._asked(lambda: self.intake.place_group(args, caller))
+
+    def cancel_matching(self, args: rq.CancelOrders, caller: Caller, now: Now) -> list[Action]:
+        return self._asked(lambda: self.intake.cancel_matching(args, caller, now))
+
+    def preview(self, args: rq.PreviewOrder, caller: Caller, now: Now) -> list[Action]:
+        return self._asked(lambda: self.intake.preview(args, caller))
+
+    def resolve(self, args: rq.ResolveOrder, caller: Caller, now: Now) -> list[Action]:
+        return self._asked(lambda: self.intake.resolve(args, caller, now))
+
+    def adopt(self, args: rq.AdoptOrder, caller: Caller, now: Now) -> list[Action]:
+        return self._asked(lambda: self.intake.adopt(args, caller, self.foreign, self._client_id, now))
+
+    def halt(self, args: rq.Halt, caller: Caller, now: Now) -> list[Action]:
+        return self._asked(lambda: self._halts.halt(args, caller, now))
+
+    def resume(self, args: rq.Resume, caller: Caller, now: Now) -> list[Action]:
+        return self._asked(lambda: self._halts.resume(args, caller))
+
+    def kept(self, name: str) -> list[Action]:
+        """What was to be kept under this name is on disk."""
+        return self._asked(lambda: self._halts.kept(name))
+
+    def orders(self, args: rq.GetOrders) -> rq.OrderList:
+        return queries.orders(self.book, args, self.foreign.values())
+
+    def executions(self, args: rq.GetExecutions) -> rq.ExecutionList:
+        return queries.executions(self.book, args)
 
     def _asked(self, ask: Callable[[], None]) -> list[Action]:
         ask()
@@ -176,15 +206,15 @@ class OrdersCore:
     @property
     def waiting(self) -> bool:
         """Something stands at the gate: call `admit` once for each message the budget allows."""
-        return bool(self.intake.gate)
+        return bool(self.pipeline.gate)
 
     def admit(self, now: Now) -> list[Action]:
-        self.intake.admit(now)
+        self.pipeline.admit(now)
         return self._flush()
 
     def durable(self, event_no: int, now: Now) -> list[Action]:
         """Everything up to `event_no` is on disk."""
-        self.intake.durable(event_no, now)
+        self.pipeline.durable(event_no, now)
         while self._unpublished and self._unpublished[0].event.event_no <= event_no:
             event = self._unpublished.popleft().event
             self.published_no = event.event_no
@@ -194,7 +224,7 @@ class OrdersCore:
         return self._flush()
 
     def written(self, key: Key, request: Request, now: Now) -> list[Action]:
-        self.intake.written(key, request)
+        self.pipeline.written(key, request)
         record = self.book.records[key]
         if not record.acknowledged and not record.done:
             self._in_flight.setdefault(key, now.mono)
@@ -202,16 +232,23 @@ class OrdersCore:
         return self._flush()
 
     def not_written(self, key: Key, request: Request, now: Now) -> list[Action]:
-        self.intake.not_written(key, request, now)
+        self.pipeline.not_written(key, request, now)
         return self._flush()
 
     # -- the gateway's reports
 
     def received(self, event: tws.Event, now: Now) -> list[Action]:
         match event:
+            case tws.OpenOrder(order_id) if order_id in self.pipeline.previews:
+                self.pipeline.previewed(order_id, event.state)
+            case tws.GatewayError(req_id) if req_id in self.pipeline.previews:
+                self.pipeline.preview_refused(event)
             case tws.OpenOrder():
                 record, follow_ups = self._reports.open_order(event, now.ns)
                 self._seen_open(record, listed=event.state.status not in _ENDED)
+                if record is None and self._snapshot is not None and event.order.perm_id:
+                    row = foreign_order(event.order_id, event.contract, event.order, event.state.status)
+                    self._snapshot.foreign[row.perm_id] = row
                 self._follow(follow_ups, now)
             case tws.OrderStatus():
                 record, follow_ups = self._reports.order_status(event, now.ns)
@@ -230,7 +267,8 @@ class OrdersCore:
             case tws.NextValidId(order_id):
                 self.book.ids.raise_floor(order_id)
             case tws.OpenOrderEnd():
-                self._ended(Step.OPEN_ORDERS, now)
+                everybody = self._snapshot is not None and self._snapshot.step is Step.ALL_OPEN_ORDERS
+                self._ended(Step.ALL_OPEN_ORDERS if everybody else Step.OPEN_ORDERS, now)
             case tws.ExecDetailsEnd(req_id) if self._snapshot and req_id == self._snapshot.req_id:
                 self._ended(Step.EXECUTIONS, now)
             case tws.CompletedOrdersEnd():
@@ -250,6 +288,7 @@ class OrdersCore:
                 case IdsDoubted():
                     self._actions.append(Send(ReqIds()))
                 case StaleAttempt(key, order_id):
+                    self.pipeline.once_durable(Send(CancelOrder(order_id)))
                     self._actions.append(Warn(f"order id {order_id} is alive beside its successor", key))
 
     # -- snapshots
@@ -262,7 +301,7 @@ class OrdersCore:
         self._ask(now)
 
     def _look_within(self, delay: float, now: Now) -> None:
-        if not self.intake.connected:
+        if not self.pipeline.connected:
             return  # the session's first snapshot will tell
         self._timers[_LOOK] = min(self._timers.get(_LOOK, now.mono + delay), now.mono + delay)
 
@@ -293,11 +332,12 @@ class OrdersCore:
 
     def _conclude(self, snapshot: Snapshot, now: Now) -> None:
         first = not self._reconciled
+        self.foreign = snapshot.foreign
         self._reconciled = True
         self._finish_short(now)
         keys = {record.key for record in self.book.active()} | snapshot.open
         for record in [self.book.records[key] for key in keys]:
-            if record.key in self.intake.unwritten:
+            if record.key in self.pipeline.unwritten:
                 continue
             ruling = verdict(record, snapshot)
             if ruling.again:
@@ -310,7 +350,7 @@ class OrdersCore:
                 why = "the modification had no effect: the gateway shows the order without it"
                 self.book.change(record, now.ns, ChangeSettled(), reason=why)
             if record.cancel_wanted and not record.done:
-                self.intake.repeat_cancel(record)
+                self.pipeline.cancel_again(record)
 
     def _finish_short(self, now: Now) -> None:
         """All executions the gateway still reports are in: its word has to do for the rest."""
@@ -330,9 +370,12 @@ class OrdersCore:
     @property
     def wake_at(self) -> float | None:
         """When to call `tick`, monotonic."""
-        return min(self._timers.values(), default=None)
+        times = [*self._timers.values(), self._halts.wake_at, self.pipeline.wake_at]
+        return min((at for at in times if at is not None), default=None)
 
     def tick(self, now: Now) -> list[Action]:
+        self._halts.answer(now.mono)
+        self.pipeline.give_up_previews(now)
         for name in [name for name, at in self._timers.items() if at <= now.mono]:
             del self._timers[name]
             match name:
@@ -370,6 +413,7 @@ class OrdersCore:
             self.book.outgoing = []
             self._unpublished.extend(entries)
             self._actions.insert(0, Journal(tuple(entries)))
+        self._halts.answer(0.0)
         state, detail = self.state
         self.intake.closed = None if state == "ready" else detail
         self._actions.append(Enter(state, detail))

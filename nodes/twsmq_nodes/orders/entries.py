@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 from twsmq_protocol.order_events import Commission, Fill, Notice, Order
-from twsmq_protocol.requests import PlaceOrder
+from twsmq_protocol.order_requests import PlaceOrder
 
 JournalEvent = Order | Fill | Commission | Notice
 
@@ -23,11 +23,32 @@ class Values(Struct, frozen=True, omit_defaults=True):
     stop_price: float | None = None
 
 
+class Links(Struct, frozen=True, omit_defaults=True):
+    """What ties an order to others of one request. `group` and `kind` say which request that was."""
+
+    group: str = ""
+    kind: str = ""
+    parent_id: int = 0
+    oca_group: str = ""
+    oca_type: int = 0
+
+
 class Placed(Struct, frozen=True, tag=True, omit_defaults=True):
     """A new attempt: `order_id` is about to be used for `request`. `at` in ns since the epoch."""
 
     request: PlaceOrder
     order_id: int
+    at: int
+    links: Links = Links()
+
+
+class Adopted(Struct, frozen=True, tag=True, omit_defaults=True):
+    """An order that was found at the gateway is ours from now on. `request` is what it would have been,
+    `reference` the orderRef it carries, which stays what it was."""
+
+    request: PlaceOrder
+    order_id: int
+    reference: str
     at: int
 
 
@@ -49,7 +70,7 @@ class CancelDropped(Struct, frozen=True, tag=True):
     """The gateway refused to cancel."""
 
 
-Fact = Placed | ChangeSent | ChangeSettled | CancelWanted | CancelDropped
+Fact = Placed | Adopted | ChangeSent | ChangeSettled | CancelWanted | CancelDropped
 
 
 class Entry(Struct, frozen=True):

@@ -56,9 +56,10 @@ class Gate(Generic[C, T]):
             self._lines[strategy] = kept
         return removed
 
-    def clear(self) -> list[T]:
-        """Empties the gate and returns the orders that waited; cancels are owed anyway."""
-        waiting = [item for line in self._lines.values() for item in line]
-        self._lines.clear()
+    def drain(self, strategy: str | None = None) -> list[T]:
+        """Takes out the items of one strategy, or all; cancels stay."""
+        lines = list(self._lines) if strategy is None else [strategy]
+        return [item for line in lines for item in self._lines.pop(line, ())]
+
+    def clear_cancels(self) -> None:
         self._cancels.clear()
-        return waiting

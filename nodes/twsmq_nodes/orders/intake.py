@@ -1,331 +1,277 @@
-"""The way of a client's request: looked up, checked, through the gate, into the journal, onto the wire.
+"""A client's request: looked up, checked, answered at once or sent on its way (see `pipeline`).
 
 Invariants:
 - One key (strategy, client_order_id) is at most one order: a second request under it joins the first one's
   answer, or is a `conflict`.
-- An order takes its id past the gate, is encoded (what cannot be is refused and leaves no trace), journaled,
-  and written once that is durable, in id order.
-- A caller is answered once: placed and modified orders when their bytes are written, cancels when the wish is
-  durable, since the node owes a cancel from then on, through crashes and reconnects.
-- Between the journal and the wire lies one session: if it ends there the order was certainly not sent.
+- A cancel is answered when the wish is durable: from then on the node owes it, through crashes as well.
+- Halted means: no new orders and no modifications; cancels pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.requests import CancelOrder, ModifyOrder, OrderAccepted, OrderKey, PlaceOrder
+from twsmq_protocol.order_requests import (
+    AdoptOrder,
+    CancelOrder,
+    CancelOrders,
+    ForeignOrder,
+    ModifyOrder,
+    OrderAccepted,
+    OrderKey,
+    OrdersAccepted,
+    PlaceOrder,
+    PlaceOrders,
+    PreviewOrder,
+    ResolveOrder,
+)
 
-from twsmq_nodes.tws import requests as tws
-from twsmq_nodes.tws.errors import EncodeRefused
-from twsmq_nodes.tws.requests import Request
-
-from .actions import Action, Caller, Now, Reply, Write
+from .actions import Action, Caller, Now, Reply
 from .book import EPSILON, Book, Record
-from .entries import CancelWanted, ChangeSent, ChangeSettled, Placed, Values
-from .gate import Gate
-from .ids import HIGHEST_ORDER_ID, Key
+from .entries import Adopted, CancelWanted, Values
+from .ids import Key
+from .pipeline import CancelDue, Modifying, Pipeline, Placing, Previewing, Waiter
 from .states import Trigger, after, shown
-from .wire import encode_order, prices_of
+from .wire import adopted_request, prices_of
 
 PAPER = ("DU", "DF")
+EVERYBODY = ""
 
-
-class Placing(Struct):
-    """An order before the gate. Repeats of the request join `callers`."""
-
-    args: PlaceOrder
-    account: str
-    callers: list[Caller]
-
-
-class Modifying(Struct, frozen=True):
-    args: ModifyOrder
-    caller: Caller
-
-
-class CancelDue(Struct, frozen=True):
-    """Goes to the gate once the wish is durable."""
-
-    key: Key
-
-
-Afterwards = Action | CancelDue
+_RESOLVED = {
+    "cancelled": Trigger.RESOLVED_CANCELLED,
+    "rejected": Trigger.RESOLVED_REJECTED,
+    "not_sent": Trigger.RESOLVED_NOT_SENT,
+    "filled": Trigger.RESOLVED_FILLED,
+}
 
 
 class Intake:
-    """`check` raises EncodeRefused for what cannot be sent; `actions` collects what is decided."""
+    """Raises the RequestError that is the reply. `closed`: why no order can be sent now."""
 
-    def __init__(
-        self, book: Book, check: Callable[[Request], None], allow_live: bool, actions: list[Action]
-    ) -> None:
+    def __init__(self, book: Book, pipeline: Pipeline, allow_live: bool, actions: list[Action]) -> None:
         self.accounts: tuple[str, ...] = ()
-        self.closed: str | None = "it is starting"  # why no order can be sent now
-        self.connected = False
-        self.durable_no = book.last_no
-        self.unwritten: set[Key] = set()  # journaled attempts whose bytes have not been handed over
-        self.gate: Gate[Key, Placing | Modifying] = Gate()
-        self._waiting: dict[Key, Placing] = {}
-        self._callers: dict[Key, list[Caller]] = {}  # of orders and modifications between gate and wire
-        self._cancels_written: set[Key] = set()
-        self._session_no = 0  # a write belongs to the session it was journaled in
-        self._afterwards: dict[int, list[Afterwards]] = {}  # by the event number that must be durable first
+        self.closed: str | None = "it is starting"
+        self.halted: dict[str, str] = {}  # why, by strategy; EVERYBODY for all
         self._book = book
-        self._check = check
+        self._pipeline = pipeline
         self._allow_live = allow_live
         self._actions = actions
 
-    # -- requests
+    # -- placing
 
     def place(self, args: PlaceOrder, caller: Caller) -> None:
-        key = _key(args)
-        waiting = self._waiting.get(key)
-        if waiting is not None:
-            self._require_same(args, waiting.args)
-            waiting.callers.append(caller)
+        self._place((args,), Waiter(caller, (_key(args),)))
+
+    def place_group(self, args: PlaceOrders, caller: Caller) -> None:
+        keys = tuple(map(_key, args.orders))
+        self._place(args.orders, Waiter(caller, keys, group=True), args.link, args.oca_type)
+
+    def _place(
+        self, orders: tuple[PlaceOrder, ...], waiter: Waiter, link: str = "", oca_type: int = 0
+    ) -> None:
+        if self._joined(orders, waiter, link):
             return
-        record = self._book.records.get(key)
-        if record is not None:
-            self._require_same(args, record.request)
-            if key in self.unwritten:
-                self._callers[key].append(caller)
-                return
-            if record.order.status == "unknown":
-                raise RequestError(
-                    ErrorCode.TIMEOUT,
-                    f"it is unknown where this order is ({record.order.reason}); ask again once it is known",
-                )
-            if record.order.status != "not_sent":
-                self._reply(caller, OrderAccepted(
-                    client_order_id=key[1], order_id=record.order_id, status="pending"
-                ))  # fmt: skip
-                return
-        self.require_open()
-        placing = Placing(args, self._account(args.account), [caller])
-        self._waiting[key] = placing
-        self.gate.push(args.strategy, placing)
+        self._require_open(orders[0].strategy)
+        accounts = tuple(self._account(order.account) for order in orders)
+        self._pipeline.push(orders[0].strategy, Placing(orders, accounts, [waiter], link, oca_type))
+
+    def _joined(self, orders: tuple[PlaceOrder, ...], waiter: Waiter, link: str) -> bool:
+        """Whether this repeats what is there; `waiter` has or will have the first answer. False: it is new,
+        or was proved not sent and may go again."""
+        keys = waiter.keys
+        placing = self._pipeline.waiting.get(keys[0])
+        if placing is not None:
+            self._require_same(orders, placing.orders)
+            if placing.keys == keys:
+                placing.waiters.append(waiter)
+                return True
+        records = [record for key in keys if (record := self._book.records.get(key)) is not None]
+        if not records:
+            return False
+        if placing is not None or len(records) < len(keys) or any(k in self._pipeline.waiting for k in keys):
+            raise _conflict("some of these orders are there already, others are not; place them one by one")
+        self._require_same(orders, tuple(record.request for record in records))
+        if waiter.group and any(record.links.kind != link for record in records):
+            raise _conflict("these orders are there already, linked otherwise")
+        if any(key in self._pipeline.unwritten for key in keys):
+            self._pipeline.join(waiter)
+            return True
+        statuses = {record.order.status for record in records}
+        if "unknown" in statuses:
+            raise RequestError(ErrorCode.TIMEOUT, f"unknown where this is ({_why(records)}); ask again later")
+        if "not_sent" not in statuses:
+            self._pipeline.answer(waiter)
+            return True
+        if statuses != {"not_sent"} or (not waiter.group and records[0].links.group):
+            raise _conflict("part of its group was sent; cancel the rest and place it anew under other ids")
+        return False
+
+    def preview(self, args: PreviewOrder, caller: Caller) -> None:
+        if self.closed is not None:
+            raise _not_ready(self.closed)
+        self._pipeline.push(args.strategy, Previewing(args, self._account(args.account), caller))
+
+    # -- changing and ending
 
     def modify(self, args: ModifyOrder, caller: Caller) -> None:
         record = self._require_live(args)
-        values = self._changed(record, args)
-        if values == (record.wanted or record.values):
-            self._reply(caller, self._accepted(record))
+        if self._changed(record, args) == (record.wanted or record.values):
+            self._reply(caller, _accepted(record))
             return
-        self.require_open()
-        self.gate.push(args.strategy, Modifying(args, caller))
+        self._require_open(args.strategy)
+
+        def values() -> Values:  # it may have been filled or cancelled while this waited
+            return self._changed(self._require_live(args), args)
+
+        self._pipeline.push(args.strategy, Modifying(args, values, caller))
 
     def cancel(self, args: CancelOrder, caller: Caller, now: Now) -> None:
         key = _key(args)
-        waiting = self._waiting.pop(key, None)
-        if waiting is not None:
-            self.gate.remove(key[0], lambda item: item is waiting)
-            for other in waiting.callers:
-                self._refuse(other, ErrorCode.CONFLICT, "cancelled before it was sent; it had no effect")
-            record = self._book.records.get(key)
-            if record is None:
-                self._reply(caller, OrderAccepted(client_order_id=key[1], order_id=None, status="cancelled"))
-                return
+        why = "cancelled before it was sent; it had no effect"
+        withdrawn = self._pipeline.withdraw(key, ErrorCode.CONFLICT, why)
+        if withdrawn and key not in self._book.records:
+            self._reply(caller, OrderAccepted(client_order_id=key[1], order_id=None, status="cancelled"))
+            return
         record = self._record(args)
         status = record.order.status
         if status in ("filled", "rejected"):
-            raise RequestError(ErrorCode.CONFLICT, f"the order is {status}; there is nothing to cancel")
+            raise _conflict(f"the order is {status}; there is nothing to cancel")
+        self._want_cancel(record, now)
+        self._pipeline.once_durable(Reply(caller, _accepted(record)))
+
+    def cancel_matching(self, args: CancelOrders, caller: Caller, now: Now) -> None:
+        """All at once; what waits at the gate is withdrawn."""
+        rows = [_accepted(record) for record in self.cancel_all(args, now)]
+        self._pipeline.once_durable(Reply(caller, OrdersAccepted(orders=rows)))
+
+    def cancel_all(self, args: CancelOrders, now: Now) -> list[Record]:
+        for placing in set(self._pipeline.waiting.values()):
+            if any(_matches(args, o, a) for o, a in zip(placing.orders, placing.accounts, strict=True)):
+                why = "cancelled before it was sent; it had no effect"
+                self._pipeline.withdraw(placing.keys[0], ErrorCode.CONFLICT, why)
+        records = [
+            record
+            for record in self._book.records.values()
+            if (not record.done or record.order.status == "not_sent")
+            and _matches(args, record.request, record.order.account)
+        ]
+        for record in records:
+            self._want_cancel(record, now)
+        return records
+
+    def _want_cancel(self, record: Record, now: Now) -> None:
+        status = record.order.status
         if status == "not_sent":
             reason = "cancelled; it was never sent"
             self._book.change(record, now.ns, status=after(status, Trigger.ABANDONED), reason=reason)
-        elif status != "cancelled" and not record.cancel_wanted:
-            self._cancels_written.discard(key)
-            self._book.change(record, now.ns, CancelWanted(), status=shown(status, cancel_wanted=True))
-            self._once_durable(CancelDue(key))
-        self._once_durable(Reply(caller, self._accepted(record)))
+        elif not record.done and not record.cancel_wanted:
+            self._pipeline.forget_cancel(record.key)
+            status = shown(status, cancel_wanted=True)
+            self._book.change(record, now.ns, CancelWanted(), status=status)
+            self._pipeline.once_durable(CancelDue(record.key))
 
-    # -- through the gate
+    def resolve(self, args: ResolveOrder, caller: Caller, now: Now) -> None:
+        record = self._record(args)
+        if record.order.status != "unknown":
+            raise _conflict(f"the order is {record.order.status}, not unknown: there is nothing to resolve")
+        status = after("unknown", _RESOLVED[args.status])
+        reason = f"resolved by an operator: {args.reason}"
+        changes: dict[str, Any] = {"status": status, "reason": reason}
+        if status == "filled":
+            changes |= {"filled": record.order.quantity, "remaining": 0.0}
+        self._book.change(record, now.ns, **changes)
+        self._pipeline.once_durable(Reply(caller, _accepted(record)))
 
-    def admit(self, now: Now) -> None:
-        """Let one item through: one message of the budget."""
-        cancel = self.gate.pop_cancel()
-        if cancel is not None:
-            self._write_cancel(cancel)
-            return
-        item = self.gate.pop()
-        match item:
-            case Placing():
-                self._waiting.pop(_key(item.args))
-                self._admit_order(item, now)
-            case Modifying():
-                self._admit_change(item, now)
-            case None:
-                pass
-
-    def _admit_order(self, item: Placing, now: Now) -> None:
-        args, key = item.args, _key(item.args)
-        if _expired(item.callers[0], now):
-            for caller in item.callers:
-                self._refuse(caller, ErrorCode.TIMEOUT, "valid_until passed while it waited; no effect")
-            return
-        order_id = self._book.ids.next
-        if order_id > HIGHEST_ORDER_ID:
-            for caller in item.callers:
-                self._refuse(caller, ErrorCode.INTERNAL, "order ids are used up; reset them at the gateway")
-            return
-        values = Values(args.quantity, args.limit_price, args.stop_price)
-        request = encode_order(key, args, values, order_id, item.account)
-        if not self._sendable(request, item.callers):
-            return
+    def adopt(
+        self, args: AdoptOrder, caller: Caller, foreign: dict[int, ForeignOrder], client_id: int, now: Now
+    ) -> None:
+        """Only what was placed under our own client id: nobody else may change another client's order."""
+        key = _key(args)
+        if key in self._book.records or key in self._pipeline.waiting:
+            raise _conflict(f"{key[0]}/{key[1]} is another order already")
+        row = foreign.get(args.perm_id)
+        if row is None:
+            raise RequestError(
+                ErrorCode.UNKNOWN_ORDER,
+                f"no foreign order has the permanent id {args.perm_id}; see get_orders",
+            )
+        if row.client_id != client_id or not row.order_id:
+            raise _conflict(f"it belongs to client id {row.client_id}, which alone may change it (10147)")
+        request = adopted_request(args, row)
         order = Order(
             client_order_id=args.client_order_id,
             strategy=args.strategy,
-            instrument=args.instrument,
-            side=args.side,
-            quantity=args.quantity,
-            order_type=args.order_type,
-            status="pending",
-            order_id=order_id,
-            account=item.account,
-            limit_price=args.limit_price,
-            stop_price=args.stop_price,
-            tif=args.tif,
-            remaining=args.quantity,
+            instrument=row.instrument,
+            side=request.side,
+            quantity=row.quantity,
+            order_type=row.order_type,
+            status="submitted" if row.filled == 0 else "partially_filled",
+            order_id=row.order_id,
+            perm_id=row.perm_id,
+            account=row.account,
+            limit_price=row.limit_price,
+            stop_price=row.stop_price,
+            tif=row.tif,
+            filled=row.filled,
+            remaining=max(0.0, row.quantity - row.filled),
+            gateway_status=row.status or None,
+            reason="adopted",
         )
-        self._book.tell(order, now.ns, Placed(args, order_id, now.ns))
-        self.unwritten.add(key)
-        self._callers[key] = item.callers
-        self._once_durable(Write(key, request, self._session_no))
+        self._book.tell(order, now.ns, Adopted(request, row.order_id, row.reference, now.ns))
+        del foreign[args.perm_id]
+        self._pipeline.once_durable(Reply(caller, _accepted(self._book.records[key])))
 
-    def _admit_change(self, item: Modifying, now: Now) -> None:
-        args, key = item.args, _key(item.args)
-        if _expired(item.caller, now):
-            self._refuse(item.caller, ErrorCode.TIMEOUT, "valid_until passed while it waited; no effect")
-            return
-        try:
-            record = self._require_live(args)
-            values = self._changed(record, args)
-        except RequestError as error:  # it was filled or cancelled while this waited
-            self._actions.append(Reply(item.caller, error))
-            return
-        account = record.order.account or ""
-        request = encode_order(key, record.request, values, record.order_id, account)
-        if not self._sendable(request, [item.caller]):
-            return
-        self._book.change(record, now.ns, ChangeSent(values))
-        self._callers.setdefault(key, []).append(item.caller)
-        self._once_durable(Write(key, request, self._session_no))
-
-    def _write_cancel(self, key: Key) -> None:
-        record = self._book.records[key]
-        if self.connected and not record.done and record.cancel_wanted and key not in self._cancels_written:
-            self._cancels_written.add(key)
-            self._actions.append(Write(key, tws.CancelOrder(record.order_id), self._session_no))
-
-    def _sendable(self, request: Request, callers: list[Caller]) -> bool:
-        try:
-            self._check(request)
-        except EncodeRefused as refused:
-            field = refused.field or "order_type"
-            for caller in callers:
-                self._refuse(caller, ErrorCode.INVALID_ARGUMENT, str(refused), field=field)
-            return False
-        return True
-
-    # -- onto the wire
-
-    def durable(self, event_no: int, now: Now) -> None:
-        """Everything up to `event_no` is on disk: what waited for it goes on."""
-        self.durable_no = event_no
-        while self._afterwards and (first := next(iter(self._afterwards))) <= event_no:
-            for action in self._afterwards.pop(first):
-                if isinstance(action, Write) and action.session_no != self._session_no:
-                    self.not_written(action.key, action.request, now)
-                else:
-                    self._do(action)
-
-    def repeat_cancel(self, record: Record) -> None:
-        """A cancel that is still owed, after a crash or a reconnect."""
-        if record.key not in self._cancels_written:
-            self._once_durable(CancelDue(record.key))
-
-    def written(self, key: Key, request: Request) -> None:
-        """The bytes of an order or a modification are handed to the socket."""
-        if not isinstance(request, tws.PlaceOrder):
-            return
-        placed = key in self.unwritten
-        self.unwritten.discard(key)
-        record = self._book.records[key]
-        for caller in self._callers.pop(key, ()):
-            accepted = self._accepted(record)
-            self._reply(caller, OrderAccepted(
-                client_order_id=key[1], order_id=record.order_id, status="pending"
-            ) if placed else accepted)  # fmt: skip
-
-    def not_written(self, key: Key, request: Request, now: Now) -> None:
-        """The session ended before the bytes were handed over: certainly not sent."""
-        record = self._book.records[key]
-        if not isinstance(request, tws.PlaceOrder):
-            self._cancels_written.discard(key)
-            return
-        why = "the session ended before it was written; nothing was sent"
-        if key in self.unwritten:
-            self.unwritten.discard(key)
-            trigger = Trigger.ABANDONED if record.cancel_wanted else Trigger.NOT_WRITTEN
-            self._book.change(record, now.ns, status=after(record.order.status, trigger), reason=why)
-        else:
-            self._book.change(record, now.ns, ChangeSettled(), reason=f"modification: {why}")
-        for caller in self._callers.pop(key, ()):
-            self._refuse(caller, ErrorCode.NOT_READY, f"{why}; send the same request again")
-
-    def session_began(self) -> None:
-        self.connected = True
-        self._session_no += 1
-        self._cancels_written.clear()
-
-    def session_ended(self) -> None:
-        """Nothing waiting at the gate will be sent: each is told so, none leaves a trace."""
-        self.connected = False
-        self._session_no += 1
-        self._waiting.clear()
-        for item in self.gate.clear():
-            callers = item.callers if isinstance(item, Placing) else [item.caller]
-            for caller in callers:
-                self._refuse(caller, ErrorCode.NOT_READY, "the session ended before it was sent; no effect")
+    def halt(self, strategy: str, reason: str) -> None:
+        self.halted[strategy] = reason
+        error = RequestError(ErrorCode.HALTED, f"halted: {reason}; it had no effect")
+        self._pipeline.withdraw_all(strategy or None, error)
 
     # -- checks
 
-    def require_open(self) -> None:
+    def _require_open(self, strategy: str) -> None:
+        why = self.halted.get(EVERYBODY) or self.halted.get(strategy)
+        if why is not None:
+            raise RequestError(ErrorCode.HALTED, f"halted: {why}; only cancels pass")
         if self.closed is not None:
-            raise RequestError(ErrorCode.NOT_READY, f"orders cannot be sent: {self.closed}; try again")
+            raise _not_ready(self.closed)
 
-    def _require_same(self, args: PlaceOrder, first: PlaceOrder) -> None:
-        if args == first:
+    def _require_same(self, asked: tuple[PlaceOrder, ...], first: tuple[PlaceOrder, ...]) -> None:
+        if asked == first:
             return
-        different = [name for name in args.__struct_fields__ if getattr(args, name) != getattr(first, name)]
-        raise RequestError(
-            ErrorCode.CONFLICT,
-            f"{args.strategy}/{args.client_order_id} is another order already "
-            f"({', '.join(different)} differ); take a new client_order_id, or modify_order",
-            field=different[0],
-        )
+        for one, other in zip(asked, first, strict=False):
+            names = [name for name in one.__struct_fields__ if getattr(one, name) != getattr(other, name)]
+            if names:
+                raise RequestError(
+                    ErrorCode.CONFLICT,
+                    f"{one.strategy}/{one.client_order_id} is another order already "
+                    f"({', '.join(names)} differ); take a new client_order_id, or modify_order",
+                    field=names[0],
+                )
+        raise _conflict("these orders were placed in another group already")
 
     def _record(self, args: OrderKey) -> Record:
         record = self._book.records.get(_key(args))
         if record is None:
             raise RequestError(
-                ErrorCode.UNKNOWN_ORDER,
-                f"no order {args.strategy}/{args.client_order_id} was placed here",
+                ErrorCode.UNKNOWN_ORDER, f"no order {args.strategy}/{args.client_order_id} was placed here"
             )
         return record
 
     def _require_live(self, args: ModifyOrder) -> Record:
-        if _key(args) in self._waiting:
-            raise RequestError(ErrorCode.CONFLICT, "the order has not been sent yet; modify it then")
+        if _key(args) in self._pipeline.waiting or _key(args) in self._pipeline.unwritten:
+            raise _conflict("the order has not been sent yet; modify it then")
         record = self._record(args)
         status = record.order.status
         if status == "unknown":
             raise RequestError(ErrorCode.TIMEOUT, "it is unknown where this order is; ask again later")
         if record.done or record.cancel_wanted:
-            raise RequestError(ErrorCode.CONFLICT, f"the order is {status}; it cannot be modified any more")
+            raise _conflict(f"the order is {status}; it cannot be modified any more")
+        if record.adopted:
+            raise _conflict(
+                "an adopted order may have attributes we do not know: cancel it and place another"
+            )
         return record
 
     def _changed(self, record: Record, args: ModifyOrder) -> Values:
@@ -334,15 +280,10 @@ class Intake:
         prices = prices_of(record.order.order_type)
         for name in ("limit_price", "stop_price"):
             if getattr(args, name) is not None and name not in prices:
-                raise RequestError(
-                    ErrorCode.INVALID_ARGUMENT, f"a {record.order.order_type} order has no {name}", field=name
-                )
+                raise _invalid(name, f"a {record.order.order_type} order has no {name}")
         if args.quantity is not None and args.quantity <= record.order.filled + EPSILON:
-            raise RequestError(
-                ErrorCode.INVALID_ARGUMENT,
-                f"{record.order.filled:g} are filled already; the new quantity must be more",
-                field="quantity",
-            )
+            filled = f"{record.order.filled:g} are filled already; the new quantity must be more"
+            raise _invalid("quantity", filled)
         return Values(
             base.quantity if args.quantity is None else args.quantity,
             base.limit_price if args.limit_price is None else args.limit_price,
@@ -352,55 +293,47 @@ class Intake:
     def _account(self, asked: str | None) -> str:
         known = ", ".join(self.accounts)
         if asked is None and len(self.accounts) != 1:
-            raise RequestError(
-                ErrorCode.INVALID_ARGUMENT, f"name one of the accounts {known}", field="account"
-            )
+            raise _invalid("account", f"name one of the accounts {known}")
         account = self.accounts[0] if asked is None else asked
         if account not in self.accounts:
-            raise RequestError(
-                ErrorCode.INVALID_ARGUMENT,
-                f"the gateway does not manage {account}; it has {known}",
-                field="account",
-            )
+            raise _invalid("account", f"the gateway does not manage {account}; it has {known}")
         if not self._allow_live and not account.startswith(PAPER):
-            raise RequestError(
-                ErrorCode.RISK_REJECTED,
-                f"{account} is a live account and [orders] allow_live is not set",
-                field="account",
-            )
+            why = f"{account} is a live account and [orders] allow_live is not set"
+            raise RequestError(ErrorCode.RISK_REJECTED, why, field="account")
         return account
-
-    # -- answers
-
-    def _accepted(self, record: Record) -> OrderAccepted:
-        order = record.order
-        return OrderAccepted(
-            client_order_id=order.client_order_id, order_id=order.order_id, status=order.status
-        )
-
-    def _once_durable(self, action: Afterwards) -> None:
-        """Once everything told so far is durable."""
-        if self._book.last_no > self.durable_no:
-            self._afterwards.setdefault(self._book.last_no, []).append(action)
-        else:
-            self._do(action)
-
-    def _do(self, action: Afterwards) -> None:
-        if not isinstance(action, CancelDue):
-            self._actions.append(action)
-        elif self.connected:
-            self.gate.push_cancel(action.key)
 
     def _reply(self, caller: Caller, outcome: Any) -> None:
         self._actions.append(Reply(caller, outcome))
-
-    def _refuse(self, caller: Caller, code: ErrorCode, message: str, *, field: str | None = None) -> None:
-        self._actions.append(Reply(caller, RequestError(code, message, field=field)))
 
 
 def _key(args: OrderKey) -> Key:
     return (args.strategy, args.client_order_id)
 
 
-def _expired(caller: Caller, now: Now) -> bool:
-    return caller.valid_until is not None and now.ns > caller.valid_until
+def _accepted(record: Record) -> OrderAccepted:
+    order = record.order
+    return OrderAccepted(client_order_id=order.client_order_id, order_id=order.order_id, status=order.status)
+
+
+def _matches(args: CancelOrders, order: PlaceOrder, account: str | None) -> bool:
+    return (
+        args.strategy in (None, order.strategy)
+        and args.instrument in (None, order.instrument)
+        and args.account in (None, account)
+    )
+
+
+def _why(records: list[Record]) -> str:
+    return "; ".join(r.order.reason or "" for r in records if r.order.status == "unknown")
+
+
+def _invalid(field: str, why: str) -> RequestError:
+    return RequestError(ErrorCode.INVALID_ARGUMENT, why, field=field)
+
+
+def _conflict(why: str) -> RequestError:
+    return RequestError(ErrorCode.CONFLICT, why)
+
+
+def _not_ready(why: str) -> RequestError:
+    return RequestError(ErrorCode.NOT_READY, f"orders cannot be sent: {why}; try again")

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec import Struct
+from msgspec.structs import astuple
 from twsmq_protocol.errors import ConfigError
 
 from .entries import Entry, Row, to_entry, to_row
@@ -41,10 +43,19 @@ _MIGRATIONS: tuple[str, ...] = (
         fact BLOB
     )
     """,
+    "CREATE UNIQUE INDEX entries_by_strategy ON entries (strategy, strategy_no)",
+    "CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
 """Number n brings the schema from version n to n + 1. Never change one that was released: add another."""
 
 _INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class Kept(Struct, frozen=True):
+    """A setting that outlives the node: `value` under `name`, None to forget it."""
+
+    name: str
+    value: str | None
 
 
 class Journal(Protocol):
@@ -52,6 +63,8 @@ class Journal(Protocol):
 
     def entries(self) -> Iterator[Entry]: ...
     def append(self, entries: tuple[Entry, ...]) -> None: ...
+    def keep(self, name: str, value: str | None) -> None: ...
+    def kept(self) -> dict[str, str]: ...
     def events(self, after: int, limit: int, strategy: str | None) -> list[tuple[int, bytes]]: ...
     def close(self) -> None: ...
 
@@ -63,7 +76,7 @@ class SqliteJournal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(path.with_name(path.name + ".lock"))
         self._path = path
-        self._queue: queue.SimpleQueue[list[Row] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Row] | Kept | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         try:
             self._reader = _connect(path)
@@ -92,8 +105,13 @@ class SqliteJournal:
         )
         return found.fetchall()
 
-    def run(self, durable: Callable[[int], None], stalled: Callable[[str | None], None]) -> None:
-        """Start the thread. Both are called on the running loop; `stalled(None)` when it goes on."""
+    def run(
+        self,
+        durable: Callable[[int], None],
+        stalled: Callable[[str | None], None],
+        on_kept: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        """Start the thread. All are called on the running loop; `stalled(None)` when it goes on."""
         loop = asyncio.get_running_loop()
 
         def on_loop(call: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -105,7 +123,7 @@ class SqliteJournal:
 
         self._thread = threading.Thread(
             target=self._commit_all,
-            args=(on_loop(durable), on_loop(stalled)),
+            args=(on_loop(durable), on_loop(stalled), on_loop(on_kept)),
             name="journal",
             daemon=True,
         )
@@ -115,6 +133,13 @@ class SqliteJournal:
         """Have these committed, all or none."""
         self._queue.put([to_row(entry) for entry in entries])
 
+    def keep(self, name: str, value: str | None) -> None:
+        """Have a setting committed, after what was appended before it."""
+        self._queue.put(Kept(name, value))
+
+    def kept(self) -> dict[str, str]:
+        return dict(self._reader.execute("SELECT name, value FROM kept"))
+
     def close(self) -> None:
         """Commits what is waiting."""
         if self._thread is not None:
@@ -123,37 +148,51 @@ class SqliteJournal:
         self._reader.close()
         os.close(self._lock)
 
-    def _commit_all(self, durable: Callable[[int], None], stalled: Callable[[str | None], None]) -> None:
+    def _commit_all(
+        self,
+        durable: Callable[[int], None],
+        stalled: Callable[[str | None], None],
+        on_kept: Callable[[str], None],
+    ) -> None:
         database = _connect(self._path)
         closing = False
         while not closing:
             rows: list[Row] = []
+            kept: list[Kept] = []
             waiting = self._queue.get()
             while waiting is not None:
-                rows += waiting
+                if isinstance(waiting, Kept):
+                    kept.append(waiting)
+                else:
+                    rows += waiting
                 try:
                     waiting = self._queue.get_nowait()
                 except queue.Empty:
                     break
             else:
                 closing = True
+            if rows or kept:
+                self._commit(database, rows, kept, stalled)
             if rows:
-                self._commit(database, rows, stalled)
                 durable(rows[-1].event_no)
+            for setting in kept:
+                on_kept(setting.name)
         database.close()
 
     def _commit(
-        self, database: sqlite3.Connection, rows: list[Row], stalled: Callable[[str | None], None]
+        self,
+        database: sqlite3.Connection,
+        rows: list[Row],
+        kept: list[Kept],
+        stalled: Callable[[str | None], None],
     ) -> None:
-        values = [
-            (r.event_no, r.strategy, r.strategy_no, r.client_order_id, r.ts, r.type, r.event, r.fact)
-            for r in rows
-        ]
         refused = False
         while True:
             try:
                 database.execute("BEGIN IMMEDIATE")
-                database.executemany(_INSERT, values)
+                database.executemany(_INSERT, map(astuple, rows))
+                for setting in kept:
+                    _keep(database, setting)
                 database.execute("COMMIT")
             except sqlite3.OperationalError as error:  # disk full, I/O error, locked by a backup
                 if database.in_transaction:
@@ -165,6 +204,13 @@ class SqliteJournal:
                 break
         if refused:
             stalled(None)
+
+
+def _keep(database: sqlite3.Connection, setting: Kept) -> None:
+    if setting.value is None:
+        database.execute("DELETE FROM kept WHERE name = ?", (setting.name,))
+    else:
+        database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (setting.name, setting.value))
 
 
 def read_only(path: Path) -> sqlite3.Connection:

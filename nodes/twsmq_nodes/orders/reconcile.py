@@ -1,8 +1,8 @@
 """Finding out from the gateway where every order is: one complete snapshot, then a verdict per order.
 
-A snapshot is open orders, then executions, then completed orders, each asked for once the one before has
-ended, all after nextValidId. In this order nothing slips through: what leaves the open orders while we look
-shows up in what is asked next. An openOrderEnd that nobody asked for (the gateway sends one before
+A snapshot is open orders, our own and then everybody's, then executions, then completed orders, each asked
+for once the one before has ended, all after nextValidId. In this order nothing slips through: what leaves the
+open orders while we look shows up in what is asked next. An openOrderEnd that nobody asked for (the gateway sends one before
 nextValidId to a client id that has working orders, captured) closes nothing.
 
 What a verdict rests on:
@@ -19,6 +19,7 @@ from __future__ import annotations
 from enum import Enum
 
 from msgspec import Struct
+from twsmq_protocol.order_requests import ForeignOrder
 
 from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.requests import Request
@@ -36,6 +37,7 @@ LISTS = "open orders, executions and completed orders"
 
 class Step(Enum):
     OPEN_ORDERS = "open orders"
+    ALL_OPEN_ORDERS = "open orders of all clients"
     EXECUTIONS = "executions"
     COMPLETED_ORDERS = "completed orders"
     COMPLETE = "complete"
@@ -50,12 +52,15 @@ class Snapshot:
         self.req_id = req_id
         self.step = Step.OPEN_ORDERS
         self.open: set[Key] = set()
+        self.foreign: dict[int, ForeignOrder] = {}  # by permanent id
 
     def request(self) -> Request:
         """What to ask in this step."""
         match self.step:
             case Step.OPEN_ORDERS:
                 return tws.ReqOpenOrders()
+            case Step.ALL_OPEN_ORDERS:
+                return tws.ReqAllOpenOrders()
             case Step.EXECUTIONS:
                 return tws.ReqExecutions(self.req_id)
             case _:

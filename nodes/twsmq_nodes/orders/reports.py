@@ -12,6 +12,7 @@ nothing new. What cannot be concluded from a report alone is returned as a `Foll
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from msgspec import Struct
@@ -128,6 +129,8 @@ class Reports:
             time=execution_time_ns(seen.time),
             corrects=None if before is None else before.exec_id,
             recovered=event.req_id != -1,
+            con_id=event.contract.con_id or None,
+            leg=_is_leg(record, event),
         )
         self._book.tell(fill, ts)
         self._count(record, ts, perm_id=seen.perm_id or record.order.perm_id)
@@ -139,7 +142,10 @@ class Reports:
     def _count(self, record: Record, ts: int, **changes: Any) -> None:
         """The order's amounts and state after its executions changed."""
         executed = record.executed()
-        complete = executed >= record.order.quantity - EPSILON
+        if not executed:
+            return  # only legs of a combo so far
+        # An order for an amount of cash has no quantity: that it is filled only the gateway can say.
+        complete = executed >= (record.order.quantity or math.inf) - EPSILON
         trigger = Trigger.FILLED if complete else Trigger.PARTLY_FILLED
         self.move(record, trigger, ts, filled=executed, avg_price=record.average(), **changes)
 
@@ -251,3 +257,8 @@ class Reports:
             return []
         self.note(record, 0, f"order id {order_id}, given up as never sent, is alive at the gateway", ts)
         return [StaleAttempt(record.key, order_id)]
+
+
+def _is_leg(record: Record, event: tws.ExecDetails) -> bool:
+    """A combo is reported as a whole and leg by leg, all under one order id (IBKR API docs)."""
+    return record.order.instrument.startswith("BAG:") and event.contract.sec_type not in ("BAG", "")

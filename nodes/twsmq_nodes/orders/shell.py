@@ -13,15 +13,32 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from time import time_ns
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import structlog
+from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol import endpoints
 from twsmq_protocol.config import message_share
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.requests import CancelOrder, GetOrders, ModifyOrder, PlaceOrder
+from twsmq_protocol.order_requests import (
+    AdoptOrder,
+    CancelOrder,
+    CancelOrders,
+    EventPage,
+    GetExecutions,
+    GetOrders,
+    Halt,
+    ModifyOrder,
+    PlaceOrder,
+    PlaceOrders,
+    PreviewOrder,
+    ReplayEvents,
+    ResolveOrder,
+    Resume,
+)
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import order_topic
 
@@ -34,11 +51,13 @@ from twsmq_nodes.tws.pacing import Pacer
 from twsmq_nodes.tws.requests import Priority
 from twsmq_nodes.tws.session import TwsSession
 
-from .actions import Action, Enter, Journal, Now, Publish, Reply, Send, Warn, Write
+from .actions import Action, Caller, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
 from .core import OrdersCore
 from .journal import SqliteJournal
 
 JOURNAL_FILE = "orders.journal"
+
+A = TypeVar("A", bound=Struct)
 
 log = structlog.stdlib.get_logger()
 
@@ -67,6 +86,7 @@ class OrdersShell:
             self._session.check,
             allow_live=config.orders.allow_live,
             entries=self._journal.entries(),
+            kept=self._journal.kept(),
         )
         self._todo: deque[Action] = deque()
         self._busy = False
@@ -74,15 +94,16 @@ class OrdersShell:
         self._gate_timer: asyncio.TimerHandle | None = None
         node.topics.append("order/<strategy>/<client_order_id>/")
         node.complete_heartbeat = self._complete_heartbeat
-        add = node.mailbox.add
-        add("place_order", PlaceOrder, self._place, "Place one order; the same request again places nothing")
-        add("modify_order", ModifyOrder, self._modify, "Change quantity or prices of a working order")
-        add("cancel_order", CancelOrder, self._cancel, "Cancel an order; the node owes it from then on")
-        add("get_orders", GetOrders, self._orders, "All orders, finished ones too, oldest first")
+        self._add_ops()
 
     def start(self) -> None:
-        self._journal.run(self._durable, lambda reason: self._carry(self._core.journal_stalled(reason)))
-        self._carry(self._core.start(self._now()))
+        core = self._core
+        self._journal.run(
+            self._durable,
+            lambda reason: self._carry(core.journal_stalled(reason)),
+            lambda name: self._carry(core.kept(name)),
+        )
+        self._carry(core.start(self._now()))
         self._session.open()
 
     async def stop(self) -> None:
@@ -94,17 +115,42 @@ class OrdersShell:
 
     # -- in
 
-    def _place(self, args: PlaceOrder, call: Call) -> None:
-        self._carry(self._core.place(args, call, self._now()))
+    def _add_ops(self) -> None:
+        core, add = self._core, self._node.mailbox.add
 
-    def _modify(self, args: ModifyOrder, call: Call) -> None:
-        self._carry(self._core.modify(args, call, self._now()))
+        def ask(handle: Callable[[A, Caller, Now], list[Action]]) -> Callable[[A, Call], None]:
+            return lambda args, call: self._carry(handle(args, call, self._now()))
 
-    def _cancel(self, args: CancelOrder, call: Call) -> None:
-        self._carry(self._core.cancel(args, call, self._now()))
+        def place(args: PlaceOrder, call: Call) -> None:  # the hot one: no closure in between
+            self._carry(core.place(args, call, self._now()))
 
-    def _orders(self, args: GetOrders, call: Call) -> None:
-        call.succeed(self._core.orders(args))
+        add("place_order", PlaceOrder, place, "Place one order; the same request again places nothing")
+        add("place_orders", PlaceOrders, ask(core.place_group), "Place all of a group or none: bracket, OCA")
+        add("modify_order", ModifyOrder, ask(core.modify), "Change quantity or prices of a working order")
+        add("cancel_order", CancelOrder, ask(core.cancel), "Cancel an order; the node owes it from then on")
+        add("cancel_orders", CancelOrders, ask(core.cancel_matching), "Cancel all orders that match")
+        add("preview_order", PreviewOrder, ask(core.preview), "Margin and commission, without an order")
+        add("halt", Halt, ask(core.halt), "No new orders, until resumed; tells what remains")
+        add("resume", Resume, ask(core.resume), "Take a halt back")
+        add("adopt_order", AdoptOrder, ask(core.adopt), "Take a foreign order over under a key of ours")
+        add("resolve_order", ResolveOrder, ask(core.resolve), "Say what became of an unknown order")
+        add("get_orders", GetOrders, lambda args, call: call.succeed(core.orders(args)), "All orders")
+        add(
+            "get_executions",
+            GetExecutions,
+            lambda args, call: call.succeed(core.executions(args)),
+            "Executions and what they cost, after corrections",
+        )
+        add("replay_events", ReplayEvents, self._replay, "Order events again, from a number, in pages")
+
+    def _replay(self, args: ReplayEvents, call: Call) -> None:
+        found = self._journal.events(args.after, args.limit, args.strategy)
+        numbers = self._core.published_strategy_nos
+        last = self._core.published_no if args.strategy is None else numbers.get(args.strategy, 0)
+        events = [msgspec.msgpack.decode(event) for number, event in found if number <= last]
+        call.succeed(
+            EventPage(events=events, next=found[len(events) - 1][0] if events else args.after, last=last)
+        )
 
     def _durable(self, event_no: int) -> None:
         self._carry(self._core.durable(event_no, self._now()))
@@ -152,6 +198,8 @@ class OrdersShell:
         match action:
             case Journal(entries):
                 self._journal.append(entries)
+            case Keep(name, value):
+                self._journal.keep(name, value)
             case Write():
                 self._write(action)
             case Publish(event, retain):
@@ -200,7 +248,12 @@ class OrdersShell:
             if self._pacer.wake_at(now) != now:
                 return
             self._pacer.take(now)
-            self._todo.extend(self._core.admit(self._now()))
+            admitted = self._core.admit(self._now())
+            self._todo.extend(admitted)
+            for action in admitted:
+                if isinstance(action, Journal):
+                    for _ in action.entries[1:]:  # each order of a group is a message
+                        self._pacer.charge(now)
 
     def _come_back(self) -> None:
         self._timer = self._again(self._timer, self._core.wake_at, self._tick)

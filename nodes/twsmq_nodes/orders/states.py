@@ -5,8 +5,8 @@ the next state and a missing pair leaves the state alone. Amounts, prices and id
 
 Invariants:
 - `filled` is left by nothing.
-- Only the gateway's word or a complete snapshot leaves `unknown`; only those, a new attempt or a cancel leave
-  `not_sent`.
+- Only the gateway's word, a complete snapshot or an operator leaves `unknown`; only those, a new attempt or
+  a cancel leave `not_sent`.
 - A wish to cancel shows as `pending_cancel` in every state that still works (see `shown`) and is forgotten
   when the gateway refuses it.
 """
@@ -37,6 +37,10 @@ class Trigger(Enum):
     NOT_WRITTEN = "its bytes surely never left"
     PLACED_AGAIN = "the same request came again"
     ABANDONED = "a client gave up an order that was never sent"
+    RESOLVED_CANCELLED = "an operator knows: cancelled"
+    RESOLVED_REJECTED = "an operator knows: rejected"
+    RESOLVED_NOT_SENT = "an operator knows: it never arrived"
+    RESOLVED_FILLED = "an operator knows: filled"
 
 
 _T = Trigger
@@ -105,6 +109,10 @@ TABLE: dict[OrderStatus, dict[Trigger, OrderStatus]] = {
     },
     "unknown": {
         **_SAID_BY_GATEWAY,
+        _T.RESOLVED_CANCELLED: "cancelled",
+        _T.RESOLVED_REJECTED: "rejected",
+        _T.RESOLVED_NOT_SENT: "not_sent",
+        _T.RESOLVED_FILLED: "filled",
         _T.PROVED_ABSENT: "not_sent",
         _T.ABANDONED: "cancelled",
     },

@@ -1,46 +1,108 @@
 """An order as its client asked for it, as the gateway wants it, and which of its values each side may change.
 
-`ibapi` calls a stop price and a trailing amount alike `auxPrice`; which of the order's fields it stands for
-depends on the order type, and so does whether the gateway's own price fields mean anything: the first
-openOrder of a stop may show a limit price near the stop, and a market order shows 0.0 (captured).
+`ibapi` calls a stop price, a trailing amount and an offset alike `auxPrice`; which of the order's fields it
+stands for depends on the order type, and so does whether the gateway's own price fields mean anything: the
+first openOrder of a stop may show a limit price near the stop, and a market order shows 0.0 (captured).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from twsmq_protocol.instruments import parse_instrument
-from twsmq_protocol.requests import PRICES_NEEDED, PlaceOrder
+from twsmq_protocol.instruments import format_instrument, parse_instrument
+from twsmq_protocol.order_requests import ForeignOrder, OrderKey, PlaceOrder
+from twsmq_protocol.order_types import ORDER_TYPES, Condition, Prices
 
-from twsmq_nodes.runtime.contracts import contract_of
+from twsmq_nodes.runtime.contracts import contract_of, instrument_of
+from twsmq_nodes.tws import orders as tws_orders
 from twsmq_nodes.tws import requests as tws
+from twsmq_nodes.tws.contracts import Contract, Scalar
 from twsmq_nodes.tws.orders import OrderFields, OrderView
 
-from .entries import Values
-from .ids import Key, order_ref
+from .entries import Links, Values
+
+_CHANGEABLE = frozenset(("limit_price", "stop_price"))
+_KINDS = {"price": 1, "time": 3, "margin": 4, "execution": 5, "volume": 6, "percent_change": 7}
+_VALUE_NAMES = {"price": "price", "margin": "percent", "volume": "volume", "percent_change": "changePercent"}
+_WHOLE = frozenset(("volume", "margin"))  # ibapi sends these as integers
 
 
-def prices_of(order_type: str) -> tuple[str, ...]:
+def prices_of(order_type: str) -> frozenset[str]:
     """Which of `limit_price` and `stop_price` orders of this type have."""
-    return PRICES_NEEDED.get(order_type, ())
+    return ORDER_TYPES.get(order_type, Prices()).known & _CHANGEABLE
 
 
 def encode_order(
-    key: Key, request: PlaceOrder, values: Values, order_id: int, account: str
+    ref: str,
+    request: PlaceOrder,
+    values: Values,
+    order_id: int,
+    account: str,
+    links: Links = Links(),  # noqa: B008 - frozen
+    *,
+    transmit: bool = True,
+    what_if: bool = False,
 ) -> tws.PlaceOrder:
     """Places the order, or with the id of a working one modifies it."""
+    algo = request.algo
+    extra: dict[str, Scalar] = dict(request.extra)
+    if request.limit_offset is not None:
+        extra["lmtPriceOffset"] = request.limit_offset
     fields = OrderFields(
         action=request.side,
         total_quantity=values.quantity,
         order_type=request.order_type,
         limit_price=values.limit_price,
-        aux_price=values.stop_price,
+        aux_price=_first(values.stop_price, request.trail_amount, request.offset),
         tif=request.tif,
         account=account,
-        order_ref=order_ref(key),
+        order_ref=ref,
+        transmit=transmit,
+        parent_id=links.parent_id,
+        oca_group=links.oca_group or request.oca_group,
+        oca_type=links.oca_type or request.oca_type,
         outside_rth=request.outside_rth,
+        hidden=request.hidden,
+        what_if=what_if,
+        all_or_none=request.all_or_none,
+        display_size=request.display_size,
+        min_qty=request.min_quantity,
+        good_after_time=request.good_after,
+        good_till_date=request.good_till,
+        trail_stop_price=request.trail_stop_price,
+        trailing_percent=request.trail_percent,
+        cash_qty=request.cash_quantity,
+        algo_strategy="" if algo is None else algo.strategy,
+        algo_params=() if algo is None else tuple(algo.params.items()),
+        smart_combo_routing_params=tuple(request.routing.items()),
+        combo_leg_prices=request.leg_prices,
+        conditions=tuple(map(_condition, request.conditions)),
+        conditions_cancel_order=request.conditions_cancel,
+        conditions_ignore_rth=request.conditions_ignore_rth,
+        extra=extra,
     )
     return tws.PlaceOrder(order_id, contract_of(parse_instrument(request.instrument)), fields)
+
+
+def _first(*values: float | None) -> float | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _condition(condition: Condition) -> tws_orders.Condition:
+    kind = condition.kind
+    fields: dict[str, Scalar] = {} if kind == "execution" else {"isMore": condition.more}
+    if kind == "time":
+        fields["time"] = condition.text
+    elif kind == "execution":
+        fields |= {"symbol": condition.symbol, "secType": condition.sec_type, "exchange": condition.exchange}
+    else:
+        value = condition.value or 0.0
+        fields[_VALUE_NAMES[kind]] = int(value) if kind in _WHOLE else value
+        if kind != "margin":
+            fields |= {"conId": condition.con_id, "exchange": condition.exchange}
+    if kind == "price":
+        fields["triggerMethod"] = condition.trigger_method
+    return tws_orders.Condition(kind=_KINDS[kind], conjunction=condition.join == "and", fields=fields)
 
 
 def values_shown(view: OrderView, order_type: str) -> dict[str, Any]:
@@ -48,9 +110,46 @@ def values_shown(view: OrderView, order_type: str) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     if view.total_quantity:
         shown["quantity"] = view.total_quantity
-    prices = prices_of(order_type)
-    if "limit_price" in prices and view.limit_price is not None:
+    needed = ORDER_TYPES.get(order_type, Prices()).needed
+    if "limit_price" in needed and view.limit_price is not None:
         shown["limit_price"] = view.limit_price
-    if "stop_price" in prices and view.aux_price is not None:
+    if "stop_price" in needed and view.aux_price is not None:
         shown["stop_price"] = view.aux_price
     return shown
+
+
+def adopted_request(args: OrderKey, row: ForeignOrder) -> PlaceOrder:
+    """The request that would have placed a foreign order, as far as its row tells. Raises FieldError."""
+    return PlaceOrder(
+        strategy=args.strategy,
+        client_order_id=args.client_order_id,
+        instrument=row.instrument,
+        side="BUY" if row.side == "BUY" else "SELL",
+        quantity=row.quantity,
+        order_type=row.order_type,
+        limit_price=row.limit_price,
+        stop_price=row.stop_price,
+        tif=row.tif,
+        account=row.account,
+    )
+
+
+def foreign_order(order_id: int, contract: Contract, view: OrderView, word: str) -> ForeignOrder:
+    """A row of the open orders that is not in our books."""
+    prices = prices_of(view.order_type)
+    return ForeignOrder(
+        perm_id=view.perm_id or 0,
+        client_id=view.client_id or 0,
+        order_id=order_id,
+        instrument=format_instrument(instrument_of(contract)),
+        side=view.action,
+        quantity=view.total_quantity or 0.0,
+        order_type=view.order_type,
+        account=view.account,
+        tif=view.tif,
+        status=word,
+        filled=view.filled_quantity or 0.0,
+        reference=view.order_ref,
+        limit_price=view.limit_price if "limit_price" in prices else None,
+        stop_price=view.aux_price if "stop_price" in prices else None,
+    )

@@ -1,0 +1,77 @@
+"""The kill switch: halts that outlive the node, and callers who wait to hear what remains.
+
+Invariants: a halt holds from the moment it is asked for, and is answered once it is on disk and the cancels
+it asked for have come to an end, or `PATIENCE_S` have passed: then the answer says what remains.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from twsmq_protocol.order_requests import CancelOrders, Halt, Resume
+
+from . import queries
+from .actions import Action, Caller, Keep, Now, Reply
+from .book import Book
+from .intake import EVERYBODY, Intake
+
+PATIENCE_S = 5.0
+_PREFIX = "halt/"
+
+
+class _Waiting(Struct, eq=False):
+    caller: Caller
+    strategy: str | None
+    name: str
+    patient_until: float | None  # None: does not wait for cancels
+    kept: bool = False
+
+
+class Halts:
+    """`kept`: what the journal has kept, by name."""
+
+    def __init__(self, book: Book, intake: Intake, kept: dict[str, str], actions: list[Action]) -> None:
+        self._book = book
+        self._intake = intake
+        self._actions = actions
+        self._waiting: list[_Waiting] = []
+        for name, reason in kept.items():
+            if name.startswith(_PREFIX):
+                intake.halted[name.removeprefix(_PREFIX)] = reason
+
+    def halt(self, args: Halt, caller: Caller, now: Now) -> None:
+        strategy = args.strategy or EVERYBODY
+        self._intake.halt(strategy, args.reason)
+        if args.cancel:
+            everything = args.strategy is None
+            self._intake.cancel_all(CancelOrders(strategy=args.strategy, all=everything), now)
+        self._keep(strategy, args.reason)
+        patient = now.mono + PATIENCE_S if args.cancel else None
+        self._waiting.append(_Waiting(caller, args.strategy, _PREFIX + strategy, patient))
+
+    def resume(self, args: Resume, caller: Caller) -> None:
+        strategy = args.strategy or EVERYBODY
+        self._intake.halted.pop(strategy, None)
+        self._keep(strategy, None)
+        self._waiting.append(_Waiting(caller, args.strategy, _PREFIX + strategy, None))
+
+    def kept(self, name: str) -> None:
+        for waiting in self._waiting:
+            if waiting.name == name:
+                waiting.kept = True
+
+    @property
+    def wake_at(self) -> float | None:
+        times = [waiting.patient_until for waiting in self._waiting if waiting.patient_until is not None]
+        return min(times, default=None)
+
+    def answer(self, mono: float) -> None:
+        """Answer whoever need not wait any longer."""
+        for waiting in list(self._waiting):
+            outcome = queries.halted(self._book, self._intake.halted, waiting.strategy)
+            until = waiting.patient_until
+            if waiting.kept and (until is None or not outcome.remaining or mono >= until):
+                self._waiting.remove(waiting)
+                self._actions.append(Reply(waiting.caller, outcome))
+
+    def _keep(self, strategy: str, reason: str | None) -> None:
+        self._actions.append(Keep(_PREFIX + strategy, reason))

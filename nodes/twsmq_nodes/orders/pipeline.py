@@ -1,0 +1,383 @@
+"""The way of an order from the gate into the journal and onto the wire.
+
+Invariants:
+- Past the gate an order takes its id, is encoded (what cannot be is refused and leaves no trace), journaled,
+  and written once that is durable, in id order. The orders of a group take this way together, all or none.
+- A caller is answered once, when all bytes he asked for are written; or refused, with nothing sent.
+- Between the journal and the wire lies one session: if it ends there, the order was certainly not sent.
+- A cancel goes before orders, but never before its own order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.order_events import Order
+from twsmq_protocol.order_requests import ModifyOrder, OrderAccepted, OrdersAccepted, PlaceOrder, Preview
+
+from twsmq_nodes.tws import requests as tws
+from twsmq_nodes.tws.errors import EncodeRefused
+from twsmq_nodes.tws.events import GatewayError
+from twsmq_nodes.tws.orders import OrderStateView
+from twsmq_nodes.tws.requests import Request
+
+from . import codes
+from .actions import Action, Caller, Now, Reply, Send, Write
+from .book import Book, Record
+from .entries import ChangeSent, ChangeSettled, Links, Placed, Values
+from .gate import Gate
+from .ids import HIGHEST_ORDER_ID, Key, order_ref
+from .states import Trigger, after
+from .wire import encode_order
+
+
+class Waiter(Struct, eq=False):
+    """A caller whose answer waits for the bytes of `keys`; `group`: he asked with place_orders."""
+
+    caller: Caller
+    keys: tuple[Key, ...]
+    group: bool = False
+    left: int = 0  # keys not written yet; -1 once refused
+
+
+class Placing(Struct, eq=False):
+    """Orders before the gate, one or a group. Repeats of the request join `waiters`."""
+
+    orders: tuple[PlaceOrder, ...]
+    accounts: tuple[str, ...]
+    waiters: list[Waiter]
+    link: str = ""
+    oca_type: int = 0
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return tuple((order.strategy, order.client_order_id) for order in self.orders)
+
+
+class Modifying(Struct, frozen=True):
+    """`values`: what they are to become, worked out when its turn comes. It raises if they cannot."""
+
+    args: ModifyOrder
+    values: Callable[[], Values]
+    caller: Caller
+
+
+class Previewing(Struct, frozen=True):
+    args: PlaceOrder
+    account: str
+    caller: Caller
+
+
+class CancelDue(Struct, frozen=True):
+    """Goes to the gate once the wish is durable."""
+
+    key: Key
+
+
+PREVIEW_S = 10.0
+
+Item = Placing | Modifying | Previewing
+Afterwards = Action | CancelDue
+Guard = Callable[[tuple[PlaceOrder, ...], tuple[str, ...], Now], None]
+
+
+class Pipeline:
+    """`check` raises EncodeRefused for what cannot be sent, `guard` RequestError for what must not be."""
+
+    def __init__(
+        self, book: Book, check: Callable[[Request], None], guard: Guard, actions: list[Action]
+    ) -> None:
+        self.connected = False
+        self.durable_no = book.last_no
+        self.gate: Gate[Key, Item] = Gate()
+        self.waiting: dict[Key, Placing] = {}  # at the gate
+        self.unwritten: set[Key] = set()  # journaled attempts whose bytes have not been handed over
+        self.previews: dict[int, tuple[Caller, float]] = {}  # by order id, with the time they were sent
+        self._waiters: dict[Key, list[Waiter]] = {}  # between gate and wire
+        self._cancels_written: set[Key] = set()
+        self._afterwards: dict[int, list[Afterwards]] = {}  # by the event number that must be durable first
+        self._session_no = 0  # a write belongs to the session it was journaled in
+        self._book = book
+        self._check = check
+        self._guard = guard
+        self._actions = actions
+
+    # -- before the gate
+
+    def push(self, strategy: str, item: Item) -> None:
+        if isinstance(item, Placing):
+            self.waiting.update(dict.fromkeys(item.keys, item))
+        self.gate.push(strategy, item)
+
+    def join(self, waiter: Waiter) -> None:
+        """Answer `waiter` together with those whose order is between gate and wire."""
+        unwritten = [key for key in waiter.keys if key in self.unwritten]
+        waiter.left = len(unwritten)
+        for key in unwritten:
+            self._waiters.setdefault(key, []).append(waiter)
+
+    def withdraw(self, key: Key, code: ErrorCode, why: str) -> bool:
+        """Take the order of `key`, and its group, out of the gate; whether it stood there."""
+        placing = self.waiting.get(key)
+        if placing is None:
+            return False
+        self.gate.remove(key[0], lambda item: item is placing)
+        self._drop(placing, RequestError(code, why))
+        return True
+
+    def _drop(self, item: Item, error: RequestError) -> None:
+        if not isinstance(item, Placing):
+            self._actions.append(Reply(item.caller, error))
+            return
+        for key in item.keys:
+            self.waiting.pop(key, None)
+        for waiter in item.waiters:
+            self._actions.append(Reply(waiter.caller, error))
+
+    def withdraw_all(self, strategy: str | None, error: RequestError) -> None:
+        """Refuse every order and modification that waits, of one strategy or of all."""
+        for item in self.gate.drain(strategy):
+            self._drop(item, error)
+
+    # -- through the gate
+
+    def admit(self, now: Now) -> None:
+        """Let one item through: one message of the budget for each order in it."""
+        cancel = self.gate.pop_cancel()
+        if cancel is not None:
+            self._write_cancel(cancel)
+            return
+        item = self.gate.pop()
+        if item is None:
+            return
+        try:
+            match item:
+                case Placing():
+                    self._place(item, now)
+                case Modifying():
+                    self._modify(item, now)
+                case Previewing():
+                    self._preview(item, now)
+        except EncodeRefused as refused:
+            code, field = ErrorCode.INVALID_ARGUMENT, refused.field or "order_type"
+            self._drop(item, RequestError(code, str(refused), field=field))
+        except RequestError as error:
+            self._drop(item, error)
+
+    def _place(self, item: Placing, now: Now) -> None:
+        _require_time(item.waiters[0].caller, now)
+        first_id = self._book.ids.next
+        if first_id + len(item.orders) > HIGHEST_ORDER_ID:
+            raise RequestError(ErrorCode.INTERNAL, "order ids are used up; reset them at the gateway")
+        self._guard(item.orders, item.accounts, now)
+        writes: list[Write] = []
+        links: list[Links] = []
+        for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
+            link = _links(item, index, first_id)
+            last = index == len(item.orders) - 1
+            transmit = last or item.link != "bracket"
+            key = (args.strategy, args.client_order_id)
+            request = encode_order(
+                order_ref(key), args, _values(args), first_id + index, account, link, transmit=transmit
+            )
+            self._check(request)
+            writes.append(Write(key, request, self._session_no))
+            links.append(link)
+        for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
+            order_id = first_id + index
+            fact = Placed(args, order_id, now.ns, links[index])
+            self._book.tell(_pending(args, order_id, account), now.ns, fact)
+        for key in item.keys:
+            self.waiting.pop(key, None)
+            self.unwritten.add(key)
+        for waiter in item.waiters:
+            self.join(waiter)
+        for write in writes:
+            self.once_durable(write)
+
+    def _modify(self, item: Modifying, now: Now) -> None:
+        _require_time(item.caller, now)
+        key = (item.args.strategy, item.args.client_order_id)
+        values = item.values()
+        record = self._book.records[key]
+        account = record.order.account or ""
+        request = encode_order(record.reference, record.request, values, record.order_id, account, record.links)
+        self._check(request)
+        self._book.change(record, now.ns, ChangeSent(values))
+        self._waiters.setdefault(key, []).append(Waiter(item.caller, (key,), left=1))
+        self.once_durable(Write(key, request, self._session_no))
+
+    def _preview(self, item: Previewing, now: Now) -> None:
+        """A what-if is no order: it is not journaled, but takes an id and so keeps its place in the line."""
+        _require_time(item.caller, now)
+        order_id = self._book.ids.next
+        request = encode_order("", item.args, _values(item.args), order_id, item.account, what_if=True)
+        self._check(request)
+        self._book.ids.raise_floor(order_id + 1)
+        self.previews[order_id] = (item.caller, now.mono)
+        self.once_durable(Send(request))
+
+    def _write_cancel(self, key: Key) -> None:
+        record = self._book.records[key]
+        if self.connected and not record.done and record.cancel_wanted and key not in self._cancels_written:
+            self._cancels_written.add(key)
+            self._actions.append(Write(key, tws.CancelOrder(record.order_id), self._session_no))
+
+    def previewed(self, order_id: int, state: OrderStateView) -> None:
+        """The gateway's answer to a what-if is one openOrder and nothing else (captured)."""
+        caller, _ = self.previews.pop(order_id)
+        margins = {name: getattr(state, name) for name in Preview.__struct_fields__ if hasattr(state, name)}
+        currency, warning = state.commission_currency or None, state.warning_text or None
+        self._actions.append(Reply(caller, Preview(**margins, currency=currency, warning=warning)))
+
+    def preview_refused(self, event: GatewayError) -> None:
+        if codes.is_informational(event.code) and not codes.is_complaint(event.code):
+            return
+        caller, _ = self.previews.pop(event.req_id)
+        error = RequestError(ErrorCode.GATEWAY_REJECTED, event.text, tws_code=event.code)
+        self._actions.append(Reply(caller, error))
+
+    @property
+    def wake_at(self) -> float | None:
+        return min((at + PREVIEW_S for _, at in self.previews.values()), default=None)
+
+    def give_up_previews(self, now: Now) -> None:
+        for order_id in [n for n, (_, at) in self.previews.items() if at + PREVIEW_S <= now.mono]:
+            caller, _ = self.previews.pop(order_id)
+            why = f"the gateway did not answer a what-if within {PREVIEW_S:g} s"
+            self._actions.append(Reply(caller, RequestError(ErrorCode.TIMEOUT, why)))
+
+    # -- onto the wire
+
+    def once_durable(self, action: Afterwards) -> None:
+        """When everything told so far is durable."""
+        if self._book.last_no > self.durable_no:
+            self._afterwards.setdefault(self._book.last_no, []).append(action)
+        else:
+            self._do(action)
+
+    def _do(self, action: Afterwards) -> None:
+        if not isinstance(action, CancelDue):
+            self._actions.append(action)
+        elif self.connected:
+            self.gate.push_cancel(action.key)
+
+    def durable(self, event_no: int, now: Now) -> None:
+        """Everything up to `event_no` is on disk: what waited for it goes on."""
+        self.durable_no = event_no
+        while self._afterwards and (first := next(iter(self._afterwards))) <= event_no:
+            for action in self._afterwards.pop(first):
+                if isinstance(action, Write) and action.session_no != self._session_no:
+                    self.not_written(action.key, action.request, now)
+                else:
+                    self._do(action)
+
+    def cancel_again(self, record: Record) -> None:
+        """A cancel may go once more: asked for anew, or still owed after a crash or a reconnect."""
+        if record.key not in self._cancels_written:
+            self.once_durable(CancelDue(record.key))
+
+    def forget_cancel(self, key: Key) -> None:
+        self._cancels_written.discard(key)
+
+    def written(self, key: Key, request: Request) -> None:
+        """The bytes of an order or a modification are handed to the socket."""
+        if not isinstance(request, tws.PlaceOrder):
+            return
+        placed = key in self.unwritten
+        self.unwritten.discard(key)
+        for waiter in self._waiters.pop(key, ()):
+            waiter.left -= 1
+            if waiter.left == 0:
+                self.answer(waiter, "pending" if placed else None)
+
+    def answer(self, waiter: Waiter, status: str | None = "pending") -> None:
+        """The first answer, or with status None the orders as they stand."""
+        rows = [
+            OrderAccepted(
+                client_order_id=key[1],
+                order_id=self._book.records[key].order_id,
+                status=status or self._book.records[key].order.status,
+            )
+            for key in waiter.keys
+        ]
+        self._actions.append(Reply(waiter.caller, OrdersAccepted(orders=rows) if waiter.group else rows[0]))
+
+    def not_written(self, key: Key, request: Request, now: Now) -> None:
+        """The session ended before the bytes were handed over: certainly not sent."""
+        record = self._book.records[key]
+        if not isinstance(request, tws.PlaceOrder):
+            self._cancels_written.discard(key)
+            return
+        why = "the session ended before it was written; nothing was sent"
+        if key in self.unwritten:
+            self.unwritten.discard(key)
+            trigger = Trigger.ABANDONED if record.cancel_wanted else Trigger.NOT_WRITTEN
+            self._book.change(record, now.ns, status=after(record.order.status, trigger), reason=why)
+        else:
+            self._book.change(record, now.ns, ChangeSettled(), reason=f"modification: {why}")
+        error = RequestError(ErrorCode.NOT_READY, f"{why}; send the same request again")
+        for waiter in self._waiters.pop(key, ()):
+            if waiter.left > 0:
+                waiter.left = -1
+                self._actions.append(Reply(waiter.caller, error))
+
+    # -- sessions
+
+    def session_began(self) -> None:
+        self.connected = True
+        self._session_no += 1
+        self._cancels_written.clear()
+
+    def session_ended(self) -> None:
+        """Nothing waiting at the gate will be sent: each is told so, none leaves a trace."""
+        self.connected = False
+        self._session_no += 1
+        error = RequestError(ErrorCode.NOT_READY, "the session ended before it was sent; no effect")
+        self.withdraw_all(None, error)
+        self.gate.clear_cancels()  # they are owed, and asked for again by the next session
+        previews, self.previews = self.previews, {}
+        for caller, _ in previews.values():
+            self._actions.append(Reply(caller, error))
+
+
+def _values(args: PlaceOrder) -> Values:
+    return Values(args.quantity, args.limit_price, args.stop_price)
+
+
+def _links(item: Placing, index: int, first_id: int) -> Links:
+    if not item.link:
+        return Links()
+    first = item.orders[0]
+    ties: dict[str, Any] = {"group": first.client_order_id, "kind": item.link}
+    if item.link == "bracket" and index > 0:
+        ties["parent_id"] = first_id
+    elif item.link == "oca":
+        ties |= {"oca_group": f"{first.strategy}/{first.client_order_id}", "oca_type": item.oca_type}
+    return Links(**ties)
+
+
+def _pending(args: PlaceOrder, order_id: int, account: str) -> Order:
+    return Order(
+        client_order_id=args.client_order_id,
+        strategy=args.strategy,
+        instrument=args.instrument,
+        side=args.side,
+        quantity=args.quantity,
+        order_type=args.order_type,
+        status="pending",
+        order_id=order_id,
+        account=account,
+        limit_price=args.limit_price,
+        stop_price=args.stop_price,
+        tif=args.tif,
+        remaining=args.quantity,
+    )
+
+
+def _require_time(caller: Caller, now: Now) -> None:
+    if caller.valid_until is not None and now.ns > caller.valid_until:
+        raise RequestError(ErrorCode.TIMEOUT, "valid_until passed while it waited; no effect")

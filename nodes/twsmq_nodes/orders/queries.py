@@ -1,0 +1,72 @@
+"""What the book answers when it is asked: orders, executions, what remains of a strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twsmq_protocol.envelope import payload
+from twsmq_protocol.order_requests import (
+    ExecutionList,
+    ExecutionRow,
+    ForeignOrder,
+    GetExecutions,
+    GetOrders,
+    Halted,
+    OrderList,
+)
+
+from .book import Book
+
+
+def orders(book: Book, args: GetOrders, foreign: Iterable[ForeignOrder]) -> OrderList:
+    """The oldest first. Foreign orders belong to no strategy."""
+    wanted = (
+        record.order
+        for record in book.records.values()
+        if args.strategy in (None, record.order.strategy)
+        and args.client_order_id in (None, record.order.client_order_id)
+        and (args.active is None or args.active != record.done)
+    )
+    narrowed = args.strategy is not None or args.client_order_id is not None or args.active is False
+    return OrderList(orders=[payload(order) for order in wanted], foreign=[] if narrowed else list(foreign))
+
+
+def executions(book: Book, args: GetExecutions) -> ExecutionList:
+    """As they stand after corrections, in the order in which they were told."""
+    rows: list[tuple[int, ExecutionRow]] = []
+    for record in book.records.values():
+        order = record.order
+        if args.strategy not in (None, order.strategy):
+            continue
+        if args.client_order_id not in (None, order.client_order_id):
+            continue
+        for fill in record.fills.values():
+            if args.account not in (None, fill.account):
+                continue
+            if args.since is not None and (fill.time or fill.ts) < args.since:
+                continue
+            cost = record.costs.get(fill.exec_id)
+            row = ExecutionRow(
+                strategy=order.strategy,
+                client_order_id=order.client_order_id,
+                instrument=order.instrument,
+                exec_id=fill.exec_id,
+                account=fill.account,
+                side=fill.side,
+                quantity=fill.quantity,
+                price=fill.price,
+                time=fill.time,
+                recovered=fill.recovered,
+                leg=fill.leg,
+                commission=None if cost is None else cost.commission,
+                currency=None if cost is None else cost.currency,
+                realized_pnl=None if cost is None else cost.realized_pnl,
+            )
+            rows.append((fill.event_no, row))
+    return ExecutionList(executions=[row for _, row in sorted(rows, key=lambda pair: pair[0])])
+
+
+def halted(book: Book, halts: dict[str, str], strategy: str | None) -> Halted:
+    """What is halted, and which orders of `strategy` (None: of anybody) still work or are unknown."""
+    remaining = [record.order for record in book.active() if strategy in (None, record.order.strategy)]
+    return Halted(halted=dict(halts), remaining=[payload(order) for order in remaining])

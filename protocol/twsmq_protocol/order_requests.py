@@ -1,0 +1,326 @@
+"""Arguments and results of the ops of the orders node. SPEC.md documents each for other languages."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from .envelope import Args, Finite
+from .errors import FieldError
+from .instruments import parse_instrument
+from .order_events import Side
+from .order_types import TIFS, Algo, Amount, Condition, Price, Text, require_prices
+
+Quantity = Annotated[float, Meta(ge=0, le=1e12)]
+Scalar = str | int | Finite | bool
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+MAX_STRATEGY = 16
+MAX_CLIENT_ORDER_ID = 40
+MAX_ACCOUNT = 32
+MAX_GROUP = 20
+MAX_PAGE = 1000
+
+
+class OrderKey(Args, frozen=True, kw_only=True):
+    """Names one order: `client_order_id` is the client's own and unique within its `strategy`."""
+
+    strategy: str
+    client_order_id: str
+
+    def __post_init__(self) -> None:
+        require_name("strategy", self.strategy, MAX_STRATEGY)
+        require_name("client_order_id", self.client_order_id, MAX_CLIENT_ORDER_ID)
+
+
+class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
+    """`place_order`: one order. The same request again returns the first answer and places nothing.
+
+    `extra`: further attributes of an order under `ibapi`'s own names, checked against the installed release.
+    """
+
+    instrument: str
+    side: Side
+    quantity: Quantity
+    order_type: str
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+    tif: str = "DAY"
+    account: str | None = None
+    outside_rth: bool = False
+    trail_amount: Amount | None = None
+    trail_percent: Annotated[float, Meta(gt=0, le=100)] | None = None
+    trail_stop_price: Price | None = None
+    limit_offset: Price | None = None
+    offset: Price | None = None
+    cash_quantity: Amount | None = None
+    good_till: Text = ""
+    good_after: Text = ""
+    display_size: Count | None = None
+    min_quantity: Count | None = None
+    all_or_none: bool = False
+    hidden: bool = False
+    oca_group: Text = ""
+    oca_type: Annotated[int, Meta(ge=0, le=3)] = 0
+    algo: Algo | None = None
+    conditions: tuple[Condition, ...] = ()
+    conditions_cancel: bool = False
+    conditions_ignore_rth: bool = False
+    leg_prices: tuple[Price | None, ...] = ()
+    routing: dict[str, Text] = field(default_factory=dict[str, Text])
+    extra: dict[str, Scalar] = field(default_factory=dict[str, Scalar])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_instrument(self.instrument)
+        require_prices(self.order_type, self)
+        if (self.quantity > 0) == (self.cash_quantity is not None):
+            raise FieldError("quantity", "give a quantity above 0, or 0 together with cash_quantity")
+        if self.tif not in TIFS:
+            raise FieldError("tif", f"tif must be one of {', '.join(sorted(TIFS))}")
+        if (self.tif == "GTD") != bool(self.good_till):
+            raise FieldError("good_till", "good_till goes with tif GTD, and GTD needs it")
+        if bool(self.oca_group) != bool(self.oca_type):
+            raise FieldError("oca_type", "oca_group and oca_type (1, 2 or 3) go together")
+        if self.account is not None:
+            require_name("account", self.account, MAX_ACCOUNT)
+        for name in self.extra.keys() & _OWN:
+            raise FieldError(f"extra.{name}", f"{name} has an argument of its own, or is the node's to set")
+
+
+_OWN = frozenset(
+    (
+        "action", "totalQuantity", "orderType", "lmtPrice", "auxPrice", "tif", "account", "orderRef",
+        "orderId", "clientId", "permId", "parentId", "parentPermId", "transmit", "whatIf", "ocaGroup",
+        "ocaType",
+        "outsideRth", "cashQty", "trailStopPrice", "trailingPercent", "lmtPriceOffset", "goodTillDate",
+        "goodAfterTime", "displaySize", "minQty", "allOrNone", "hidden", "algoStrategy", "algoParams",
+        "conditions", "conditionsCancelOrder", "conditionsIgnoreRth", "orderComboLegs", "filledQuantity",
+        "smartComboRoutingParams",
+    )
+)  # fmt: skip
+
+
+class PlaceOrders(Args, frozen=True, kw_only=True):
+    """`place_orders`: all of them or none. `link` says what ties them at the gateway.
+
+    bracket: the first is the parent; the others work once it is filled and die with it. oca: a fill of one
+    cancels or reduces the rest (`oca_type`: 1 cancel, 2 reduce, 3 reduce without block). none: nothing.
+    """
+
+    orders: Annotated[tuple[PlaceOrder, ...], Meta(min_length=1, max_length=MAX_GROUP)]
+    link: Literal["none", "bracket", "oca"] = "none"
+    oca_type: Annotated[int, Meta(ge=1, le=3)] = 1
+
+    def __post_init__(self) -> None:
+        first = self.orders[0]
+        for order in self.orders:
+            if order.strategy != first.strategy:
+                raise FieldError("orders.strategy", "a group belongs to one strategy")
+            if self.link == "bracket" and order.instrument != first.instrument:
+                raise FieldError("orders.instrument", "a bracket is about one instrument")
+            if self.link == "oca" and order.oca_group:
+                raise FieldError("orders.oca_group", "link oca names the group by itself")
+        if len({order.client_order_id for order in self.orders}) < len(self.orders):
+            raise FieldError("orders.client_order_id", "each order of a group has an id of its own")
+
+
+class ModifyOrder(OrderKey, frozen=True, kw_only=True):
+    """`modify_order`: change what is given, keep the rest."""
+
+    quantity: Annotated[float, Meta(gt=0, le=1e12)] | None = None
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.quantity is None and self.limit_price is None and self.stop_price is None:
+            raise FieldError("quantity", "give at least one of quantity, limit_price, stop_price to change")
+
+
+class CancelOrder(OrderKey, frozen=True, kw_only=True):
+    """`cancel_order`."""
+
+
+class CancelOrders(Args, frozen=True, kw_only=True):
+    """`cancel_orders`: all working orders that match everything given; `all` when nothing narrows."""
+
+    strategy: str | None = None
+    account: str | None = None
+    instrument: str | None = None
+    all: bool = False
+
+    def __post_init__(self) -> None:
+        narrowed = self.strategy is not None or self.account is not None or self.instrument is not None
+        if narrowed == self.all:
+            raise FieldError("all", "give strategy, account or instrument, or else all: true")
+
+
+class PreviewOrder(PlaceOrder, frozen=True, kw_only=True):
+    """`preview_order`: what an order would cost and bind; nothing is placed and the id stays free."""
+
+
+class GetOrders(Args, frozen=True, kw_only=True):
+    """`get_orders`: all orders, finished ones too, oldest first; each argument narrows."""
+
+    strategy: str | None = None
+    client_order_id: str | None = None
+    active: bool | None = None
+
+
+class GetExecutions(Args, frozen=True, kw_only=True):
+    """`get_executions`: executions as they stand after corrections, with what they cost; oldest first."""
+
+    strategy: str | None = None
+    client_order_id: str | None = None
+    account: str | None = None
+    since: int | None = None
+
+
+class ReplayEvents(Args, frozen=True, kw_only=True):
+    """`replay_events`: order events again, as they were published, numbered above `after`.
+
+    With `strategy` only its own, counted by `strategy_no`; else all, by `event_no`.
+    """
+
+    after: Annotated[int, Meta(ge=0)]
+    strategy: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = MAX_PAGE
+
+
+class Halt(Args, frozen=True, kw_only=True):
+    """`halt`: no new orders of `strategy`, or of anybody; `cancel` also ends what works."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=200)]
+    strategy: str | None = None
+    cancel: bool = False
+
+
+class Resume(Args, frozen=True, kw_only=True):
+    """`resume`: takes back the halt of `strategy`, or the general one."""
+
+    strategy: str | None = None
+
+
+class AdoptOrder(OrderKey, frozen=True, kw_only=True):
+    """`adopt_order`: take a foreign order over under a key of one's own."""
+
+    perm_id: int
+
+
+class ResolveOrder(OrderKey, frozen=True, kw_only=True):
+    """`resolve_order`: an operator knows what became of an `unknown` order."""
+
+    status: Literal["cancelled", "rejected", "not_sent", "filled"]
+    reason: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class OrderAccepted(Struct, frozen=True, kw_only=True):
+    """Result of `place_order`, `modify_order`, `cancel_order`: durable and written, no verdict yet."""
+
+    client_order_id: str
+    order_id: int | None
+    status: str
+
+
+class OrdersAccepted(Struct, frozen=True, kw_only=True):
+    """Result of `place_orders` (in the order of the request) and `cancel_orders`."""
+
+    orders: list[OrderAccepted]
+
+
+class ForeignOrder(Struct, frozen=True, kw_only=True):
+    """A working order that was not placed here: by another client id, by hand, or before this journal.
+
+    `client_id` and `order_id` are its owner's, 0 for an order entered by hand.
+    """
+
+    perm_id: int
+    client_id: int
+    order_id: int
+    instrument: str
+    side: str
+    quantity: Finite
+    order_type: str
+    account: str
+    tif: str
+    status: str
+    filled: Finite
+    reference: str
+    limit_price: Finite | None = None
+    stop_price: Finite | None = None
+
+
+class OrderList(Struct, frozen=True, kw_only=True):
+    """Result of `get_orders`: maps with the fields of the `order` event; foreign orders as last seen."""
+
+    orders: list[dict[str, Any]]
+    foreign: list[ForeignOrder] = []
+
+
+class Preview(Struct, frozen=True, kw_only=True):
+    """Result of `preview_order`. Nil: the gateway did not compute it."""
+
+    init_margin_before: Finite | None = None
+    init_margin_after: Finite | None = None
+    init_margin_change: Finite | None = None
+    maint_margin_before: Finite | None = None
+    maint_margin_after: Finite | None = None
+    maint_margin_change: Finite | None = None
+    equity_with_loan_before: Finite | None = None
+    equity_with_loan_after: Finite | None = None
+    equity_with_loan_change: Finite | None = None
+    commission: Finite | None = None
+    min_commission: Finite | None = None
+    max_commission: Finite | None = None
+    currency: str | None = None
+    warning: str | None = None
+
+
+class ExecutionRow(Struct, frozen=True, kw_only=True):
+    strategy: str
+    client_order_id: str
+    instrument: str
+    exec_id: str
+    account: str
+    side: Side
+    quantity: Finite
+    price: Finite
+    time: int | None = None
+    recovered: bool = False
+    leg: bool = False
+    commission: Finite | None = None
+    currency: str | None = None
+    realized_pnl: Finite | None = None
+
+
+class ExecutionList(Struct, frozen=True, kw_only=True):
+    """Result of `get_executions`."""
+
+    executions: list[ExecutionRow]
+
+
+class EventPage(Struct, frozen=True, kw_only=True):
+    """Result of `replay_events`. `next`: ask with it as `after` for more; `last`: the newest there is."""
+
+    events: list[dict[str, Any]]
+    next: int
+    last: int
+
+
+class Halted(Struct, frozen=True, kw_only=True):
+    """Result of `halt` and `resume`: what is halted now, by whom none ("" is everybody), and why.
+
+    `remaining`: keys of the orders that still work or are unknown, after cancels had some seconds.
+    """
+
+    halted: dict[str, str]
+    remaining: list[dict[str, Any]]
+
+
+def require_name(name: str, value: str, longest: int) -> None:
+    if len(value) > longest or not _NAME.fullmatch(value):
+        raise FieldError(name, f"{name} must be 1 to {longest} characters of A-Z a-z 0-9 . _ -")
