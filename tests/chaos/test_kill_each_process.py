@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
@@ -35,12 +36,16 @@ def client(cluster: Cluster) -> Iterator[PlainClient]:
 
 def open_orders_at_the_gateway(port: int) -> list[str]:
     """References of all working orders, asked by a client that is not ours."""
-    ib = IB()
-    ib.connect("127.0.0.1", port, clientId=900, timeout=20)
-    try:
-        return [trade.order.orderRef for trade in ib.reqAllOpenOrders()]
-    finally:
-        ib.disconnect()
+
+    async def ask() -> list[str]:
+        ib = IB()
+        await ib.connectAsync("127.0.0.1", port, clientId=900, timeout=20)
+        try:
+            return [trade.order.orderRef for trade in await ib.reqAllOpenOrdersAsync()]
+        finally:
+            ib.disconnect()
+
+    return asyncio.run(ask())
 
 
 def the_order(client: PlainClient) -> dict[str, Any]:

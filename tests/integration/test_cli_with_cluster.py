@@ -51,3 +51,20 @@ def test_status_is_1_while_a_process_is_not_ready(twsmq: Command, eventually: Ca
     assert twsmq.run("status").returncode == 1
     eventually(lambda: twsmq.run("status").returncode == 0, within=10)
     assert next(row for row in twsmq.status() if row["name"] == "reference")["restarts"] == 1
+
+
+def test_health_is_the_nodes_own_word(twsmq: Command) -> None:
+    ready = twsmq.run("health", "orders")
+    assert (ready.returncode, ready.stdout) == (0, "orders: ready\n")
+    misspelt = twsmq.run("health", "order")
+    assert misspelt.returncode == 2
+    assert "there are connection, reference, marketdata-0, status, orders" in misspelt.stderr
+
+
+def test_health_of_a_node_that_is_stopped_is_3(twsmq: Command) -> None:
+    reference = next(row for row in twsmq.status() if row["name"] == "reference")
+    os.kill(reference["pid"], signal.SIGSTOP)
+    try:
+        assert twsmq.run("health", "reference", "--timeout", "1").returncode == 3
+    finally:
+        os.kill(reference["pid"], signal.SIGCONT)

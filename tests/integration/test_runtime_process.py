@@ -42,8 +42,10 @@ def test_told_to_stop_it_says_so_and_ends_in_order(config_file: Path, port_base:
         node.kill()
 
 
-def test_it_ends_with_whoever_holds_its_lifeline(config_file: Path, port_base: int) -> None:
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "made non-blocking by a sibling"])
+def test_it_ends_with_whoever_holds_its_lifeline(config_file: Path, port_base: int, blocking: bool) -> None:
     ours, its = os.pipe()[::-1]
+    os.set_blocking(its, blocking)
     node = NodeProcess("connection", config_file).start(pass_fds=(its,), **{LIFELINE: str(its)})
     try:
         os.close(its)
@@ -81,6 +83,24 @@ def test_without_a_lifeline_it_lives_until_told(config_file: Path, port_base: in
         assert node.stop() == 0
     finally:
         node.kill()
+
+
+def test_a_callback_that_raises_ends_the_process_rather_than_leave_it_half_changed(
+    config_file: Path,
+) -> None:
+    script = (
+        "from twsmq_nodes.runtime.process import run\n"
+        "import asyncio\n"
+        "class Shell:\n"
+        "    def __init__(self, node): pass\n"
+        "    def start(self): asyncio.get_running_loop().call_soon(lambda: {}['a key nobody has'])\n"
+        "run('connection', Shell)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--config", str(config_file)], stderr=subprocess.PIPE, timeout=30
+    )
+    assert done.returncode == 70
+    assert b"a key nobody has" in done.stderr
 
 
 @pytest.mark.parametrize("offset", [10, 11])

@@ -1,4 +1,4 @@
-"""`twsmq status` and `twsmq down`: asking the supervisor."""
+"""`twsmq status` and `twsmq down` ask the supervisor, `twsmq health` listens to one node."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
-from twsmq_protocol import endpoints
+from twsmq_protocol import endpoints, topics
 from twsmq_protocol.requests import ClusterStatus, Stopping
+from twsmq_protocol.system_events import Heartbeat
 from twsmq_supervisor.preflight import is_locked, lock_file
 from twsmq_supervisor.settings import Settings
 
@@ -49,6 +50,34 @@ def status(config: Path | None, as_json: bool) -> None:
         terminal.print(process_table((row, row.uptime_s) for row in told.processes))
         terminal.print(_gateway_line(told.gateway), highlight=False)
     if any(row.state != "ready" for row in told.processes):
+        raise SystemExit(Refused.exit_code)
+
+
+@click.command(short_help="Exit 0 if one node is ready: a container's health check.")
+@config_option
+@click.argument("node")
+@click.option("--timeout", default=3.0, show_default=True, help="Seconds to wait for a heartbeat.")
+def health(config: Path | None, node: str, timeout: float) -> None:
+    """Say whether NODE is ready, from its own heartbeat: no supervisor is needed.
+
+    Exit code 0 if it is, 1 if it beats but is not ready, 3 if it does not beat.
+
+    \b
+    Example:
+      twsmq health orders
+    """
+    settings = settings_from(config)
+    known = endpoints.node_names(settings.config)
+    if node not in known:
+        raise click.UsageError(f"no node is called {node!r}; there are {', '.join(known)}")
+    with Client(settings.config) as client:
+        client.subscribe(topics.node_topic(node))
+        received = client.receive(timeout)
+    if received is None or not isinstance(received.event, Heartbeat):
+        raise NoCluster(f"{node} has not beaten within {timeout:g} s")
+    beat = received.event
+    click.echo(f"{node}: {beat.state}" + (f": {beat.detail}" if beat.detail else ""))
+    if beat.state != "ready":
         raise SystemExit(Refused.exit_code)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .cluster import down, status
+from .cluster import down, health, status
 from .order import order
 from .simulator import simulator
 from .up import up
@@ -32,5 +32,5 @@ def main() -> None:
     """
 
 
-for command in (up, down, status, watch, order, simulator):
+for command in (up, down, status, health, watch, order, simulator):
     main.add_command(command)

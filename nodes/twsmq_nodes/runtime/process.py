@@ -4,7 +4,9 @@ It starts with its configuration and, under a supervisor, a lifeline: a pipe who
 PDEATHSIG, which fires when the supervisor's spawning *thread* ends.) A thread watches it, so that even a loop
 that hangs leaves no orphan. Without a lifeline the process lives until it is told to stop.
 
-It ends by SIGTERM or SIGINT, in order, with 0; with 2 when its configuration cannot be used.
+It ends by SIGTERM or SIGINT, in order, with 0; with 2 when its configuration cannot be used; with 70 when a
+callback raised, which is a bug of ours: what is in memory can no longer be trusted, what is on disk can, so
+the process ends at once and is started anew.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from . import log as logs
 from .node import Node
 
 LIFELINE = "TWSMQ_LIFELINE_FD"
-EXIT_CONFIG, EXIT_ORPHANED = 2, 3
+EXIT_CONFIG, EXIT_ORPHANED, EXIT_BUG = 2, 3, 70
 
 log = structlog.stdlib.get_logger()
 
@@ -93,6 +95,7 @@ def watch_lifeline() -> None:
 async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell]) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_crash)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     node = Node(loaded, name)
@@ -107,3 +110,11 @@ async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell])
         log.info("node stopped")
     finally:
         node.close()
+
+
+def _crash(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A callback or task raised. asyncio would log it and go on with half of an event handled."""
+    error = context.get("exception")
+    log.critical("a bug ended this process", problem=context.get("message"), exc_info=error)
+    if error is not None:
+        os._exit(EXIT_BUG)
