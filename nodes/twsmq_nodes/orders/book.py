@@ -48,7 +48,6 @@ class Record:
 
     __slots__ = (
         "acknowledged",
-        "adopted",
         "cancel_wanted",
         "complaint",
         "costs",
@@ -63,11 +62,10 @@ class Record:
         "wanted",
     )
 
-    def __init__(self, order: Order, request: PlaceOrder) -> None:
+    def __init__(self, order: Order) -> None:
         self.order = order  # as last told
-        self.request = request
+        self.request: PlaceOrder | None = None  # None: adopted
         self.reference = order_ref(self.key)  # the orderRef it carries at the gateway
-        self.adopted = False
         self.order_ids: list[int] = []  # one per attempt, the newest last
         self.perm_ids: set[int] = set()
         self.links = Links()
@@ -132,7 +130,7 @@ class Book:
         if record is None:
             assert isinstance(event, Order)
             assert isinstance(entry.fact, Placed | Adopted)
-            record = self.records[key] = Record(event, entry.fact.request)
+            record = self.records[key] = Record(event)
         match event:
             case Order():
                 self._apply_order(record, key, event)
@@ -159,18 +157,12 @@ class Book:
 
     def _apply_fact(self, record: Record, key: Key, fact: Fact) -> None:
         match fact:
-            case Placed() | Adopted():
-                request, order_id, at = fact.request, fact.order_id, fact.at
-                record.links = fact.links if isinstance(fact, Placed) else Links()
-                if isinstance(fact, Adopted):
-                    record.adopted, record.reference = True, fact.reference
-                record.request = request
-                record.order_ids.append(order_id)
-                record.sent_at = at
-                record.cancel_wanted = False
-                record.wanted = record.complaint = None
-                self._by_order_id[order_id] = key
-                self.ids.raise_floor(order_id + 1)
+            case Placed():
+                record.request, record.links = fact.request, fact.links
+                self._attempt(record, key, fact.order_id, fact.at)
+            case Adopted():
+                record.reference = fact.reference
+                self._attempt(record, key, fact.order_id, fact.at)
             case ChangeSent(values):
                 record.wanted = values
             case ChangeSettled():
@@ -179,6 +171,14 @@ class Book:
                 record.cancel_wanted = True
             case CancelDropped():
                 record.cancel_wanted = False
+
+    def _attempt(self, record: Record, key: Key, order_id: int, at: int) -> None:
+        record.order_ids.append(order_id)
+        record.sent_at = at
+        record.cancel_wanted = False
+        record.wanted = record.complaint = None
+        self._by_order_id[order_id] = key
+        self.ids.raise_floor(order_id + 1)
 
     def tell(self, event: JournalEvent, ts: int, fact: Fact | None = None) -> Entry:
         """Number, apply and queue a new event. `ts` in ns since the epoch."""

@@ -43,10 +43,8 @@ class Placed(Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class Adopted(Struct, frozen=True, tag=True, omit_defaults=True):
-    """An order that was found at the gateway is ours from now on. `request` is what it would have been,
-    `reference` the orderRef it carries, which stays what it was."""
+    """An order that was found at the gateway is ours from now on, and keeps the orderRef it carries."""
 
-    request: PlaceOrder
     order_id: int
     reference: str
     at: int

@@ -34,7 +34,7 @@ from .entries import Adopted, CancelWanted, Values
 from .ids import Key
 from .pipeline import CancelDue, Modifying, Pipeline, Placing, Previewing, Waiter
 from .states import Trigger, after, shown
-from .wire import adopted_request, prices_of
+from .wire import prices_of
 
 PAPER = ("DU", "DF")
 EVERYBODY = ""
@@ -155,7 +155,7 @@ class Intake:
             record
             for record in self._book.records.values()
             if (not record.done or record.order.status == "not_sent")
-            and _matches(args, record.request, record.order.account)
+            and _matches(args, record.order, record.order.account)
         ]
         for record in records:
             self._want_cancel(record, now)
@@ -199,12 +199,11 @@ class Intake:
             )
         if row.client_id != client_id or not row.order_id:
             raise _conflict(f"it belongs to client id {row.client_id}, which alone may change it (10147)")
-        request = adopted_request(args, row)
         order = Order(
             client_order_id=args.client_order_id,
             strategy=args.strategy,
             instrument=row.instrument,
-            side=request.side,
+            side="BUY" if row.side == "BUY" else "SELL",
             quantity=row.quantity,
             order_type=row.order_type,
             status="submitted" if row.filled == 0 else "partially_filled",
@@ -219,7 +218,7 @@ class Intake:
             gateway_status=row.status or None,
             reason="adopted",
         )
-        self._book.tell(order, now.ns, Adopted(request, row.order_id, row.reference, now.ns))
+        self._book.tell(order, now.ns, Adopted(row.order_id, row.reference, now.ns))
         del foreign[args.perm_id]
         self._pipeline.once_durable(Reply(caller, _accepted(self._book.records[key])))
 
@@ -237,10 +236,12 @@ class Intake:
         if self.closed is not None:
             raise _not_ready(self.closed)
 
-    def _require_same(self, asked: tuple[PlaceOrder, ...], first: tuple[PlaceOrder, ...]) -> None:
+    def _require_same(self, asked: tuple[PlaceOrder, ...], first: tuple[PlaceOrder | None, ...]) -> None:
         if asked == first:
             return
         for one, other in zip(asked, first, strict=False):
+            if other is None:
+                raise _conflict(f"{one.strategy}/{one.client_order_id} is an adopted order")
             names = [name for name in one.__struct_fields__ if getattr(one, name) != getattr(other, name)]
             if names:
                 raise RequestError(
@@ -268,7 +269,7 @@ class Intake:
             raise RequestError(ErrorCode.TIMEOUT, "it is unknown where this order is; ask again later")
         if record.done or record.cancel_wanted:
             raise _conflict(f"the order is {status}; it cannot be modified any more")
-        if record.adopted:
+        if record.request is None:
             raise _conflict(
                 "an adopted order may have attributes we do not know: cancel it and place another"
             )
@@ -315,7 +316,7 @@ def _accepted(record: Record) -> OrderAccepted:
     return OrderAccepted(client_order_id=order.client_order_id, order_id=order.order_id, status=order.status)
 
 
-def _matches(args: CancelOrders, order: PlaceOrder, account: str | None) -> bool:
+def _matches(args: CancelOrders, order: PlaceOrder | Order, account: str | None) -> bool:
     return (
         args.strategy in (None, order.strategy)
         and args.instrument in (None, order.instrument)

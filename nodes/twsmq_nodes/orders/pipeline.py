@@ -203,8 +203,11 @@ class Pipeline:
         key = (item.args.strategy, item.args.client_order_id)
         values = item.values()
         record = self._book.records[key]
+        assert record.request is not None  # an adopted order is not modified
         account = record.order.account or ""
-        request = encode_order(record.reference, record.request, values, record.order_id, account, record.links)
+        request = encode_order(
+            record.reference, record.request, values, record.order_id, account, record.links
+        )
         self._check(request)
         self._book.change(record, now.ns, ChangeSent(values))
         self._waiters.setdefault(key, []).append(Waiter(item.caller, (key,), left=1))

@@ -2,8 +2,8 @@
 
 A snapshot is open orders, our own and then everybody's, then executions, then completed orders, each asked
 for once the one before has ended, all after nextValidId. In this order nothing slips through: what leaves the
-open orders while we look shows up in what is asked next. An openOrderEnd that nobody asked for (the gateway sends one before
-nextValidId to a client id that has working orders, captured) closes nothing.
+open orders while we look shows up in what is asked next. An openOrderEnd that nobody asked for (the gateway
+sends one before nextValidId to a client id that has working orders, captured) closes nothing.
 
 What a verdict rests on:
 - An order listed as open is live; one in the completed orders, or with all its executions, is done.

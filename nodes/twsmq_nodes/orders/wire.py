@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from twsmq_protocol.instruments import format_instrument, parse_instrument
-from twsmq_protocol.order_requests import ForeignOrder, OrderKey, PlaceOrder
+from twsmq_protocol.order_requests import ForeignOrder, PlaceOrder
 from twsmq_protocol.order_types import ORDER_TYPES, Condition, Prices
 
 from twsmq_nodes.runtime.contracts import contract_of, instrument_of
@@ -116,22 +116,6 @@ def values_shown(view: OrderView, order_type: str) -> dict[str, Any]:
     if "stop_price" in needed and view.aux_price is not None:
         shown["stop_price"] = view.aux_price
     return shown
-
-
-def adopted_request(args: OrderKey, row: ForeignOrder) -> PlaceOrder:
-    """The request that would have placed a foreign order, as far as its row tells. Raises FieldError."""
-    return PlaceOrder(
-        strategy=args.strategy,
-        client_order_id=args.client_order_id,
-        instrument=row.instrument,
-        side="BUY" if row.side == "BUY" else "SELL",
-        quantity=row.quantity,
-        order_type=row.order_type,
-        limit_price=row.limit_price,
-        stop_price=row.stop_price,
-        tif=row.tif,
-        account=row.account,
-    )
 
 
 def foreign_order(order_id: int, contract: Contract, view: OrderView, word: str) -> ForeignOrder:

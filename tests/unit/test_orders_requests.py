@@ -1,0 +1,422 @@
+"""Groups, every order type, previews, mass cancels, halts, foreign orders, an operator's word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from orders_desk import CLIENT_ID, EXEC, Caller, Desk, error, execution, open_order, order_status
+from twsmq_nodes.orders.ids import Key
+from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws import requests as rq
+from twsmq_nodes.tws.contracts import Contract
+from twsmq_nodes.tws.orders import OrderFields, OrderStateView, OrderView
+from twsmq_protocol.errors import FieldError
+from twsmq_protocol.order_events import Order
+from twsmq_protocol.order_requests import (
+    AdoptOrder,
+    CancelOrders,
+    GetExecutions,
+    GetOrders,
+    Halt,
+    Halted,
+    PlaceOrder,
+    PlaceOrders,
+    Preview,
+    PreviewOrder,
+    ResolveOrder,
+    Resume,
+)
+from twsmq_protocol.order_types import ORDER_TYPES, Algo, Condition
+
+BASE: dict[str, Any] = {
+    "strategy": "s",
+    "instrument": "STK:AAPL:SMART:USD",
+    "side": "BUY",
+    "quantity": 10.0,
+    "order_type": "LMT",
+    "limit_price": 1.0,
+}
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def order(cid: str, **changes: Any) -> PlaceOrder:
+    return PlaceOrder(client_order_id=cid, **(BASE | changes))
+
+
+def group(desk: Desk, *orders: PlaceOrder, link: Any = "none", **more: Any) -> Caller:
+    caller = Caller(answers=[])
+    args = PlaceOrders(orders=orders, link=link, **more)
+    return desk.ask(lambda: desk.core.place_group(args, caller, desk.now), caller)
+
+
+def call(desk: Desk, name: str, args: Any) -> Caller:
+    caller = Caller(answers=[])
+    return desk.ask(lambda: getattr(desk.core, name)(args, caller, desk.now), caller)
+
+
+def fields(desk: Desk) -> list[OrderFields]:
+    return [request.order for request in desk.wire if isinstance(request, rq.PlaceOrder)]
+
+
+def keys(answer: Any) -> list[Key]:
+    return [(row["strategy"], row["client_order_id"]) for row in answer]
+
+
+# -- groups
+
+
+def test_a_bracket_goes_out_parent_first_and_is_transmitted_by_its_last_child(desk: Desk) -> None:
+    caller = group(
+        desk,
+        order("p"),
+        order("tp", side="SELL", limit_price=2.0),
+        order("sl", side="SELL", order_type="STP", limit_price=None, stop_price=0.5),
+        link="bracket",
+    )
+    assert [row.order_id for row in caller.answer.orders] == [1, 2, 3]
+    assert [(one.parent_id, one.transmit) for one in fields(desk)] == [(0, False), (1, False), (1, True)]
+
+
+def test_an_oca_group_is_named_after_its_first_order(desk: Desk) -> None:
+    group(desk, order("a"), order("b"), link="oca", oca_type=2)
+    assert [(one.oca_group, one.oca_type, one.transmit) for one in fields(desk)] == [("s/a", 2, True)] * 2
+
+
+def test_a_group_is_journaled_together_or_not_at_all() -> None:
+    desk = Desk(auto=False)
+    desk.commit()
+    desk.session_up()
+    desk.snapshot()
+    caller = group(desk, order("a"), order("b"))
+    actions = desk.core.admit(desk.now)
+    assert len(actions[0].entries) == 2  # type: ignore[union-attr]
+    desk.do(actions)
+    assert not caller.answers
+    desk.commit()
+    assert len(caller.answer.orders) == 2
+
+
+def test_one_order_that_cannot_be_encoded_refuses_the_group(desk: Desk) -> None:
+    caller = group(desk, order("a"), order("b", extra={"noSuchThing": 1}))
+    assert (caller.code, caller.answer.field) == ("invalid_argument", "noSuchThing")
+    assert not desk.committed
+    assert desk.place("a").answer.order_id == 1
+
+
+def test_the_same_group_again_gets_the_first_answer_and_a_different_one_a_conflict(desk: Desk) -> None:
+    first = group(desk, order("a"), order("b")).answer
+    assert group(desk, order("a"), order("b")).answer == first
+    assert group(desk, order("a"), order("b"), link="oca").code == "conflict"
+    assert group(desk, order("a"), order("b", quantity=5.0)).code == "conflict"
+    assert group(desk, order("a"), order("c")).code == "conflict"
+    assert len(fields(desk)) == 2
+
+
+def test_a_group_of_which_only_part_was_sent_is_not_sent_again(desk: Desk) -> None:
+    group(desk, order("a"), order("b"))
+    desk.accepted(order_id=1)
+    desk.session_lost()
+    desk.later(10.0)
+    desk.session_up()
+    desk.snapshot(open_order(1), order_status(1, "Submitted"))
+    assert (desk.status("a"), desk.status("b")) == ("submitted", "not_sent")
+    assert group(desk, order("a"), order("b")).code == "conflict"
+    assert desk.place("b").code == "conflict"
+
+
+def test_a_group_proved_not_sent_may_go_again_as_a_whole(desk: Desk) -> None:
+    group(desk, order("a"), order("b"), link="bracket")
+    desk.session_lost()
+    desk.later(10.0)
+    desk.session_up()
+    desk.snapshot()
+    again = group(desk, order("a"), order("b"), link="bracket")
+    assert [row.order_id for row in again.answer.orders] == [3, 4]
+    assert [(one.parent_id, one.transmit) for one in fields(desk)[2:]] == [(0, False), (3, True)]
+
+
+def test_a_modified_child_keeps_its_parent_and_is_transmitted(desk: Desk) -> None:
+    group(desk, order("a"), order("b", side="SELL"), link="bracket")
+    desk.accepted(order_id=1, cid="a")
+    desk.modify("a", limit_price=2.0)
+    desk.accepted(order_id=2, cid="b")
+    desk.modify("b", limit_price=2.0)
+    assert [(one.parent_id, one.transmit) for one in fields(desk)[2:]] == [(0, True), (1, True)]
+
+
+@pytest.mark.parametrize(
+    ("orders", "link", "field"),
+    [
+        ((order("a"), order("a")), "none", "orders.client_order_id"),
+        ((order("a"), order("b", strategy="t")), "none", "orders.strategy"),
+        ((order("a"), order("b", instrument="STK:IBM:SMART:USD")), "bracket", "orders.instrument"),
+        ((order("a", oca_group="g", oca_type=1), order("b")), "oca", "orders.oca_group"),
+    ],
+)
+def test_a_group_that_cannot_be_names_the_field(orders: Any, link: Any, field: str) -> None:
+    with pytest.raises(FieldError) as refused:
+        PlaceOrders(orders=orders, link=link)
+    assert refused.value.field == field
+
+
+# -- order types and attributes
+
+
+@pytest.mark.parametrize("order_type", ORDER_TYPES)
+def test_every_order_type_can_be_sent_with_the_prices_it_needs(desk: Desk, order_type: str) -> None:
+    prices = ORDER_TYPES[order_type]
+    given = dict.fromkeys((*prices.needed, *prices.one_of[:1]), 1.5)
+    desk.place(order_type=order_type, **({"limit_price": None} | given))
+    (sent,) = fields(desk)
+    assert sent.order_type == order_type
+    assert (sent.limit_price == 1.5) == ("limit_price" in given)
+
+
+def test_attributes_travel_under_the_gateways_names(desk: Desk) -> None:
+    desk.place(
+        tif="GTD",
+        good_till="20261218 22:00:00 US/Eastern",
+        display_size=5,
+        min_quantity=2,
+        algo=Algo(strategy="Adaptive", params={"adaptivePriority": "Normal"}),
+        conditions=(
+            Condition(kind="price", value=190.0, con_id=265598, exchange="SMART", more=False),
+            Condition(kind="time", text="20261218 22:00:00 US/Eastern", join="or"),
+            Condition(kind="execution", symbol="IBM", sec_type="STK", exchange="SMART"),
+            Condition(kind="margin", value=30.0),
+        ),
+        extra={"usePriceMgmtAlgo": True, "notHeld": True},
+    )
+    (sent,) = fields(desk)
+    assert (sent.good_till_date, sent.display_size, sent.min_qty) == ("20261218 22:00:00 US/Eastern", 5, 2)
+    assert sent.algo_params == (("adaptivePriority", "Normal"),)
+    assert [condition.kind for condition in sent.conditions] == [1, 3, 5, 4]
+    assert sent.conditions[0].fields["price"] == 190.0
+    assert not sent.conditions[1].conjunction
+    assert sent.extra == {"usePriceMgmtAlgo": True, "notHeld": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"extra": {"totalQuantity": 5}}, "extra.totalQuantity"),
+        ({"extra": {"transmit": False}}, "extra.transmit"),
+        ({"tif": "GTD"}, "good_till"),
+        ({"oca_group": "g"}, "oca_type"),
+        ({"quantity": 0.0}, "quantity"),
+        ({"cash_quantity": 100.0}, "quantity"),
+        ({"order_type": "TRAIL", "limit_price": None}, "trail_amount"),
+        ({"order_type": "TRAIL", "limit_price": None, "trail_amount": 1, "trail_percent": 1}, "trail_amount"),
+        ({"order_type": "MKT"}, "limit_price"),
+        ({"stop_price": 1.0}, "stop_price"),
+    ],
+)
+def test_what_does_not_fit_names_the_field(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(FieldError) as refused:
+        order("a", **changes)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("extra", [{"noSuchThing": 1}, {"notHeld": "yes"}, {"_private": 1}])
+def test_an_attribute_the_installed_ibapi_does_not_know_is_refused(desk: Desk, extra: Any) -> None:
+    caller = desk.place(extra=extra)
+    assert (caller.code, caller.answer.field) == ("invalid_argument", next(iter(extra)))
+
+
+def test_an_order_for_an_amount_of_cash_is_filled_when_the_gateway_says_so(desk: Desk) -> None:
+    desk.place(quantity=0.0, cash_quantity=100.0, order_type="MKT", limit_price=None)
+    desk.says(execution(1, shares=3.0))
+    assert desk.status() == "partially_filled"
+    desk.says(order_status(1, "Filled", filled=3.0, avg_fill_price=1.0))
+    assert (desk.status(), desk.order().filled) == ("filled", 3.0)
+
+
+def test_the_legs_of_a_combo_are_told_and_do_not_count(desk: Desk) -> None:
+    desk.place(instrument="BAG:SPY:SMART:USD:+1x1,-1x2")
+    whole = execution(1, f"{EXEC}.01.01", shares=10.0)
+    leg = execution(1, f"{EXEC}.02.01", shares=10.0)
+    combo = tws.ExecDetails(-1, Contract(con_id=5, sec_type="BAG"), whole.execution)
+    desk.says(leg, combo)
+    assert [(fill.leg, fill.con_id) for fill in desk.fills()] == [(True, 265598), (False, 5)]
+    assert (desk.status(), desk.order().filled) == ("filled", 10.0)
+
+
+# -- previews
+
+
+def test_a_preview_costs_an_id_and_leaves_no_order(desk: Desk) -> None:
+    caller = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    request = desk.asked.pop()
+    assert isinstance(request, rq.PlaceOrder)
+    assert (request.order.what_if, request.order_id, request.order.order_ref) == (True, 1, "")
+    state = OrderStateView(
+        status="PreSubmitted", init_margin_change=250.5, commission=1.0, commission_currency="USD"
+    )
+    desk.says(tws.OpenOrder(1, Contract(), OrderView(order_id=1, client_id=CLIENT_ID), state))
+    assert caller.answer == Preview(init_margin_change=250.5, commission=1.0, currency="USD")
+    assert not desk.core.book.records
+    assert desk.place().answer.order_id == 2
+
+
+def test_a_refused_preview_is_the_gateways_own_word(desk: Desk) -> None:
+    caller = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    desk.says(error(1, 399, "fyi"), error(1, 200, "No security definition"))
+    assert (caller.code, caller.answer.tws_code) == ("gateway_rejected", 200)
+
+
+def test_a_preview_nobody_answers_is_given_up(desk: Desk) -> None:
+    unanswered = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    desk.later(10.1)
+    assert unanswered.code == "timeout"
+    lost = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    desk.session_lost()
+    assert lost.code == "not_ready"
+
+
+# -- many at once
+
+
+def test_cancel_orders_takes_what_matches_and_nothing_else(desk: Desk) -> None:
+    desk.place("a")
+    desk.place("b", instrument="STK:IBM:SMART:USD")
+    desk.place("c", strategy="t")
+    for order_id, ref in ((1, "s/a"), (2, "s/b"), (3, "t/c")):
+        desk.says(open_order(order_id, order_ref=ref), order_status(order_id, "Submitted"))
+    caller = call(desk, "cancel_matching", CancelOrders(strategy="s", instrument="STK:IBM:SMART:USD"))
+    assert [row.client_order_id for row in caller.answer.orders] == ["b"]
+    assert desk.wire[-1] == rq.CancelOrder(2)
+    everything = call(desk, "cancel_matching", CancelOrders(all=True))
+    assert len(everything.answer.orders) == 3
+    assert {request.order_id for request in desk.wire if isinstance(request, rq.CancelOrder)} == {1, 2, 3}
+
+
+def test_cancel_orders_wants_to_be_told_what() -> None:
+    with pytest.raises(FieldError):
+        CancelOrders()
+    with pytest.raises(FieldError):
+        CancelOrders(all=True, strategy="s")
+
+
+# -- halted
+
+
+def test_halted_means_no_new_orders_and_cancels_pass(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    halted = call(desk, "halt", Halt(reason="fat finger")).answer
+    assert isinstance(halted, Halted)
+    assert (halted.halted, keys(halted.remaining)) == ({"": "fat finger"}, [("s", "a")])
+    assert desk.place("b").code == "halted"
+    assert desk.modify("a", quantity=20.0).code == "halted"
+    assert desk.cancel("a").answer.status == "pending_cancel"
+    assert call(desk, "resume", Resume()).answer.halted == {}
+    assert desk.place("b").answer.order_id == 2
+
+
+def test_a_halt_outlives_a_crash(desk: Desk) -> None:
+    call(desk, "halt", Halt(reason="fat finger", strategy="s"))
+    desk.crash()
+    desk.session_up()
+    desk.snapshot()
+    assert desk.place("b").code == "halted"
+    assert desk.place("b", strategy="t").answer.order_id == 1
+
+
+def test_a_halt_that_cancels_answers_when_nothing_works_any_more(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    caller = call(desk, "halt", Halt(reason="x", cancel=True))
+    assert not caller.answers
+    assert desk.wire[-1] == rq.CancelOrder(1)
+    desk.says(order_status(1, "Cancelled", remaining=10.0))
+    assert caller.answer.remaining == []
+
+
+def test_a_halt_that_cannot_cancel_everything_says_what_remains(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    caller = call(desk, "halt", Halt(reason="x", cancel=True))
+    desk.later(5.1)
+    assert keys(caller.answer.remaining) == [("s", "a")]
+
+
+def test_what_waits_at_the_gate_is_halted_too() -> None:
+    desk = Desk(auto=False, up=False)
+    desk.session_up()
+    desk.snapshot()
+    waiting = desk.place()
+    call(desk, "halt", Halt(reason="x"))
+    assert waiting.code == "halted"
+    assert not desk.core.waiting
+
+
+# -- foreign orders, an operator's word, questions
+
+
+def foreign(order_id: int = 7, client_id: int = CLIENT_ID, ref: str = "old/one") -> tws.OpenOrder:
+    return open_order(order_id, client_id=client_id, order_ref=ref, perm_id=7007)
+
+
+def test_orders_that_nobody_placed_here_are_shown_as_foreign(desk: Desk) -> None:
+    desk.session_up()
+    desk.snapshot(foreign=[foreign(client_id=0, order_id=0, ref="")])
+    (row,) = desk.core.orders(GetOrders()).foreign
+    assert (row.perm_id, row.client_id, row.instrument) == (7007, 0, "STK:AAPL:SMART:USD")
+    assert desk.core.orders(GetOrders(strategy="s")).foreign == []
+    desk.session_up()
+    desk.snapshot()
+    assert desk.core.orders(GetOrders()).foreign == []
+
+
+def test_an_order_of_our_own_client_id_can_be_adopted_and_then_followed(desk: Desk) -> None:
+    desk.session_up()
+    desk.snapshot(foreign())
+    caller = call(desk, "adopt", AdoptOrder(strategy="s", client_order_id="mine", perm_id=7007))
+    assert (caller.answer.order_id, caller.answer.status) == (7, "submitted")
+    desk.says(execution(7, shares=4.0, order_ref="old/one", perm_id=7007))
+    assert (desk.status("mine"), desk.order("mine").filled) == ("partially_filled", 4.0)
+    assert desk.modify("mine", quantity=20.0).code == "conflict"
+    desk.cancel("mine")
+    assert desk.wire[-1] == rq.CancelOrder(7)
+    desk.crash()
+    assert desk.status("mine") == "pending_cancel"
+    assert desk.place("b").code == "not_ready"
+
+
+@pytest.mark.parametrize(("perm_id", "code"), [(7007, "conflict"), (1, "unknown_order")])
+def test_another_clients_order_cannot_be_adopted(desk: Desk, perm_id: int, code: str) -> None:
+    desk.session_up()
+    desk.snapshot(foreign=[foreign(client_id=3)])
+    caller = call(desk, "adopt", AdoptOrder(strategy="s", client_order_id="mine", perm_id=perm_id))
+    assert caller.code == code
+
+
+@pytest.mark.parametrize("status", ["cancelled", "rejected", "not_sent", "filled"])
+def test_an_operator_may_say_what_became_of_an_unknown_order(desk: Desk, status: Any) -> None:
+    desk.place()
+    args = ResolveOrder(strategy="s", client_order_id="a", status=status, reason="seen in TWS")
+    assert call(desk, "resolve", args).code == "conflict"
+    desk.session_lost()
+    assert call(desk, "resolve", args).answer.status == status
+    assert "seen in TWS" in (desk.told(Order)[-1].reason or "")
+
+
+def test_executions_are_listed_as_they_stand_after_corrections(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.says(execution(1, f"{EXEC}.01.01", 4.0), execution(1, f"{EXEC}.02.01", 1.0))
+    desk.says(execution(1, f"{EXEC}.01.02", 3.0, price=2.0))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.02", 1.0, "USD", 5.0, None, None))
+    rows = desk.core.executions(GetExecutions(strategy="s")).executions
+    assert [(row.exec_id, row.quantity, row.commission) for row in rows] == [
+        (f"{EXEC}.02.01", 1.0, None),
+        (f"{EXEC}.01.02", 3.0, 1.0),
+    ]
+    assert desk.core.executions(GetExecutions(strategy="t")).executions == []
+    assert desk.core.executions(GetExecutions(account="DU2")).executions == []
+    assert desk.core.executions(GetExecutions(since=2**62)).executions == []
