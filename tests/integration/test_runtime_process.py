@@ -85,15 +85,19 @@ def test_without_a_lifeline_it_lives_until_told(config_file: Path, port_base: in
         node.kill()
 
 
-def test_a_callback_that_raises_ends_the_process_rather_than_leave_it_half_changed(
-    config_file: Path,
+@pytest.mark.parametrize(
+    "start", ["asyncio.get_running_loop().call_soon(bug)", "threading.Thread(target=bug).start()"]
+)
+def test_whatever_raises_ends_the_process_rather_than_leave_it_half_changed(
+    config_file: Path, start: str
 ) -> None:
     script = (
         "from twsmq_nodes.runtime.process import run\n"
-        "import asyncio\n"
+        "import asyncio, threading\n"
+        "def bug(): {}['a key nobody has']\n"
         "class Shell:\n"
         "    def __init__(self, node): pass\n"
-        "    def start(self): asyncio.get_running_loop().call_soon(lambda: {}['a key nobody has'])\n"
+        f"    def start(self): {start}\n"
         "run('connection', Shell)\n"
     )
     done = subprocess.run(

@@ -5,7 +5,7 @@ PDEATHSIG, which fires when the supervisor's spawning *thread* ends.) A thread w
 that hangs leaves no orphan. Without a lifeline the process lives until it is told to stop.
 
 It ends by SIGTERM or SIGINT, in order, with 0; with 2 when its configuration cannot be used; with 70 when a
-callback raised, which is a bug of ours: what is in memory can no longer be trusted, what is on disk can, so
+callback or a thread raised, which is a bug of ours: what is in memory can no longer be trusted, what is on disk can, so
 the process ends at once and is started anew.
 """
 
@@ -96,6 +96,7 @@ async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell])
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_crash)
+    threading.excepthook = _crash_thread
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     node = Node(loaded, name)
@@ -118,3 +119,11 @@ def _crash(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     log.critical("a bug ended this process", problem=context.get("message"), exc_info=error)
     if error is not None:
         os._exit(EXIT_BUG)
+
+
+def _crash_thread(raised: threading.ExceptHookArgs) -> None:
+    """A thread died, say the one that writes the journal: nobody would wait for it with an end."""
+    log.critical(
+        "a bug ended this process", thread=raised.thread and raised.thread.name, exc_info=raised.exc_value
+    )
+    os._exit(EXIT_BUG)
