@@ -5,9 +5,8 @@ PDEATHSIG, which fires when the supervisor's spawning *thread* ends.) A thread w
 that hangs leaves no orphan. Without a lifeline the process lives until it is told to stop.
 
 It ends by SIGTERM or SIGINT, in order, with 0; with 2 when its configuration cannot be used; with 70 when a
-callback or a thread raised, which is a bug of ours: what is in memory can no longer be trusted, what is on disk
-can, so
-the process ends at once and is started anew.
+callback or a thread raised, which is a bug of ours: what is in memory can no longer be trusted, what is on
+disk can, so the process ends at once and is started anew.
 """
 
 from __future__ import annotations
