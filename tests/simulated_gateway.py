@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +17,15 @@ CLIENTS = Path(__file__).resolve().parents[1] / ".venv" / "clients"
 
 
 class GatewayProcess:
-    """`port` is known once `start` returned; `events` are the log lines up to `listening`."""
+    """`port` is known once `start` returned; `log` collects what it writes after that."""
 
     def __init__(self, data_dir: Path, *options: str, port: int = 0) -> None:
         self.data_dir = data_dir
         self.options = options
         self.port = port
         self.process: subprocess.Popen[str] | None = None
+        self.control_port = 0
+        self.log: list[str] = []
 
     def start(self, pass_fds: tuple[int, ...] = (), **environment: str) -> GatewayProcess:
         command = [sys.executable, "-m", "twsmq_simulator", "--port", str(self.port)]
@@ -34,8 +38,18 @@ class GatewayProcess:
             event = json.loads(line)
             if event["event"] == "listening":
                 self.port = event["port"]
+                self.control_port = event["control_port"]
+                threading.Thread(target=self._drain, daemon=True).start()
                 return self
         raise AssertionError(f"the simulator ended with {self.process.wait()} before it listened")
+
+    def _drain(self) -> None:
+        """Reads on, lest a full pipe stops the simulator."""
+        assert self.process is not None
+        assert self.process.stderr is not None
+        with contextlib.suppress(ValueError):  # closed when the process has ended
+            for line in self.process.stderr:
+                self.log.append(line)
 
     def kill(self) -> None:
         """kill -9, as a crash would."""

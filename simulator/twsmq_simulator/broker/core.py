@@ -16,6 +16,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from twsmq_simulator.broker import rules, working
+from twsmq_simulator.broker.account import Account
 from twsmq_simulator.broker.effects import (
     AccountChanged,
     Effect,
@@ -24,9 +25,7 @@ from twsmq_simulator.broker.effects import (
     Previewed,
     StatusReported,
 )
-from twsmq_simulator.broker.ledger import Ledger
-from twsmq_simulator.broker.model import FINAL, Execution, Order, Position, Status
-from twsmq_simulator.broker.preview import Preview, commission, margin
+from twsmq_simulator.broker.model import FINAL, Execution, Order, Status
 from twsmq_simulator.broker.schedule import Schedule
 from twsmq_simulator.broker.ticket import OrderTicket
 from twsmq_simulator.broker.triggers import Markets, parse_time, stamp
@@ -56,7 +55,8 @@ class Broker:
         self.accounts = accounts
         self.latency = latency
         self.always_open = always_open
-        self.ledger = Ledger()
+        self.account = Account(catalogue, markets)
+        self.ledger = self.account.ledger
         self.orders: dict[int, Order] = {}
         self.executions: dict[str, Execution] = {}
         self.highest_ids: dict[int, int] = {}
@@ -130,7 +130,7 @@ class Broker:
             return [self._previewed(client_id, ticket, instrument, now)]
         if known is not None and known.status is not Status.STAGED:
             return self._modify(known, ticket, now)
-        if known is None and (shortfall := self._shortfall(ticket, instrument)):
+        if known is None and (shortfall := self.account.shortfall(ticket, instrument)):
             return self.discard(client_id, ticket, shortfall, now)
         order = self._admit(client_id, ticket, instrument, now, known)
         self.save(order)
@@ -199,7 +199,7 @@ class Broker:
                 continue
             match due.what:
                 case "late_fill":
-                    price = float(self.market_price(order.con_id))
+                    price = float(self.account.market_price(order.con_id))
                     effects += working.fill(self, order, price, order.remaining, now)
                 case "activate":
                     effects += working.activate(self, order, now)
@@ -298,22 +298,6 @@ class Broker:
             tif=ticket.tif or "DAY",
             quantity=quantity,
             action=action,
-        )
-
-    def _shortfall(self, ticket: OrderTicket, instrument: Instrument) -> str:
-        """Why an order cannot be afforded, or nothing. Only what enlarges a position needs margin."""
-        held = self.ledger.positions.get(instrument.con_id)
-        before = held.quantity if held is not None else Decimal(0)
-        after = before + (ticket.quantity if ticket.action == "BUY" else -ticket.quantity)
-        price = float(self.market_price(instrument.con_id))
-        needed = margin(instrument, after, price) - margin(instrument, before, price)
-        free = self.net_liquidation() - self.margin_required()
-        if needed <= 0 or needed <= free:
-            return ""
-        return (
-            "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR EQUITY WITH LOAN VALUE "
-            f"[{self.net_liquidation():.2f} USD] MUST EXCEED THE INITIAL MARGIN "
-            f"[{self.margin_required() + needed:.2f} USD]"
         )
 
     def _admit(
@@ -415,61 +399,25 @@ class Broker:
         return []
 
     def _previewed(self, client_id: int, ticket: OrderTicket, instrument: Instrument, now: int) -> Effect:
-        book = self.markets.book(instrument.con_id)
-        price = ticket.limit_price or (book.mid if book is not None else instrument.price)
-        change = margin(instrument, ticket.quantity, price)
-        before = sum((self._margin_of(p) for p in self.ledger.positions.values()), Decimal(0))
-        fee = commission(instrument, ticket.quantity, price)
         order = Order(0, client_id, ticket, instrument.con_id, Status.PRE_SUBMITTED, now)
-        equity = self.net_liquidation()
-        return Previewed(
-            order, Preview(before, before, equity, change, change, -fee, fee, instrument.currency)
-        )
+        return Previewed(order, self.account.preview(ticket, instrument))
 
-    # ---- the account
-
-    def market_price(self, con_id: int) -> Decimal:
-        book = self.markets.book(con_id)
-        price = book.mid if book is not None else self.instrument(con_id).price
-        return Decimal(str(round(price, 8)))
-
-    def _margin_of(self, position: Position) -> Decimal:
-        instrument = self.instrument(position.con_id)
-        return margin(instrument, position.quantity, float(self.market_price(position.con_id)))
-
-    def margin_required(self) -> Decimal:
-        return sum((self._margin_of(p) for p in self.ledger.positions.values()), Decimal(0))
-
-    def market_value(self, position: Position) -> Decimal:
-        return (
-            position.quantity * self.market_price(position.con_id) * self.instrument(position.con_id).factor
-        )
-
-    def net_liquidation(self) -> Decimal:
-        """Cash and positions, foreign currency at par (an assumption)."""
-        held = sum((self.market_value(p) for p in self.ledger.positions.values()), Decimal(0))
-        return sum(self.ledger.cash.values(), Decimal(0)) + held
-
-    def exercise(self, i: Instrument, quantity: int, now: int, *, exercise: bool) -> list[Effect] | None:
+    def exercise(self, i: Instrument, quantity: int, *, exercise: bool) -> list[Effect] | None:
         """Exercise (or lapse) of a long option; None when not that many are held."""
         held = self.ledger.positions.get(i.con_id)
         if held is None or quantity <= 0 or held.quantity < quantity or i.sec_type not in ("OPT", "FOP"):
             return None
-        del now
-        size, zero = Decimal(quantity), Decimal(0)
-        self.ledger.apply(i, bought=False, quantity=size, price=0.0, fee=zero)
-        moved = [i.con_id]
-        if exercise:
-            under = self.instrument(i.under_con_id)
-            units = size * i.factor / under.factor
-            self.ledger.apply(under, bought=i.right == "C", quantity=units, price=i.strike, fee=zero)
-            moved.append(under.con_id)
+        moved = self.account.exercise(i, Decimal(quantity), exercise=exercise)
         for con_id in moved:
-            self.save_record("position", str(con_id), self.ledger.positions[con_id])
-        for currency, cash in self.ledger.cash.items():
-            self.save_record("cash", currency, cash)
-        self.save_record("realized", "all", self.ledger.realized)
+            self.save_position(con_id)
         return [AccountChanged(con_id) for con_id in moved]
+
+    def save_position(self, con_id: int) -> None:
+        """A position changed, and cash with it."""
+        currency = self.instrument(con_id).currency
+        self.save_record("position", str(con_id), self.ledger.positions[con_id])
+        self.save_record("cash", currency, self.ledger.cash[currency])
+        self.save_record("realized", "all", self.ledger.realized)
 
     # ---- after a restart
 

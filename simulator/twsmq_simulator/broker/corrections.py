@@ -31,9 +31,7 @@ def correct(broker: Broker, original: Execution, price: float) -> tuple[list[Eff
             instrument, bought=original.bought, quantity=size, price=price, fee=zero
         )
         corrected = replace(corrected, realized=realized)
-        broker.save_record("position", str(instrument.con_id), broker.ledger.positions[instrument.con_id])
-        broker.save_record("cash", instrument.currency, broker.ledger.cash[instrument.currency])
-        broker.save_record("realized", "all", broker.ledger.realized)
+        broker.save_position(instrument.con_id)
     del broker.executions[original.exec_id]
     broker.executions[corrected.exec_id] = corrected
     broker.save_record("execution", original.exec_id, None)

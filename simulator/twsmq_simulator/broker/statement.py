@@ -27,27 +27,27 @@ def shown_cash(broker: Broker) -> Decimal:
     cash = sum(broker.ledger.cash.values(), Decimal(0))
     for position in broker.ledger.positions.values():
         if broker.instrument(position.con_id).sec_type in UNPAID:
-            cash += broker.market_value(position)
+            cash += broker.account.market_value(position)
     return cash
 
 
 def unrealized(broker: Broker, con_id: int) -> Decimal:
     position = broker.ledger.positions[con_id]
-    return broker.market_value(position) - position.quantity * position.cost
+    return broker.account.market_value(position) - position.quantity * position.cost
 
 
 def gross_position_value(broker: Broker) -> Decimal:
     """Market value of what is paid in full."""
     held = broker.ledger.positions.values()
     paid = [p for p in held if broker.instrument(p.con_id).sec_type not in UNPAID]
-    return sum((abs(broker.market_value(p)) for p in paid), Decimal(0))
+    return sum((abs(broker.account.market_value(p)) for p in paid), Decimal(0))
 
 
 def summary(broker: Broker) -> list[Row]:
     """The figures of the whole account, in its base currency, alphabetical."""
-    worth = broker.net_liquidation()
+    worth = broker.account.net_liquidation()
     cash = shown_cash(broker)
-    required = broker.margin_required()
+    required = broker.account.margin_required()
     free = worth - required
     gross = gross_position_value(broker)
     figures = {
@@ -95,7 +95,7 @@ def ledger_rows(broker: Broker) -> list[Row]:
         whole = currency in ("BASE", "USD")
         values = {
             "CashBalance": cash,
-            "NetLiquidationByCurrency": broker.net_liquidation() if whole else cash,
+            "NetLiquidationByCurrency": broker.account.net_liquidation() if whole else cash,
             "RealizedPnL": broker.ledger.realized if whole else Decimal(0),
             "StockMarketValue": gross_position_value(broker) if whole else Decimal(0),
             "TotalCashBalance": cash,

@@ -233,7 +233,7 @@ def _executions(
     share = fee / len(i.legs)
     for nth, leg in enumerate(i.legs, 2):
         member = broker.instrument(leg.con_id)
-        leg_price = round(float(broker.market_price(leg.con_id)) / member.min_tick) * member.min_tick
+        leg_price = round(float(broker.account.market_price(leg.con_id)) / member.min_tick) * member.min_tick
         bought = order.is_buy is (leg.ratio > 0)
         exec_id = f"{stem}.{nth:02d}.01"
         size = quantity * abs(leg.ratio)
@@ -257,9 +257,7 @@ def _execution(
     realized = None
     if not i.legs:
         realized = broker.ledger.apply(i, bought=bought, quantity=quantity, price=price, fee=fee)
-        broker.save_record("position", str(i.con_id), broker.ledger.positions[i.con_id])
-        broker.save_record("cash", i.currency, broker.ledger.cash[i.currency])
-        broker.save_record("realized", "all", broker.ledger.realized)
+        broker.save_position(i.con_id)
     execution = Execution(
         exec_id=exec_id,
         perm_id=order.perm_id,

@@ -136,8 +136,8 @@ def send_portfolio_row(gateway: Gateway, session: Session, con_id: int) -> None:
         messages.portfolio_value(
             broker.instrument(con_id),
             position.quantity,
-            float(broker.market_price(con_id)),
-            round(float(broker.market_value(position)), 2),
+            float(broker.account.market_price(con_id)),
+            round(float(broker.account.market_value(position)), 2),
             round(float(position.cost), 8),
             round(float(statement.unrealized(broker, con_id)), 2),
             round(float(position.realized), 2),
@@ -206,7 +206,7 @@ def _send_pnl_single(gateway: Gateway, session: Session, request: r.ProfitAndLos
     position = broker.ledger.positions[request.con_id]
     profit = float(statement.unrealized(broker, request.con_id))
     realized = float(position.realized)
-    value = float(broker.market_value(position))
+    value = float(broker.account.market_value(position))
     session.write(
         messages.profit_and_loss_single(
             request.request_id, position.quantity, profit + realized, profit, realized, value

@@ -241,8 +241,7 @@ def exercise_options(gateway: Gateway, session: Session, request: r.ExerciseOpti
     """Exercise of a long option: it is bought or sold at the strike and the option is gone."""
     refuse_if_read_only(gateway)
     book = book_of(gateway, request.contract, request.request_id)
-    now = gateway.clock.now()
-    effects = gateway.broker.exercise(book.instrument, request.quantity, now, exercise=request.exercise)
+    effects = gateway.broker.exercise(book.instrument, request.quantity, exercise=request.exercise)
     if effects is None:
         raise RequestRefused(
             321, "Error validating request.-'bN' : cause - Options are not held", request.request_id
