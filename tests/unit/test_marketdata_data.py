@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, get_type_hints
+from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Struct
 from twsmq_nodes.marketdata.channels import TicksRow
 from twsmq_nodes.marketdata.contracts import Listing, judge
 from twsmq_nodes.marketdata.depth import DepthBook
@@ -23,8 +24,8 @@ BID, ASK, LAST, BID_SIZE, ASK_SIZE, LAST_SIZE, VOLUME = 1, 2, 4, 0, 3, 5, 8
 LAST_TIME, HALTED, DELAYED_BID, DELAYED_BID_SIZE = 45, 49, 66, 69
 
 
-def ticks(*pairs: tuple[int, Any]) -> list[tuple[int, int, Any, int]]:
-    return [(7, tick_type, value, 0) for tick_type, value in pairs]
+def ticks(*pairs: tuple[int, Any]) -> dict[int, tuple[int, int, Any, int]]:
+    return {tick_type: (7, tick_type, value, 0) for tick_type, value in pairs}
 
 
 @pytest.fixture
@@ -33,10 +34,9 @@ def book() -> QuoteBook:
 
 
 @pytest.mark.parametrize(("twin", "event"), [(QuoteRow, Quote), (TicksRow, Ticks)])
-def test_what_is_encoded_on_the_hot_path_is_the_protocols_event(twin: type, event: type):
+def test_what_is_encoded_on_the_hot_path_is_the_protocols_event(twin: type[Struct], event: type[Struct]):
     assert twin.__struct_fields__ == event.__struct_fields__
     assert twin.__struct_config__.tag == event.__struct_config__.tag
-    assert get_type_hints(twin).keys() >= get_type_hints(event).keys() - {"type"}
     row = twin(**({"ticks": [(1, 2.5, 0)]} if twin is TicksRow else {"bid": 2.5, "halted": False}))
     frame = b"quote/X/\0" + msgspec.msgpack.encode(row)
     topic, decoded = codec.decode_event(frame)

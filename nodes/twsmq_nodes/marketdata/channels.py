@@ -8,7 +8,7 @@ worth nothing.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 from twsmq_protocol.envelope import PROTOCOL_VERSION
@@ -26,10 +26,7 @@ from twsmq_nodes.tws.events import (
 
 from .contracts import Listing
 from .publisher import Outlet, Publisher
-from .quotes import NS, VOLUMES, QuoteBook, QuoteRow
-
-AnyTick = tuple[int, int, Any, int]
-"""A `Tick`, or an option computation with the list of its values."""
+from .quotes import NS, VOLUMES, AnyTick, QuoteBook, QuoteRow
 
 
 class Channel:
@@ -174,15 +171,14 @@ class MarketDataChannel(Channel):
     def flush(self) -> None:
         batch = self.batch
         self.batch = []
-        last = self._last
-        for tick in batch:
-            last[tick[1]] = tick
+        latest = {tick[1]: tick for tick in batch}
+        self._last.update(latest)
         if self._ticks:
             row = self._ticks_row
             row.ticks = self._outgoing(batch)
             for outlet in self._ticks.values():
                 self.publisher.send(outlet, row)
-        if self._quote.apply(batch) and self._quotes:
+        if self._quote.apply(latest) and self._quotes:
             self._send_quote()
 
     def flush_held(self) -> None:

@@ -1,7 +1,8 @@
 """An instrument's state, kept from its ticks: the `quote` event, ready to be encoded.
 
 The state is the message: a tick sets one attribute of a mutable twin of `market_events.Quote`, which is
-encoded as it stands; no event is built for each message. A test holds the twin to the original.
+encoded as it stands; no event is built for each message. A test holds the twin to the original. Of the ticks
+of one read only the last of each type matters.
 
 A price of -1 with a size of 0 means "none now" (IBKR API docs); a price of -1 with a size is a price, as
 spreads have it.
@@ -9,7 +10,7 @@ spreads have it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -18,6 +19,10 @@ from twsmq_protocol.envelope import PROTOCOL_VERSION
 from twsmq_nodes.tws.ticks import SIZE_OF_PRICE
 
 NS = 1_000_000_000
+DELAYED_BID = 66
+
+AnyTick = tuple[int, int, Any, int]
+"""A `Tick`, or an option computation with the list of its values."""
 
 
 class QuoteRow(Struct, tag="quote", tag_field="type", kw_only=True):
@@ -77,17 +82,17 @@ class QuoteBook:
         row.delayed = False
         self.empty = True
 
-    def apply(self, ticks: Sequence[tuple[int, int, Any, int]]) -> bool:
-        """Take in the ticks of one read; whether any of them is part of a quote."""
+    def apply(self, latest: Mapping[int, AnyTick]) -> bool:
+        """Take in the last tick of each type of a read; whether any of them is part of a quote."""
         row, fields, news = self.row, _FIELDS, False
-        for at, (_, tick_type, said, _) in enumerate(ticks):
+        for tick_type, (_, _, said, _) in latest.items():
             name = fields.get(tick_type)
             if name is None:
                 continue
             news, value = True, said
             if tick_type in SIZE_OF_PRICE:
-                row.delayed = tick_type >= 66
-                if value == -1.0 and not _has_size(ticks, at):
+                row.delayed = tick_type >= DELAYED_BID
+                if value == -1.0 and not _has_size(latest, tick_type):
                     value = None
             elif value == -1.0 and name in _PRICES:
                 value = None
@@ -103,11 +108,10 @@ class QuoteBook:
         return news
 
 
-def _has_size(ticks: Sequence[tuple[int, int, Any, int]], at: int) -> bool:
-    """Whether the tick after a price is that price's own size, and not zero."""
-    if at + 1 == len(ticks):
-        return False
-    return ticks[at + 1][1] == SIZE_OF_PRICE[ticks[at][1]] and bool(ticks[at + 1][2])
+def _has_size(latest: Mapping[int, AnyTick], price_type: int) -> bool:
+    """Whether a price came with a size that is not zero."""
+    size = latest.get(SIZE_OF_PRICE[price_type])
+    return size is not None and bool(size[2])
 
 
 def _seconds(value: object) -> int | None:
