@@ -18,6 +18,7 @@ from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.adapter import Codec
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.orders import ExecutionView, OrderStateView, OrderView
+from twsmq_nodes.tws.session import Encoded
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_events import Commission, Fill, Notice, Order
 from twsmq_protocol.requests import CancelOrder, GetOrders, ModifyOrder, PlaceOrder
@@ -70,7 +71,7 @@ class Desk:
     def boot(self) -> None:
         self.core = OrdersCore(
             CLIENT_ID,
-            lambda request: Codec(200).encode(request) and None,
+            lambda request: Encoded(request, Codec(200).encode(request)),
             entries=[to_entry(row.event, row.fact) for row in map(to_row, self.committed)],
             kept=self.kept,
             **self.options,
@@ -117,7 +118,7 @@ class Desk:
         match action:
             case Journal(entries):
                 self.uncommitted += entries
-            case Write(key, request):
+            case Write(key, Encoded(request)):
                 if not self.wire_open:
                     return self.core.not_written(key, request, self.now)
                 self.require_durable(key, request)
@@ -135,7 +136,7 @@ class Desk:
             case Enter(state):
                 self.state = state
             case Send(request):
-                self.asked.append(request)
+                self.asked.append(request.request if isinstance(request, Encoded) else request)
             case Keep(name, value):
                 self.kept = {k: v for k, v in {**self.kept, name: value}.items() if v is not None}
                 return self.core.kept(name)

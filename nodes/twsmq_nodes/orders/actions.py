@@ -9,6 +9,7 @@ from twsmq_protocol.errors import RequestError
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.session import Encoded
 
 from .entries import Entry, JournalEvent
 from .ids import Key
@@ -44,14 +45,14 @@ class Write(Struct, frozen=True):
     """Order bytes whose turn has come and whose intent is durable; then say `written` or `unwritten`."""
 
     key: Key
-    request: Request
+    request: Encoded
     session_no: int
 
 
 class Send(Struct, frozen=True):
     """A request that no journal entry stands for: a question, a what-if."""
 
-    request: Request
+    request: Request | Encoded
 
 
 class Reply(Struct, frozen=True):

@@ -28,6 +28,7 @@ from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.requests import CancelOrder, ReqIds, Request
+from twsmq_nodes.tws.session import Encoded
 
 from . import queries
 from .actions import Action, Caller, Enter, Journal, Now, Publish, Send, Warn
@@ -54,13 +55,13 @@ _LOOK, _STEP, _UNANSWERED = "look", "step", "unanswered"
 
 
 class OrdersCore:
-    """`entries` and `kept`: what was journaled before. `check` raises EncodeRefused for what cannot be sent,
+    """`entries` and `kept`: what was journaled before. `encode` raises EncodeRefused for what cannot be sent,
     `guard` RequestError for orders that a risk rule forbids."""
 
     def __init__(
         self,
         client_id: int,
-        check: Callable[[Request], None],
+        encode: Callable[[Request], Encoded],
         *,
         allow_live: bool = False,
         entries: Iterable[Entry] = (),
@@ -71,7 +72,7 @@ class OrdersCore:
         for entry in entries:
             self.book.apply(entry)
         self._actions: list[Action] = []
-        self.pipeline = Pipeline(self.book, check, guard, self._actions)
+        self.pipeline = Pipeline(self.book, encode, guard, self._actions)
         self.intake = Intake(self.book, self.pipeline, allow_live, self._actions)
         self._halts = Halts(self.book, self.intake, kept or {}, self._actions)
         self.foreign: dict[int, rq.ForeignOrder] = {}  # by permanent id, as last listed

@@ -23,6 +23,7 @@ from twsmq_nodes.tws.errors import EncodeRefused
 from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.orders import OrderStateView
 from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.session import Encoded
 
 from . import codes
 from .actions import Action, Caller, Now, Reply, Send, Write
@@ -85,10 +86,10 @@ Guard = Callable[[tuple[PlaceOrder, ...], tuple[str, ...], Now], None]
 
 
 class Pipeline:
-    """`check` raises EncodeRefused for what cannot be sent, `guard` RequestError for what must not be."""
+    """`encode` raises EncodeRefused for what cannot be sent, `guard` RequestError for what must not be."""
 
     def __init__(
-        self, book: Book, check: Callable[[Request], None], guard: Guard, actions: list[Action]
+        self, book: Book, encode: Callable[[Request], Encoded], guard: Guard, actions: list[Action]
     ) -> None:
         self.connected = False
         self.durable_no = book.last_no
@@ -101,7 +102,7 @@ class Pipeline:
         self._afterwards: dict[int, list[Afterwards]] = {}  # by the event number that must be durable first
         self._session_no = 0  # a write belongs to the session it was journaled in
         self._book = book
-        self._check = check
+        self._encode = encode
         self._guard = guard
         self._actions = actions
 
@@ -183,8 +184,7 @@ class Pipeline:
             request = encode_order(
                 order_ref(key), args, _values(args), first_id + index, account, link, transmit=transmit
             )
-            self._check(request)
-            writes.append(Write(key, request, self._session_no))
+            writes.append(Write(key, self._encode(request), self._session_no))
             links.append(link)
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
             order_id = first_id + index
@@ -208,26 +208,27 @@ class Pipeline:
         request = encode_order(
             record.reference, record.request, values, record.order_id, account, record.links
         )
-        self._check(request)
+        encoded = self._encode(request)
         self._book.change(record, now.ns, ChangeSent(values))
         self._waiters.setdefault(key, []).append(Waiter(item.caller, (key,), left=1))
-        self.once_durable(Write(key, request, self._session_no))
+        self.once_durable(Write(key, encoded, self._session_no))
 
     def _preview(self, item: Previewing, now: Now) -> None:
         """A what-if is no order: it is not journaled, but takes an id and so keeps its place in the line."""
         _require_time(item.caller, now)
         order_id = self._book.ids.next
         request = encode_order("", item.args, _values(item.args), order_id, item.account, what_if=True)
-        self._check(request)
+        encoded = self._encode(request)
         self._book.ids.raise_floor(order_id + 1)
         self.previews[order_id] = (item.caller, now.mono)
-        self.once_durable(Send(request))
+        self.once_durable(Send(encoded))
 
     def _write_cancel(self, key: Key) -> None:
         record = self._book.records[key]
         if self.connected and not record.done and record.cancel_wanted and key not in self._cancels_written:
             self._cancels_written.add(key)
-            self._actions.append(Write(key, tws.CancelOrder(record.order_id), self._session_no))
+            request = self._encode(tws.CancelOrder(record.order_id))
+            self._actions.append(Write(key, request, self._session_no))
 
     def previewed(self, order_id: int, state: OrderStateView) -> None:
         """The gateway's answer to a what-if is one openOrder and nothing else (captured)."""
@@ -274,7 +275,7 @@ class Pipeline:
         while self._afterwards and (first := next(iter(self._afterwards))) <= event_no:
             for action in self._afterwards.pop(first):
                 if isinstance(action, Write) and action.session_no != self._session_no:
-                    self.not_written(action.key, action.request, now)
+                    self.not_written(action.key, action.request.request, now)
                 else:
                     self._do(action)
 

@@ -54,6 +54,7 @@ from twsmq_nodes.tws.session import TwsSession
 from .actions import Action, Caller, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
 from .core import OrdersCore
 from .journal import SqliteJournal
+from .times import gateway_offset_s
 
 JOURNAL_FILE = "orders.journal"
 
@@ -83,7 +84,7 @@ class OrdersShell:
         self._journal = SqliteJournal(node.data_dir / JOURNAL_FILE)
         self._core = OrdersCore(
             node.client_id,
-            self._session.check,
+            self._session.encode,
             allow_live=config.orders.allow_live,
             entries=self._journal.entries(),
             kept=self._journal.kept(),
@@ -162,7 +163,8 @@ class OrdersShell:
         now = self._now()
         match notice:
             case notices.SessionUp(_, accounts, next_order_id, upstream):
-                self._carry(self._core.session_up(accounts, next_order_id, upstream, None, now))
+                offset_s = gateway_offset_s(self._session.connection_time, now.ns)
+                self._carry(self._core.session_up(accounts, next_order_id, upstream, offset_s, now))
             case notices.SessionLost(reason):
                 self._carry(self._core.session_lost(reason, now))
             case notices.WaitingClientId(client_id):
@@ -237,7 +239,7 @@ class OrdersShell:
 
     def _refused(self, action: Write, error: Exception) -> None:
         log.warning("order bytes not written", order=action.key, problem=str(error))
-        self._carry(self._core.not_written(action.key, action.request, self._now()))
+        self._carry(self._core.not_written(action.key, action.request.request, self._now()))
 
     def _admit(self) -> None:
         """Let through the gate what the budget allows."""

@@ -170,6 +170,7 @@ class SessionCore:
         """`versions`: the server versions we speak; `jitter`: random numbers in [0, 1)."""
         self.state = State.DISCONNECTED
         self.server_version: int | None = None
+        self.connection_time = ""
         self.upstream = True
         self.farms: dict[tuple[str, str], FarmState] = {}
         self._client_id = client_id
@@ -229,6 +230,7 @@ class SessionCore:
             return self._give_up(f"the gateway speaks server version {version}, we need {low} to {high}", now)
         self.state = State.STARTING
         self.server_version = version
+        self.connection_time = happened.frame.split(b"\0")[1].decode("ascii", "replace")
         self._deadline = now + self._timing.start_timeout
         return [UseVersion(version), Send(StartApi(self._client_id))]
 

@@ -36,8 +36,15 @@ Thunk = Callable[[], Request | None]
 _HANDSHAKE = b"API\0" + frame(b"v%d..%d" % (MIN_SERVER_VERSION, MAX_SERVER_VERSION))
 
 
+class Encoded(Struct, frozen=True):
+    """A request whose bytes are made already, for this session: see `encode`."""
+
+    request: Request
+    data: bytes
+
+
 class _Waiting(Struct, frozen=True):
-    request: Request | Thunk
+    request: Request | Encoded | Thunk
     on_written: Callable[[Request], None] | None
     on_refused: Callable[[TwsError], None] | None
 
@@ -93,6 +100,11 @@ class TwsSession:
         return self._core.server_version
 
     @property
+    def connection_time(self) -> str:
+        """The gateway's clock at the last handshake, as sent: "20260415 18:28:34 Central European Time"."""
+        return self._core.connection_time
+
+    @property
     def upstream(self) -> bool:
         """Whether the gateway is connected to IBKR, as far as it has told."""
         return self._core.upstream
@@ -123,7 +135,7 @@ class TwsSession:
 
     def send(
         self,
-        request: Request | Thunk,
+        request: Request | Encoded | Thunk,
         *,
         priority: Priority | None = None,
         on_written: Callable[[Request], None] | None = None,
@@ -148,6 +160,10 @@ class TwsSession:
     def check(self, request: Request) -> None:
         """Raises EncodeRefused if `request` could not be sent; sends nothing."""
         (self._codec or Codec(MAX_SERVER_VERSION)).encode(request)
+
+    def encode(self, request: Request) -> Encoded:
+        """The bytes of `request`, to be sent later in this session and no other. Raises EncodeRefused."""
+        return Encoded(request, (self._codec or Codec(MAX_SERVER_VERSION)).encode(request))
 
     def probe(self) -> None:
         """Asks for the gateway's time, at most once a second; a CurrentTime event answers."""
@@ -291,12 +307,13 @@ class TwsSession:
             self._wake = self._loop.call_at(at, self._drain)
 
     def _write(self, waiting: _Waiting, link: _Link, codec: Codec) -> None:
-        request = waiting.request if isinstance(waiting.request, Request) else waiting.request()
+        given = waiting.request
+        request = given if isinstance(given, Request | Encoded) else given()
         if request is None:
             self._pacer.refund()
             return
         try:
-            data = codec.encode(request)
+            data = request.data if isinstance(request, Encoded) else codec.encode(request)
         except EncodeRefused as refused:
             self._pacer.refund()
             if waiting.on_refused is not None:
@@ -304,7 +321,7 @@ class TwsSession:
             return
         link.write(data)
         if waiting.on_written is not None:
-            waiting.on_written(request)
+            waiting.on_written(request.request if isinstance(request, Encoded) else request)
 
 
 class _Link(asyncio.Protocol):
@@ -369,5 +386,7 @@ def _tune(transport: asyncio.Transport) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
-def _name(request: Request | Thunk) -> str:
+def _name(request: Request | Encoded | Thunk) -> str:
+    if isinstance(request, Encoded):
+        request = request.request
     return type(request).__name__ if isinstance(request, Request) else "an order"
