@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from twsmq_simulator.broker import corrections
-from twsmq_simulator.errors import SimulatorError
+from twsmq_simulator.command import Command, CommandRefused, named
 from twsmq_simulator.faults import Line
-from twsmq_simulator.market.instruments import Instrument
-from twsmq_simulator.wire import messages, tick_messages
+from twsmq_simulator.market_commands import Halt, PriceJump, SetPrice, StartFlood, StartReplay, Step
+from twsmq_simulator.wire import messages
 
 if TYPE_CHECKING:
     from twsmq_simulator.gateway import Gateway
@@ -38,22 +38,6 @@ FARM_TEXTS = {
 BROKEN_LINK = (
     "Connectivity between Trader Workstation and server is broken. It will be restored automatically."
 )
-
-
-class CommandRefused(SimulatorError):
-    """The operator asked for something that cannot be done; the text says what can."""
-
-    def __init__(self, code: str, text: str, field: str | None = None) -> None:
-        super().__init__(text)
-        self.code = code
-        self.field = field
-
-
-class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base: `apply` carries the command out and returns what the reply's `result` holds."""
-
-    def apply(self, gateway: Gateway) -> dict[str, Any]:
-        raise NotImplementedError
 
 
 class Describe(Command, frozen=True):
@@ -170,7 +154,7 @@ class SilentFeed(Command, frozen=True):
     on: bool = True
 
     def apply(self, gateway: Gateway) -> dict[str, Any]:
-        for instrument in _named(gateway, self.symbol, self.sec_type):
+        for instrument in named(gateway, self.symbol, self.sec_type):
             if self.on:
                 gateway.faults.silent_feeds.add(instrument.con_id)
             else:
@@ -329,70 +313,6 @@ class ReadOnly(Command, frozen=True):
         return {}
 
 
-class PriceJump(Command, frozen=True):
-    """Moves the fair price of an instrument by a percentage at once."""
-
-    symbol: str
-    percent: float
-    sec_type: str = "STK"
-
-    def apply(self, gateway: Gateway) -> dict[str, Any]:
-        if not -99 < self.percent < 10_000:
-            raise CommandRefused("invalid_argument", "percent must be between -99 and 10000", "percent")
-        for instrument in _named(gateway, self.symbol, self.sec_type):
-            gateway.exchange.required(instrument.con_id).jump(1 + self.percent / 100)
-        return {}
-
-
-class SetPrice(Command, frozen=True):
-    """Puts the market of an instrument at a price."""
-
-    symbol: str
-    price: float
-    sec_type: str = "STK"
-
-    def apply(self, gateway: Gateway) -> dict[str, Any]:
-        for instrument in _named(gateway, self.symbol, self.sec_type):
-            gateway.exchange.required(instrument.con_id).set_price(self.price)
-        return {}
-
-
-class Halt(Command, frozen=True):
-    """Halts trading in an instrument (tick 49 says 1): nothing trades until it is switched off."""
-
-    symbol: str
-    sec_type: str = "STK"
-    on: bool = True
-
-    def apply(self, gateway: Gateway) -> dict[str, Any]:
-        for instrument in _named(gateway, self.symbol, self.sec_type):
-            gateway.exchange.required(instrument.con_id).halted = self.on
-            for follower in gateway.followers.get(instrument.con_id, ()):
-                value = 1.0 if self.on else 0.0
-                tick = tick_messages.tick_generic(follower.request_id, tick_messages.HALTED, value)
-                follower.session.write(tick)
-        return {}
-
-
-class Step(Command, frozen=True):
-    """Moves the clock ahead by some seconds; everything that falls due happens. For a stepped clock."""
-
-    seconds: float
-
-    def apply(self, gateway: Gateway) -> dict[str, Any]:
-        if not 0 < self.seconds <= 86_400 * 7:
-            raise CommandRefused("invalid_argument", "seconds must be positive and at most a week", "seconds")
-        gateway.step_clock(int(self.seconds * 1e9))
-        return {"now": gateway.clock.now()}
-
-
-def _named(gateway: Gateway, symbol: str, sec_type: str) -> list[Instrument]:
-    found = gateway.catalogue.underlying(symbol, sec_type)
-    if not found:
-        raise CommandRefused("invalid_argument", f"no {sec_type} {symbol} is listed", "symbol")
-    return found
-
-
 def _execution(gateway: Gateway, exec_id: str):
     executions = gateway.broker.executions
     if not exec_id and executions:
@@ -429,6 +349,8 @@ COMMANDS: dict[str, type[Command]] = {
     "set_price": SetPrice,
     "halt": Halt,
     "step": Step,
+    "flood": StartFlood,
+    "replay": StartReplay,
 }
 
 

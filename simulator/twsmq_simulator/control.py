@@ -14,7 +14,8 @@ import msgspec
 import structlog
 import zmq
 
-from twsmq_simulator.commands import CommandRefused, carry_out
+from twsmq_simulator.command import CommandRefused
+from twsmq_simulator.commands import carry_out
 from twsmq_simulator.errors import BadSettings
 
 if TYPE_CHECKING:

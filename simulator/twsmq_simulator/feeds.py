@@ -83,8 +83,13 @@ class TopOfBook:
         return b"%d" % volume
 
     def on_step(self, book: Book, changed: int, now: int) -> None:
-        if not changed or self.session.congested:
-            return
+        if changed and not self.session.congested:
+            data = self.ticks(book, changed, now)
+            if data:
+                self.session.write(data)
+
+    def ticks(self, book: Book, changed: int, now: int) -> bytes:
+        """The messages that tell what changed."""
         parts: list[bytes] = []
         if changed & BID and book.instrument.quoted:
             parts.append(self._quote(t.BID, book.bid, book.bids[0][1]))
@@ -100,5 +105,4 @@ class TopOfBook:
             parts.append(self._price(t.HIGH, book.price(book.high_ticks)))
         if changed & LOW:
             parts.append(self._price(t.LOW, book.price(book.low_ticks)))
-        if parts:
-            self.session.write(b"".join(parts))
+        return b"".join(parts)

@@ -8,7 +8,7 @@ the broker; `settle` then writes the records and only then flushes the sessions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
@@ -27,6 +27,7 @@ from twsmq_simulator.market import listing
 from twsmq_simulator.market.clock import Clock, ClockSettings
 from twsmq_simulator.market.exchange import Exchange
 from twsmq_simulator.market.instruments import Instrument
+from twsmq_simulator.market.replay import Replay
 from twsmq_simulator.session import Session
 from twsmq_simulator.settings import Settings
 from twsmq_simulator.wire import messages
@@ -82,6 +83,7 @@ class Gateway:
         self.followers: dict[int, list[Subscription]] = {}
         self.delivery = Delivery(self)
         self.faults = Faults()
+        self.replays: dict[int, Replay] = {}
         self.display_groups: dict[int, str] = {}
         self.listener: Listener | None = None
         self._stepped_to = self.clock.now()
@@ -164,13 +166,21 @@ class Gateway:
             book = self.exchange.book(con_id)
             if book is None:
                 continue
-            changed = book.step()
-            if self.faults.feeds(con_id):
-                for follower in self.followers.get(con_id, ()):
-                    follower.on_step(book, changed, now)
-            if self.faults.disconnected:
-                continue
-            self.delivery.deliver(self.broker.on_market(con_id, now))
+            changes = self._replayed(con_id, now) if con_id in self.replays else iter((book.step(),))
+            for changed in changes:
+                if self.faults.feeds(con_id):
+                    for follower in self.followers.get(con_id, ()):
+                        follower.on_step(book, changed, now)
+                if not self.faults.disconnected:
+                    self.delivery.deliver(self.broker.on_market(con_id, now))
+
+    def _replayed(self, con_id: int, now: int) -> Iterator[int]:
+        """Every tick of a file that is due, one by one."""
+        replay = self.replays[con_id]
+        while changed := replay.step(now):
+            yield changed
+        if replay.done:
+            del self.replays[con_id]
 
     def settle(self) -> None:
         """Ends an event: what is due happens, records are stored, then messages leave."""

@@ -43,10 +43,11 @@ class Session(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
         self._ended_here = False
-        self._bad_line = BadLine(self._send)
+        self._bad_line = BadLine(self.send_now)
         self.version = 0
         self.client_id: int | None = None
         self.congested = False
+        self._waiting: list[Callable[[], None]] = []
         self.subscriptions: dict[tuple[str, int], Subscription] = {}
         self.repeats: dict[tuple[str, int], Callable[[], None]] = {}
         self.market_data_type = 1
@@ -87,6 +88,17 @@ class Session(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.congested = False
+        waiting, self._waiting = self._waiting, []
+        for call in waiting:
+            call()
+
+    def when_writable(self, call: Callable[[], None]) -> None:
+        """Calls once, when the client has caught up."""
+        self._waiting.append(call)
+
+    @property
+    def is_open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
         self._splitter.feed(data)
@@ -118,11 +130,12 @@ class Session(asyncio.Protocol):
         line = self._gateway.faults.line_of(self.client_id)
         data = out[0] if len(out) == 1 else b"".join(out)
         if line == CLEAN and self._bad_line.idle:
-            self._send(data)
+            self.send_now(data)
         else:
             self._bad_line.send(data, line)
 
-    def _send(self, data: bytes) -> None:
+    def send_now(self, data: bytes) -> None:
+        """Writes past everything collected."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sim_stream import Client, close_all, connected
 from twsmq_simulator import Server, Settings, serve
-from twsmq_simulator.commands import COMMANDS, CommandRefused, carry_out
+from twsmq_simulator.command import CommandRefused
+from twsmq_simulator.commands import COMMANDS, carry_out
 
 Story = Callable[[Server], Awaitable[None]]
 

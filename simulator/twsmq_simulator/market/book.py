@@ -61,6 +61,7 @@ class Book:
         self._decimals = max(0, len(f"{self._tick:.8f}".rstrip("0").split(".")[1]))
         self.volume: Size = 0
         self.halted = False
+        self.replayed = False  # a tick file moves it, not its own process
         self.trade: Trade | None = None
         self._rebuild()
         middle = (self.bids[0][0] + self.asks[0][0]) // 2
@@ -99,7 +100,7 @@ class Book:
     def step(self) -> int:
         """One event of the process; the bits say what changed. The trade, if any, is in `trade`."""
         self.trade = None
-        if self.halted:
+        if self.halted or self.replayed:
             return 0
         rng = self._rng
         if self._fair_of is not None:
@@ -137,6 +138,25 @@ class Book:
         self.fair_ticks = self._bounded(price / self._tick)
         self._rebuild()
         self.last_ticks = round(self.fair_ticks)
+
+    def show(self, side: int, price: float, size: int) -> None:
+        """Puts a recorded bid, ask or last (a bit each) into the book; the other side gives way if it
+        must.
+        """
+        ticks = round(price / self._tick)
+        self.trade = None
+        if side == LAST:
+            self._print(ticks, size, buyer=ticks >= self.asks[0][0])
+            return
+        mine, other, outwards = (self.bids, self.asks, -1) if side == BID else (self.asks, self.bids, 1)
+        mine[:] = [[ticks, max(1, size)], *(level for level in mine if (level[0] - ticks) * outwards > 0)][
+            :DEPTH
+        ]
+        other[:] = [level for level in other if (level[0] - ticks) * outwards < 0]
+        if not other:
+            other.append([ticks - outwards, self._lot])
+        self.fair_ticks = (self.bids[0][0] + self.asks[0][0]) / 2
+        self._refill()
 
     def take(self, *, buy: bool, limit: float | None, quantity: Decimal) -> list[tuple[float, Decimal]]:
         """What an incoming order trades: (price, quantity) per level, best first, up to `limit` and

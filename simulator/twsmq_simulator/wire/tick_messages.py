@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from twsmq_simulator.wire import versions
-from twsmq_simulator.wire.fields import message, number
+from twsmq_simulator.wire.fields import message, number, text
 
 BID_SIZE: Final = 0
 BID: Final = 1
@@ -59,7 +59,7 @@ def tick_size(request_id: int, kind: int, size: bytes) -> bytes:
 
 
 def tick_string(request_id: int, kind: int, value: str) -> bytes:
-    return message(46, 6, request_id, kind, value)
+    return _framed(b"46\x006\x00%d\x00%d\x00%b\x00" % (request_id, kind, text(value).encode("ascii")))
 
 
 def tick_generic(request_id: int, kind: int, value: float) -> bytes:
