@@ -94,6 +94,7 @@ async def run(settings: Settings) -> None:
     "--hours", default="always", type=click.Choice(["always", "exchange"]), help="When markets trade."
 )
 @click.option("--clock-speed", default=1.0, help="Times real time; 0 is moved by the control socket only.")
+@click.option("--start", type=float, help="Seconds since 1970 at which the clock starts; now unless given.")
 @click.option("--latency-ms", default=2.0, help="From a request to the exchange's answer.")
 @click.option(
     "--limits",
@@ -114,6 +115,7 @@ def main(
     accounts: tuple[str, ...],
     hours: str,
     clock_speed: float,
+    start: float | None,
     latency_ms: float,
     limits: str,
     log_level: str,
@@ -139,6 +141,7 @@ def main(
         accounts=accounts,
         hours=hours,
         clock_speed=clock_speed,
+        start=None if start is None else int(start * 1e9),
         latency_ms=latency_ms,
         limits=limits,
     )

@@ -37,7 +37,13 @@ class TopOfBook:
         self.con_id = book.instrument.con_id
         self.delayed = delayed
         self._stock = book.instrument.sec_type == "STK"
-        self._last_volume: int | Decimal = -1
+        self._heads = {kind: self._head(kind) for kind in t.SIZE_OF}
+
+    def _head(self, kind: int) -> tuple[bytes, bytes, bytes]:
+        """The fixed parts of a quote's two messages; a bid or ask is marked as tradable by itself."""
+        price_head = b"1\x006\x00%d\x00%d\x00" % (self.request_id, self._id(kind))
+        size_head = b"2\x006\x00%d\x00%d\x00" % (self.request_id, self._id(t.SIZE_OF[kind]))
+        return price_head, b"\x00%d\x00" % (kind in (t.BID, t.ASK)), size_head
 
     def _id(self, kind: int) -> int:
         return t.DELAYED.get(kind, kind) if self.delayed else kind
@@ -46,11 +52,12 @@ class TopOfBook:
         return t.size_text(self.session.version, size, stock=self._stock)
 
     def _quote(self, kind: int, price: float, size: int | Decimal) -> bytes:
+        """tickPrice and tickSize in one; what does not change is encoded once."""
+        price_head, price_tail, size_head = self._heads[kind]
         text = self._size(size)
-        priced = t.tick_price(
-            self.request_id, self._id(kind), t.price_text(price), text, kind in (t.BID, t.ASK)
-        )
-        return priced + t.tick_size(self.request_id, self._id(t.SIZE_OF[kind]), text)
+        first = b"%b%b\x00%b%b" % (price_head, t.price_text(price), text, price_tail)
+        second = b"%b%b\x00" % (size_head, text)
+        return b"%b%b%b%b" % (len(first).to_bytes(4, "big"), first, len(second).to_bytes(4, "big"), second)
 
     def _price(self, kind: int, price: float) -> bytes:
         return t.tick_price(self.request_id, self._id(kind), t.price_text(price), b"0")
