@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from .errors import ConfigError, FieldError
 from .explain import explain
+from .risk_limits import Risk
 
 _WRITTEN = re.compile(r"\s*(?:\[(?P<table>[^\[\]]+)\]|(?P<key>[^\[=#][^=#]*?)\s*=)")
 LOOPBACK = frozenset(("127.0.0.1", "localhost"))
@@ -74,9 +75,10 @@ class Marketdata(Table, frozen=True):
 
 
 class Orders(Table, frozen=True):
-    """Only paper accounts (DU…, DF…) may trade unless `allow_live`."""
+    """Only paper accounts (DU…, DF…) may trade unless `allow_live`. `risk`: see `risk_limits`."""
 
     allow_live: bool = False
+    risk: Risk = Risk()
 
 
 class Simulator(Table, frozen=True):

@@ -12,6 +12,7 @@ from .errors import FieldError
 from .instruments import parse_instrument
 from .order_events import Side
 from .order_types import TIFS, Algo, Amount, Condition, Price, Text, require_prices
+from .risk_limits import RiskLimits
 
 Quantity = Annotated[float, Meta(ge=0, le=1e12)]
 Scalar = str | int | Finite | bool
@@ -218,6 +219,21 @@ class ResolveOrder(OrderKey, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
+class SetRisk(Args, frozen=True, kw_only=True):
+    """`set_risk`: the limits of a layer from now on, in place of those it had; `limits` empty: none.
+
+    `scope` default has no `name`; strategy and account name theirs.
+    """
+
+    scope: Literal["default", "strategy", "account"]
+    limits: RiskLimits
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.scope == "default") != (self.name == ""):
+            raise FieldError("name", "scopes strategy and account need a name, default has none")
+
+
 class OrderAccepted(Struct, frozen=True, kw_only=True):
     """Result of `place_order`, `modify_order`, `cancel_order`: durable and written, no verdict yet."""
 
@@ -319,6 +335,18 @@ class Halted(Struct, frozen=True, kw_only=True):
 
     halted: dict[str, str]
     remaining: list[dict[str, Any]]
+
+
+class RiskLayer(Struct, frozen=True, kw_only=True):
+    scope: str
+    name: str
+    limits: dict[str, Any]
+
+
+class RiskLayers(Struct, frozen=True, kw_only=True):
+    """Result of `get_risk` and `set_risk`: every layer that holds, with the limits it sets."""
+
+    layers: list[RiskLayer]
 
 
 def require_name(name: str, value: str, longest: int) -> None:

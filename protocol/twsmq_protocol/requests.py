@@ -31,6 +31,8 @@ from .order_requests import (
     ReplayEvents,
     ResolveOrder,
     Resume,
+    RiskLayers,
+    SetRisk,
 )
 from .order_requests import OrderKey as OrderKey
 from .order_types import PRICES_NEEDED as PRICES_NEEDED
@@ -205,6 +207,8 @@ OPS: dict[str, Op] = {
     "replay_events": Op(endpoints.ORDERS, ReplayEvents, EventPage),
     "halt": Op(endpoints.ORDERS, Halt, Halted),
     "resume": Op(endpoints.ORDERS, Resume, Halted),
+    "get_risk": Op(endpoints.ORDERS, NoArgs, RiskLayers),
+    "set_risk": Op(endpoints.ORDERS, SetRisk, RiskLayers),
     "adopt_order": Op(endpoints.ORDERS, AdoptOrder, OrderAccepted),
     "resolve_order": Op(endpoints.ORDERS, ResolveOrder, OrderAccepted),
     "subscriptions": Op(endpoints.marketdata(0), NoArgs, SubscriptionList),

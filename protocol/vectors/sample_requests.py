@@ -23,6 +23,8 @@ from twsmq_protocol.order_requests import (
     Halted,
     OrdersAccepted,
     Preview,
+    RiskLayer,
+    RiskLayers,
 )
 from twsmq_protocol.requests import (
     ClusterStatus,
@@ -119,6 +121,13 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "replay": (33, "replay_events", {"after": 17, "limit": 100}, None),
     "halt everybody and cancel": (34, "halt", {"reason": "fat finger", "cancel": True}, None),
     "resume": (35, "resume", {}, None),
+    "get the risk limits": (39, "get_risk", {}, None),
+    "set risk limits": (
+        40,
+        "set_risk",
+        {"scope": "strategy", "name": "alpha", "limits": {"max_order_quantity": 100.0}},
+        None,
+    ),
     "adopt": (36, "adopt_order", KEY | {"perm_id": 1426086045}, None),
     "resolve": (37, "resolve_order", KEY | {"status": "cancelled", "reason": "seen in TWS"}, None),
     "get every order": (6, "get_orders", {}, None),
@@ -277,6 +286,10 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
     "halted, and what remains": (
         34,
         Halted(halted={"": "fat finger"}, remaining=[msgspec.to_builtins(WORKING)]),
+    ),
+    "risk limits": (
+        39,
+        RiskLayers(layers=[RiskLayer(scope="strategy", name="alpha", limits={"max_order_quantity": 100.0})]),
     ),
     "orders and a foreign one": (
         38,

@@ -265,6 +265,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         whole_orders,
         st.sampled_from(["none", "bracket", "oca"]),
     ),
+    "set_risk": st.just({"scope": "account", "name": "DU1", "limits": {}}),
     "cancel_orders": st.just({"all": True}) | st.fixed_dictionaries({"strategy": names}),
     "get_executions": st.fixed_dictionaries({}, optional=keys | {"since": st.integers(0, 2**62)}),
     "replay_events": st.fixed_dictionaries({"after": st.integers(0, 2**62)}, optional={"strategy": names}),
@@ -294,6 +295,6 @@ def test_every_request_comes_back_as_it_went_out(op: str, data: st.DataObject):
     assert (request.id, request.op, request.valid_until) == (request_id, op, valid_until)
     understood = codec.decode_args(request, OPS[op].args)
     for name, value in args.items():
-        assert name == "orders" or getattr(understood, name) == value
+        assert name in ("orders", "limits") or getattr(understood, name) == value
     again = codec.decode_request(codec.encode_request(request_id, op, understood, valid_until))
     assert codec.decode_args(again, OPS[op].args) == understood

@@ -35,6 +35,7 @@ from .entries import (
 from .ids import Key, OrderIds, order_ref, parse_ref, split_exec_id
 
 EPSILON = 1e-9
+_DAY_NS = 86_400_000_000_000
 
 
 class Cost(Struct, frozen=True):
@@ -117,6 +118,10 @@ class Book:
         self.last_no = 0
         self.strategy_nos: dict[str, int] = {}
         self.outgoing: list[Entry] = []
+        self.positions: dict[tuple[str, str], float] = {}  # by strategy and instrument, from fills
+        self.results: dict[str, float] = {}  # by strategy: realised less commissions, of `_result_day` (UTC)
+        self._result_day = 0
+        self._live: dict[Key, None] = {}
         self._by_order_id: dict[int, Key] = {}
         self._by_perm_id: dict[int, Key] = {}
         self._by_exec_id: dict[str, Key] = {}
@@ -135,17 +140,38 @@ class Book:
             case Order():
                 self._apply_order(record, key, event)
             case Fill():
-                record.fills[split_exec_id(event.exec_id)[0]] = event
+                self._apply_fill(record, event)
                 self._by_exec_id[event.exec_id] = key
             case Commission():
+                self._add_result(event)
                 record.costs[event.exec_id] = Cost(event.commission, event.currency, event.realized_pnl)
             case Notice():
                 record.complaint = event
         if entry.fact is not None:
             self._apply_fact(record, key, entry.fact)
 
+    def _apply_fill(self, record: Record, fill: Fill) -> None:
+        prefix = split_exec_id(fill.exec_id)[0]
+        before, record.fills[prefix] = record.fills.get(prefix), fill
+        if fill.leg:
+            return
+        at = (fill.strategy, record.order.instrument)
+        change = _signed(fill) - (0.0 if before is None else _signed(before))
+        self.positions[at] = self.positions.get(at, 0.0) + change
+
+    def _add_result(self, cost: Commission) -> None:
+        day = cost.ts // _DAY_NS
+        if day != self._result_day:
+            self._result_day, self.results = day, {}
+        result = (cost.realized_pnl or 0.0) - cost.commission
+        self.results[cost.strategy] = self.results.get(cost.strategy, 0.0) + result
+
     def _apply_order(self, record: Record, key: Key, order: Order) -> None:
         record.order = order
+        if record.done:
+            self._live.pop(key, None)
+        else:
+            self._live[key] = None
         record.acknowledged = (
             order.gateway_status is not None or order.perm_id is not None or order.filled > 0
         )
@@ -203,7 +229,7 @@ class Book:
         return True
 
     def active(self) -> Iterator[Record]:
-        return (record for record in self.records.values() if not record.done)
+        return (self.records[key] for key in list(self._live))
 
     def find(
         self, client_id: int | None, order_id: int | None, perm_id: int | None, ref: str, ours: int
@@ -234,3 +260,7 @@ class Book:
     def by_exec_id(self, exec_id: str) -> Record | None:
         key = self._by_exec_id.get(exec_id)
         return None if key is None else self.records[key]
+
+
+def _signed(fill: Fill) -> float:
+    return fill.quantity if fill.side == "BUY" else -fill.quantity

@@ -37,7 +37,7 @@ from .entries import ChangeSettled, Entry
 from .halts import Halts
 from .ids import FIRST_REQ_ID, Key
 from .intake import Intake
-from .pipeline import Guard, Pipeline
+from .pipeline import Pipeline
 from .reconcile import Snapshot, Step, verdict
 from .reports import Doubted, ExecutionsMissing, FollowUp, IdsDoubted, Reports, StaleAttempt
 from .states import TABLE, Trigger
@@ -55,8 +55,7 @@ _LOOK, _STEP, _UNANSWERED = "look", "step", "unanswered"
 
 
 class OrdersCore:
-    """`entries` and `kept`: what was journaled before. `encode` raises EncodeRefused for what cannot be sent,
-    `guard` RequestError for orders that a risk rule forbids."""
+    """`entries` and `kept`: what was journaled before. `encode` raises EncodeRefused for the impossible."""
 
     def __init__(
         self,
@@ -66,13 +65,12 @@ class OrdersCore:
         allow_live: bool = False,
         entries: Iterable[Entry] = (),
         kept: dict[str, str] | None = None,
-        guard: Guard = lambda _orders, _accounts, _now: None,
     ) -> None:
         self.book = Book()
         for entry in entries:
             self.book.apply(entry)
         self._actions: list[Action] = []
-        self.pipeline = Pipeline(self.book, encode, guard, self._actions)
+        self.pipeline = Pipeline(self.book, encode, self._actions)
         self.intake = Intake(self.book, self.pipeline, allow_live, self._actions)
         self._halts = Halts(self.book, self.intake, kept or {}, self._actions)
         self.foreign: dict[int, rq.ForeignOrder] = {}  # by permanent id, as last listed

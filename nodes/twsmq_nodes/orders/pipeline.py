@@ -11,9 +11,10 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import ModifyOrder, OrderAccepted, OrdersAccepted, PlaceOrder, Preview
@@ -82,15 +83,20 @@ PREVIEW_S = 10.0
 
 Item = Placing | Modifying | Previewing
 Afterwards = Action | CancelDue
-Guard = Callable[[tuple[PlaceOrder, ...], tuple[str, ...], Now], None]
+
+
+class Guard(Protocol):
+    """Raises RequestError for orders that must not be sent."""
+
+    def check(self, orders: tuple[PlaceOrder, ...], accounts: tuple[str, ...], ns: int) -> None: ...
+    def check_change(self, order: PlaceOrder, account: str, ns: int) -> None: ...
 
 
 class Pipeline:
-    """`encode` raises EncodeRefused for what cannot be sent, `guard` RequestError for what must not be."""
+    """`encode` raises EncodeRefused for what cannot be sent, `guard` says what must not be."""
 
-    def __init__(
-        self, book: Book, encode: Callable[[Request], Encoded], guard: Guard, actions: list[Action]
-    ) -> None:
+    def __init__(self, book: Book, encode: Callable[[Request], Encoded], actions: list[Action]) -> None:
+        self.guard: Guard | None = None
         self.connected = False
         self.durable_no = book.last_no
         self.gate: Gate[Key, Item] = Gate()
@@ -103,7 +109,6 @@ class Pipeline:
         self._session_no = 0  # a write belongs to the session it was journaled in
         self._book = book
         self._encode = encode
-        self._guard = guard
         self._actions = actions
 
     # -- before the gate
@@ -173,7 +178,8 @@ class Pipeline:
         first_id = self._book.ids.next
         if first_id + len(item.orders) > HIGHEST_ORDER_ID:
             raise RequestError(ErrorCode.INTERNAL, "order ids are used up; reset them at the gateway")
-        self._guard(item.orders, item.accounts, now)
+        if self.guard is not None:
+            self.guard.check(item.orders, item.accounts, now.ns)
         writes: list[Write] = []
         links: list[Links] = []
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
@@ -205,6 +211,9 @@ class Pipeline:
         record = self._book.records[key]
         assert record.request is not None  # an adopted order is not modified
         account = record.order.account or ""
+        if self.guard is not None:
+            changes: dict[str, Any] = {name: getattr(values, name) for name in values.__struct_fields__}
+            self.guard.check_change(replace(record.request, **changes), account, now.ns)
         request = encode_order(
             record.reference, record.request, values, record.order_id, account, record.links
         )

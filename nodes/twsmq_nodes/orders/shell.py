@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol import endpoints
 from twsmq_protocol.config import message_share
+from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
@@ -38,9 +39,11 @@ from twsmq_protocol.order_requests import (
     ReplayEvents,
     ResolveOrder,
     Resume,
+    SetRisk,
 )
+from twsmq_protocol.risk_limits import RiskLimits
 from twsmq_protocol.system_events import Heartbeat
-from twsmq_protocol.topics import order_topic
+from twsmq_protocol.topics import order_topic, quote_topic
 
 from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
@@ -53,12 +56,15 @@ from twsmq_nodes.tws.session import TwsSession
 
 from .actions import Action, Caller, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
 from .core import OrdersCore
+from .facts import LiveFacts
 from .journal import SqliteJournal
+from .risk import RiskRules
 from .times import gateway_offset_s
 
 JOURNAL_FILE = "orders.journal"
 
 A = TypeVar("A", bound=Struct)
+_RISK = "risk/"
 
 log = structlog.stdlib.get_logger()
 
@@ -89,6 +95,11 @@ class OrdersShell:
             entries=self._journal.entries(),
             kept=self._journal.kept(),
         )
+        facts = LiveFacts(self._core.book, self._want_quote, self._loop.time)
+        self._heard = facts.heard
+        self._rules = RiskRules(config.orders.risk, facts)
+        self._risk_calls: dict[str, list[Call]] = {}  # waiting until the new limits are on disk
+        self._restore_risk()
         self._todo: deque[Action] = deque()
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
@@ -102,8 +113,9 @@ class OrdersShell:
         self._journal.run(
             self._durable,
             lambda reason: self._carry(core.journal_stalled(reason)),
-            lambda name: self._carry(core.kept(name)),
+            self._kept,
         )
+        self._node.listen((endpoints.STATUS,), ("node/status/", "position/", "account/"), self._heard)
         self._carry(core.start(self._now()))
         self._session.open()
 
@@ -142,7 +154,38 @@ class OrdersShell:
             lambda args, call: call.succeed(core.executions(args)),
             "Executions and what they cost, after corrections",
         )
+        add(
+            "get_risk", NoArgs, lambda _args, call: call.succeed(self._rules.listed()), "The limits that hold"
+        )
+        add("set_risk", SetRisk, self._set_risk, "Other limits for a layer, from now on")
         add("replay_events", ReplayEvents, self._replay, "Order events again, from a number, in pages")
+
+    def _set_risk(self, args: SetRisk, call: Call) -> None:
+        name = f"{_RISK}{args.scope}/{args.name}"
+        self._rules.replace(args.scope, args.name, args.limits)
+        self._guard()
+        self._journal.keep(name, msgspec.json.encode(args.limits).decode())
+        self._risk_calls.setdefault(name, []).append(call)
+
+    def _restore_risk(self) -> None:
+        """Limits set at run time stand above the file's."""
+        for name, value in self._journal.kept().items():
+            if name.startswith(_RISK):
+                scope, _, own = name.removeprefix(_RISK).partition("/")
+                self._rules.replace(scope, own, msgspec.json.decode(value, type=RiskLimits))
+        self._guard()
+
+    def _guard(self) -> None:
+        self._core.pipeline.guard = None if self._rules.idle else self._rules
+
+    def _want_quote(self, instrument: str) -> None:
+        shards = [endpoints.marketdata(n) for n in range(self._node.config.marketdata.instances)]
+        self._node.listen(shards, (quote_topic(instrument),), self._heard)
+
+    def _kept(self, name: str) -> None:
+        for call in self._risk_calls.pop(name, ()):
+            call.succeed(self._rules.listed())
+        self._carry(self._core.kept(name))
 
     def _replay(self, args: ReplayEvents, call: Call) -> None:
         found = self._journal.events(args.after, args.limit, args.strategy)

@@ -1,0 +1,98 @@
+"""What the risk rules ask: the market, positions, the day's result, what works now.
+
+A strategy's position and result are our own fills and what they cost; an account's are the status node's
+events, believed only while that node beats and is ready. A quote is believed as long as its stream lives.
+Whatever is not known is None, and the rule that asked decides what that means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from twsmq_protocol.endpoints import STATUS
+from twsmq_protocol.envelope import Event
+from twsmq_protocol.instruments import parse_instrument
+from twsmq_protocol.market_events import Quote, Stream
+from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
+
+from .book import Book
+from .risk import Market, Open, Scope
+
+BEAT_S = 2.0
+DAILY_PNL = "DailyPnL"
+_DEAD = frozenset(("gap", "error", "closed", "frozen"))
+
+
+class LiveFacts:
+    """`want`: is called once for each instrument whose quote is asked for. `clock`: monotonic seconds."""
+
+    def __init__(self, book: Book, want: Callable[[str], None], clock: Callable[[], float]) -> None:
+        self._book = book
+        self._want = want
+        self._clock = clock
+        self._markets: dict[str, Market | None] = {}
+        self._positions: dict[tuple[str, str], float] = {}
+        self._results: dict[str, float] = {}
+        self._believed_until = 0.0
+
+    def heard(self, topic: str, event: Event) -> None:
+        """An event of another node."""
+        match event:
+            case Quote():
+                self._markets[_instrument(topic)] = Market(event.bid, event.ask, event.last)
+            case Stream(state=state) if state in _DEAD:
+                self._markets[_instrument(topic)] = None
+            case Position():
+                self._positions[event.account, event.instrument] = event.quantity
+            case AccountValue(tag=tag) if tag == DAILY_PNL:
+                self._results[event.account] = float(event.value)
+            case Heartbeat(name=name, state=state) if name == STATUS:
+                self._believed_until = self._clock() + (BEAT_S if state == "ready" else 0.0)
+            case _:
+                pass
+
+    # -- for the rules
+
+    def market(self, instrument: str) -> Market | None:
+        if instrument not in self._markets:
+            self._markets[instrument] = None
+            self._want(instrument)
+        return self._markets[instrument]
+
+    def multiplier(self, instrument: str) -> float:
+        """As spelled; an option's is 100 unless it says otherwise."""
+        parsed = parse_instrument(instrument)
+        if parsed.multiplier:
+            return float(parsed.multiplier)
+        return 100.0 if parsed.sec_type in ("OPT", "FOP", "WAR", "IOPT") else 1.0
+
+    def position(self, scope: Scope, name: str, instrument: str) -> float | None:
+        if scope == "strategy":
+            return self._book.positions.get((name, instrument), 0.0)
+        if self._clock() > self._believed_until:
+            return None
+        known = self._positions.get((name, instrument))
+        if known is None and _canonical(instrument):
+            return 0.0  # status ready and silent about it: there is none
+        return known
+
+    def daily_pnl(self, scope: Scope, name: str) -> float | None:
+        if scope == "strategy":
+            return self._book.results.get(name, 0.0)
+        return self._results.get(name) if self._clock() <= self._believed_until else None
+
+    def open_orders(self) -> Iterator[Open]:
+        for record in self._book.active():
+            order = record.order
+            yield Open(order.strategy, order.account or "", order.instrument, order.side, order.remaining)
+
+
+def _instrument(topic: str) -> str:
+    return topic.split("/")[1]
+
+
+def _canonical(instrument: str) -> bool:
+    """Spelled as status spells positions, so that its silence about it means something."""
+    parsed = parse_instrument(instrument)
+    plain = parsed.sec_type in ("STK", "CASH", "CRYPTO") and not parsed.primary_exchange
+    return plain and not parsed.trading_class

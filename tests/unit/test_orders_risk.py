@@ -1,0 +1,270 @@
+"""Each risk rule: what it forbids, what it lets pass, and what it says when it cannot know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from orders_desk import EXEC, Desk, execution
+from twsmq_nodes.orders.facts import LiveFacts
+from twsmq_nodes.orders.risk import Market, Open, RiskRules, Scope
+from twsmq_nodes.tws import events as tws
+from twsmq_protocol.errors import RequestError
+from twsmq_protocol.market_events import Quote, Stream
+from twsmq_protocol.order_requests import PlaceOrder
+from twsmq_protocol.risk_limits import Risk, RiskLimits
+from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
+
+AAPL, IBM = "STK:AAPL:SMART:USD", "STK:IBM:SMART:USD"
+NOON = int(datetime.fromisoformat("2026-11-23T12:00:00+00:00").timestamp()) * 10**9
+SECOND = 10**9
+MARKET: dict[str, Any] = {"order_type": "MKT", "limit_price": None}
+BUYING = Open("s", "DU1", AAPL, "BUY", 1.0)
+
+
+class Known:
+    """The world as the test says it is."""
+
+    def __init__(self, **facts: Any) -> None:
+        self.quotes: dict[str, Market] = facts.get("quotes", {AAPL: Market(99.0, 100.0, 99.5)})
+        self.held: float | None = facts.get("held", 0.0)
+        self.pnl: float | None = facts.get("pnl", 0.0)
+        self.working: list[Open] = facts.get("working", [])
+
+    def market(self, instrument: str) -> Market | None:
+        return self.quotes.get(instrument)
+
+    def multiplier(self, instrument: str) -> float:
+        return 100.0 if instrument.startswith("OPT") else 1.0
+
+    def position(self, scope: Scope, name: str, instrument: str) -> float | None:
+        return self.held
+
+    def daily_pnl(self, scope: Scope, name: str) -> float | None:
+        return self.pnl
+
+    def open_orders(self) -> Iterator[Open]:
+        return iter(self.working)
+
+
+def order(cid: str = "a", **changes: Any) -> PlaceOrder:
+    args: dict[str, Any] = {
+        "strategy": "s",
+        "client_order_id": cid,
+        "instrument": AAPL,
+        "side": "BUY",
+        "quantity": 10.0,
+        "order_type": "LMT",
+        "limit_price": 100.0,
+    }
+    return PlaceOrder(**(args | changes))
+
+
+def verdict(rules: RiskRules, *orders: PlaceOrder, ns: int = NOON) -> str:
+    """The rule that forbids them, "" if none does."""
+    try:
+        rules.check(orders, ("DU1",) * len(orders), ns)
+    except RequestError as error:
+        return error.message.partition(":")[0] if error.code == "risk_rejected" else error.code
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("limits", "changes", "facts", "rule"),
+    [
+        ({"max_order_quantity": 10}, {}, {}, ""),
+        ({"max_order_quantity": 9}, {}, {}, "max_order_quantity"),
+        ({"max_order_notional": 1000}, {}, {}, ""),
+        ({"max_order_notional": 999}, {}, {}, "max_order_notional"),
+        ({"max_order_notional": 999}, MARKET, {}, "max_order_notional"),
+        ({"max_order_notional": 9e9}, MARKET, {"quotes": {}}, "max_order_notional"),
+        ({"max_order_notional": 9e9, "missing": "allow"}, MARKET, {"quotes": {}}, ""),
+        ({"max_order_notional": 50}, {"quantity": 0.0, "cash_quantity": 60.0}, {}, "max_order_notional"),
+        ({"price_collar": 0.05}, {"limit_price": 104.9}, {}, ""),
+        ({"price_collar": 0.05}, {"limit_price": 105.1}, {}, "price_collar"),
+        ({"price_collar": 0.05}, {"limit_price": 1.0}, {}, ""),
+        ({"price_collar": 0.05}, {"side": "SELL", "limit_price": 94.0}, {}, "price_collar"),
+        ({"price_collar": 0.05}, {"side": "SELL", "limit_price": 500.0}, {}, ""),
+        ({"price_collar": 0.05}, {}, {"quotes": {}}, "price_collar"),
+        ({"max_position": 10}, {}, {}, ""),
+        ({"max_position": 10}, {}, {"held": 1.0}, "max_position"),
+        ({"max_position": 10}, {"side": "SELL"}, {"held": 20.0}, ""),
+        ({"max_position": 10}, {}, {"held": None}, "max_position"),
+        ({"max_position": 10}, {}, {"working": [Open("s", "DU1", AAPL, "BUY", 1.0)]}, "max_position"),
+        ({"max_position": 10}, {}, {"working": [Open("t", "DU1", AAPL, "BUY", 1.0)]}, ""),
+        ({"max_open_orders": 1}, {}, {}, ""),
+        ({"max_open_orders": 1}, {}, {"working": [Open("s", "DU1", IBM, "SELL", 1.0)]}, "max_open_orders"),
+        ({"max_orders_per_side": 1}, {}, {"working": [Open("s", "DU1", AAPL, "SELL", 1.0)]}, ""),
+        ({"max_orders_per_side": 1}, {}, {"working": [BUYING]}, "max_orders_per_side"),
+        ({"max_daily_loss": 100}, {}, {"pnl": -100.0}, ""),
+        ({"max_daily_loss": 100}, {}, {"pnl": -100.1}, "max_daily_loss"),
+        ({"max_daily_loss": 100}, {}, {"pnl": None}, "max_daily_loss"),
+        ({"instruments": ("STK:*",)}, {}, {}, ""),
+        ({"instruments": (IBM, "OPT:*")}, {}, {}, "instruments"),
+        ({"order_types": ("LMT",)}, {}, {}, ""),
+        ({"order_types": ("MKT",)}, {}, {}, "order_types"),
+        ({"trading_windows": ("09:00-17:00",)}, {}, {}, ""),
+        ({"trading_windows": ("13:00-17:00", "22:00-02:00")}, {}, {}, "trading_windows"),
+        ({"trading_windows": ("22:00-13:00",)}, {}, {}, ""),
+        ({"trading_windows": ("06:00-08:00",), "time_zone": "US/Eastern"}, {}, {}, ""),
+    ],
+)  # fmt: skip
+def test_a_rule(limits: dict[str, Any], changes: dict[str, Any], facts: dict[str, Any], rule: str) -> None:
+    assert verdict(RiskRules(Risk(**limits), Known(**facts)), order(**changes)) == rule
+
+
+def test_a_refusal_names_rule_limit_value_and_field() -> None:
+    with pytest.raises(RequestError) as refused:
+        RiskRules(Risk(max_order_quantity=5), Known()).check((order(),), ("DU1",), NOON)
+    assert refused.value.message == "max_order_quantity: the limit is 5, this is 10"
+    assert refused.value.field == "quantity"
+
+
+def test_all_layers_hold() -> None:
+    rules = RiskRules(
+        Risk(
+            max_order_quantity=100,
+            strategy={"s": RiskLimits(max_order_quantity=50)},
+            account={"DU1": RiskLimits(max_open_orders=1)},
+        ),
+        Known(working=[Open("t", "DU1", AAPL, "BUY", 1.0)]),
+    )
+    assert verdict(rules, order(quantity=60.0)) == "max_order_quantity"
+    assert verdict(rules, order(strategy="t", quantity=60.0)) == "max_open_orders"
+
+
+def test_orders_per_second_and_doubles() -> None:
+    rules = RiskRules(Risk(max_orders_per_second=2, duplicate_s=5), Known())
+    assert verdict(rules, order("a")) == ""
+    assert verdict(rules, order("b")) == "duplicate_s"
+    assert verdict(rules, order("b", quantity=11.0)) == ""
+    assert verdict(rules, order("c", quantity=12.0)) == "max_orders_per_second"
+    assert verdict(rules, order("c", quantity=12.0), ns=NOON + 2 * SECOND) == ""
+    assert verdict(rules, order("d"), ns=NOON + 6 * SECOND) == ""
+
+
+def test_a_group_counts_together_and_leaves_no_trace_when_refused() -> None:
+    rules = RiskRules(Risk(max_open_orders=2, max_orders_per_second=3), Known())
+    group = [order(cid, quantity=float(n + 1)) for n, cid in enumerate("abc")]
+    assert verdict(rules, *group) == "max_open_orders"
+    assert verdict(rules, *group[:2]) == ""
+
+
+def test_no_order_before_the_gateways_own_restart() -> None:
+    rules = RiskRules(Risk(restart_at="12:01", restart_lock_s=120), Known())
+    assert not rules.idle
+    assert verdict(rules, order()) == "restart_lock_s"
+    assert verdict(rules, order(), ns=NOON - 120 * SECOND) == ""
+    assert verdict(rules, order(), ns=NOON + 120 * SECOND) == ""
+
+
+def test_a_modification_is_checked_for_size_price_and_time() -> None:
+    rules = RiskRules(
+        Risk(max_order_quantity=10, max_open_orders=1), Known(working=[Open("s", "DU1", AAPL, "BUY", 1)])
+    )
+    rules.check_change(order(), "DU1", NOON)
+    with pytest.raises(RequestError):
+        rules.check_change(order(quantity=11.0), "DU1", NOON)
+
+
+def test_limits_can_be_replaced_and_taken_away() -> None:
+    rules = RiskRules(Risk(), Known())
+    assert rules.idle
+    rules.replace("strategy", "s", RiskLimits(max_order_quantity=1))
+    assert verdict(rules, order()) == "max_order_quantity"
+    (_, layer) = rules.listed().layers
+    assert (layer.scope, layer.name, layer.limits) == ("strategy", "s", {"max_order_quantity": 1})
+    rules.replace("strategy", "s", RiskLimits())
+    assert rules.idle
+
+
+# -- before the journal
+
+
+def guarded(**limits: Any) -> Desk:
+    desk = Desk()
+    desk.core.pipeline.guard = RiskRules(Risk(**limits), Known())
+    return desk
+
+
+def test_a_forbidden_order_leaves_no_trace() -> None:
+    desk = guarded(max_order_quantity=5)
+    caller = desk.place()
+    assert (caller.code, caller.answer.field) == ("risk_rejected", "quantity")
+    assert not desk.committed
+    assert not desk.wire
+    assert desk.place(quantity=5.0).answer.order_id == 1
+
+
+def test_a_forbidden_modification_leaves_the_order_as_it_is() -> None:
+    desk = guarded(max_order_quantity=10)
+    desk.place()
+    desk.accepted()
+    assert desk.modify(quantity=11.0).code == "risk_rejected"
+    assert desk.core.book.records["s", "a"].wanted is None
+    assert len(desk.wire) == 1
+
+
+def test_a_repeat_is_answered_though_a_rule_would_forbid_it_now() -> None:
+    desk = guarded()
+    first = desk.place().answer
+    desk.core.pipeline.guard = RiskRules(Risk(max_order_quantity=1), Known())
+    assert desk.place().answer == first
+
+
+# -- where the facts come from
+
+
+def test_a_strategys_position_and_result_are_its_own_fills_and_costs() -> None:
+    desk = Desk()
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    desk.place()
+    desk.accepted()
+    desk.says(execution(1, f"{EXEC}.01.01", 4.0), execution(1, f"{EXEC}.01.02", 3.0))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.02", 1.0, "USD", -5.0, None, None))
+    assert facts.position("strategy", "s", AAPL) == 3.0
+    assert facts.daily_pnl("strategy", "s") == -6.0
+    (working,) = facts.open_orders()
+    assert (working.account, working.remaining) == ("DU1", 7.0)
+
+
+def test_an_accounts_facts_are_believed_only_while_status_is_ready() -> None:
+    now = [0.0]
+    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: now[0])
+    position = Position(account="DU1", instrument=AAPL, con_id=1, quantity=7.0)
+    facts.heard("position/DU1/x/", position)
+    facts.heard("account/DU1/DailyPnL/", AccountValue(account="DU1", tag="DailyPnL", value="-12.5"))
+    assert facts.position("account", "DU1", AAPL) in (7.0, None)
+    now[0] = 10.0
+    assert facts.position("account", "DU1", AAPL) is None
+    facts.heard("node/status/", Heartbeat(name="status", pid=1, state="ready"))
+    assert facts.position("account", "DU1", AAPL) == 7.0
+    assert facts.position("account", "DU1", IBM) == 0.0
+    assert facts.position("account", "DU1", "CONID:5") is None
+    assert facts.daily_pnl("account", "DU1") == -12.5
+    facts.heard("node/status/", Heartbeat(name="status", pid=1, state="connecting"))
+    now[0] = 10.1
+    assert facts.daily_pnl("account", "DU1") is None
+
+
+def test_a_quote_is_asked_for_once_and_believed_while_its_stream_lives() -> None:
+    wanted: list[str] = []
+    facts = LiveFacts(Desk().core.book, wanted.append, lambda: 0.0)
+    assert facts.market(AAPL) is None
+    assert facts.market(AAPL) is None
+    assert wanted == [AAPL]
+    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0))
+    assert facts.market(AAPL) == Market(1.0, 2.0, None)
+    facts.heard(f"quote/{AAPL}/", Stream(state="gap"))
+    assert facts.market(AAPL) is None
+
+
+@pytest.mark.parametrize(
+    ("instrument", "multiplier"),
+    [(AAPL, 1.0), ("OPT:SPY:SMART:USD:20261218:C:450", 100.0), ("FUT:ES:CME:USD:20261218:::50", 50.0)],
+)
+def test_multipliers(instrument: str, multiplier: float) -> None:
+    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: 0.0)
+    assert facts.multiplier(instrument) == multiplier
