@@ -102,6 +102,7 @@ class OrdersShell:
         self._restore_risk()
         self._todo: deque[Action] = deque()
         self._busy = False
+        self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
         self._gate_timer: asyncio.TimerHandle | None = None
         node.topics.append("order/<strategy>/<client_order_id>/")
@@ -125,6 +126,8 @@ class OrdersShell:
             if timer is not None:
                 timer.cancel()
         self._journal.close()
+        await asyncio.sleep(0)  # what was committed last is still told
+        self._stopped = True
 
     # -- in
 
@@ -226,6 +229,8 @@ class OrdersShell:
     # -- out
 
     def _carry(self, actions: list[Action]) -> None:
+        if self._stopped:
+            return
         self._todo.extend(actions)
         if self._busy:
             return
