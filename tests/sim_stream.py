@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 from sim_client import place_fields
+from twsmq_simulator import Server, Settings, serve
 
 Fields = list[str]
 _OPENED: list[asyncio.StreamWriter] = []
@@ -22,8 +25,11 @@ class Client:
         self.version = 0
         _OPENED.append(writer)
 
-    async def greet(self, client_id: int, versions: str = "v157..200") -> None:
+    def hello(self, versions: str) -> None:
         self._writer.write(b"API\0" + len(versions).to_bytes(4, "big") + versions.encode())
+
+    async def greet(self, client_id: int, versions: str = "v157..200") -> None:
+        self.hello(versions)
         self.version = int((await self.receive())[0])
         self.send("71", "2", str(client_id), "")
 
@@ -109,3 +115,20 @@ async def close_all() -> None:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+Story = Callable[[Server], Awaitable[None]]
+
+
+def play(folder: Path, story: Story, **settings: Any) -> None:
+    """Runs a story against a simulator of its own, in one loop; nothing is left open."""
+
+    async def run() -> None:
+        server = await serve(Settings(**({"data_dir": folder, "tick_rate": 50} | settings)))
+        try:
+            await asyncio.wait_for(story(server), 20)
+        finally:
+            await server.close()
+            await close_all()
+
+    asyncio.run(run())

@@ -90,6 +90,7 @@ async def run(settings: Settings) -> None:
 @click.option(
     "--account", "accounts", multiple=True, default=["DU1234567"], help="Paper account; may be repeated."
 )
+@click.option("--master-client-id", type=int, help="The client that hears of everybody's orders.")
 @click.option(
     "--hours", default="always", type=click.Choice(["always", "exchange"]), help="When markets trade."
 )
@@ -113,6 +114,7 @@ def main(
     control_port: int | None,
     tick_rate: float,
     accounts: tuple[str, ...],
+    master_client_id: int | None,
     hours: str,
     clock_speed: float,
     start: float | None,
@@ -139,6 +141,7 @@ def main(
         control_port=control_port,
         tick_rate=tick_rate,
         accounts=accounts,
+        master_client_id=master_client_id,
         hours=hours,
         clock_speed=clock_speed,
         start=None if start is None else int(start * 1e9),

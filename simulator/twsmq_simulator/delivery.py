@@ -37,12 +37,12 @@ class Delivery:
 
     def observers(self, client_id: int) -> list[Session]:
         """The sessions that hear of a client's orders."""
-        by_client = self._gateway.by_client
+        by_client, master = self._gateway.by_client, self._gateway.settings.master_client_id
         found = [by_client[client_id]] if client_id in by_client else []
-        for session in (by_client.get(self._gateway.settings.master_client_id or -1), by_client.get(0)):
+        for session in (by_client.get(master) if master is not None else None, by_client.get(0)):
             if session is None or session in found:
                 continue
-            if session.client_id == self._gateway.settings.master_client_id or session.binds_orders:
+            if session.client_id == master or session.binds_orders:
                 found.append(session)
         return found
 

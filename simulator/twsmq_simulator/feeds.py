@@ -6,10 +6,12 @@ order messages. Instruments without any quote (indices, funds) have last prices 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from twsmq_simulator.market.book import ASK, BID, HIGH, LAST, LOW, Book
+from twsmq_simulator.market.pricing import Greeks
 from twsmq_simulator.wire import tick_messages as t
 
 if TYPE_CHECKING:
@@ -29,13 +31,28 @@ class Subscription(Protocol):
 
 
 class TopOfBook:
-    """A reqMktData subscription. `delayed` uses the delayed tick ids (captured: 66 to 76 and 88)."""
+    """A reqMktData subscription. `delayed` uses the delayed tick ids (captured: 66 to 76 and 88).
 
-    def __init__(self, session: Session, request_id: int, book: Book, *, delayed: bool) -> None:
+    `generic` are the generic tick ids asked for; 233 (RTVolume) and 236 (shortable) have data here. `model`
+    gives an option's values, sent as tick 13 whenever its quote moves.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        request_id: int,
+        book: Book,
+        *,
+        delayed: bool,
+        generic: frozenset[str] = frozenset(),
+        model: Callable[[], tuple[Greeks, float, float]] | None = None,
+    ) -> None:
         self.session = session
         self.request_id = request_id
         self.con_id = book.instrument.con_id
         self.delayed = delayed
+        self._generic = generic
+        self._model = model
         self._stock = book.instrument.sec_type == "STK"
         self._heads = {kind: self._head(kind) for kind in t.SIZE_OF}
 
@@ -82,7 +99,25 @@ class TopOfBook:
         parts.append(self._price(t.LOW, book.price(book.low_ticks)))
         parts.append(self._price(t.CLOSE, book.price(book.close_ticks)))
         parts.append(self._price(t.OPEN, book.price(book.open_ticks)))
+        if "236" in self._generic and self._stock:
+            parts.append(t.tick_generic(self.request_id, t.SHORTABLE, 3.0))
+            parts.append(t.tick_size(self.request_id, t.SHORTABLE_SHARES, b"1000000"))
+        parts.append(self._option_values())
         return b"".join(parts)
+
+    def _option_values(self) -> bytes:
+        if self._model is None:
+            return b""
+        g, volatility, under = self._model()
+        values = (volatility, g.delta, g.price, 0.0, g.gamma, g.vega, g.theta, under)
+        return t.tick_option(self.request_id, t.MODEL_OPTION, *values)
+
+    def _real_time_volume(self, book: Book, now: int) -> bytes:
+        """ "price;size;time;total volume;vwap;single trade", as IBKR documents tick 48."""
+        volume = self._volume(book).decode("ascii")
+        size = int(book.last_size)
+        text = f"{book.last};{size};{now // 1_000_000};{volume};{book.last};true"
+        return t.tick_string(self.request_id, t.RT_VOLUME, text)
 
     def _volume(self, book: Book) -> bytes:
         """Day volume is in round lots of 100 for US stocks below version 220 (IBKR's constants)."""
@@ -108,6 +143,10 @@ class TopOfBook:
             )
             parts.append(self._quote(t.LAST, book.last, book.last_size))
             parts.append(t.tick_size(self.request_id, self._id(t.VOLUME), self._volume(book)))
+            if "233" in self._generic:
+                parts.append(self._real_time_volume(book, now))
+        if self._model is not None and changed & (BID | ASK):
+            parts.append(self._option_values())
         if changed & HIGH:
             parts.append(self._price(t.HIGH, book.price(book.high_ticks)))
         if changed & LOW:

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_stream import Client, close_all, connected
-from twsmq_simulator import Server, Settings, serve
+from sim_stream import Client, connected, play
+from twsmq_simulator import Server
 from twsmq_simulator.command import CommandRefused
 from twsmq_simulator.commands import COMMANDS, carry_out
-
-Story = Callable[[Server], Awaitable[None]]
-
-
-def play(tmp_path: Path, story: Story, **settings: Any) -> None:
-    """Runs a story against a simulator of its own."""
-
-    async def run() -> None:
-        server = await serve(Settings(data_dir=tmp_path, tick_rate=50, **settings))
-        try:
-            await asyncio.wait_for(story(server), 20)
-        finally:
-            await server.close()
-            await close_all()
-
-    asyncio.run(run())
 
 
 def command(server: Server, op: str, **args: Any) -> dict[str, Any]:

@@ -51,7 +51,14 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
     kind = session.market_data_type
     session.write(tick_messages.market_data_type(request_id, kind))
     session.write(tick_messages.tick_request_params(request_id, book.instrument.min_tick, BBO_EXCHANGE, 3))
-    subscription = TopOfBook(session, request_id, book, delayed=kind in (3, 4))
+    subscription = TopOfBook(
+        session,
+        request_id,
+        book,
+        delayed=kind in (3, 4),
+        generic=frozenset(request.generic_ticks.replace(" ", "").split(",")),
+        model=gateway.exchange.model(book.instrument),
+    )
     session.write(subscription.snapshot(book, gateway.clock.now()))
     if request.snapshot or request.regulatory_snapshot:
         session.write(tick_messages.snapshot_end(request_id))

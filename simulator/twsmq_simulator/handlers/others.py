@@ -29,7 +29,6 @@ SCANNER_XML = (
     + "</ScanTypeList></ScanParameterResponse>"
 )
 NO_ADVISOR = "Error validating request.-'bN' : cause - FA data operations ignored for non FA customers."
-MODEL_OPTION = 13
 
 
 @handles(TABLE, r.NewsProviders)
@@ -233,7 +232,7 @@ def _send_values(
 ) -> None:
     g = pricing.value(under, strike, years, volatility, call=right == "C")
     values = (volatility, g.delta, g.price, 0.0, g.gamma, g.vega, g.theta, under)
-    session.write(tick_messages.tick_option(request_id, MODEL_OPTION, *values))
+    session.write(tick_messages.tick_option(request_id, tick_messages.MODEL_OPTION, *values))
 
 
 @handles(TABLE, r.ExerciseOptions)

@@ -10,7 +10,7 @@ from random import Random
 
 from twsmq_simulator.market.book import Book
 from twsmq_simulator.market.instruments import Catalogue, Instrument
-from twsmq_simulator.market.pricing import value, years_left
+from twsmq_simulator.market.pricing import Greeks, value, years_left
 
 OPTION_VOLATILITY = 0.3
 
@@ -48,6 +48,19 @@ class Exchange:
         self._books[con_id] = book
         return book
 
+    def model(self, i: Instrument) -> Callable[[], tuple[Greeks, float, float]] | None:
+        """What gives an option's values, volatility and underlying price; None for what is no option."""
+        if i.sec_type not in ("OPT", "FOP"):
+            return None
+        under = self.required(i.under_con_id)
+
+        def values() -> tuple[Greeks, float, float]:
+            years = years_left(i.expiry, self._now())
+            greeks = value(under.mid, i.strike, years, OPTION_VOLATILITY, call=i.right == "C")
+            return greeks, OPTION_VOLATILITY, under.mid
+
+        return values
+
     def sources(self, con_id: int) -> set[int]:
         """The books another one follows: they have to be stepped for it to move."""
         instrument = self.catalogue.get(con_id)
@@ -76,16 +89,8 @@ class Exchange:
         if self._is_stock_cfd(i):
             stock = self.required(i.under_con_id)
             return lambda: stock.mid
-        if i.sec_type not in ("OPT", "FOP"):
-            return None
-        under = self.required(i.under_con_id)
-        call = i.right == "C"
-
-        def option_value() -> float:
-            years = years_left(i.expiry, self._now())
-            return value(under.mid, i.strike, years, OPTION_VOLATILITY, call=call).price
-
-        return option_value
+        values = self.model(i)
+        return None if values is None else lambda: values()[0].price
 
     def required(self, con_id: int) -> Book:
         book = self.book(con_id)
