@@ -6,6 +6,9 @@ import click
 
 from .cluster import down, health, status
 from .order import order
+from .orders import orders
+from .record import record
+from .replay import replay
 from .simulator import simulator
 from .up import up
 from .watch import watch
@@ -32,5 +35,5 @@ def main() -> None:
     """
 
 
-for command in (up, down, status, health, watch, order, simulator):
+for command in (up, down, status, health, watch, record, replay, order, orders, simulator):
     main.add_command(command)

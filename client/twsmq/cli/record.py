@@ -1,0 +1,61 @@
+"""`twsmq record`: events into a file, as they come."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+import zmq
+
+from .. import sockets
+from ..recording import BadRecording, Recorder
+from .options import Unusable, config_option, settings_from
+
+_LOOK_MS = 250
+
+
+@click.command(short_help="Record events into a file.")
+@config_option
+@click.option(
+    "-o", "--output", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The recording."
+)
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so long.")
+@click.argument("topics", nargs=-1, required=True, metavar="TOPIC...")
+def record(config: Path | None, output: Path, seconds: float | None, topics: tuple[str, ...]) -> None:
+    """Record every event of these topics into FILE, until Ctrl-C.
+
+    The file is a stream of msgpack maps (`msgpack.Unpacker` reads it); a name that ends in .zst is
+    compressed, if the package zstandard is there. `twsmq replay` plays it again.
+
+    \b
+    Examples:
+      twsmq record tick/STK:AAPL:SMART:USD/ -o aapl.msgpack
+      twsmq record order/ quote/ --seconds 60 -o minute.msgpack.zst
+    """
+    settings = settings_from(config)
+    try:
+        recorder = Recorder(output, list(topics), time.time_ns())
+    except (OSError, BadRecording) as error:
+        raise Unusable(str(error)) from error
+    context: zmq.Context[sockets.Socket] = zmq.Context()
+    try:
+        sub = sockets.open_events(context, settings.config, sockets.RECEIVE_QUEUE)
+        for topic in topics:
+            sub.subscribe(topic)
+        _write(sub, recorder, None if seconds is None else time.monotonic() + seconds)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        recorder.close()
+        context.destroy(linger=0)
+    click.echo(f"{recorder.events} events in {output}")
+
+
+def _write(sub: sockets.Socket, recorder: Recorder, until: float | None) -> None:
+    """Until `until`. What came is on disk whenever nothing more comes for a moment."""
+    while until is None or time.monotonic() < until:
+        if sub.poll(_LOOK_MS):
+            recorder.write(time.time_ns(), sub.recv())
+        else:
+            recorder.flush()

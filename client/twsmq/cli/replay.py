@@ -1,0 +1,99 @@
+"""`twsmq replay`: a recording onto the topics it came from."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import zmq
+from twsmq_protocol import endpoints
+
+from .. import sockets
+from ..recording import BadRecording, Recorded, Recording
+from .options import Unusable, config_option, settings_from
+
+SOURCE = "replay"
+_JOIN_S = 0.3
+_QUEUE = 1_000_000
+
+
+@click.command(short_help="Play a recording onto its topics.")
+@config_option
+@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(min=0), help="0: at once.")
+@click.option("--endpoint", metavar="ADDRESS", help="Where to publish. [default: marketdata-0's events]")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Begin with the first subscriber.")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+def replay(config: Path | None, speed: float, endpoint: str | None, wait: bool, file: Path) -> None:
+    """Publish what `twsmq record` recorded, on the same topics, as fast as it came.
+
+    It takes the place of the first market-data node, so that clients need not be told; that node must not
+    run. The events are as they were, but for their header: src is "replay", inc and seq count anew, ts is
+    now.
+
+    \b
+    Examples:
+      twsmq replay aapl.msgpack                 as it was
+      twsmq replay aapl.msgpack --speed 10      ten times as fast
+    """
+    settings = settings_from(config)
+    address = endpoint or endpoints.events_endpoint(settings.config, endpoints.marketdata(0))
+    try:
+        recording = Recording(file)
+    except (OSError, BadRecording) as error:
+        raise Unusable(str(error)) from error
+    context: zmq.Context[sockets.Socket] = zmq.Context()
+    try:
+        player = Player(context, address)
+        if wait:
+            click.echo(f"waiting for a subscriber at {address}")
+            player.await_subscriber()
+        for recorded in recording:
+            player.play(recorded, speed)
+        click.echo(f"{player.events} events replayed")
+    except zmq.ZMQError as error:
+        raise Unusable(
+            f"cannot publish at {address}: {error}; is the cluster running? (`twsmq down`)"
+        ) from error
+    except BadRecording as error:
+        raise Unusable(str(error)) from error
+    except KeyboardInterrupt:
+        pass
+    finally:
+        recording.close()
+        context.destroy(linger=2000)
+
+
+class Player:
+    """Publishes recorded events at `address`, each when its time has come."""
+
+    def __init__(self, context: zmq.Context[sockets.Socket], address: str) -> None:
+        self.events = 0
+        self._pub = context.socket(zmq.XPUB)
+        self._pub.setsockopt(zmq.SNDHWM, _QUEUE)
+        self._pub.bind(address)
+        self._inc = time.time_ns()
+        self._seqs: dict[str, int] = {}
+        self._first: tuple[int, float] | None = None
+
+    def await_subscriber(self) -> None:
+        """Until somebody listens, and a moment longer for the rest of what it wants."""
+        self._pub.poll()
+        time.sleep(
+            _JOIN_S
+        )  # subscriptions of one client arrive one by one, and nothing says which is the last
+
+    def play(self, recorded: Recorded, speed: float) -> None:
+        """`speed`: times as fast as recorded, 0 = without waiting."""
+        if self._first is None:
+            self._first = (recorded.at, time.monotonic())
+        if speed:
+            due = self._first[1] + (recorded.at - self._first[0]) / 1e9 / speed
+            time.sleep(max(0.0, due - time.monotonic()))
+        event: dict[str, Any] = msgspec.msgpack.decode(recorded.event)
+        seq = self._seqs[recorded.topic] = self._seqs.get(recorded.topic, 0) + 1
+        event |= {"src": SOURCE, "inc": self._inc, "seq": seq, "ts": time.time_ns()}
+        self._pub.send(recorded.topic.encode() + b"\0" + msgspec.msgpack.encode(event))
+        self.events += 1

@@ -1,0 +1,164 @@
+"""Recordings: events as they came, to be read back by any msgpack reader.
+
+A recording is msgpack maps one after the other, so that `msgpack.Unpacker` reads it as a stream: first a
+head `{"twsmq_recording": 1, "protocol", "started", "topics"}`, then `{"at", "topic", "event"}` for each
+event, `at` in ns since the epoch when it was received and `event` the event as published. A recording that
+was cut off in the middle of an event is whole up to there. A file whose name ends in `.zst` is compressed
+with zstd, for which the package `zstandard` is needed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, cast
+
+import msgspec
+from msgspec import Struct
+from twsmq_protocol.envelope import PROTOCOL_VERSION
+from twsmq_protocol.errors import PeerError
+
+FORMAT = 1
+CHUNK = 1 << 20
+
+
+class BadRecording(PeerError):
+    """Not a recording, or one of a later format. The message says what to do."""
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    twsmq_recording: int
+    protocol: int
+    started: int
+    topics: list[str]
+
+
+class Recorded(Struct, frozen=True):
+    """`event` is the msgpack map as it was published, undecoded."""
+
+    at: int
+    topic: str
+    event: msgspec.Raw
+
+
+class Recorder:
+    """Writes a recording, in the place of what is there. Raises OSError, and BadRecording without zstd."""
+
+    def __init__(self, path: Path, topics: list[str], now: int) -> None:
+        self.events = 0
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._file: IO[bytes] = _compressed(path, "wb") if path.suffix == ".zst" else path.open("wb")
+        head = Head(twsmq_recording=FORMAT, protocol=PROTOCOL_VERSION, started=now, topics=topics)
+        self._file.write(self._encode(head))
+
+    def write(self, at: int, frame: bytes) -> None:
+        """An event frame as it came from the SUB socket."""
+        topic, _, body = frame.partition(b"\0")
+        event = Recorded(at, topic.decode(errors="replace"), msgspec.Raw(body))
+        self._file.write(self._encode(event))
+        self.events += 1
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Recording:
+    """Reads a recording: its `head`, then its events once, in order."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError and BadRecording."""
+        self._file: IO[bytes] = _compressed(path, "rb") if path.suffix == ".zst" else path.open("rb")
+        self._maps = _maps(self._file)
+        try:
+            self.head = self._read_head(path)
+        except BaseException:
+            self.close()
+            raise
+
+    def _read_head(self, path: Path) -> Head:
+        try:
+            head = msgspec.msgpack.decode(next(self._maps, b""), type=Head)
+        except (msgspec.MsgspecError, BadRecording) as error:
+            raise BadRecording(f"{path} is no recording; `twsmq record` makes one") from error
+        if head.twsmq_recording != FORMAT:
+            raise BadRecording(f"{path} has format {head.twsmq_recording}; this twsmq reads {FORMAT}")
+        return head
+
+    def __iter__(self) -> Iterator[Recorded]:
+        decode = msgspec.msgpack.Decoder(Recorded).decode
+        for body in self._maps:
+            try:
+                yield decode(body)
+            except msgspec.MsgspecError as error:
+                raise BadRecording(f"the recording holds something that is no event: {error}") from error
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _maps(file: IO[bytes]) -> Iterator[bytes]:
+    """The msgpack values of a stream; one that was cut off at the end is left out."""
+    pending = b""
+    while chunk := file.read(CHUNK):
+        pending += chunk
+        at = 0
+        while (end := _end_of(pending, at)) is not None:
+            yield pending[at:end]
+            at = end
+        pending = pending[at:]
+
+
+def _end_of(data: bytes, at: int) -> int | None:
+    """Where the msgpack value that begins at `at` ends, None if that is not there yet."""
+    left = 1
+    size = len(data)
+    while left:
+        if at >= size:
+            return None
+        kind = data[at]
+        at, items = _step(data, at + 1, kind)
+        if at > size:
+            return None
+        left += items - 1
+    return at
+
+
+_FIXED = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2,
+          0xD2: 4, 0xD3: 8, 0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17}  # fmt: skip
+_COUNTED = {0xC4: (1, 0), 0xC5: (2, 0), 0xC6: (4, 0), 0xC7: (1, 1), 0xC8: (2, 1), 0xC9: (4, 1),
+            0xD9: (1, 0), 0xDA: (2, 0), 0xDB: (4, 0)}  # fmt: skip
+_HOLDERS = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
+
+
+def _step(data: bytes, at: int, kind: int) -> tuple[int, int]:
+    """Past one value's own bytes, and how many values it holds (msgpack's specification, "Formats")."""
+    if kind < 0x80 or kind >= 0xE0:
+        return at, 0
+    if kind < 0x90:
+        return at, 2 * (kind & 0x0F)
+    if kind < 0xA0:
+        return at, kind & 0x0F
+    if kind < 0xC0:
+        return at + (kind & 0x1F), 0
+    if kind in _FIXED:
+        return at + _FIXED[kind], 0
+    if kind in _COUNTED:
+        width, extra = _COUNTED[kind]
+        return at + width + extra + int.from_bytes(data[at : at + width], "big"), 0
+    if kind in _HOLDERS:
+        width, each = _HOLDERS[kind]
+        return at + width, each * int.from_bytes(data[at : at + width], "big")
+    raise BadRecording("the file is no msgpack; `twsmq record` makes recordings")
+
+
+def _compressed(path: Path, mode: str) -> IO[bytes]:
+    try:
+        import zstandard  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise BadRecording("a .zst recording needs zstd: pip install zstandard, or leave .zst out") from error
+    opened: Any = zstandard.open(path, mode)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return cast("IO[bytes]", opened) if mode == "wb" else cast("IO[bytes]", io.BufferedReader(opened))

@@ -1,0 +1,86 @@
+"""Recordings: written as a stream, read back whole or up to where they were cut off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twsmq.recording import BadRecording, Recorder, Recording
+from twsmq_protocol import codec
+from twsmq_protocol.market_events import Quote, Ticks
+
+FRAMES = [
+    codec.encode_event("quote/STK:AAPL:SMART:USD/", Quote(seq=1, bid=187.41)),
+    codec.encode_event("tick/STK:AAPL:SMART:USD/", Ticks(seq=1, ticks=[(1, 187.41, 0), (45, "x" * 300, 0)])),
+]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "aapl.msgpack"
+    recorder = Recorder(path, ["quote/", "tick/"], now=7)
+    for at, frame in enumerate(FRAMES):
+        recorder.write(at, frame)
+    recorder.close()
+    return path
+
+
+def frames(path: Path) -> list[bytes]:
+    recording = Recording(path)
+    try:
+        return [recorded.topic.encode() + b"\0" + bytes(recorded.event) for recorded in recording]
+    finally:
+        recording.close()
+
+
+def test_what_was_recorded_is_read_back_to_the_byte(file: Path):
+    assert frames(file) == FRAMES
+
+
+def test_any_msgpack_reader_reads_it_as_a_stream(file: Path):
+    with file.open("rb") as stream:
+        maps: Any = msgpack.Unpacker(stream)
+        head, *events = maps
+    assert head == {"twsmq_recording": 1, "protocol": 1, "started": 7, "topics": ["quote/", "tick/"]}
+    assert [event["event"]["type"] for event in events] == ["quote", "ticks"]
+
+
+def test_one_that_was_cut_off_is_whole_up_to_there(file: Path):
+    file.write_bytes(file.read_bytes()[:-20])
+    assert frames(file) == FRAMES[:1]
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x80", b"\xc1", b"\x81\xa1a\x01"])
+def test_what_is_no_recording_is_refused_with_the_cure(tmp_path: Path, content: bytes):
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    with pytest.raises(BadRecording, match="twsmq record"):
+        Recording(path)
+
+
+def packed(value: Any) -> bytes:
+    return msgspec.msgpack.encode(value)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(values, max_size=20), st.integers(1, 64))
+def test_values_are_found_however_the_file_is_read(tmp_path_factory: Any, items: list[Any], chunk: int):
+    path: Path = tmp_path_factory.mktemp("recording") / "any"
+    recorder = Recorder(path, [], now=0)
+    for item in items:
+        recorder.write(0, b"t\0" + packed({"item": item}))
+    recorder.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("twsmq.recording.CHUNK", chunk)
+        assert frames(path) == [b"t\0" + packed({"item": item}) for item in items]
