@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Other ibapi releases that the adapter and the simulator are proved against, each in a folder of its own.
 IBAPIS := ibapi==9.81.1.post1 nautilus-ibapi==10.19.4 nautilus-ibapi==10.30.1 nautilus-ibapi==10.37.2 ibapi-stable==10.50.2
 
-.PHONY: up venv test conformance check clean help
+.PHONY: up venv test conformance check clean help bench-marketdata
 
 help:   ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -34,6 +34,9 @@ test: venv   ## every test (the short form of the long ones)
 
 conformance: venv   ## foreign client libraries against the simulated gateway (needs node and npm for one)
 	@$(BIN)/python tests/conformance/run.py $(ARGS)
+
+bench-marketdata: venv   ## market data against its peers; writes bench/results/marketdata.*
+	@$(BIN)/python bench/marketdata/run.py $(ARGS)
 
 check: venv   ## lint, types, import rules
 	@$(BIN)/ruff check .

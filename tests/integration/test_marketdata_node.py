@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def configured(folder: Path, port_base: int, **options: object) -> Path:
 
 
 @contextmanager
-def client_of(port_base: int) -> Iterator[PlainClient]:
+def client_of(port_base: int) -> Generator[PlainClient]:
     client = PlainClient(port_base)
     try:
         yield client
@@ -45,7 +45,7 @@ def client_of(port_base: int) -> Iterator[PlainClient]:
 @contextmanager
 def node_and_client(
     folder: Path, port_base: int, **options: object
-) -> Iterator[tuple[NodeProcess, PlainClient]]:
+) -> Generator[tuple[NodeProcess, PlainClient]]:
     config = configured(folder, port_base, **options)
     with running_node("marketdata", config) as node, client_of(port_base) as client:
         yield node, client
