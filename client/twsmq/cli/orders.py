@@ -1,0 +1,124 @@
+"""`twsmq orders export`: the orders node's journal as a file for a spreadsheet or a script.
+
+It reads the journal itself, read-only, so it works while the node trades and when nothing runs.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+import msgspec
+
+from .options import Unusable, config_option, settings_from
+
+JOURNAL_FILE = "orders.journal"
+_HEADER = ("ts", "event_no", "strategy_no", "strategy", "client_order_id")
+_NOT_KEPT = frozenset(("v", "src", "inc", "seq", "snapshot"))
+_FIELDS = {
+    "orders": (
+        *_HEADER, "instrument", "side", "quantity", "order_type", "limit_price", "stop_price", "tif",
+        "account", "status", "filled", "remaining", "avg_price", "order_id", "perm_id", "reason", "tws_code",
+        "gateway_status",
+    ),
+    "executions": (
+        *_HEADER, "exec_id", "account", "side", "quantity", "price", "time", "con_id", "leg", "recovered",
+        "commission", "currency", "realized_pnl",
+    ),
+}  # fmt: skip
+
+Row = dict[str, Any]
+
+
+@click.group(short_help="The journal of all orders.")
+def orders() -> None:
+    """The journal of all orders."""
+
+
+@orders.command(short_help="Write orders, executions or every event to a file.")
+@config_option
+@click.option(
+    "--what",
+    type=click.Choice(["orders", "executions", "events"]),
+    default="orders",
+    show_default=True,
+    help="Orders as they stand, executions after corrections with their commissions, or every event.",
+)
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
+@click.option("--strategy", help="Only of this strategy.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="[default: standard output]")
+def export(config: Path | None, what: str, form: str, strategy: str | None, output: Path | None) -> None:
+    """Write orders, executions or every event of the journal.
+
+    Times are nanoseconds since 1970 UTC. `--what events` needs `--format jsonl`.
+    """
+    if what == "events" and form == "csv":
+        raise Unusable("events differ in their fields: export them with --format jsonl")
+    journal = settings_from(config).loaded.data_dir / JOURNAL_FILE
+    if not journal.exists():
+        raise Unusable(f"{journal} does not exist: no order was ever placed here, or --config names another")
+    rows = _READ[what](_events(journal, strategy))
+    if output is None:
+        _write(rows, what, form, sys.stdout)
+    else:
+        with output.open("w", newline="", encoding="utf-8") as file:
+            _write(rows, what, form, file)
+
+
+def _events(journal: Path, strategy: str | None) -> Iterator[Row]:
+    """Every event in the order of the numbers, without what only its publishing gave it."""
+    where, wanted = ("", ()) if strategy is None else ("WHERE strategy = ?", (strategy,))
+    try:
+        with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as database:
+            query = f"SELECT event FROM entries {where} ORDER BY event_no"  # noqa: S608 - `where` is ours
+            for (packed,) in database.execute(query, wanted):
+                event: Row = msgspec.msgpack.decode(packed)
+                yield {name: value for name, value in event.items() if name not in _NOT_KEPT}
+    except sqlite3.DatabaseError as error:
+        raise Unusable(f"{journal} cannot be read: {error}") from error
+
+
+def _orders(events: Iterator[Row]) -> Iterator[Row]:
+    last: dict[tuple[str, str], Row] = {}
+    for event in events:
+        if event.pop("type") == "order":
+            last[event["strategy"], event["client_order_id"]] = event
+    yield from last.values()
+
+
+def _executions(events: Iterator[Row]) -> Iterator[Row]:
+    found: dict[str, Row] = {}
+    for event in events:
+        kind = event.pop("type")
+        if kind == "fill":
+            found.pop(event.pop("corrects") or "", None)
+            found[event["exec_id"]] = event
+        elif kind == "commission" and event["exec_id"] in found:
+            found[event["exec_id"]] |= {
+                name: event[name] for name in ("commission", "currency", "realized_pnl")
+            }
+    yield from found.values()
+
+
+_READ: dict[str, Callable[[Iterator[Row]], Iterator[Row]]] = {
+    "orders": _orders,
+    "executions": _executions,
+    "events": iter,
+}
+
+
+def _write(rows: Iterator[Row], what: str, form: str, file: TextIO) -> None:
+    if form == "jsonl":
+        for row in rows:
+            file.write(json.dumps(row) + "\n")
+        return
+    writer = csv.DictWriter(file, _FIELDS[what], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)

@@ -1,0 +1,89 @@
+"""`twsmq orders export`, from a journal as the orders node writes it."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from orders_desk import EXEC, Desk, execution, order_status
+from twsmq.cli.orders import orders
+from twsmq_nodes.orders.journal import SqliteJournal
+from twsmq_nodes.tws import events as tws
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Its journal holds an order with a corrected execution, and one of another strategy."""
+    desk = Desk()
+    desk.place("a")
+    desk.accepted()
+    desk.says(execution(1, f"{EXEC}.01.01", 4.0), execution(1, f"{EXEC}.01.02", 3.0))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.02", 1.0, "USD", 5.5, None, None))
+    desk.says(order_status(1, "Cancelled", filled=3.0, remaining=7.0))
+    desk.place("b", strategy="t")
+
+    async def write() -> None:
+        journal = SqliteJournal(tmp_path / "var" / "orders.journal")
+        journal.run(lambda _no: None, lambda _why: None)
+        journal.append(tuple(desk.committed))
+        journal.close()
+
+    asyncio.run(write())
+    path = tmp_path / "twsmq.toml"
+    path.write_text("")
+    return path
+
+
+def export(config: Path, *options: str) -> Result:
+    return CliRunner().invoke(orders, ["export", "--config", str(config), *options])
+
+
+def table(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    return list(csv.DictReader(io.StringIO(result.output)))
+
+
+def test_orders_as_they_stand(config: Path) -> None:
+    rows = table(export(config))
+    assert [(row["strategy"], row["client_order_id"], row["status"], row["filled"]) for row in rows] == [
+        ("s", "a", "cancelled", "3.0"),
+        ("t", "b", "pending", "0.0"),
+    ]
+
+
+def test_executions_after_corrections_with_what_they_cost(config: Path) -> None:
+    (row,) = table(export(config, "--what", "executions"))
+    assert (row["exec_id"], row["quantity"], row["commission"], row["realized_pnl"]) == (
+        f"{EXEC}.01.02",
+        "3.0",
+        "1.0",
+        "5.5",
+    )
+
+
+def test_every_event_of_one_strategy_to_a_file(config: Path, tmp_path: Path) -> None:
+    output = tmp_path / "events.jsonl"
+    result = export(
+        config, "--what", "events", "--format", "jsonl", "--strategy", "s", "--output", str(output)
+    )
+    assert result.exit_code == 0
+    events = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [event["strategy_no"] for event in events] == list(range(1, len(events) + 1))
+    assert {event["type"] for event in events} == {"order", "fill", "commission"}
+
+
+def test_events_as_a_table_and_a_journal_that_is_not_there_are_one_line(config: Path, tmp_path: Path) -> None:
+    refused = export(config, "--what", "events")
+    assert (refused.exit_code, refused.output.count("\n")) == (2, 1)
+    nowhere = tmp_path / "nowhere" / "twsmq.toml"
+    nowhere.parent.mkdir()
+    nowhere.write_text("")
+    missing = export(nowhere)
+    assert missing.exit_code == 2
+    assert "no order was ever placed" in missing.output
