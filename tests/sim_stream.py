@@ -16,13 +16,14 @@ _OPENED: list[asyncio.StreamWriter] = []
 
 
 class Client:
-    """`seen` is everything received, in order."""
+    """`seen` is everything received, in order; a forgetful client keeps none of it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self.seen: list[Fields] = []
         self.version = 0
+        self.forgetful = False
         _OPENED.append(writer)
 
     def hello(self, versions: str) -> None:
@@ -40,7 +41,8 @@ class Client:
     async def receive(self) -> Fields:
         size = int.from_bytes(await self._reader.readexactly(4), "big")
         fields = (await self._reader.readexactly(size)).decode().split("\0")[:-1]
-        self.seen.append(fields)
+        if not self.forgetful:
+            self.seen.append(fields)
         return fields
 
     async def until(self, kind: str, match: Callable[[Fields], bool] = lambda _: True) -> Fields:

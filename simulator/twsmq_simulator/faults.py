@@ -65,7 +65,8 @@ class Faults:
 
     def feeds(self, con_id: int) -> bool:
         """Whether ticks of an instrument are sent."""
-        return not (self.disconnected or self.competing or con_id in self.silent_feeds)
+        off = self.disconnected or self.competing or self.silent
+        return not (off or con_id in self.silent_feeds)
 
     def active(self) -> list[str]:
         found = self.armed.describe()

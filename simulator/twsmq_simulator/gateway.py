@@ -26,6 +26,7 @@ from twsmq_simulator.handlers import account
 from twsmq_simulator.market import listing
 from twsmq_simulator.market.clock import Clock, ClockSettings
 from twsmq_simulator.market.exchange import Exchange
+from twsmq_simulator.market.hours import is_open
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.market.replay import Replay
 from twsmq_simulator.session import Session
@@ -165,6 +166,8 @@ class Gateway:
         for con_id in sorted(active):
             book = self.exchange.book(con_id)
             if book is None:
+                continue
+            if self.settings.hours == "exchange" and not is_open(book.instrument.hours, now):
                 continue
             changes = self._replayed(con_id, now) if con_id in self.replays else iter((book.step(),))
             for changed in changes:

@@ -78,13 +78,13 @@ async def trade(port: int, client_id: int, rng: random.Random, deadline: float) 
         except (OSError, EOFError, TimeoutError):
             await asyncio.sleep(0.05)
             continue
-        reader = asyncio.ensure_future(client.hung_up())
         order_id = max(int(f[2]) for f in client.seen if f[0] == "9")
+        client.forgetful = True
+        reader = asyncio.ensure_future(client.hung_up())
         while loop.time() < deadline and not reader.done():
             act(client, rng, order_id)
             order_id += 1
-            client.seen.clear()
-            await asyncio.sleep(rng.uniform(0, 0.02))
+            await asyncio.sleep(rng.uniform(0, 0.06))
         client.close()
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
@@ -92,11 +92,11 @@ async def trade(port: int, client_id: int, rng: random.Random, deadline: float) 
 
 def act(client: Client, rng: random.Random, order_id: int) -> None:
     match rng.randrange(12):
-        case 0 | 1 | 2 | 3:
+        case 0 | 1 | 2:
             random_order(client, rng, order_id)
-        case 4:
+        case 3:
             random_order(client, rng, max(1, order_id - rng.randrange(4)))  # a modification, or a duplicate
-        case 5:
+        case 4 | 5:
             client.cancel(max(1, order_id - rng.randrange(6)))
         case 6:
             client.subscribe(rng.randrange(100), rng.choice(SYMBOLS))
@@ -105,14 +105,13 @@ def act(client: Client, rng: random.Random, order_id: int) -> None:
         case 8:
             client.send(rng.choice(["5", "16", "61", "8"]), "1")
         case 9:
-            client.send("7", "3", "9", "0", "", "", "", "", "", "", "", "0")
+            client.send("7", "3", "9", "0", "AAPL", "", "", "NOSUCH", "", "", "", "0")
         case 10:
-            client.send(
-                str(rng.randrange(120)), *[rng.choice(["", "1", "x", "-1"]) for _ in range(rng.randrange(25))]
-            )
+            nonsense = [rng.choice(["", "1", "x", "-1"]) for _ in range(rng.randrange(25))]
+            client.send(str(rng.randrange(120)), *nonsense)
         case _:
-            if rng.random() < 0.02:
-                client.send("58", "", "")
+            if rng.random() < 0.1:
+                client.send("58", "", "")  # so that not more and more orders rest
 
 
 async def break_things(server: Server, rng: random.Random, deadline: float) -> None:

@@ -342,6 +342,11 @@ class Broker:
         order = replace(order, status=Status.PRE_SUBMITTED, why_held=working.why_held(self, order))
         order = self.save(order)
         self.schedule.add(now + self.latency, "activate", order.perm_id)
+        self._watch(order, now)
+        return [*self._market_closed(order, now), OrderReported(order)]
+
+    def _watch(self, order: Order, now: int) -> None:
+        """Schedules what an order waits for: its dates, the close, the times of its conditions."""
         ticket = order.ticket
         until = parse_time(ticket.good_till_date) if ticket.tif == "GTD" else None
         if until is not None:
@@ -355,7 +360,6 @@ class Broker:
             moment = parse_time(condition.value) if condition.kind == 3 else None
             if moment is not None and moment > now:
                 self.schedule.add(moment, "work", order.perm_id)
-        return [*self._market_closed(order, now), OrderReported(order)]
 
     def _market_closed(self, order: Order, now: int) -> list[Effect]:
         """Notice 399 comes before the first openOrder (captured); a DAY order ends with its session."""
@@ -434,12 +438,7 @@ class Broker:
                 self.schedule.add(
                     now, "activate" if order.status is Status.PRE_SUBMITTED else "work", order.perm_id
                 )
-                self._reschedule(order)
+                self._watch(order, now)
         for execution in executions:
             self.executions[execution.exec_id] = execution
         self._changes.clear()
-
-    def _reschedule(self, order: Order) -> None:
-        until = parse_time(order.ticket.good_till_date) if order.ticket.tif == "GTD" else None
-        if until is not None:
-            self.schedule.add(until, "expire", order.perm_id)
