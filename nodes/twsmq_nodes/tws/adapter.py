@@ -28,7 +28,8 @@ from twsmq_nodes.tws.adapter_outbound import call
 from twsmq_nodes.tws.adapter_values import BadField
 from twsmq_nodes.tws.errors import EncodeRefused
 from twsmq_nodes.tws.events import Event, FrameRejected
-from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.order_template import OrderTemplates
+from twsmq_nodes.tws.requests import PlaceOrder, Request
 
 MIN_SERVER_VERSION = 157
 """What ibapi 9.81.1 speaks at most, and ib_async asks for at least: below it nothing has been tried."""
@@ -78,6 +79,7 @@ class Codec:
         client.setConnState(EClient.CONNECTED)
         self._client = client
         self._decoder: Any = Decoder(self._callbacks, server_version)
+        self._orders = OrderTemplates(self._call)
 
     def decode(self, frame: bytes) -> list[Event]:
         """The events of one frame (its payload, without the length)."""
@@ -102,6 +104,10 @@ class Codec:
 
     def encode(self, request: Request) -> bytes:
         """The framed bytes of `request`. Raises EncodeRefused."""
+        return self._orders.encode(request) if isinstance(request, PlaceOrder) else self._call(request)
+
+    def _call(self, request: Request) -> bytes:
+        """The bytes ibapi sends for it."""
         name = type(request).__name__
         self._wire.sent.clear()
         self._callbacks.begin(gateway_error=False)
