@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgpack
+import psutil
 import pytest
 import zmq
 from sim_client import Wire
@@ -75,7 +75,7 @@ def test_a_bad_request_gets_its_one_error(gateway: GatewayProcess, body: bytes, 
 
 
 def test_a_million_encoded_ticks_a_second_reach_a_client(gateway: GatewayProcess) -> None:
-    """Measured at a client that only counts bytes."""
+    """Measured at a client that only counts bytes, in processor time: the machine may be busy."""
     with Control(gateway) as control, Wire(gateway.port, client_id=1) as client:
         client.send(
             "1",
@@ -84,13 +84,20 @@ def test_a_million_encoded_ticks_a_second_reach_a_client(gateway: GatewayProcess
             *AAPL,
         )
         client.until("1")
-        begun = time.perf_counter()
+        begun = cpu_seconds(gateway)
         reply = control.ask("flood", symbol="AAPL", messages=6_000_000)
         assert reply["result"] == {"subscribers": 1}
         received = taken(client.socket, 5_000_000 * 20)
-        rate = received / LONGEST_TICK / (time.perf_counter() - begun)
-        print(f"more than {rate:,.0f} messages/s")
+        rate = received / LONGEST_TICK / (cpu_seconds(gateway) - begun)
+        print(f"more than {rate:,.0f} messages per second of one core")
         assert rate > 1_000_000
+
+
+def cpu_seconds(gateway: GatewayProcess) -> float:
+    """What the simulator has used of a core so far."""
+    assert gateway.process is not None
+    used = psutil.Process(gateway.process.pid).cpu_times()
+    return used.user + used.system
 
 
 def taken(sock: socket.socket, at_least: int) -> int:
@@ -103,7 +110,7 @@ def taken(sock: socket.socket, at_least: int) -> int:
 
 
 def test_a_hundred_thousand_live_ticks_a_second(tmp_path: Path) -> None:
-    """Generated from moving books of several instruments; the bound leaves room for a busy machine."""
+    """Generated from the moving books of several instruments."""
     with (
         running_gateway(tmp_path, "--tick-rate", "20000", "--limits", "none") as gateway,
         Wire(gateway.port, client_id=1) as client,
@@ -113,10 +120,10 @@ def test_a_hundred_thousand_live_ticks_a_second(tmp_path: Path) -> None:
         while len(client.seen) < 2000:
             client.receive()
         length = sum(len("\0".join(fields)) + 5 for fields in client.seen[-1000:]) / 1000
-        begun = time.perf_counter()
-        rate = taken(client.socket, 10_000_000) / length / (time.perf_counter() - begun)
-        print(f"{rate:,.0f} messages/s of {length:.1f} bytes")
-        assert rate > 50_000
+        begun = cpu_seconds(gateway)
+        rate = taken(client.socket, 10_000_000) / length / (cpu_seconds(gateway) - begun)
+        print(f"{rate:,.0f} messages of {length:.1f} bytes per second of one core")
+        assert rate > 100_000
 
 
 def test_a_captured_tick_file_is_the_market(gateway: GatewayProcess, tmp_path: Path) -> None:
