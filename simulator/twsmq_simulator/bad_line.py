@@ -1,40 +1,51 @@
-"""A connection that delays, splits or collects what is sent through it, and never reorders it."""
+"""A connection that delays, splits or collects what is sent through it, and never reorders it.
+
+Everything goes through one queue of pieces with the time each is due, however the line changes meanwhile: a
+message cut in two by one fault is not torn apart by the next.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from twsmq_simulator.faults import Line
 
 CLEAN = Line()
+BETWEEN_PIECES = 0.001  # seconds
 
 
 class BadLine:
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
-        self._free_at = 0.0  # loop time before which nothing more may be written
-        self._collected = bytearray()
+        self._queue: deque[tuple[float, bytes]] = deque()
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way any more, so that a clean line may follow in order."""
-        return not self._collected and self._free_at <= asyncio.get_running_loop().time()
+        return not self._queue
 
     def send(self, data: bytes, line: Line) -> None:
         loop = asyncio.get_running_loop()
-        if line.coalesce_ms:
-            self._collected += data
-            if len(self._collected) == len(data):
-                loop.call_later(line.coalesce_ms / 1000, self._write_collected)
-            return
+        last = self._queue[-1][0] if self._queue else 0.0
+        due = max(last, loop.time() + (line.delay_ms + (0.0 if self._queue else line.coalesce_ms)) / 1000)
+        waiting = bool(self._queue)
         size = line.split_bytes or len(data)
-        at = max(loop.time() + line.delay_ms / 1000, self._free_at)
         for start in range(0, len(data), size):
-            loop.call_at(at, self._write, data[start : start + size])
-            at += 0.001  # timers of the same instant have no order
-        self._free_at = at
+            self._queue.append((due, data[start : start + size]))
+            due += BETWEEN_PIECES if line.split_bytes else 0.0
+        if not waiting:
+            loop.call_at(self._queue[0][0], self._pump)
 
-    def _write_collected(self) -> None:
-        data, self._collected = bytes(self._collected), bytearray()
-        self._write(data)
+    def _pump(self) -> None:
+        """Writes what is due, and comes back for the rest."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        ready: list[bytes] = []
+        while self._queue and self._queue[0][0] <= now:
+            ready.append(self._queue.popleft()[1])
+        if ready:
+            self._write(b"".join(ready))
+        if self._queue:
+            loop.call_at(self._queue[0][0], self._pump)

@@ -29,6 +29,8 @@ class Server:
     def refuse(self, seconds: float) -> None:
         """Closes the listening socket and opens it again after a while, on the same port."""
         self._listener.close()
+        if self._reopening is not None:
+            self._reopening.cancel()  # a restart during a restart: the later one counts
         self._reopening = asyncio.get_running_loop().create_task(self._reopen(seconds))
 
     async def _reopen(self, seconds: float) -> None:

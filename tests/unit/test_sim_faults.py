@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from sim_stream import Client, connected, play
 from twsmq_simulator import Server
+from twsmq_simulator.bad_line import BadLine
 from twsmq_simulator.command import CommandRefused
 from twsmq_simulator.commands import COMMANDS, carry_out
+from twsmq_simulator.faults import Line
 
 
 def command(server: Server, op: str, **args: Any) -> dict[str, Any]:
@@ -147,6 +149,34 @@ def test_messages_arrive_whole_through_a_bad_line(tmp_path: Path) -> None:
             client.send("9", "8", "5", "0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", *[""] * 6)
             assert (await client.until("10"))[2] == "AAPL"
             await client.until("52")
+
+    play(tmp_path, story)
+
+
+def test_nothing_is_torn_when_the_line_changes_under_way() -> None:
+    """What is being sent in pieces is finished before anything else, whatever the line does next."""
+    written = bytearray()
+
+    async def run() -> None:
+        line = BadLine(written.extend)
+        line.send(b"a" * 50, Line(split_bytes=5))
+        line.send(b"b" * 10, Line(coalesce_ms=2))
+        line.send(b"c" * 10, Line(delay_ms=0.1))
+        line.send(b"d" * 10, Line(split_bytes=3))
+        while not line.idle:  # noqa: ASYNC110 - a line tells nobody
+            await asyncio.sleep(0.001)
+
+    asyncio.run(run())
+    assert written == b"a" * 50 + b"b" * 10 + b"c" * 10 + b"d" * 10
+
+
+def test_a_restart_during_a_restart(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        for _ in range(3):
+            command(server, "nightly_restart", seconds=0.05)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)  # both would have opened the port by now
+        await connected(server.port, 1)
 
     play(tmp_path, story)
 
