@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -172,11 +173,15 @@ def test_nothing_is_torn_when_the_line_changes_under_way() -> None:
 
 def test_a_restart_during_a_restart(tmp_path: Path) -> None:
     async def story(server: Server) -> None:
+        problems: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
         for _ in range(3):
             command(server, "nightly_restart", seconds=0.05)
             await asyncio.sleep(0.02)
-        await asyncio.sleep(0.1)  # both would have opened the port by now
+        await asyncio.sleep(0.1)  # all of them would have opened the port by now
         await connected(server.port, 1)
+        gc.collect()
+        assert not problems
 
     play(tmp_path, story)
 
