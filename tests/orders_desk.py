@@ -106,12 +106,13 @@ class Desk:
 
     def do(self, actions: list[Action]) -> None:
         todo = list(actions)
-        while todo:
-            todo += self.carry_out(todo.pop(0))
-            if self.auto and not todo:
+        while todo or (self.auto and (self.uncommitted or self.core.waiting)):
+            if todo:
+                todo += self.carry_out(todo.pop(0))
+            elif self.uncommitted:
                 self.commit()
-                if self.core.waiting:
-                    todo += self.core.admit(self.now)
+            else:
+                todo += self.core.admit(self.now)
         self.core.validate()
 
     def carry_out(self, action: Action) -> list[Action]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -76,7 +77,7 @@ class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        parse_instrument(self.instrument)
+        _parsed(self.instrument)
         require_prices(self.order_type, self)
         if (self.quantity > 0) == (self.cash_quantity is not None):
             raise FieldError("quantity", "give a quantity above 0, or 0 together with cash_quantity")
@@ -91,6 +92,8 @@ class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
         for name in self.extra.keys() & _OWN:
             raise FieldError(f"extra.{name}", f"{name} has an argument of its own, or is the node's to set")
 
+
+_parsed = lru_cache(maxsize=4096)(parse_instrument)  # most orders are for an instrument just seen
 
 _OWN = frozenset(
     (

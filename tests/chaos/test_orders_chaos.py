@@ -118,8 +118,9 @@ def trade_and_kill(desk: Desk, kills: int, seed: int) -> list[Trader]:
         for _ in range(rng.randint(1, 3)):
             a_fault(desk, rng)
         # Any moment of the trading will do: after so many events, wherever that is.
-        for count, _event in enumerate(observer.events(rng.uniform(0.5, 3.0))):
-            if count > rng.randint(5, 60):
+        wanted = rng.randint(5, 60)
+        for count, _event in enumerate(observer.events(10.0)):
+            if count >= wanted:
                 break
         desk.kill(rng.choice(["orders", "orders", "gateway"]))
     desk.fault("connectivity_restored", data_lost=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -194,3 +195,44 @@ def test_requests_that_wait_are_answered_after_the_socket_was_flooded(client: Pl
     answers = [msgpack.unpackb(socket.recv()) for _ in range(count)]
     assert all(answer["ok"] for answer in answers)
     assert [answer["result"]["order_id"] for answer in answers] == list(range(1, count + 1))
+
+
+@pytest.fixture
+def slow_client(gateway: GatewayProcess, config_file: Path, port_base: int) -> Iterator[PlainClient]:
+    """To a node that may send 20 messages a second (its share of 50)."""
+    config_file.write_text(
+        config_file.read_text().replace("messages_per_second = 0", "messages_per_second = 50")
+    )
+    running = OrdersNode(config_file)
+    running.start()
+    plain = PlainClient(port_base)
+    plain.subscribe("order/s/", "order/t/", "node/orders/")
+    await_ready(plain)
+    yield plain
+    plain.close()
+    assert running.stop() == 0, running.log()
+
+
+def test_when_the_budget_is_short_cancels_go_first_and_strategies_take_turns(
+    slow_client: PlainClient,
+) -> None:
+    place(slow_client, "first")
+    await_status(slow_client, "first", "submitted")
+    socket = slow_client.dealer("orders")
+    args = {"instrument": AAPL, "side": "BUY", "quantity": 1, "order_type": "LMT", "limit_price": 1.0}
+    began = time.monotonic()
+    for strategy, count in (("s", 30), ("t", 5)):
+        for number in range(count):
+            body = {**args, "strategy": strategy, "client_order_id": f"{strategy}-{number}"}
+            request = {"v": 1, "id": f"{strategy}-{number}", "op": "place_order", "args": body}
+            socket.send(msgpack.packb(request))
+    key = {"strategy": "s", "client_order_id": "first"}
+    socket.send(msgpack.packb({"v": 1, "id": "cancel", "op": "cancel_order", "args": key}))
+    order_of_answers = [msgpack.unpackb(socket.recv())["id"] for _ in range(36)]
+    took = time.monotonic() - began
+    assert 1.0 < took < 5.0, "35 messages at 20 a second"
+    assert order_of_answers.index("cancel") < 10
+    assert order_of_answers.index("t-4") < order_of_answers.index("s-15")
+    cancelled = await_status(slow_client, "first", "cancelled")
+    rest = slow_client.result("orders", "get_orders", strategy="s")["orders"]
+    assert max(row["event_no"] for row in rest) > cancelled["event_no"]

@@ -86,6 +86,7 @@ class OrdersCore:
         self._reconciled = False
         self._upstream = True
         self._stalled: str | None = None
+        self._told_state: tuple[str, str | None] = ("starting", None)
         self._offset_s: int | None = None
         self._req_id = FIRST_REQ_ID
 
@@ -412,10 +413,13 @@ class OrdersCore:
             self.book.outgoing = []
             self._unpublished.extend(entries)
             self._actions.insert(0, Journal(tuple(entries)))
-        self._halts.answer(0.0)
+        if self._halts.wanted:
+            self._halts.answer(0.0)
         state, detail = self.state
-        self.intake.closed = None if state == "ready" else detail
-        self._actions.append(Enter(state, detail))
+        if (state, detail) != self._told_state:
+            self._told_state = (state, detail)
+            self.intake.closed = None if state == "ready" else detail
+            self._actions.append(Enter(state, detail))
         actions = self._actions[:]
         self._actions.clear()
         return actions

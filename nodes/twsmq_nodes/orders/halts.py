@@ -60,6 +60,10 @@ class Halts:
                 waiting.kept = True
 
     @property
+    def wanted(self) -> bool:
+        return bool(self._waiting)
+
+    @property
     def wake_at(self) -> float | None:
         times = [waiting.patient_until for waiting in self._waiting if waiting.patient_until is not None]
         return min(times, default=None)

@@ -56,7 +56,7 @@ class Placing(Struct, eq=False):
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        return tuple((order.strategy, order.client_order_id) for order in self.orders)
+        return tuple([(order.strategy, order.client_order_id) for order in self.orders])
 
 
 class Modifying(Struct, frozen=True):

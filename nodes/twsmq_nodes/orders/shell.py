@@ -236,10 +236,10 @@ class OrdersShell:
             return
         self._busy = True
         try:
+            self._admit()
             while self._todo:
                 self._do(self._todo.popleft())
-                if not self._todo:
-                    self._admit()
+                self._admit()
         finally:
             self._busy = False
         self._come_back()
@@ -264,8 +264,7 @@ class OrdersShell:
                 else:
                     caller.succeed(outcome)
             case Enter(state, detail):
-                if self._node.state != "waiting_client_id" or state != "connecting":
-                    self._node.enter(state, detail)
+                self._node.enter(state, detail)
             case Send(request):
                 self._pacer.charge(self._loop.time())
                 self._session.send(request, priority=Priority.ORDER)

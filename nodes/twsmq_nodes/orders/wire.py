@@ -7,6 +7,7 @@ first openOrder of a stop may show a limit price near the stop, and a market ord
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from twsmq_protocol.instruments import format_instrument, parse_instrument
@@ -81,7 +82,12 @@ def encode_order(
         conditions_ignore_rth=request.conditions_ignore_rth,
         extra=extra,
     )
-    return tws.PlaceOrder(order_id, contract_of(parse_instrument(request.instrument)), fields)
+    return tws.PlaceOrder(order_id, _contract(request.instrument), fields)
+
+
+@lru_cache(maxsize=4096)
+def _contract(instrument: str) -> Contract:
+    return contract_of(parse_instrument(instrument))
 
 
 def _first(*values: float | None) -> float | None:
