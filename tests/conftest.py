@@ -13,6 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 from cluster import Cluster
+from hypothesis import HealthCheck, settings
+
+# How long an example takes is no property of ours, least of all on a machine that does other things too.
+settings.register_profile("twsmq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("twsmq")
 
 GUARD_OFFSET = 99  # never used by a cluster; whoever has it bound owns the hundred below
 GATEWAY_OFFSET = 95
