@@ -1,0 +1,76 @@
+"""What a subscriber heard, and what that says: how much was lost, how old the ticks were.
+
+Invariant: what receives only appends; all sums are made afterwards, from the feed's log of its writes.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .tape import CYCLE
+
+PERCENTILES = {"p50": 0.5, "p99": 0.99}
+
+Heard = tuple[int, int, int, int]
+"""(ns, instrument, the size of its first tick, number of ticks) of one message."""
+
+
+class Hearing:
+    """Between `expect` and `done`: `heard` is called for every message with the sizes in it.
+
+    `keep`: the ages of the ticks are wanted, so every message is remembered.
+    """
+
+    def __init__(self, instruments: int, frames: int, *, keep: bool) -> None:
+        self.frames = frames
+        self.count = 0
+        self.last_ns = 0
+        self.missing = 0
+        self._next = [1] * instruments
+        self._keep = keep
+        self._messages: list[Heard] = []
+
+    @property
+    def done(self) -> bool:
+        return self.count >= self.frames
+
+    def heard(self, ns: int, instrument: int, sizes: Sequence[float]) -> None:
+        first, many = int(sizes[0]), len(sizes)
+        if first != self._next[instrument]:
+            self.missing += (first - self._next[instrument]) % CYCLE
+        self._next[instrument] = (first - 1 + many) % CYCLE + 1
+        self.count += many
+        self.last_ns = ns
+        if self._keep:
+            self._messages.append((ns, instrument, first, many))
+
+    def ages(self, log: Sequence[tuple[int, int]]) -> array[int]:
+        """The ns from each tick's write to its arrival here, sorted."""
+        ends = [end for end, _ in log]
+        numbers = [0] * len(self._next)
+        found = array("q")
+        for ns, instrument, first, many in self._messages:
+            number = numbers[instrument]
+            number += (first - 1 - number) % CYCLE
+            numbers[instrument] = number + many
+            for each in range(number, number + many):
+                sent = log[bisect_left(ends, each * len(self._next) + instrument + 1)][1]
+                found.append(ns - sent)
+        return array("q", sorted(found))
+
+    def report(self, log_path: str | None) -> dict[str, Any]:
+        """`lost`: ticks that did not come. Ages in µs, if kept."""
+        result: dict[str, Any] = {
+            "heard": self.count,
+            "lost": max(self.missing, self.frames - self.count),
+            "last": self.last_ns,
+        }
+        if log_path is not None and self._messages:
+            ages = self.ages(json.loads(Path(log_path).read_text()))
+            result |= {name: ages[int(len(ages) * share)] / 1000 for name, share in PERCENTILES.items()}
+        return result
