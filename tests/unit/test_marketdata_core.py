@@ -580,3 +580,30 @@ def test_a_preview_says_what_subscribing_would_give_and_holds_nothing(lines: int
     assert (new.line, new.state) == (line, None)
     assert (shared.line, shared.state, shared.con_id) == ("shared", "active", 265598)
     assert len(desk.core.lines) == 1
+
+
+def test_too_many_messages_a_second_is_no_verdict_on_the_contract_nor_on_the_line():
+    desk = Desk()
+    desk.feed(UP)
+    desk.want(AAPL)
+    (ask,) = desk.asked()
+    desk.feed(ev.RequestWritten(ask.req_id))
+    desk.error(ask.req_id, 100, "Max rate of messages per second has been exceeded:max=50 rec=51 (1)")
+    assert desk.told() == [(AAPL, "starting")]
+    desk.wait(2)
+    desk.answer_lookups()
+    desk.error(desk.line(), 100)
+    desk.wait(2)
+    desk.feed(ev.DataFlowed(desk.line()))
+    assert desk.told()[-1] == (AAPL, "active")
+
+
+def test_who_does_not_come_back_in_time_after_a_restart_is_forgotten():
+    desk = Desk(missed=[AAPL, MSFT])
+    desk.feed(UP)
+    desk.want(AAPL)
+    desk.wait(30)
+    assert ev.RememberTopic(MSFT, False) in desk.take(ev.RememberTopic)
+    desk.told()
+    desk.want(MSFT)
+    assert desk.told() == [(MSFT, "starting")]

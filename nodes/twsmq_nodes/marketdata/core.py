@@ -16,7 +16,7 @@ these modules; none of them reads a clock or touches a socket.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -46,12 +46,12 @@ from .line import Line, LineState
 from .lines import Lines, limits_of
 from .lookups import TIMEOUT_S, Lookups
 from .silence import lose_patience, silent_lines
-from .subscription import Inquiry, Subscription
+from .subscription import RETURN_S, Inquiry, Subscription
 from .telling import Teller
 
 DELAYED = 3
 """The market data type that lets delayed data stand in for live ones."""
-RETRY_S = 30.0
+RETRY_S, PACED_S = 30.0, 2.0
 FARM_S = 5.0
 """How long after a farm is back a line may take to tick before it is asked for again."""
 SETTLE_S = 1.0
@@ -66,14 +66,14 @@ class MarketdataCore:
         *,
         config: Marketdata,
         listings: dict[str, Listing],
-        missed: Iterable[str] = (),
+        missed: Sequence[str] = (),
         shard: int = 0,
     ) -> None:
         """`listings`: what is known by spelling. `missed`: topics that had listeners in an earlier life."""
         self.subscriptions: dict[str, Subscription] = {}
         self.up = False
         self._config = config
-        self._missed = set(missed)
+        self._missed, self._returning = set(missed), bool(missed)
         self._shard = shard
         self._actions: list[ev.Action] = []
         req_ids = count(1)
@@ -110,12 +110,16 @@ class MarketdataCore:
     def handle(self, happened: ev.Input, now: float) -> list[ev.Action]:
         """What is to be done, in this order. What concerns nobody here does nothing."""
         self._actions = []
+        if self._returning:
+            self._returning = False
+            self.deadlines.add(now + RETURN_S, Deadline(returned=True))
         rule = self._rules.get(type(happened))
         if rule is not None:
             rule(happened, now)
         if self.lines.freed:
             self.lines.freed = False
-            self._ask_crowded()
+            if self.up:
+                self._ask_waiting(crowded=True)
         at = self.deadlines.next_at()
         if at != self._timer:
             self._timer = at
@@ -230,16 +234,10 @@ class MarketdataCore:
     def _ask(self, line: Line) -> None:
         self._teller.say(line, self.lines.ask(line))
 
-    def _ask_all(self) -> None:
-        """Everything wanted, what was refused before too."""
-        for line in self.lines.waiting():
-            line.forgive()
-            self._ask(line)
-
-    def _ask_crowded(self) -> None:
-        """Lines that found no room, as far as there is some now."""
-        for line in self.lines.waiting(crowded=True):
-            if self.up and self.lines.used(line.feed.kind) < self.lines.allowed(line.feed.kind):
+    def _ask_waiting(self, *, crowded: bool = False) -> None:
+        """Everything wanted, what was refused before too; `crowded`: only what found no room, if there is."""
+        for line in self.lines.waiting(crowded=crowded):
+            if not crowded or self.lines.has_room(line.feed.kind):
                 line.forgive()
                 self._ask(line)
 
@@ -266,7 +264,7 @@ class MarketdataCore:
         if self._config.delayed == "fallback":
             self._do(ev.Send(ReqMarketDataType(DELAYED)))
         self.lookups.ask_all()
-        self._ask_all()
+        self._ask_waiting()
 
     def _disconnected(self, happened: ev.Disconnected, _now: float) -> None:
         self.up = False
@@ -323,7 +321,7 @@ class MarketdataCore:
 
     def _data_lost(self, _happened: DataLost, now: float) -> None:
         self._lose_lines(now, "1101 the gateway lost its subscriptions")
-        self._ask_all()
+        self._ask_waiting()
 
     def _lose_lines(self, since: float, reason: str) -> None:
         for line in self.lines:
@@ -346,7 +344,9 @@ class MarketdataCore:
         req_id, refusal = happened.req_id, Refusal(happened.code, happened.text)
         line, meaning = self.lines.asked.get(req_id), meaning_of(happened.code)
         stands = meaning in (Meaning.NOTICE, Meaning.DELAYED, Meaning.RESET)
-        if meaning is Meaning.REFUSED or (line is None and not stands):
+        if meaning is Meaning.PACED and req_id in self.lookups.asked:
+            self.deadlines.add(now + PACED_S, Deadline(req_id=req_id))
+        elif meaning is Meaning.REFUSED or (line is None and not stands):
             self._refuse(req_id, refusal)
             if line is not None and happened.code == NO_DEFINITION:
                 for subscription in line.listeners.values():
@@ -365,6 +365,8 @@ class MarketdataCore:
                 self.lines.release(line)
                 self._teller.say(line, line.lost(now, f"{refusal.code} {refusal.text}"))
                 self._ask(line)
+            case Meaning.PACED:
+                self._refuse(req_id, refusal, now + PACED_S)
             case Meaning.FULL:
                 self._refuse(req_id, refusal)
                 self.lines.grant(line.feed.kind)
@@ -426,10 +428,14 @@ class MarketdataCore:
             inquiry = self.inquiries.overdue(what.call)
             if inquiry is not None:
                 self.lookups.leave(inquiry)
+        elif what.returned:
+            for topic in self._missed:
+                self._do(ev.RememberTopic(topic, False))
+            self._missed.clear()
         elif what.grants:
+            self.lines.freed = True
             if self.lines.raise_grants():
                 self.deadlines.add(now + RETRY_S, what)
-            self._ask_crowded()
         elif what.feed is None:
             self.lookups.overdue(what.req_id)
         else:

@@ -11,14 +11,15 @@ from .feeds import Feed
 
 
 class Deadline(Struct, frozen=True):
-    """What is due: a topic left, a call, a look-up's answer (`req_id`), a line's next try (`feed`), or a try
-    for more lines than the gateway last granted."""
+    """What is due: a topic left, a call, a look-up's answer (`req_id`), a line's next try (`feed`), a try for
+    more lines than the gateway last granted, or the return of those who listened before a restart."""
 
     topic: str = ""
     call: int = 0
     req_id: int = 0
     feed: Feed | None = None
     grants: bool = False
+    returned: bool = False
 
 
 class Deadlines:

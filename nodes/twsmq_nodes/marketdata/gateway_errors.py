@@ -12,6 +12,7 @@ from enum import Enum
 class Meaning(Enum):
     REFUSED = "refused"  # asking again would give the same answer
     FOR_NOW = "for_now"  # a later try may succeed
+    PACED = "paced"  # too many messages: ask again in a moment
     FULL = "full"  # the gateway grants no more lines of this kind
     AGAIN = "again"  # ask again at once, under another id
     RESET = "reset"  # the order book is empty now, its changes go on
@@ -44,7 +45,8 @@ _AGAIN = frozenset(
     )
 )
 _MEANINGS = (
-    {10167: Meaning.DELAYED, 317: Meaning.RESET}  # * displaying delayed market data; depth has been reset
+    # * max rate of messages exceeded; * displaying delayed market data; depth has been reset
+    {100: Meaning.PACED, 10167: Meaning.DELAYED, 317: Meaning.RESET}
     | dict.fromkeys(_NOTICES, Meaning.NOTICE)
     | dict.fromkeys(_FOR_NOW, Meaning.FOR_NOW)
     | dict.fromkeys(_FULL, Meaning.FULL)

@@ -65,7 +65,7 @@ class Inquiries:
 
     def _preview(self, inquiry: Inquiry, feed: Feed, shard: int) -> None:
         line = self._lines.get(feed)
-        room = self._lines.used(feed.kind) < self._lines.allowed(feed.kind)
+        room = self._lines.has_room(feed.kind)
         gives: Literal["shared", "new", "none"] = "shared" if line else "new" if room else "none"
         state: StreamState | None = line.present().state if line else None
         con_id = feed.contract.con_id or None

@@ -64,6 +64,9 @@ class Lines:
     def allowed(self, kind: FeedKind) -> int:
         return self._granted.get(kind, self._limits[kind])
 
+    def has_room(self, kind: FeedKind) -> bool:
+        return self.used(kind) < self.allowed(kind)
+
     def join(self, feed: Feed, listing: Listing, subscription: Subscription) -> Line:
         """The feed's line, with one more listener."""
         line = self._lines.get(feed)
@@ -89,7 +92,7 @@ class Lines:
         if line.state is not LineState.WAITING:
             return []
         kind = line.feed.kind
-        if self.used(kind) >= self.allowed(kind) and not self._make_room(kind):
+        if not self.has_room(kind) and not self._make_room(kind):
             line.crowded = True
             text = (
                 f"all {self.allowed(kind)} {kind.value} lines are in use and listened to; this one is asked"

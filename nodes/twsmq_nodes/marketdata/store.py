@@ -104,7 +104,7 @@ class Store:
         self.listings = {line.spelling: line.listing for line in believed if line.listing}
         self.missed = [topic for topic, had in wanted.items() if had]
         self._listings.rewrite(believed)
-        self._topics.rewrite(())
+        self._topics.rewrite(TopicLine(topic, True) for topic in self.missed)
 
     def remember_listing(self, spelling: str, listing: Listing | None, now: float) -> None:
         """None forgets it."""
