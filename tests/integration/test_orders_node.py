@@ -236,3 +236,63 @@ def test_when_the_budget_is_short_cancels_go_first_and_strategies_take_turns(
     cancelled = await_status(slow_client, "first", "cancelled")
     rest = slow_client.result("orders", "get_orders", strategy="s")["orders"]
     assert max(row["event_no"] for row in rest) > cancelled["event_no"]
+
+
+def test_events_are_replayed_in_pages_as_they_were_published(client: PlainClient, node: OrdersNode) -> None:
+    place(client, "rest")
+    live = [client.await_event(lambda _topic, event, no=n: event.get("strategy_no") == no) for n in (1, 2)]
+    node.kill()
+    node.start()
+    await_ready(client)
+    replayed: list[dict[str, Any]] = []
+    after = 0
+    while True:
+        page = client.result("orders", "replay_events", after=after, limit=1)
+        if not page["events"]:
+            break
+        replayed += page["events"]
+        after = page["next"]
+    assert after == page["last"] == len(replayed)
+    header = {"v", "src", "inc", "seq", "ts"}
+    for told, again in zip(live, replayed, strict=False):
+        assert {k: v for k, v in told.items() if k not in header} == {
+            k: v for k, v in again.items() if k not in header
+        }
+
+
+def test_halts_and_limits_outlive_the_node(client: PlainClient, node: OrdersNode) -> None:
+    limits = {"max_order_quantity": 5}
+    client.result("orders", "set_risk", scope="strategy", name="s", limits=limits)
+    client.result("orders", "halt", reason="fat finger", strategy="t")
+    node.kill()
+    node.start()
+    await_ready(client)
+    layers = client.result("orders", "get_risk")["layers"]
+    assert {"scope": "strategy", "name": "s", "limits": limits} in layers
+    order = {"instrument": AAPL, "side": "BUY", "quantity": 10, "order_type": "MKT"}
+    too_big = client.error("orders", "place_order", strategy="s", client_order_id="big", **order)
+    assert (too_big["code"], too_big["field"]) == ("risk_rejected", "quantity")
+    halted = client.error("orders", "place_order", strategy="t", client_order_id="halted", **order)
+    assert halted["code"] == "halted"
+    assert client.result("orders", "resume", strategy="t")["halted"] == {}
+
+
+def test_a_bracket_a_preview_and_a_kill_switch_at_the_simulated_gateway(client: PlainClient) -> None:
+    order = {"strategy": "s", "instrument": AAPL, "quantity": 10}
+    bracket = [
+        {**order, "client_order_id": "parent", "side": "BUY", "order_type": "LMT", "limit_price": 1.0},
+        {**order, "client_order_id": "profit", "side": "SELL", "order_type": "LMT", "limit_price": 9999.0},
+        {**order, "client_order_id": "loss", "side": "SELL", "order_type": "STP", "stop_price": 0.5},
+    ]
+    rows = client.result("orders", "place_orders", orders=bracket, link="bracket")["orders"]
+    assert [row["order_id"] for row in rows] == [1, 2, 3]
+    for cid in ("parent", "profit", "loss"):
+        await_status(client, cid, "submitted")
+    preview = client.result(
+        "orders", "preview_order", **{**order, "client_order_id": "x", "side": "BUY", "order_type": "MKT"}
+    )
+    assert preview["init_margin_change"] is not None
+    stopped = client.result("orders", "halt", reason="the end of the test", cancel=True)
+    assert stopped["remaining"] == []
+    rows = client.result("orders", "get_orders", active=False)["orders"]
+    assert {row["status"] for row in rows} == {"cancelled"}

@@ -117,6 +117,7 @@ class OrdersCore:
 
     def session_lost(self, reason: str, now: Now) -> list[Action]:
         self.pipeline.session_ended()
+        self._reports.session_ended()
         self._snapshot = None
         self._reconciled = False
         self._timers.clear()

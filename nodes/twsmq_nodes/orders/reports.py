@@ -64,6 +64,10 @@ class Reports:
         self._client_id = client_id
         self._early_costs: dict[str, tws.CommissionReport] = {}
 
+    def session_ended(self) -> None:
+        """Costs that nobody asked after were other clients'; ours come again with the next snapshot."""
+        self._early_costs.clear()
+
     def open_order(self, event: tws.OpenOrder, ts: int) -> tuple[Record | None, list[FollowUp]]:
         view = event.order
         record = self._find(view.client_id, event.order_id, view.perm_id, view.order_ref)

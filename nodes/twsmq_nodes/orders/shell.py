@@ -45,6 +45,7 @@ from twsmq_protocol.risk_limits import RiskLimits
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import order_topic, quote_topic
 
+from twsmq_nodes.runtime.alarm import Alarm
 from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.tws import events as tws
@@ -103,8 +104,8 @@ class OrdersShell:
         self._todo: deque[Action] = deque()
         self._busy = False
         self._stopped = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._gate_timer: asyncio.TimerHandle | None = None
+        self._timer = Alarm(self._tick)
+        self._gate_timer = Alarm(lambda: self._carry([]))
         node.topics.append("order/<strategy>/<client_order_id>/")
         node.complete_heartbeat = self._complete_heartbeat
         self._add_ops()
@@ -122,9 +123,8 @@ class OrdersShell:
 
     async def stop(self) -> None:
         self._session.close()
-        for timer in (self._timer, self._gate_timer):
-            if timer is not None:
-                timer.cancel()
+        self._timer.set(None)
+        self._gate_timer.set(None)
         self._journal.close()
         await asyncio.sleep(0)  # what was committed last is still told
         self._stopped = True
@@ -305,22 +305,11 @@ class OrdersShell:
                         self._pacer.charge(now)
 
     def _come_back(self) -> None:
-        self._timer = self._again(self._timer, self._core.wake_at, self._tick)
+        self._timer.set(self._core.wake_at)
         waits = self._core.waiting
-        at = self._pacer.wake_at(self._loop.time()) if waits else None
-        self._gate_timer = self._again(self._gate_timer, at, lambda: self._carry([]))
-
-    def _again(
-        self, timer: asyncio.TimerHandle | None, at: float | None, call: Callable[[], Any]
-    ) -> asyncio.TimerHandle | None:
-        if timer is not None:
-            if at is not None and timer.when() == at and not timer.cancelled():
-                return timer
-            timer.cancel()
-        return None if at is None else self._loop.call_at(at, call)
+        self._gate_timer.set(self._pacer.wake_at(self._loop.time()) if waits else None)
 
     def _tick(self) -> None:
-        self._timer = None
         self._carry(self._core.tick(self._now()))
 
     def _now(self) -> Now:
