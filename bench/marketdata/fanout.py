@@ -92,16 +92,12 @@ async def twsmq_publisher(port: int, messages: int, go: Any) -> float:
     loop = asyncio.get_running_loop()
     publisher = Publisher(outbox, loop.time, quote_interval_s=0, call_later=loop.call_later)
     outlet, row = publisher.outlet(TOPIC), QuoteRow(src="marketdata-0", inc=1, con_id=265598, bid=187.41)
-    while not go.is_set():
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(go.wait)
     began = time.monotonic()
     publisher.begin()
     for number in range(messages):
         row.bid = 187.41 + number % 7
         publisher.send(outlet, row)
-    while not go.wait(0):
-        await asyncio.sleep(0)
-    await asyncio.sleep(0)
     return began
 
 
@@ -150,8 +146,7 @@ async def nats_publisher(port: int, messages: int, go: Any) -> float:
     link = await nats.connect(f"nats://127.0.0.1:{port}")
     encode = msgspec.msgpack.Encoder().encode
     row = QuoteRow(src="marketdata-0", inc=1, con_id=265598, bid=187.41)
-    while not go.is_set():
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(go.wait)
     began = time.monotonic()
     for number in range(messages):
         row.bid, row.seq = 187.41 + number % 7, number

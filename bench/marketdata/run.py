@@ -2,7 +2,7 @@
 
 Writes `bench/results/marketdata.md` (a table), `marketdata.json` (every run) and `marketdata.svg` (a plot).
 Figures are medians of BENCH_RUNS runs (5); the sides take turns, so that a busy moment of the machine hits
-all alike. `ARGS="throughput burst"` measures only these groups: throughput, burst, latency, fanout, many, rest.
+all alike. `ARGS="throughput burst"` measures only these of throughput, burst, latency, fanout, many, rest.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +86,16 @@ def test_values_are_found_however_the_file_is_read(tmp_path_factory: Any, items:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("twsmq.recording.CHUNK", chunk)
         assert frames(path) == [b"t\0" + packed({"item": item}) for item in items]
+
+
+@pytest.mark.parametrize(("kind", "count"), [("quote", 1), ("ticks", 2)])
+def test_the_example_reads_it_as_a_table(file: Path, kind: str, count: int):
+    example = Path(__file__).parents[2] / "examples" / "recording_to_table.py"
+    done = subprocess.run(
+        [sys.executable, str(example), str(file), kind],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert f"{count} rows" in done.stdout

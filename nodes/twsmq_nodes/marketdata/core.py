@@ -52,8 +52,7 @@ from .telling import Teller
 DELAYED = 3
 """The market data type that lets delayed data stand in for live ones."""
 RETRY_S, PACED_S = 30.0, 2.0
-FARM_S = 5.0
-"""How long after a farm is back a line may take to tick before it is asked for again."""
+FARM_S = 5.0  # how long after a farm is back a line may take to tick before it is asked for again
 SETTLE_S = 1.0
 """Data already on its way when a gap opened does not prove that it has closed."""
 
@@ -278,7 +277,7 @@ class MarketdataCore:
             self._interrupt(line, now, f"{happened.code} {happened.text}")
 
     def _interrupt(self, line: Line, since: float, reason: str, farm: str = "") -> None:
-        """Tell that data may be missing from now on; the next that come are told again."""
+        """Tell that data may be missing; the next that come are told again."""
         says = line.interrupted(since, reason, farm)
         self._teller.say(line, says)
         if says and line.req_id is not None:
