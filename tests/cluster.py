@@ -28,8 +28,7 @@ class Cluster:
         self.gateway_port = gateway_port
         self.config = folder / "twsmq.toml"
         self.config.write_text(
-            f"[cluster]\nport_base = {port_base}\n"
-            f"[gateway]\nport = {gateway_port}\nmessages_per_second = 0\n{extra}"
+            f"[cluster]\nport_base = {port_base}\n[gateway]\nport = {gateway_port}\n{extra}"
         )
         self._log = folder / "up.log"
         self.process: subprocess.Popen[bytes] | None = None

@@ -66,8 +66,12 @@ class PlainClient:
 
     def raw(self, process: str, frames: list[bytes], timeout: float = 20) -> dict[str, Any]:
         """Send any frames at all; the one reply."""
+        self.dealer(process).send_multipart(frames)
+        return self.receive(process, timeout)
+
+    def receive(self, process: str, timeout: float = 20) -> dict[str, Any]:
+        """The next reply of a process."""
         socket = self.dealer(process)
-        socket.send_multipart(frames)
         assert socket.poll(timeout * 1000), f"no reply from {process} within {timeout} s"
         return msgpack.unpackb(socket.recv_multipart()[-1])
 

@@ -12,6 +12,14 @@ from plain_client import PlainClient
 
 AAPL, MSFT, EURUSD = "STK:AAPL:SMART:USD", "STK:MSFT:SMART:USD", "CASH:EUR:IDEALPRO:USD"
 
+MARKET_ORDER: dict[str, Any] = {
+    "strategy": "plain",
+    "instrument": AAPL,
+    "side": "BUY",
+    "quantity": 10,
+    "order_type": "MKT",
+}
+
 
 @pytest.fixture(scope="module")
 def client(cluster: Any) -> Iterator[PlainClient]:
@@ -37,14 +45,7 @@ def of_type(client_order_id: str, kind: str) -> Any:
 
 
 def place(client: PlainClient, client_order_id: str, /, **changes: Any) -> dict[str, Any]:
-    args: dict[str, Any] = {
-        "strategy": "plain",
-        "client_order_id": client_order_id,
-        "instrument": AAPL,
-        "side": "BUY",
-        "quantity": 10,
-        "order_type": "MKT",
-    }
+    args = {**MARKET_ORDER, "client_order_id": client_order_id}
     return client.request("orders", "place_order", **(args | changes))
 
 
@@ -116,6 +117,33 @@ def test_the_same_request_again_returns_the_first_answer(client: PlainClient) ->
     assert different["error"]["code"] == "conflict"
     client.result("orders", "cancel_order", strategy="plain", client_order_id="twice-1")
     client.await_event(order_status("twice-1", "cancelled"))
+
+
+def test_a_burst_waits_for_the_message_budget_and_loses_nothing(client: PlainClient) -> None:
+    client.subscribe("order/plain/", "node/orders/")
+    born = client.await_event(lambda topic, _: topic == "node/orders/")["inc"]
+    names = [f"burst-{number}" for number in range(30)]
+    orders = client.dealer("orders")
+    for name in names:
+        args = {**MARKET_ORDER, "client_order_id": name, "order_type": "LMT", "limit_price": 1.0}
+        orders.send(msgpack.packb({"v": 1, "id": name, "op": "place_order", "args": args}))
+    replies = [client.receive("orders") for _ in names]
+    assert {reply["id"] for reply in replies} == set(names)
+    assert all(reply["ok"] for reply in replies)
+    for name in names:
+        orders.send(
+            msgpack.packb(
+                {
+                    "v": 1,
+                    "id": name,
+                    "op": "cancel_order",
+                    "args": {"strategy": "plain", "client_order_id": name},
+                }
+            )
+        )
+    assert all(client.receive("orders")["ok"] for _ in names)
+    client.await_all(*(order_status(name, "cancelled") for name in names))
+    assert client.await_event(lambda topic, _: topic == "node/orders/")["inc"] == born
 
 
 @pytest.mark.parametrize(
