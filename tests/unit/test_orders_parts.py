@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 from orders_desk import Desk, execution
 from twsmq_nodes.orders import codes, states, times
@@ -234,3 +235,37 @@ def test_a_disk_that_refuses_loses_nothing_and_says_when_it_goes_on(tmp_path: Pa
     journal = SqliteJournal(path)
     assert list(journal.entries()) == desk.committed
     journal.close()
+
+
+def test_a_journal_of_the_first_schema_is_brought_up_to_date_with_all_it_holds(tmp_path: Path) -> None:
+    desk, path = traded(), tmp_path / "j"
+    with sqlite3.connect(path) as database:
+        database.execute(
+            "CREATE TABLE entries (event_no INTEGER PRIMARY KEY, strategy TEXT NOT NULL, strategy_no INTEGER "
+            "NOT NULL, client_order_id TEXT NOT NULL, ts INTEGER NOT NULL, type TEXT NOT NULL, "
+            "event BLOB NOT NULL, fact BLOB)"
+        )
+        rows = [msgspec.structs.astuple(to_row(entry)) for entry in desk.committed]
+        database.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    journal = SqliteJournal(path)
+    assert list(journal.entries()) == desk.committed
+    assert journal.kept() == {}
+    journal.close()
+
+
+def test_what_is_kept_outlives_the_journals_process(tmp_path: Path) -> None:
+    async def keep(*settings: tuple[str, str | None]) -> dict[str, str]:
+        journal = SqliteJournal(tmp_path / "j")
+        kept: asyncio.Queue[str] = asyncio.Queue()
+        journal.run(lambda _no: None, lambda _why: None, kept.put_nowait)
+        for name, value in settings:
+            journal.keep(name, value)
+        assert [await kept.get() for _ in settings] == [name for name, _ in settings]
+        found = journal.kept()
+        journal.close()
+        return found
+
+    assert asyncio.run(keep(("a", "1"), ("b", "2"))) == {"a": "1", "b": "2"}
+    assert asyncio.run(keep(("a", None), ("b", "3"))) == {"b": "3"}
