@@ -36,8 +36,25 @@ def test_an_example_runs_to_its_end(cluster: Cluster, example: str, says: list[s
         assert words in told
 
 
+def programs(page: Path, cluster: Cluster, folder: Path) -> list[Path]:
+    """The Python programs of a page, with this cluster's ports."""
+    found: list[Path] = []
+    for source in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        mine = re.sub(r"\b55(?=[23][01]\b)", str(cluster.port_base // 100), source)
+        mine = mine.replace("Client()", f"Client(port_base={cluster.port_base})")
+        found.append(folder / f"{page.stem}_{len(found)}.py")
+        found[-1].write_text(mine)
+    return found
+
+
 def test_the_program_in_the_specification_runs_to_its_end(cluster: Cluster, tmp_path: Path):
-    (source,) = re.findall(r"```python\n(.*?)```", SPEC.read_text(encoding="utf-8"), re.DOTALL)
-    program = tmp_path / "from_spec.py"
-    program.write_text(re.sub(r"\b55(?=[23][01]\b)", str(cluster.port_base // 100), source))
+    (program,) = programs(SPEC, cluster, tmp_path)
     assert "filled" in run(program)
+
+
+def test_the_programs_in_the_readme_run_to_their_ends(cluster: Cluster, tmp_path: Path):
+    plain, client = programs(ROOT / "README.md", cluster, tmp_path)
+    told = run(plain)
+    assert "'bid'" in told
+    assert "'ok': True" in told
+    assert "Quote(" in run(client)
