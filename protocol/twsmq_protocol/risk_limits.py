@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
 
@@ -44,6 +45,11 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     missing: Literal["refuse", "allow"] | None = None
 
     def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            why = f"{self.time_zone!r} is no time zone, like US/Eastern"
+            raise FieldError("time_zone", why) from None
         for window in self.trading_windows or ():
             begin, _, end = window.partition("-")
             if not _CLOCK.fullmatch(begin) or not _CLOCK.fullmatch(end):

@@ -11,7 +11,7 @@ from orders_desk import EXEC, Desk, execution
 from twsmq_nodes.orders.facts import LiveFacts
 from twsmq_nodes.orders.risk import Market, Open, RiskRules, Scope
 from twsmq_nodes.tws import events as tws
-from twsmq_protocol.errors import RequestError
+from twsmq_protocol.errors import FieldError, RequestError
 from twsmq_protocol.market_events import Quote, Stream
 from twsmq_protocol.order_requests import PlaceOrder
 from twsmq_protocol.risk_limits import Risk, RiskLimits
@@ -113,6 +113,16 @@ def verdict(rules: RiskRules, *orders: PlaceOrder, ns: int = NOON) -> str:
 )  # fmt: skip
 def test_a_rule(limits: dict[str, Any], changes: dict[str, Any], facts: dict[str, Any], rule: str) -> None:
     assert verdict(RiskRules(Risk(**limits), Known(**facts)), order(**changes)) == rule
+
+
+@pytest.mark.parametrize(
+    ("limits", "field"),
+    [({"time_zone": "Nowhere/Land"}, "time_zone"), ({"trading_windows": ("9-5",)}, "trading_windows")],
+)
+def test_limits_that_cannot_be_name_the_field(limits: dict[str, Any], field: str) -> None:
+    with pytest.raises(FieldError) as refused:
+        RiskLimits(**limits)
+    assert refused.value.field == field
 
 
 def test_a_refusal_names_rule_limit_value_and_field() -> None:
