@@ -27,11 +27,23 @@ def test_an_order_from_the_command_line_is_followed_to_its_end(twsmq: Command) -
     assert {"submitted", "fill", "filled", "commission"} <= set(words)
 
     resting = (*order, "--order-type", "LMT", "--limit-price", "1", "--client-order-id", "r1")
-    assert "no longer waiting" in twsmq.run("order", "place", *resting, "--timeout", "0.5").stdout
+    waited = twsmq.run("order", "place", *resting, "--timeout", "0.5")
+    assert "no longer waiting" in waited.stdout
+    assert waited.returncode == 4
     assert "pending_cancel" in twsmq.run("order", "cancel", "--client-order-id", "r1").stdout
     ended = twsmq.run("order", "place", *resting)
-    assert ended.returncode == 0
     assert ended.stdout.splitlines()[-1].split()[0] == "cancelled"
+
+    absurd = (*order[:-1], "100000000", "--order-type", "MKT", "--client-order-id", "x1")
+    rejected = twsmq.run("order", "place", *absurd)
+    assert rejected.returncode == 1
+    assert rejected.stdout.splitlines()[-1].split()[0] == "rejected"
+    assert "(201: " in rejected.stdout
+
+    nothing = ("--instrument", "STK:NOSUCH:SMART:USD", *order[2:], "--order-type", "MKT")
+    undefined = twsmq.run("order", "place", *nothing)
+    assert undefined.returncode == 1
+    assert "STK:NOSUCH:SMART:USD" in undefined.stdout + undefined.stderr
 
     refused = twsmq.run("order", "place", *order, "--order-type", "LMT")
     assert refused.returncode == 1
@@ -41,7 +53,7 @@ def test_an_order_from_the_command_line_is_followed_to_its_end(twsmq: Command) -
     assert unknown.stderr.startswith("twsmq: unknown_order")
 
     listed = twsmq.run("order", "list", "--json").stdout.splitlines()
-    assert [json.loads(line)["client_order_id"] for line in listed] == ["m1", "r1"]
+    assert [json.loads(line)["client_order_id"] for line in listed][:2] == ["m1", "r1"]
     watched = twsmq.run("watch", "--json", "--count", "3", "quote/STK:AAPL:SMART:USD/", "gateway/")
     assert len([json.loads(line)["topic"] for line in watched.stdout.splitlines()]) >= 3
 

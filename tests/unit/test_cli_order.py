@@ -75,7 +75,7 @@ def test_what_was_told_is_not_told_again_by_snapshots() -> None:
     assert told.words() == ["submitted"]
 
 
-@pytest.mark.parametrize("status", ["pending", "submitted", "pending_cancel", "inactive", "unknown"])
+@pytest.mark.parametrize("status", ["pending", "submitted", "pending_cancel", "unknown"])
 def test_an_order_that_may_still_fill_is_not_over(status: str) -> None:
     told = Told()
     told.hear(an_order(status))
@@ -97,3 +97,74 @@ def test_a_notice_changes_nothing() -> None:
     told.hear(Notice(client_order_id="a", strategy="cli", tws_code=399, text="after hours"))
     assert told.story.status is None
     assert told.lines == ["  notice           399: after hours"]
+
+
+def test_a_cancel_nobody_asked_for_waits_for_the_reason_and_ends_as_rejected() -> None:
+    told = Told()
+    told.hear(an_order("pending"), an_order("cancelled"))
+    assert not told.over()
+    told.hear(an_order("rejected", tws_code=201, reason="margin"))
+    assert told.over()
+    assert told.story.exit_code() == 1
+    assert told.lines[-1] == "  rejected         filled 0 of 10  (201: margin)"
+
+
+def test_a_cancel_from_elsewhere_is_told_with_its_reason_and_is_no_success() -> None:
+    told = Told()
+    told.hear(an_order("submitted"), an_order("cancelled", tws_code=202, reason="Order Canceled"))
+    assert told.over()
+    assert told.story.exit_code() == 1
+    assert told.lines[-1] == "  cancelled        filled 0 of 10  (202: Order Canceled)"
+
+
+def test_an_unexplained_cancel_is_not_waited_for_long() -> None:
+    told = Told()
+    told.hear(an_order("cancelled"))
+    told.now = 1.9
+    assert not told.over()
+    told.now = 2.0
+    assert told.over()
+    assert told.story.exit_code() == 1
+
+
+def test_a_cancel_that_was_asked_for_is_a_success_at_once() -> None:
+    told = Told()
+    told.hear(an_order("pending_cancel"), an_order("cancelled"))
+    assert told.over()
+    assert told.story.exit_code() == 0
+
+
+def test_an_inactive_order_is_given_a_moment_to_revive_or_to_be_rejected() -> None:
+    told = Told()
+    told.hear(an_order("inactive"))
+    assert not told.over()
+    told.now = 2.0
+    assert told.over()
+    assert told.story.exit_code() == 1
+    assert told.story.may_fill()
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("filled", 0), ("rejected", 1), ("not_sent", 1), ("unknown", 1), ("submitted", 4), ("pending", 4)],
+)
+def test_the_exit_code_tells_where_the_order_stands(status: str, code: int) -> None:
+    told = Told()
+    told.hear(an_order(status))
+    assert told.story.exit_code() == code
+
+
+def test_submitted_twice_shows_the_gateways_two_words() -> None:
+    told = Told()
+    told.hear(an_order("submitted", gateway_status="PreSubmitted"))
+    told.hear(an_order("submitted", gateway_status="Submitted"))
+    assert told.lines == [
+        "  submitted        filled 0 of 10  (PreSubmitted)",
+        "  submitted        filled 0 of 10  (Submitted)",
+    ]
+
+
+def test_no_security_definition_names_the_instrument() -> None:
+    told = Told()
+    told.hear(an_order("rejected", tws_code=200, reason="No security definition has been found"))
+    assert told.lines[0].endswith("(200: No security definition has been found: STK:A:SMART:USD)")

@@ -29,7 +29,11 @@ from .rendering import console, optional
 
 _ASK_AGAIN_S = 1.0
 _COMMISSIONS_WITHIN_S = 2.0
-_SUCCESS = frozenset(("filled", "cancelled"))
+_SETTLES_WITHIN_S = 2.0
+_NOT_WORKING = frozenset(("rejected", "inactive", "not_sent", "unknown"))
+_STILL_WORKS, _INTERRUPTED = 4, 130
+NO_SUCH_CONTRACT = 200
+"""The gateway's words for it, "No security definition has been found for the request", name no instrument."""
 _HEADINGS = ("order", "instrument", "side", "quantity", "type", "price", "status", "filled", "avg")
 
 
@@ -67,8 +71,14 @@ def place(
 ) -> None:
     """Place one order and print what becomes of it until it is done.
 
-    Exit code 0 if it was filled (or cancelled), 1 if it was refused or rejected. Ctrl-C ends the waiting,
-    not the order.
+    \b
+    Exit codes:
+      0    filled; cancelled because somebody asked twsmq to; with --no-wait: accepted
+      1    refused, rejected, inactive, not sent, unknown, or cancelled though nobody asked
+      2    wrong usage or configuration
+      3    the orders node is not running
+      4    still working when --timeout was over
+      130  Ctrl-C, which ends the waiting, not the order
 
     \b
     Examples:
@@ -80,7 +90,7 @@ def place(
     name = client_order_id or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     given = {key: value for key, value in rest.items() if value is not None}
     args = {"strategy": strategy, "client_order_id": name, **given, "side": given["side"].upper()}
-    with _client(settings) as client:
+    with _client(settings, given["instrument"]) as client:
         client.subscribe(order_topic(strategy, name))
         try:
             accepted = client.request(endpoints.ORDERS, "place_order", args)
@@ -88,13 +98,16 @@ def place(
             raise Refused(f"{error}: --client-order-id {name}") from error
         click.echo(f"{strategy}/{name}: {accepted['status']}, order id {accepted['order_id']}")
         if no_wait:
-            return
+            raise SystemExit(Refused.exit_code if accepted["status"] in _NOT_WORKING else 0)
+        story = Story(click.echo)
+        code = _INTERRUPTED
         with suppress(KeyboardInterrupt):
-            verdict = _await_verdict(client, strategy, name, timeout)
-            if verdict is not None:
-                raise SystemExit(0 if verdict in _SUCCESS else Refused.exit_code)
+            _follow(client, strategy, name, timeout, story)
+            code = story.exit_code()
+    if story.may_fill():
         cure = typed(settings, "order", "cancel", "--strategy", strategy, "--client-order-id", name)
         click.echo(f"no longer waiting; the order goes on. Cancel it with: {cure}")
+    raise SystemExit(code)
 
 
 @order.command(short_help="Ask the gateway to cancel an order.")
@@ -163,43 +176,46 @@ def list_orders(
     console().print(table if rows else "no orders")
 
 
-def _await_verdict(client: Client, strategy: str, name: str, timeout: float | None) -> str | None:
-    """Tell what happens to the order until it is done; its last status, None if it was not done in time.
+def _follow(client: Client, strategy: str, name: str, timeout: float | None, story: Story) -> None:
+    """Tell what happens to the order until it is done or `timeout` seconds have passed.
 
     What the subscription may have missed, because it was young or events were lost, is asked for.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    story = Story(click.echo)
     while not story.over(time.monotonic()):
         left = _ASK_AGAIN_S if deadline is None else min(_ASK_AGAIN_S, deadline - time.monotonic())
         if left <= 0:
-            return None
+            return
         received = client.receive(left)
         event = _present(client, strategy, name) if received is None else received.event
         story.hear(event, time.monotonic())
-    return story.status
 
 
 class Story:
-    """What has become of one order, told once each. Over when it is done and its commissions are row."""
+    """What has become of one order, told once each.
+
+    Over when it is done and its commissions are known. A cancel nobody asked for, and `inactive`, must have
+    stood for a moment: the gateway may say only afterwards why (orderStatus Cancelled or Inactive, then error
+    201, IBKR API docs).
+    """
 
     def __init__(self, tell: Callable[[str], object]) -> None:
         self._tell = tell
         self._told: set[tuple[Any, ...]] = set()
         self._uncharged: set[str] = set()
-        self._done_at: float | None = None
+        self._since = 0.0
+        self._asked = False  # twsmq was told to cancel it
+        self._explained = False
         self.status: str | None = None
 
     def hear(self, event: Event | None, now: float) -> None:
         match event:
             case Order():
-                self.status = event.status
-                if event.status in TERMINAL_STATUSES and self._done_at is None:
-                    self._done_at = now
-                progress = f"filled {optional(event.filled)} of {optional(event.quantity)}"
-                at = f" at {optional(event.avg_price)}" if event.avg_price else ""
-                why = _why(event)
-                self._say(event.status, f"{progress}{at}{f'  ({why})' if why else ''}")
+                if event.status != self.status:
+                    self.status, self._since = event.status, now
+                self._asked |= event.status == "pending_cancel"
+                self._explained = event.reason is not None or event.tws_code is not None
+                self._say(event.status, _standing(event))
             case Fill():
                 self._uncharged.add(event.exec_id)
                 self._say("fill", f"{optional(event.quantity)} at {optional(event.price)}  {event.exec_id}")
@@ -211,10 +227,26 @@ class Story:
             case _:
                 pass
 
+    def may_fill(self) -> bool:
+        return self.status not in TERMINAL_STATUSES
+
     def over(self, now: float) -> bool:
-        if self._done_at is None:
+        stood = now - self._since
+        if self.status == "inactive":
+            return stood >= _SETTLES_WITHIN_S
+        if self.may_fill():
             return False
-        return not self._uncharged or now >= self._done_at + _COMMISSIONS_WITHIN_S
+        if self.status == "cancelled" and not (self._asked or self._explained):
+            return stood >= _SETTLES_WITHIN_S
+        return not self._uncharged or stood >= _COMMISSIONS_WITHIN_S
+
+    def exit_code(self) -> int:
+        """As `twsmq order place --help` lists them."""
+        if self.status == "filled" or (self.status == "cancelled" and self._asked):
+            return 0
+        if self.status in _NOT_WORKING or not self.may_fill():
+            return Refused.exit_code
+        return _STILL_WORKS
 
     def _say(self, what: str, detail: str) -> None:
         if (what, detail) not in self._told:
@@ -222,9 +254,18 @@ class Story:
             self._tell(f"  {what:<17}{detail}")
 
 
+def _standing(event: Order) -> str:
+    """How far it is filled, why it came to this status, and the gateway's own word for `submitted`."""
+    at = f" at {optional(event.avg_price)}" if event.avg_price else ""
+    word = event.gateway_status if event.status == "submitted" else None
+    notes = [f"  ({note})" for note in (word, _why(event)) if note]
+    return f"filled {optional(event.filled)} of {optional(event.quantity)}{at}{''.join(notes)}"
+
+
 def _why(event: Order) -> str:
     code = "" if event.tws_code is None else f"{event.tws_code}: "
-    return f"{code}{event.reason}" if event.reason else code.removesuffix(": ")
+    why = f"{code}{event.reason}" if event.reason else code.removesuffix(": ")
+    return f"{why}: {event.instrument}" if event.tws_code == NO_SUCH_CONTRACT else why
 
 
 def _present(client: Client, strategy: str, name: str) -> Order | None:
@@ -237,7 +278,7 @@ def _present(client: Client, strategy: str, name: str) -> Order | None:
 
 
 @contextmanager
-def _client(settings: Settings) -> Generator[Client]:
+def _client(settings: Settings, instrument: str = "") -> Generator[Client]:
     """What goes wrong with a request ends the command with one line."""
     try:
         require_listener(settings.config, endpoints.ORDERS)
@@ -250,4 +291,6 @@ def _client(settings: Settings) -> Generator[Client]:
     except RequestRefused as error:
         field = f" ({error.field})" if error.field else ""
         gateway = f" [gateway error {error.tws_code}]" if error.tws_code is not None else ""
-        raise Refused(f"{error.code}{field}: {error.message}{gateway}") from error
+        named = error.tws_code != NO_SUCH_CONTRACT or instrument in error.message
+        about = "" if named else f": {instrument}"
+        raise Refused(f"{error.code}{field}: {error.message}{about}{gateway}") from error
