@@ -9,7 +9,6 @@ with zstd, for which the package `zstandard` is needed.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
@@ -161,4 +160,4 @@ def _compressed(path: Path, mode: str) -> IO[bytes]:
     except ImportError as error:
         raise BadRecording("a .zst recording needs zstd: pip install zstandard, or leave .zst out") from error
     opened: Any = zstandard.open(path, mode)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return cast("IO[bytes]", opened) if mode == "wb" else cast("IO[bytes]", io.BufferedReader(opened))
+    return cast("IO[bytes]", opened)
