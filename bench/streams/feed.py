@@ -4,9 +4,10 @@ It writes what the simulated gateway would, with that gateway's own encoders. It
 whose flood has one instrument and does not tell when it wrote which tick. All sides are clients of one feed.
 
 A command is a JSON line on stdin, answered with one on stdout:
-    {"await": client_id, "lines": n}                       until that client has asked for n instruments
-    {"play": client_id, "frames": n, "rate": r, "log": p}  play n frames, r a second (0: as fast as taken)
-Into file `p` go the writes, `[frames up to and with this write, ns of the monotonic clock just before it]`.
+    {"await": client_id, "lines": n}        until that client has asked for n instruments
+    {"play": client_id, "first": k, "end": m, "rate": r, "log": p}
+                                            frames k up to m, r a second (0: as fast as they are taken)
+Into file `p` go the writes, `[the frame after this write, ns of the monotonic clock just before it]`.
 Requires Linux, where that clock is one for all processes.
 """
 
@@ -33,7 +34,7 @@ from .tape import FIRST_CON_ID, Loop, symbol
 SERVER_VERSION = 200
 BLAST_FRAMES = 200  # in one write, about 6 kB
 BURST_S = 0.001  # paced writes are so far apart, or farther for less than a frame each
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 Write = Callable[[memoryview, int, int], object]
@@ -132,26 +133,26 @@ class Feed:
     def _holds(self, client_id: int, lines: int) -> bool:
         return any(each.client_id == client_id and len(each.lines) == lines for each in self._clients)
 
-    def play(self, client_id: int, frames: int, rate: float) -> list[tuple[int, int]]:
+    def play(self, client_id: int, first: int, end: int, rate: float) -> list[tuple[int, int]]:
         client = next(each for each in reversed(self._clients) if each.client_id == client_id)
         send = client.connection.sendall
-        return play(client.loop(), lambda data, _first, _end: send(data), frames, rate)
+        return play(client.loop(), lambda data, _first, _end: send(data), first, end, rate)
 
 
-def play(tape: Loop, write: Write, frames: int, rate: float) -> list[tuple[int, int]]:
-    """Writes `frames` frames; returns the writes as [frames so far, ns just before]."""
+def play(tape: Loop, write: Write, first: int, end: int, rate: float) -> list[tuple[int, int]]:
+    """Writes frames `first` up to `end`; returns [the frame after it, ns just before it] of each write."""
     log: list[tuple[int, int]] = []
-    begun, sent, slot = time.monotonic(), 0, 0
+    begun, at, slot = time.monotonic(), first, 0
     step = max(BURST_S, 1 / rate) if rate else 0.0
-    while sent < frames:
-        end = min(frames, sent + BLAST_FRAMES)
+    while at < end:
+        due = min(end, at + BLAST_FRAMES)
         if rate:
-            end = min(frames, round((time.monotonic() - begun) * rate) + 1)
-        while sent < end:
-            first = sent
-            data, sent = tape.cut(first, end)
-            log.append((sent, time.monotonic_ns()))
-            write(data, first, sent)
+            due = min(end, first + round((time.monotonic() - begun) * rate) + 1)
+        while at < due:
+            start = at
+            data, at = tape.cut(start, due)
+            log.append((at, time.monotonic_ns()))
+            write(data, start, at)
         if rate:
             passed = time.monotonic() - begun
             slot = max(slot, int(passed / step)) + 1
@@ -178,7 +179,8 @@ def main() -> None:
         if "await" in command:
             feed.await_lines(command["await"], command["lines"])
             return {"ready": True}
-        return write_log(command["log"], feed.play(command["play"], command["frames"], command["rate"]))
+        first, end = command["first"], command["end"]
+        return write_log(command["log"], feed.play(command["play"], first, end, command["rate"]))
 
     serve_commands(feed.port, answer)
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .tape import CYCLE
+from .tape import CYCLE, size_of
 
 PERCENTILES = {"p50": 0.5, "p99": 0.99}
 
@@ -21,17 +21,18 @@ Heard = tuple[int, int, int, int]
 
 
 class Hearing:
-    """Between `expect` and `done`: `heard` is called for every message with the sizes in it.
-
-    `keep`: the ages of the ticks are wanted, so every message is remembered.
+    """Of the frames `first` up to `end`, `first` being one of instrument 0. `heard` is called for every
+    message with the sizes in it. What comes late from a play before is passed over.
     """
 
-    def __init__(self, instruments: int, frames: int, *, keep: bool) -> None:
-        self.frames = frames
+    def __init__(self, instruments: int, first: int, end: int, *, keep: bool) -> None:
+        """`keep`: the ages of the ticks are wanted, so every message is remembered."""
+        self.frames = end - first
         self.count = 0
         self.last_ns = 0
         self.missing = 0
-        self._next = [1] * instruments
+        self._first_number = first // instruments
+        self._next = [size_of(self._first_number)] * instruments
         self._keep = keep
         self._messages: list[Heard] = []
 
@@ -41,8 +42,11 @@ class Hearing:
 
     def heard(self, ns: int, instrument: int, sizes: Sequence[float]) -> None:
         first, many = int(sizes[0]), len(sizes)
-        if first != self._next[instrument]:
-            self.missing += (first - self._next[instrument]) % CYCLE
+        skipped = (first - self._next[instrument]) % CYCLE
+        if skipped:
+            if skipped > CYCLE // 2:
+                return
+            self.missing += skipped
         self._next[instrument] = (first - 1 + many) % CYCLE + 1
         self.count += many
         self.last_ns = ns
@@ -52,14 +56,15 @@ class Hearing:
     def ages(self, log: Sequence[tuple[int, int]]) -> array[int]:
         """The ns from each tick's write to its arrival here, sorted."""
         ends = [end for end, _ in log]
-        numbers = [0] * len(self._next)
+        instruments = len(self._next)
+        numbers = [self._first_number] * instruments
         found = array("q")
         for ns, instrument, first, many in self._messages:
             number = numbers[instrument]
-            number += (first - 1 - number) % CYCLE
+            number += (first - size_of(number)) % CYCLE
             numbers[instrument] = number + many
             for each in range(number, number + many):
-                sent = log[bisect_left(ends, each * len(self._next) + instrument + 1)][1]
+                sent = log[bisect_right(ends, each * instruments + instrument)][1]
                 found.append(ns - sent)
         return array("q", sorted(found))
 

@@ -145,7 +145,7 @@ def _rates(found: Findings) -> Iterator[str]:
             yield f"| {name} | {series.rate:,.0f} | {series.lost} |"
         first, last, most = found.crowd.rss_mb[1], found.crowd.rss_mb[-1], max(found.crowd.rss_mb)
         yield f"| twsmq, for {found.crowd.seconds:.0f} s | {found.crowd.rate:,} | {found.crowd.lost} |"
-        yield f"\nIts memory: {first:.1f} MB after the first slice, {last:.1f} at the end, at most {most:.1f}."
+        yield f"\nIts memory: {first:.1f} MB after a slice, {last:.1f} at the end, {most:.1f} at most."
 
 
 def _ages(found: Findings) -> Iterator[str]:

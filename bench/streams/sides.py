@@ -21,7 +21,7 @@ from .processes import PEERS, Conversation, Household, free_port, start
 
 NODE_CLIENT_ID = 110
 IDLE_S = 5.0
-SETTLE_S, SETTLE_TRIES = 0.5, 60
+SETTLE_S, SETTLE_TRIES = 1.0, 30
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,26 @@ class Side:
     player: Conversation
     subscribers: list[Conversation]
     publisher: psutil.Process | None
+    instruments: int
     log: Path
+    _at: int = 0
 
     def measure(self, frames: int, rate: float = 0, *, ages: bool = False, idle_s: float = IDLE_S) -> Result:
         """Plays `frames` frames at `rate` a second, 0 for as fast as they are taken."""
+        first, end = self._at, self._at + frames
+        self._at = -(-end // self.instruments) * self.instruments
         for subscriber in self.subscribers:
-            subscriber.tell(expect=frames, keep=ages, idle_s=idle_s)
+            subscriber.tell(first=first, end=end, keep=ages, idle_s=idle_s)
         for subscriber in self.subscribers:
             subscriber.hear()
         before = _busy_s(self.publisher)
-        played = self.player.ask(play=self.kind.client_id, frames=frames, rate=rate, log=str(self.log))
+        log = str(self.log)
+        played = self.player.ask(play=self.kind.client_id, first=first, end=end, rate=rate, log=log)
         for subscriber in self.subscribers:
             subscriber.hear()
         busy = _busy_s(self.publisher) - before
-        log = str(self.log) if ages else None
         for subscriber in self.subscribers:
-            subscriber.tell(report=log)
+            subscriber.tell(report=log if ages else None)
         reports = [subscriber.hear() for subscriber in self.subscribers]
         return Result(
             frames=frames,
@@ -112,9 +116,9 @@ class Side:
             cpu_us=1e6 * busy / frames,
         )
 
-    def settle(self, instruments: int) -> None:
+    def settle(self) -> None:
         for _ in range(SETTLE_TRIES):
-            if self.measure(4 * instruments, 4000, idle_s=SETTLE_S).lost == 0:
+            if self.measure(4 * self.instruments, 4000, idle_s=SETTLE_S).lost == 0:
                 return
         raise RuntimeError(f"{self.kind.name}: not all subscribers hear everything")
 
@@ -155,8 +159,8 @@ class Stage(Household):
         if kind is not HOP:
             self._feed.ask(**{"await": kind.client_id, "lines": instruments})
         watched = psutil.Process(publisher.pid) if publisher is not None else None
-        side = Side(kind, player, listening, watched, self._folder / "writes.json")
-        side.settle(instruments)
+        side = Side(kind, player, listening, watched, instruments, self._folder / "writes.json")
+        side.settle()
         return side
 
     def _subscriber(self, kind: Kind, address: str, instruments: int) -> Conversation:

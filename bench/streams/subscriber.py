@@ -1,9 +1,9 @@
 """One subscriber: `python -m bench.streams.subscriber SOURCE ADDRESS INSTRUMENTS`.
 
 A command is a JSON line on stdin:
-    {"expect": n, "keep": b, "idle_s": s}  answered {"listening": true} and, when n ticks have come or none
-                                           for s seconds, {"heard": n}
-    {"report": path or null}               answered with `Hearing.report`
+    {"first": k, "end": m, "keep": b, "idle_s": s}  answered {"listening": true} and, when all ticks of these
+                                                    frames have come or none for s seconds, {"heard": n}
+    {"report": path or null}                        answered with `Hearing.report`
 """
 
 from __future__ import annotations
@@ -38,13 +38,10 @@ class Message(msgspec.Struct):
 
 
 class ZmqSource:
-    """A SUB for all topics; `sizes_of(frames)` gives a message's topic and the sizes in it."""
+    """A SUB for all topics; `sizes_of` gives the topic of a message and the sizes in it."""
 
     def __init__(
-        self,
-        address: str,
-        topics: dict[bytes, int],
-        sizes_of: Callable[[list[bytes]], tuple[bytes, list[Any]]],
+        self, address: str, topics: dict[bytes, int], sizes_of: Callable[[Any], tuple[bytes, list[Any]]]
     ) -> None:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = context.socket(zmq.SUB)
@@ -52,16 +49,16 @@ class ZmqSource:
         self._socket.connect(address)
         for name in topics:
             self._socket.subscribe(name)
+        self._receive = self._socket.recv_multipart if sizes_of is two_frames_pickled else self._socket.recv
         self._topics = topics
         self._sizes_of = sizes_of
 
     def receive(self, hearing: Hearing, idle_s: float) -> None:
-        socket, topics, sizes_of = self._socket, self._topics, self._sizes_of
-        socket.setsockopt(zmq.RCVTIMEO, int(idle_s * 1000))
+        receive, topics, sizes_of = self._receive, self._topics, self._sizes_of
+        self._socket.setsockopt(zmq.RCVTIMEO, int(idle_s * 1000))
         try:
             while not hearing.done:
-                frames = socket.recv_multipart()
-                name, sizes = sizes_of(frames)
+                name, sizes = sizes_of(receive())
                 if sizes:
                     hearing.heard(monotonic_ns(), topics[name], sizes)
         except zmq.Again:
@@ -71,16 +68,16 @@ class ZmqSource:
 _decode = msgspec.msgpack.Decoder(Message).decode
 
 
-def one_frame(frames: list[bytes]) -> tuple[bytes, list[Any]]:
+def one_frame(frame: bytes) -> tuple[bytes, list[Any]]:
     """Topic, NUL, map: [tick type, value, attributes] each."""
-    name, _, body = frames[0].partition(b"\0")
+    name, _, body = frame.partition(b"\0")
     message = _decode(body)
     return name, [] if message.snapshot else [tick[1] for tick in message.ticks if tick[0] in SIZES]
 
 
-def one_frame_rows(frames: list[bytes]) -> tuple[bytes, list[Any]]:
+def one_frame_rows(frame: bytes) -> tuple[bytes, list[Any]]:
     """The same with ib_async's [tick type, price, size]."""
-    name, _, body = frames[0].partition(b"\0")
+    name, _, body = frame.partition(b"\0")
     return name, [tick[2] for tick in _decode(body).ticks]
 
 
@@ -143,10 +140,14 @@ class TcpSource:
                 data = self._link.recv(262_144)
                 now = monotonic_ns()
                 frames, self._rest = gateway_client.cut(self._rest + data)
-                for number, _ in enumerate(frames, hearing.count):
-                    hearing.heard(now, 0, [number % 1000 + 1])
+                hearing.heard(now, 0, [_size_in(frame.split(b"\0")) for frame in frames])
         except TimeoutError:
             return
+
+
+def _size_in(fields: list[bytes]) -> int:
+    """Of a TICK_PRICE or a TICK_SIZE."""
+    return int(fields[5] if fields[0] == b"1" else fields[4])
 
 
 def source_of(kind: str, address: str, instruments: int) -> Source:
@@ -167,11 +168,11 @@ def source_of(kind: str, address: str, instruments: int) -> Source:
 def main() -> None:
     kind, address, instruments = sys.argv[1], sys.argv[2], int(sys.argv[3])
     source = source_of(kind, address, instruments)
-    hearing = Hearing(instruments, 0, keep=False)
+    hearing = Hearing(instruments, 0, 0, keep=False)
     for line in sys.stdin:
         command = json.loads(line)
-        if "expect" in command:
-            hearing = Hearing(instruments, command["expect"], keep=command["keep"])
+        if "end" in command:
+            hearing = Hearing(instruments, command["first"], command["end"], keep=command["keep"])
             print(json.dumps({"listening": True}), flush=True)
             source.receive(hearing, command["idle_s"])
             print(json.dumps({"heard": hearing.count}), flush=True)

@@ -80,15 +80,15 @@ def count(port: int, instruments: int) -> None:
     expected = 0
     for line in sys.stdin:
         command = json.loads(line)
-        if "expect" in command:
-            expected = app.left = command["expect"]
+        if "end" in command:
+            expected = app.left = command["end"] - command["first"]
             app.finished.clear()
             print(json.dumps({"listening": True}), flush=True)
             while not app.finished.wait(command["idle_s"]):
                 pass
             print(json.dumps({"heard": expected - app.left}), flush=True)
         else:
-            hearing = Hearing(instruments, expected, keep=False)
+            hearing = Hearing(instruments, 0, expected, keep=False)
             hearing.count, hearing.last_ns = expected - app.left, app.last_ns
             print(json.dumps(hearing.report(None)), flush=True)
 

@@ -33,7 +33,7 @@ def main() -> None:
         out.send(prefix + encode(header | {"ticks": ticks}))
 
     def answer(command: dict[str, Any]) -> dict[str, Any]:
-        return write_log(command["log"], play(tape, write, command["frames"], command["rate"]))
+        return write_log(command["log"], play(tape, write, command["first"], command["end"], command["rate"]))
 
     serve_commands(0, answer)
 
