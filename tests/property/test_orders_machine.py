@@ -13,13 +13,27 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from orders_desk import Caller, Desk, completed, error, execution, open_order, order_status
+from orders_desk import AAPL, Caller, Desk, completed, error, execution, open_order, order_status
 from twsmq_nodes.orders.book import Book
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Order
+from twsmq_protocol.order_requests import PlaceOrder, PlaceOrders
 
 IDS = st.sampled_from(["a", "b", "c"])
+FATES = st.sampled_from(["take", "take", "refuse", "swallow"])
+
+
+def an_order(cid: str) -> PlaceOrder:
+    return PlaceOrder(
+        strategy="s",
+        client_order_id=cid,
+        instrument=AAPL,
+        side="BUY",
+        quantity=10.0,
+        order_type="LMT",
+        limit_price=1.0,
+    )
 
 
 class Ticket:
@@ -55,17 +69,20 @@ class Gateway:
 
     def __init__(self) -> None:
         self.tickets: dict[int, Ticket] = {}
-        self.refused: set[int] = set()
         self.accepted: Counter[str] = Counter()
         self.saying: list[tws.Event] = []
 
-    def read(self, request: rq.Request, *, refuse: bool) -> None:
+    def read(self, request: rq.Request, fate: str = "take") -> None:
+        """`fate` of a new order: take it, refuse it, swallow it, or complain without a verdict."""
         match request:
             case rq.PlaceOrder(order_id) if order_id in self.tickets:
                 self.modify(self.tickets[order_id], request)
-            case rq.PlaceOrder(order_id) if refuse:
-                self.refused.add(order_id)
+            case rq.PlaceOrder(order_id) if fate == "refuse":
                 self.saying.append(error(order_id, 201, "Order rejected - reason:no"))
+            case rq.PlaceOrder(order_id) if fate == "complain":
+                self.saying.append(error(order_id, 110, "The price does not conform"))
+            case rq.PlaceOrder() if fate == "swallow":
+                pass
             case rq.PlaceOrder(order_id):
                 ticket = self.tickets[order_id] = Ticket(request)
                 self.accepted[ticket.cid] += 1
@@ -141,6 +158,13 @@ class OrdersMachine(RuleBasedStateMachine):
     def place(self, cid: str, quantity: float) -> None:
         self.callers.append(self.desk.place(cid, quantity=quantity))
 
+    @rule(cids=st.permutations(["a", "b", "c"]), link=st.sampled_from(["none", "bracket", "oca"]))
+    def place_group(self, cids: list[str], link: Any) -> None:
+        caller = Caller(answers=[])
+        args = PlaceOrders(orders=tuple(an_order(cid) for cid in cids[:2]), link=link)
+        self.desk.ask(lambda: self.desk.core.place_group(args, caller, self.desk.now), caller)
+        self.callers.append(caller)
+
     @rule(cid=IDS, quantity=st.sampled_from([None, 15.0, 30.0]), limit=st.sampled_from([None, 2.0, 3.0]))
     def modify(self, cid: str, quantity: float | None, limit: float | None) -> None:
         if quantity is not None or limit is not None:
@@ -168,9 +192,9 @@ class OrdersMachine(RuleBasedStateMachine):
     # -- the gateway
 
     @precondition(lambda self: self.read < len(self.desk.wire))
-    @rule(refuse=st.sampled_from([False, False, False, True]))
-    def gateway_reads(self, refuse: bool) -> None:
-        self.gateway.read(self.desk.wire[self.read], refuse=refuse)
+    @rule(fate=st.sampled_from(["take", "take", "take", "refuse", "swallow", "complain"]))
+    def gateway_reads(self, fate: str) -> None:
+        self.gateway.read(self.desk.wire[self.read], fate)
         self.read += 1
 
     @precondition(lambda self: self.desk.asked)
@@ -201,23 +225,23 @@ class OrdersMachine(RuleBasedStateMachine):
 
     # -- what dies
 
-    def cut(self, arrived: int, refuse: bool) -> None:
+    def cut(self, arrived: int, fate: str) -> None:
         """The connection ends; some of what was written had arrived, nothing said since is heard."""
         for request in self.desk.wire[self.read : self.read + arrived]:
-            self.gateway.read(request, refuse=refuse)
+            self.gateway.read(request, fate)
         self.read = len(self.desk.wire)
         self.gateway.saying.clear()
         self.up = False
 
     @precondition(lambda self: self.up)
-    @rule(arrived=st.integers(0, 3), refuse=st.booleans())
-    def session_lost(self, arrived: int, refuse: bool) -> None:
-        self.cut(arrived, refuse)
+    @rule(arrived=st.integers(0, 3), fate=FATES)
+    def session_lost(self, arrived: int, fate: str) -> None:
+        self.cut(arrived, fate)
         self.desk.session_lost()
 
-    @rule(arrived=st.integers(0, 3), refuse=st.booleans())
-    def crash(self, arrived: int, refuse: bool) -> None:
-        self.cut(arrived, refuse)
+    @rule(arrived=st.integers(0, 3), fate=FATES)
+    def crash(self, arrived: int, fate: str) -> None:
+        self.cut(arrived, fate)
         self.boot_at = len(self.desk.published)
         self.desk.crash()
 
@@ -309,7 +333,7 @@ class OrdersMachine(RuleBasedStateMachine):
             self.desk.commit()
             while self.read < len(self.desk.wire) or self.desk.asked or self.gateway.saying:
                 if self.read < len(self.desk.wire):
-                    self.gateway_reads(False)
+                    self.gateway_reads("take")
                 elif self.gateway.saying:
                     self.gateway_is_heard(len(self.gateway.saying), False)
                 else:
