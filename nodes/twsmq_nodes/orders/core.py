@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from msgspec.structs import replace
 from twsmq_protocol import order_requests as rq
@@ -35,7 +34,7 @@ from .actions import Action, Caller, Enter, Journal, Now, Publish, Send, Warn
 from .book import Book, Record
 from .entries import ChangeSettled, Entry
 from .halts import Halts
-from .ids import FIRST_REQ_ID, Key
+from .ids import FIRST_REQ_ID, Key, split_exec_id
 from .intake import Intake
 from .pipeline import Pipeline
 from .reconcile import Snapshot, Step, verdict
@@ -427,11 +426,18 @@ class OrdersCore:
 
     def validate(self) -> None:
         """Assert what must hold after every step."""
-        book: Any = self.book
-        assert self.published_no <= book.last_no
-        for key, record in self.book.records.items():
+        book, pipeline = self.book, self.pipeline
+        assert self.published_no <= pipeline.durable_no <= book.last_no
+        assert not book.outgoing, "told and not given to the journal"
+        assert pipeline.connected or not pipeline.gate, "nothing waits for a session that is gone"
+        assert {record.key for record in book.active()} == {k for k, r in book.records.items() if not r.done}
+        for key, record in book.records.items():
             assert record.key == key
-            assert len(set(record.order_ids)) == len(record.order_ids)
-            assert all(order_id < self.book.ids.next for order_id in record.order_ids)
-            assert record.order.filled + 1e-6 >= 0
-            assert record.order.status in TABLE
+            assert len(set(record.order_ids)) == len(record.order_ids), "an order id used twice"
+            assert all(order_id < book.ids.next for order_id in record.order_ids)
+            assert record.order.order_id in (None, record.order_id), "the event names another attempt"
+            assert all(split_exec_id(fill.exec_id)[0] == prefix for prefix, fill in record.fills.items())
+            if record.order.status == "filled":
+                assert record.order.filled > 0
+            if record.wanted is not None:
+                assert record.wanted != record.values, "a modification that has arrived is still awaited"
