@@ -6,12 +6,11 @@ order messages. Instruments without any quote (indices, funds) have last prices 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from twsmq_simulator.market.book import ASK, BID, HIGH, LAST, LOW, Book
-from twsmq_simulator.market.pricing import Greeks
+from twsmq_simulator.market.pricing import OptionModel
 from twsmq_simulator.wire import tick_messages as t
 
 if TYPE_CHECKING:
@@ -34,7 +33,8 @@ class TopOfBook:
     """A reqMktData subscription. `delayed` uses the delayed tick ids (captured: 66 to 76 and 88).
 
     `generic` are the generic tick ids asked for; 233 (RTVolume) and 236 (shortable) have data here. `model`
-    gives an option's values, sent as tick 13 whenever its quote moves.
+    gives an option's values: at its bid, ask and last when these change, and at the model's volatility with
+    every change (ticks 10 to 13).
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class TopOfBook:
         *,
         delayed: bool,
         generic: frozenset[str] = frozenset(),
-        model: Callable[[], tuple[Greeks, float, float]] | None = None,
+        model: OptionModel | None = None,
     ) -> None:
         self.session = session
         self.request_id = request_id
@@ -102,15 +102,20 @@ class TopOfBook:
         if "236" in self._generic and self._stock:
             parts.append(t.tick_generic(self.request_id, t.SHORTABLE, 3.0))
             parts.append(t.tick_size(self.request_id, t.SHORTABLE_SHARES, b"1000000"))
-        parts.append(self._option_values())
+        parts.append(self._option_values(book, BID | ASK | LAST))
         return b"".join(parts)
 
-    def _option_values(self) -> bytes:
-        if self._model is None:
+    def _option_values(self, book: Book, changed: int) -> bytes:
+        if self._model is None or not changed & (BID | ASK | LAST):
             return b""
-        g, volatility, under = self._model()
-        values = (volatility, g.delta, g.price, 0.0, g.gamma, g.vega, g.theta, under)
-        return t.tick_option(self.request_id, t.MODEL_OPTION, *values)
+        computed = [(t.MODEL_OPTION, self._model.fair())]
+        if changed & BID:
+            computed.append((t.BID_OPTION, self._model.at(book.bid)))
+        if changed & ASK:
+            computed.append((t.ASK_OPTION, self._model.at(book.ask)))
+        if changed & LAST:
+            computed.append((t.LAST_OPTION, self._model.at(book.last)))
+        return b"".join(t.tick_option(self.request_id, self._id(kind), values) for kind, values in computed)
 
     def _real_time_volume(self, book: Book, now: int) -> bytes:
         """ "price;size;time;total volume;vwap;single trade", as IBKR documents tick 48."""
@@ -145,8 +150,7 @@ class TopOfBook:
             parts.append(t.tick_size(self.request_id, self._id(t.VOLUME), self._volume(book)))
             if "233" in self._generic:
                 parts.append(self._real_time_volume(book, now))
-        if self._model is not None and changed & (BID | ASK):
-            parts.append(self._option_values())
+        parts.append(self._option_values(book, changed))
         if changed & HIGH:
             parts.append(self._price(t.HIGH, book.price(book.high_ticks)))
         if changed & LOW:

@@ -24,6 +24,7 @@ from twsmq_simulator.market import listing
 from twsmq_simulator.market.contracts import ComboLeg, ContractSpec, DeltaNeutral
 from twsmq_simulator.market.history import Bar, Span
 from twsmq_simulator.market.instruments import Instrument
+from twsmq_simulator.market.pricing import Computation, Greeks
 from twsmq_simulator.wire import history_messages as h
 from twsmq_simulator.wire import messages as m
 from twsmq_simulator.wire import order_messages as o
@@ -154,6 +155,9 @@ bars = st.builds(
     Bar, stamps, prices, prices, prices, prices, st.integers(0, 10**9), prices, st.integers(0, 10**6)
 )
 spans = st.builds(Span, stamps, stamps)
+computations = st.builds(
+    Computation, prices, maybe_prices, st.none() | st.builds(Greeks, *[prices] * 5), prices
+)
 
 
 def many(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
@@ -221,7 +225,7 @@ EMITTERS: dict[str, Emit] = {
     "tickSize": lambda d, v: t.tick_size(1, 0, t.size_text(v, d.draw(sizes), stock=d.draw(st.booleans()))),
     "tickString": lambda d, v: t.tick_string(1, 45, d.draw(texts)),
     "tickGeneric": lambda d, v: t.tick_generic(1, 49, d.draw(prices)),
-    "tickOptionComputation": lambda d, v: t.tick_option(1, d.draw(st.sampled_from([10, 13])), *[d.draw(prices)] * 8),
+    "tickOptionComputation": lambda d, v: t.tick_option(1, d.draw(st.sampled_from([10, 13, 83])), d.draw(computations)),
     "tickReqParams": lambda d, v: t.tick_request_params(1, d.draw(prices), "9c0001", 3),
     "marketDataType": lambda d, v: t.market_data_type(1, 3),
     "tickSnapshotEnd": lambda d, v: t.snapshot_end(1),

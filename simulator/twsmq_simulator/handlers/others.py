@@ -207,32 +207,28 @@ def implied_volatility(gateway: Gateway, session: Session, request: r.ImpliedVol
     )
     if found is None:
         raise RequestRefused(321, "Error validating request.-'bN' : cause - No volatility gives this price")
-    _send_values(session, request.request_id, i.strike, i.right, request.under_price, years, found)
+    _send_values(session, request, book, years, found)
 
 
 @handles(TABLE, r.OptionPrice)
 def option_price(gateway: Gateway, session: Session, request: r.OptionPrice) -> None:
     book, years = _option(gateway, request)
-    i = book.instrument
     if request.volatility <= 0 or request.under_price <= 0:
         raise RequestRefused(321, "Error validating request.-'bN' : cause - Invalid volatility or price")
-    _send_values(
-        session, request.request_id, i.strike, i.right, request.under_price, years, request.volatility
-    )
+    _send_values(session, request, book, years, request.volatility)
 
 
 def _send_values(
     session: Session,
-    request_id: int,
-    strike: float,
-    right: str,
-    under: float,
+    request: r.ImpliedVolatility | r.OptionPrice,
+    book: Book,
     years: float,
     volatility: float,
 ) -> None:
-    g = pricing.value(under, strike, years, volatility, call=right == "C")
-    values = (volatility, g.delta, g.price, 0.0, g.gamma, g.vega, g.theta, under)
-    session.write(tick_messages.tick_option(request_id, tick_messages.MODEL_OPTION, *values))
+    i = book.instrument
+    greeks = pricing.value(request.under_price, i.strike, years, volatility, call=i.right == "C")
+    computed = pricing.Computation(greeks.price, volatility, greeks, request.under_price)
+    session.write(tick_messages.tick_option(request.request_id, tick_messages.MODEL_OPTION, computed))
 
 
 @handles(TABLE, r.ExerciseOptions)

@@ -10,9 +10,7 @@ from random import Random
 
 from twsmq_simulator.market.book import Book
 from twsmq_simulator.market.instruments import Catalogue, Instrument
-from twsmq_simulator.market.pricing import Greeks, value, years_left
-
-OPTION_VOLATILITY = 0.3
+from twsmq_simulator.market.pricing import OptionModel
 
 
 class Exchange:
@@ -48,18 +46,12 @@ class Exchange:
         self._books[con_id] = book
         return book
 
-    def model(self, i: Instrument) -> Callable[[], tuple[Greeks, float, float]] | None:
-        """What gives an option's values, volatility and underlying price; None for what is no option."""
+    def model(self, i: Instrument) -> OptionModel | None:
+        """What values an option; None for what is no option."""
         if i.sec_type not in ("OPT", "FOP"):
             return None
         under = self.required(i.under_con_id)
-
-        def values() -> tuple[Greeks, float, float]:
-            years = years_left(i.expiry, self._now())
-            greeks = value(under.mid, i.strike, years, OPTION_VOLATILITY, call=i.right == "C")
-            return greeks, OPTION_VOLATILITY, under.mid
-
-        return values
+        return OptionModel(i.strike, i.expiry, call=i.right == "C", under=lambda: under.mid, now=self._now)
 
     def sources(self, con_id: int) -> set[int]:
         """The books another one follows: they have to be stepped for it to move."""
@@ -89,8 +81,8 @@ class Exchange:
         if self._is_stock_cfd(i):
             stock = self.required(i.under_con_id)
             return lambda: stock.mid
-        values = self.model(i)
-        return None if values is None else lambda: values()[0].price
+        model = self.model(i)
+        return None if model is None else lambda: model.fair().price
 
     def required(self, con_id: int) -> Book:
         book = self.book(con_id)

@@ -8,6 +8,7 @@ before (IBKR's constants MARKET_DATA_IN_SHARES and FRACTIONAL_SIZE_SUPPORT).
 from decimal import Decimal
 from typing import Final
 
+from twsmq_simulator.market.pricing import Computation
 from twsmq_simulator.wire import versions
 from twsmq_simulator.wire.fields import message, number, text
 
@@ -29,11 +30,16 @@ RT_VOLUME: Final = 48
 HALTED: Final = 49
 SHORTABLE: Final = 46
 SHORTABLE_SHARES: Final = 89
+BID_OPTION: Final = 10
+ASK_OPTION: Final = 11
+LAST_OPTION: Final = 12
 MODEL_OPTION: Final = 13
+PRICE_BASED: Final = 1  # the tick attribute of values computed from prices, not from returns (IBKR docs)
 SIZE_OF: Final = {BID: BID_SIZE, ASK: ASK_SIZE, LAST: LAST_SIZE}
 DELAYED: Final = {
     BID: 66, ASK: 67, LAST: 68, BID_SIZE: 69, ASK_SIZE: 70, LAST_SIZE: 71,
     HIGH: 72, LOW: 73, VOLUME: 74, CLOSE: 75, OPEN: 76, LAST_TIMESTAMP: 88,
+    BID_OPTION: 80, ASK_OPTION: 81, LAST_OPTION: 82, MODEL_OPTION: 83,
 }  # fmt: skip
 
 
@@ -72,20 +78,13 @@ def price_text(price: float) -> bytes:
     return repr(price).encode("ascii")
 
 
-def tick_option(
-    request_id: int,
-    kind: int,
-    volatility: float,
-    delta: float,
-    price: float,
-    dividend: float,
-    gamma: float,
-    vega: float,
-    theta: float,
-    under_price: float,
-) -> bytes:
-    values = (volatility, delta, price, dividend, gamma, vega, theta, under_price)
-    return message(21, request_id, kind, 0, *values)
+def tick_option(request_id: int, kind: int, c: Computation) -> bytes:
+    """Where there is no volatility it is -1 and the greeks are -2: not computed, to IBKR's decoders."""
+    g = c.greeks
+    delta, gamma, vega, theta = (-2.0,) * 4 if g is None else (g.delta, g.gamma, g.vega, g.theta)
+    volatility = -1.0 if c.volatility is None else c.volatility
+    values = (volatility, delta, c.price, 0.0, gamma, vega, theta, c.under_price)
+    return message(21, request_id, kind, PRICE_BASED, *values)
 
 
 def tick_request_params(request_id: int, min_tick: float, bbo_exchange: str, permissions: int) -> bytes:
