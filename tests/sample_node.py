@@ -1,12 +1,13 @@
 """A process that does nothing but live as a node does: beats over ZeroMQ, holds a lifeline, ends on SIGTERM.
 
 python sample_node.py NAME EVENTS_ENDPOINT [--never-beat] [--never-ready] [--ignore-sigterm]
-                      [--exit CODE] [--chatter]
+                      [--exit CODE] [--bug] [--chatter]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -30,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("name")
     parser.add_argument("endpoint")
-    for flag in ("--never-beat", "--never-ready", "--ignore-sigterm", "--chatter"):
+    for flag in ("--never-beat", "--never-ready", "--ignore-sigterm", "--bug", "--chatter"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--exit", type=int)
     options = parser.parse_args()
@@ -38,6 +39,11 @@ def main() -> None:
     threading.Thread(target=watch_lifeline, daemon=True).start()
     if options.ignore_sigterm:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if options.bug:
+        trace = 'Traceback:\n  File "a.py", line 1, in f\n    g()\nAttributeError: no such thing'
+        entry = {"event": "a bug ended this process", "level": "critical", "exception": trace}
+        print(json.dumps(entry), file=sys.stderr)
+        sys.exit(70)
     if options.exit is not None:
         print("the reactor is on fire", file=sys.stderr)
         sys.exit(options.exit)

@@ -26,6 +26,7 @@ pid, a live one has; once stopping nothing is spawned; `Finished` comes exactly 
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import deque
 from collections.abc import Iterable
@@ -391,6 +392,8 @@ class Policy:
 
 
 def _ending(code: int) -> str:
+    if code == os.EX_SOFTWARE:
+        return f"ended by a bug (exit code {code})"
     if code >= 0:
         return f"ended with exit code {code}"
     try:

@@ -19,11 +19,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from .last_words import last_words
 from .settings import Settings
 
 LIFELINE = "TWSMQ_LIFELINE_FD"
 LOG_LIMIT_BYTES = 8 * 1024 * 1024
-_TAIL_BYTES = 8 * 1024
+_TAIL_BYTES = 64 * 1024  # a bug is logged as one line with its whole traceback
+_LAST_LINES = 20
 
 OnExit = Callable[[str, int, int], None]
 
@@ -63,9 +65,11 @@ class Processes:
         """Nothing happens if it has ended meanwhile."""
         self._running[name].send_signal(number)
 
-    def last_words(self, name: str, lines: int = 1) -> list[str]:
-        """The last lines it wrote in its present run."""
-        return tail(self._settings.log_file(name), lines)
+    def last_words(self, name: str) -> str | None:
+        """What it wrote at the end of its present run, in short; where to read more if that was a bug."""
+        path = self._settings.log_file(name)
+        words, bug = last_words(tail(path, _LAST_LINES))
+        return f"{words}; see {_from_here(path)}" if bug else words
 
     def rotate_logs(self) -> None:
         """Every log, our own too. May block for as long as the disk does: call it from a thread."""
@@ -82,6 +86,10 @@ class Processes:
     def _await_end(self, name: str, process: subprocess.Popen[bytes]) -> None:
         code = process.wait()
         self._on_exit(name, process.pid, code)
+
+
+def _from_here(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def tail(path: Path, lines: int) -> list[str]:

@@ -169,8 +169,8 @@ class Supervisor:
             self._loop.call_soon_threadsafe(self._exited, name, pid, code)
 
     def _exited(self, name: str, pid: int, code: int) -> None:
-        words = self._processes.last_words(name) if code > 0 else []
-        self._feed(Exited(name, pid, code, words[-1] if words else None))
+        words = self._processes.last_words(name) if code > 0 else None
+        self._feed(Exited(name, pid, code, words))
 
     def _heard_signal(self, number: signal.Signals) -> None:
         log.info(

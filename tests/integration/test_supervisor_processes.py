@@ -209,6 +209,13 @@ def test_repeated_failures_to_start_are_shown_with_the_last_words(sample: Sample
     assert "the reactor is on fire" in (sample.folder / "var" / "logs" / "orders.log").read_text()
 
 
+def test_a_bug_is_told_in_one_line_with_the_place_to_read_on(sample: Sample) -> None:
+    sample.start({"connection": [], "orders": ["--bug"]})
+    reason = sample.await_state("orders", "failed")["reason"]
+    assert reason.startswith("ended by a bug (exit code 70): AttributeError: no such thing; see ")
+    assert reason.endswith("var/logs/orders.log")
+
+
 def test_one_that_never_becomes_ready_is_left_alone_while_it_beats(sample: Sample) -> None:
     sample.start({"connection": ["--never-ready"], "orders": []})
     sample.ready("orders")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,62 @@ def test_plain_lines_say_when_all_are_ready_and_what_to_type_next(
     assert f"watch quote/{AAPL}/" in out
     assert "order place" in out
     tell(view, "orders", "starting", pid=2, reason="killed by SIGKILL")
-    assert view.missing() == "orders: starting (pid 2): killed by SIGKILL"
+    assert view.missing() == "orders: starting (killed by SIGKILL)"
     tell(view, "orders", "ready", pid=2)
     assert told(capsys)[-1] == "all processes ready again"
+
+
+REFUSED = "no session with the gateway at h:1 yet: cannot connect to h:1: [Errno 111] Connection refused"
+
+
+def test_plain_lines_give_the_hint_about_the_gateway_once(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = PlainLines(settings)
+    for name in ("connection", "orders"):
+        tell(view, name, "connecting", reason=REFUSED)
+    first, told_hint, second = told(capsys)
+    assert (first, second) == tuple(f"{n}: connecting: cannot reach h:1" for n in ("connection", "orders"))
+    assert told_hint.startswith("no gateway answers at h:1: Connection refused.")
+
+
+def test_plain_lines_show_a_logged_bug_without_its_traceback(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.log_dir.mkdir(parents=True)
+    bug = {"event": "a bug", "level": "critical", "exception": 'Trace\n  File "a"\n    b\nKeyError: 1'}
+    settings.log_file("orders").write_text(f"--- 1 python\nbefore\n{json.dumps(bug)}\n")
+    tell(PlainLines(settings), "orders", "backoff", reason="ended")
+    assert "          | critical: a bug: KeyError: 1" in told(capsys)
+
+
+def screen_of(settings: Settings, width: int, **states: tuple[str, str]) -> str:
+    screen = io.StringIO()
+    view = LiveTable(settings, Console(file=screen, force_terminal=True, width=width, color_system=None))
+    for name, (state, reason) in states.items():
+        tell(view, name, state, pid=1, reason=reason)
+    screen.truncate(0)
+    view.refresh()
+    view.close()
+    return screen.getvalue()
+
+
+def test_a_long_reason_takes_one_line_of_the_table(settings: Settings) -> None:
+    shown = screen_of(settings, 100, orders=("backoff", "ended by a bug: " + "words " * 50 + "omega"))
+    assert "ended by a bug: words" in shown
+    assert "…" in shown
+    assert "omega" not in shown
+
+
+def test_while_not_ready_nothing_is_to_be_ordered_and_the_gateway_hint_stands_once(
+    settings: Settings,
+) -> None:
+    shown = screen_of(settings, 300, connection=("connecting", REFUSED), orders=("connecting", REFUSED))
+    last = shown[shown.rindex("process ") :]
+    assert "order place" not in last
+    assert " status" in last
+    assert last.count("cannot reach h:1") == 2
+    assert last.count("no gateway answers at h:1") == 1
 
 
 def test_plain_lines_show_the_first_quote_that_says_anything(

@@ -336,6 +336,7 @@ def test_a_restart_on_request_of_a_failed_process_does_not_wait() -> None:
     ("code", "reason"),
     [
         (0, "ended with exit code 0"),
+        (70, "ended by a bug (exit code 70)"),
         (-signal.SIGSEGV, "killed by SIGSEGV"),
         (-99, "killed by signal 99"),
     ],

@@ -20,6 +20,7 @@ from ..errors import OutcomeUnknown
 from .options import NoCluster, Refused, config_option, settings_from, typed
 from .reach import NobodyListens, require_listener
 from .rendering import console, process_table
+from .trouble import hint
 
 R = TypeVar("R")
 
@@ -41,7 +42,8 @@ def status(config: Path | None, as_json: bool) -> None:
       twsmq status
       twsmq status --json | jq '.processes[] | select(.state != "ready")'
     """
-    told = _ask_supervisor(settings_from(config), "status", ClusterStatus)
+    settings = settings_from(config)
+    told = _ask_supervisor(settings, "status", ClusterStatus)
     if as_json:
         rows = [{column: getattr(row, column) for column in _COLUMNS} for row in told.processes]
         click.echo(json.dumps({"processes": rows, "gateway": told.gateway}))
@@ -49,6 +51,9 @@ def status(config: Path | None, as_json: bool) -> None:
         terminal = console()
         terminal.print(process_table((row, row.uptime_s) for row in told.processes))
         terminal.print(_gateway_line(told.gateway), highlight=False)
+        advice = hint(told.processes, simulated=settings.config.gateway.mode == "simulated")
+        if advice is not None:
+            terminal.print(advice, highlight=False, markup=False)
     if any(row.state != "ready" for row in told.processes):
         raise SystemExit(Refused.exit_code)
 

@@ -12,6 +12,8 @@ from twsmq_protocol.market_events import Quote
 from twsmq_protocol.requests import ProcessRow
 from twsmq_protocol.system_events import Process
 
+from .trouble import in_short
+
 _STYLES = {"ready": "green", "failed": "bold red", "hung": "bold red", "backoff": "red", "stopped": "dim"}
 
 
@@ -30,7 +32,7 @@ def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:
     table.add_column("state", no_wrap=True)
     for heading in ("client ID", "pid", "restarts", "uptime"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
+    table.add_column("", no_wrap=True, overflow="ellipsis")
     for row, uptime_s in rows:
         table.add_row(
             row.name,
@@ -39,7 +41,7 @@ def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:
             optional(row.pid),
             str(row.restarts),
             spoken(uptime_s) if row.pid is not None else "",
-            escape(row.reason or ""),
+            escape(in_short(row.reason)),
         )
     return table
 

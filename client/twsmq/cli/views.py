@@ -16,11 +16,13 @@ from twsmq_protocol.market_events import Quote
 from twsmq_protocol.system_events import Process
 from twsmq_protocol.topics import quote_topic
 from twsmq_supervisor.children import cluster
+from twsmq_supervisor.last_words import in_words
 from twsmq_supervisor.processes import tail
 from twsmq_supervisor.settings import Settings
 
 from .options import typed
 from .rendering import process_table, quote_line, quote_table, spoken
+from .trouble import hint, in_short, missing
 
 SHOWN = ("STK:AAPL:SMART:USD", "STK:MSFT:SMART:USD", "CASH:EUR:IDEALPRO:USD")
 """Instruments whose quotes `up` shows."""
@@ -40,7 +42,10 @@ def names(settings: Settings) -> tuple[str, ...]:
     return (endpoints.SUPERVISOR, *cluster(settings))
 
 
-def next_steps(settings: Settings) -> list[str]:
+def next_steps(settings: Settings, *, ready: bool = True) -> list[str]:
+    """What to type now; nothing is to be traded or watched while not all is ready."""
+    if not ready:
+        return [typed(settings, "status")]
     instrument = SHOWN[0]
     order = ("--instrument", instrument, "--side", "BUY", "--quantity", "10", "--order-type", "MKT")
     return [
@@ -60,6 +65,7 @@ class PlainLines:
         self._reasons: dict[str, str | None] = {}  # the last one said of each
         self._logs_shown: set[tuple[str, str | None]] = set()
         self._quoted: set[str] = set()
+        self._hint: str | None = None  # the last one given
         self._steps = steps
         self._was_ready = False
 
@@ -68,7 +74,7 @@ class PlainLines:
 
     def missing(self) -> str:
         """Which processes are not ready, and why."""
-        return "; ".join(_sentence(row) for row in self._rows.values() if row.state != "ready")
+        return missing(self._rows.values())
 
     def process(self, event: Process) -> None:
         before = self._rows.get(event.name)
@@ -83,6 +89,7 @@ class PlainLines:
         self._say(_sentence(event if news else replace(event, reason=None)))
         if event.state in ("backoff", "failed"):
             self._show_log(event)
+        self._give_hint(event)
         if event.state == "ready" and self.all_ready():
             self._ready()
 
@@ -105,6 +112,12 @@ class PlainLines:
         else:
             self._say("all stopped")
 
+    def _give_hint(self, event: Process) -> None:
+        told = hint([event], simulated=self._settings.config.gateway.mode == "simulated")
+        if told is not None and told != self._hint:
+            self._hint = told
+            self._say(told)
+
     def _show_log(self, event: Process) -> None:
         """What it said before it ended, once for each reason, unless the reason says it all."""
         if (event.name, event.reason) in self._logs_shown:
@@ -113,7 +126,7 @@ class PlainLines:
         path = self._settings.log_file(event.name)
         lines = tail(path, _LOG_LINES)
         for line in lines if len(lines) > 1 else ():
-            click.echo(f"            | {line}")
+            click.echo(f"            | {in_words(line)}")
         click.echo(f"            | log: {path}")
 
     def _ready(self) -> None:
@@ -173,9 +186,14 @@ class LiveTable:
         processes = (Text(self._headline(), style="bold"), process_table(rows))
         if self._ending():
             return Group(*processes)
-        steps = [f"  {step}" for step in next_steps(self._settings)]
+        steps = [f"  {step}" for step in next_steps(self._settings, ready=self._waiting() == 0)]
+        told = hint(
+            (event for event, _ in self._rows.values()),
+            simulated=self._settings.config.gateway.mode == "simulated",
+        )
         return Group(
             *processes,
+            *(() if told is None else (Text(), Text(told, style="yellow"))),
             Text(),
             quote_table(self._quotes.items()),
             Text(),
@@ -212,5 +230,5 @@ def _sentence(event: Process) -> str:
     if event.restarts:
         facts.append(f"restart {event.restarts}")
     known = f" ({', '.join(facts)})" if facts else ""
-    reason = f": {event.reason}" if event.reason else ""
+    reason = f": {in_short(event.reason)}" if event.reason else ""
     return f"{event.name}: {event.state}{known}{reason}"
