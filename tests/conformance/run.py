@@ -1,113 +1,56 @@
-"""`make conformance`: every client, unmodified and in an environment of its own, plays every scenario against
-the simulated gateway, each against a fresh one. The table it makes goes into simulator/README.md.
+"""`make conformance`: every client plays every scenario; the table of verdicts goes into simulator/README.md.
 
-Exit code 1 if anything failed. `run.py CLIENT…` plays some of them only and leaves the table alone.
+`python -m conformance.run [-c CLIENT]… [SCENARIO]…` in the folder `tests` plays some of them and leaves the
+table alone. CLIENT is a part of a package's name. Exit code 1 if anything failed.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
-import subprocess
+import argparse
 import sys
-import tempfile
-from pathlib import Path
+import time
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE.parent))
-
-from simulated_gateway import CLIENTS, running_gateway  # noqa: E402 - the path is set above
-
-README = ROOT / "simulator" / "README.md"
-IBAPI = "ibapi_scenarios.py"
-ASYNC = "ib_async_scenarios.py"
-PROGRAMS = {
-    "ibapi==9.81.1.post1": IBAPI,
-    "nautilus-ibapi==10.19.4": IBAPI,
-    "nautilus-ibapi==10.30.1": IBAPI,
-    "nautilus-ibapi==10.37.2": IBAPI,
-    "nautilus-ibapi==10.46.1": IBAPI,
-    "ibapi-stable==10.50.2": IBAPI,
-    "ib_async==2.1.0": ASYNC,
-    "ib_insync==0.9.86": ASYNC,
-    "@stoqey/ib@1.6.10": "stoqey_scenarios.js",
-}
-WITHOUT_DEPENDENCIES = ("ibapi", "nautilus")  # what they need, protobuf, is installed with ours
-TABLE = re.compile(r"(<!-- conformance -->\n).*(<!-- /conformance -->)", re.DOTALL)
-
-
-def install(client: str) -> Path:
-    """The client's own folder, filled on first use."""
-    folder = CLIENTS / client.replace("/", "-")
-    if folder.is_dir():
-        return folder
-    print(f"installing {client} ...", flush=True)
-    if client.startswith("@"):
-        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), client]
-    else:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        command += ["--no-deps"] if client.startswith(WITHOUT_DEPENDENCIES) else []
-        command += ["--target", str(folder), client]
-    folder.mkdir(parents=True)
-    try:
-        subprocess.run(command, check=True)
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
-    return folder
-
-
-def play(client: str) -> dict[str, dict[str, object]]:
-    """{scenario: {"ok", "detail"}} of one client."""
-    folder = install(client)
-    program = PROGRAMS[client]
-    environment = {"PATH": os.environ["PATH"]}
-    if program.endswith(".js"):
-        command = ["node", str(HERE / program)]
-        environment["NODE_PATH"] = str(folder / "node_modules")
-    else:
-        command = [sys.executable, str(HERE / program)]
-        environment["PYTHONPATH"] = str(folder)
-    with (
-        tempfile.TemporaryDirectory() as data_dir,
-        running_gateway(Path(data_dir), "--tick-rate", "20") as gateway,
-    ):
-        command += ["127.0.0.1", str(gateway.port)]
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
-    rows = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
-    assert rows, f"{client} played nothing:\n{run.stderr[-2000:]}"
-    return {row["scenario"]: row for row in rows}
-
-
-def table(results: dict[str, dict[str, dict[str, object]]]) -> str:
-    scenarios = list(max(results.values(), key=len))
-    lines = ["| scenario | " + " | ".join(results) + " |", "|---" * (len(results) + 1) + "|"]
-    for scenario in scenarios:
-        cells = [
-            ("✓" if played[scenario]["ok"] else "✗") if scenario in played else "–"
-            for played in results.values()
-        ]
-        lines.append(f"| {scenario} | " + " | ".join(cells) + " |")
-    versions = [str(played["connect"]["detail"]).removeprefix("version ") for played in results.values()]
-    lines.append("| *negotiated version* | " + " | ".join(versions) + " |")
-    return "\n".join(lines) + "\n"
+from .catalogue import SCENARIOS
+from .clients import CLIENTS, CannotInstall
+from .judge import Verdict, play
+from .table import Results, write
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or list(PROGRAMS)
-    results = {}
-    for client in wanted:
-        results[client] = play(client)
-        failed = {name: row["detail"] for name, row in results[client].items() if not row["ok"]}
-        print(f"{client}: {len(results[client]) - len(failed)} of {len(results[client])}", flush=True)
-        for name, detail in failed.items():
-            print(f"  {name}: {str(detail)[:1500]}", flush=True)
-    if wanted == list(PROGRAMS):
-        README.write_text(TABLE.sub(lambda found: found[1] + table(results) + found[2], README.read_text()))
-    return int(any(not row["ok"] for played in results.values() for row in played.values()))
+    parser = argparse.ArgumentParser(prog="conformance")
+    parser.add_argument("-c", "--client", action="append", default=[], help="part of a package's name")
+    parser.add_argument("scenario", nargs="*", help=", ".join(SCENARIOS))
+    options = parser.parse_args()
+    clients = [c for c in CLIENTS.values() if any(part in c.package for part in options.client or [""])]
+    scenarios = options.scenario or list(SCENARIOS)
+    if unknown := set(scenarios) - set(SCENARIOS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}. Known: {', '.join(SCENARIOS)}")
+    if not clients:
+        parser.error(f"no such client. Known: {', '.join(CLIENTS)}")
+    results: Results = {}
+    try:
+        for client in clients:
+            client.install()
+    except CannotInstall as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    for client in clients:
+        began = time.monotonic()
+        results[client.package] = {name: play(client, name) for name in scenarios}
+        report(client.package, results[client.package], time.monotonic() - began)
+    if len(clients) == len(CLIENTS) and len(scenarios) == len(SCENARIOS):
+        write(results)
+    return int(any(v.outcome == "fail" for verdicts in results.values() for v in verdicts.values()))
+
+
+def report(package: str, verdicts: dict[str, Verdict], seconds: float) -> None:
+    passed = sum(v.outcome == "pass" for v in verdicts.values())
+    print(f"{package}: {passed} of {len(verdicts)} passed in {seconds:.0f} s", flush=True)
+    for name, verdict in verdicts.items():
+        if verdict.outcome != "pass":
+            print(f"  {name}: {verdict.outcome}: {verdict.detail}", flush=True)
+        for note in verdict.notes:
+            print(f"  {name}: {note}", flush=True)
 
 
 if __name__ == "__main__":
