@@ -29,6 +29,7 @@ from twsmq_nodes.tws.adapter_values import BadField
 from twsmq_nodes.tws.errors import EncodeRefused
 from twsmq_nodes.tws.events import Event, FrameRejected
 from twsmq_nodes.tws.order_template import OrderTemplates
+from twsmq_nodes.tws.report_template import OPEN_ORDER, OpenOrderTemplates
 from twsmq_nodes.tws.requests import PlaceOrder, Request
 
 MIN_SERVER_VERSION = 157
@@ -80,9 +81,14 @@ class Codec:
         self._client = client
         self._decoder: Any = Decoder(self._callbacks, server_version)
         self._orders = OrderTemplates(self._call)
+        self._open_orders = OpenOrderTemplates(self._interpret)
 
     def decode(self, frame: bytes) -> list[Event]:
         """The events of one frame (its payload, without the length)."""
+        return self._open_orders.decode(frame) if frame.startswith(OPEN_ORDER) else self._interpret(frame)
+
+    def _interpret(self, frame: bytes) -> list[Event]:
+        """What ibapi makes of it."""
         message_id: int | None = None
         callbacks = self._callbacks
         try:
