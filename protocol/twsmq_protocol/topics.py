@@ -21,10 +21,16 @@ GATEWAY = "gateway/"
 
 _OPTION = re.compile(r"([a-z_]+)=([A-Za-z0-9._+-]+(?:,[A-Za-z0-9._+-]+)*)")
 
-STREAM_KINDS = frozenset(
-    ("quote", "tick", "trade", "bbo", "midpoint", "depth", "bar5s", "bars", "greeks", "news")
-)
+_STREAMS = ("quote", "tick", "trade", "bbo", "midpoint", "depth", "bar5s", "bars", "greeks", "news")
+
+STREAM_KINDS = frozenset(_STREAMS)
 """First levels under which subscribing to a complete topic starts a market-data line."""
+
+STATES = ("node", "process", "gateway", "position", "account")
+"""First levels under which every event is a whole state, so that the newest makes up for all before it."""
+
+FIRST_LEVELS = (*_STREAMS, "order", *STATES)
+"""Every first level there is, in SPEC's order."""
 
 BAR_SIZES: dict[str, str] = {
     "5s": "5 secs", "10s": "10 secs", "15s": "15 secs", "30s": "30 secs",

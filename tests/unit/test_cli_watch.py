@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from twsmq.cli import main
+from twsmq.cli.topics import hint, require_known
 from twsmq.cli.watch import Teller, line
 from twsmq.inbox import Received
 from twsmq_protocol.market_events import Quote, Stream
+from twsmq_protocol.system_events import Gateway
+from twsmq_protocol.topics import FIRST_LEVELS
 
 TOPIC = "quote/STK:AAPL:SMART:USD/"
 
@@ -67,3 +73,79 @@ def test_as_json_every_line_is_an_object_with_its_topic(
     told, event = heard.objects()
     assert told == note
     assert (event["topic"], event["type"], event["bid"], event["ask"]) == (TOPIC, "quote", 1.5, None)
+
+
+def starting(**fields: Any) -> Received:
+    return Received(TOPIC, Stream(state="starting", **fields), 0)
+
+
+def test_a_stream_that_only_starts_is_told_once_with_its_last_reason() -> None:
+    heard = Heard()
+    heard.teller.tell(starting(), 0, now=10.0)
+    heard.teller.remind(13.9)
+    assert len(heard.lines) == 1
+    heard.teller.tell(starting(repeated=True, reason="no session with the gateway"), 0, now=14.0)
+    heard.teller.remind(15.0)
+    heard.teller.remind(99.0)
+    assert len(heard.lines) == 2
+    assert heard.lines[1].endswith(f"{TOPIC}  still starting after 5 s: no session with the gateway")
+
+
+def test_a_stream_that_became_active_is_not_said_to_start() -> None:
+    heard = Heard()
+    heard.teller.tell(starting(), 0, now=10.0)
+    heard.teller.tell(Received(TOPIC, Stream(state="active"), 0), 0, now=11.0)
+    heard.teller.remind(99.0)
+    assert len(heard.lines) == 2
+
+
+@pytest.mark.parametrize(
+    "topic", ["gateway/", "node/orders/", "process/orders/", "position/D/X/", "account/D/T/"]
+)
+def test_a_new_incarnation_of_a_state_is_whole_by_its_snapshot(topic: str) -> None:
+    heard = Heard()
+    heard.teller.tell(Received(topic, Gateway(src="connection", state="up", host="h", port=1), 8), restarts=1)
+    assert not any("lost" in line for line in heard.lines)
+    heard.teller.tell(Received(topic, Gateway(src="connection", state="up", host="h", port=1), 2), restarts=1)
+    assert sum("2 events lost" in line for line in heard.lines) == 1
+
+
+def test_a_new_incarnation_of_a_stream_did_lose_events() -> None:
+    heard = Heard()
+    heard.teller.tell(Received(TOPIC, Quote(src="marketdata-0", bid=1.0), 8), restarts=1)
+    assert any(line.endswith("8 events lost") for line in heard.lines)
+
+
+@pytest.mark.parametrize("topic", ["quot/STK:AAPL:SMART:USD/", "Quote/X/", "/", "zzz"])
+def test_a_topic_that_cannot_be_is_refused_with_those_there_are(topic: str) -> None:
+    for command in (("watch",), ("record", "-o", "never.msgpack")):
+        result = CliRunner().invoke(main, [*command, topic])
+        assert result.exit_code == 2
+        first = topic.partition("/")[0]
+        assert result.stderr.startswith(f"twsmq: no such topic {first}/; there are quote/, tick/, ")
+
+
+@pytest.mark.parametrize("level", FIRST_LEVELS)
+def test_every_first_level_and_its_beginnings_may_be_watched(level: str) -> None:
+    for topic in ("", level[0], level, f"{level}/", f"{level}/x"):
+        require_known(topic)
+
+
+@pytest.mark.parametrize(
+    ("topic", "told"),
+    [
+        ("quote/STK:AAPL:SMART:USD", "the complete topic is quote/STK:AAPL:SMART:USD/"),
+        ("trade/", "a complete topic is like trade/STK:AAPL:SMART:USD/"),
+        ("bars/STK:AAPL:SMART:USD/", "a complete topic is like bars/1m/STK:AAPL:SMART:USD/"),
+        ("order/alpha", "the complete topic is order/alpha/"),
+    ],
+)
+def test_a_prefix_that_starts_nothing_gets_a_hint(topic: str, told: str) -> None:
+    said = hint(topic)
+    assert said is not None
+    assert said.endswith(told)
+
+
+@pytest.mark.parametrize("topic", ["", "quote/STK:AAPL:SMART:USD/", "bars/1m/STK:AAPL:SMART:USD/", "order/"])
+def test_a_topic_as_it_should_be_gets_none(topic: str) -> None:
+    assert hint(topic) is None

@@ -11,6 +11,7 @@ import zmq
 from .. import sockets
 from ..recording import BadRecording, Recorder
 from .options import Unusable, config_option, settings_from
+from .topics import check_topics
 
 _LOOK_MS = 250
 
@@ -34,6 +35,7 @@ def record(config: Path | None, output: Path, seconds: float | None, topics: tup
       twsmq record order/ quote/ --seconds 60 -o minute.msgpack.zst
     """
     settings = settings_from(config)
+    check_topics(topics)
     try:
         recorder = Recorder(output, list(topics), time.time_ns())
     except (OSError, BadRecording) as error:

@@ -11,13 +11,21 @@ from typing import Any
 
 import click
 import msgspec
+from twsmq_protocol import endpoints
+from twsmq_protocol.market_events import Stream
+from twsmq_protocol.topics import STATES
+from twsmq_supervisor.settings import Settings
 
 from ..client import Client
 from ..inbox import Received
-from .options import config_option, settings_from
+from .options import config_option, settings_from, typed
+from .reach import NobodyListens, require_listener
+from .topics import check_topics
 
 HEADER = ("v", "type", "src", "inc", "seq", "ts")
 _QUIET_S = 3.0
+_LOOK_S = 1.0
+_PATIENCE_S = 4.0
 
 
 @click.command(short_help="Print events as they come.")
@@ -29,7 +37,7 @@ def watch(config: Path | None, as_json: bool, count: int | None, topics: tuple[s
     """Print every event of these topics, one line each, until Ctrl-C.
 
     Every level of a topic ends with a slash. A shorter topic is a prefix and stands for all below it; only a
-    complete quote topic makes the gateway send data. Lost events are said to be lost.
+    complete market-data topic makes the gateway send data. Lost events are said to be lost.
 
     \b
     Examples:
@@ -39,46 +47,59 @@ def watch(config: Path | None, as_json: bool, count: int | None, topics: tuple[s
       twsmq watch --json quote/CASH:EUR:IDEALPRO:USD/ | jq .bid
     """
     settings = settings_from(config)
-    for topic in topics:
-        if topic and not topic.endswith("/"):
-            click.echo(f"twsmq: {topic} is a prefix; the complete topic is {topic}/", err=True)
+    check_topics(topics)
     with Client(settings.config) as client, suppress(KeyboardInterrupt):
         client.subscribe(*topics)
-        _print_events(client, as_json=as_json, count=count)
+        _print_events(client, settings, as_json=as_json, count=count)
 
 
-def _print_events(client: Client, *, as_json: bool, count: int | None) -> None:
+def _print_events(client: Client, settings: Settings, *, as_json: bool, count: int | None) -> None:
     teller = Teller(click.echo, as_json=as_json)
     received = client.receive(_QUIET_S)
     if received is None:
-        click.echo("twsmq: nothing yet; is the cluster running? (`twsmq status`)", err=True)
+        click.echo(f"twsmq: nothing yet; {_whether_it_runs(settings)}", err=True)
     while True:
         if received is not None:
-            teller.tell(received, client.loss.topics[received.topic].restarts)
+            teller.tell(received, client.loss.topics[received.topic].restarts, time.monotonic())
             if teller.told == count:
                 return
-        received = client.receive()
+        teller.remind(time.monotonic())
+        received = client.receive(_LOOK_S)
+
+
+def _whether_it_runs(settings: Settings) -> str:
+    try:
+        require_listener(settings.config, endpoints.SUPERVISOR)
+    except NobodyListens:
+        return f"no cluster is running here (start one with `{typed(settings, 'up')}`)"
+    return f"the cluster runs (`{typed(settings, 'status')}` tells how it is)"
 
 
 class Teller:
     """What is printed of each event: what was lost before it, then itself, unless it only repeats.
 
-    `told` counts the events printed.
+    A stream that does nothing but start is said to do so, once, with the reason it last gave. `told` counts
+    the events printed.
     """
 
     def __init__(self, echo: Callable[[str], object], *, as_json: bool) -> None:
         self._echo = echo
         self._as_json = as_json
         self._restarts: dict[str, int] = {}
+        self._starting: dict[str, tuple[float, Stream]] = {}  # by topic: since when, and the last word on it
+        self._reminded: set[str] = set()
         self.told = 0
 
-    def tell(self, received: Received, restarts: int) -> None:
+    def tell(self, received: Received, restarts: int, now: float = 0.0) -> None:
         """`restarts`: how often the publisher of this topic is known to have come back anew."""
         topic, event, lost = received
-        if restarts > self._restarts.get(topic, 0):
+        if isinstance(event, Stream):
+            self._follow(topic, event, now)
+        restarted = restarts > self._restarts.get(topic, 0)
+        if restarted:
             self._restarts[topic] = restarts
             self._note({"type": "restarted", "topic": topic, "src": event.src}, f"{event.src} restarted")
-        if lost:
+        if lost and not (restarted and topic.partition("/")[0] in STATES):  # else this event makes it whole
             self._note({"type": "lost", "topic": topic, "count": lost}, f"{lost} events lost")
         fields = msgspec.to_builtins(event)
         if self._as_json:
@@ -88,6 +109,24 @@ class Teller:
         else:
             self._echo(line(topic, fields))
         self.told += 1
+
+    def remind(self, now: float) -> None:
+        """People are told of streams that have been starting for long; programs see every repeat anyway."""
+        for topic, (since, last) in self._starting.items():
+            if self._as_json or topic in self._reminded or now - since < _PATIENCE_S:
+                continue
+            self._reminded.add(topic)
+            why = last.reason or last.text or "the gateway has sent nothing yet"
+            note = {"type": "waiting", "topic": topic}
+            self._note(note, f"still starting after {now - since:.0f} s: {why}")
+
+    def _follow(self, topic: str, event: Stream, now: float) -> None:
+        if event.state == "starting":
+            since = self._starting.get(topic, (now, event))[0]
+            self._starting[topic] = since, event
+        else:
+            self._starting.pop(topic, None)
+            self._reminded.discard(topic)
 
     def _note(self, note: dict[str, Any], text: str) -> None:
         if self._as_json:
