@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from twsmq_simulator.gateway import Gateway
 
 
+_TYPES: dict[Any, str] = {
+    int: "integer",
+    int | None: "integer",
+    float: "number",
+    bool: "boolean",
+    str: "text",
+}
+
+
 class CommandRefused(SimulatorError):
     """The operator asked for something that cannot be done; the text says what can."""
 
@@ -27,6 +36,15 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def apply(self, gateway: Gateway) -> dict[str, Any]:
         raise NotImplementedError
+
+
+def arguments(kind: type[Command]) -> dict[str, dict[str, Any]]:
+    """The arguments of an operation, as `describe` tells them."""
+    return {
+        field.name: {"type": _TYPES[field.type]}
+        | ({"required": True} if field.required else {"required": False, "default": field.default})
+        for field in msgspec.structs.fields(kind)
+    }
 
 
 def named(gateway: Gateway, symbol: str, sec_type: str) -> list[Instrument]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from twsmq_simulator.broker import corrections
-from twsmq_simulator.command import Command, CommandRefused, named
+from twsmq_simulator.command import Command, CommandRefused, arguments, named
 from twsmq_simulator.faults import Line
 from twsmq_simulator.market_commands import Halt, PriceJump, SetPrice, StartFlood, StartReplay, Step
 from twsmq_simulator.wire import messages
@@ -41,13 +41,14 @@ BROKEN_LINK = (
 
 
 class Describe(Command, frozen=True):
-    """Every operation with its arguments and what it does."""
+    """Every operation with what it does and its arguments: type (integer, number, boolean or text), whether
+    required, and else the default."""
 
     def apply(self, gateway: Gateway) -> dict[str, Any]:
         del gateway
         return {
             "ops": {
-                name: {"args": list(kind.__struct_fields__), "doc": " ".join((kind.__doc__ or "").split())}
+                name: {"args": arguments(kind), "doc": " ".join((kind.__doc__ or "").split())}
                 for name, kind in COMMANDS.items()
             }
         }

@@ -1,7 +1,7 @@
 """Option values by Black and Scholes, without dividends and at one interest rate.
 
-`OptionModel` gives what a subscriber to an option is told: the values at the model's own volatility, and those
-at the volatility that a bid, ask or last price implies.
+`OptionModel` gives what a subscriber to an option is told: the values at the model's own volatility, and
+those at the volatility that a bid, ask or last price implies.
 """
 
 from __future__ import annotations
