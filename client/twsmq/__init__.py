@@ -4,14 +4,20 @@ with Client(port_base=5500) as client:
     client.subscribe("quote/STK:AAPL:SMART:USD/")
     for topic, event, lost in client.events(within=10):
         print(topic, event, lost)
+
+Names are loaded when they are first used: `import twsmq` alone costs next to nothing.
 """
 
-from twsmq_protocol.errors import TwsmqError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .client import Client
-from .errors import ClientClosed, OutcomeUnknown, RequestRefused, RequestTooLong
-from .inbox import Received
-from .loss import Loss, NumberLine, TopicLoss
+if TYPE_CHECKING:
+    from twsmq_protocol.errors import TwsmqError
+
+    from .client import Client
+    from .errors import ClientClosed, OutcomeUnknown, RequestRefused, RequestTooLong
+    from .inbox import Received
+    from .loss import Loss, NumberLine, TopicLoss
 
 __all__ = [
     "Client",
@@ -25,3 +31,13 @@ __all__ = [
     "TopicLoss",
     "TwsmqError",
 ]
+
+_HOMES = {"TwsmqError": "twsmq_protocol.errors", "Client": ".client", "Received": ".inbox"} | dict.fromkeys(
+    ("Loss", "NumberLine", "TopicLoss"), ".loss"
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, ".errors"), __name__), name)

@@ -1,5 +1,8 @@
 """The `twsmq` command."""
 
-from .root import main
+from .interrupt import killed_by_ctrl_c
+
+with killed_by_ctrl_c():
+    from .root import main
 
 __all__ = ["main"]

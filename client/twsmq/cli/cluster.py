@@ -28,7 +28,7 @@ _COLUMNS = ("name", "state", "pid", "client_id", "restarts", "uptime_s")
 _GONE_WITHIN_S = 120.0
 
 
-@click.command(short_help="Show every process and the link to the gateway.")
+@click.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable, on stdout.")
 def status(config: Path | None, as_json: bool) -> None:
@@ -58,7 +58,7 @@ def status(config: Path | None, as_json: bool) -> None:
         raise SystemExit(Refused.exit_code)
 
 
-@click.command(short_help="Exit 0 if one node is ready: a container's health check.")
+@click.command()
 @config_option
 @click.argument("node")
 @click.option("--timeout", default=3.0, show_default=True, help="Seconds to wait for a heartbeat.")
@@ -86,7 +86,7 @@ def health(config: Path | None, node: str, timeout: float) -> None:
         raise SystemExit(Refused.exit_code)
 
 
-@click.command(short_help="Stop the cluster in order.")
+@click.command()
 @config_option
 def down(config: Path | None) -> None:
     """Stop the cluster in order and wait until it is gone.

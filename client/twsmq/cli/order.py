@@ -37,7 +37,7 @@ NO_SUCH_CONTRACT = 200
 _HEADINGS = ("order", "instrument", "side", "quantity", "type", "price", "status", "filled", "avg")
 
 
-@click.group(short_help="Place, cancel and list orders.")
+@click.group()
 def order() -> None:
     """Place, cancel and list orders.
 

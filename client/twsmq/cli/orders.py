@@ -37,7 +37,7 @@ _FIELDS = {
 Row = dict[str, Any]
 
 
-@click.group(short_help="The journal of all orders.")
+@click.group()
 def orders() -> None:
     """The journal of all orders."""
 

@@ -16,7 +16,7 @@ from .topics import check_topics
 _LOOK_MS = 250
 
 
-@click.command(short_help="Record events into a file.")
+@click.command()
 @config_option
 @click.option(
     "-o", "--output", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The recording."

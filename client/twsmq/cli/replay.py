@@ -20,7 +20,7 @@ _JOIN_S = 0.3
 _QUEUE = 1_000_000
 
 
-@click.command(short_help="Play a recording onto its topics.")
+@click.command()
 @config_option
 @click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(min=0), help="0: at once.")
 @click.option("--endpoint", metavar="ADDRESS", help="Where to publish. [default: marketdata-0's events]")

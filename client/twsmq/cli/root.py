@@ -1,20 +1,68 @@
-"""The command group: what `twsmq --help` teaches."""
+"""The command group: what `twsmq --help` teaches.
+
+Each command's module is imported when it is called for, so that `--help` and `--version` are quick and a
+command pays for nothing but itself.
+"""
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
+from typing import Any
+
 import click
 
-from .cluster import down, health, status
-from .order import order
-from .orders import orders
-from .record import record
-from .replay import replay
-from .simulator import simulator
-from .up import up
-from .watch import watch
+from .interrupt import killed_by_ctrl_c
+
+_COMMANDS = {
+    "up": ("up", "Start the whole cluster and watch it."),
+    "down": ("cluster", "Stop the cluster in order."),
+    "status": ("cluster", "Show every process and the link to the gateway."),
+    "health": ("cluster", "Exit 0 if one node is ready: a container's health check."),
+    "watch": ("watch", "Print events as they come."),
+    "record": ("record", "Record events into a file."),
+    "replay": ("replay", "Play a recording onto its topics."),
+    "order": ("order", "Place, cancel and list orders."),
+    "orders": ("orders", "The journal of all orders."),
+    "simulator": ("simulator", "Run the simulated gateway alone, and command a running one."),
+}
+"""Each command's module, which has it under the same name, and what it does."""
+
+_INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """Loads commands late, and ends without a traceback on Ctrl-C and when nobody reads the output."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        with killed_by_ctrl_c():
+            module = importlib.import_module(f"{__package__}.{_COMMANDS[cmd_name][0]}")
+        return getattr(module, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, does) for name, (_, does) in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            raise SystemExit(_INTERRUPTED) from None
+        except BrokenPipeError:  # `twsmq watch … | head`: whoever read has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+        return result
 
 
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Every command reads ./twsmq.toml if there is one; name another with --config FILE.",
 )
@@ -33,7 +81,3 @@ def main() -> None:
     With your own gateway (paper account, API enabled):
       twsmq up --gateway 127.0.0.1:4002
     """
-
-
-for command in (up, down, status, health, watch, record, replay, order, orders, simulator):
-    main.add_command(command)

@@ -34,7 +34,7 @@ _REFRESH_S = 0.25
 _FAREWELL_S = 2.0
 
 
-@click.command(short_help="Start the whole cluster and watch it.")
+@click.command()
 @config_option
 @click.option("--gateway", metavar="HOST:PORT", help="Use this gateway instead of the simulated one.")
 @click.option("--detach", is_flag=True, help="Run in the background; return once all processes are ready.")

@@ -28,7 +28,7 @@ _LOOK_S = 1.0
 _PATIENCE_S = 4.0
 
 
-@click.command(short_help="Print events as they come.")
+@click.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with its topic.")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
