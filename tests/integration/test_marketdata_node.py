@@ -131,6 +131,18 @@ def test_what_cannot_be_served_is_told_in_band(tmp_path: Path, port_base: int, g
         assert "SECTYPE:SYMBOL:EXCHANGE:CURRENCY" in client.await_event(stream(malformed, "error"))["text"]
 
 
+def test_without_a_gateway_a_stream_says_what_it_waits_for(tmp_path: Path, port_base: int):
+    with node_and_client(tmp_path, port_base, quiet_repeat_s=0.2) as (_, client):
+        client.subscribe(AAPL)
+        address = f"127.0.0.1:{port_base + GATEWAY_OFFSET}"
+        waiting = client.await_event(stream(AAPL, "starting"))
+        assert address in waiting["reason"]
+        repeated = client.await_event(lambda _topic, event: event["repeated"])
+        assert (repeated["state"], address in repeated["reason"]) == ("starting", True)
+        with ScriptedGateway(port_base + GATEWAY_OFFSET):
+            client.await_event(lambda _topic, event: event["reason"] is None)
+
+
 def test_calls_are_answered(tmp_path: Path, port_base: int, gateway: GatewayProcess):
     with node_and_client(tmp_path, port_base) as (_, client):
         found = client.await_result("marketdata-0", "snapshot", instrument="STK:AAPL:SMART:USD")

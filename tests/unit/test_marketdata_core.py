@@ -39,6 +39,41 @@ def test_what_is_wanted_before_the_session_is_up_is_asked_for_once_it_is():
     assert isinstance(desk.asked()[0].request, req.ReqMktData)
 
 
+def reasons(desk: Desk) -> list[tuple[str, str, str | None]]:
+    return [(tell.topic, tell.say.state, tell.say.reason) for tell in desk.take(ev.Tell)]
+
+
+def test_who_waits_for_the_gateway_is_told_why_and_again_when_that_changes():
+    desk = Desk()
+    desk.feed(ev.Unconnected("connecting to 127.0.0.1:9999"))
+    desk.want(AAPL)
+    assert reasons(desk) == [(AAPL, "starting", "connecting to 127.0.0.1:9999")]
+    for _ in range(2):
+        desk.feed(ev.Unconnected("connection refused"))
+    assert reasons(desk) == [(AAPL, "starting", "connection refused")]
+    desk.feed(UP)
+    assert reasons(desk) == [(AAPL, "starting", None)]
+    desk.answer_lookups()
+    desk.feed(ev.DataFlowed(desk.line()))
+    desk.take(ev.Tell)
+    desk.feed(ev.Disconnected("cut", since=0.0))
+    desk.feed(ev.Unconnected("cut"))
+    assert [state for _, state, _ in reasons(desk)] == ["gap"], (
+        "who had data is told of a gap, not of a start"
+    )
+
+
+def test_who_waits_while_the_gateway_has_lost_ibkr_is_told_that():
+    desk = Desk()
+    desk.feed(UP)
+    desk.want(AAPL)
+    desk.take(ev.Tell)
+    desk.feed(UpstreamLost(1100, "Connectivity has been lost"))
+    assert reasons(desk) == [(AAPL, "starting", "1100 Connectivity has been lost")]
+    desk.feed(DataMaintained())
+    assert reasons(desk) == [(AAPL, "starting", None)]
+
+
 def test_two_spellings_of_one_contract_share_one_line():
     desk = Desk()
     desk.feed(UP)

@@ -171,13 +171,13 @@ class MarketDataChannel(Channel):
     def flush(self) -> None:
         batch = self.batch
         self.batch = []
-        latest = {tick[1]: tick for tick in batch}
-        self._last.update(latest)
-        if self._ticks:
+        if self._ticks:  # first, before what can wait: the state of the line
             row = self._ticks_row
             row.ticks = self._outgoing(batch)
             for outlet in self._ticks.values():
                 self.publisher.send(outlet, row)
+        latest = {tick[1]: tick for tick in batch}
+        self._last.update(latest)
         if self._quote.apply(latest) and self._quotes:
             self._send_quote()
 

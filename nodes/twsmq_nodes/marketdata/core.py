@@ -87,6 +87,7 @@ class MarketdataCore:
             ev.TopicWanted: self._topic_wanted,
             ev.TopicLeft: self._topic_left,
             ev.Disconnected: self._disconnected,
+            ev.Unconnected: lambda told, _: self._hold_up(told.reason),
             ev.RequestWritten: self._written,
             ev.RequestRefused: self._unwritable,
             ev.DataFlowed: self._data_flowed,
@@ -256,8 +257,12 @@ class MarketdataCore:
 
     # -- the session
 
-    def _session_up(self, _happened: SessionUp, _now: float) -> None:
+    def _hold_up(self, reason: str | None) -> None:
+        self._teller.hold_up(reason, self.subscriptions.values())
+
+    def _session_up(self, happened: SessionUp, _now: float) -> None:
         self.up = True
+        self._hold_up(None if happened.upstream else "the gateway does not reach IBKR")
         self._broken_farms.clear()
         self.lines.renew_grants()
         if self._config.delayed == "fallback":
@@ -273,8 +278,10 @@ class MarketdataCore:
             self.lookups.leave(inquiry)
 
     def _upstream_lost(self, happened: UpstreamLost, now: float) -> None:
+        reason = f"{happened.code} {happened.text}"
+        self._hold_up(reason)
         for line in self.lines:
-            self._interrupt(line, now, f"{happened.code} {happened.text}")
+            self._interrupt(line, now, reason)
 
     def _interrupt(self, line: Line, since: float, reason: str, farm: str = "") -> None:
         """Tell that data may be missing; the next that come are told again."""
@@ -314,11 +321,13 @@ class MarketdataCore:
         self._ask(line)
 
     def _data_maintained(self, _happened: DataMaintained, now: float) -> None:
+        self._hold_up(None)
         for line in self.lines:
             if line.state is LineState.FLOWING:
                 self._teller.say(line, line.flowed(now))
 
     def _data_lost(self, _happened: DataLost, now: float) -> None:
+        self._hold_up(None)
         self._lose_lines(now, "1101 the gateway lost its subscriptions")
         self._ask_waiting()
 

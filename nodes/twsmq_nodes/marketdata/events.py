@@ -44,6 +44,12 @@ class Disconnected(Struct, frozen=True):
     since: float
 
 
+class Unconnected(Struct, frozen=True):
+    """There is no session with the gateway; `reason` says what is waited for."""
+
+    reason: str
+
+
 class RequestWritten(Struct, frozen=True):
     req_id: int
 
@@ -91,6 +97,7 @@ Input = (
     TopicWanted
     | TopicLeft
     | Disconnected
+    | Unconnected
     | RequestWritten
     | RequestRefused
     | DataFlowed

@@ -79,6 +79,7 @@ class MarketdataShell:
         self._node.outbox.on_presence = self._presence
         self._watch()
         self._link.open()
+        self._tell_unconnected()
 
     async def stop(self) -> None:
         self._node.outbox.on_presence = None
@@ -109,6 +110,12 @@ class MarketdataShell:
             self._feed(ev.Disconnected(notice.reason, self._heard_at))
         else:
             self._feed(notice)
+        self._tell_unconnected()
+
+    def _tell_unconnected(self) -> None:
+        """The node's own state says what the link waits for."""
+        if self._node.state in ("connecting", "waiting_client_id"):
+            self._feed(ev.Unconnected(self._node.detail or ""))
 
     def _feed(self, happened: ev.Input) -> None:
         for action in self._core.handle(happened, self._loop.time()):

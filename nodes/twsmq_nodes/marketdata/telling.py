@@ -1,8 +1,9 @@
 """What is said to whom: `stream` events for a line's listeners and for newcomers.
 
 With several shards one of them speaks: the one that serves the contract, and until that is known the one
-that the hash of the topic chooses. After a restart of this process those who listened before are told of a
-gap whose beginning nobody knows; the first data end it.
+that the hash of the topic chooses. While the link is down, whoever waits for a stream to start is told why.
+After a restart of this process those who listened before are told of a gap whose beginning nobody knows; the
+first data end it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from zlib import crc32
 
+from msgspec import structs
 from twsmq_protocol.market_events import StreamState
 
 from twsmq_nodes.tws.contracts import Contract
@@ -27,6 +29,16 @@ class Teller:
     def __init__(self, shard: int, shards: int, do: Callable[[ev.Action], None]) -> None:
         self._shard, self._shards = shard, shards
         self._do = do
+        self._held_up: str | None = None
+
+    def hold_up(self, reason: str | None, subscriptions: Iterable[Subscription]) -> None:
+        """Nothing can start at present, for this `reason`, or None: it can again. Told when it changes."""
+        if reason == self._held_up:
+            return
+        self._held_up = reason
+        for subscription in subscriptions:
+            if self._speaks_for(subscription) and subscription.present().state == "starting":
+                self._do(ev.Tell(subscription.topic, self._present(subscription), subscription.con_id))
 
     def say(self, line: Line, says: Iterable[Say]) -> None:
         """Tell all who listen to the line."""
@@ -41,7 +53,7 @@ class Teller:
         """Tell a newcomer how its topic stands, and the last value."""
         if isinstance(subscription, Inquiry) or not self._speaks_for(subscription):
             return
-        line, topic, say = subscription.line, subscription.topic, subscription.present()
+        line, topic, say = subscription.line, subscription.topic, self._present(subscription)
         if subscription.missed and not repeated:
             self._do(ev.Tell(topic, Say("gap", reason=RESTARTED), subscription.con_id))
         if subscription.missed and line is not None and line.state is LineState.FLOWING:
@@ -68,6 +80,10 @@ class Teller:
         """Which shard serves a contract."""
         key = contract.con_id or contract.combo_legs or contract.symbol
         return crc32(str(key).encode()) % self._shards
+
+    def _present(self, subscription: Subscription) -> Say:
+        say = subscription.present()
+        return structs.replace(say, reason=self._held_up) if say.state == "starting" else say
 
     def _end_missed(self, subscription: Subscription, say: Say) -> None:
         subscription.missed = False
