@@ -16,7 +16,6 @@ from rich.table import Table
 from twsmq_protocol import endpoints
 from twsmq_protocol.envelope import Event, payload
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Commission, Fill, Notice, Order
-from twsmq_protocol.requests import PRICES_NEEDED
 from twsmq_protocol.topics import order_topic
 from twsmq_supervisor.settings import Settings
 
@@ -24,6 +23,7 @@ from ..client import Client
 from ..errors import OutcomeUnknown, RequestRefused
 from ..ops import OrderFilter
 from .options import NoCluster, Refused, config_option, settings_from, typed
+from .order_options import arguments, order_options, order_type_table
 from .reach import NobodyListens, require_listener
 from .rendering import console, optional
 
@@ -46,17 +46,9 @@ def order() -> None:
     """
 
 
-@order.command(short_help="Place one order and wait for the verdict.")
+@order.command(short_help="Place one order and wait for the verdict.", epilog=order_type_table())
 @config_option
-@click.option("--instrument", required=True, help="Like STK:AAPL:SMART:USD.")
-@click.option("--side", required=True, help="BUY or SELL.")
-@click.option("--quantity", required=True, type=float, help="In the instrument's units (shares, contracts).")
-@click.option("--order-type", required=True, help=f"One of {', '.join(PRICES_NEEDED)}.")
-@click.option("--limit-price", type=float)
-@click.option("--stop-price", type=float)
-@click.option("--tif", default="DAY", show_default=True, help="DAY, GTC, IOC, FOK or OPG.")
-@click.option("--account", help="Needed only where the gateway has several.")
-@click.option("--outside-rth", is_flag=True, help="May also fill outside regular trading hours.")
+@order_options
 @click.option("--strategy", default="cli", show_default=True)
 @click.option("--client-order-id", help="Your own name for it. [default: a new one]")
 @click.option("--no-wait", is_flag=True, help="Return once the order is accepted, without its verdict.")
@@ -85,12 +77,13 @@ def place(
       twsmq order place --instrument STK:AAPL:SMART:USD --side BUY --quantity 10 --order-type MKT
       twsmq order place --instrument STK:AAPL:SMART:USD --side SELL --quantity 10 \\
                         --order-type LMT --limit-price 250 --tif GTC --no-wait
+      twsmq order place --instrument STK:AAPL:SMART:USD --side SELL --quantity 10 \\
+                        --order-type TRAIL --trail-percent 2
     """
     settings = settings_from(config)
     name = client_order_id or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-    given = {key: value for key, value in rest.items() if value is not None}
-    args = {"strategy": strategy, "client_order_id": name, **given, "side": given["side"].upper()}
-    with _client(settings, given["instrument"]) as client:
+    args = {"strategy": strategy, "client_order_id": name, **arguments(rest)}
+    with _client(settings, args["instrument"]) as client:
         client.subscribe(order_topic(strategy, name))
         try:
             accepted = client.request(endpoints.ORDERS, "place_order", args)
