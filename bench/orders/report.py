@@ -29,10 +29,10 @@ TERMS = """\
 - {rounds} rounds, each with every side in turn in fresh processes, the first one another each time; {orders}
   orders counted after a warm-up. Shown are the median of the rounds (least–most).
 - The gateway is the bench's own process: the simulated one books and stores each order before it reads the
-  next, and its time would be in everybody's. It stamps right after the read, by the machine's monotonic clock,
-  which the clients use as well, and answers each order with openOrder and orderStatus.
-- twsmq: a client process (pyzmq, DEALER, hears all order events) and the orders node as it ships (SQLite, WAL,
-  synchronous=FULL; the bytes leave after the commit) without a message budget. The time starts before the
+  next, and its time would be in everybody's. It stamps right after the read, by the machine's monotonic
+  clock, which the clients use as well, and answers each order with openOrder and orderStatus.
+- twsmq: a client process (pyzmq, DEALER, hears all order events) and the orders node as it ships (SQLite,
+  WAL, synchronous=FULL; the bytes leave after the commit) without a message budget. The time starts before the
   request is encoded.
 - The others: one process; the time starts before `placeOrder`. ib_async's throttle of 45 messages/s is off.
   ibapi does not set TCP_NODELAY: what it sends waits until what it sent before is acknowledged, which happens
