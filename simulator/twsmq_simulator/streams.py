@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from twsmq_simulator.market.book import ASK, BID, LAST, Book
-from twsmq_simulator.market.history import Bar
+from twsmq_simulator.market.history import DAY, Bar
+from twsmq_simulator.market.hours import bar_start, trading_day
 from twsmq_simulator.wire import history_messages
 from twsmq_simulator.wire import tick_messages as t
 
@@ -118,24 +119,32 @@ class Depth(Stream):
 
 
 class _Bars(Stream):
-    """Bars of some seconds, collected from the book."""
+    """Bars of some seconds, collected from the book; `always`: its market is open round the clock."""
 
-    def __init__(self, session: Session, request_id: int, book: Book, seconds: int) -> None:
+    def __init__(
+        self, session: Session, request_id: int, book: Book, seconds: int, *, always: bool = True
+    ) -> None:
         super().__init__(session, request_id, book)
         self.seconds = seconds
+        self._always = always
         self._bar: Bar | None = None
+        self._until = 0  # where the bar ends
         self._volume_before = int(book.volume)
+
+    def _begin(self, book: Book, now: int) -> int:
+        start = bar_start(book.instrument.hours, now, self.seconds, always=self._always)
+        self._until = start + self.seconds * SECOND
+        return start
 
     def _collect(self, book: Book, now: int) -> Bar | None:
         """Takes the present price in; returns the bar that ended with it, if one did."""
-        start = now - now % (self.seconds * SECOND)
         price = round(book.mid, 8) if book.instrument.sec_type == "CASH" else book.last
         volume = int(book.volume)
         bar, ended = self._bar, None
-        if bar is None or bar.start != start:
+        if bar is None or now >= self._until:
             ended = bar
             self._volume_before = volume
-            bar = Bar(start, price, price, price, price, 0, price, 0)
+            bar = Bar(self._begin(book, now), price, price, price, price, 0, price, 0)
         traded = volume - self._volume_before
         self._bar = replace(
             bar,
@@ -162,10 +171,28 @@ class RealTimeBars(_Bars):
 class GrowingBars(_Bars):
     """A historical query that keeps up to date: the last bar again whenever it changed, once a second."""
 
-    def __init__(self, session: Session, request_id: int, book: Book, seconds: int, date_format: int) -> None:
-        super().__init__(session, request_id, book, seconds)
+    def __init__(
+        self,
+        session: Session,
+        request_id: int,
+        book: Book,
+        seconds: int,
+        date_format: int,
+        *,
+        always: bool,
+    ) -> None:
+        super().__init__(session, request_id, book, seconds, always=always)
         self._date_format = date_format
         self._sent = 0
+
+    def go_on(self, bar: Bar, book: Book, now: int) -> None:
+        """Continues the last bar of the answer, if it has not ended."""
+        start = self._begin(book, now)
+        kind = book.instrument.hours
+        same_day = trading_day(kind, bar.start) == trading_day(kind, start)
+        if bar.start == start or (self.seconds >= DAY and same_day):
+            self._bar = bar
+            self._volume_before = int(book.volume) - bar.volume
 
     def on_step(self, book: Book, changed: int, now: int) -> None:
         del changed

@@ -10,6 +10,7 @@ from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.handlers.market_data import book_of
 from twsmq_simulator.handlers.table import Table, handles
 from twsmq_simulator.market import history
+from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.streams import GrowingBars
 from twsmq_simulator.wire import history_messages
 from twsmq_simulator.wire import requests as r
@@ -45,13 +46,13 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
     session.limits.check_history(request, gateway.clock.now())
     begin = end - int(history.duration(request.duration, request_id).total_seconds() * 1e9)
     if request.what == "SCHEDULE":
-        spans = history.sessions(instrument.hours, begin, end, regular=request.regular_hours)
+        spans = _sessions(gateway, instrument, request, begin, end)
         session.write(history_messages.schedule(request_id, instrument, spans))
         return
     if request.what == "TRADES" and instrument.sec_type == "CASH":
         text = NO_DATA.format(f"{instrument.local_symbol}@{instrument.exchange}", "Trades")
         raise RequestRefused(162, text, request_id)
-    moments = _moments(request, instrument.hours, begin, end, seconds)
+    moments = _moments(gateway, instrument, request, begin, end, seconds)
     if not moments:
         text = NO_DATA.format(f"{instrument.local_symbol}@{instrument.exchange}", request.what.title())
         raise RequestRefused(162, text, request_id)
@@ -64,18 +65,28 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
         )
     )
     if request.keep_up_to_date:
-        stream = GrowingBars(session, request_id, book, seconds, request.date_format)
+        always = gateway.settings.hours == "always"
+        stream = GrowingBars(session, request_id, book, seconds, request.date_format, always=always)
+        stream.go_on(found[-1], book, gateway.clock.now())
         gateway.follow(stream, r.Cancel.HISTORY)
 
 
-def _moments(request: r.HistoricalData, hours: str, begin: int, end: int, seconds: int) -> list[int]:
+def _sessions(
+    gateway: Gateway, instrument: Instrument, request: r.HistoricalData, begin: int, end: int
+) -> list[history.Span]:
+    always = gateway.settings.hours == "always"
+    return history.sessions(instrument.hours, begin, end, regular=request.regular_hours, always=always)
+
+
+def _moments(
+    gateway: Gateway, instrument: Instrument, request: r.HistoricalData, begin: int, end: int, seconds: int
+) -> list[int]:
     """Where bars start. A duration in days counts trading days: on a Sunday "1 D" is Friday's session."""
     if request.duration.strip().endswith("D"):
         wanted = max(1, round((end - begin) / history.DAY / 1e9))
         earlier = begin - (4 + wanted) * history.DAY * 1_000_000_000
-        spans = history.sessions(hours, earlier, end, regular=request.regular_hours)
-        begin = spans[-wanted:][0].opens
-    return history.starts(hours, begin, end, seconds, regular=request.regular_hours)
+        begin = _sessions(gateway, instrument, request, earlier, end)[-wanted:][0].opens
+    return history.starts(_sessions(gateway, instrument, request, begin, end), begin, end, seconds)
 
 
 @handles(TABLE, r.HeadTimestamp)

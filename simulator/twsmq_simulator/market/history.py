@@ -1,7 +1,8 @@
 """The past of the simulated market, made up backwards from where the price is now.
 
 Every bar's return comes from a generator seeded with the market's seed, the conId and the bar's time, so the
-same question at the same price has the same answer; bars lie in the market's trading hours.
+same question at the same price has the same answer. Bars lie in the market's regular or extended hours; where
+it is `always` open they lie round the clock instead of in the extended hours.
 """
 
 import re
@@ -14,7 +15,7 @@ import msgspec
 
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.market.book import SECONDS_PER_YEAR, Book
-from twsmq_simulator.market.hours import session_span
+from twsmq_simulator.market.hours import session_span, whole_day
 
 BAR_SECONDS: Final = {
     "1 secs": 1, "5 secs": 5, "10 secs": 10, "15 secs": 15, "30 secs": 30, "1 min": 60, "2 mins": 120,
@@ -68,13 +69,14 @@ def bar_seconds(text: str, request_id: int) -> int:
     return seconds
 
 
-def sessions(kind: str, start: int, end: int, *, regular: bool) -> list[Span]:
+def sessions(kind: str, start: int, end: int, *, regular: bool, always: bool) -> list[Span]:
     """The trading sessions that touch [start, end), oldest first. ns UTC."""
     found: list[Span] = []
     day = datetime.fromtimestamp(start / 1e9, UTC).date() - timedelta(days=1)
     last = datetime.fromtimestamp(end / 1e9, UTC).date() + timedelta(days=1)
     while day <= last:
-        span = session_span(kind, day, regular=regular)
+        round_the_clock = always and not regular
+        span = whole_day(kind, day) if round_the_clock else session_span(kind, day, regular=regular)
         if span is not None:
             opens, closes = (round(moment.timestamp() * 1e9) for moment in span)
             if closes > start and opens < end:
@@ -83,14 +85,16 @@ def sessions(kind: str, start: int, end: int, *, regular: bool) -> list[Span]:
     return found
 
 
-def starts(kind: str, begin: int, end: int, seconds: int, *, regular: bool) -> list[int]:
+def starts(spans: list[Span], begin: int, end: int, seconds: int) -> list[int]:
     """Where bars start, oldest first; bars of a day and longer start with a session."""
-    spans = sessions(kind, begin, end, regular=regular)
-    if seconds >= DAY:
-        every = max(1, round(seconds / DAY * 5 / 7)) if seconds > DAY else 1
-        return [span.opens for span in spans[::-1][::every][::-1]]
-    step = seconds * 1_000_000_000
     found: list[int] = []
+    if seconds >= DAY:
+        least = (seconds - DAY // 2) * 1_000_000_000  # an hour less at a change of the clocks is a day too
+        for span in reversed(spans):
+            if not found or found[-1] - span.opens >= least:
+                found.append(span.opens)
+        return found[::-1]
+    step = seconds * 1_000_000_000
     for span in reversed(spans):
         last = min(span.closes, end)
         at = span.opens + (last - 1 - span.opens) // step * step

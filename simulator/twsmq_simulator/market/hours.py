@@ -52,6 +52,34 @@ def session_span(kind: str, day: date, *, regular: bool) -> tuple[datetime, date
     return _span(session, day, session.opens, session.closes)
 
 
+def whole_day(kind: str, day: date) -> tuple[datetime, datetime]:
+    """The span of a day on which the market trades round the clock."""
+    zone = ZoneInfo(SESSIONS[kind].zone)
+    return datetime.combine(day, clock(), zone), datetime.combine(day + timedelta(days=1), clock(), zone)
+
+
+def trading_day(kind: str, ns: int) -> date:
+    """The day a moment is counted to: an evening that opens the next day's session belongs to that."""
+    session = SESSIONS[kind]
+    moment = datetime.fromtimestamp(ns / 1e9, UTC).astimezone(ZoneInfo(session.zone))
+    evening = session.opens > session.closes and moment.time() >= session.opens
+    return moment.date() + timedelta(days=1) if evening else moment.date()
+
+
+def bar_start(kind: str, ns: int, seconds: int, *, always: bool) -> int:
+    """Where the bar that a moment falls into starts. Bars are counted from the market's midnight; those of a
+    day and longer start with the trading day, which is midnight too where the market is `always` open.
+    """
+    if seconds >= 86400 and not always:
+        span = session_span(kind, trading_day(kind, ns), regular=False)
+        if span is not None:
+            return round(span[0].timestamp() * 1e9)
+    moment = datetime.fromtimestamp(ns / 1e9, UTC).astimezone(ZoneInfo(SESSIONS[kind].zone))
+    midnight = round(datetime.combine(moment.date(), clock(), moment.tzinfo).timestamp() * 1e9)
+    step = seconds * 1_000_000_000
+    return midnight + (ns - midnight) // step * step
+
+
 def is_open(kind: str, ns: int, *, regular: bool = False) -> bool:
     zone = ZoneInfo(SESSIONS[kind].zone)
     now = datetime.fromtimestamp(ns / 1e9, UTC).astimezone(zone)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from twsmq_simulator.market.history import DAY, Bar, Span
-from twsmq_simulator.market.hours import SESSIONS
+from twsmq_simulator.market.hours import SESSIONS, trading_day
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.wire import versions
 from twsmq_simulator.wire.fields import Field, message
@@ -30,7 +30,7 @@ def time_text(version: int, i: Instrument, ns: int) -> str:
 
 def bar_date(version: int, i: Instrument, ns: int, seconds: int, date_format: int) -> str:
     if seconds >= DAY:
-        return f"{local(i, ns):%Y%m%d}"
+        return f"{trading_day(i.hours, ns):%Y%m%d}"
     return str(ns // 1_000_000_000) if date_format == 2 else time_text(version, i, ns)
 
 

@@ -1,0 +1,112 @@
+"""The past of the simulated market, as clients ask for it: on a weekend, in the evening, while it goes on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sim_stream import Client, connected, play
+from twsmq_simulator import Server
+
+STOCK = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", ""]
+EURO = ["0", "EUR", "CASH", "", "", "", "", "IDEALPRO", "", "USD", "", ""]
+EASTERN = ZoneInfo("America/New_York")
+SUNDAY = datetime(2026, 4, 19, 14, 30, tzinfo=EASTERN)
+EVENING = datetime(2026, 4, 15, 21, 0, tzinfo=EASTERN)  # a Wednesday; in UTC it is Thursday
+
+
+async def ask(
+    client: Client, size: str, back: str, *, regular: int = 0, live: int = 0, contract: list[str] = STOCK
+) -> None:
+    what = "TRADES" if contract is STOCK else "MIDPOINT"
+    client.send("20", "1", *contract, "0", "", size, back, str(regular), what, "1", str(live), "")
+
+
+def rows(fields: list[str]) -> list[list[str]]:
+    """[date, open, high, low, close, volume, average, count] of each bar."""
+    return [fields[at : at + 8] for at in range(3, len(fields), 8)]
+
+
+def at(moment: datetime) -> int:
+    return int(moment.timestamp() * 1e9)
+
+
+def test_a_market_that_is_always_open_has_a_past_up_to_now(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        await ask(client, "1 min", "600 S")
+        found = rows(await client.until("17"))
+        assert len(found) == 10
+        assert found[-1][0] == "20260419 14:29:00 US/Eastern"
+
+    play(tmp_path, story, start=at(SUNDAY), clock_speed=0)
+
+
+@pytest.mark.parametrize(("hours", "regular"), [("exchange", 0), ("always", 1)])
+def test_closed_or_regular_hours_have_none_on_a_weekend(tmp_path: Path, hours: str, regular: int) -> None:
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        await ask(client, "1 min", "600 S", regular=regular)
+        await client.error(162)
+
+    play(tmp_path, story, start=at(SUNDAY), clock_speed=0, hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("hours", "contract", "now", "day"),
+    [
+        ("always", STOCK, EVENING, "20260415"),
+        ("always", STOCK, SUNDAY, "20260419"),
+        ("always", EURO, EVENING, "20260415"),
+        ("exchange", STOCK, EVENING.replace(hour=19), "20260415"),
+        ("exchange", EURO, EVENING, "20260416"),
+    ],
+    ids=["evening", "sunday", "euro", "exchange", "euro's next day begins in the evening"],
+)
+def test_the_daily_bar_being_formed_carries_the_trading_date(
+    tmp_path: Path, hours: str, contract: list[str], now: datetime, day: str
+) -> None:
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        await ask(client, "1 day", "5 D", live=1, contract=contract)
+        found = rows(await client.until("17"))
+        server.gateway.step_clock(10**10)
+        server.gateway.settle()
+        update = await client.until("90")
+        assert (len(found), found[-1][0], update[3]) == (5, day, day)
+
+    play(tmp_path, story, start=at(now), clock_speed=0, hours=hours)
+
+
+def test_what_goes_on_is_the_last_bar_of_the_answer(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        await ask(client, "1 hour", "7200 S", live=1)
+        last = rows(await client.until("17"))[-1]
+        server.gateway.step_clock(10**10)
+        server.gateway.settle()
+        _, _, _, date, opened, _, high, low, _, volume = await client.until("90")
+        assert (date, opened) == (last[0], last[1])
+        assert float(high) >= float(last[2]) > float(last[3]) >= float(low)
+        assert int(volume) >= int(last[5])
+        server.gateway.step_clock(45 * 60 * 10**9)
+        server.gateway.settle()
+        await client.until("90", lambda f: f[3] == "20260419 15:00:00 US/Eastern")
+
+    play(tmp_path, story, start=at(SUNDAY), clock_speed=0, tick_rate=1)
+
+
+@pytest.mark.parametrize("hours", ["always", "exchange"])
+def test_a_week_is_seven_days_however_many_trade(tmp_path: Path, hours: str) -> None:
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        await ask(client, "1 week", "6 W")
+        found = rows(await client.until("17"))
+        days = [datetime.strptime(row[0], "%Y%m%d").replace(tzinfo=UTC) for row in found]
+        assert len(days) >= 6
+        assert {(later - earlier).days for earlier, later in pairwise(days)} == {7}
+
+    play(tmp_path, story, start=at(SUNDAY), clock_speed=0, hours=hours)
