@@ -30,6 +30,9 @@ class LoopSocket:
 
     def __init__(self, socket: zmq.Socket[bytes], on_message: Callable[[list[bytes]], None]) -> None:
         self.socket = socket
+        # The backend's own: pyzmq's wrapper around it costs as much again, for options that are not used.
+        self._send = super(zmq.Socket, socket).send
+        self._closed = False
         self._on_message = on_message
         self._pass_scheduled = False
         self._loop = asyncio.get_running_loop()
@@ -37,21 +40,29 @@ class LoopSocket:
         self._loop.add_reader(self._fd, self._drain)
         self.sent()  # whatever arrived before add_reader has had its edge already
 
+    def send(self, frame: bytes | bytearray) -> None:
+        """Hand over one frame without waiting. Raises `zmq.Again` where the peer's queue is full, unless the
+        socket's kind drops instead.
+        """
+        self._send(frame, zmq.NOBLOCK)
+        self.sent()
+
     def sent(self) -> None:
         """To be called after every send or batch of sends."""
-        if not self._pass_scheduled and not self.socket.closed:
+        if not self._pass_scheduled and not self._closed:
             self._pass_scheduled = True
             self._loop.call_soon(self._drain)
 
     def close(self) -> None:
-        if not self.socket.closed:
+        if not self._closed:
+            self._closed = True
             self._loop.remove_reader(self._fd)
             self.socket.close()
 
     def _drain(self) -> None:
         self._pass_scheduled = False
         for _ in range(BATCH):
-            if self.socket.closed or not cast("int", self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            if self._closed or not cast("int", self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                 return
             try:
                 frames = self.socket.recv_multipart(zmq.NOBLOCK)
