@@ -104,3 +104,18 @@ def test_a_missing_option_is_named() -> None:
     result = twsmq("order", "place", "--side", "BUY")
     assert result.exit_code == 2
     assert "--instrument" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "rate", "warned"),
+    [("external", 500, True), ("external", 0, True), ("external", 50, False), ("simulated", 0, False)],
+)
+def test_a_rate_that_a_real_gateway_refuses_is_warned_of(
+    tmp_path: Path, mode: str, rate: int, warned: bool
+) -> None:
+    file = tmp_path / "twsmq.toml"
+    nowhere = '[cluster]\ndata_dir = "/dev/null/var"\n'  # it ends there, right after the warning
+    file.write_text(f'{nowhere}[gateway]\nmode = "{mode}"\nmessages_per_second = {rate}\n')
+    result = twsmq("up", "--config", str(file))
+    assert result.exit_code == 2
+    assert ("messages_per_second" in result.stderr) is warned

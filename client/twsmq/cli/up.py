@@ -33,6 +33,9 @@ from .views import SHOWN, LiveTable, PlainLines, View
 _REFRESH_S = 0.25
 _FAREWELL_S = 2.0
 
+GATEWAY_RATE = 50
+"""Messages a second, as IBKR's API docs have it for the default of 100 market data lines."""
+
 
 @click.command()
 @config_option
@@ -52,6 +55,7 @@ def up(config: Path | None, gateway: str | None, detach: bool, timeout: float) -
       twsmq up --detach && twsmq status      in the background; `twsmq down` stops it
     """
     settings = settings_from(config, gateway)
+    _warn_of_rate(settings)
     try:
         if detach:
             _run_detached(settings, timeout)
@@ -59,6 +63,18 @@ def up(config: Path | None, gateway: str | None, detach: bool, timeout: float) -
             _run_here(settings)
     except StartRefused as error:
         raise Unusable(str(error)) from error
+
+
+def _warn_of_rate(settings: Settings) -> None:
+    table = settings.config.gateway
+    rate = table.messages_per_second
+    if table.mode == "external" and not 0 < rate <= GATEWAY_RATE:
+        much = f"{rate:g} is more" if rate else "0, no limit, is more"
+        click.echo(
+            f"twsmq: [gateway] messages_per_second = {much} than the {GATEWAY_RATE} that IBKR allows all "
+            "clients of a gateway together; what exceeds it is refused with error 100",
+            err=True,
+        )
 
 
 def _run_here(settings: Settings) -> None:
