@@ -25,7 +25,6 @@ from twsmq_protocol.config import Config
 from twsmq_protocol.envelope import Reply
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.requests import (
-    ClusterStatus,
     ContractRow,
     Description,
     Health,
@@ -39,7 +38,7 @@ from .client import TIMEOUT_S
 from .errors import ClientClosed, OutcomeUnknown
 from .inbox import Inbox, Received
 from .loss import Loss
-from .ops import NewOrder, OrderChange, OrderFilter, OrderName
+from .ops import ClusterState, NewOrder, OrderChange, OrderFilter, OrderName
 
 R = TypeVar("R")
 
@@ -204,7 +203,7 @@ class Client:
         """Every contract that matches; the gateway answers these slowly."""
         return (await self._ask(ops.contract_details(instrument), timeout)).contracts
 
-    async def status(self, *, timeout: float = TIMEOUT_S) -> ClusterStatus:
+    async def status(self, *, timeout: float = TIMEOUT_S) -> ClusterState:
         """Every process, as the supervisor sees it."""
         return await self._ask(ops.status(), timeout)
 
@@ -228,7 +227,8 @@ class Client:
             async with asyncio.timeout(timeout):
                 return result_of(ask, await reply)
         except (zmq.Again, TimeoutError):
-            raise OutcomeUnknown(ask.process, ask.op, timeout) from None
+            absent = await asyncio.to_thread(sockets.absent, self._config, ask.process)
+            raise OutcomeUnknown(ask.process, ask.op, timeout, absent) from None
         finally:
             self._calls.give_up(call)
             del self._replies[call]

@@ -18,7 +18,6 @@ from msgspec import Struct
 from twsmq_protocol.config import Config
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.requests import (
-    ClusterStatus,
     ContractRow,
     Description,
     Health,
@@ -31,7 +30,7 @@ from .calls import Ask, Calls, result_of
 from .errors import ClientClosed, OutcomeUnknown
 from .inbox import Inbox, Received
 from .loss import Loss
-from .ops import NewOrder, OrderChange, OrderFilter, OrderName
+from .ops import ClusterState, NewOrder, OrderChange, OrderFilter, OrderName
 
 R = TypeVar("R")
 
@@ -44,7 +43,8 @@ class Client:
     Nothing needs to be running yet: sockets connect when the other side is there, and again when it is back.
 
     Every request takes `timeout` in seconds (5 unless given). It raises `RequestRefused` for an error reply
-    and `OutcomeUnknown` when none came. After the timeout the request can no longer take effect.
+    and `OutcomeUnknown` when none came, which tells whether anybody listens there at all. After the timeout
+    the request can no longer take effect.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Client:
         """Every contract that matches; the gateway answers these slowly."""
         return self._ask(ops.contract_details(instrument), timeout).contracts
 
-    def status(self, *, timeout: float = TIMEOUT_S) -> ClusterStatus:
+    def status(self, *, timeout: float = TIMEOUT_S) -> ClusterState:
         """Every process, as the supervisor sees it."""
         return self._ask(ops.status(), timeout)
 
@@ -182,7 +182,7 @@ class Client:
             pass  # so many requests wait for a process that is down that not even this one fits
         finally:
             self._calls.give_up(call)
-        raise OutcomeUnknown(ask.process, ask.op, timeout)
+        raise OutcomeUnknown(ask.process, ask.op, timeout, sockets.absent(self._config, ask.process))
 
     def _dealer(self, process: str) -> sockets.Socket:
         if process not in self._dealers:

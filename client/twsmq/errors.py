@@ -28,15 +28,22 @@ class OutcomeUnknown(PeerError):
     """No reply came in time. The request may have taken effect or not.
 
     Past its `valid_until`, which is when this is raised unless set otherwise, it can no longer take effect.
+    `absent` is the endpoint where nobody listens any more (or ever did), None when somebody does.
     """
 
-    def __init__(self, process: str, op: str, timeout: float) -> None:
+    def __init__(self, process: str, op: str, timeout: float, absent: str | None = None) -> None:
         self.process = process
         self.op = op
         self.timeout = timeout
+        self.absent = absent
+        nobody = (
+            f" (nobody listens at {absent}: is the cluster running, and is this its port_base?)"
+            if absent
+            else ""
+        )
         super().__init__(
-            f"no reply from {process} to {op} within {timeout:g} s: its outcome is unknown; repeating it "
-            "with the same arguments (an order: the same client_order_id) is safe"
+            f"no reply from {process} to {op} within {timeout:g} s{nobody}: its outcome is unknown; "
+            "repeating it with the same arguments (an order: the same client_order_id) is safe"
         )
 
 

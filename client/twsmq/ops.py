@@ -9,13 +9,14 @@ from msgspec import Struct
 from twsmq_protocol.order_events import Order, Side
 from twsmq_protocol.requests import (
     OPS,
-    ClusterStatus,
     ContractList,
     Description,
     Health,
     OrderAccepted,
     PositionList,
+    ProcessRow,
 )
+from twsmq_protocol.system_events import Gateway
 
 from .calls import Ask
 
@@ -63,6 +64,16 @@ class Orders(Struct, frozen=True):
     orders: list[Order]
 
 
+class ClusterState(Struct, frozen=True):
+    """Every process, and the link to the gateway; None while the connection node has not told of it.
+
+    Of `gateway`, the fields of the event's header (`src`, `inc`, `seq`, `ts`) say nothing here.
+    """
+
+    processes: list[ProcessRow]
+    gateway: Gateway | None
+
+
 def place_order(order: NewOrder) -> Ask[OrderAccepted]:
     return _ask("place_order", dict(order), OrderAccepted)
 
@@ -87,8 +98,8 @@ def contract_details(instrument: str) -> Ask[ContractList]:
     return _ask("contract_details", {"instrument": instrument}, ContractList)
 
 
-def status() -> Ask[ClusterStatus]:
-    return _ask("status", {}, ClusterStatus)
+def status() -> Ask[ClusterState]:
+    return _ask("status", {}, ClusterState)
 
 
 def health() -> Ask[Health]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 import zmq
 from twsmq_protocol import endpoints
@@ -39,9 +41,29 @@ def open_requests(context: zmq.Context[Socket], config: Config, process: str) ->
     return _open(context, zmq.DEALER, [endpoints.requests_endpoint(config, process)], SEND_QUEUE)
 
 
+def listens(config: Config, process: str) -> bool:
+    """Whether anybody accepts connections where the process takes requests; that it answers is another thing.
+
+    Blocks for a moment, on the loopback interface for less than a millisecond.
+    """
+    address = urlsplit(endpoints.requests_endpoint(config, process))
+    try:
+        socket.create_connection((address.hostname, address.port), timeout=2).close()
+    except TimeoutError:
+        return True  # a process that is stopped with a full backlog
+    except OSError:
+        return False
+    return True
+
+
+def absent(config: Config, process: str) -> str | None:
+    """Where the process takes requests, if nobody listens there."""
+    return None if listens(config, process) else endpoints.requests_endpoint(config, process)
+
+
 def _open(context: zmq.Context[Socket], kind: int, addresses: Iterable[str], receive_queue: int) -> Socket:
     where = list(addresses)
-    socket = context.socket(kind)
+    opened = context.socket(kind)
     for option, value in (
         (zmq.LINGER, 0),  # closing never waits for a process that is down
         (zmq.RCVHWM, receive_queue),
@@ -51,7 +73,7 @@ def _open(context: zmq.Context[Socket], kind: int, addresses: Iterable[str], rec
         (zmq.RECONNECT_IVL, RECONNECT_MS),
         (zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS),
     ):
-        socket.setsockopt(option, value)
+        opened.setsockopt(option, value)
     for address in where:
-        socket.connect(address)
-    return socket
+        opened.connect(address)
+    return opened

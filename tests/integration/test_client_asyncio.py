@@ -126,6 +126,15 @@ def test_a_refusal_and_a_silence_are_told_apart(run: Any, port_base: int):
     assert orders.requests[1]["valid_until"] < time.time_ns()
 
 
+def test_an_unknown_outcome_tells_that_nobody_listens(run: Any, port_base: int):
+    async def ask() -> None:
+        async with connect(port_base) as client:
+            with pytest.raises(OutcomeUnknown, match=r"nobody listens at .*:\d+: is the cluster running"):
+                await client.orders(timeout=0.1)
+
+    run(ask())
+
+
 def test_a_reply_that_comes_too_late_harms_nobody(run: Any, port_base: int):
     release = threading.Event()
 

@@ -15,7 +15,7 @@ from twsmq_protocol.config import Cluster, Config
 from twsmq_protocol.errors import ConfigError
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.order_events import Fill, Notice, Order
-from twsmq_protocol.system_events import Heartbeat
+from twsmq_protocol.system_events import Gateway, Heartbeat
 
 QUOTE = "quote/STK:AAPL:SMART:USD/"
 ORDER: dict[str, Any] = {
@@ -186,6 +186,30 @@ def test_a_reply_that_never_comes_leaves_the_outcome_unknown(client: Client, por
         )
         (request,) = orders.requests
         assert request["valid_until"] <= time.time_ns()
+
+
+def test_an_unknown_outcome_tells_whether_anybody_listens(client: Client, port_base: int):
+    with PlainProcess("orders", port_base, lambda _: None), pytest.raises(OutcomeUnknown) as silent:
+        client.orders(timeout=0.1)
+    assert silent.value.absent is None
+    with pytest.raises(OutcomeUnknown, match=r"nobody listens at .* is the cluster running") as alone:
+        client.status(timeout=0.1)
+    assert alone.value.absent == f"tcp://127.0.0.1:{port_base}"
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_link_to_the_gateway_is_typed_like_the_rest(client: Client, port_base: int, told: bool):
+    row = {"name": "orders", "state": "ready", "pid": 1, "client_id": 101, "restarts": 0, "uptime_s": 1.0}
+    gateway = {"state": "up", "host": "h", "port": 4002, "accounts": ["DU1"], "upstream": "connected"}
+    result = {"processes": [row], "gateway": gateway if told else None}
+    with PlainProcess("supervisor", port_base, lambda _: {"ok": True, "result": result}):
+        status = client.status()
+    assert status.processes[0].client_id == 101
+    if told:
+        assert isinstance(status.gateway, Gateway)
+        assert (status.gateway.state, status.gateway.accounts) == ("up", ("DU1",))
+    else:
+        assert status.gateway is None
 
 
 def test_a_late_reply_is_not_taken_for_another_requests(client: Client, port_base: int):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 import msgspec
 from twsmq_protocol import endpoints, topics
-from twsmq_protocol.requests import ClusterStatus, Stopping
-from twsmq_protocol.system_events import Heartbeat
+from twsmq_protocol.envelope import payload
+from twsmq_protocol.requests import Stopping
+from twsmq_protocol.system_events import Gateway, Heartbeat
 from twsmq_supervisor.preflight import is_locked, lock_file
 from twsmq_supervisor.settings import Settings
 
@@ -43,10 +45,11 @@ def status(config: Path | None, as_json: bool) -> None:
       twsmq status --json | jq '.processes[] | select(.state != "ready")'
     """
     settings = settings_from(config)
-    told = _ask_supervisor(settings, "status", ClusterStatus)
+    told = _ask_supervisor(settings, lambda client: client.status())
     if as_json:
         rows = [{column: getattr(row, column) for column in _COLUMNS} for row in told.processes]
-        click.echo(json.dumps({"processes": rows, "gateway": told.gateway}))
+        gateway = None if told.gateway is None else payload(told.gateway)
+        click.echo(json.dumps({"processes": rows, "gateway": gateway}))
     else:
         terminal = console()
         terminal.print(process_table((row, row.uptime_s) for row in told.processes))
@@ -95,7 +98,7 @@ def down(config: Path | None) -> None:
     """
     settings = settings_from(config)
     try:
-        stopping = _ask_supervisor(settings, "stop", Stopping)
+        stopping = _ask_supervisor(settings, _stop)
     except NoCluster as failure:
         if is_locked(lock_file(settings)):
             raise
@@ -110,11 +113,15 @@ def down(config: Path | None) -> None:
     click.echo("stopped")
 
 
-def _ask_supervisor(settings: Settings, op: str, result: type[R]) -> R:
+def _stop(client: Client) -> Stopping:
+    return msgspec.convert(client.request(endpoints.SUPERVISOR, "stop"), Stopping)
+
+
+def _ask_supervisor(settings: Settings, ask: Callable[[Client], R]) -> R:
     try:
         require_listener(settings.config, endpoints.SUPERVISOR)
         with Client(settings.config) as client:
-            return msgspec.convert(client.request(endpoints.SUPERVISOR, op), result)
+            return ask(client)
     except (NobodyListens, OutcomeUnknown) as error:
         port = settings.config.cluster.port_base
         if is_locked(lock_file(settings)):
@@ -128,8 +135,8 @@ def _ask_supervisor(settings: Settings, op: str, result: type[R]) -> R:
         ) from error
 
 
-def _gateway_line(gateway: dict[str, Any] | None) -> str:
+def _gateway_line(gateway: Gateway | None) -> str:
     if gateway is None:
         return "gateway: unknown, the connection node has not told yet"
-    accounts = ", ".join(gateway["accounts"]) or "none told yet"
-    return f"gateway {gateway['host']}:{gateway['port']}: {gateway['state']}, accounts: {accounts}"
+    accounts = ", ".join(gateway.accounts) or "none told yet"
+    return f"gateway {gateway.host}:{gateway.port}: {gateway.state}, accounts: {accounts}"

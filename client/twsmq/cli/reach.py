@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-from urllib.parse import urlsplit
-
 from twsmq_protocol import endpoints
 from twsmq_protocol.config import Config
 from twsmq_protocol.errors import PeerError
+
+from ..sockets import listens
 
 
 class NobodyListens(PeerError):
@@ -21,11 +20,5 @@ class NobodyListens(PeerError):
 
 def require_listener(config: Config, process: str) -> None:
     """Raises `NobodyListens`. That somebody listens does not say that it answers."""
-    endpoint = endpoints.requests_endpoint(config, process)
-    address = urlsplit(endpoint)
-    try:
-        socket.create_connection((address.hostname, address.port), timeout=2).close()
-    except TimeoutError:
-        pass  # a process that is stopped with a full backlog: the request will tell
-    except OSError as error:
-        raise NobodyListens(process, endpoint) from error
+    if not listens(config, process):
+        raise NobodyListens(process, endpoints.requests_endpoint(config, process))
