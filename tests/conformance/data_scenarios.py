@@ -17,6 +17,7 @@ from .expectations import (
 )
 
 BID, ASK, LAST = 1, 2, 4
+EXCHANGES_AND_TIME = (32, 33, 45)
 SIZE_OF = {BID: 0, ASK: 3, LAST: 5}
 NO_ZONE = re.compile(r"\d{8} {1,2}\d\d:\d\d:\d\d")
 WITH_ZONE = re.compile(r"\d{8} \d\d:\d\d:\d\d [A-Z][A-Za-z]+/[A-Za-z_]+")
@@ -73,7 +74,8 @@ def option_chain(c: Conversation) -> None:
 
 def level1(c: Conversation) -> None:
     """marketDataType 1, tickReqParams with the minTick, then bid, ask and last, each price followed by its
-    size (captured); the bid is below the ask; after cancelMktData nothing more comes."""
+    size, and their exchanges and the time of the last trade as text (captured); the bid is below the ask;
+    after cancelMktData nothing more comes."""
     c.tell("reqMktData", "quote", contract=AAPL)
     prices = {kind: c.wait("tickPrice", ref="quote", tickType=kind)["price"] for kind in (BID, ASK, LAST)}
     require(0 < prices[BID] < prices[ASK] and prices[LAST] > 0, f"prices {prices}")
@@ -87,6 +89,8 @@ def level1(c: Conversation) -> None:
     if c.raw:
         priced = c.seen("tickPrice", ref="quote", tickType=lambda kind: kind in SIZE_OF)
         require_order(kind, parameters, priced[0])
+        for kind in EXCHANGES_AND_TIME:
+            c.wait("tickString", ref="quote", tickType=kind, value=bool)
         for tick in priced[:8]:
             following = c.following(tick)
             found = (following["event"], following.get("tickType"))
@@ -176,10 +180,10 @@ def _apply(rows: list[Observation]) -> None:
 
 
 def history(c: Conversation) -> None:
-    """Five-minute bars of a day in the order of time, then the end; times with the zone from server version
-    174 on and without it before (captured on both sides); a daily bar's date has eight digits; the head
-    timestamp lies before."""
-    c.tell("reqHistoricalData", "bars", contract=AAPL, duration="1 D", barSize="5 mins", whatToShow="TRADES")
+    """Five-minute bars of two days in the order of time, then the end; times with the zone from server
+    version 174 on and without it before (captured on both sides); a daily bar's date has eight digits; the
+    head timestamp lies before."""
+    c.tell("reqHistoricalData", "bars", contract=AAPL, duration="2 D", barSize="5 mins", whatToShow="TRADES")
     c.wait("historicalDataEnd", ref="bars")
     bars = c.seen("historicalData", ref="bars")
     require(len(bars) > 20, f"{len(bars)} bars")

@@ -69,7 +69,9 @@ def market_order(c: Conversation) -> None:
 
 
 def limit_order(c: Conversation) -> None:
-    """A marketable limit order fills at the market's price, not at its limit; good till cancelled is kept."""
+    """A marketable limit order fills at the market's price, not at its limit; good till cancelled is kept.
+    What the order leaves open is filled in: ocaType 3, clearingIntent "IB", deltaNeutralOrderType "None",
+    trailStopPrice one above the limit (captured)."""
     c.place("buy", MSFT, limit(FAR_ABOVE, quantity=5, tif="GTC"))
     filled = require_filled(c, "buy", 5)
     require(filled["avgFillPrice"] < FAR_ABOVE / 2, f"filled at {filled['avgFillPrice']}")
@@ -77,6 +79,9 @@ def limit_order(c: Conversation) -> None:
     if c.raw:
         report = c.seen("openOrder", ref="buy")[0]
         require_equal((report["lmtPrice"], report["tif"]), (FAR_ABOVE, "GTC"), "lmtPrice and tif")
+        names = ("auxPrice", "ocaType", "clearingIntent", "deltaNeutralOrderType", "trailStopPrice")
+        wanted = (0.0, 3, "IB", "None", FAR_ABOVE + 1)
+        require_equal(tuple(report[name] for name in names), wanted, f"{names}")
 
 
 def transmit_false(c: Conversation) -> None:

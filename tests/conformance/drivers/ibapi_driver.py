@@ -90,7 +90,8 @@ def details(id_, found):
 
 def open_order(id_, contract, order, state):
     names = ("permId", "clientId", "parentId", "action", "totalQuantity", "orderType", "lmtPrice", "auxPrice")
-    names += ("tif", "ocaGroup", "ocaType", "orderRef", "account", "whatIf", "transmit")
+    names += ("tif", "ocaGroup", "ocaType", "orderRef", "account", "whatIf")
+    names += ("clearingIntent", "deltaNeutralOrderType", "trailStopPrice")
     commission = "commissionAndFees" if hasattr(state, "commissionAndFees") else "commission"
     margins = ("initMarginChange", "maintMarginChange", "equityWithLoanAfter")
     return {

@@ -116,6 +116,7 @@ const EVENTS = {
       ...contractFields(contract),
       ...pick(order, "permId", "clientId", "parentId", "action", "totalQuantity", "orderType", "lmtPrice"),
       ...pick(order, "auxPrice", "tif", "ocaGroup", "ocaType", "orderRef", "account", "whatIf"),
+      ...pick(order, "clearingIntent", "deltaNeutralOrderType", "trailStopPrice"),
       status: state.status,
       initMarginChange: number(state.initMarginChange),
       maintMarginChange: number(state.maintMarginChange),
