@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,10 @@ def test_a_rate_that_a_real_gateway_refuses_is_warned_of(
     result = twsmq("up", "--config", str(file))
     assert result.exit_code == 2
     assert ("messages_per_second" in result.stderr) is warned
+
+
+def test_the_changelog_names_every_command() -> None:
+    told = (Path(__file__).parents[2] / "CHANGELOG.md").read_text()
+    with main.make_context("twsmq", ["--help"], resilient_parsing=True) as context:
+        missing = [name for name in main.list_commands(context) if not re.search(f"`{name}\\b", told)]
+    assert missing == []
