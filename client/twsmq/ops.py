@@ -29,7 +29,7 @@ class OrderName(TypedDict):
 
 
 class NewOrder(TypedDict, total=False):
-    """Prices in the instrument's currency, `quantity` in its units; `order_type` MKT, LMT, STP or STP LMT."""
+    """Prices in the instrument's currency, `quantity` in its units; SPEC's `place_order` tells each argument."""
 
     strategy: Required[str]
     client_order_id: Required[str]
@@ -42,6 +42,27 @@ class NewOrder(TypedDict, total=False):
     tif: str
     account: str
     outside_rth: bool
+    trail_amount: float
+    trail_percent: float
+    trail_stop_price: float
+    limit_offset: float
+    offset: float
+    cash_quantity: float
+    good_till: str
+    good_after: str
+    display_size: int
+    min_quantity: int
+    all_or_none: bool
+    hidden: bool
+    oca_group: str
+    oca_type: int
+    algo: dict[str, Any]
+    conditions: list[dict[str, Any]]
+    conditions_cancel: bool
+    conditions_ignore_rth: bool
+    leg_prices: list[float | None]
+    routing: dict[str, str]
+    extra: dict[str, str | int | float | bool]
 
 
 class OrderChange(OrderName, total=False):

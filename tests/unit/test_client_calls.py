@@ -6,7 +6,7 @@ import msgpack
 import pytest
 from twsmq import RequestRefused, RequestTooLong, TwsmqError
 from twsmq.calls import Ask, Calls, result_of
-from twsmq.ops import anything, cancel_order, orders, place_order
+from twsmq.ops import NewOrder, anything, cancel_order, orders, place_order
 from twsmq_protocol.codec import decode_args, decode_request, encode_error, encode_reply
 from twsmq_protocol.errors import ErrorCode, MalformedMessage, RequestError
 from twsmq_protocol.requests import GetOrders, PlaceOrder, PositionList
@@ -121,3 +121,7 @@ def test_orders_come_back_as_structs():
 
 def test_arguments_may_be_given_as_a_struct():
     assert anything("orders", "get_orders", GetOrders(strategy="alpha")).args["strategy"] == "alpha"
+
+
+def test_a_new_order_may_have_every_argument_of_place_order():
+    assert NewOrder.__annotations__.keys() == set(PlaceOrder.__struct_fields__)
