@@ -29,7 +29,7 @@ class OrderName(TypedDict):
 
 
 class NewOrder(TypedDict, total=False):
-    """Prices in the instrument's currency, `quantity` in its units; SPEC's `place_order` tells each argument."""
+    """Prices in the instrument's currency, `quantity` in its units; SPEC's `place_order` tells the rest."""
 
     strategy: Required[str]
     client_order_id: Required[str]
