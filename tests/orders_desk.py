@@ -85,8 +85,13 @@ class Desk:
         self.asked.clear()
         self.boot()
 
-    def session_up(self, next_order_id: int = 1, accounts: tuple[str, ...] = ("DU1",)) -> None:
-        self.do(self.core.session_up(accounts, next_order_id, True, 0, self.now))
+    def session_up(
+        self, next_order_id: int = 1, accounts: tuple[str, ...] = ("DU1",), upstream: bool = True
+    ) -> None:
+        self.do(self.core.session_up(accounts, next_order_id, upstream, 0, self.now))
+
+    def upstream(self, connected: bool, *, data_lost: bool = False) -> None:
+        self.do(self.core.upstream_changed(connected, data_lost=data_lost, now=self.now))
 
     def session_lost(self) -> None:
         self.asked.clear()
@@ -230,15 +235,31 @@ class Desk:
         self, *rows: tws.Event, foreign: Any = (), executions: Any = (), completed: Any = ()
     ) -> None:
         """Answer the questions of a snapshot, in turn."""
-        for expected, answers, end in (
-            (rq.ReqOpenOrders, rows, lambda _request: tws.OpenOrderEnd()),
-            (rq.ReqAllOpenOrders, (*rows, *foreign), lambda _request: tws.OpenOrderEnd()),
-            (rq.ReqExecutions, executions, lambda request: tws.ExecDetailsEnd(request.req_id)),
-            (rq.ReqCompletedOrders, completed, lambda _request: tws.CompletedOrdersEnd()),
+        for expected, answers in (
+            (rq.ReqOpenOrders, rows),
+            (rq.ReqAllOpenOrders, (*rows, *foreign)),
+            (rq.ReqExecutions, executions),
+            (rq.ReqCompletedOrders, completed),
         ):
             request = self.asked.pop()
             assert type(request) is expected, request
-            self.says(*answers, end(request))
+            self.says(*answers, end_of(request))
+
+    def lists_nothing(self) -> None:
+        """Answer whatever is asked with an empty list."""
+        while self.asked:
+            self.says(end_of(self.asked.pop(0)))
+
+
+def end_of(question: rq.Request) -> tws.Event:
+    """What ends the gateway's answer."""
+    match question:
+        case rq.ReqExecutions(req_id):
+            return tws.ExecDetailsEnd(req_id)
+        case rq.ReqCompletedOrders():
+            return tws.CompletedOrdersEnd()
+        case _:
+            return tws.OpenOrderEnd()
 
 
 def open_order(order_id: int, cid: str = "a", word: str = "Submitted", **view: Any) -> tws.OpenOrder:

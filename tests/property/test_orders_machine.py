@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec import Struct
 from orders_desk import AAPL, Caller, Desk, completed, error, execution, open_order, order_status
 from twsmq_nodes.orders.book import Book
 from twsmq_nodes.tws import events as tws
@@ -64,13 +65,21 @@ class Ticket:
         return order_status(self.order_id, self.word, filled=self.filled, remaining=rest)
 
 
+class Upstream(Struct, frozen=True):
+    """The gateway says how its own connection to the broker stands (1100, 1101, 1102)."""
+
+    connected: bool
+    data_lost: bool = False
+
+
 class Gateway:
     """Reads what reaches it, in order; what it says queues in `saying` until it is delivered."""
 
     def __init__(self) -> None:
         self.tickets: dict[int, Ticket] = {}
         self.accepted: Counter[str] = Counter()
-        self.saying: list[tws.Event] = []
+        self.saying: list[tws.Event | Upstream] = []
+        self.upstream = True
 
     def read(self, request: rq.Request, fate: str = "take") -> None:
         """`fate` of a new order: take it, refuse it, swallow it, or complain without a verdict."""
@@ -122,7 +131,8 @@ class Gateway:
         self.saying += [*told, tws.CommissionReport(exec_id, 1.0, "USD", None, None, None)]
 
     def answer(self, request: rq.Request) -> None:
-        tickets = self.tickets.values()
+        """Without its own connection to the broker it knows of nothing."""
+        tickets = self.tickets.values() if self.upstream else ()
         match request:
             case rq.ReqOpenOrders() | rq.ReqAllOpenOrders():
                 rows = [event for ticket in tickets if ticket.live for event in ticket.pair()]
@@ -206,10 +216,19 @@ class OrdersMachine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 6), twice=st.booleans())
     def gateway_is_heard(self, count: int, twice: bool) -> None:
         for event in self.gateway.saying[:count]:
+            if isinstance(event, Upstream):
+                self.desk.upstream(event.connected, data_lost=event.data_lost)
+                continue
             self.desk.says(event)
             if twice and not isinstance(event, tws.GatewayError):
                 self.desk.says(event)
         del self.gateway.saying[:count]
+
+    @rule(data_lost=st.booleans())
+    def broker_lost_or_back(self, data_lost: bool) -> None:
+        self.gateway.upstream = not self.gateway.upstream
+        if self.up:
+            self.gateway.saying.append(Upstream(self.gateway.upstream, self.gateway.upstream and data_lost))
 
     @precondition(lambda self: any(t.live for t in self.gateway.tickets.values()))
     @rule(data=st.data(), share=st.sampled_from([0.3, 1.0]), status_first=st.booleans())
@@ -246,12 +265,13 @@ class OrdersMachine(RuleBasedStateMachine):
         self.desk.crash()
 
     @precondition(lambda self: not self.up)
-    @rule(rolled_back=st.booleans())
-    def session_up(self, rolled_back: bool) -> None:
+    @rule(rolled_back=st.booleans(), upstream=st.sampled_from([True, True, False]))
+    def session_up(self, rolled_back: bool, upstream: bool) -> None:
         self.up = True
+        self.gateway.upstream = upstream
         highest = max(self.gateway.tickets, default=0)
         self.desk.asked.clear()
-        self.desk.session_up(next_order_id=1 if rolled_back else highest + 1)
+        self.desk.session_up(next_order_id=1 if rolled_back else highest + 1, upstream=self.gateway.upstream)
 
     # -- what holds
 
@@ -328,7 +348,9 @@ class OrdersMachine(RuleBasedStateMachine):
     def settle(self) -> None:
         self.desk.auto = True
         if not self.up:
-            self.session_up(False)
+            self.session_up(rolled_back=False, upstream=True)
+        if not self.gateway.upstream:
+            self.broker_lost_or_back(data_lost=False)
         for _ in range(40):
             self.desk.commit()
             while self.read < len(self.desk.wire) or self.desk.asked or self.gateway.saying:

@@ -261,6 +261,20 @@ class Book:
         key = self._by_exec_id.get(exec_id)
         return None if key is None else self.records[key]
 
+    def validate(self) -> None:
+        """Assert what must hold after every entry."""
+        assert set(self._live) == {key for key, record in self.records.items() if not record.done}
+        for key, record in self.records.items():
+            assert record.key == key
+            assert len(set(record.order_ids)) == len(record.order_ids), "an order id used twice"
+            assert all(order_id < self.ids.next for order_id in record.order_ids)
+            assert record.order.order_id in (None, record.order_id), "the event names another attempt"
+            assert all(split_exec_id(fill.exec_id)[0] == prefix for prefix, fill in record.fills.items())
+            if record.order.status == "filled":
+                assert record.order.filled > 0
+            if record.wanted is not None:
+                assert record.wanted != record.values, "a modification that has arrived is still awaited"
+
 
 def _signed(fill: Fill) -> float:
     return fill.quantity if fill.side == "BUY" else -fill.quantity

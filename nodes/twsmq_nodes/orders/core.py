@@ -6,7 +6,8 @@
 
 Invariants (design): nothing is written whose intent is not durable; an event is published once it is durable,
 in the order of its number; no order is taken before a complete snapshot of this session; what was written and
-not answered when a session ends is `unknown` until a snapshot tells.
+not answered when a session ends is `unknown` until a snapshot tells; no snapshot is begun or concluded while
+the gateway has lost its own connection to the broker.
 
 While ready a snapshot is taken again whenever an order's place is in doubt: unanswered for `UNANSWERED_S`, a
 complaint that does not say what became of it, executions missing, a grace not over.
@@ -34,10 +35,10 @@ from .actions import Action, Caller, Enter, Journal, Now, Publish, Send, Warn
 from .book import Book, Record
 from .entries import ChangeSettled, Entry
 from .halts import Halts
-from .ids import FIRST_REQ_ID, Key, split_exec_id
+from .ids import Key
 from .intake import Intake
 from .pipeline import Pipeline
-from .reconcile import Snapshot, Step, verdict
+from .reconcile import End, Snapshot, Snapshots, Step, verdict
 from .reports import Doubted, ExecutionsMissing, FollowUp, IdsDoubted, Reports, StaleAttempt
 from .states import TABLE, Trigger
 from .wire import foreign_order
@@ -81,13 +82,12 @@ class OrdersCore:
         self._timers: dict[str, float] = {}
         self._in_flight: dict[Key, float] = {}  # written, the gateway has not spoken of it; since when
         self._short: dict[Key, str | None] = {}  # executions missing; the gateway's word if it says done
-        self._snapshot: Snapshot | None = None
+        self._snapshots = Snapshots()
         self._reconciled = False
         self._upstream = True
         self._stalled: str | None = None
         self._told_state: tuple[str, str | None] = ("starting", None)
         self._offset_s: int | None = None
-        self._req_id = FIRST_REQ_ID
 
     # -- its life
 
@@ -117,7 +117,7 @@ class OrdersCore:
     def session_lost(self, reason: str, now: Now) -> list[Action]:
         self.pipeline.session_ended()
         self._reports.session_ended()
-        self._snapshot = None
+        self._snapshots.forget()
         self._reconciled = False
         self._timers.clear()
         self._in_flight.clear()
@@ -128,11 +128,14 @@ class OrdersCore:
         return self._flush()
 
     def upstream_changed(self, connected: bool, *, data_lost: bool, now: Now) -> list[Action]:
-        """The gateway's own connection to the broker."""
+        """The gateway's own connection to the broker: without it, what it lists may be incomplete."""
         self._upstream = connected
-        if connected and self.pipeline.connected:
-            if data_lost:
-                self._reconciled = False
+        if data_lost:
+            self._reconciled = False
+        if not connected:
+            self._snapshots.give_up()
+            self._timers.pop(_STEP, None)
+        elif self.pipeline.connected:
             self._look(now)
         return self._flush()
 
@@ -148,11 +151,12 @@ class OrdersCore:
             return "connecting", "no session with the gateway"
         if self._stalled is not None:
             return "reconciling", f"the journal cannot write: {self._stalled}"
-        if not self._reconciled:
-            step = self._snapshot.step.value if self._snapshot else Step.OPEN_ORDERS.value
-            return "reconciling", f"asking the gateway for its {step}"
         if not self._upstream:
             return "connecting", "the gateway has lost its connection to the broker"
+        if not self._reconciled:
+            snapshot = self._snapshots.current
+            step = snapshot.step if snapshot else Step.OPEN_ORDERS
+            return "reconciling", f"asking the gateway for its {step.value}"
         return "ready", None
 
     # -- requests: a RequestError raised is the reply
@@ -246,9 +250,10 @@ class OrdersCore:
             case tws.OpenOrder():
                 record, follow_ups = self._reports.open_order(event, now.ns)
                 self._seen_open(record, listed=event.state.status not in _ENDED)
-                if record is None and self._snapshot is not None and event.order.perm_id:
+                snapshot = self._snapshots.current
+                if record is None and snapshot is not None and event.order.perm_id:
                     row = foreign_order(event.order_id, event.contract, event.order, event.state.status)
-                    self._snapshot.foreign[row.perm_id] = row
+                    snapshot.foreign[row.perm_id] = row
                 self._follow(follow_ups, now)
             case tws.OrderStatus():
                 record, follow_ups = self._reports.order_status(event, now.ns)
@@ -266,13 +271,8 @@ class OrdersCore:
                 self._reports.completed(event, now.ns)
             case tws.NextValidId(order_id):
                 self.book.ids.raise_floor(order_id)
-            case tws.OpenOrderEnd():
-                everybody = self._snapshot is not None and self._snapshot.step is Step.ALL_OPEN_ORDERS
-                self._ended(Step.ALL_OPEN_ORDERS if everybody else Step.OPEN_ORDERS, now)
-            case tws.ExecDetailsEnd(req_id) if self._snapshot and req_id == self._snapshot.req_id:
-                self._ended(Step.EXECUTIONS, now)
-            case tws.CompletedOrdersEnd():
-                self._ended(Step.COMPLETED_ORDERS, now)
+            case tws.OpenOrderEnd() | tws.ExecDetailsEnd() | tws.CompletedOrdersEnd():
+                self._ended(event, now)
             case _:
                 pass
         return self._flush()
@@ -295,10 +295,10 @@ class OrdersCore:
 
     def _look(self, now: Now) -> None:
         """Take a new snapshot, in place of one that is being taken."""
-        self._req_id += 1
-        self._snapshot = Snapshot(now.ns, self._offset_s, self._req_id)
         self._timers.pop(_LOOK, None)
-        self._ask(now)
+        if self._upstream:
+            self._snapshots.begin(now.ns, self._offset_s)
+            self._ask(now)
 
     def _look_within(self, delay: float, now: Now) -> None:
         if not self.pipeline.connected:
@@ -306,27 +306,21 @@ class OrdersCore:
         self._timers[_LOOK] = min(self._timers.get(_LOOK, now.mono + delay), now.mono + delay)
 
     def _ask(self, now: Now) -> None:
-        assert self._snapshot is not None
         self._timers[_STEP] = now.mono + STEP_TIMEOUT_S
-        self._actions.append(Send(self._snapshot.request()))
+        self._actions.append(Send(self._snapshots.ask()))
 
     def _seen_open(self, record: Record | None, *, listed: bool | None) -> None:
-        """Keep the snapshot's list of open orders right while live reports come in between."""
-        if self._snapshot is None or record is None:
-            return
-        if listed:
-            self._snapshot.open.add(record.key)
-        elif listed is False or record.order.status == "filled":
-            self._snapshot.open.discard(record.key)
+        if record is not None and (listed is not None or record.order.status == "filled"):
+            self._snapshots.seen(record.key, listed=bool(listed))
 
-    def _ended(self, step: Step, now: Now) -> None:
-        if self._snapshot is None or self._snapshot.step is not step:
-            return  # nobody asked for this end
-        self._snapshot.advance()
-        if self._snapshot.step is not Step.COMPLETE:
+    def _ended(self, end: End, now: Now) -> None:
+        snapshot = self._snapshots.ended(end)
+        if snapshot is None:
+            return
+        if snapshot.step is not Step.COMPLETE:
             self._ask(now)
             return
-        snapshot, self._snapshot = self._snapshot, None
+        self._snapshots.give_up()
         self._timers.pop(_STEP, None)
         self._conclude(snapshot, now)
 
@@ -381,12 +375,13 @@ class OrdersCore:
             match name:
                 case "unanswered":
                     self._chase(now)
-                case "look" if self._snapshot is None:
+                case "look" if self._snapshots.current is None:
                     self._look(now)
                 case "look":
                     self._look_within(AGAIN_S, now)
                 case _:
                     self._actions.append(Warn("the gateway did not finish a snapshot; asking again"))
+                    self._snapshots.forget()
                     self._look(now)
         return self._flush()
 
@@ -430,14 +425,4 @@ class OrdersCore:
         assert self.published_no <= pipeline.durable_no <= book.last_no
         assert not book.outgoing, "told and not given to the journal"
         assert pipeline.connected or not pipeline.gate, "nothing waits for a session that is gone"
-        assert {record.key for record in book.active()} == {k for k, r in book.records.items() if not r.done}
-        for key, record in book.records.items():
-            assert record.key == key
-            assert len(set(record.order_ids)) == len(record.order_ids), "an order id used twice"
-            assert all(order_id < book.ids.next for order_id in record.order_ids)
-            assert record.order.order_id in (None, record.order_id), "the event names another attempt"
-            assert all(split_exec_id(fill.exec_id)[0] == prefix for prefix, fill in record.fills.items())
-            if record.order.status == "filled":
-                assert record.order.filled > 0
-            if record.wanted is not None:
-                assert record.wanted != record.values, "a modification that has arrived is still awaited"
+        book.validate()

@@ -5,6 +5,10 @@ for once the one before has ended, all after nextValidId. In this order nothing 
 open orders while we look shows up in what is asked next. An openOrderEnd that nobody asked for (the gateway
 sends one before nextValidId to a client id that has working orders, captured) closes nothing.
 
+An end closes the oldest question of its kind that is unanswered: the gateway answers in turn, and its answer
+to a snapshot given up (it had lost its connection to the broker, so the answer may have been incomplete) must
+not complete the next one.
+
 What a verdict rests on:
 - An order listed as open is live; one in the completed orders, or with all its executions, is done.
 - An order the gateway never spoke of, absent from all three, never was accepted. That is a proof only if the
@@ -21,12 +25,13 @@ from enum import Enum
 from msgspec import Struct
 from twsmq_protocol.order_requests import ForeignOrder
 
+from twsmq_nodes.tws import events as tws_events
 from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.requests import Request
 
 from . import codes
 from .book import Record
-from .ids import Key
+from .ids import FIRST_REQ_ID, Key
 from .states import Trigger
 from .times import NS, covers
 
@@ -68,6 +73,67 @@ class Snapshot:
 
     def advance(self) -> None:
         self.step = list(Step)[list(Step).index(self.step) + 1]
+
+
+End = tws_events.OpenOrderEnd | tws_events.ExecDetailsEnd | tws_events.CompletedOrdersEnd
+
+
+class Snapshots:
+    """Takes one at a time. `current`: the one being taken."""
+
+    def __init__(self) -> None:
+        self.current: Snapshot | None = None
+        self._req_id = FIRST_REQ_ID
+        self._questions: list[tuple[Snapshot, Step]] = []  # unanswered, in the order they were asked
+
+    def begin(self, began_at: int, offset_s: int | None) -> None:
+        """In place of the current one."""
+        self._req_id += 1
+        self.current = Snapshot(began_at, offset_s, self._req_id)
+
+    def give_up(self) -> None:
+        self.current = None
+
+    def forget(self) -> None:
+        """Nothing asked before will be answered any more."""
+        self.current = None
+        self._questions.clear()
+
+    def ask(self) -> Request:
+        assert self.current is not None
+        self._questions.append((self.current, self.current.step))
+        return self.current.request()
+
+    def ended(self, end: End) -> Snapshot | None:
+        """The current snapshot, one step further; None if the end belongs to no question of its."""
+        question = next((one for one in self._questions if _closes(end, *one)), None)
+        if question is None:
+            return None
+        self._questions.remove(question)
+        snapshot, step = question
+        if snapshot is not self.current or snapshot.step is not step:
+            return None
+        snapshot.advance()
+        return snapshot
+
+    def seen(self, key: Key, *, listed: bool) -> None:
+        """Keep the list of open orders right while live reports come in between."""
+        if self.current is None:
+            return
+        if listed:
+            self.current.open.add(key)
+        else:
+            self.current.open.discard(key)
+
+
+def _closes(end: End, snapshot: Snapshot, step: Step) -> bool:
+    match end:
+        case tws_events.OpenOrderEnd():
+            return step in (Step.OPEN_ORDERS, Step.ALL_OPEN_ORDERS)
+        case tws_events.ExecDetailsEnd(req_id):
+            return step is Step.EXECUTIONS and req_id == snapshot.req_id
+        case tws_events.CompletedOrdersEnd():
+            return step is Step.COMPLETED_ORDERS
 
 
 class Verdict(Struct, frozen=True):
