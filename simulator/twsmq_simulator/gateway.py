@@ -29,7 +29,7 @@ from twsmq_simulator.market.exchange import Exchange
 from twsmq_simulator.market.hours import is_open
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.market.replay import Replay
-from twsmq_simulator.session import Session
+from twsmq_simulator.session import Repeat, Session
 from twsmq_simulator.settings import Settings
 from twsmq_simulator.wire import messages
 from twsmq_simulator.wire.requests import Request, StartApi
@@ -155,8 +155,10 @@ class Gateway:
             self._save_prices()
             self._second_begun = now
             for session in self.by_client.values():
-                for send in session.repeats.values():
-                    send()
+                for repeat in session.repeats.values():
+                    if now - repeat.sent >= repeat.every:
+                        repeat.sent = now
+                        repeat.send()
 
     def step_market(self, now: int) -> None:
         """One step of every book that somebody follows or trades in."""
@@ -322,9 +324,13 @@ class Gateway:
     def account_changed(self, con_id: int) -> None:
         account.report_change(self, con_id)
 
-    def repeat(self, session: Session, key: tuple[str, int], send: Callable[[], None]) -> None:
-        """Sends something now and about every second, until cancelled or the client goes."""
-        session.repeats[key] = send
+    def repeat(
+        self, session: Session, key: tuple[str, int], send: Callable[[], None], every: int = 0
+    ) -> None:
+        """Sends something now and again about every second, or every so many ns, until cancelled or the
+        client goes.
+        """
+        session.repeats[key] = Repeat(send, every, self.clock.now())
         send()
 
     def stop_repeating(self, session: Session, key: tuple[str, int]) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 import structlog
 
 from twsmq_simulator.bad_line import CLEAN, BadLine
+from twsmq_simulator.broker.statement import Told
 from twsmq_simulator.errors import MalformedRequest, RequestRefused
 from twsmq_simulator.feeds import Subscription
 from twsmq_simulator.limits import Limits
@@ -31,6 +32,15 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("twsmq.simulator")
 MAX_UNSENT = 64 * 1024 * 1024  # a client that reads nothing is dropped before it costs more memory than this
+
+
+class Repeat:
+    """Something sent again and again: `every` and `sent` in ns."""
+
+    def __init__(self, send: Callable[[], None], every: int, now: int) -> None:
+        self.send = send
+        self.every = every
+        self.sent = now
 
 
 class Session(asyncio.Protocol):
@@ -49,10 +59,11 @@ class Session(asyncio.Protocol):
         self.congested = False
         self._waiting: list[Callable[[], None]] = []
         self.subscriptions: dict[tuple[str, int], Subscription] = {}
-        self.repeats: dict[tuple[str, int], Callable[[], None]] = {}
+        self.repeats: dict[tuple[str, int], Repeat] = {}
         self.market_data_type = 1
         self.binds_orders = False
         self.account_updates: str | None = None
+        self.account_told = Told()
         self.follows_positions = False
         self.limits = Limits(enforced=gateway.settings.limits == "paper")
         self.display_groups: dict[int, int] = {}  # request id -> group

@@ -18,6 +18,18 @@ class Row(msgspec.Struct, frozen=True, order=True):
     currency: str
 
 
+class Told:
+    """What a subscriber has been told: everything at first, later only what differs (IBKR docs)."""
+
+    def __init__(self) -> None:
+        self._rows: set[Row] = set()
+
+    def fresh(self, rows: list[Row]) -> list[Row]:
+        found = [row for row in rows if row not in self._rows]
+        self._rows = set(rows)
+        return found
+
+
 def _money(value: Decimal) -> str:
     return f"{value:.2f}"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from twsmq_simulator.broker import statement
 from twsmq_simulator.broker.model import Position
+from twsmq_simulator.broker.statement import Told
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.handlers.table import Table, handles
 from twsmq_simulator.wire import messages
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from twsmq_simulator.session import Session
 
 TABLE: Table = {}
+REFRESH_NS = (
+    180_000_000_000  # account figures go out on a change of position and every three minutes (IBKR docs)
+)
+UPDATES = ("account updates", 0)
 
 
 @handles(TABLE, r.ManagedAccounts)
@@ -89,21 +94,33 @@ def positions_multi(gateway: Gateway, session: Session, request: r.PositionsMult
 
 @handles(TABLE, r.AccountSummary)
 def account_summary(gateway: Gateway, session: Session, request: r.AccountSummary) -> None:
-    """Rows are alphabetical; $LEDGER rows carry the account "All" (captured). Unknown tags have no row."""
+    """Rows are alphabetical; $LEDGER rows carry the account "All" (captured). Unknown tags have no row. Later
+    only what has changed is sent, every three minutes (IBKR docs).
+    """
+    key = (r.Cancel.ACCOUNT_SUMMARY, request.request_id)
+    gateway.repeat(
+        session, key, partial(_send_summary, gateway, session, request, Told(), Told()), REFRESH_NS
+    )
+    session.write(messages.account_summary_end(request.request_id))
+
+
+def _send_summary(
+    gateway: Gateway, session: Session, request: r.AccountSummary, told: Told, ledger_told: Told
+) -> None:
     account = gateway.settings.accounts[0]
     wanted = {tag.strip() for tag in request.tags.split(",") if tag.strip()}
     ledger = {tag.partition(":")[2] or "BASE" for tag in wanted if tag.startswith("$LEDGER")}
-    for row in statement.summary(gateway.broker):
-        if row.key in wanted:
+    rows = [row for row in statement.summary(gateway.broker) if row.key in wanted]
+    ledger_rows = [
+        row
+        for row in (statement.ledger_rows(gateway.broker) if ledger else [])
+        if row.currency in ledger or "ALL" in ledger
+    ]
+    for owner, fresh in ((account, told.fresh(rows)), ("All", ledger_told.fresh(ledger_rows))):
+        for row in fresh:
             session.write(
-                messages.account_summary(request.request_id, account, row.key, row.value, row.currency)
+                messages.account_summary(request.request_id, owner, row.key, row.value, row.currency)
             )
-    for row in statement.ledger_rows(gateway.broker) if ledger else []:
-        if row.currency in ledger or "ALL" in ledger:
-            session.write(
-                messages.account_summary(request.request_id, "All", row.key, row.value, row.currency)
-            )
-    session.write(messages.account_summary_end(request.request_id))
 
 
 @handles(TABLE, r.AccountUpdates)
@@ -111,21 +128,28 @@ def account_updates(gateway: Gateway, session: Session, request: r.AccountUpdate
     """Values, then portfolio rows each followed by the update time, then the end (captured)."""
     if not request.subscribe:
         session.account_updates = None
+        gateway.stop_repeating(session, UPDATES)
         return
     account = request.account or gateway.settings.accounts[0]
     if account not in gateway.settings.accounts:
         raise RequestRefused(321, "Error validating request.-'bN' : cause - Invalid account code")
     session.account_updates = account
+    session.account_told = Told()
+    gateway.repeat(session, UPDATES, partial(_send_updates, gateway, session), REFRESH_NS)
+    session.write(messages.account_download_end(account))
+
+
+def _send_updates(gateway: Gateway, session: Session) -> None:
     send_account_values(gateway, session)
     for con_id in gateway.broker.ledger.positions:
         send_portfolio_row(gateway, session, con_id)
     session.write(messages.account_update_time(gateway.clock.now()))
-    session.write(messages.account_download_end(account))
 
 
 def send_account_values(gateway: Gateway, session: Session) -> None:
+    """All values the first time, then those that have changed."""
     account = session.account_updates or gateway.settings.accounts[0]
-    for row in statement.updates(gateway.broker):
+    for row in session.account_told.fresh(statement.updates(gateway.broker)):
         session.write(messages.account_value(row.key, row.value, row.currency, account))
 
 
@@ -160,19 +184,26 @@ def report_change(gateway: Gateway, con_id: int) -> None:
 
 @handles(TABLE, r.AccountUpdatesMulti)
 def account_updates_multi(gateway: Gateway, session: Session, request: r.AccountUpdatesMulti) -> None:
+    key = (r.Cancel.ACCOUNT_UPDATES_MULTI, request.request_id)
+    gateway.repeat(session, key, partial(_send_updates_multi, gateway, session, request, Told()), REFRESH_NS)
+    session.write(messages.account_update_multi_end(request.request_id))
+
+
+def _send_updates_multi(
+    gateway: Gateway, session: Session, request: r.AccountUpdatesMulti, told: Told
+) -> None:
     account = request.account or gateway.settings.accounts[0]
     broker = gateway.broker
     rows = statement.ledger_rows(broker)
     rows += [
         row for row in statement.summary(broker) if not request.ledger_and_nlv or row.key == "NetLiquidation"
     ]
-    for row in sorted(rows):
+    for row in told.fresh(sorted(rows)):
         session.write(
             messages.account_update_multi(
                 request.request_id, account, request.model, row.key, row.value, row.currency
             )
         )
-    session.write(messages.account_update_multi_end(request.request_id))
 
 
 @handles(TABLE, r.ProfitAndLoss)
