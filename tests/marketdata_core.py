@@ -34,7 +34,7 @@ class Desk:
 
     def __init__(self, **config: Any) -> None:
         shard = config.pop("shard", 0)
-        missed = config.pop("missed", ())
+        missed: dict[str, float | None] = config.pop("missed", {})
         listings: dict[str, Listing] = config.pop("listings", {})
         self.core = MarketdataCore(config=Marketdata(**config), listings=listings, missed=missed, shard=shard)
         self.now = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -183,14 +184,71 @@ def test_a_killed_node_comes_back_with_what_was_wanted_and_tells_of_the_gap(
             before = client.await_event(quote(AAPL))
             os.kill(node.pid, signal.SIGKILL)
             node.wait()
+            died_at = time.time_ns()
         finally:
             node.kill()
         with running_node("marketdata", config):
             gap = client.await_event(stream(AAPL, "gap"))
             assert gap["inc"] > before["inc"]
-            assert gap["from"] is None
-            client.await_event(stream(AAPL, "resumed"))
+            assert died_at - 5e9 < gap["from"] <= died_at
+            assert gap["to"] is None
+            resumed = client.await_event(stream(AAPL, "resumed"))
+            assert resumed["from"] == gap["from"]
+            assert gap["ts"] <= resumed["to"] <= resumed["ts"]
             client.await_event(quote(AAPL))
+
+
+def test_who_is_back_late_after_a_restart_hears_of_the_gap_before_the_value(tmp_path: Path, port_base: int):
+    topic = "quote/BAG:SPY:SMART:USD:+1x1,-1x2/"
+    config = configured(tmp_path, port_base)
+    with ScriptedGateway(port_base + GATEWAY_OFFSET) as gateway, client_of(port_base) as client:
+
+        def tick() -> None:
+            request = gateway.await_request(wire.MarketData)
+            gateway.say(tick_messages.tick_price(request.request_id, 1, b"2.5", b"5"))
+            client.await_event(quote(topic))
+
+        node = NodeProcess("marketdata", config).start()
+        try:
+            client.subscribe(topic)
+            tick()
+        finally:
+            node.kill()
+            gateway.drop()
+        with running_node("marketdata", config), client_of(port_base) as late:
+            client.await_event(stream(topic, "gap"))
+            tick()
+            late.subscribe(topic)
+            told = [late.await_event(lambda _topic, _event: True) for _ in range(4)]
+            assert [event.get("state", event["type"]) for event in told] == [
+                "gap",
+                "resumed",
+                "active",
+                "quote",
+            ]
+            gap, resumed = told[:2]
+            assert gap["from"] == resumed["from"] < resumed["to"]
+
+
+def test_after_an_orderly_stop_with_nobody_listening_there_was_no_gap(
+    tmp_path: Path, port_base: int, gateway: GatewayProcess
+):
+    config = configured(tmp_path, port_base)
+    with running_node("marketdata", config), client_of(port_base) as client:
+        client.subscribe(AAPL)
+        client.await_event(quote(AAPL))
+        client.sub.unsubscribe(AAPL)
+        while any(row["wanted"] for row in client.result("marketdata-0", "subscriptions")["subscriptions"]):
+            pass
+    with running_node("marketdata", config), client_of(port_base) as client:
+        client.subscribe(AAPL)
+        seen: list[str] = []
+        for _, event in client.events(20):
+            seen.append(event.get("state", event["type"]))
+            if seen[-1] == "quote":
+                break
+        assert "gap" not in seen
+        assert seen[-2:] == ["active", "quote"]
 
 
 def test_a_quiet_topic_is_repeated(tmp_path: Path, port_base: int):

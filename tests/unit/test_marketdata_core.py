@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from marketdata_core import AAPL, AAPL_BY_ID, MSFT, UP, Desk, info
 from twsmq_nodes.marketdata import events as ev
+from twsmq_nodes.marketdata.telling import RESTARTED
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as req
 from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmState, FarmStatus, UpstreamLost
@@ -300,35 +301,99 @@ def test_a_farm_of_histories_leaves_quotes_alone():
     assert desk.told() == []
 
 
-def test_after_a_restart_those_who_listened_are_told_of_a_gap_without_a_beginning():
-    desk = Desk(missed=[AAPL])
+def restarted(desk: Desk) -> list[tuple[str, float | None, float | None, bool]]:
+    """What was told of the gap that a restart made."""
+    return [
+        (tell.say.state, tell.say.since, tell.say.until, tell.repeated)
+        for tell in desk.take(ev.Tell)
+        if tell.say.reason == RESTARTED
+    ]
+
+
+def test_after_a_restart_those_who_listened_are_told_since_when_and_until_when_data_are_missing():
+    desk = Desk(missed={AAPL: -7.0})
     desk.want(AAPL, MSFT)
     tells = desk.take(ev.Tell)
     assert [(tell.topic, tell.say.state, tell.say.since) for tell in tells] == [
-        (AAPL, "gap", None),
+        (AAPL, "gap", -7.0),
         (AAPL, "starting", None),
         (MSFT, "starting", None),
     ]
     desk.feed(UP)
     desk.answer_lookups()
-    desk.told()
+    assert restarted(desk) == [], "once is enough"
+    desk.now = 3.0
     for ask in desk.asked():
         desk.feed(ev.DataFlowed(ask.req_id))
-    assert desk.told() == [(AAPL, "resumed"), (MSFT, "active")]
+    tells = desk.take(ev.Tell)
+    assert [(tell.topic, tell.say.state, tell.say.since, tell.say.until) for tell in tells] == [
+        (AAPL, "resumed", -7.0, 3.0),
+        (MSFT, "active", None, None),
+    ]
 
 
-def test_who_comes_back_later_than_the_first_after_a_restart_is_told_too():
-    desk = Desk(missed=[AAPL])
+def test_who_comes_back_later_than_the_first_after_a_restart_is_told_all_before_the_value():
+    desk = Desk(missed={AAPL: -7.0})
     desk.feed(UP)
     desk.want(AAPL)
     desk.answer_lookups()
-    desk.feed(ev.DataFlowed(desk.line()))
-    desk.told()
+    desk.feed(ev.DataFlowed(desk.line()), at=3.0)
+    desk.actions.clear()
+    desk.now = 4.0
     desk.want(AAPL)
-    assert desk.told()[:2] == [(AAPL, "gap"), (AAPL, "resumed")]
+    assert [action.say.state if isinstance(action, ev.Tell) else action for action in desk.actions] == [
+        "gap",
+        "resumed",
+        "active",
+        ev.Greet(AAPL),
+    ]
+    assert restarted(desk) == [("gap", -7.0, None, True), ("resumed", -7.0, 3.0, True)]
     desk.wait(60)
     desk.want(AAPL)  # a newcomer long after has missed nothing
-    assert (AAPL, "gap") not in desk.told()
+    assert restarted(desk) == []
+
+
+def test_another_topic_of_a_line_that_flows_again_is_told_of_the_gap_and_its_end_at_once():
+    ticks = "tick/STK:AAPL:SMART:USD/"
+    desk = Desk(missed={AAPL: -7.0, ticks: -7.0})
+    desk.feed(UP)
+    desk.want(AAPL)
+    desk.answer_lookups()
+    (req_id,) = (ask.req_id for ask in desk.asked())
+    desk.feed(ev.DataFlowed(req_id), at=3.0)
+    desk.actions.clear()
+    desk.now = 4.0
+    desk.want(ticks)
+    told = [action for action in desk.actions if isinstance(action, ev.Tell | ev.Greet | ev.Join)]
+    assert [action.say.state if isinstance(action, ev.Tell) else type(action) for action in told] == [
+        ev.Join,
+        "gap",
+        "resumed",
+        ev.Greet,
+    ]
+    assert restarted(desk) == [("gap", -7.0, None, False), ("resumed", -7.0, 4.0, False)]
+
+
+def test_a_restart_and_a_lost_link_are_two_gaps_that_end_together():
+    ticks = "tick/STK:AAPL:SMART:USD/"
+    desk = Desk(missed={ticks: -7.0})
+    (req_id,) = desk.flowing(AAPL)
+    desk.feed(UpstreamLost(1100, "lost"), at=5.0)
+    desk.told()
+    desk.want(ticks)
+    assert desk.told() == [(ticks, "gap"), (ticks, "gap")]
+    desk.feed(ev.DataFlowed(req_id), at=6.0)
+    assert ("resumed", -7.0, 6.0, False) in restarted(desk)
+
+
+def test_what_is_still_missing_is_remembered_across_the_next_restart_too():
+    desk = Desk(missed={AAPL: -7.0})
+    desk.feed(UP)
+    desk.want(AAPL)
+    assert desk.take(ev.RememberTopic) == [ev.RememberTopic(AAPL, True, -7.0)]
+    desk.answer_lookups()
+    desk.feed(ev.DataFlowed(desk.line()))
+    assert desk.take(ev.RememberTopic) == [ev.RememberTopic(AAPL, True)]
 
 
 def test_delayed_data_are_said_aloud():
@@ -634,7 +699,7 @@ def test_too_many_messages_a_second_is_no_verdict_on_the_contract_nor_on_the_lin
 
 
 def test_who_does_not_come_back_in_time_after_a_restart_is_forgotten():
-    desk = Desk(missed=[AAPL, MSFT])
+    desk = Desk(missed={AAPL: None, MSFT: None})
     desk.feed(UP)
     desk.want(AAPL)
     desk.wait(30)

@@ -16,8 +16,9 @@ these modules; none of them reads a clock or touches a socket.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from twsmq_protocol.config import Marketdata
@@ -46,7 +47,7 @@ from .line import Line, LineState
 from .lines import Lines, limits_of
 from .lookups import TIMEOUT_S, Lookups
 from .silence import lose_patience, silent_lines
-from .subscription import RETURN_S, Inquiry, Subscription
+from .subscription import RETURN_S, Inquiry, Missed, Subscription
 from .telling import Teller
 
 DELAYED = 3
@@ -65,14 +66,16 @@ class MarketdataCore:
         *,
         config: Marketdata,
         listings: dict[str, Listing],
-        missed: Sequence[str] = (),
+        missed: Mapping[str, float | None] = MappingProxyType({}),
         shard: int = 0,
     ) -> None:
-        """`listings`: what is known by spelling. `missed`: topics that had listeners in an earlier life."""
+        """`listings`: what is known by spelling. `missed`: topics that had listeners in an earlier life, and
+        since when these are without data, None if that is not known.
+        """
         self.subscriptions: dict[str, Subscription] = {}
         self.up = False
         self._config = config
-        self._missed, self._returning = set(missed), bool(missed)
+        self._missed, self._returning = dict(missed), bool(missed)
         self._shard = shard
         self._actions: list[ev.Action] = []
         req_ids = count(1)
@@ -110,6 +113,7 @@ class MarketdataCore:
     def handle(self, happened: ev.Input, now: float) -> list[ev.Action]:
         """What is to be done, in this order. What concerns nobody here does nothing."""
         self._actions = []
+        self._teller.now = now
         if self._returning:
             self._returning = False
             self.deadlines.add(now + RETURN_S, Deadline(returned=True))
@@ -137,7 +141,8 @@ class MarketdataCore:
         if known is not None:
             self._rejoin(known, now)
             return
-        subscription = Subscription(topic, now, missed=topic in self._missed)
+        missed = Missed(self._missed[topic]) if topic in self._missed else None
+        subscription = Subscription(topic, now, missed)
         parsed = None
         try:
             parsed = parse_stream_topic(topic)
@@ -147,9 +152,9 @@ class MarketdataCore:
         except FieldError as error:
             subscription.refusal = Refusal(None, str(error))
         subscription.parsed = parsed
-        self._missed.discard(topic)
+        self._missed.pop(topic, None)
         self.subscriptions[topic] = subscription
-        self._do(ev.RememberTopic(topic, True))
+        self._teller.remember(subscription)
         if parsed is None or subscription.refusal is not None:
             self._teller.say_present(subscription)
         elif parsed.kind == "news":
@@ -180,7 +185,7 @@ class MarketdataCore:
             self._teller.say_missed(subscription)
         if not subscription.wanted:
             subscription.wanted = True
-            self._do(ev.RememberTopic(subscription.topic, True))
+            self._teller.remember(subscription)
         self._teller.say_present(subscription, repeated=True)
         if self.up and subscription.line is not None:
             self._ask(subscription.line)
@@ -426,11 +431,7 @@ class MarketdataCore:
         """Do what is due, if it still means anything."""
         if what.topic:
             subscription = self.subscriptions.get(what.topic)
-            if (
-                subscription
-                and not subscription.wanted
-                and now >= subscription.left_at + self._config.grace_s
-            ):
+            if subscription is not None and subscription.outlived(now, self._config.grace_s):
                 self._drop(subscription)
         elif what.call:
             inquiry = self.inquiries.overdue(what.call)

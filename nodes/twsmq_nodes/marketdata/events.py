@@ -201,10 +201,15 @@ class RememberListing(Struct, frozen=True):
 
 
 class RememberTopic(Struct, frozen=True):
-    """`topic` has listeners, or has none: they will come back if this process is restarted."""
+    """`topic` has listeners, or has none: they will come back if this process is restarted.
+
+    `missed_since`: they have had no data since then, in an earlier life of this process; None: they have, or
+    it is not known.
+    """
 
     topic: str
     wanted: bool
+    missed_since: float | None = None
 
 
 class Collect(Struct, frozen=True):

@@ -6,7 +6,7 @@ import asyncio
 import gc
 from contextlib import suppress
 from functools import partial
-from time import time, time_ns
+from time import monotonic_ns, time, time_ns
 
 import structlog
 from twsmq_protocol import endpoints
@@ -24,6 +24,7 @@ from . import events as ev
 from .calls import Calls
 from .core import MarketdataCore
 from .publisher import Publisher
+from .quotes import NS
 from .router import Data, Router
 from .store import Store
 
@@ -41,11 +42,12 @@ class MarketdataShell:
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._quiet_s = config.quiet_repeat_s
+        self._epoch = time_ns() - monotonic_ns()
         self._store = Store(node.data_dir / "marketdata", node.name, time())
         self._core = MarketdataCore(
             config=config,
             listings=self._store.listings,
-            missed=self._store.missed,
+            missed={topic: self._monotonic(at) for topic, at in self._store.missed.items()},
             shard=endpoints.shard_of(node.name) or 0,
         )
         self._publisher = Publisher(
@@ -64,7 +66,6 @@ class MarketdataShell:
         )
         self._calls = Calls(node, self._core, self._router, self._feed, self._wall)
         self._heard_at = self._loop.time()
-        self._epoch = 0
         self._queued: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._watching: asyncio.TimerHandle | None = None
@@ -87,6 +88,7 @@ class MarketdataShell:
             if handle is not None:
                 handle.cancel()
         self._link.close()
+        self._store.remember_alive()
 
     # -- in
 
@@ -122,9 +124,10 @@ class MarketdataShell:
             self._carry_out(action)
 
     def _watch(self) -> None:
-        """Now and then: repeat what is quiet, look for lines that are silent."""
+        """Once a second: repeat what is quiet, look for lines that are silent, note that we live."""
         self._router.repeat_quiet(self._quiet_s)
         self._feed(ev.Listened(dict(self._router.heard()), time()))
+        self._store.remember_alive()
         self._watching = self._loop.call_later(min(1.0, self._quiet_s / 4), self._watch)
 
     # -- out
@@ -159,8 +162,8 @@ class MarketdataShell:
                 self._publisher.forget(topic)
             case ev.RememberListing(spelling, listing):
                 self._store.remember_listing(spelling, listing, time())
-            case ev.RememberTopic(topic, wanted):
-                self._store.remember_topic(topic, wanted)
+            case ev.RememberTopic(topic, wanted, missed_since):
+                self._store.remember_topic(topic, wanted, self._wall(missed_since))
             case ev.Collect(req_id, listing):
                 router.collect(req_id, listing)
             case ev.Escalate(text):
@@ -192,10 +195,14 @@ class MarketdataShell:
         """A moment of the loop's clock in ns since the epoch: always the same, unless the wall clock is
         set.
         """
-        epoch = time_ns() - int(self._loop.time() * 1e9)
+        epoch = time_ns() - monotonic_ns()  # the loop's clock, but not as it stood when this turn began
         if abs(epoch - self._epoch) > CLOCK_SET_NS:
             self._epoch = epoch
-        return None if at is None else self._epoch + int(at * 1e9)
+        return None if at is None else self._epoch + int(at * NS)
+
+    def _monotonic(self, at: int | None) -> float | None:
+        """A moment in ns since the epoch on the loop's clock."""
+        return None if at is None else (at - self._epoch) / NS
 
     def _ask(self, req_id: int, request: Request) -> None:
         self._queued.add(req_id)

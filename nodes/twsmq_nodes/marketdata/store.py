@@ -1,4 +1,5 @@
-"""What a shard remembers across restarts: contracts by spelling, and the topics that had listeners.
+"""What a shard remembers across restarts: contracts by spelling, the topics that had listeners, and when it
+was last alive, which is when its file of topics was last touched.
 
 Two append-only files of JSON lines, written unbuffered (what the system call has taken survives this process)
 and rewritten without their dead lines at each start. They are a convenience, not a record: a line that cannot
@@ -9,7 +10,9 @@ A remembered contract is believed for a day: expiries roll, symbols are given to
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -18,6 +21,7 @@ import structlog
 from msgspec import Struct
 
 from .contracts import Listing
+from .quotes import NS
 
 log = structlog.stdlib.get_logger()
 
@@ -32,9 +36,12 @@ class ListingLine(Struct, frozen=True, omit_defaults=True):
     listing: Listing | None = None
 
 
-class TopicLine(Struct, frozen=True):
+class TopicLine(Struct, frozen=True, omit_defaults=True):
+    """`missed_since`: ns since the epoch; its listeners have had no data since then, in an earlier life."""
+
     topic: str
     wanted: bool
+    missed_since: int | None = None
 
 
 L = TypeVar("L", bound=Struct)
@@ -75,6 +82,17 @@ class LineFile(Generic[L]):
 
         self._guard(write)
 
+    def touched_at(self) -> int | None:
+        """When it was last written or touched, in ns since the epoch; None if there is no such file."""
+        try:
+            return self._path.stat().st_mtime_ns
+        except OSError:
+            return None
+
+    def touch(self) -> None:
+        with suppress(OSError):  # whoever cannot write has been told so by `append`
+            os.utime(self._path)
+
     def _replace(self, fresh: Path, lines: Iterable[L]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
@@ -88,7 +106,11 @@ class LineFile(Generic[L]):
 
 
 class Store:
-    """One shard's memory in `folder`, read at once."""
+    """One shard's memory in `folder`, read at once.
+
+    `missed`: the topics that had listeners when the earlier life ended, and since when (ns since the epoch)
+    they are without data, None if that is not known.
+    """
 
     def __init__(self, folder: Path, name: str, now: float) -> None:
         """`now`: seconds since the epoch."""
@@ -98,17 +120,23 @@ class Store:
         for line in self._listings.read():
             known[line.spelling] = line
         believed = [line for line in known.values() if line.listing and now - BELIEVED_S < line.at <= now]
-        wanted: dict[str, bool] = {}
-        for line in self._topics.read():
-            wanted[line.topic] = line.wanted
+        topics = {line.topic: line for line in self._topics.read()}
+        alive_at = self._topics.touched_at()
+        if alive_at is not None and alive_at > now * NS:
+            alive_at = None  # the clock was set back: nobody knows
         self.listings = {line.spelling: line.listing for line in believed if line.listing}
-        self.missed = [topic for topic, had in wanted.items() if had]
+        self.missed = {line.topic: line.missed_since or alive_at for line in topics.values() if line.wanted}
         self._listings.rewrite(believed)
-        self._topics.rewrite(TopicLine(topic, True) for topic in self.missed)
+        self._topics.rewrite(TopicLine(topic, True, since) for topic, since in self.missed.items())
 
     def remember_listing(self, spelling: str, listing: Listing | None, now: float) -> None:
         """None forgets it."""
         self._listings.append(ListingLine(spelling, now, listing))
 
-    def remember_topic(self, topic: str, wanted: bool) -> None:
-        self._topics.append(TopicLine(topic, wanted))
+    def remember_topic(self, topic: str, wanted: bool, missed_since: int | None) -> None:
+        """`missed_since` as in `TopicLine`."""
+        self._topics.append(TopicLine(topic, wanted, missed_since))
+
+    def remember_alive(self) -> None:
+        """To be called often, and last of all: whatever is missed is missed since then."""
+        self._topics.touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
 from twsmq_protocol.instruments import Instrument
 from twsmq_protocol.topics import StreamTopic
 
@@ -25,18 +26,27 @@ class Lookup:
         self.refusal: Refusal | None = None
 
 
+class Missed(Struct, frozen=True):
+    """What the listeners of an earlier life of this process may have missed: everything after `since` (None:
+    not known) and before `until`, None while no data came.
+    """
+
+    since: float | None
+    until: float | None = None
+
+
 class Subscription:
     """One topic, served by a line, waiting for a look-up, refused for what it says, or another shard's.
 
     `joins` counts subscribe messages, repeats included: how much the topic is listened to, roughly. `missed`:
-    it had listeners before this process started, who may have missed data; they come back one by one until
-    `returns_until`.
+    it had listeners before this process started; they come back one by one until `returns_until`.
     """
 
-    def __init__(self, topic: str, now: float, *, missed: bool) -> None:
+    def __init__(self, topic: str, now: float, missed: Missed | None = None) -> None:
         self.topic = topic
         self.since = now
         self.missed = missed
+        self.missed_told = False
         self.returns_until = now + RETURN_S if missed else now
         self.wanted = True
         self.left_at = 0.0
@@ -55,6 +65,11 @@ class Subscription:
         return str(self.instrument or "")
 
     @property
+    def missing(self) -> bool:
+        """No data came yet since this process was restarted."""
+        return self.missed is not None and self.missed.until is None
+
+    @property
     def con_id(self) -> int | None:
         return (self.line.feed.contract.con_id or None) if self.line else None
 
@@ -62,6 +77,10 @@ class Subscription:
     def foreign(self) -> bool:
         """Another shard serves it."""
         return self.line is None and self.lookup is None and self.refusal is None
+
+    def outlived(self, now: float, grace_s: float) -> bool:
+        """Nobody came back in time."""
+        return not self.wanted and now >= self.left_at + grace_s
 
     def present(self) -> Say:
         """What somebody who joins now should know."""
@@ -79,7 +98,7 @@ class Inquiry(Subscription):
     def __init__(
         self, call: int, parsed: StreamTopic, now: float, *, preview: bool, regulatory: bool
     ) -> None:
-        super().__init__(f"?{call}", now, missed=False)
+        super().__init__(f"?{call}", now)
         self.call = call
         self.parsed = parsed
         self.preview = preview

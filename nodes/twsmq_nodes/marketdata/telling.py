@@ -2,8 +2,8 @@
 
 With several shards one of them speaks: the one that serves the contract, and until that is known the one
 that the hash of the topic chooses. While the link is down, whoever waits for a stream to start is told why.
-After a restart of this process those who listened before are told of a gap whose beginning nobody knows; the
-first data end it.
+After a restart of this process those who listened before are told of a gap since this process was last alive;
+the first data end it. They come back one by one, and each is told the whole story.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from twsmq_nodes.tws.contracts import Contract
 
 from . import events as ev
 from .line import Line, LineState, Say
-from .subscription import Inquiry, Subscription
+from .subscription import Inquiry, Missed, Subscription
 
 RESTARTED = "the market data node was restarted"
 
 
 class Teller:
-    """`do` takes the actions, in order. This is shard number `shard` of `shards`."""
+    """`do` takes the actions, in order; `now` is set before each input. This is number `shard` of `shards`."""
 
     def __init__(self, shard: int, shards: int, do: Callable[[ev.Action], None]) -> None:
         self._shard, self._shards = shard, shards
         self._do = do
         self._held_up: str | None = None
+        self.now = 0.0
 
     def hold_up(self, reason: str | None, subscriptions: Iterable[Subscription]) -> None:
         """Nothing can start at present, for this `reason`, or None: it can again. Told when it changes."""
@@ -44,7 +45,7 @@ class Teller:
         """Tell all who listen to the line."""
         for say in says:
             for subscription in line.listeners.values():
-                if subscription.missed and say.state != "gap":
+                if subscription.missing and say.state != "gap":
                     self._end_missed(subscription, say)
                 else:
                     self._do(ev.Tell(subscription.topic, say, subscription.con_id))
@@ -54,9 +55,11 @@ class Teller:
         if isinstance(subscription, Inquiry) or not self._speaks_for(subscription):
             return
         line, topic, say = subscription.line, subscription.topic, self._present(subscription)
-        if subscription.missed and not repeated:
-            self._do(ev.Tell(topic, Say("gap", reason=RESTARTED), subscription.con_id))
-        if subscription.missed and line is not None and line.state is LineState.FLOWING:
+        if subscription.missing and not subscription.missed_told:
+            subscription.missed_told = True
+            self._tell_missed(subscription, "gap")
+        flowing = line is not None and line.state is LineState.FLOWING and line.gap is None
+        if subscription.missing and flowing:
             self._end_missed(subscription, say)
         else:
             self._do(ev.Tell(topic, say, subscription.con_id, repeated))
@@ -66,9 +69,14 @@ class Teller:
     def say_missed(self, subscription: Subscription) -> None:
         """Tell one who listened before the restart, and is back only now, what the first one was told."""
         if self._speaks_for(subscription):
-            states: tuple[StreamState, ...] = ("gap",) if subscription.missed else ("gap", "resumed")
-            for state in states:
-                self._do(ev.Tell(subscription.topic, Say(state, reason=RESTARTED), subscription.con_id, True))
+            self._tell_missed(subscription, "gap", repeated=True)
+            if not subscription.missing:
+                self._tell_missed(subscription, "resumed", repeated=True)
+
+    def remember(self, subscription: Subscription) -> None:
+        """Should this process be restarted, who listens now is to be told of a gap."""
+        missed = subscription.missed if subscription.missing else None
+        self._do(ev.RememberTopic(subscription.topic, True, missed.since if missed else None))
 
     def say_closed(self, subscription: Subscription) -> None:
         """The last word."""
@@ -86,11 +94,21 @@ class Teller:
         return structs.replace(say, reason=self._held_up) if say.state == "starting" else say
 
     def _end_missed(self, subscription: Subscription, say: Say) -> None:
-        subscription.missed = False
+        assert subscription.missed is not None
+        subscription.missed = Missed(subscription.missed.since, self.now)
+        if subscription.wanted:
+            self.remember(subscription)
         if say.state != "error":
-            self._do(ev.Tell(subscription.topic, Say("resumed", reason=RESTARTED), subscription.con_id))
+            self._tell_missed(subscription, "resumed")
         if say.state not in ("active", "resumed"):
             self._do(ev.Tell(subscription.topic, say, subscription.con_id))
+
+    def _tell_missed(self, subscription: Subscription, state: StreamState, *, repeated: bool = False) -> None:
+        missed = subscription.missed
+        assert missed is not None
+        until = missed.until if state == "resumed" else None
+        say = Say(state, reason=RESTARTED, since=missed.since, until=until)
+        self._do(ev.Tell(subscription.topic, say, subscription.con_id, repeated))
 
     def _speaks_for(self, subscription: Subscription) -> bool:
         if subscription.line is not None:
