@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from twsmq_simulator.session import Session
 
 TABLE: Table = {}
-REFRESH_NS = (
-    180_000_000_000  # account figures go out on a change of position and every three minutes (IBKR docs)
-)
+REFRESH_NS = 180_000_000_000  # figures come with a change of position and every 3 minutes (IBKR docs)
 UPDATES = ("account updates", 0)
 
 
