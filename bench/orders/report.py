@@ -32,8 +32,8 @@ TERMS = """\
   next, and its time would be in everybody's. It stamps right after the read, by the machine's monotonic
   clock, which the clients use as well, and answers each order with openOrder and orderStatus.
 - twsmq: a client process (pyzmq, DEALER, hears all order events) and the orders node as it ships (SQLite,
-  WAL, synchronous=FULL; the bytes leave after the commit) without a message budget. The time starts before the
-  request is encoded.
+  WAL, synchronous=FULL; the bytes leave after the commit) without a message budget. The time starts before
+  the request is encoded.
 - The others: one process; the time starts before `placeOrder`. ib_async's throttle of 45 messages/s is off.
   ibapi does not set TCP_NODELAY: what it sends waits until what it sent before is acknowledged, which happens
   with the gateway's next answer or after 40 ms; therefore two delays of the answer. The targets are judged at

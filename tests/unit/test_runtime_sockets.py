@@ -1,0 +1,44 @@
+"""A socket on the loop shares the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import uvloop
+import zmq
+from twsmq_nodes.runtime import sockets
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_flood_of_messages_lets_everybody_else_in_between(run: Callable[..., Any], port_base: int) -> None:
+    async def story() -> list[str]:
+        happened: list[str] = []
+        done = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def received(frames: list[bytes]) -> None:
+            happened.append("message")
+            loop.call_soon(happened.append, "something else")
+            time.sleep(sockets.PASS_S)  # the work it makes
+            if frames[-1] == b"last":
+                done.set()
+
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        endpoint = f"tcp://127.0.0.1:{port_base}"
+        router = sockets.bind(context, zmq.ROUTER, endpoint, received, send_queue=100, wanted_by="a test")
+        dealer = context.socket(zmq.DEALER)
+        dealer.connect(endpoint)
+        for _ in range(20):
+            dealer.send(b"one of many")
+        dealer.send(b"last")
+        await asyncio.wait_for(done.wait(), 10)
+        router.close()
+        context.destroy(linger=0)
+        return happened
+
+    happened = run(story())
+    assert happened[:4] == ["message", "something else"] * 2
