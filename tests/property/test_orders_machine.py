@@ -82,12 +82,15 @@ class Gateway:
         self.upstream = True
 
     def read(self, request: rq.Request, fate: str = "take") -> None:
-        """`fate` of a new order: take it, refuse it, swallow it, or complain without a verdict."""
+        """`fate` of a new order: take it, refuse it, openly or in disguise, swallow it, or complain."""
         match request:
             case rq.PlaceOrder(order_id) if order_id in self.tickets:
                 self.modify(self.tickets[order_id], request)
             case rq.PlaceOrder(order_id) if fate == "refuse":
                 self.saying.append(error(order_id, 201, "Order rejected - reason:no"))
+            case rq.PlaceOrder(order_id) if fate == "discard":
+                told = order_status(order_id, "Cancelled")
+                self.saying += [told, error(order_id, 201, "Order rejected - reason:discarded")]
             case rq.PlaceOrder(order_id) if fate == "complain":
                 self.saying.append(error(order_id, 110, "The price does not conform"))
             case rq.PlaceOrder() if fate == "swallow":
@@ -202,7 +205,7 @@ class OrdersMachine(RuleBasedStateMachine):
     # -- the gateway
 
     @precondition(lambda self: self.read < len(self.desk.wire))
-    @rule(fate=st.sampled_from(["take", "take", "take", "refuse", "swallow", "complain"]))
+    @rule(fate=st.sampled_from(["take", "take", "take", "refuse", "discard", "swallow", "complain"]))
     def gateway_reads(self, fate: str) -> None:
         self.gateway.read(self.desk.wire[self.read], fate)
         self.read += 1
@@ -235,6 +238,16 @@ class OrdersMachine(RuleBasedStateMachine):
     def venue_fills(self, data: st.DataObject, share: float, status_first: bool) -> None:
         live = [ticket for ticket in self.gateway.tickets.values() if ticket.live]
         self.gateway.fill(data.draw(st.sampled_from(live)), share, status_first)
+
+    @precondition(lambda self: any(t.live for t in self.gateway.tickets.values()))
+    @rule(data=st.data(), explained=st.booleans())
+    def venue_cancels(self, data: st.DataObject, explained: bool) -> None:
+        live = [ticket for ticket in self.gateway.tickets.values() if ticket.live]
+        ticket = data.draw(st.sampled_from(live))
+        ticket.word = "Cancelled"
+        self.gateway.saying.append(ticket.status())
+        if explained:
+            self.gateway.saying.append(error(ticket.order_id, 202, "Order Canceled - reason:"))
 
     @precondition(lambda self: any(t.live for t in self.gateway.tickets.values()))
     @rule(data=st.data(), code=st.sampled_from([399, 2109, 10349]))

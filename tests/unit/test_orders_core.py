@@ -309,10 +309,70 @@ def test_a_local_rejection_is_an_error_and_nothing_else(desk: Desk, code: int, s
     assert (desk.status(), desk.order().reason, desk.order().tws_code) == (status, "why", code)
 
 
-def test_discarded_is_cancelled_and_then_201(desk: Desk) -> None:
+def statuses(desk: Desk) -> list[str]:
+    return [event.status for event in desk.told(Order)]
+
+
+def test_a_refusal_in_disguise_is_never_told_as_a_cancellation(desk: Desk) -> None:
+    """Discarded: orderStatus Cancelled, then 201 (captured)."""
     desk.place()
-    desk.says(order_status(1, "Cancelled"), error(1, 201, "Order rejected - reason:Order was discarded."))
-    assert (desk.status(), desk.order().tws_code) == ("rejected", 201)
+    desk.says(order_status(1, "Cancelled"))
+    desk.later(0.4)
+    desk.says(error(1, 201, "Order rejected - reason:Order was discarded."))
+    desk.later(0.5)
+    assert statuses(desk) == ["pending", "rejected"]
+    assert (desk.order().tws_code, desk.order().gateway_status) == (201, "Cancelled")
+
+
+def test_a_cancellation_nobody_here_asked_for_is_told_with_its_reason(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.says(order_status(1, "Cancelled", remaining=10.0), error(1, 202, "Order Canceled - reason:"))
+    assert statuses(desk)[-2:] == ["submitted", "cancelled"]
+    assert (desk.order().reason, desk.order().tws_code) == ("Order Canceled - reason:", 202)
+
+
+def test_a_cancellation_that_nothing_explains_is_told_soon(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.says(order_status(1, "Cancelled", remaining=10.0))
+    desk.says(order_status(1, "Cancelled", remaining=10.0))
+    desk.later(0.4)
+    assert desk.status() == "submitted"
+    desk.later(0.1)
+    assert (desk.status(), desk.order().reason) == (
+        "cancelled",
+        "the gateway cancelled it and gave no reason",
+    )
+    assert statuses(desk).count("cancelled") == 1
+
+
+def test_each_cancellation_waits_for_its_own_time(desk: Desk) -> None:
+    for order_id, cid in ((1, "a"), (2, "b")):
+        desk.place(cid)
+        desk.accepted(order_id, cid)
+        desk.says(order_status(order_id, "Cancelled", remaining=10.0))
+        desk.later(0.3)
+    assert (desk.status("a"), desk.status("b")) == ("cancelled", "submitted")
+    desk.later(0.2)
+    assert desk.status("b") == "cancelled"
+
+
+def test_executions_that_cross_an_unexplained_cancellation_count(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.says(order_status(1, "Cancelled", remaining=10.0), execution(1, shares=4.0))
+    desk.later(0.5)
+    order = desk.order()
+    assert (order.status, order.filled, order.remaining, order.avg_price) == ("cancelled", 4.0, 6.0, 1.0)
+
+
+def test_a_cancellation_that_waits_for_its_reason_gives_way_to_the_last_fill(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.says(order_status(1, "Cancelled", remaining=10.0), execution(1))
+    desk.later(0.5)
+    assert (desk.status(), desk.order().filled, desk.order().reason) == ("filled", 10.0, None)
 
 
 def test_inactive_may_revive(desk: Desk) -> None:

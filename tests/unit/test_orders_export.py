@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from orders_desk import EXEC, Desk, execution, order_status
+from orders_desk import EXEC, Desk, error, execution, order_status
 from twsmq.cli.orders import orders
 from twsmq_nodes.orders.journal import SqliteJournal
 from twsmq_nodes.tws import events as tws
@@ -25,7 +25,9 @@ def config(tmp_path: Path) -> Path:
     desk.accepted()
     desk.says(execution(1, f"{EXEC}.01.01", 4.0), execution(1, f"{EXEC}.01.02", 3.0))
     desk.says(tws.CommissionReport(f"{EXEC}.01.02", 1.0, "USD", 5.5, None, None))
-    desk.says(order_status(1, "Cancelled", filled=3.0, remaining=7.0))
+    desk.says(
+        order_status(1, "Cancelled", filled=3.0, remaining=7.0), error(1, 202, "Order Canceled - reason:")
+    )
     desk.place("b", strategy="t")
 
     async def write() -> None:

@@ -267,7 +267,37 @@ def test_an_order_that_ends_while_the_snapshot_is_taken_stays_ended(desk: Desk) 
     desk.says(open_order(1), order_status(1, "Submitted", remaining=10.0))
     desk.says(order_status(1, "Cancelled", remaining=10.0))
     desk.snapshot()
+    assert desk.status() == "submitted"  # a reason may still come
+    desk.later(0.5)
     assert desk.status() == "cancelled"
+    assert "unknown" not in [event.status for event in desk.told(Order)]
+
+
+def test_a_cancellation_that_waits_for_its_reason_is_told_when_the_session_ends(desk: Desk) -> None:
+    desk.place()
+    desk.says(order_status(1, "Cancelled"))
+    desk.session_lost()
+    assert desk.status() == "cancelled"
+
+
+def test_a_cancellation_that_waited_for_its_reason_when_the_node_died_is_found_again(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.says(order_status(1, "Cancelled", remaining=10.0))
+    desk.crash()
+    assert desk.status() == "submitted"
+    reconnect(desk, completed=[completed()])
+    assert (desk.status(), desk.order().reason) == ("cancelled", "Cancelled by Trader")
+
+
+def test_a_cancellation_that_waits_for_its_reason_but_is_listed_as_open_is_none(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.upstream(True)
+    desk.says(order_status(1, "Cancelled", remaining=10.0))
+    desk.snapshot(open_order(1))
+    desk.later(0.5)
+    assert desk.status() == "submitted"
 
 
 def test_cancelled_as_we_thought_but_listed_as_open_is_live(desk: Desk) -> None:

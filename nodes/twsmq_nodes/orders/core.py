@@ -39,19 +39,21 @@ from .ids import Key
 from .intake import Intake
 from .pipeline import Pipeline
 from .reconcile import End, Snapshot, Snapshots, Step, verdict
-from .reports import Doubted, ExecutionsMissing, FollowUp, IdsDoubted, Reports, StaleAttempt
+from .reports import Doubted, ExecutionsMissing, FollowUp, IdsDoubted, Reports, StaleAttempt, VerdictHeld
 from .states import TABLE, Trigger
 from .wire import foreign_order
 
 UNANSWERED_S = 5.0
 """A written order the gateway says nothing about for so long is looked for."""
+VERDICT_S = 0.5
+"""How long a cancellation nobody here asked for waits for its reason: it may be a refusal."""
 DOUBT_S = 0.25
 EXECUTIONS_S = 1.0
 AGAIN_S = 1.0
 STEP_TIMEOUT_S = 10.0
 
 _ENDED = frozenset(("Filled", "Cancelled", "ApiCancelled"))
-_LOOK, _STEP, _UNANSWERED = "look", "step", "unanswered"
+_LOOK, _STEP, _UNANSWERED, _VERDICT = "look", "step", "unanswered", "verdict"
 
 
 class OrdersCore:
@@ -82,6 +84,7 @@ class OrdersCore:
         self._timers: dict[str, float] = {}
         self._in_flight: dict[Key, float] = {}  # written, the gateway has not spoken of it; since when
         self._short: dict[Key, str | None] = {}  # executions missing; the gateway's word if it says done
+        self._verdicts_due: dict[Key, float] = {}
         self._snapshots = Snapshots()
         self._reconciled = False
         self._upstream = True
@@ -116,12 +119,13 @@ class OrdersCore:
 
     def session_lost(self, reason: str, now: Now) -> list[Action]:
         self.pipeline.session_ended()
-        self._reports.session_ended()
+        self._reports.session_ended(now.ns)
         self._snapshots.forget()
         self._reconciled = False
         self._timers.clear()
         self._in_flight.clear()
         self._short.clear()
+        self._verdicts_due.clear()
         for record in list(self.book.active()):
             if record.key not in self.pipeline.unwritten:
                 self._lose(record, f"the session ended before the gateway answered ({reason})", now)
@@ -285,6 +289,9 @@ class OrdersCore:
                 case ExecutionsMissing(key, word):
                     self._short[key] = word
                     self._look_within(EXECUTIONS_S, now)
+                case VerdictHeld(key):
+                    due = self._verdicts_due.setdefault(key, now.mono + VERDICT_S)
+                    self._timers.setdefault(_VERDICT, due)
                 case IdsDoubted():
                     self._actions.append(Send(ReqIds()))
                 case StaleAttempt(key, order_id):
@@ -331,7 +338,9 @@ class OrdersCore:
         self._finish_short(now)
         keys = {record.key for record in self.book.active()} | snapshot.open
         for record in [self.book.records[key] for key in keys]:
-            if record.key in self.pipeline.unwritten:
+            if record.key in snapshot.open:
+                self._reports.held.pop(record.key, None)
+            if record.key in self.pipeline.unwritten or record.key in self._reports.held:
                 continue
             ruling = verdict(record, snapshot)
             if ruling.again:
@@ -375,6 +384,8 @@ class OrdersCore:
             match name:
                 case "unanswered":
                     self._chase(now)
+                case "verdict":
+                    self._give_verdicts(now)
                 case "look" if self._snapshots.current is None:
                     self._look(now)
                 case "look":
@@ -399,6 +410,13 @@ class OrdersCore:
             self._in_flight = dict.fromkeys(self._in_flight, now.mono)
             oldest = now.mono
         self._timers[_UNANSWERED] = oldest + UNANSWERED_S
+
+    def _give_verdicts(self, now: Now) -> None:
+        for key in [key for key, due in self._verdicts_due.items() if due <= now.mono]:
+            del self._verdicts_due[key]
+            self._reports.give_verdict(key, now.ns)
+        if self._verdicts_due:
+            self._timers[_VERDICT] = min(self._verdicts_due.values())
 
     # -- out
 

@@ -7,6 +7,9 @@ nothing new. What cannot be concluded from a report alone is returned as a `Foll
   execDetails), so a Filled whose executions are missing waits for them.
 - openOrder brings values, ids and the status while the order works; that it is done is orderStatus's word,
   which always follows and has the amounts.
+- A cancellation nobody here asked for may be a refusal: orderStatus Cancelled and then 201 (captured from a
+  Gateway 10.40.1). It is held until the error that explains it has come (202 or 201), or `give_verdict`: who
+  waits for an order's end must not be told a wrong one.
 - A refusal belongs to the modification on its way if there is one and the order itself had been accepted.
 """
 
@@ -27,6 +30,13 @@ from .ids import Key, split_exec_id
 from .states import Trigger, after, shown, standing, trigger_of
 from .times import execution_time_ns
 from .wire import values_shown
+
+UNEXPLAINED = "the gateway cancelled it and gave no reason"
+
+
+class Held(Struct, frozen=True):
+    order_id: int
+    changes: dict[str, Any]
 
 
 class Doubted(Struct, frozen=True):
@@ -53,7 +63,13 @@ class StaleAttempt(Struct, frozen=True):
     order_id: int
 
 
-FollowUp = Doubted | ExecutionsMissing | IdsDoubted | StaleAttempt
+class VerdictHeld(Struct, frozen=True):
+    """It is cancelled and nobody here asked for that: `give_verdict` if nothing explains it soon."""
+
+    key: Key
+
+
+FollowUp = Doubted | ExecutionsMissing | IdsDoubted | StaleAttempt | VerdictHeld
 
 
 class Reports:
@@ -63,9 +79,12 @@ class Reports:
         self._book = book
         self._client_id = client_id
         self._early_costs: dict[str, tws.CommissionReport] = {}
+        self.held: dict[Key, Held] = {}  # cancellations nothing has explained yet
 
-    def session_ended(self) -> None:
+    def session_ended(self, ts: int) -> None:
         """Costs that nobody asked after were other clients'; ours come again with the next snapshot."""
+        for key in list(self.held):
+            self.give_verdict(key, ts)
         self._early_costs.clear()
 
     def open_order(self, event: tws.OpenOrder, ts: int) -> tuple[Record | None, list[FollowUp]]:
@@ -110,6 +129,9 @@ class Reports:
             changes["perm_id"] = event.perm_id
         if event.avg_fill_price:
             changes["avg_price"] = event.avg_fill_price
+        if trigger is Trigger.CANCELLED and not record.cancel_wanted and not record.done:
+            self.held[record.key] = Held(record.order_id, changes)
+            return record, [*follow_ups, VerdictHeld(record.key)]
         self.move(record, trigger, ts, **changes)
         return record, follow_ups
 
@@ -188,7 +210,10 @@ class Reports:
             # Says that something does not fit, not whether the order exists: see whether it does.
             return [Doubted(record.key)] if complaint and not record.acknowledged else []
         if code in codes.CANCELLED:
-            self.move(record, Trigger.CANCELLED, ts, **why)
+            self.move(record, Trigger.CANCELLED, ts, **self._release(record), **why)
+            return []
+        if code == 201 and (held := self._release(record)):
+            self.move(record, Trigger.REJECTED, ts, **held, **why)
             return []
         if code in codes.CANCEL_REFUSED:
             self._cancel_refused(record, why, ts)
@@ -227,6 +252,23 @@ class Reports:
             changes["perm_id"] = view.perm_id
         self.move(record, trigger, ts, **changes)
         return record
+
+    def give_verdict(self, key: Key, ts: int) -> None:
+        """Nothing explained the cancellation that is held."""
+        record = self._book.records[key]
+        held = self._release(record)
+        if held:
+            self.move(record, Trigger.CANCELLED, ts, **held, reason=UNEXPLAINED)
+
+    def _release(self, record: Record) -> dict[str, Any]:
+        """What came with the cancellation that is held, empty if there is none or something else decided."""
+        held = self.held.pop(record.key, None)
+        if held is None or record.done or held.order_id != record.order_id:
+            return {}
+        changes = held.changes
+        if record.executed() > changes["filled"]:  # executions that came after it
+            changes |= {"filled": record.executed(), "avg_price": record.average()}
+        return changes
 
     def finish_without_executions(self, record: Record, word: str, ts: int) -> None:
         """Executions were asked for and some do not exist: the gateway's word has to do."""
