@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
+from twsmq_simulator.generic_ticks import GenericTicks
 from twsmq_simulator.market.book import ASK, BID, HIGH, LAST, LOW, Book
 from twsmq_simulator.market.pricing import OptionModel
 from twsmq_simulator.wire import tick_messages as t
@@ -32,9 +33,8 @@ class Subscription(Protocol):
 class TopOfBook:
     """A reqMktData subscription. `delayed` uses the delayed tick ids (captured: 66 to 76 and 88).
 
-    `generic` are the generic tick ids asked for; 233 (RTVolume) and 236 (shortable) have data here. `model`
-    gives an option's values: at its bid, ask and last when these change, and at the model's volatility with
-    every change (ticks 10 to 13).
+    `model` gives an option's values: at its bid, ask and last when these change, and at the model's
+    volatility with every change (ticks 10 to 13).
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class TopOfBook:
         book: Book,
         *,
         delayed: bool,
-        generic: frozenset[str] = frozenset(),
+        generic: GenericTicks,
         model: OptionModel | None = None,
     ) -> None:
         self.session = session
@@ -99,9 +99,7 @@ class TopOfBook:
         parts.append(self._price(t.LOW, book.price(book.low_ticks)))
         parts.append(self._price(t.CLOSE, book.price(book.close_ticks)))
         parts.append(self._price(t.OPEN, book.price(book.open_ticks)))
-        if "236" in self._generic and self._stock:
-            parts.append(t.tick_generic(self.request_id, t.SHORTABLE, 3.0))
-            parts.append(t.tick_size(self.request_id, t.SHORTABLE_SHARES, b"1000000"))
+        parts.append(self._generic.first(now))
         parts.append(self._option_values(book, BID | ASK | LAST))
         return b"".join(parts)
 
@@ -116,13 +114,6 @@ class TopOfBook:
         if changed & LAST:
             computed.append((t.LAST_OPTION, self._model.at(book.last)))
         return b"".join(t.tick_option(self.request_id, self._id(kind), values) for kind, values in computed)
-
-    def _real_time_volume(self, book: Book, now: int) -> bytes:
-        """ "price;size;time;total volume;vwap;single trade", as IBKR documents tick 48."""
-        volume = self._volume(book).decode("ascii")
-        size = int(book.last_size)
-        text = f"{book.last};{size};{now // 1_000_000};{volume};{book.last};true"
-        return t.tick_string(self.request_id, t.RT_VOLUME, text)
 
     def _volume(self, book: Book) -> bytes:
         """Day volume is in round lots of 100 for US stocks below version 220 (IBKR's constants)."""
@@ -148,8 +139,7 @@ class TopOfBook:
             )
             parts.append(self._quote(t.LAST, book.last, book.last_size))
             parts.append(t.tick_size(self.request_id, self._id(t.VOLUME), self._volume(book)))
-            if "233" in self._generic:
-                parts.append(self._real_time_volume(book, now))
+            parts.append(self._generic.traded(now))
         parts.append(self._option_values(book, changed))
         if changed & HIGH:
             parts.append(self._price(t.HIGH, book.price(book.high_ticks)))

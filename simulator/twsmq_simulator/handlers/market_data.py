@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.feeds import TopOfBook
+from twsmq_simulator.generic_ticks import GenericTicks
 from twsmq_simulator.handlers.table import Table, handles
 from twsmq_simulator.market.book import BID, DEPTH, Book
 from twsmq_simulator.market.contracts import ContractSpec
@@ -51,12 +52,13 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
     kind = session.market_data_type
     session.write(tick_messages.market_data_type(request_id, kind))
     session.write(tick_messages.tick_request_params(request_id, book.instrument.min_tick, BBO_EXCHANGE, 3))
+    wanted = frozenset(request.generic_ticks.replace(" ", "").split(","))
     subscription = TopOfBook(
         session,
         request_id,
         book,
         delayed=kind in (3, 4),
-        generic=frozenset(request.generic_ticks.replace(" ", "").split(",")),
+        generic=GenericTicks(request_id, session.version, wanted, book, gateway.exchange),
         model=gateway.exchange.model(book.instrument),
     )
     session.write(subscription.snapshot(book, gateway.clock.now()))

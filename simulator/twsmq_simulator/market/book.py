@@ -60,6 +60,8 @@ class Book:
         self.asks: list[list[int]] = []
         self._decimals = max(0, len(f"{self._tick:.8f}".rstrip("0").split(".")[1]))
         self.volume: Size = 0
+        self.trades = 0
+        self._turnover: Size = 0  # ticks times size
         self.halted = False
         self.replayed = False  # a tick file moves it, not its own process
         self.trade: Trade | None = None
@@ -94,6 +96,11 @@ class Book:
         if not self.instrument.quoted:
             return self.last
         return (self.bid + self.ask) / 2
+
+    @property
+    def average(self) -> float:
+        """The average price of the day's trades by volume; the last price before the first of them."""
+        return float(self._turnover / self.volume) * self._tick if self.volume else self.last
 
     # ---- the process
 
@@ -209,6 +216,8 @@ class Book:
     def _print(self, ticks: int, size: Size, *, buyer: bool) -> int:
         self.last_ticks, self.last_size = ticks, size
         self.volume += size
+        self.trades += 1
+        self._turnover += ticks * size
         self.trade = Trade(ticks, size, buyer)
         changed = LAST
         if ticks > self.high_ticks:

@@ -11,6 +11,7 @@ from random import Random
 from twsmq_simulator.market.book import Book
 from twsmq_simulator.market.instruments import Catalogue, Instrument
 from twsmq_simulator.market.pricing import OptionModel
+from twsmq_simulator.market.statistics import Statistics, of_past_year
 
 
 class Exchange:
@@ -52,6 +53,14 @@ class Exchange:
             return None
         under = self.required(i.under_con_id)
         return OptionModel(i.strike, i.expiry, call=i.right == "C", under=lambda: under.mid, now=self._now)
+
+    def statistics(self, book: Book, now: int) -> Statistics:
+        return of_past_year(book, self._seed, now)
+
+    def option_volume(self, con_id: int, right: str) -> int:
+        """What has traded today in the calls (C) or puts (P) on an underlying."""
+        traded = (b for b in self._books.values() if b.instrument.under_con_id == con_id)
+        return sum(int(b.volume) for b in traded if b.instrument.right == right)
 
     def sources(self, con_id: int) -> set[int]:
         """The books another one follows: they have to be stepped for it to move."""
