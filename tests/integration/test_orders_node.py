@@ -138,7 +138,7 @@ def test_two_clients_with_one_key_at_once_place_one_order_each_time(
     client: PlainClient, port_base: int
 ) -> None:
     other = PlainClient(port_base)
-    rounds = 200
+    rounds = 1_000
     args = {"strategy": "s", "instrument": AAPL, "side": "BUY", "quantity": 1, "order_type": "LMT"}
     for number in range(rounds):
         body = {**args, "limit_price": 1.0, "client_order_id": f"both-{number}"}
