@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Other ibapi releases that the adapter and the simulator are proved against, each in a folder of its own.
 IBAPIS := ibapi==9.81.1.post1 nautilus-ibapi==10.19.4 nautilus-ibapi==10.30.1 nautilus-ibapi==10.37.2 ibapi-stable==10.50.2
 
-.PHONY: up venv test chaos conformance check clean help bench-marketdata bench-orders bench-streams
+.PHONY: up venv test chaos conformance check clean help bench-marketdata bench-orders
 
 help:   ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -35,8 +35,8 @@ test: venv   ## every test (the short form of the long ones)
 conformance: venv   ## nine client libraries against the simulated gateway (needs node and npm for one; 8 minutes)
 	@cd tests && ../$(BIN)/python -m conformance.run $(ARGS)
 
-bench-streams: .venv/.bench   ## market data beside its peers, every point of it (10 minutes); --quick in ARGS: seconds
-	@$(BIN)/python -m bench.streams.run $(ARGS)
+bench-marketdata: .venv/.bench   ## market data beside its peers, every point of it (10 minutes); --quick in ARGS: seconds
+	@$(BIN)/python -m bench.marketdata.run $(ARGS)
 
 # vnpy without its dependencies, of which its publisher needs none but pyzmq.
 .venv/.bench: .venv/.installed
@@ -44,9 +44,6 @@ bench-streams: .venv/.bench   ## market data beside its peers, every point of it
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/peers vnpy==4.5.0
 	@touch $@
-
-bench-marketdata: venv   ## market data against its peers; writes bench/results/marketdata.*
-	@$(BIN)/python bench/marketdata/run.py $(ARGS)
 
 bench-orders: .venv/.bench   ## client's send to the gateway's socket, beside ib_async and ibapi (4 minutes); --quick in ARGS
 	@$(BIN)/python bench/orders/run.py $(ARGS)

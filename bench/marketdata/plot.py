@@ -1,25 +1,52 @@
-"""A bar chart as SVG, without a plotting library."""
+"""The findings as a picture: throughput on the left, ages over the rate on the right."""
 
 from __future__ import annotations
 
-from html import escape
+from pathlib import Path
+from typing import Any
 
-WIDTH, ROW, LEFT, RIGHT = 720, 32, 130, 110
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+from . import sides
+from .report import P50, P99, Findings
+
+COLOURS = {sides.TWSMQ.name: "tab:blue", sides.IBAPI.name: "tab:red", sides.IB_ASYNC.name: "tab:orange"}
 
 
-def bars(title: str, series: list[tuple[str, float]]) -> str:
-    """One horizontal bar for each (name, value)."""
-    largest = max((value for _, value in series), default=1.0) or 1.0
-    rows = [f'<text x="10" y="24" font-size="15">{escape(title)}</text>']
-    for at, (name, value) in enumerate(series):
-        y = 44 + at * ROW
-        length = (WIDTH - LEFT - RIGHT) * value / largest
-        fill = "#1f77b4" if name == "twsmq" else "#b0b0b0"
-        rows += [
-            f'<text x="{LEFT - 8}" y="{y + 16}" text-anchor="end">{escape(name)}</text>',
-            f'<rect x="{LEFT}" y="{y}" width="{length:.1f}" height="{ROW - 10}" fill="{fill}"/>',
-            f'<text x="{LEFT + length + 6:.1f}" y="{y + 16}">{value:,.0f}</text>',
-        ]
-    height = 60 + len(series) * ROW
-    style = 'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="13"'
-    return f'<svg {style} width="{WIDTH}" height="{height}">\n' + "\n".join(rows) + "\n</svg>\n"
+def draw(found: Findings, path: Path) -> None:
+    panels = 1 + len(found.latency)
+    figure, axes = plt.subplots(1, panels, figsize=(4.5 * panels, 4), squeeze=False, layout="constrained")
+    _throughput(axes[0][0], found)
+    for axis, (subscribers, by_rate) in zip(axes[0][1:], found.latency.items(), strict=True):
+        _ages(axis, subscribers, by_rate)
+    figure.savefig(path, dpi=110)  # pyright: ignore[reportUnknownMemberType]
+    plt.close(figure)
+
+
+def _throughput(axis: Any, found: Findings) -> None:
+    if not found.throughput:
+        return
+    instruments, table = next(iter(found.throughput.items()))
+    names = list(reversed(table))
+    colours = [COLOURS.get(name, "tab:gray") for name in names]
+    bars = axis.barh(names, [table[name].rate / 1000 for name in names], color=colours)
+    axis.bar_label(bars, fmt="%.0f", padding=3)
+    axis.set_xlabel("thousand ticks/s, lossless")
+    axis.set_title(f"{instruments} instruments, one subscriber")
+    axis.margins(x=0.15)
+
+
+def _ages(axis: Any, subscribers: int, by_rate: Any) -> None:
+    rates = list(by_rate)
+    for name, colour in COLOURS.items():
+        for figure, style in ((P50, "-o"), (P99, "--^")):
+            ages = [by_rate[rate][name].median(figure) / 1000 for rate in rates]
+            label = name if figure is P50 else None
+            axis.plot(rates, ages, style, color=colour, label=label, markersize=4)
+    axis.set(xscale="log", yscale="log", xlabel="ticks/s", ylabel="ms, p50 (line) and p99 (dashes)")
+    axis.set_title(f"age, {subscribers} subscriber{'s' if subscribers > 1 else ''}")
+    axis.legend(fontsize="small")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BENCH = (sys.executable, "-m", "bench.streams.run")
+BENCH = (sys.executable, "-m", "bench.marketdata.run")
 SIDES = ("twsmq", "ibapi → PUB", "ib_async → PUB")
 
 pytest.importorskip("matplotlib", reason="needs the bench extra")

@@ -35,7 +35,7 @@ class Kind:
     needs: str | None = None
 
 
-PEER = "bench.streams.peers."
+PEER = "bench.marketdata.peers."
 TWSMQ = Kind("twsmq", "twsmq_nodes.marketdata", NODE_CLIENT_ID, "zmq")
 IBAPI = Kind("ibapi → PUB", PEER + "ibapi_pub", gateway_client.IBAPI, "zmq")
 IB_ASYNC = Kind("ib_async → PUB", PEER + "ib_async_pub", gateway_client.IB_ASYNC, "rows")
@@ -138,7 +138,7 @@ class Stage(Household):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
-        self._feed = self.converse("bench.streams.feed")
+        self._feed = self.converse("bench.marketdata.feed")
         self.gateway_port: int = self._feed.hear()["port"]
 
     def side(self, kind: Kind, instruments: int, subscribers: int) -> Side:
@@ -166,7 +166,7 @@ class Stage(Household):
     def _subscriber(self, kind: Kind, address: str, instruments: int) -> Conversation:
         if kind is COUNT:
             return self.converse(kind.module, self.gateway_port, "COUNT", instruments)
-        return self.converse("bench.streams.subscriber", kind.source, address, instruments)
+        return self.converse("bench.marketdata.subscriber", kind.source, address, instruments)
 
     def _node(self) -> tuple[subprocess.Popen[bytes], str]:
         """The market-data node as shipped, with its default queues."""
