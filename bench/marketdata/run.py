@@ -33,8 +33,8 @@ def main(
     found = measure(settings, set(names or NAMES))
     results.mkdir(parents=True, exist_ok=True)
     table = report.markdown(found)
-    (results / "streams.md").write_text(table)
-    plot.draw(found, results / "streams.png")
+    (results / "marketdata.md").write_text(table)
+    plot.draw(found, results / "marketdata.png")
     print(table)
 
 

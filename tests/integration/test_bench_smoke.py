@@ -25,7 +25,7 @@ def test_the_bench_comes_to_a_table_and_a_plot(tmp_path: Path) -> None:
         timeout=150,
     )
     assert done.returncode == 0, done.stderr
-    table = (tmp_path / "streams.md").read_text()
+    table = (tmp_path / "marketdata.md").read_text()
     rates = [line for line in table.splitlines() if line.startswith(SIDES, 2) and line.count("|") == 6]
     assert len(rates) == len(SIDES), table
     for row in rates:
@@ -34,4 +34,4 @@ def test_the_bench_comes_to_a_table_and_a_plot(tmp_path: Path) -> None:
         assert lost == "0"
     assert "p50 at 1,000/s ÷ (bare TCP + bare ZeroMQ hop)" in table
     assert "## At rest" in table
-    assert (tmp_path / "streams.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "marketdata.png").read_bytes().startswith(b"\x89PNG")
