@@ -32,7 +32,7 @@ from twsmq_simulator.market.replay import Replay
 from twsmq_simulator.session import Repeat, Session
 from twsmq_simulator.settings import Settings
 from twsmq_simulator.wire import messages
-from twsmq_simulator.wire.requests import Request, StartApi
+from twsmq_simulator.wire.requests import Cancel, Request, StartApi
 
 log = structlog.get_logger("twsmq.simulator")
 FARMS = (
@@ -154,11 +154,15 @@ class Gateway:
         if now - self._second_begun >= SECOND:
             self._save_prices()
             self._second_begun = now
-            for session in self.by_client.values():
-                for repeat in session.repeats.values():
-                    if now - repeat.sent >= repeat.every:
-                        repeat.sent = now
-                        repeat.send()
+            if not self.faults.disconnected:
+                self._repeat_what_is_due(now)
+
+    def _repeat_what_is_due(self, now: int) -> None:
+        for session in self.by_client.values():
+            for repeat in session.repeats.values():
+                if now - repeat.sent >= repeat.every:
+                    repeat.sent = now
+                    repeat.send()
 
     def step_market(self, now: int) -> None:
         """One step of every book that somebody follows or trades in."""
@@ -286,6 +290,9 @@ class Gateway:
         """Market data of every client is gone; nobody is told but by 1101."""
         for subscription in [s for here in self.followers.values() for s in here]:
             subscription.session.drop_subscription(subscription)
+        for session in self.by_client.values():
+            for key in [key for key in session.repeats if key[0] == Cancel.MARKET_DATA]:
+                del session.repeats[key]
         self.followers.clear()
 
     def restart(self, seconds: float) -> None:

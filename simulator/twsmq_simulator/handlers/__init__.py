@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twsmq_simulator.errors import RequestRefused
-from twsmq_simulator.handlers import account, history, market_data, orders, others, reference
+from twsmq_simulator.handlers import account, history, market_data, news, orders, others, reference
 from twsmq_simulator.handlers.table import Table
 from twsmq_simulator.wire.requests import Request
 
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from twsmq_simulator.session import Session
 
 HANDLERS: Table = (
-    orders.TABLE | account.TABLE | reference.TABLE | market_data.TABLE | history.TABLE | others.TABLE
+    orders.TABLE
+    | account.TABLE
+    | reference.TABLE
+    | market_data.TABLE
+    | history.TABLE
+    | news.TABLE
+    | others.TABLE
 )
 
 

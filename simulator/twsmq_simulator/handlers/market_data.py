@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.feeds import TopOfBook
 from twsmq_simulator.generic_ticks import GenericTicks
+from twsmq_simulator.handlers import news
 from twsmq_simulator.handlers.table import Table, handles
 from twsmq_simulator.market.book import BID, DEPTH, Book
 from twsmq_simulator.market.contracts import ContractSpec
@@ -43,9 +44,14 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
     57.
     """
     request_id = request.request_id
-    if (r.Cancel.MARKET_DATA, request_id) in session.subscriptions:
+    key = (r.Cancel.MARKET_DATA, request_id)
+    if key in session.subscriptions or key in session.repeats:
         raise RequestRefused(322, "Error processing request.-'bW' : cause - Duplicate ticker id", request_id)
     session.limits.check_count("ticker", session.count(r.Cancel.MARKET_DATA), request)
+    if request.contract.sec_type == "NEWS":
+        provider = news.provider_of(request)
+        news.follow_headlines(gateway, session, request_id, provider, provider)
+        return
     book = book_of(gateway, request.contract, request_id)
     if gateway.faults.competing:
         raise RequestRefused(10197, "No market data during competing live session", request_id)
@@ -66,6 +72,9 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
         session.write(tick_messages.snapshot_end(request_id))
         return
     gateway.follow(subscription, r.Cancel.MARKET_DATA)
+    if news.HEADLINES in wanted:
+        about = book.instrument.long_name
+        news.follow_headlines(gateway, session, request_id, news.NEWS_PROVIDERS[0][0], about)
 
 
 @handles(TABLE, r.TickByTick)
@@ -116,13 +125,14 @@ def real_time_bars(gateway: Gateway, session: Session, request: r.RealTimeBars) 
 @handles(TABLE, r.Cancel)
 def cancel(gateway: Gateway, session: Session, request: r.Cancel) -> None:
     """The end of a subscription; an unknown one is an error for market data only."""
+    repeated = gateway.stop_repeating(session, (request.what, request.request_id))
     subscription = session.subscriptions.pop((request.what, request.request_id), None)
     if subscription is not None:
         gateway.unfollow(subscription)
         if request.what == r.Cancel.HISTORY:
             raise RequestRefused(162, QUERY_CANCELLED + str(request.request_id))
         return
-    if gateway.stop_repeating(session, (request.what, request.request_id)):
+    if repeated:
         return
     match request.what:
         case r.Cancel.MARKET_DATA:

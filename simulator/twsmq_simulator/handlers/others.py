@@ -1,11 +1,10 @@
-"""Requests beside trading: news, scanners, advisors, option values, display groups, user information."""
+"""Requests beside trading: scanners, advisors, option values, display groups, user information."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from twsmq_simulator.broker.triggers import stamp
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.handlers.market_data import book_of
 from twsmq_simulator.handlers.orders import refuse_if_read_only
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from twsmq_simulator.session import Session
 
 TABLE: Table = {}
-NEWS_PROVIDERS = [("BRFG", "Briefing.com General Market Columns"), ("DJNL", "Dow Jones Newsletters")]
 SCAN_CODES = ("TOP_PERC_GAIN", "TOP_PERC_LOSE", "MOST_ACTIVE", "HOT_BY_VOLUME", "HIGH_OPT_IMP_VOLAT")
 SCANNER_XML = (
     '<?xml version="1.0" encoding="UTF-8"?><ScanParameterResponse><InstrumentList><Instrument>'
@@ -29,48 +27,6 @@ SCANNER_XML = (
     + "</ScanTypeList></ScanParameterResponse>"
 )
 NO_ADVISOR = "Error validating request.-'bN' : cause - FA data operations ignored for non FA customers."
-
-
-@handles(TABLE, r.NewsProviders)
-def news_providers(gateway: Gateway, session: Session, request: r.NewsProviders) -> None:
-    del gateway, request
-    session.write(messages.news_providers(NEWS_PROVIDERS))
-
-
-@handles(TABLE, r.HistoricalNews)
-def historical_news(gateway: Gateway, session: Session, request: r.HistoricalNews) -> None:
-    instrument = gateway.catalogue.get(request.con_id)
-    if instrument is None:
-        raise RequestRefused(321, "Error validating request.-'bN' : cause - Invalid contract id")
-    providers = [code for code in request.providers.replace("+", ",").split(",") if code]
-    for nth in range(min(max(request.limit, 0), 5)):
-        provider = providers[nth % len(providers)] if providers else NEWS_PROVIDERS[0][0]
-        time = stamp(gateway.clock.now() - nth * 3_600_000_000_000).removesuffix(" US/Eastern") + ".0"
-        article = f"{provider}${request.con_id}{nth:03d}"
-        headline = f"{instrument.long_name}: simulated headline {nth + 1}"
-        session.write(messages.historical_news(request.request_id, time, provider, article, headline))
-    session.write(messages.historical_news_end(request.request_id, more=False))
-
-
-@handles(TABLE, r.NewsArticle)
-def news_article(gateway: Gateway, session: Session, request: r.NewsArticle) -> None:
-    del gateway
-    text = f"A simulated article of {request.provider}: {request.article_id}."
-    session.write(messages.news_article(request.request_id, 0, text))
-
-
-@handles(TABLE, r.NewsBulletins)
-def news_bulletins(gateway: Gateway, session: Session, request: r.NewsBulletins) -> None:
-    """With all_messages the day's bulletins come at once; there is one."""
-    del gateway
-    if request.all_messages:
-        session.write(messages.news_bulletin(1, 1, "This is a simulated market.", "NYSE"))
-
-
-@handles(TABLE, r.CancelNewsBulletins)
-def cancel_news_bulletins(gateway: Gateway, session: Session, request: r.CancelNewsBulletins) -> None:
-    """Never answered."""
-    del gateway, session, request
 
 
 @handles(TABLE, r.ScannerParameters)
