@@ -2,8 +2,8 @@
 
 Some are told once, with the first values, others again with every trade. Figures of the past come from the
 bars that historical queries answer with; open interest, auctions and dividends are made up from the
-instrument, the same on every run. An id without data here, or not for this type of instrument, is accepted and
-silent; 292 (headlines) is not here but in `handlers.news`.
+instrument, the same on every run. An id without data here, or not for this type of instrument, is accepted
+and silent; 292 (headlines) is not here but in `handlers.news`.
 """
 
 from __future__ import annotations
