@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgpack
 import pytest
 import zmq
+from node_process import running_node
 from plain_client import PlainClient
 from simulated_gateway import GatewayProcess
 
@@ -296,3 +298,38 @@ def test_a_bracket_a_preview_and_a_kill_switch_at_the_simulated_gateway(client: 
     assert stopped["remaining"] == []
     rows = client.result("orders", "get_orders", active=False)["orders"]
     assert {row["status"] for row in rows} == {"cancelled"}
+
+
+def test_an_account_that_lost_too_much_today_trades_no_more(
+    node: OrdersNode, config_file: Path, port_base: int, eventually: Callable[..., None]
+) -> None:
+    """The status node tells the day's result; without it nobody could check, so nothing is traded."""
+    account, numbers = "DU1234567", itertools.count()
+    client = PlainClient(port_base)
+    client.subscribe("order/s/", "node/orders/", "account/")
+    await_ready(client)
+
+    def refusal(side: str = "BUY", **changes: Any) -> str | None:
+        args = {"strategy": "s", "client_order_id": f"n-{next(numbers)}", "instrument": AAPL, "side": side}
+        reply = client.request("orders", "place_order", **(args | {"quantity": 100} | changes))
+        return None if reply["ok"] else reply["error"]["message"]
+
+    def trade(side: str) -> None:
+        eventually(lambda: refusal(side, order_type="MKT") is None)
+        client.await_event(lambda _topic, event: event.get("status") == "filled" and event["side"] == side)
+
+    limits = {"max_daily_loss": 0.5}
+    client.result("orders", "set_risk", scope="account", name=account, limits=limits)
+    unknown = refusal(order_type="MKT")
+    assert unknown is not None
+    assert "the day's result of DU1234567 is not known" in unknown
+    with running_node("status", config_file):
+        trade("BUY")
+        client.result("orders", "set_risk", scope="account", name=account, limits={})
+        trade("SELL")  # spread and commissions are lost
+        client.result("orders", "set_risk", scope="account", name=account, limits=limits)
+        client.await_event(
+            lambda topic, event: topic == f"account/{account}/DailyPnL/" and float(event["value"]) < -0.5
+        )
+        eventually(lambda: "max_daily_loss: the limit is 0.5" in (refusal(order_type="MKT") or ""))
+    client.close()

@@ -7,9 +7,9 @@ from itertools import count
 import pytest
 from twsmq_nodes.status.accounts import TAGS, AccountBook
 from twsmq_nodes.status.actions import Publish, Send, Warn
-from twsmq_nodes.tws.events import AccountSummary, GatewayError
+from twsmq_nodes.tws.events import AccountSummary, GatewayError, PnL
 from twsmq_nodes.tws.notices import DataLost, DataMaintained, SessionLost, SessionUp
-from twsmq_nodes.tws.requests import CancelAccountSummary, ReqAccountSummary
+from twsmq_nodes.tws.requests import CancelAccountSummary, CancelPnL, ReqAccountSummary, ReqPnL
 from twsmq_protocol.system_events import AccountValue
 
 UP = SessionUp(200, ("DU1",), 1, upstream=True)
@@ -20,8 +20,23 @@ def book() -> AccountBook:
     return AccountBook(count(1).__next__)
 
 
-def test_a_session_asks_for_the_summary_of_all_accounts(book: AccountBook) -> None:
-    assert book.notice(UP) == [Send(ReqAccountSummary(1, "All", TAGS))]
+def test_a_session_asks_for_the_summary_of_all_accounts_and_each_ones_result(book: AccountBook) -> None:
+    both = SessionUp(200, ("DU1", "DU2"), 1, upstream=True)
+    assert book.notice(both) == [
+        Send(ReqAccountSummary(1, "All", TAGS)),
+        Send(ReqPnL(2, "DU1")),
+        Send(ReqPnL(3, "DU2")),
+    ]
+
+
+def test_the_days_result_is_told_as_a_value_of_its_account(book: AccountBook) -> None:
+    book.notice(SessionUp(200, ("DU1", "DU2"), 1, upstream=True))
+    (told,) = book.event(PnL(3, -12.345, 0.0, -12.345))
+    value = AccountValue(account="DU2", tag="DailyPnL", value="-12.35", currency=None)
+    assert told == Publish("account/DU2/DailyPnL/", value)
+    assert book.event(PnL(3, -12.345, 1.0, -13.345)) == []
+    assert book.event(PnL(3, None, None, None)) == []  # the gateway does not know it yet
+    assert book.event(PnL(9, 1.0, 0.0, 0.0)) == []  # nobody asked
 
 
 def test_a_value_is_told_on_its_own_topic_when_it_changes(book: AccountBook) -> None:
@@ -52,16 +67,21 @@ def test_after_1101_the_old_subscription_is_replaced_and_its_rows_ignored(book: 
     book.event(AccountSummary(1, "DU1", "Cushion", "0.5", ""))
     assert book.notice(DataLost()) == [
         Send(CancelAccountSummary(1)),
-        Send(ReqAccountSummary(2, "All", TAGS)),
+        Send(CancelPnL(2)),
+        Send(ReqAccountSummary(3, "All", TAGS)),
+        Send(ReqPnL(4, "DU1")),
     ]
     assert book.event(AccountSummary(1, "DU1", "Cushion", "0.4", "")) == []
-    assert book.event(AccountSummary(2, "DU1", "Cushion", "0.5", "")) == []  # as told before
+    assert book.event(AccountSummary(3, "DU1", "Cushion", "0.5", "")) == []  # as told before
+    assert book.event(PnL(2, 1.0, 0.0, 0.0)) == []
+    assert len(book.event(PnL(4, 1.0, 0.0, 0.0))) == 1
 
 
 def test_a_new_session_has_nothing_to_cancel(book: AccountBook) -> None:
     book.notice(UP)
     book.notice(SessionLost("reset", 0.5))
-    assert book.notice(UP) == [Send(ReqAccountSummary(2, "All", TAGS))]
+    assert book.event(PnL(2, 1.0, 0.0, 0.0)) == []
+    assert book.notice(UP) == [Send(ReqAccountSummary(3, "All", TAGS)), Send(ReqPnL(4, "DU1"))]
 
 
 def test_1102_asks_nothing(book: AccountBook) -> None:
@@ -74,3 +94,6 @@ def test_a_refusal_is_for_the_log(book: AccountBook) -> None:
     assert book.event(GatewayError(7, 322, "somebody else's")) == []
     refusal = GatewayError(1, 322, "Maximum number of account summary requests exceeded")
     assert [type(action) for action in book.event(refusal)] == [Warn]
+    assert book.event(GatewayError(2, 321, "no such account")) == [
+        Warn("the day's result of DU1: no such account (321)")
+    ]
