@@ -79,15 +79,21 @@ class ScriptedGateway:
                 self._run(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError, ValueError), connection:  # ValueError: `drop` cut it
+            try:
+                self._converse(connection)
+            finally:
+                self._connections.remove(connection)
+
+    def _converse(self, connection: socket.socket) -> None:
         splitter, greeted = FrameSplitter(), False
-        with suppress(OSError), connection:
-            while data := connection.recv(65536):
-                splitter.feed(data)
-                if not greeted and splitter.version_range() is not None:
-                    greeted = True
-                    connection.sendall(messages.handshake(VERSION, time.time_ns()))
-                while greeted and (payload := splitter.payload()) is not None:
-                    self._heard(connection, decode(payload, VERSION))
+        while data := connection.recv(65536):
+            splitter.feed(data)
+            if not greeted and splitter.version_range() is not None:
+                greeted = True
+                connection.sendall(messages.handshake(VERSION, time.time_ns()))
+            while greeted and (payload := splitter.payload()) is not None:
+                self._heard(connection, decode(payload, VERSION))
 
     def _heard(self, connection: socket.socket, request: Request) -> None:
         if isinstance(request, CurrentTime):

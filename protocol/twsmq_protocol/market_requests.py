@@ -42,6 +42,12 @@ class SubscriptionList(Struct, frozen=True, kw_only=True):
     lines: list[LineUse]
 
 
+class Reconnecting(Struct, frozen=True, kw_only=True):
+    """Result of `reconnect`: the session has been ended. Heartbeats and streams tell the rest."""
+
+    name: str
+
+
 class Snapshot(Args, frozen=True, kw_only=True):
     """`snapshot`: one quote, once. `regulatory`: from all exchanges, at IBKR's fee for each."""
 

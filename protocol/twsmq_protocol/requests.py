@@ -9,7 +9,14 @@ from msgspec import Struct
 from . import endpoints
 from .envelope import Args, Finite, NoArgs
 from .instruments import parse_instrument
-from .market_requests import Snapshot, SnapshotQuote, Subscribe, SubscribePreview, SubscriptionList
+from .market_requests import (
+    Reconnecting,
+    Snapshot,
+    SnapshotQuote,
+    Subscribe,
+    SubscribePreview,
+    SubscriptionList,
+)
 from .order_requests import (
     AdoptOrder,
     CancelOrder,
@@ -214,5 +221,6 @@ OPS: dict[str, Op] = {
     "subscriptions": Op(endpoints.marketdata(0), NoArgs, SubscriptionList),
     "snapshot": Op(endpoints.marketdata(0), Snapshot, SnapshotQuote),
     "subscribe": Op(endpoints.marketdata(0), Subscribe, SubscribePreview),
+    "reconnect": Op(endpoints.marketdata(0), NoArgs, Reconnecting),
 }
 """Every op there is. Adding one here is what makes it part of the protocol."""

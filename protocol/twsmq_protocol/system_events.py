@@ -32,7 +32,8 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     """Every half second from every node on `node/<name>/`. `detail` says what it waits for, nil when ready.
 
     `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out, so
-    that a subscriber sees that it lost the last order event.
+    that a subscriber sees that it lost the last order event. `silent_lines` comes from market-data shards
+    only: lines of which nothing comes though others tick and they were asked for again.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     detail: str | None = None
     last_event_no: int | None = None
     strategy_nos: dict[str, int] | None = None
+    silent_lines: int | None = None
 
 
 class Process(Event, frozen=True, kw_only=True, tag="process"):

@@ -301,6 +301,13 @@ EVENTS: dict[str, tuple[str, str, Event]] = {
             strategy_nos={"alpha": 11},
         ),
     ),
+    "heartbeat of a market-data shard": (
+        "marketdata-0",
+        topics.node_topic("marketdata-0"),
+        Heartbeat(
+            name="marketdata-0", pid=4713, state="ready", client_id=110, uptime_s=60.5, silent_lines=2
+        ),
+    ),
     "heartbeat of a node that waits": (
         "status",
         topics.node_topic("status"),

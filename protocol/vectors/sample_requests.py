@@ -10,6 +10,7 @@ from sample_events import AAPL, BORN, LINK, NOW, WORKING
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.market_requests import (
     LineUse,
+    Reconnecting,
     SnapshotQuote,
     SubscribePreview,
     SubscriptionList,
@@ -62,6 +63,7 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "snapshot": (25, "snapshot", {"instrument": AAPL}, NOW),
     "regulatory snapshot": (26, "snapshot", {"instrument": AAPL, "regulatory": True}, NOW),
     "what subscribing would give": (27, "subscribe", {"topic": f"depth/{AAPL};rows=10/"}, None),
+    "reconnect": (28, "reconnect", {}, NOW),
     "restart": (23, "restart", {"name": "orders"}, None),
     "stop": (24, "stop", None, None),
     "place a limit order": ("a1", "place_order", LIMIT_ORDER, NOW + 5_000_000_000),
@@ -216,6 +218,7 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
             state=None,
         ),
     ),
+    "reconnecting": (28, Reconnecting(name="marketdata-0")),
     "gateway status": (21, structs.replace(LINK, src="connection", inc=BORN, seq=2, ts=NOW)),
     "health": (
         22,

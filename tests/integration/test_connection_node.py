@@ -9,6 +9,7 @@ import pytest
 from conftest import GATEWAY_OFFSET
 from node_process import running_node
 from plain_client import Event, PlainClient
+from plain_process import PlainProcess
 from scripted_gateway import ScriptedGateway
 from simulated_gateway import GatewayProcess
 from twsmq_simulator.wire.requests import StartApi
@@ -128,3 +129,31 @@ def test_a_late_subscriber_gets_the_present_state_at_once(
             assert late.await_link("up")["snapshot"] is True
         finally:
             late.close()
+
+
+def test_a_shard_whose_feed_stays_silent_is_asked_to_connect_anew(
+    config_file: Path, gateway_port: int, port_base: int, watcher: Watcher
+) -> None:
+    asked = {"ok": True, "result": {"name": "marketdata-0"}}
+    with (
+        ScriptedGateway(gateway_port) as gateway,
+        PlainProcess("marketdata-0", port_base, lambda _: asked) as shard,
+        running_node("connection", config_file),
+    ):
+        watcher.await_link("up")
+        shard.await_subscription("node/marketdata-0/")
+
+        def beat(silent_lines: int) -> None:
+            own = {"name": "marketdata-0", "pid": 1, "state": "ready", "client_id": 110}
+            shard.publish("node/marketdata-0/", "heartbeat", **own, silent_lines=silent_lines)
+
+        beat(2)
+        assert "2 lines stay silent" in watcher.await_link("up")["reason"]
+        watcher.node.await_event(lambda *_: beat(2) or bool(shard.requests), timeout=40)
+        (request,) = shard.requests
+        assert (request["op"], request["args"]) == ("reconnect", {})
+        assert request["valid_until"]
+        assert "asked to connect anew" in watcher.await_link("up")["reason"]
+        beat(0)
+        assert "no silent lines" in watcher.await_link("up")["reason"]
+        assert gateway.requests.qsize() == 1, "START_API, and nothing else of which an answer depends"

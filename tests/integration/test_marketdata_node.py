@@ -214,7 +214,6 @@ def test_who_is_back_late_after_a_restart_hears_of_the_gap_before_the_value(tmp_
             tick()
         finally:
             node.kill()
-            gateway.drop()
         with running_node("marketdata", config), client_of(port_base) as late:
             client.await_event(stream(topic, "gap"))
             tick()
@@ -249,6 +248,45 @@ def test_after_an_orderly_stop_with_nobody_listening_there_was_no_gap(
                 break
         assert "gap" not in seen
         assert seen[-2:] == ["active", "quote"]
+
+
+def test_lines_that_answer_nothing_show_in_the_heartbeat_and_a_new_session_gives_them_another_chance(
+    tmp_path: Path, port_base: int
+):
+    dead, live = "quote/BAG:SPY:SMART:USD:+1x1,-1x2/", "quote/BAG:SPY:SMART:USD:+1x1,-1x3/"
+    heartbeat = "node/marketdata-0/"
+    with (
+        ScriptedGateway(port_base + GATEWAY_OFFSET) as gateway,
+        node_and_client(tmp_path, port_base, silent_s=0.5, quiet_repeat_s=0.2) as (_, client),
+    ):
+        ids: dict[str, int] = {}
+        for topic in (live, dead):
+            client.subscribe(topic)
+            ids[topic] = gateway.await_request(wire.MarketData).request_id
+
+        def tick(topic: str) -> None:
+            gateway.say(tick_messages.tick_price(ids[topic], 1, b"2.5", b"5"))
+
+        def silent_lines_are(wanted: int) -> Callable[[str, Event], bool]:
+            def heard(topic: str, event: Event) -> bool:
+                tick(live)
+                return topic == heartbeat and event["silent_lines"] == wanted
+
+            return heard
+
+        tick(dead)
+        client.await_event(stream(dead, "active"))
+        client.subscribe(heartbeat)
+        client.await_event(silent_lines_are(1))
+        assert client.result("marketdata-0", "reconnect") == {"name": "marketdata-0"}
+        gap = client.await_event(stream(live, "gap"))
+        assert "asked to connect anew" in gap["reason"]
+        gateway.await_request(wire.StartApi)
+        requests = [gateway.await_request(wire.MarketData) for _ in ids]
+        for request in requests:
+            gateway.say(tick_messages.tick_price(request.request_id, 1, b"2.5", b"5"))
+        client.await_all(stream(live, "resumed"), stream(dead, "resumed"))
+        client.await_event(lambda topic, event: topic == heartbeat and event["silent_lines"] == 0)
 
 
 def test_a_quiet_topic_is_repeated(tmp_path: Path, port_base: int):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from twsmq_nodes.connection.core import ConnectionCore, PublishGateway
+from twsmq_nodes.connection.escalation import APART_S, PATIENCE_S, Probe, Reconnect, ShardHeard
+from twsmq_nodes.tws.events import CurrentTime
 from twsmq_nodes.tws.notices import (
     ConnectFailed,
     DataLost,
@@ -30,7 +32,7 @@ def tell(core: ConnectionCore, *notices: Notice) -> None:
     """Every change is published as the state that the node then holds."""
     for notice in notices:
         before = core.gateway
-        actions = core.handle(notice)
+        actions = core.handle(notice, 0.0)
         expected = [PublishGateway(core.gateway)] if core.gateway != before else []
         assert actions == expected
 
@@ -64,7 +66,7 @@ def test_a_lost_session_takes_what_only_it_knew_along_but_not_the_accounts(core:
 
 def test_attempts_that_fail_alike_are_told_once(core: ConnectionCore) -> None:
     tell(core, ConnectFailed("connection refused", 1, 0.3))
-    assert core.handle(ConnectFailed("connection refused", 2, 0.6)) == []
+    assert core.handle(ConnectFailed("connection refused", 2, 0.6), 0.0) == []
     assert core.gateway.state == "disconnected"
 
 
@@ -95,3 +97,64 @@ def test_a_moved_port_is_told_before_the_gateway_drops_us(core: ConnectionCore) 
     tell(core, UP, PortMoved(7497))
     assert core.gateway.state == "up"
     assert "7497" in (core.gateway.reason or "")
+
+
+SILENT, WELL = ShardHeard("marketdata-0", up=True, silent_lines=2), ShardHeard("marketdata-0", True, 0)
+
+
+def test_a_shard_whose_lines_stay_silent_is_told_of_and_our_own_session_probed(core: ConnectionCore) -> None:
+    tell(core, UP)
+    told, probe = core.handle(SILENT, 100.0)
+    assert probe == Probe()
+    assert told == PublishGateway(core.gateway)
+    assert "marketdata-0: 2 lines stay silent" in (core.gateway.reason or "")
+    assert core.gateway.state == "up"
+    assert core.handle(SILENT, 100.5) == [Probe()], "until somebody answers, which tells the two apart"
+    assert core.handle(CurrentTime(0), 100.6) == []
+    assert core.handle(SILENT, 101.0) == []
+    assert core.handle(WELL, 102.0) == [PublishGateway(core.gateway)]
+    assert core.gateway.reason == "marketdata-0 has no silent lines any more"
+    assert core.handle(WELL, 103.0) == []
+
+
+def test_a_shard_that_stays_silent_while_we_are_answered_connects_anew_and_not_again_at_once(
+    core: ConnectionCore,
+) -> None:
+    tell(core, UP)
+    core.handle(SILENT, 100.0)
+    core.handle(CurrentTime(0), 100.1)
+    assert core.handle(SILENT, 100.0 + PATIENCE_S - 0.1) == []
+    at = 100.0 + PATIENCE_S
+    assert core.handle(SILENT, at) == [PublishGateway(core.gateway), Reconnect("marketdata-0")]
+    assert "connect anew" in (core.gateway.reason or "")
+    down = ShardHeard("marketdata-0", up=False, silent_lines=0)
+    assert core.handle(down, at + 1) == [], "it does as asked"
+    core.handle(WELL, at + 2)
+    core.handle(SILENT, at + 30)
+    core.handle(CurrentTime(0), at + 30)
+    assert core.handle(SILENT, at + APART_S - 0.1) == []
+    assert Reconnect("marketdata-0") in core.handle(SILENT, at + APART_S)
+
+
+def test_a_silence_that_is_the_gateways_own_is_left_to_every_sessions_watch(core: ConnectionCore) -> None:
+    tell(core, UP)
+    core.handle(SILENT, 100.0)
+    for at in (115.0, 130.0, 200.0):  # nobody answers our probes either
+        assert core.handle(SILENT, at) == [Probe()]
+    tell(core, SessionLost("the gateway has sent nothing", 0.5))
+    core.handle(CurrentTime(0), 200.5)
+    assert core.handle(SILENT, 201.0) == []
+    tell(core, UP, UpstreamLost(1100, "lost"))
+    assert core.handle(SILENT, 202.0) == []
+
+
+def test_shards_are_judged_one_by_one(core: ConnectionCore) -> None:
+    tell(core, UP)
+    other = ShardHeard("marketdata-1", up=True, silent_lines=1)
+    core.handle(SILENT, 100.0)
+    core.handle(CurrentTime(0), 100.1)
+    core.handle(other, 110.0)
+    core.handle(CurrentTime(0), 110.1)
+    assert Reconnect("marketdata-0") in core.handle(SILENT, 116.0)
+    assert core.handle(other, 116.0) == []
+    assert Reconnect("marketdata-1") in core.handle(other, 126.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from marketdata_core import AAPL, AAPL_BY_ID, MSFT, UP, Desk, info
 from twsmq_nodes.marketdata import events as ev
+from twsmq_nodes.marketdata.silence import beyond_us
 from twsmq_nodes.marketdata.telling import RESTARTED
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as req
@@ -544,14 +545,29 @@ def test_a_line_silent_while_others_tick_is_asked_for_again_and_more_patiently_e
     assert desk.told() == []
 
 
-def test_a_line_that_never_answers_is_escalated():
+@pytest.mark.parametrize(("topic", "told"), [(AAPL, 1), ("trade/STK:AAPL:SMART:USD/", 0)])
+def test_a_line_that_answers_no_request_is_counted_unless_such_a_line_may_be_silent(topic: str, told: int):
     desk = Desk(silent_s=60)
-    aapl, msft = desk.flowing(AAPL, MSFT)
-    at = 60.0
-    for _ in range(3):
-        desk.feed(ev.Listened({aapl: 0.0, msft: at}, wall_s=0.0), at=at)
-        aapl, at = desk.line(), at * 3
-    assert len(desk.take(ev.Escalate)) == 1
+    silent, msft = desk.flowing(topic, MSFT)
+    counts: list[int] = []
+    for at in (60.0, 180.0, 420.0):
+        desk.feed(ev.Listened({silent: 0.0, msft: at}, wall_s=0.0), at=at)
+        counts.append(beyond_us(desk.core.lines))
+        silent = desk.line()
+    assert counts == [0, 0, told]
+    desk.feed(ev.DataFlowed(silent))
+    assert beyond_us(desk.core.lines) == 0
+
+
+def test_in_a_new_session_a_silent_line_has_another_chance():
+    desk = Desk(silent_s=60)
+    silent, msft = desk.flowing(AAPL, MSFT)
+    for at in (60.0, 180.0, 420.0):
+        desk.feed(ev.Listened({silent: 0.0, msft: at}, wall_s=0.0), at=at)
+        silent = desk.line()
+    assert beyond_us(desk.core.lines) == 1
+    desk.feed(ev.Disconnected("asked to connect anew", since=420.0))
+    assert beyond_us(desk.core.lines) == 0
 
 
 def test_silence_of_all_is_not_the_lines_fault():

@@ -9,6 +9,8 @@
 Every node has a session of its own and acts on its own notices; this one tells everybody else. `upstream`
 and `farms` are known only while the session is up. Accounts are kept: the last known ones still tell whose
 gateway this is. An event goes out only when something changed, and repeats nothing.
+
+It also hears the market-data shards: `escalation` decides about feeds that stay silent.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ from msgspec import Struct
 from twsmq_protocol.system_events import Gateway
 
 from twsmq_nodes.tws import notices
+from twsmq_nodes.tws.events import CurrentTime
 from twsmq_nodes.tws.notices import Notice
+
+from .escalation import Escalation, Probe, Reason, Reconnect, ShardHeard
 
 
 class PublishGateway(Struct, frozen=True):
@@ -27,17 +32,37 @@ class PublishGateway(Struct, frozen=True):
     event: Gateway
 
 
-Action = PublishGateway
+Input = Notice | ShardHeard | CurrentTime
+Action = PublishGateway | Probe | Reconnect
 
 
 class ConnectionCore:
-    """`gateway` is the link as it now stands."""
+    """`gateway` is the link as it now stands. `now` in seconds, monotonic."""
 
     def __init__(self, host: str, port: int) -> None:
         self.gateway = Gateway(state="connecting", host=host, port=port)
+        self._escalation = Escalation()
 
-    def handle(self, notice: Notice) -> list[Action]:
-        after = _after(self.gateway, notice)
+    def handle(self, happened: Input, now: float) -> list[Action]:
+        match happened:
+            case ShardHeard():
+                return self._shard_heard(happened, now)
+            case CurrentTime():
+                self._escalation.answered()
+                return []
+            case _:
+                return self._became(_after(self.gateway, happened))
+
+    def _shard_heard(self, heard: ShardHeard, now: float) -> list[Action]:
+        actions: list[Action] = []
+        for step in self._escalation.heard(heard, now, link_up=self.gateway.state == "up"):
+            if isinstance(step, Reason):
+                actions += self._became(msgspec.structs.replace(self.gateway, reason=step.text))
+            else:
+                actions.append(step)
+        return actions
+
+    def _became(self, after: Gateway) -> list[Action]:
         if after == self.gateway:
             return []
         self.gateway = after

@@ -1,17 +1,27 @@
-"""The connection node's outer room: one session, the `gateway` event, the op `gateway_status`."""
+"""The connection node's outer room: one session, an ear for the shards, the `gateway` event and op."""
 
 from __future__ import annotations
 
+import asyncio
+
+import structlog
+from twsmq_protocol.endpoints import node_names, shard_of
 from twsmq_protocol.envelope import Event, NoArgs
-from twsmq_protocol.system_events import Gateway
-from twsmq_protocol.topics import GATEWAY
+from twsmq_protocol.system_events import Gateway, Heartbeat
+from twsmq_protocol.topics import GATEWAY, node_topic
 
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
-from twsmq_nodes.tws.notices import Notice
+from twsmq_nodes.tws import events
+from twsmq_nodes.tws.events import CurrentTime
 
-from .core import ConnectionCore
+from .core import ConnectionCore, Input, PublishGateway
+from .escalation import Probe, Reconnect, ShardHeard
+
+RECONNECT_VALID_S = 5.0
+
+log = structlog.stdlib.get_logger()
 
 
 class ConnectionShell:
@@ -22,7 +32,11 @@ class ConnectionShell:
         self._node = node
         self._core = ConnectionCore(gateway.host, gateway.port)
         self._told: Event = self._core.gateway
-        self._link = GatewayLink(node, on_notice=self._noticed)
+        self._loop = asyncio.get_running_loop()
+        self._link = GatewayLink(node, on_notice=self._feed, on_event=self._heard)
+        shards = [name for name in node_names(node.config) if shard_of(name) is not None]
+        self._requesters = {name: node.requester(name) for name in shards}
+        node.listen(shards, [node_topic(name) for name in shards], self._shard_heard)
         node.topics.append(GATEWAY)
         node.mailbox.add("gateway_status", NoArgs, self._answer_status, "The state of the gateway link")
 
@@ -33,9 +47,24 @@ class ConnectionShell:
     async def stop(self) -> None:
         self._link.close()
 
-    def _noticed(self, notice: Notice) -> None:
-        for action in self._core.handle(notice):
-            self._publish(action.event)
+    def _heard(self, event: events.Event) -> None:
+        if isinstance(event, CurrentTime):
+            self._feed(event)
+
+    def _shard_heard(self, _topic: str, event: Event) -> None:
+        if isinstance(event, Heartbeat) and event.silent_lines is not None:
+            self._feed(ShardHeard(event.name, event.state == "ready", event.silent_lines))
+
+    def _feed(self, happened: Input) -> None:
+        for action in self._core.handle(happened, self._loop.time()):
+            match action:
+                case PublishGateway(event):
+                    self._publish(event)
+                case Probe():
+                    self._link.session.probe()
+                case Reconnect(name):
+                    log.warning("shard asked to connect anew", shard=name)
+                    self._requesters[name].send("reconnect", RECONNECT_VALID_S)
 
     def _publish(self, event: Gateway) -> None:
         self._told = self._node.outbox.publish(GATEWAY, event, retain=True)

@@ -83,16 +83,16 @@ class MarketdataCore:
         self.lines = Lines(limits_of(config), req_ids, self._do)
         self.inquiries = Inquiries(self.lines, req_ids, self._do)
         self._broken_farms: set[str] = set()
-        self._teller = Teller(shard, config.instances, self._do)
+        self._teller = Teller(shard, config.instances, self.subscriptions, self._do)
         self.deadlines = Deadlines()
         self._timer: float | None = None
         self._rules: dict[type, Callable[[Any, float], None]] = {
             ev.TopicWanted: self._topic_wanted,
             ev.TopicLeft: self._topic_left,
             ev.Disconnected: self._disconnected,
-            ev.Unconnected: lambda told, _: self._hold_up(told.reason),
+            ev.Unconnected: lambda told, _: self._teller.hold_up(told.reason),
             ev.RequestWritten: self._written,
-            ev.RequestRefused: self._unwritable,
+            ev.RequestRefused: lambda told, _: self._refuse(told.req_id, Refusal(None, told.text)),
             ev.DataFlowed: self._data_flowed,
             ev.Listened: self._listened,
             ev.SnapshotWanted: self._inquired,
@@ -229,9 +229,7 @@ class MarketdataCore:
         """Give the subscription its line, unless another shard serves the contract."""
         if subscription.parsed is None or self._teller.shard_of(listing.contract) != self._shard:
             return
-        news = subscription.parsed.kind == "news"
-        feed = news_feed(subscription.parsed.qualifier) if news else feed_of(subscription.parsed, listing)
-        line = self.lines.join(feed, listing, subscription)
+        line = self.lines.join(feed_of(subscription.parsed, listing), listing, subscription)
         self._teller.say_present(subscription)
         if self.up:
             self._ask(line)
@@ -262,12 +260,9 @@ class MarketdataCore:
 
     # -- the session
 
-    def _hold_up(self, reason: str | None) -> None:
-        self._teller.hold_up(reason, self.subscriptions.values())
-
     def _session_up(self, happened: SessionUp, _now: float) -> None:
         self.up = True
-        self._hold_up(None if happened.upstream else "the gateway does not reach IBKR")
+        self._teller.hold_up(None if happened.upstream else "the gateway does not reach IBKR")
         self._broken_farms.clear()
         self.lines.renew_grants()
         if self._config.delayed == "fallback":
@@ -284,7 +279,7 @@ class MarketdataCore:
 
     def _upstream_lost(self, happened: UpstreamLost, now: float) -> None:
         reason = f"{happened.code} {happened.text}"
-        self._hold_up(reason)
+        self._teller.hold_up(reason)
         for line in self.lines:
             self._interrupt(line, now, reason)
 
@@ -311,13 +306,10 @@ class MarketdataCore:
 
     def _listened(self, happened: ev.Listened, now: float) -> None:
         silent_s = self._config.silent_s
-        useless = 0
         for line, heard_at in silent_lines(self.lines, happened, now, silent_s) if self.up else ():
             reason = f"no data for {now - heard_at:.0f} s while others tick; asked for again"
-            useless += lose_patience(line, silent_s)
+            lose_patience(line, silent_s)
             self._renew(line, heard_at, reason)
-        if useless:
-            self._do(ev.Escalate(f"{useless} lines stay silent though asked for again"))
 
     def _renew(self, line: Line, since: float, reason: str) -> None:
         """End the line's request and ask again under another id."""
@@ -326,13 +318,13 @@ class MarketdataCore:
         self._ask(line)
 
     def _data_maintained(self, _happened: DataMaintained, now: float) -> None:
-        self._hold_up(None)
+        self._teller.hold_up(None)
         for line in self.lines:
             if line.state is LineState.FLOWING:
                 self._teller.say(line, line.flowed(now))
 
     def _data_lost(self, _happened: DataLost, now: float) -> None:
-        self._hold_up(None)
+        self._teller.hold_up(None)
         self._lose_lines(now, "1101 the gateway lost its subscriptions")
         self._ask_waiting()
 
@@ -349,9 +341,6 @@ class MarketdataCore:
             line.written = True
         elif happened.req_id in self.lookups.asked:
             self.deadlines.add(now + TIMEOUT_S, Deadline(req_id=happened.req_id))
-
-    def _unwritable(self, happened: ev.RequestRefused, _now: float) -> None:
-        self._refuse(happened.req_id, Refusal(None, happened.text))
 
     def _gateway_error(self, happened: GatewayError, now: float) -> None:
         req_id, refusal = happened.req_id, Refusal(happened.code, happened.text)

@@ -249,12 +249,6 @@ class Fail(Struct, frozen=True):
     tws_code: int | None = None
 
 
-class Escalate(Struct, frozen=True):
-    """Lines stay silent though asked for again: more than this node can mend."""
-
-    text: str
-
-
 class SetTimer(Struct, frozen=True):
     """One timer, replacing the previous one; None stops it."""
 
@@ -281,6 +275,5 @@ Action = (
     | AnswerQuote
     | AnswerPreview
     | Fail
-    | Escalate
     | SetTimer
 )

@@ -98,6 +98,8 @@ def feed_of(topic: StreamTopic, listing: Listing) -> Feed:
     """The feed that serves `topic`, whose options have been checked."""
     options, contract = dict(topic.options), listing.contract
     match topic.kind:
+        case "news":
+            return news_feed(topic.qualifier)
         case "trade" | "bbo" | "midpoint":
             what = {"bbo": "BidAsk", "midpoint": "MidPoint"}.get(topic.kind) or (
                 "AllLast" if options.get("all") == "1" else "Last"

@@ -58,7 +58,8 @@ class Line:
     """`number` names it to people. `req_id` is set while a request is out, `written` once it has left.
 
     `crowded`: refused for want of a free line. `patience`: seconds of silence that are normal for it, None
-    until it was silent for the first time; `unanswered`: how often in a row nothing at all came of asking.
+    until it was silent for the first time; `unanswered`: how often in a row nothing at all came of asking, in
+    this session.
     """
 
     def __init__(self, feed: Feed, listing: Listing, number: int) -> None:

@@ -138,6 +138,7 @@ class Lines:
 
     def release(self, line: Line) -> None:
         """The line's request is gone, by the gateway's word or with the session: nothing to cancel."""
+        line.unanswered = 0
         req_id = line.req_id
         if req_id is not None:
             line.req_id = None

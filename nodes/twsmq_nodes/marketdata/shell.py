@@ -9,11 +9,16 @@ from functools import partial
 from time import monotonic_ns, time, time_ns
 
 import structlog
+from msgspec import structs
 from twsmq_protocol import endpoints
+from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.market_events import Stream
+from twsmq_protocol.market_requests import Reconnecting
+from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import STREAM_KINDS
 
 from twsmq_nodes.runtime.link import GatewayLink
+from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
@@ -26,6 +31,7 @@ from .core import MarketdataCore
 from .publisher import Publisher
 from .quotes import NS
 from .router import Data, Router
+from .silence import beyond_us
 from .store import Store
 
 CLOCK_SET_NS = 50_000_000
@@ -69,7 +75,10 @@ class MarketdataShell:
         self._queued: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._watching: asyncio.TimerHandle | None = None
+        self._silent = 0
         node.topics += [f"{kind}/" for kind in sorted(STREAM_KINDS)]
+        node.complete_heartbeat = self._complete_heartbeat
+        node.mailbox.add("reconnect", NoArgs, self._reconnect, "End the session and connect again")
 
     def start(self) -> None:
         # A full collection walks all that this process ever imported, a pause of milliseconds between two
@@ -166,8 +175,6 @@ class MarketdataShell:
                 self._store.remember_topic(topic, wanted, self._wall(missed_since))
             case ev.Collect(req_id, listing):
                 router.collect(req_id, listing)
-            case ev.Escalate(text):
-                self._escalate(text)
             case ev.SetTimer(at):
                 if self._timer is not None:
                     self._timer.cancel()
@@ -231,8 +238,16 @@ class MarketdataShell:
         if isinstance(error, EncodeRefused):
             self._feed(ev.RequestRefused(req_id, str(error)))
 
-    def _escalate(self, text: str) -> None:
-        """The heartbeat carries it to whoever watches over the link; the next session clears it."""
-        log.warning("data feed silent", problem=text)
-        if self._node.state == "ready":
-            self._node.enter("ready", text)
+    # -- what the connection node is told and asks for
+
+    def _complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
+        silent = beyond_us(self._core.lines)
+        if silent > self._silent:
+            log.warning("lines stay silent though asked for again", lines=silent)
+        self._silent = silent
+        return structs.replace(beat, silent_lines=silent)
+
+    def _reconnect(self, _: NoArgs, call: Call) -> None:
+        self._node.require_ready()
+        call.succeed(Reconnecting(name=self._node.name))
+        self._link.reconnect("this node was asked to connect anew")

@@ -3,8 +3,10 @@
 Theory: a gateway sometimes keeps a line and sends nothing, without a word. It shows only by comparison:
 nothing came on this line for long, while others tick and its instrument trades. Such a line is asked for
 again under another id. How long is long differs by instrument, so each time the line's patience doubles, up
-to an hour: one that is only slow soon is left alone. A line that says nothing at all to two requests in a
-row is beyond us.
+to an hour: one that is only slow soon is left alone.
+
+A request for quotes or a book is answered at once with the present state. A line of these that says nothing
+at all to two requests in a row is beyond us: the heartbeat tells the connection node how many there are.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ BEYOND_US = 2
 
 _STEADY = frozenset((FeedKind.MARKET_DATA, FeedKind.TICK_BY_TICK, FeedKind.DEPTH, FeedKind.REALTIME_BARS))
 """Kinds that say something now and then while the market is open."""
+_ANSWERED_AT_ONCE = frozenset((FeedKind.MARKET_DATA, FeedKind.DEPTH))
 
 
 def silent_lines(
@@ -44,10 +47,17 @@ def silent_lines(
     return found
 
 
-def lose_patience(line: Line, silent_s: float) -> bool:
-    """Note that the line is asked for again for its silence; whether that has proved useless."""
+def beyond_us(lines: Iterable[Line]) -> int:
+    """How many lines stay silent though asked for again."""
+    return sum(
+        line.unanswered >= BEYOND_US and line.feed.kind in _ANSWERED_AT_ONCE and line.interest() > 0
+        for line in lines
+    )
+
+
+def lose_patience(line: Line, silent_s: float) -> None:
+    """Note that the line is asked for again for its silence."""
     patience = silent_s if line.patience is None else line.patience
     line.patience = min(2 * patience, LONGEST_PATIENCE_S)
     if line.state is LineState.ASKED:
         line.unanswered += 1
-    return line.unanswered >= BEYOND_US

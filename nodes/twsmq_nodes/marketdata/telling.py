@@ -8,7 +8,7 @@ the first data end it. They come back one by one, and each is told the whole sto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from zlib import crc32
 
 from msgspec import structs
@@ -24,20 +24,27 @@ RESTARTED = "the market data node was restarted"
 
 
 class Teller:
-    """`do` takes the actions, in order; `now` is set before each input. This is number `shard` of `shards`."""
+    """`do` takes the actions, in order; `now` is set before each. This is shard `shard` of `shards`."""
 
-    def __init__(self, shard: int, shards: int, do: Callable[[ev.Action], None]) -> None:
+    def __init__(
+        self,
+        shard: int,
+        shards: int,
+        subscriptions: Mapping[str, Subscription],
+        do: Callable[[ev.Action], None],
+    ) -> None:
         self._shard, self._shards = shard, shards
+        self._subscriptions = subscriptions
         self._do = do
         self._held_up: str | None = None
         self.now = 0.0
 
-    def hold_up(self, reason: str | None, subscriptions: Iterable[Subscription]) -> None:
+    def hold_up(self, reason: str | None) -> None:
         """Nothing can start at present, for this `reason`, or None: it can again. Told when it changes."""
         if reason == self._held_up:
             return
         self._held_up = reason
-        for subscription in subscriptions:
+        for subscription in self._subscriptions.values():
             if self._speaks_for(subscription) and subscription.present().state == "starting":
                 self._do(ev.Tell(subscription.topic, self._present(subscription), subscription.con_id))
 

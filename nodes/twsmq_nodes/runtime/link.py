@@ -76,6 +76,12 @@ class GatewayLink:
     def close(self) -> None:
         self.session.close()
 
+    def reconnect(self, reason: str) -> None:
+        """End a session that is up, which counts as lost, and connect again."""
+        self.session.close()
+        self._notice(notices.SessionLost(reason, retry_in=0.0))
+        self.session.open()
+
     def _hear(self, event: Event) -> None:
         if isinstance(event, FrameRejected) and event.message_id not in self._undecodable:
             self._undecodable.add(event.message_id)  # told once: the gateway may send thousands

@@ -26,6 +26,7 @@ from twsmq_protocol.topics import node_topic
 from . import sockets
 from .mailbox import Call, Mailbox
 from .outbox import Outbox
+from .requests import Requester
 
 HEARTBEAT_S = 0.5
 
@@ -95,6 +96,12 @@ class Node:
         queue = self.config.cluster.send_queue
         ear = sockets.subscribe(self._context, where, prefixes, received, queue=queue)
         self._opened.callback(ear.close)
+
+    def requester(self, name: str) -> Requester:
+        """A way to ask another process, until `close`."""
+        requester = Requester(self._context, endpoints.requests_endpoint(self.config, name))
+        self._opened.callback(requester.close)
+        return requester
 
     def require_ready(self) -> None:
         """Raise the `not_ready` reply unless the node can do its work."""
