@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from .errors import ConfigError, FieldError
-from .explain import explain
+from .explain import ENTRY, explain
 from .risk_limits import Risk
 
 _WRITTEN = re.compile(r"\s*(?:\[(?P<table>[^\[\]]+)\]|(?P<key>[^\[=#][^=#]*?)\s*=)")
@@ -119,12 +119,32 @@ def parse_config(text: str, file: str = "twsmq.toml") -> Config:
     try:
         return msgspec.convert(tables, Config)
     except msgspec.ValidationError as error:
-        raise _explained(error, text, file) from error
+        raise _explained(error, tables, text, file) from error
 
 
-def _explained(error: msgspec.ValidationError, text: str, file: str) -> ConfigError:
+def _explained(error: msgspec.ValidationError, tables: dict[str, Any], text: str, file: str) -> ConfigError:
     key, sentence = explain(error, Config)
+    if ENTRY in key:
+        entry = "." + _entry_at_fault(str(error), tables, key.partition(ENTRY)[0].split("."))
+        key, sentence = key.replace(ENTRY, entry), sentence.replace(ENTRY, entry)
     return ConfigError(sentence, file=file, line=_line_of(text, key))
+
+
+def _entry_at_fault(fault: str, tables: dict[str, Any], path: list[str]) -> str:
+    """Which entry of the map at `path` it is: the first that is refused like this on its own."""
+    *above, name = path
+    table = tables
+    for each in above:
+        table = table[each]
+    entries: dict[str, Any] = table[name]
+    for entry in entries:
+        table[name] = {entry: entries[entry]}
+        try:
+            msgspec.convert(tables, Config)
+        except msgspec.ValidationError as error:
+            if str(error) == fault:
+                return entry
+    raise AssertionError(f"{fault}, but no entry of {'.'.join(path)} is at fault")
 
 
 def _line_of(text: str, wanted: str) -> int | None:

@@ -27,6 +27,9 @@ _NOUNS = {
     "null": "nil",
     "None": "nil",
 }
+ENTRY = "[...]"
+"""What msgspec writes in a path for an entry of a map, whichever it is."""
+_STEP = re.compile(r"\[[^\]]*\]|[^.\[]+")
 _LONGEST_NAME, _LONGEST_SENTENCE = 80, 400
 
 
@@ -70,10 +73,13 @@ def _join(path: str, field: str) -> str:
 
 
 def _type_at(kind: type[Struct], path: str) -> inspect.Type | None:
-    """The declared type at a path of struct fields, None past a list or a map."""
+    """The declared type at a path of struct fields and map entries (`[...]`), None past a list."""
     at: inspect.Type | None = inspect.type_info(kind)
-    for name in filter(None, path.split(".")):
-        at = _fields(at).get(name)
+    for name in _STEP.findall(path):
+        if name == ENTRY:
+            at = at.value_type if isinstance(at, inspect.DictType) else None
+        else:
+            at = _fields(at).get(name)
     return at
 
 
