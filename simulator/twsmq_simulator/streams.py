@@ -122,9 +122,17 @@ class _Bars(Stream):
     """Bars of some seconds, collected from the book; `always`: its market is open round the clock."""
 
     def __init__(
-        self, session: Session, request_id: int, book: Book, seconds: int, *, always: bool = True
+        self,
+        session: Session,
+        request_id: int,
+        book: Book,
+        seconds: int,
+        what: str,
+        *,
+        always: bool = True,
     ) -> None:
         super().__init__(session, request_id, book)
+        self._what = what
         self.seconds = seconds
         self._always = always
         self._bar: Bar | None = None
@@ -138,7 +146,7 @@ class _Bars(Stream):
 
     def _collect(self, book: Book, now: int) -> Bar | None:
         """Takes the present price in; returns the bar that ended with it, if one did."""
-        price = round(book.mid, 8) if book.instrument.sec_type == "CASH" else book.last
+        price = book.seen_as(self._what)
         volume = int(book.volume)
         bar, ended = self._bar, None
         if bar is None or now >= self._until:
@@ -177,11 +185,12 @@ class GrowingBars(_Bars):
         request_id: int,
         book: Book,
         seconds: int,
+        what: str,
         date_format: int,
         *,
         always: bool,
     ) -> None:
-        super().__init__(session, request_id, book, seconds, always=always)
+        super().__init__(session, request_id, book, seconds, what, always=always)
         self._date_format = date_format
         self._sent = 0
 

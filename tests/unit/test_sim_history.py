@@ -110,3 +110,35 @@ def test_a_week_is_seven_days_however_many_trade(tmp_path: Path, hours: str) -> 
         assert {(later - earlier).days for earlier, later in pairwise(days)} == {7}
 
     play(tmp_path, story, start=at(SUNDAY), clock_speed=0, hours=hours)
+
+
+def test_bid_ask_and_midpoint_are_a_spread_apart(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        found: dict[str, list[float]] = {}
+        for what in ("BID", "MIDPOINT", "ASK", "BID_ASK", "HISTORICAL_VOLATILITY"):
+            client.send("20", "1", *STOCK, "0", "", "1 hour", "1 D", "0", what, "1", "0", "")
+            found[what] = [float(price) for price in rows(await client.until("17"))[-1][1:5]]
+        bid, middle, ask = found["BID"], found["MIDPOINT"], found["ASK"]
+        assert [round(high - low, 6) for low, high in zip(bid, ask, strict=True)] == [0.01] * 4
+        assert middle == pytest.approx([price + 0.005 for price in bid])
+        assert found["BID_ASK"] == [bid[0], ask[1], bid[2], ask[3]]
+        assert all(0.1 < value < 0.5 for value in found["HISTORICAL_VOLATILITY"])
+
+    play(tmp_path, story, clock_speed=0, start=at(EVENING))
+
+
+def test_live_bars_are_of_the_price_asked_for(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        for request_id, what in ((1, "BID"), (2, "ASK")):
+            client.send("50", "3", str(request_id), *STOCK, "5", what, "0", "")
+        await client.drained()
+        server.gateway.step_clock(6 * 10**9)
+        server.gateway.settle()
+        closes = {
+            fields[2]: float(fields[7]) for fields in [await client.until("50"), await client.until("50")]
+        }
+        assert closes["2"] > closes["1"]
+
+    play(tmp_path, story, clock_speed=0, tick_rate=2)

@@ -57,7 +57,8 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
         text = NO_DATA.format(f"{instrument.local_symbol}@{instrument.exchange}", request.what.title())
         raise RequestRefused(162, text, request_id)
     trades = request.what in ("TRADES", "ADJUSTED_LAST", "AGGTRADES")
-    found = history.bars(book, gateway.settings.seed, moments, seconds, trades=trades)
+    walk = history.bars(book, gateway.settings.seed, moments, seconds, trades=trades)
+    found = [history.shown_as(bar, request.what, book) for bar in walk]
     span = history.Span(begin, end)
     session.write(
         history_messages.historical_data(
@@ -66,7 +67,9 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
     )
     if request.keep_up_to_date:
         always = gateway.settings.hours == "always"
-        stream = GrowingBars(session, request_id, book, seconds, request.date_format, always=always)
+        stream = GrowingBars(
+            session, request_id, book, seconds, request.what, request.date_format, always=always
+        )
         stream.go_on(found[-1], book, gateway.clock.now())
         gateway.follow(stream, r.Cancel.HISTORY)
 

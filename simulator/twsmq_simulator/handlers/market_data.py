@@ -119,7 +119,7 @@ def market_depth(gateway: Gateway, session: Session, request: r.MarketDepth) -> 
 def real_time_bars(gateway: Gateway, session: Session, request: r.RealTimeBars) -> None:
     """Bars of five seconds, whatever size was asked for (IBKR docs)."""
     book = book_of(gateway, request.contract, request.request_id)
-    gateway.follow(RealTimeBars(session, request.request_id, book, 5), r.Cancel.REAL_TIME_BARS)
+    gateway.follow(RealTimeBars(session, request.request_id, book, 5, request.what), r.Cancel.REAL_TIME_BARS)
 
 
 @handles(TABLE, r.Cancel)

@@ -102,6 +102,20 @@ class Book:
         """The average price of the day's trades by volume; the last price before the first of them."""
         return float(self._turnover / self.volume) * self._tick if self.volume else self.last
 
+    def seen_as(self, what: str) -> float:
+        """The price that BID, ASK, MIDPOINT or TRADES data is about; pairs have no trades."""
+        if not self.instrument.quoted:
+            return self.last
+        match what:
+            case "BID":
+                return self.bid
+            case "ASK":
+                return self.ask
+            case "MIDPOINT":
+                return round(self.mid, 8)
+            case _:
+                return round(self.mid, 8) if self.instrument.sec_type == "CASH" else self.last
+
     # ---- the process
 
     def step(self) -> int:

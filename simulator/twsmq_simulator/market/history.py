@@ -6,16 +6,19 @@ it is `always` open they lie round the clock instead of in the extended hours.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import exp
 from random import Random
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.market.book import SECONDS_PER_YEAR, Book
 from twsmq_simulator.market.hours import session_span, whole_day
+from twsmq_simulator.market.pricing import MODEL_VOLATILITY
 
 BAR_SECONDS: Final = {
     "1 secs": 1, "5 secs": 5, "10 secs": 10, "15 secs": 15, "30 secs": 30, "1 min": 60, "2 mins": 120,
@@ -123,6 +126,35 @@ def bars(book: Book, seed: int, moments: list[int], seconds: int, *, trades: boo
         found.append(Bar(start, prices[0], prices[1], prices[2], prices[3], volume, average, count))
         close = opened
     return found[::-1]
+
+
+def shown_as(bar: Bar, what: str, book: Book) -> Bar:
+    """A bar of trades as another kind of data has it. BID_ASK is open and low of the bid, high and close of
+    the ask (IBKR docs); volatilities wander about the usual one as the price does about the present one.
+    """
+    i = book.instrument
+    if what in ("HISTORICAL_VOLATILITY", "OPTION_IMPLIED_VOLATILITY"):
+        usual = i.volatility if what == "HISTORICAL_VOLATILITY" else MODEL_VOLATILITY
+        return _each_price(bar, lambda price: round(usual * price / book.last, 6))
+    if not i.quoted or what not in ("BID", "ASK", "MIDPOINT", "BID_ASK"):
+        return bar
+    below = i.spread // 2 * i.min_tick
+    bid = _each_price(bar, lambda price: round(price - below, 8) if price > below else price)
+    ask = _each_price(bid, lambda price: round(price + i.spread * i.min_tick, 8))
+    match what:
+        case "BID":
+            return bid
+        case "ASK":
+            return ask
+        case "MIDPOINT":
+            return _each_price(bid, lambda price: round(price + i.spread * i.min_tick / 2, 8))
+        case _:
+            return replace(ask, open=bid.open, low=bid.low)
+
+
+def _each_price(bar: Bar, change: Callable[[float], float]) -> Bar:
+    prices = {name: change(getattr(bar, name)) for name in ("open", "high", "low", "close", "average")}
+    return replace(bar, **prices)
 
 
 def _on_tick(book: Book, price: float) -> float:
