@@ -53,8 +53,9 @@ def test_the_program_in_the_specification_runs_to_its_end(cluster: Cluster, tmp_
 
 
 def test_the_programs_in_the_readme_run_to_their_ends(cluster: Cluster, tmp_path: Path):
-    plain, client = programs(ROOT / "README.md", cluster, tmp_path)
+    plain, client, operator = programs(ROOT / "README.md", cluster, tmp_path)
     told = run(plain)
     assert "'bid'" in told
     assert "'ok': True" in told
     assert "Quote(" in run(client)
+    assert "still working: []" in run(operator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,14 @@ def test_what_cannot_be_used_is_told_in_one_line_with_place_key_and_cure(
     if line is not None:
         assert str(error).startswith(f"my.toml:{line}: ")
     assert str(error).startswith("my.toml:")
+
+
+def test_the_tables_in_the_readme_can_be_used():
+    readme = Path(__file__).parents[2] / "README.md"
+    tables = re.findall(r"```toml\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+    configs = [parse_config(table) for table in tables]
+    assert configs[0] == Config()  # it says that these are the defaults
+    assert configs[1].orders.risk.strategy["alpha"].max_position == 500
 
 
 def test_the_line_named_is_that_of_the_table_the_key_is_wrong_in():
