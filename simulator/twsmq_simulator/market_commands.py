@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twsmq_protocol.instruments import Instrument as Spelling
+
 from twsmq_simulator.command import Command, CommandRefused, named
 from twsmq_simulator.feeds import TopOfBook
 from twsmq_simulator.flood import Flood, encode_ticks
 from twsmq_simulator.market import replay
+from twsmq_simulator.market.recorded import is_recording, read_recording
 from twsmq_simulator.wire import tick_messages
 
 if TYPE_CHECKING:
@@ -95,22 +98,44 @@ class StartFlood(Command, frozen=True):
 
 
 class StartReplay(Command, frozen=True):
-    """Replays a tick file (see market/replay.py) into an instrument, `speed` times as fast as recorded."""
+    """Replays a tick file (see market/replay.py) into an instrument, or a recording of `twsmq record` into
+    all it holds, or only into `symbol`; `speed` times as fast as recorded.
+    """
 
-    symbol: str
     path: str
+    symbol: str = ""
     speed: float = 1.0
     sec_type: str = "STK"
 
     def apply(self, gateway: Gateway) -> dict[str, Any]:
         if self.speed <= 0:
             raise CommandRefused("invalid_argument", "speed must be positive", "speed")
+        path = Path(self.path)
         try:
-            ticks = replay.read(Path(self.path))
+            ticks = self._recorded(gateway, path) if is_recording(path) else self._captured(gateway, path)
         except replay.BadTickFile as error:
             raise CommandRefused("invalid_argument", str(error), "path") from error
-        for instrument in named(gateway, self.symbol, self.sec_type):
-            book = gateway.exchange.required(instrument.con_id)
-            start = gateway.clock.now()
-            gateway.replays[instrument.con_id] = replay.Replay(book, ticks, start, self.speed)
-        return {"ticks": len(ticks)}
+        start = gateway.clock.now()
+        for con_id, each in ticks.items():
+            book = gateway.exchange.required(con_id)
+            gateway.replays[con_id] = replay.Replay(book, each, start, self.speed)
+        return {"ticks": sum(len(each) for each in ticks.values())}
+
+    def _captured(self, gateway: Gateway, path: Path) -> dict[int, list[replay.Tick]]:
+        if not self.symbol:
+            raise CommandRefused("invalid_argument", "a tick file does not say whose ticks it has", "symbol")
+        ticks = replay.read(path)
+        return {instrument.con_id: ticks for instrument in named(gateway, self.symbol, self.sec_type)}
+
+    def _recorded(self, gateway: Gateway, path: Path) -> dict[int, list[replay.Tick]]:
+        """By the recorded conId, else by symbol and type where only one instrument is called so."""
+        wanted = named(gateway, self.symbol, self.sec_type) if self.symbol else None
+
+        def find(con_id: int | None, spelling: Spelling) -> int | None:
+            alike = gateway.catalogue.underlying(spelling.symbol, spelling.sec_type)
+            found = gateway.catalogue.get(con_id or spelling.con_id or 0)
+            if found is None and len(alike) == 1:
+                (found,) = alike
+            return found.con_id if found is not None and (wanted is None or found in wanted) else None
+
+        return read_recording(path, find)

@@ -120,8 +120,8 @@ def test_bid_ask_and_midpoint_are_a_spread_apart(tmp_path: Path) -> None:
             client.send("20", "1", *STOCK, "0", "", "1 hour", "1 D", "0", what, "1", "0", "")
             found[what] = [float(price) for price in rows(await client.until("17"))[-1][1:5]]
         bid, middle, ask = found["BID"], found["MIDPOINT"], found["ASK"]
-        assert [round(high - low, 6) for low, high in zip(bid, ask, strict=True)] == [0.01] * 4
-        assert middle == pytest.approx([price + 0.005 for price in bid])
+        assert [round(high - low, 6) for low, high in zip(bid, ask, strict=True)] == [0.02] * 4
+        assert middle == pytest.approx([price + 0.01 for price in bid])
         assert found["BID_ASK"] == [bid[0], ask[1], bid[2], ask[3]]
         assert all(0.1 < value < 0.5 for value in found["HISTORICAL_VOLATILITY"])
 
@@ -136,9 +136,8 @@ def test_live_bars_are_of_the_price_asked_for(tmp_path: Path) -> None:
         await client.drained()
         server.gateway.step_clock(6 * 10**9)
         server.gateway.settle()
-        closes = {
-            fields[2]: float(fields[7]) for fields in [await client.until("50"), await client.until("50")]
-        }
+        bars = [await client.until("50"), await client.until("50")]
+        closes = {fields[2]: float(fields[7]) for fields in bars}
         assert closes["2"] > closes["1"]
 
     play(tmp_path, story, clock_speed=0, tick_rate=2)

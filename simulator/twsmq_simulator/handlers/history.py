@@ -25,6 +25,7 @@ WHAT_TO_SHOW = frozenset(
      "OPTION_IMPLIED_VOLATILITY", "FEE_RATE", "YIELD_BID", "YIELD_ASK", "YIELD_BID_ASK", "YIELD_LAST",
      "SCHEDULE"}
 )  # fmt: skip
+LIVE = frozenset({"TRADES", "MIDPOINT", "BID", "ASK"})  # what can be kept up to date (IBKR docs)
 NO_DATA = "Historical Market Data Service error message:HMDS query returned no data: {} {}"
 HEAD_YEARS_NS = int(10 * 365.25 * 86400 * 1e9)
 MAX_TICKS = 1000
@@ -65,7 +66,7 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
             session.version, request_id, instrument, found, seconds, request.date_format, span
         )
     )
-    if request.keep_up_to_date:
+    if request.keep_up_to_date and request.what in LIVE:
         always = gateway.settings.hours == "always"
         stream = GrowingBars(
             session, request_id, book, seconds, request.what, request.date_format, always=always

@@ -45,7 +45,12 @@ def read(path: Path) -> list[Tick]:
         ticks.append(tick)
     if not ticks:
         raise BadTickFile(f"{path} has no ticks")
-    return [Tick(tick.at - ticks[0].at, tick.kind, tick.price, tick.size) for tick in ticks]
+    return rebased(ticks, ticks[0].at)
+
+
+def rebased(ticks: list[Tick], start: int) -> list[Tick]:
+    """With times from `start` on."""
+    return [Tick(tick.at - start, tick.kind, tick.price, tick.size) for tick in ticks]
 
 
 class Replay:
