@@ -12,6 +12,9 @@ import pytest
 import zmq
 from sim_client import Wire
 from simulated_gateway import GatewayProcess, running_gateway
+from twsmq_protocol import codec
+from twsmq_protocol.market_events import Ticks
+from twsmq_protocol.recording import Recorder
 
 AAPL = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", "", "0", "", "0", "0", ""]
 LONGEST_TICK = 40  # bytes, length included
@@ -145,6 +148,24 @@ def test_a_captured_tick_file_is_the_market(gateway: GatewayProcess, tmp_path: P
         client.until("1", lambda f: f[3:6] == ["1", "300.05", "70"])
         refused = control.ask("replay", symbol="AAPL", path=str(tmp_path / "none"))
         assert refused["error"]["field"] == "path"
+        assert control.ask("replay", path=str(ticks))["error"]["field"] == "symbol"
+
+
+def test_a_recording_of_twsmq_is_the_market_of_all_it_holds(gateway: GatewayProcess, tmp_path: Path) -> None:
+    recorder = Recorder(path := tmp_path / "day.msgpack.zst", ["tick/"], now=0)
+    for at, (symbol, con_id, bid) in enumerate((("AAPL", 265598, 300.0), ("MSFT", None, 500.0))):
+        ticks = Ticks(con_id=con_id, ticks=[(1, bid, 1), (0, 100.0, 0), (2, bid + 1, 1), (3, 100.0, 0)])
+        recorder.write(at, codec.encode_event(f"tick/STK:{symbol}:SMART:USD/", ticks))
+    recorder.close()
+    with Control(gateway) as control, Wire(gateway.port, client_id=1) as client:
+        client.send("1", "11", "7", *AAPL)
+        client.send("1", "11", "8", "0", "MSFT", *AAPL[2:])
+        client.until("1")
+        assert control.ask("replay", path=str(path))["result"] == {"ticks": 4}
+        client.until("1", lambda f: f[2:6] == ["7", "1", "300.0", "100"])
+        client.until("1", lambda f: f[2:6] == ["8", "1", "500.0", "100"])
+        assert control.ask("replay", path=str(path), symbol="MSFT", speed=100.0)["result"] == {"ticks": 2}
+        assert control.ask("replay", path=str(path), symbol="TSLA")["error"]["field"] == "path"
 
 
 def test_the_same_seed_and_requests_give_the_same_bytes(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 import zmq
+from twsmq_protocol.recording import BadRecording, Recorder
 
 from .. import sockets
-from ..recording import BadRecording, Recorder
 from .options import Unusable, config_option, settings_from
 from .topics import check_topics
 

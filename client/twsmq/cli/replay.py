@@ -10,9 +10,9 @@ import click
 import msgspec
 import zmq
 from twsmq_protocol import endpoints
+from twsmq_protocol.recording import BadRecording, Recorded, Recording
 
 from .. import sockets
-from ..recording import BadRecording, Recorded, Recording
 from .options import Unusable, config_option, settings_from
 
 SOURCE = "replay"

@@ -4,19 +4,20 @@ A recording is msgpack maps one after the other, so that `msgpack.Unpacker` read
 head `{"twsmq_recording": 1, "protocol", "started", "topics"}`, then `{"at", "topic", "event"}` for each
 event, `at` in ns since the epoch when it was received and `event` the event as published. A recording that
 was cut off in the middle of an event is whole up to there. A file whose name ends in `.zst` is compressed
-with zstd, for which the package `zstandard` is needed.
+with zstd, for which the package `zstandard` is needed: the extra `record`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 import msgspec
 from msgspec import Struct
-from twsmq_protocol.envelope import PROTOCOL_VERSION
-from twsmq_protocol.errors import PeerError
+
+from .envelope import PROTOCOL_VERSION
+from .errors import PeerError
 
 FORMAT = 1
 CHUNK = 1 << 20
@@ -47,7 +48,7 @@ class Recorder:
     def __init__(self, path: Path, topics: list[str], now: int) -> None:
         self.events = 0
         self._encode = msgspec.msgpack.Encoder().encode
-        self._file: IO[bytes] = _compressed(path, "wb") if path.suffix == ".zst" else path.open("wb")
+        self._file, _ = _opened(path, "wb")
         head = Head(twsmq_recording=FORMAT, protocol=PROTOCOL_VERSION, started=now, topics=topics)
         self._file.write(self._encode(head))
 
@@ -70,8 +71,8 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         """Raises OSError and BadRecording."""
-        self._file: IO[bytes] = _compressed(path, "rb") if path.suffix == ".zst" else path.open("rb")
-        self._maps = _maps(self._file)
+        self._file, damage = _opened(path, "rb")
+        self._maps = _maps(self._file, damage)
         try:
             self.head = self._read_head(path)
         except BaseException:
@@ -99,10 +100,19 @@ class Recording:
         self._file.close()
 
 
-def _maps(file: IO[bytes]) -> Iterator[bytes]:
-    """The msgpack values of a stream; one that was cut off at the end is left out."""
+def _maps(file: IO[bytes], damage: tuple[type[Exception], ...]) -> Iterator[bytes]:
+    """The msgpack values of a stream; one that was cut off at the end is left out.
+
+    `damage`: what reading raises besides OSError.
+    """
     pending = b""
-    while chunk := file.read(CHUNK):
+    while True:
+        try:
+            chunk = file.read(CHUNK)
+        except damage as error:
+            raise BadRecording(f"the file is damaged: {error}") from error
+        if not chunk:
+            return
         pending += chunk
         at = 0
         while (end := _end_of(pending, at)) is not None:
@@ -154,10 +164,15 @@ def _step(data: bytes, at: int, kind: int) -> tuple[int, int]:
     raise BadRecording("the file is no msgpack; `twsmq record` makes recordings")
 
 
-def _compressed(path: Path, mode: str) -> IO[bytes]:
+def _opened(path: Path, mode: Literal["rb", "wb"]) -> tuple[IO[bytes], tuple[type[Exception], ...]]:
+    """The file, and what reading it raises besides OSError."""
+    if path.suffix != ".zst":
+        return path.open(mode), ()
     try:
-        import zstandard  # pyright: ignore[reportMissingImports]
+        import zstandard
     except ImportError as error:
-        raise BadRecording("a .zst recording needs zstd: pip install zstandard, or leave .zst out") from error
+        raise BadRecording(
+            "a .zst recording needs zstandard: pip install 'twsmq[record]', or leave .zst out"
+        ) from error
     opened: Any = zstandard.open(path, mode)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return cast("IO[bytes]", opened)
+    return cast("IO[bytes]", opened), (zstandard.ZstdError,)
