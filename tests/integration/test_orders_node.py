@@ -46,7 +46,9 @@ class OrdersNode:
 
 @pytest.fixture
 def gateway(tmp_path: Path, port_base: int, no_orphans: None) -> Iterator[GatewayProcess]:
-    running = GatewayProcess(tmp_path / "gateway", port=port_base + 95).start()
+    running = GatewayProcess(
+        tmp_path / "gateway", "--control-port", str(port_base + 90), port=port_base + 95
+    ).start()
     yield running
     if running.process is not None and running.process.poll() is None:
         running.stop()
@@ -134,6 +136,21 @@ def test_a_gateway_killed_and_started_again_has_every_order(
     )
     gateway.start()
     await_status(client, "rest", "cancelled")
+
+
+def test_a_refusal_that_the_gateway_dresses_as_a_cancellation_is_told_once_and_as_a_refusal(
+    client: PlainClient, gateway: GatewayProcess
+) -> None:
+    with zmq.Context() as context, context.socket(zmq.REQ) as control:
+        control.connect(f"tcp://127.0.0.1:{gateway.control_port}")
+        control.send(
+            msgpack.packb({"v": 1, "id": 1, "op": "reject_next_order", "args": {"reason": "no margin"}})
+        )
+        assert msgpack.unpackb(control.recv())["ok"]
+    place(client, "refused")
+    ended = await_status(client, "refused", "cancelled", "rejected")
+    assert (ended["status"], ended["tws_code"]) == ("rejected", 201)
+    assert (ended["gateway_status"], ended["reason"]) == ("Cancelled", "Order rejected - reason:no margin")
 
 
 def test_two_clients_with_one_key_at_once_place_one_order_each_time(
