@@ -55,23 +55,26 @@ class GatewayTable(Table, frozen=True):
 
 
 class Marketdata(Table, frozen=True):
-    """`grace_s`: how long a line outlives its last subscriber. Quiet topics repeat each `quiet_repeat_s`.
-
-    `quote_interval_s`: at most one `quote` per instrument in that time, 0 = after every burst. `delayed`:
-    what to do without a live subscription, "fallback" to delayed data or "refuse". `silent_s`: a line that
-    says nothing for so long while others do is asked for again, 0 = never. `lines`, `depth_lines` and
-    `tick_by_tick_lines`: what the account may hold, over all instances.
-    """
+    """Live streams. Every key says its unit and what its default means; limits are of the whole account."""
 
     instances: Annotated[int, Meta(ge=1, le=5)] = 1
+    """Processes that share the streams. 1: no sharding."""
     grace_s: Annotated[float, Meta(ge=0, le=3600)] = 5.0
+    """Seconds a line outlives its last subscriber. 5: whoever only reconnects finds it running; 0: none."""
     quiet_repeat_s: Annotated[float, Meta(gt=0, le=3600)] = 5.0
+    """Seconds of quiet after which a topic repeats its state. 5: a lost last message shows within 5 s."""
     quote_interval_s: Annotated[float, Meta(ge=0, le=60)] = 0.0
+    """Seconds in which at most one `quote` of an instrument goes out. 0: one after every burst."""
     delayed: Literal["refuse", "fallback"] = "refuse"
+    """What to do without a live subscription. refuse: a stream `error`; fallback: take delayed data."""
     silent_s: Annotated[float, Meta(ge=0, le=86400)] = 60.0
+    """Seconds a line may say nothing while others tick. 60: asked for again after a minute; 0: never."""
     lines: Annotated[int, Meta(ge=1, le=100_000)] = 100
+    """Lines of quotes at once, and as many of 5-second bars. 100: what IBKR gives without extra fees."""
     depth_lines: Annotated[int, Meta(ge=1, le=1000)] = 3
+    """Order books at once. 3: what IBKR gives to begin with."""
     tick_by_tick_lines: Annotated[int, Meta(ge=1, le=1000)] = 5
+    """Tick-by-tick lines at once. 5: what IBKR gives with 100 lines of quotes, 5 % of them."""
 
 
 class Orders(Table, frozen=True):
