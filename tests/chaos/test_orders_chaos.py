@@ -6,6 +6,7 @@ lost, nothing doubled, nothing unknown any more. The seed of a run is in its out
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -197,18 +198,24 @@ def await_certainty(client: PlainClient) -> list[dict[str, Any]]:
         next(client.events(0.5), None)
 
 
+async def _ask(port: int) -> tuple[list[Any], list[Any], list[Any]]:
+    ib = IB()
+    await ib.connectAsync("127.0.0.1", port, clientId=CLIENT_ID, timeout=20)
+    try:
+        working = await ib.reqOpenOrdersAsync()
+        fills = await ib.reqExecutionsAsync(ExecutionFilter())
+        return working, fills, await ib.reqCompletedOrdersAsync(False)
+    finally:
+        ib.disconnect()
+        await asyncio.sleep(0)  # the transport closes in the loop's next turn
+
+
 class Truth:
     """What the gateway itself has, asked under the orders node's client id by a client that is not ours."""
 
     def __init__(self, port: int) -> None:
-        ib = IB()
-        ib.connect("127.0.0.1", port, clientId=CLIENT_ID, timeout=20)
-        try:
-            self.open = {t.order.orderRef: t for t in ib.reqOpenOrders()}
-            fills = ib.reqExecutions(ExecutionFilter())
-            done = ib.reqCompletedOrders(False)
-        finally:
-            ib.disconnect()
+        working, fills, done = asyncio.run(_ask(port))
+        self.open = {t.order.orderRef: t for t in working}
         newest: dict[str, Any] = {}
         for fill in fills:
             prefix, _, number = fill.execution.execId.rpartition(".")
