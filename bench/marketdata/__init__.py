@@ -7,6 +7,7 @@
     subscriber.py  one subscriber, one process
     sides.py       starts a side: its process, its subscribers
     experiments.py what is measured
+    claims.py      what was promised of it
     report.py      the table; plot.py the plot
     run.py         the command
 

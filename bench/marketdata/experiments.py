@@ -212,3 +212,18 @@ def _process(side: Side) -> psutil.Process:
 
 def _rss_mb(side: Side) -> float:
     return _process(side).memory_info().rss / 1e6
+
+
+@dataclass
+class Findings:
+    """Of one run. `latency` by subscribers, then rate; `throughput` by instruments."""
+
+    settings: Settings
+    load_before: float
+    throughput: dict[int, Table] = field(default_factory=dict)
+    latency: dict[int, dict[int, Table]] = field(default_factory=dict)
+    burst: Table = field(default_factory=dict)
+    fan_out: Table = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
+    crowd: Crowd | None = None
+    rest: Rest | None = None

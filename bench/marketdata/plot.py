@@ -12,7 +12,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from . import sides
-from .report import P50, P99, Findings
+from .claims import p50, p99
+from .experiments import Findings
 
 COLOURS = {sides.TWSMQ.name: "tab:blue", sides.IBAPI.name: "tab:red", sides.IB_ASYNC.name: "tab:orange"}
 
@@ -43,9 +44,9 @@ def _throughput(axis: Any, found: Findings) -> None:
 def _ages(axis: Any, subscribers: int, by_rate: Any) -> None:
     rates = list(by_rate)
     for name, colour in COLOURS.items():
-        for figure, style in ((P50, "-o"), (P99, "--^")):
+        for figure, style in ((p50, "-o"), (p99, "--^")):
             ages = [by_rate[rate][name].median(figure) / 1000 for rate in rates]
-            label = name if figure is P50 else None
+            label = name if figure is p50 else None
             axis.plot(rates, ages, style, color=colour, label=label, markersize=4)
     axis.set(xscale="log", yscale="log", xlabel="ticks/s", ylabel="ms, p50 (line) and p99 (dashes)")
     axis.set_title(f"age, {subscribers} subscriber{'s' if subscribers > 1 else ''}")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from . import experiments, plot, report
-from .experiments import QUICK, Settings
+from .experiments import QUICK, Findings, Settings
 
 RESULTS = Path(__file__).parents[1] / "results"
-NAMES = ("throughput", "latency", "burst", "fan_out", "crowd", "rest")
+NAMES = ("throughput", "burst", "fan_out", "rest", "latency", "crowd")
 
 
 @click.command()
@@ -30,34 +31,41 @@ def main(
         settings = replace(settings, repeats=repeats)
     if crowd_seconds is not None:
         settings = replace(settings, crowd_s=crowd_seconds)
-    found = measure(settings, set(names or NAMES))
     results.mkdir(parents=True, exist_ok=True)
-    table = report.markdown(found)
-    (results / "marketdata.md").write_text(table)
-    plot.draw(found, results / "marketdata.png")
-    print(table)
+    found = Findings(settings, os.getloadavg()[0])
+    for _ in measure(found, set(names or NAMES)):  # a long run that is broken off leaves what it has found
+        (results / "marketdata.md").write_text(report.markdown(found))
+        plot.draw(found, results / "marketdata.png")
+    print(report.markdown(found))
 
 
-def measure(settings: Settings, names: set[str]) -> report.Findings:
+def measure(found: Findings, names: set[str]) -> Iterator[None]:
+    """Fills `found`; yields after each experiment."""
+
     def say(text: str) -> None:
         print(text, flush=True)
 
-    found = report.Findings(settings, os.getloadavg()[0])
+    settings = found.settings
     if "throughput" in names:
-        found.throughput = {
-            each: experiments.throughput(settings, each, say) for each in settings.instruments
-        }
-    if "latency" in names:
-        found.latency = {each: experiments.latency(settings, each, say) for each in settings.subscribers}
+        for instruments in settings.instruments:
+            found.throughput[instruments] = experiments.throughput(settings, instruments, say)
+            yield
     if "burst" in names:
         found.burst = experiments.burst(settings, say)
+        yield
     if "fan_out" in names:
         found.fan_out, found.lacking = experiments.fan_out(settings, say)
-    if "crowd" in names:
-        found.crowd = experiments.crowd(settings, say)
+        yield
     if "rest" in names:
         found.rest = experiments.rest(settings, say)
-    return found
+        yield
+    if "latency" in names:
+        for subscribers in settings.subscribers:
+            found.latency[subscribers] = experiments.latency(settings, subscribers, say)
+            yield
+    if "crowd" in names:
+        found.crowd = experiments.crowd(settings, say)
+        yield
 
 
 if __name__ == "__main__":
