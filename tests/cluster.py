@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,8 @@ class Cluster:
     def stop(self) -> int:
         """Ctrl-C, as a user would; the exit code."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # ended by itself
+            os.killpg(self.process.pid, signal.SIGINT)
         code = self.process.wait(30)
         self.process = None
         return code
