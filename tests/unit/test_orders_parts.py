@@ -9,12 +9,13 @@ from typing import get_args
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from orders_desk import Desk, execution
 from twsmq_nodes.orders import codes, states, times
 from twsmq_nodes.orders.entries import to_row
 from twsmq_nodes.orders.gate import Gate
 from twsmq_nodes.orders.ids import OrderIds, parse_ref, split_exec_id
-from twsmq_nodes.orders.journal import SqliteJournal
+from twsmq_nodes.orders.journal import MOST_ROWS, SqliteJournal
 from twsmq_nodes.orders.states import TABLE, Trigger
 from twsmq_protocol.errors import ConfigError
 from twsmq_protocol.order_events import TERMINAL_STATUSES, OrderStatus
@@ -181,6 +182,34 @@ def test_what_was_committed_is_read_back_and_replayed_from_any_number(tmp_path: 
     assert journal.events(1, 2) == [(row.event_no, row.event) for row in rows[1:3]]
     assert journal.events(0, 100, "s") == [(row.strategy_no, row.event) for row in rows]
     assert journal.events(0, 100, "t") == []
+    journal.close()
+
+
+def test_more_than_fits_into_a_statement_is_committed_together(tmp_path: Path) -> None:
+    first = traded().committed[0]
+    entries = tuple(
+        replace(first, event=replace(first.event, event_no=number, strategy_no=number))
+        for number in range(1, 2 * MOST_ROWS + 10)
+    )
+
+    async def told() -> list[int]:
+        journal = SqliteJournal(tmp_path / "j")
+        committed: asyncio.Queue[int] = asyncio.Queue()
+        journal.run(committed.put_nowait, lambda _reason: None)
+        journal.append(entries)
+        numbers = [await committed.get()]
+        journal.close()
+        return numbers
+
+    assert asyncio.run(asyncio.wait_for(told(), 30)) == [len(entries)]
+    journal = SqliteJournal(tmp_path / "j")
+    assert list(journal.entries()) == list(entries)
+    journal.close()
+
+
+def test_the_log_has_its_full_length_before_the_first_order(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "j")
+    assert (tmp_path / "j-wal").stat().st_size > 1000 * 4096
     journal.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from contextlib import suppress
 from functools import partial
 from time import monotonic_ns, time, time_ns
@@ -35,7 +34,6 @@ from .silence import beyond_us
 from .store import Store
 
 CLOCK_SET_NS = 50_000_000
-GC_THRESHOLD = 100_000
 
 log = structlog.stdlib.get_logger()
 
@@ -81,11 +79,6 @@ class MarketdataShell:
         node.mailbox.add("reconnect", NoArgs, self._reconnect, "End the session and connect again")
 
     def start(self) -> None:
-        # A full collection walks all that this process ever imported, a pause of milliseconds between two
-        # ticks: what is alive now lives for good, and ticks hold no cycles.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
         self._node.outbox.on_presence = self._presence
         self._watch()
         self._link.open()

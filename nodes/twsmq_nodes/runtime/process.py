@@ -12,6 +12,7 @@ disk can, so the process ends at once and is started anew.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import select
 import signal
@@ -31,6 +32,7 @@ from .node import Node
 
 LIFELINE = "TWSMQ_LIFELINE_FD"
 EXIT_CONFIG, EXIT_ORPHANED, EXIT_BUG = 2, 3, 70
+GC_THRESHOLD = 100_000
 
 log = structlog.stdlib.get_logger()
 
@@ -102,6 +104,7 @@ async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell])
     node = Node(loaded, name)
     try:
         shell = build(node)
+        _settle_memory()
         node.start()
         shell.start()
         log.info("node started", pid=os.getpid())
@@ -111,6 +114,14 @@ async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell])
         log.info("node stopped")
     finally:
         node.close()
+
+
+def _settle_memory() -> None:
+    """A full collection walks all that this process ever imported: 50 ms, in which 25 orders or thousands of
+    ticks wait. What is alive by now lives for good, and messages hold no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
 
 
 def _crash(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
