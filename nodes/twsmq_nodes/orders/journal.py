@@ -215,8 +215,8 @@ class SqliteJournal:
 
 def _insert(database: sqlite3.Connection, rows: list[Row]) -> None:
     """One statement, without BEGIN a transaction of its own: `sqlite3` gives the interpreter lock away at
-    each step and waits for it up to 5 ms if the loop is busy, once for each statement and row. Measured beside
-    a busy thread: 12 ms for one row between BEGIN and COMMIT, 0.5 ms for this.
+    each step and waits for it up to 5 ms if the loop is busy, once for each statement and row. Measured
+    beside a busy thread: 12 ms for one row between BEGIN and COMMIT, 0.5 ms for this.
     """
     values = [value for row in rows for value in astuple(row)]
     database.execute(f"INSERT INTO entries VALUES {', '.join([_ROW] * len(rows))}", values)  # noqa: S608
