@@ -31,7 +31,7 @@ class TopicLoss(Struct):
         if self.inc:
             restarted = inc != self.inc
             self.restarts += restarted
-            missed = seq - 1 - (0 if restarted else self.seq)
+            missed = max(0, seq - 1 - (0 if restarted else self.seq))
         self.inc, self.seq = inc, seq
         self.lost += missed
         return missed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twsmq.inbox import Inbox
 from twsmq.loss import NumberLine, TopicLoss
@@ -49,6 +49,7 @@ def test_after_a_heartbeat_no_order_event_is_lost_unnoticed(arrived: list[bool])
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 50)), max_size=40))
+@example([(1, 0), (2, 0)])
 def test_no_numbers_at_all_make_a_negative_loss_or_a_crash(numbers: list[tuple[int, int]]):
     topic = TopicLoss()
     for inc, seq in numbers:
