@@ -218,7 +218,9 @@ class RejectNextOrder(_NextOrder, frozen=True):
 
 
 class DoublePermId(_NextOrder, frozen=True):
-    """The next modification is also reported once under a second permId."""
+    """The next modification becomes a second order with the same id and a permId of its own, and the first
+    stays (nautilus_trader issue 4564: what a paper Gateway made of one while its connection was lost).
+    """
 
     def apply(self, gateway: Gateway) -> dict[str, Any]:
         return self._arm(gateway, "double_perm_id")

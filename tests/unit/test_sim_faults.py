@@ -239,15 +239,22 @@ def test_nextvalidid_rolls_back(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-def test_a_modification_is_reported_under_a_second_perm_id(tmp_path: Path) -> None:
+def test_a_modification_becomes_a_second_order_and_a_cancel_ends_one(tmp_path: Path) -> None:
     async def story(server: Server) -> None:
         client = await connected(server.port, 1)
         first = await resting_order(client)
         command(server, "double_perm_id")
         client.place(1, "BUY", 10, "LMT", limit="2.0", tif="GTC")
-        second = await client.until("3")
+        second = await client.status(1, "Submitted")
         assert second[6] != first[6]
-        assert (await client.status(1, "Submitted"))[6] == first[6]
+        client.send("5", "1")
+        listed = {(await client.until("3"))[6] for _ in range(2)}
+        assert listed == {first[6], second[6]}
+        for perm_id in (second[6], first[6]):
+            client.cancel(1)
+            assert (await client.status(1, "Cancelled"))[6] == perm_id
+        client.cancel(1)
+        await client.error(10148)
 
     play(tmp_path, story)
 

@@ -39,7 +39,16 @@ from .ids import Key
 from .intake import Intake
 from .pipeline import Pipeline
 from .reconcile import End, Snapshot, Snapshots, Step, verdict
-from .reports import Doubted, ExecutionsMissing, FollowUp, IdsDoubted, Reports, StaleAttempt, VerdictHeld
+from .reports import (
+    Doubted,
+    ExecutionsMissing,
+    FollowUp,
+    IdsDoubted,
+    Reports,
+    StaleAttempt,
+    SurvivorLeft,
+    VerdictHeld,
+)
 from .states import TABLE, Trigger
 from .wire import foreign_order
 
@@ -253,7 +262,7 @@ class OrdersCore:
                 self.pipeline.preview_refused(event)
             case tws.OpenOrder():
                 record, follow_ups = self._reports.open_order(event, now.ns)
-                self._seen_open(record, listed=event.state.status not in _ENDED)
+                self._seen_open(record, event.order.perm_id or 0, listed=event.state.status not in _ENDED)
                 snapshot = self._snapshots.current
                 if record is None and snapshot is not None and event.order.perm_id:
                     row = foreign_order(event.order_id, event.contract, event.order, event.state.status)
@@ -261,11 +270,13 @@ class OrdersCore:
                 self._follow(follow_ups, now)
             case tws.OrderStatus():
                 record, follow_ups = self._reports.order_status(event, now.ns)
-                self._seen_open(record, listed=False if event.status in _ENDED else None)
+                if event.status in _ENDED:
+                    self._seen_open(record, event.perm_id or 0, listed=False)
                 self._follow(follow_ups, now)
             case tws.ExecDetails():
                 record, follow_ups = self._reports.execution(event, now.ns)
-                self._seen_open(record, listed=None)
+                if record is not None and self._reports.complete(record):
+                    self._seen_open(record, event.execution.perm_id or 0, listed=False)
                 self._follow(follow_ups, now)
             case tws.CommissionReport():
                 self._reports.commission(event, now.ns)
@@ -297,6 +308,18 @@ class OrdersCore:
                 case StaleAttempt(key, order_id):
                     self.pipeline.once_durable(Send(CancelOrder(order_id)))
                     self._actions.append(Warn(f"order id {order_id} is alive beside its successor", key))
+                case SurvivorLeft(key):
+                    self._cancel_survivor(self.book.records[key])
+                    self._look_within(DOUBT_S, now)
+
+    def _cancel_survivor(self, record: Record) -> None:
+        """An incarnation is alive that the order's end did not reach: its own cancel, or its last fill."""
+        self.pipeline.forget_cancel(record.key)
+        if record.order.status == "filled":
+            self.pipeline.once_durable(Send(CancelOrder(record.order_id)))
+            self._actions.append(Warn("filled, and the broker has it open once more: cancelled", record.key))
+        elif record.cancel_wanted:
+            self.pipeline.cancel_again(record)
 
     # -- snapshots
 
@@ -316,14 +339,16 @@ class OrdersCore:
         self._timers[_STEP] = now.mono + STEP_TIMEOUT_S
         self._actions.append(Send(self._snapshots.ask()))
 
-    def _seen_open(self, record: Record | None, *, listed: bool | None) -> None:
-        if record is not None and (listed is not None or record.order.status == "filled"):
-            self._snapshots.seen(record.key, listed=bool(listed))
+    def _seen_open(self, record: Record | None, perm_id: int, *, listed: bool) -> None:
+        if record is not None:
+            self._snapshots.seen(record.key, perm_id, listed=listed)
 
     def _ended(self, end: End, now: Now) -> None:
         snapshot = self._snapshots.ended(end)
         if snapshot is None:
             return
+        if snapshot.step is Step.EXECUTIONS:
+            self._reports.incarnations.listed(snapshot.open)
         if snapshot.step is not Step.COMPLETE:
             self._ask(now)
             return
@@ -336,10 +361,12 @@ class OrdersCore:
         self.foreign = snapshot.foreign
         self._reconciled = True
         self._finish_short(now)
-        keys = {record.key for record in self.book.active()} | snapshot.open
+        keys = {record.key for record in self.book.active()} | snapshot.open.keys()
         for record in [self.book.records[key] for key in keys]:
             if record.key in snapshot.open:
                 self._reports.held.pop(record.key, None)
+                if record.done:
+                    self._cancel_survivor(record)
             if record.key in self.pipeline.unwritten or record.key in self._reports.held:
                 continue
             ruling = verdict(record, snapshot)

@@ -82,15 +82,15 @@ class Intake:
         or was proved not sent and may go again."""
         keys = waiter.keys
         placing = self._pipeline.waiting.get(keys[0])
-        if placing is not None:
+        if placing is not None and placing.keys == keys:
             self._require_same(orders, placing.orders)
-            if placing.keys == keys:
-                placing.waiters.append(waiter)
-                return True
+            placing.waiters.append(waiter)
+            return True
         records = [record for key in keys if (record := self._book.records.get(key)) is not None]
-        if not records:
+        waiting = any(key in self._pipeline.waiting for key in keys)
+        if not records and not waiting:
             return False
-        if placing is not None or len(records) < len(keys) or any(k in self._pipeline.waiting for k in keys):
+        if waiting or len(records) < len(keys):
             raise _conflict("some of these orders are there already, others are not; place them one by one")
         self._require_same(orders, tuple(record.request for record in records))
         if waiter.group and any(record.links.kind != link for record in records):

@@ -56,7 +56,7 @@ class Snapshot:
         self.offset_s = offset_s
         self.req_id = req_id
         self.step = Step.OPEN_ORDERS
-        self.open: set[Key] = set()
+        self.open: dict[Key, set[int]] = {}  # permanent ids, 0 for one that was not told
         self.foreign: dict[int, ForeignOrder] = {}  # by permanent id
 
     def request(self) -> Request:
@@ -116,14 +116,17 @@ class Snapshots:
         snapshot.advance()
         return snapshot
 
-    def seen(self, key: Key, *, listed: bool) -> None:
+    def seen(self, key: Key, perm_id: int, *, listed: bool) -> None:
         """Keep the list of open orders right while live reports come in between."""
         if self.current is None:
             return
+        found = self.current.open
         if listed:
-            self.current.open.add(key)
-        else:
-            self.current.open.discard(key)
+            found.setdefault(key, set()).add(perm_id)
+        elif key in found:
+            found[key] -= {perm_id, 0}
+            if not found[key] or not perm_id:
+                del found[key]
 
 
 def _closes(end: End, snapshot: Snapshot, step: Step) -> bool:

@@ -11,6 +11,7 @@ nothing new. What cannot be concluded from a report alone is returned as a `Foll
   Gateway 10.40.1). It is held until the error that explains it has come (202 or 201), or `give_verdict`: who
   waits for an order's end must not be told a wrong one.
 - A refusal belongs to the modification on its way if there is one and the order itself had been accepted.
+- What ends one incarnation of an order (see `incarnations`) does not end the order while another is alive.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from . import codes
 from .book import EPSILON, Book, Cost, Record
 from .entries import CancelDropped, ChangeSettled, Fact
 from .ids import Key, split_exec_id
+from .incarnations import Incarnations
 from .states import Trigger, after, shown, standing, trigger_of
 from .times import execution_time_ns
 from .wire import values_shown
@@ -69,7 +71,13 @@ class VerdictHeld(Struct, frozen=True):
     key: Key
 
 
-FollowUp = Doubted | ExecutionsMissing | IdsDoubted | StaleAttempt | VerdictHeld
+class SurvivorLeft(Struct, frozen=True):
+    """One incarnation has ended, another is alive: cancelled too if the order is to end, or is filled."""
+
+    key: Key
+
+
+FollowUp = Doubted | ExecutionsMissing | IdsDoubted | StaleAttempt | VerdictHeld | SurvivorLeft
 
 
 class Reports:
@@ -80,12 +88,14 @@ class Reports:
         self._client_id = client_id
         self._early_costs: dict[str, tws.CommissionReport] = {}
         self.held: dict[Key, Held] = {}  # cancellations nothing has explained yet
+        self.incarnations = Incarnations()
 
     def session_ended(self, ts: int) -> None:
         """Costs that nobody asked after were other clients'; ours come again with the next snapshot."""
         for key in list(self.held):
             self.give_verdict(key, ts)
         self._early_costs.clear()
+        self.incarnations.forget()
 
     def open_order(self, event: tws.OpenOrder, ts: int) -> tuple[Record | None, list[FollowUp]]:
         view = event.order
@@ -97,15 +107,31 @@ class Reports:
             return None, stale
         word = event.state.status
         trigger = trigger_of(word)
+        follow_ups: list[FollowUp] = []
         if trigger in (Trigger.FILLED, Trigger.CANCELLED):
             trigger, word = None, ""  # orderStatus follows with the amounts
+        else:
+            follow_ups = self._lives(record, view.perm_id or 0, ts)
+        if self.incarnations.outdated(record.key, view.perm_id or 0):
+            return record, follow_ups
         changes: dict[str, Any] = values_shown(view, record.order.order_type)
         if view.perm_id:
             changes["perm_id"] = view.perm_id
         if word:
             changes["gateway_status"] = word
         self.move(record, trigger, ts, **changes)
-        return record, []
+        return record, follow_ups
+
+    def _lives(self, record: Record, perm_id: int, ts: int) -> list[FollowUp]:
+        """Take note of an incarnation that a report shows alive."""
+        beside = self.incarnations.lives(record.key, perm_id)
+        if beside:
+            ids = " and ".join(map(str, beside))
+            text = f"the broker has this order more than once, under the permanent ids {ids}"
+            risk = "it may fill more than its quantity; a cancel goes to all of them"
+            self.note(record, 0, f"{text}: {risk}", ts)
+        unheard_of = bool(perm_id) and perm_id not in record.perm_ids
+        return [Doubted(record.key)] if record.done and unheard_of else []
 
     def order_status(self, event: tws.OrderStatus, ts: int) -> tuple[Record | None, list[FollowUp]]:
         record = self._find(event.client_id, event.order_id, event.perm_id, "")
@@ -117,6 +143,10 @@ class Reports:
         reported, executed = event.filled or 0.0, record.executed()
         trigger = trigger_of(event.status)
         follow_ups: list[FollowUp] = []
+        if trigger not in (Trigger.FILLED, Trigger.CANCELLED):
+            follow_ups += self._lives(record, event.perm_id or 0, ts)
+        elif self.incarnations.ended(record.key, event.perm_id or 0):
+            return record, self._one_ended(record, event, ts)
         if reported > executed + EPSILON:
             word = event.status if trigger is Trigger.FILLED else None
             follow_ups.append(ExecutionsMissing(record.key, word))
@@ -125,15 +155,23 @@ class Reports:
         elif trigger is Trigger.WORKING and reported > 0:
             trigger = Trigger.PARTLY_FILLED
         changes: dict[str, Any] = {"gateway_status": event.status, "filled": max(reported, executed)}
-        if event.perm_id:
+        if event.perm_id and not self.incarnations.outdated(record.key, event.perm_id):
             changes["perm_id"] = event.perm_id
-        if event.avg_fill_price:
+        if event.avg_fill_price and reported >= executed - EPSILON:
             changes["avg_price"] = event.avg_fill_price
         if trigger is Trigger.CANCELLED and not record.cancel_wanted and not record.done:
             self.held[record.key] = Held(record.order_id, changes)
             return record, [*follow_ups, VerdictHeld(record.key)]
         self.move(record, trigger, ts, **changes)
         return record, follow_ups
+
+    def _one_ended(self, record: Record, event: tws.OrderStatus, ts: int) -> list[FollowUp]:
+        """One of several incarnations; what it filled its executions tell."""
+        text = f"permanent id {event.perm_id} of this order is {event.status}, another one is still alive"
+        self.note(record, 0, text, ts)
+        missing = (event.filled or 0.0) > record.executed() + EPSILON
+        survivor = SurvivorLeft(record.key)
+        return [ExecutionsMissing(record.key, None), survivor] if missing else [survivor]
 
     def execution(self, event: tws.ExecDetails, ts: int) -> tuple[Record | None, list[FollowUp]]:
         seen = event.execution
@@ -175,6 +213,10 @@ class Reports:
         trigger = Trigger.FILLED if complete else Trigger.PARTLY_FILLED
         self.move(record, trigger, ts, filled=executed, avg_price=record.average(), **changes)
 
+    def complete(self, record: Record) -> bool:
+        """It is filled, and no other incarnation of it has been seen that might not be."""
+        return record.order.status == "filled" and not self.incarnations.doubled(record.key)
+
     def commission(self, event: tws.CommissionReport, ts: int) -> None:
         record = self._book.by_exec_id(event.exec_id)
         if record is None:
@@ -200,6 +242,10 @@ class Reports:
         if record is None:
             return []
         code, why = event.code, {"reason": event.text, "tws_code": event.code}
+        doubled = self.incarnations.doubled(record.key)
+        if doubled and (code in codes.CANCELLED or code in codes.CANCEL_REFUSED or code in codes.REJECTED):
+            self.note(record, code, event.text, ts)  # of which one it does not say; orderStatus does
+            return [Doubted(record.key)]
         if event.req_id != record.order_id:
             self.note(record, code, event.text, ts)  # about an attempt that has a successor
             return []
@@ -239,7 +285,7 @@ class Reports:
         """A row of the completed orders: all of them are done, whatever we thought."""
         view = event.order
         record = self._find(self._client_id, view.order_id, view.perm_id, view.order_ref)
-        if record is None or record.done:
+        if record is None or self.incarnations.ended(record.key, view.perm_id or 0) or record.done:
             return record
         word = event.state.status
         trigger = trigger_of(word) or Trigger.CANCELLED

@@ -65,15 +65,20 @@ class Broker:
         self.schedule = Schedule()
         self.working: dict[int, dict[int, None]] = {}  # conId -> perm ids at work there
         self._active: dict[int, None] = {}  # perm ids of orders that are not final
-        self._by_client: dict[tuple[int, int], int] = {}
+        self._by_client: dict[tuple[int, int], list[int]] = {}  # one permId, unless `double` made another
         self._changes: dict[tuple[str, str], object] = {}
         self.late_fills: list[int | None] = []  # armed faults: whose next cancelled order fills all the same
 
     # ---- what others may ask
 
     def find(self, client_id: int, order_id: int) -> Order | None:
-        perm_id = self._by_client.get((client_id, order_id))
-        return None if perm_id is None else self.orders[perm_id]
+        """Of several under one id the one that works, the newest first."""
+        found = [self.orders[perm_id] for perm_id in self._by_client.get((client_id, order_id), ())]
+        return max(
+            found,
+            key=lambda o: (not o.is_final, o.status is not Status.PENDING_CANCEL, o.perm_id),
+            default=None,
+        )
 
     def next_order_id(self, client_id: int) -> int:
         """1 + the highest id this client ever used, kept across connections (captured)."""
@@ -146,11 +151,19 @@ class Broker:
             return [OrderMessage(client_id, ticket.order_id, 201, f"Order rejected - reason:{reason}")]
         self._use_id(client_id, ticket.order_id)
         instrument = self.catalogue.one(ticket.contract)
-        perm_id, self.next_perm_id = self.next_perm_id, self.next_perm_id + 1
-        self.save_record("counter", "perm_id", self.next_perm_id)
+        perm_id = self._use_perm_id()
         order = Order(perm_id, client_id, ticket, instrument.con_id, Status.CANCELLED, now)
         message = OrderMessage(client_id, ticket.order_id, 201, f"Order rejected - reason:{reason}")
         return [StatusReported(order), message]
+
+    def double(self, order: Order, ticket: OrderTicket, now: int) -> list[Effect]:
+        """A modification that becomes an order of its own, with the id of the first, which stays alive."""
+        ticket = self._completed(ticket, self.instrument(order.con_id))
+        second = replace(
+            order, perm_id=self._use_perm_id(), ticket=ticket, status=Status.STAGED, filled=Decimal(0),
+            average_price=0.0, last_price=0.0, limit=None, stop=None, arrived=False, triggered=False,
+        )  # fmt: skip
+        return self._submit(self.save(second), now)
 
     def end_day(self, now: int) -> list[Effect]:
         """The nightly restart: orders good for the day are gone, the others stay."""
@@ -227,7 +240,9 @@ class Broker:
 
     def save(self, order: Order) -> Order:
         self.orders[order.perm_id] = order
-        self._by_client[(order.client_id, order.order_id)] = order.perm_id
+        same = self._by_client.setdefault((order.client_id, order.order_id), [])
+        if order.perm_id not in same:
+            same.append(order.perm_id)
         self._changes[("order", str(order.perm_id))] = order
         if order.is_final:
             self._active.pop(order.perm_id, None)
@@ -306,10 +321,8 @@ class Broker:
         parent = self.find(client_id, ticket.parent_id) if ticket.parent_id else None
         if ticket.parent_id and parent is None:
             raise rules.validation_error(f"Can't find order with id ={ticket.parent_id}")
-        perm_id = staged.perm_id if staged is not None else self.next_perm_id
+        perm_id = staged.perm_id if staged is not None else self._use_perm_id()
         if staged is None:
-            self.next_perm_id += 1
-            self.save_record("counter", "perm_id", self.next_perm_id)
             self._use_id(client_id, ticket.order_id)
         group, kind = ticket.oca_group, ticket.oca_type
         if parent is not None and not group:
@@ -325,6 +338,11 @@ class Broker:
             oca_group=group,
             oca_type=kind,
         )
+
+    def _use_perm_id(self) -> int:
+        perm_id, self.next_perm_id = self.next_perm_id, self.next_perm_id + 1
+        self.save_record("counter", "perm_id", self.next_perm_id)
+        return perm_id
 
     def _use_id(self, client_id: int, order_id: int) -> None:
         if order_id > self.highest_ids.get(client_id, 0):

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from msgspec.structs import replace
-
-from twsmq_simulator.broker.model import FINAL, Execution
+from twsmq_simulator.broker.model import FINAL, Execution, Status
 from twsmq_simulator.broker.triggers import parse_time
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.handlers.table import Table, handles
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from twsmq_simulator.session import Session
 
 TABLE: Table = {}
+DOUBLED = (Status.PRE_SUBMITTED, Status.SUBMITTED)
 READ_ONLY = "Error validating request.-'bN' : cause - The API interface is currently in Read-Only mode."
 NOT_CLIENT_ZERO = "Only API connections with clientId set to 0 can set the auto bind orders property."
 
@@ -42,14 +41,15 @@ def place_order(gateway: Gateway, session: Session, request: r.PlaceOrder) -> No
     if reason is not None:
         gateway.delivery.deliver(gateway.broker.discard(client_id, ticket, reason, now))
         return
-    before = gateway.broker.find(client_id, ticket.order_id)
+    known = gateway.broker.find(client_id, ticket.order_id)
+    if known is not None and known.status in DOUBLED and armed.take("double_perm_id", client_id) is not None:
+        gateway.delivery.deliver(gateway.broker.double(known, ticket, now))
+        return
     effects = gateway.broker.place(client_id, ticket, now)
     after = gateway.broker.find(client_id, ticket.order_id)
     if after is not None and armed.take("lose_ack", client_id) is not None:
         gateway.delivery.unheard.add(after.perm_id)
     gateway.delivery.deliver(effects)
-    if before is not None and after is not None and armed.take("double_perm_id", client_id) is not None:
-        gateway.delivery.report(session, replace(after, perm_id=gateway.broker.next_perm_id))
 
 
 def refuse_if_read_only(gateway: Gateway) -> None:
