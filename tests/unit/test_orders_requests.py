@@ -117,6 +117,30 @@ def test_the_same_group_again_gets_the_first_answer_and_a_different_one_a_confli
     assert len(fields(desk)) == 2
 
 
+def waiting() -> Desk:
+    """What is asked of this one stands at the gate."""
+    desk = Desk(auto=False, up=False)
+    desk.session_up()
+    desk.snapshot()
+    return desk
+
+
+def test_an_order_that_waits_at_the_gate_is_not_sent_once_more_with_a_group() -> None:
+    desk = waiting()
+    alone = desk.place("b")
+    assert group(desk, order("a"), order("b")).code == "conflict"
+    desk.auto = True
+    desk.do([])
+    assert alone.answer.order_id == 1
+    assert [sent.order_ref for sent in fields(desk)] == ["s/b"]
+
+
+def test_a_group_that_waits_at_the_gate_is_not_answered_for_one_linked_otherwise() -> None:
+    desk = waiting()
+    group(desk, order("a"), order("b"), link="oca")
+    assert group(desk, order("a"), order("b"), link="bracket").code == "conflict"
+
+
 def test_a_group_of_which_only_part_was_sent_is_not_sent_again(desk: Desk) -> None:
     group(desk, order("a"), order("b"))
     desk.accepted(order_id=1)

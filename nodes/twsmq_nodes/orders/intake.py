@@ -84,13 +84,15 @@ class Intake:
         placing = self._pipeline.waiting.get(keys[0])
         if placing is not None:
             self._require_same(orders, placing.orders)
-            if placing.keys == keys:
-                placing.waiters.append(waiter)
-                return True
+            if waiter.group and placing.link != link:
+                raise _conflict("these orders are there already, linked otherwise")
+            placing.waiters.append(waiter)
+            return True
         records = [record for key in keys if (record := self._book.records.get(key)) is not None]
-        if not records:
+        waits = any(key in self._pipeline.waiting for key in keys)
+        if not records and not waits:
             return False
-        if placing is not None or len(records) < len(keys) or any(k in self._pipeline.waiting for k in keys):
+        if waits or len(records) < len(keys):
             raise _conflict("some of these orders are there already, others are not; place them one by one")
         self._require_same(orders, tuple(record.request for record in records))
         if waiter.group and any(record.links.kind != link for record in records):
