@@ -408,6 +408,16 @@ def test_a_snapshot_the_gateway_does_not_finish_is_asked_for_again(desk: Desk) -
     assert desk.state == "ready"
 
 
+def test_a_node_that_slept_over_all_its_timers_goes_on_with_a_new_snapshot(desk: Desk) -> None:
+    desk.place()
+    desk.session_lost()
+    desk.session_up()
+    desk.says(error(1, 999, "something is wrong"))
+    desk.later(30.0)
+    desk.snapshot()
+    assert (desk.state, desk.status()) == ("ready", "rejected")
+
+
 def test_a_stalled_journal_takes_no_orders(desk: Desk) -> None:
     desk.do(desk.core.journal_stalled("disk full"))
     assert desk.place().code == "not_ready"

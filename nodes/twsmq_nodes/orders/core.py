@@ -380,7 +380,8 @@ class OrdersCore:
         self._halts.answer(now.mono)
         self.pipeline.give_up_previews(now)
         for name in [name for name, at in self._timers.items() if at <= now.mono]:
-            del self._timers[name]
+            if self._timers.pop(name, None) is None:
+                continue  # what was done for the one before has made it needless
             match name:
                 case "unanswered":
                     self._chase(now)
