@@ -444,6 +444,31 @@ def test_a_refused_modification_leaves_the_order_as_it_was(desk: Desk, code: int
     assert (request.order.total_quantity, request.order.limit_price) == (30.0, 1.0)
 
 
+def test_an_order_that_is_to_become_larger_is_not_done_with_its_old_quantity(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.modify(quantity=20.0)
+    desk.says(execution(1, shares=10.0))
+    assert desk.status() == "partially_filled"
+    desk.says(open_order(1, total_quantity=20.0), order_status(1, "Submitted", filled=10.0, remaining=10.0))
+    assert (desk.status(), desk.order().remaining) == ("partially_filled", 10.0)
+    desk.says(execution(1, f"{EXEC}.02.01", shares=10.0))
+    assert (desk.status(), desk.order().filled) == ("filled", 20.0)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_an_order_that_was_to_become_larger_too_late_is_done(desk: Desk, refused: bool) -> None:
+    desk.place()
+    desk.accepted()
+    desk.modify(quantity=20.0)
+    desk.says(execution(1, shares=10.0))
+    if refused:
+        desk.says(error(1, 104, "Cannot modify a filled order."))
+    else:
+        desk.says(open_order(1, word="Filled"), order_status(1, "Filled", filled=10.0))
+    assert (desk.status(), desk.order().filled) == ("filled", 10.0)
+
+
 def test_two_modifications_in_flight_build_on_each_other(desk: Desk) -> None:
     desk.place()
     desk.accepted()

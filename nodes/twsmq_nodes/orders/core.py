@@ -33,7 +33,7 @@ from twsmq_nodes.tws.session import Encoded
 from . import queries
 from .actions import Action, Caller, Enter, Journal, Now, Publish, Send, Warn
 from .book import Book, Record
-from .entries import ChangeSettled, Entry
+from .entries import Entry
 from .halts import Halts
 from .ids import Key
 from .intake import Intake
@@ -342,6 +342,9 @@ class OrdersCore:
                 self._reports.held.pop(record.key, None)
             if record.key in self.pipeline.unwritten or record.key in self._reports.held:
                 continue
+            if first and record.wanted is not None and record.sent_at < snapshot.began_at:
+                why = "the modification had no effect: the gateway shows the order without it"
+                self._reports.settle(record, now.ns, reason=why)
             ruling = verdict(record, snapshot)
             if ruling.again:
                 self._look_within(AGAIN_S, now)
@@ -349,9 +352,6 @@ class OrdersCore:
                 self._reports.move(
                     record, ruling.trigger, now.ns, reason=ruling.reason, tws_code=ruling.tws_code
                 )
-            if first and record.wanted is not None and record.sent_at < snapshot.began_at:
-                why = "the modification had no effect: the gateway shows the order without it"
-                self.book.change(record, now.ns, ChangeSettled(), reason=why)
             if record.cancel_wanted and not record.done:
                 self.pipeline.cancel_again(record)
 

@@ -170,10 +170,17 @@ class Reports:
         executed = record.executed()
         if not executed:
             return  # only legs of a combo so far
-        # An order for an amount of cash has no quantity: that it is filled only the gateway can say.
-        complete = executed >= (record.order.quantity or math.inf) - EPSILON
+        # An order for an amount of cash has no quantity: that it is filled only the gateway can say. So it is
+        # of one that is to become larger: the gateway may have taken that already.
+        wanted = 0.0 if record.wanted is None else record.wanted.quantity
+        complete = executed >= (max(record.order.quantity, wanted) or math.inf) - EPSILON
         trigger = Trigger.FILLED if complete else Trigger.PARTLY_FILLED
         self.move(record, trigger, ts, filled=executed, avg_price=record.average(), **changes)
+
+    def settle(self, record: Record, ts: int, **why: Any) -> None:
+        """The modification on its way has no effect, so what is executed may be all of it."""
+        self._book.change(record, ts, ChangeSettled(), **why)
+        self._count(record, ts)
 
     def commission(self, event: tws.CommissionReport, ts: int) -> None:
         record = self._book.by_exec_id(event.exec_id)
@@ -219,7 +226,7 @@ class Reports:
             self._cancel_refused(record, why, ts)
             return [] if code == 161 else [Doubted(record.key)]
         if record.wanted is not None and record.acknowledged and not record.done:
-            self._book.change(record, ts, ChangeSettled(), **why)
+            self.settle(record, ts, **why)
             return []
         if code in codes.REJECTED and (not record.acknowledged or code == 201):
             self.move(record, Trigger.REJECTED, ts, **why)
