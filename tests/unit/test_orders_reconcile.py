@@ -408,6 +408,25 @@ def test_a_snapshot_the_gateway_does_not_finish_is_asked_for_again(desk: Desk) -
     assert desk.state == "ready"
 
 
+def test_an_order_a_stalled_disk_held_back_until_a_snapshot_was_under_way_is_not_proved_absent(
+    desk: Desk,
+) -> None:
+    desk.auto = False
+    desk.place()
+    desk.do(desk.core.admit(desk.now))
+    desk.later(10.0)
+    desk.upstream(True)
+    desk.later(1.0)
+    desk.commit()
+    assert len(desk.wire) == 1
+    desk.auto = True
+    desk.snapshot()
+    assert desk.status() == "pending"
+    desk.later(1.0)
+    desk.snapshot()
+    assert desk.status() == "not_sent"
+
+
 def test_a_node_that_slept_over_all_its_timers_goes_on_with_a_new_snapshot(desk: Desk) -> None:
     desk.place()
     desk.session_lost()

@@ -233,6 +233,7 @@ class OrdersCore:
 
     def written(self, key: Key, request: Request, now: Now) -> list[Action]:
         self.pipeline.written(key, request)
+        self._snapshots.written(key)
         record = self.book.records[key]
         if not record.acknowledged and not record.done:
             self._in_flight.setdefault(key, now.mono)

@@ -57,6 +57,7 @@ class Snapshot:
         self.req_id = req_id
         self.step = Step.OPEN_ORDERS
         self.open: set[Key] = set()
+        self.written: set[Key] = set()  # since it began, so that it may have missed them
         self.foreign: dict[int, ForeignOrder] = {}  # by permanent id
 
     def request(self) -> Request:
@@ -125,6 +126,10 @@ class Snapshots:
         else:
             self.current.open.discard(key)
 
+    def written(self, key: Key) -> None:
+        if self.current is not None:
+            self.current.written.add(key)
+
 
 def _closes(end: End, snapshot: Snapshot, step: Step) -> bool:
     match end:
@@ -157,6 +162,8 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
         return _NOTHING
     if record.done or record.sent_at >= snapshot.began_at:
         return _NOTHING
+    if record.key in snapshot.written:
+        return Verdict(again=True)
     if record.acknowledged:
         if order.status == "unknown":
             return _NOTHING
