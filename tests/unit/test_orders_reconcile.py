@@ -232,6 +232,24 @@ def test_an_unknown_order_that_is_to_be_cancelled_and_proved_absent_is_cancelled
     assert desk.status() == "cancelled"
 
 
+@pytest.mark.parametrize("arrives", [True, False])
+def test_the_wish_to_cancel_an_unknown_order_outlives_that_the_gateway_does_not_find_it_yet(
+    desk: Desk, arrives: bool
+) -> None:
+    desk.place()
+    desk.session_lost()
+    reconnect(desk, after=0.5)
+    desk.cancel()
+    assert desk.wire[-1] == rq.CancelOrder(1)
+    desk.says(error(1, 10147, "not found"))
+    rows = (open_order(1), order_status(1, "Submitted", remaining=10.0)) if arrives else ()
+    desk.says(*rows)
+    desk.later(5.0)
+    desk.snapshot(*rows)
+    assert desk.status() == ("pending_cancel" if arrives else "cancelled")
+    assert desk.wire.count(rq.CancelOrder(1)) == 1 + arrives
+
+
 def test_a_modification_lost_with_the_session_had_no_effect(desk: Desk) -> None:
     desk.place()
     desk.accepted()

@@ -39,7 +39,16 @@ from .ids import Key
 from .intake import Intake
 from .pipeline import Pipeline
 from .reconcile import End, Snapshot, Snapshots, Step, verdict
-from .reports import Doubted, ExecutionsMissing, FollowUp, IdsDoubted, Reports, StaleAttempt, VerdictHeld
+from .reports import (
+    CancelMissed,
+    Doubted,
+    ExecutionsMissing,
+    FollowUp,
+    IdsDoubted,
+    Reports,
+    StaleAttempt,
+    VerdictHeld,
+)
 from .states import TABLE, Trigger
 from .wire import foreign_order
 
@@ -293,6 +302,8 @@ class OrdersCore:
                 case VerdictHeld(key):
                     due = self._verdicts_due.setdefault(key, now.mono + VERDICT_S)
                     self._timers.setdefault(_VERDICT, due)
+                case CancelMissed(key):
+                    self.pipeline.forget_cancel(key)
                 case IdsDoubted():
                     self._actions.append(Send(ReqIds()))
                 case StaleAttempt(key, order_id):
@@ -353,7 +364,7 @@ class OrdersCore:
                 self._reports.move(
                     record, ruling.trigger, now.ns, reason=ruling.reason, tws_code=ruling.tws_code
                 )
-            if record.cancel_wanted and not record.done:
+            if record.cancel_wanted and record.acknowledged and not record.done:
                 self.pipeline.cancel_again(record)
 
     def _finish_short(self, now: Now) -> None:

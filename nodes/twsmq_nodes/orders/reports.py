@@ -69,7 +69,13 @@ class VerdictHeld(Struct, frozen=True):
     key: Key
 
 
-FollowUp = Doubted | ExecutionsMissing | IdsDoubted | StaleAttempt | VerdictHeld
+class CancelMissed(Struct, frozen=True):
+    """The gateway does not know the order that was to be cancelled, nor has it ever spoken of it."""
+
+    key: Key
+
+
+FollowUp = Doubted | ExecutionsMissing | IdsDoubted | StaleAttempt | VerdictHeld | CancelMissed
 
 
 class Reports:
@@ -222,6 +228,10 @@ class Reports:
         if code == 201 and (held := self._release(record)):
             self.move(record, Trigger.REJECTED, ts, **held, **why)
             return []
+        if code == codes.NOT_FOUND and not record.acknowledged:
+            # It may be on its way yet: the wish is kept until it is known where the order is.
+            self._book.change(record, ts, None, **why)
+            return [Doubted(record.key), CancelMissed(record.key)]
         if code in codes.CANCEL_REFUSED:
             self._cancel_refused(record, why, ts)
             return [] if code == 161 else [Doubted(record.key)]
