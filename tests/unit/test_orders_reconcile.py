@@ -127,6 +127,17 @@ def test_absence_proves_nothing_before_the_grace_is_over(desk: Desk) -> None:
     assert desk.status() == "not_sent"
 
 
+def test_the_grace_of_an_order_long_unanswered_begins_when_its_connection_ends(desk: Desk) -> None:
+    desk.place()
+    desk.later(4.0)  # a gateway that hangs; it reads what it was sent once it goes on
+    desk.session_lost()
+    reconnect(desk, after=0.5)
+    assert desk.status() == "unknown"
+    desk.later(3.0)
+    desk.snapshot()
+    assert desk.status() == "not_sent"
+
+
 def test_an_order_that_turns_up_during_the_grace_was_never_lost(desk: Desk) -> None:
     desk.place()
     desk.session_lost()

@@ -13,7 +13,8 @@ What a verdict rests on:
 - An order listed as open is live; one in the completed orders, or with all its executions, is done.
 - An order the gateway never spoke of, absent from all three, never was accepted. That is a proof only if the
   snapshot covers the moment the order was sent (the gateway's lists reach back to its own midnight), and if
-  it had time to arrive (`GRACE_S`: what a dead connection still had in its buffers may be read later).
+  it had time to arrive (`GRACE_S` since its connection ended: what a dead connection still had in its buffers
+  may be read later).
 - An order the gateway had spoken of, absent from all three, is `unknown`: it may have expired or been
   cancelled on an earlier day.
 """
@@ -171,7 +172,7 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
             Trigger.VANISHED,
             f"the gateway had it, and its {LISTS} of today do not know it: it ended on an earlier day",
         )
-    if record.sent_at + GRACE_S * NS > snapshot.began_at:
+    if max(record.sent_at, order.ts) + GRACE_S * NS > snapshot.began_at:
         return Verdict(again=True)
     if not covers(snapshot.began_at, record.sent_at, snapshot.offset_s):
         return Verdict(
