@@ -469,6 +469,29 @@ def test_an_order_that_was_to_become_larger_too_late_is_done(desk: Desk, refused
     assert (desk.status(), desk.order().filled) == ("filled", 10.0)
 
 
+def test_a_refusal_of_either_the_order_or_its_modification_is_settled_by_a_snapshot(desk: Desk) -> None:
+    desk.place()
+    desk.modify(limit_price=2.0)
+    desk.says(error(1, 321, "Error validating request"))
+    assert desk.status() == "pending"
+    desk.later(4.0)
+    desk.snapshot(open_order(1), order_status(1, "Submitted", remaining=10.0))
+    assert desk.status() == "submitted"
+
+
+def test_a_modification_refused_before_the_order_is_acknowledged_is_not_sent_with_the_next(
+    desk: Desk,
+) -> None:
+    desk.place()
+    desk.modify(limit_price=2.0)
+    desk.says(error(1, 2102, "Unable to modify this order as its still being processed"))
+    desk.accepted()
+    desk.modify(quantity=20.0)
+    request = desk.wire[-1]
+    assert isinstance(request, rq.PlaceOrder)
+    assert (request.order.total_quantity, request.order.limit_price) == (20.0, 1.0)
+
+
 def test_two_modifications_in_flight_build_on_each_other(desk: Desk) -> None:
     desk.place()
     desk.accepted()

@@ -10,7 +10,8 @@ nothing new. What cannot be concluded from a report alone is returned as a `Foll
 - A cancellation nobody here asked for may be a refusal: orderStatus Cancelled and then 201 (captured from a
   Gateway 10.40.1). It is held until the error that explains it has come (202 or 201), or `give_verdict`: who
   waits for an order's end must not be told a wrong one.
-- A refusal belongs to the modification on its way if there is one and the order itself had been accepted.
+- A refusal belongs to the modification on its way if there is one and the order itself had been accepted; if
+  that has not been told yet, it may belong to either, and the order is looked for.
 """
 
 from __future__ import annotations
@@ -235,10 +236,11 @@ class Reports:
         if code in codes.CANCEL_REFUSED:
             self._cancel_refused(record, why, ts)
             return [] if code == 161 else [Doubted(record.key)]
-        if record.wanted is not None and record.acknowledged and not record.done:
+        changing = record.wanted is not None and not record.done
+        if changing and (record.acknowledged or code in codes.MODIFICATION_REFUSED):
             self.settle(record, ts, **why)
             return []
-        if code in codes.REJECTED and (not record.acknowledged or code == 201):
+        if code in codes.REJECTED and (not record.acknowledged or code == 201) and not changing:
             self.move(record, Trigger.REJECTED, ts, **why)
             return [IdsDoubted()] if code in codes.NEW_IDS_WANTED else []
         self.note(record, code, event.text, ts)
