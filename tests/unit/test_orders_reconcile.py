@@ -338,6 +338,17 @@ def test_cancelled_as_we_thought_but_listed_as_open_is_live(desk: Desk) -> None:
     assert desk.status() == "submitted"
 
 
+def test_rejected_as_we_thought_but_working_is_looked_for(desk: Desk) -> None:
+    desk.place()
+    desk.says(error(1, 321, "Error validating request"))
+    assert desk.status() == "rejected"
+    row = (open_order(1), order_status(1, "Submitted", remaining=10.0))
+    desk.says(*row)
+    desk.later(0.3)
+    desk.snapshot(*row)
+    assert desk.status() == "submitted"
+
+
 def test_an_attempt_given_up_as_never_sent_that_comes_alive_beside_its_successor_is_shouted(
     desk: Desk,
 ) -> None:

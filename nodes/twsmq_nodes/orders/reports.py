@@ -111,8 +111,10 @@ class Reports:
             changes["perm_id"] = view.perm_id
         if word:
             changes["gateway_status"] = word
+        ended = record.order.status in ("cancelled", "rejected")
         self.move(record, trigger, ts, **changes)
-        return record, []
+        # Late, or it lives after all: only a snapshot tells.
+        return record, [Doubted(record.key)] if ended and trigger is Trigger.WORKING else []
 
     def order_status(self, event: tws.OrderStatus, ts: int) -> tuple[Record | None, list[FollowUp]]:
         record = self._find(event.client_id, event.order_id, event.perm_id, "")
