@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from orders_desk import EXEC, Desk, completed, error, execution, open_order, order_status
+from orders_desk import EXEC, Desk, completed, end_of, error, execution, open_order, order_status
 from twsmq_nodes.orders.actions import Now
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
@@ -368,6 +368,53 @@ def test_an_executed_part_of_a_vanished_order_counts(desk: Desk) -> None:
     desk.session_lost()
     reconnect(desk, executions=[execution(1, shares=4.0, req_id=3)])
     assert (desk.status(), desk.order().filled) == ("unknown", 4.0)
+
+
+def test_executions_of_an_earlier_day_are_asked_for_once_not_for_ever(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.session_lost()
+    row = (open_order(1), order_status(1, "Submitted", filled=4.0, remaining=6.0))
+    reconnect(desk, *row)
+    snapshots = 0
+    for _ in range(60):
+        desk.later(1.0)
+        if desk.asked:
+            snapshots += 1
+            desk.snapshot(*row)
+    assert snapshots == 1
+    assert desk.order().filled == 4.0
+
+
+def test_a_snapshot_whose_executions_were_asked_for_before_does_not_finish_a_filled_order(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.upstream(True)
+    row = (open_order(1), order_status(1, "Submitted", remaining=10.0))
+    desk.says(*row, end_of(desk.asked.pop()))
+    desk.says(*row, end_of(desk.asked.pop()))
+    desk.says(end_of(desk.asked.pop()))
+    desk.says(order_status(1, "Filled", filled=10.0))
+    desk.says(end_of(desk.asked.pop()))
+    assert desk.status() == "submitted"
+    desk.says(execution(1))
+    assert (desk.status(), desk.order().reason) == ("filled", None)
+
+
+def test_an_order_for_cash_whose_executions_are_not_reported_keeps_what_the_gateway_says(desk: Desk) -> None:
+    desk.place(quantity=0.0, cash_quantity=100.0)
+    desk.says(order_status(1, "Filled", filled=3.0))
+    desk.later(1.1)
+    desk.snapshot()
+    assert (desk.status(), desk.order().filled) == ("filled", 3.0)
+
+
+def test_filled_without_an_amount_waits_for_its_executions(desk: Desk) -> None:
+    desk.place()
+    desk.says(order_status(1, "Filled", filled=None))
+    assert desk.status() == "pending"
+    desk.says(execution(1))
+    assert (desk.status(), desk.order().filled) == ("filled", 10.0)
 
 
 def test_1101_reconciles_again_and_1102_does_not_stop_trading(desk: Desk) -> None:

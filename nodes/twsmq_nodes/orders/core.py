@@ -92,7 +92,8 @@ class OrdersCore:
         self.published_strategy_nos = dict(self.book.strategy_nos)
         self._timers: dict[str, float] = {}
         self._in_flight: dict[Key, float] = {}  # written, the gateway has not spoken of it; since when
-        self._short: dict[Key, str | None] = {}  # executions missing; the gateway's word if it says done
+        self._short: dict[Key, ExecutionsMissing] = {}
+        self._given_up: dict[Key, float] = {}  # filled so far, of which the gateway reports no executions
         self._verdicts_due: dict[Key, float] = {}
         self._snapshots = Snapshots()
         self._reconciled = False
@@ -134,6 +135,7 @@ class OrdersCore:
         self._timers.clear()
         self._in_flight.clear()
         self._short.clear()
+        self._given_up.clear()
         self._verdicts_due.clear()
         for record in list(self.book.active()):
             if record.key not in self.pipeline.unwritten:
@@ -296,9 +298,10 @@ class OrdersCore:
             match follow_up:
                 case Doubted():
                     self._look_within(DOUBT_S, now)
-                case ExecutionsMissing(key, word):
-                    self._short[key] = word
-                    self._look_within(EXECUTIONS_S, now)
+                case ExecutionsMissing(key, filled, word):
+                    if word is not None or filled > self._given_up.get(key, 0.0):
+                        self._short[key] = follow_up
+                        self._look_within(EXECUTIONS_S, now)
                 case VerdictHeld(key):
                     due = self._verdicts_due.setdefault(key, now.mono + VERDICT_S)
                     self._timers.setdefault(_VERDICT, due)
@@ -336,6 +339,8 @@ class OrdersCore:
         snapshot = self._snapshots.ended(end)
         if snapshot is None:
             return
+        if snapshot.step is Step.EXECUTIONS:
+            snapshot.short = dict(self._short)
         if snapshot.step is not Step.COMPLETE:
             self._ask(now)
             return
@@ -347,12 +352,13 @@ class OrdersCore:
         first = not self._reconciled
         self.foreign = snapshot.foreign
         self._reconciled = True
-        self._finish_short(now)
+        self._finish_short(snapshot, now)
         keys = {record.key for record in self.book.active()} | snapshot.open
         for record in [self.book.records[key] for key in keys]:
             if record.key in snapshot.open:
                 self._reports.held.pop(record.key, None)
-            if record.key in self.pipeline.unwritten or record.key in self._reports.held:
+            undecided = (self.pipeline.unwritten, self._reports.held, self._short)
+            if any(record.key in keys for keys in undecided):
                 continue
             if first and record.wanted is not None and record.sent_at < snapshot.began_at:
                 why = "the modification had no effect: the gateway shows the order without it"
@@ -367,13 +373,16 @@ class OrdersCore:
             if record.cancel_wanted and record.acknowledged and not record.done:
                 self.pipeline.cancel_again(record)
 
-    def _finish_short(self, now: Now) -> None:
-        """All executions the gateway still reports are in: its word has to do for the rest."""
-        short, self._short = self._short, {}
-        for key, word in short.items():
+    def _finish_short(self, snapshot: Snapshot, now: Now) -> None:
+        """All executions the gateway still reports are in: its word has to do for those that were missing."""
+        for key, missing in snapshot.short.items():
+            if self._short.get(key) is not missing:
+                continue  # more came up since the executions were asked for
+            del self._short[key]
+            self._given_up[key] = missing.filled
             record = self.book.records[key]
-            if word is not None and not record.done:
-                self._reports.finish_without_executions(record, word, now.ns)
+            if missing.word is not None and not record.done:
+                self._reports.finish_without_executions(record, missing.word, missing.filled, now.ns)
 
     def _lose(self, record: Record, reason: str, now: Now) -> None:
         """Written, or nearly, and nobody is left who could have answered."""

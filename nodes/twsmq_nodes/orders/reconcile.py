@@ -33,6 +33,7 @@ from twsmq_nodes.tws.requests import Request
 from . import codes
 from .book import Record
 from .ids import FIRST_REQ_ID, Key
+from .reports import ExecutionsMissing
 from .states import Trigger
 from .times import NS, covers
 
@@ -60,6 +61,7 @@ class Snapshot:
         self.open: set[Key] = set()
         self.written: set[Key] = set()  # since it began, so that it may have missed them
         self.foreign: dict[int, ForeignOrder] = {}  # by permanent id
+        self.short: dict[Key, ExecutionsMissing] = {}  # what was missing when executions were asked for
 
     def request(self) -> Request:
         """What to ask in this step."""

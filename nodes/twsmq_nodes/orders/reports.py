@@ -50,6 +50,7 @@ class ExecutionsMissing(Struct, frozen=True):
     """The gateway says more is filled than executions have shown. `word`: its status if the order is done."""
 
     key: Key
+    filled: float
     word: str | None
 
 
@@ -126,9 +127,9 @@ class Reports:
         reported, executed = event.filled or 0.0, record.executed()
         trigger = trigger_of(event.status)
         follow_ups: list[FollowUp] = []
-        if reported > executed + EPSILON:
+        if reported > executed + EPSILON or (trigger is Trigger.FILLED and not executed):
             word = event.status if trigger is Trigger.FILLED else None
-            follow_ups.append(ExecutionsMissing(record.key, word))
+            follow_ups.append(ExecutionsMissing(record.key, reported, word))
             if word is not None:
                 return record, follow_ups
         elif trigger is Trigger.WORKING and reported > 0:
@@ -291,10 +292,10 @@ class Reports:
             changes |= {"filled": record.executed(), "avg_price": record.average()}
         return changes
 
-    def finish_without_executions(self, record: Record, word: str, ts: int) -> None:
+    def finish_without_executions(self, record: Record, word: str, filled: float, ts: int) -> None:
         """Executions were asked for and some do not exist: the gateway's word has to do."""
         reason = f"the gateway says {word}; it reports executions of {record.executed():g} only"
-        filled = record.order.quantity
+        filled = max(filled, record.order.quantity)
         self.move(record, Trigger.FILLED, ts, filled=filled, gateway_status=word, reason=reason)
 
     def move(self, record: Record, trigger: Trigger | None, ts: int, **changes: Any) -> None:
