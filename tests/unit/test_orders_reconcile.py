@@ -85,6 +85,13 @@ def test_unknown_and_completed_is_done(desk: Desk) -> None:
     assert (desk.status(), desk.order().reason) == ("cancelled", "Cancelled by Trader")
 
 
+def test_completed_without_having_worked_is_done_too(desk: Desk) -> None:
+    desk.place()
+    desk.session_lost()
+    reconnect(desk, completed=[completed(word="Inactive")])
+    assert (desk.status(), desk.order().reason) == ("cancelled", "Cancelled by Trader")
+
+
 def test_unknown_and_absent_from_a_complete_snapshot_is_not_sent_and_stays_so(desk: Desk) -> None:
     desk.place()
     desk.session_lost()

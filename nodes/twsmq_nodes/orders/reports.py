@@ -264,7 +264,7 @@ class Reports:
         if record is None or record.done:
             return record
         word = event.state.status
-        trigger = trigger_of(word) or Trigger.CANCELLED
+        trigger = Trigger.FILLED if trigger_of(word) is Trigger.FILLED else Trigger.CANCELLED
         filled = max(view.filled_quantity or 0.0, record.executed())
         reason = event.state.completed_status.strip() or f"the gateway lists it as completed: {word}"
         if trigger is Trigger.FILLED and filled > record.executed() + EPSILON:
