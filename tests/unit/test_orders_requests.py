@@ -287,6 +287,12 @@ def test_a_preview_costs_an_id_and_leaves_no_order(desk: Desk) -> None:
     assert desk.place().answer.order_id == 2
 
 
+def test_another_clients_order_of_the_same_id_does_not_answer_a_preview(desk: Desk) -> None:
+    caller = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    desk.says(open_order(1, client_id=3, order_ref="theirs"))
+    assert not caller.answers
+
+
 def test_a_refused_preview_is_the_gateways_own_word(desk: Desk) -> None:
     caller = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
     desk.says(error(1, 399, "fyi"), error(1, 200, "No security definition"))

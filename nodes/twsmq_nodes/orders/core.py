@@ -27,6 +27,7 @@ from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws.orders import OrderView
 from twsmq_nodes.tws.requests import CancelOrder, ReqIds, Request
 from twsmq_nodes.tws.session import Encoded
 
@@ -259,7 +260,7 @@ class OrdersCore:
 
     def received(self, event: tws.Event, now: Now) -> list[Action]:
         match event:
-            case tws.OpenOrder(order_id) if order_id in self.pipeline.previews:
+            case tws.OpenOrder(order_id, _, order) if self._is_preview(order_id, order):
                 self.pipeline.previewed(order_id, event.state)
             case tws.GatewayError(req_id) if req_id in self.pipeline.previews:
                 self.pipeline.preview_refused(event)
@@ -292,6 +293,10 @@ class OrdersCore:
             case _:
                 pass
         return self._flush()
+
+    def _is_preview(self, order_id: int, order: OrderView) -> bool:
+        """Every client counts its order ids from 1, and the open orders of all are listed."""
+        return order_id in self.pipeline.previews and order.client_id == self._client_id
 
     def _follow(self, follow_ups: list[FollowUp], now: Now) -> None:
         for follow_up in follow_ups:
