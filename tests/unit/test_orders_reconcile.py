@@ -345,6 +345,21 @@ def test_cancelled_as_we_thought_but_listed_as_open_is_live(desk: Desk) -> None:
     assert desk.status() == "submitted"
 
 
+def test_an_attempt_alive_beside_its_successor_is_cancelled_once_the_session_is_up(desk: Desk) -> None:
+    desk.place()
+    desk.session_lost()
+    reconnect(desk)
+    desk.place()
+    desk.accepted(order_id=2)
+    desk.session_lost()
+    rows = (open_order(1), order_status(1, "Submitted", remaining=10.0), open_order(2))
+    desk.says(*rows)  # a gateway sends them before it says that it is ready (captured)
+    assert desk.asked == []
+    desk.session_up()
+    desk.says(*rows)
+    assert rq.CancelOrder(1) in desk.asked
+
+
 def test_rejected_as_we_thought_but_working_is_looked_for(desk: Desk) -> None:
     desk.place()
     desk.says(error(1, 321, "Error validating request"))

@@ -308,6 +308,18 @@ def test_a_preview_nobody_answers_is_given_up(desk: Desk) -> None:
     assert lost.code == "not_ready"
 
 
+def test_a_preview_that_waits_for_the_disk_is_not_sent_once_its_session_is_gone() -> None:
+    desk = waiting()
+    desk.place()
+    lost = call(desk, "preview", PreviewOrder(client_order_id="b", **BASE))
+    for _ in range(2):
+        desk.do(desk.core.admit(desk.now))
+    desk.session_lost()
+    assert lost.code == "not_ready"
+    desk.commit()
+    assert desk.asked == []
+
+
 # -- many at once
 
 

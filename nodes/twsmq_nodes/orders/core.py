@@ -313,7 +313,7 @@ class OrdersCore:
                 case CancelMissed(key):
                     self.pipeline.forget_cancel(key)
                 case IdsDoubted():
-                    self._actions.append(Send(ReqIds()))
+                    self.pipeline.once_durable(Send(ReqIds()))
                 case StaleAttempt(key, order_id):
                     self.pipeline.once_durable(Send(CancelOrder(order_id)))
                     self._actions.append(Warn(f"order id {order_id} is alive beside its successor", key))

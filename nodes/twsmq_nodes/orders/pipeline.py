@@ -273,10 +273,11 @@ class Pipeline:
             self._do(action)
 
     def _do(self, action: Afterwards) -> None:
-        if not isinstance(action, CancelDue):
+        if isinstance(action, CancelDue):
+            if self.connected:
+                self.gate.push_cancel(action.key)
+        elif self.connected or not isinstance(action, Send):
             self._actions.append(action)
-        elif self.connected:
-            self.gate.push_cancel(action.key)
 
     def durable(self, event_no: int, now: Now) -> None:
         """Everything up to `event_no` is on disk: what waited for it goes on."""
@@ -352,6 +353,8 @@ class Pipeline:
         error = RequestError(ErrorCode.NOT_READY, "the session ended before it was sent; no effect")
         self.withdraw_all(None, error)
         self.gate.clear_cancels()  # they are owed, and asked for again by the next session
+        for waiting in self._afterwards.values():
+            waiting[:] = [action for action in waiting if not isinstance(action, Send)]
         previews, self.previews = self.previews, {}
         for caller, _ in previews.values():
             self._actions.append(Reply(caller, error))
