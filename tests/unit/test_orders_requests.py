@@ -369,6 +369,16 @@ def test_a_halt_outlives_a_crash(desk: Desk) -> None:
     assert desk.place("b", strategy="t").answer.order_id == 1
 
 
+def test_a_halt_is_not_answered_by_what_was_kept_before_it(desk: Desk) -> None:
+    resuming, halting = Caller(answers=[]), Caller(answers=[])
+    desk.core.resume(Resume(), resuming, desk.now)
+    desk.core.halt(Halt(reason="x"), halting, desk.now)
+    desk.do(desk.core.kept("halt/"))
+    assert (len(resuming.answers), halting.answers) == (1, [])
+    desk.do(desk.core.kept("halt/"))
+    assert len(halting.answers) == 1
+
+
 def test_a_halt_that_cancels_answers_when_nothing_works_any_more(desk: Desk) -> None:
     desk.place()
     desk.accepted()
