@@ -444,6 +444,23 @@ def test_a_refused_modification_leaves_the_order_as_it_was(desk: Desk, code: int
     assert (request.order.total_quantity, request.order.limit_price) == (30.0, 1.0)
 
 
+def test_a_modification_is_not_answered_for_the_bytes_of_the_one_before(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.auto = False
+    first = desk.modify(quantity=20.0)
+    desk.do(desk.core.admit(desk.now))
+    durable = desk.core.book.last_no
+    second = desk.modify(quantity=30.0)
+    desk.do(desk.core.admit(desk.now))
+    desk.committed, desk.uncommitted = desk.committed + desk.uncommitted[:1], desk.uncommitted[1:]
+    desk.do(desk.core.durable(durable, desk.now))
+    assert (first.answer.status, second.answers) == ("submitted", [])
+    desk.session_lost()
+    desk.commit()
+    assert second.code == "not_ready"
+
+
 def test_an_order_that_is_to_become_larger_is_not_done_with_its_old_quantity(desk: Desk) -> None:
     desk.place()
     desk.accepted()

@@ -302,11 +302,20 @@ class Pipeline:
         if not isinstance(request, tws.PlaceOrder):
             return
         placed = key in self.unwritten
-        self.unwritten.discard(key)
-        for waiter in self._waiters.pop(key, ()):
+        for waiter in self._served(key):
             waiter.left -= 1
             if waiter.left == 0:
                 self.answer(waiter, "pending" if placed else None)
+
+    def _served(self, key: Key) -> list[Waiter]:
+        """Who waited for the bytes just written or refused: all of an order's, one of a modification's."""
+        waiters = self._waiters.pop(key, [])
+        if key in self.unwritten:
+            self.unwritten.discard(key)
+            return waiters
+        if waiters[1:]:
+            self._waiters[key] = waiters[1:]
+        return waiters[:1]
 
     def answer(self, waiter: Waiter, status: str | None = "pending") -> None:
         """The first answer, or with status None the orders as they stand."""
@@ -327,14 +336,15 @@ class Pipeline:
             self._cancels_written.discard(key)
             return
         why = "the session ended before it was written; nothing was sent"
-        if key in self.unwritten:
-            self.unwritten.discard(key)
+        placed = key in self.unwritten
+        waiters = self._served(key)
+        if placed:
             trigger = Trigger.ABANDONED if record.cancel_wanted else Trigger.NOT_WRITTEN
             self._book.change(record, now.ns, status=after(record.order.status, trigger), reason=why)
         else:
             self._book.change(record, now.ns, ChangeSettled(), reason=f"modification: {why}")
         error = RequestError(ErrorCode.NOT_READY, f"{why}; send the same request again")
-        for waiter in self._waiters.pop(key, ()):
+        for waiter in waiters:
             if waiter.left > 0:
                 waiter.left = -1
                 self._actions.append(Reply(waiter.caller, error))
