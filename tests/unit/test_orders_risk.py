@@ -240,6 +240,20 @@ def test_a_strategys_position_and_result_are_its_own_fills_and_costs() -> None:
     assert (working.account, working.remaining) == ("DU1", 7.0)
 
 
+def test_a_cost_reported_anew_counts_once() -> None:
+    desk = Desk()
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    desk.place()
+    desk.accepted()
+    desk.says(execution(1, f"{EXEC}.01.01", 4.0))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.0, "USD", None, None, None))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.5, "USD", -5.0, None, None))
+    assert facts.daily_pnl("strategy", "s") == -6.5
+    desk.says(execution(1, f"{EXEC}.01.02", 3.0))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.02", 1.0, "USD", -4.0, None, None))
+    assert facts.daily_pnl("strategy", "s") == -5.0
+
+
 def test_an_accounts_facts_are_believed_only_while_status_is_ready() -> None:
     now = [0.0]
     facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: now[0])
