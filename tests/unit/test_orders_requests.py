@@ -360,6 +360,14 @@ def test_halted_means_no_new_orders_and_cancels_pass(desk: Desk) -> None:
     assert desk.place("b").answer.order_id == 2
 
 
+@pytest.mark.parametrize("strategy", ["", "al pha"])
+def test_a_halt_of_a_strategy_that_cannot_be_is_refused(strategy: str) -> None:
+    with pytest.raises(FieldError):
+        Halt(reason="x", strategy=strategy, cancel=True)
+    with pytest.raises(FieldError):
+        Resume(strategy=strategy)
+
+
 def test_a_halt_outlives_a_crash(desk: Desk) -> None:
     call(desk, "halt", Halt(reason="fat finger", strategy="s"))
     desk.crash()
