@@ -260,6 +260,15 @@ def test_an_order_for_an_amount_of_cash_is_filled_when_the_gateway_says_so(desk:
     assert (desk.status(), desk.order().filled) == ("filled", 3.0)
 
 
+def test_an_order_for_an_amount_of_cash_is_modified_in_price_alone(desk: Desk) -> None:
+    desk.place(quantity=0.0, cash_quantity=100.0)
+    desk.accepted(total_quantity=3.2)
+    refused = desk.modify(quantity=5.0)
+    assert (refused.code, refused.answer.field) == ("invalid_argument", "quantity")
+    assert desk.modify(limit_price=2.0).answer.order_id == 1
+    assert (fields(desk)[-1].total_quantity, fields(desk)[-1].cash_qty) == (0.0, 100.0)
+
+
 def test_the_legs_of_a_combo_are_told_and_do_not_count(desk: Desk) -> None:
     desk.place(instrument="BAG:SPY:SMART:USD:+1x1,-1x2")
     whole = execution(1, f"{EXEC}.01.01", shares=10.0)

@@ -284,6 +284,8 @@ class Intake:
         for name in ("limit_price", "stop_price"):
             if getattr(args, name) is not None and name not in prices:
                 raise _invalid(name, f"a {record.order.order_type} order has no {name}")
+        if args.quantity is not None and record.request is not None and record.request.cash_quantity:
+            raise _invalid("quantity", "the order is for an amount of cash; cancel it and place another")
         if args.quantity is not None and args.quantity <= record.order.filled + EPSILON:
             filled = f"{record.order.filled:g} are filled already; the new quantity must be more"
             raise _invalid("quantity", filled)

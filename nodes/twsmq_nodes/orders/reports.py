@@ -108,6 +108,8 @@ class Reports:
         if trigger in (Trigger.FILLED, Trigger.CANCELLED):
             trigger, word = None, ""  # orderStatus follows with the amounts
         changes: dict[str, Any] = values_shown(view, record.order.order_type)
+        if record.request is not None and record.request.cash_quantity:
+            changes.pop("quantity", None)  # what the gateway thinks the cash will buy
         if view.perm_id:
             changes["perm_id"] = view.perm_id
         if word:
