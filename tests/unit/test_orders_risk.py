@@ -208,6 +208,14 @@ def test_a_forbidden_order_leaves_no_trace() -> None:
     assert desk.place(quantity=5.0).answer.order_id == 1
 
 
+def test_an_order_whose_multiplier_is_no_number_is_answered_and_refused() -> None:
+    desk = Desk()
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    desk.core.pipeline.guard = RiskRules(Risk(max_order_notional=100), facts)
+    for _ in range(2):
+        assert desk.place(instrument="OPT:SPY:SMART:USD:20261218:C:450:x").code == "risk_rejected"
+
+
 def test_a_forbidden_modification_leaves_the_order_as_it_is() -> None:
     desk = guarded(max_order_quantity=10)
     desk.place()
@@ -287,8 +295,18 @@ def test_a_quote_is_asked_for_once_and_believed_while_its_stream_lives() -> None
 
 @pytest.mark.parametrize(
     ("instrument", "multiplier"),
-    [(AAPL, 1.0), ("OPT:SPY:SMART:USD:20261218:C:450", 100.0), ("FUT:ES:CME:USD:20261218:::50", 50.0)],
+    [
+        (AAPL, 1.0),
+        (f"{AAPL}::::0.001", 1.0),
+        ("OPT:SPY:SMART:USD:20261218:C:450", 100.0),
+        ("OPT:SPY:SMART:USD:20261218:C:450:0.5", 0.5),
+        ("OPT:SPY:SMART:USD:20261218:C:450:hundred", None),
+        ("OPT:SPY:SMART:USD:20261218:C:450:nan", None),
+        ("OPT:SPY:SMART:USD:20261218:C:450:-100", None),
+        ("OPT:SPY:SMART:USD:20261218:C:450:0", None),
+        ("FUT:ES:CME:USD:20261218:::50", 50.0),
+    ],
 )
-def test_multipliers(instrument: str, multiplier: float) -> None:
+def test_multipliers(instrument: str, multiplier: float | None) -> None:
     facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: 0.0)
     assert facts.multiplier(instrument) == multiplier

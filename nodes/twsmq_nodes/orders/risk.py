@@ -46,7 +46,7 @@ class Open(Struct, frozen=True):
 
 class Facts(Protocol):
     def market(self, instrument: str) -> Market | None: ...
-    def multiplier(self, instrument: str) -> float: ...
+    def multiplier(self, instrument: str) -> float | None: ...
     def position(self, scope: Scope, name: str, instrument: str) -> float | None: ...
     def daily_pnl(self, scope: Scope, name: str) -> float | None: ...
     def open_orders(self) -> Iterator[Open]: ...
@@ -179,7 +179,11 @@ class RiskRules:
             if price is None:
                 _missing("max_order_notional", f"a quote of {order.instrument}", limits)
                 return
-            notional = abs(price) * order.quantity * self._facts.multiplier(order.instrument)
+            multiplier = self._facts.multiplier(order.instrument)
+            if multiplier is None:
+                _missing("max_order_notional", f"the multiplier of {order.instrument}", limits)
+                return
+            notional = abs(price) * order.quantity * multiplier
         if notional > limits.max_order_notional:
             _refuse("max_order_notional", limits.max_order_notional, notional, "quantity")
 
