@@ -21,6 +21,7 @@ AAPL, IBM = "STK:AAPL:SMART:USD", "STK:IBM:SMART:USD"
 NOON = int(datetime.fromisoformat("2026-11-23T12:00:00+00:00").timestamp()) * 10**9
 SECOND = 10**9
 MARKET: dict[str, Any] = {"order_type": "MKT", "limit_price": None}
+STOP: dict[str, Any] = {"order_type": "STP", "limit_price": None, "stop_price": 0.01}
 BUYING = Open("s", "DU1", AAPL, "BUY", 1.0)
 
 
@@ -81,6 +82,10 @@ def verdict(rules: RiskRules, *orders: PlaceOrder, ns: int = NOON) -> str:
         ({"max_order_notional": 999}, MARKET, {}, "max_order_notional"),
         ({"max_order_notional": 9e9}, MARKET, {"quotes": {}}, "max_order_notional"),
         ({"max_order_notional": 9e9, "missing": "allow"}, MARKET, {"quotes": {}}, ""),
+        ({"max_order_notional": 999}, {"limit_price": 10.0}, {}, ""),
+        ({"max_order_notional": 989}, {"side": "SELL", "limit_price": 0.01}, {}, "max_order_notional"),
+        ({"max_order_notional": 990}, {"side": "SELL", "limit_price": 0.01}, {}, ""),
+        ({"max_order_notional": 999}, STOP, {}, "max_order_notional"),
         ({"max_order_notional": 50}, {"quantity": 0.0, "cash_quantity": 60.0}, {}, "max_order_notional"),
         ({"price_collar": 0.05}, {"limit_price": 104.9}, {}, ""),
         ({"price_collar": 0.05}, {"limit_price": 105.1}, {}, "price_collar"),

@@ -172,10 +172,7 @@ class RiskRules:
             return
         notional = order.cash_quantity
         if notional is None:
-            price = order.limit_price or order.stop_price
-            if price is None:
-                market = self._facts.market(order.instrument)
-                price = None if market is None else market.price(order.side)
+            price = self._worst_price(order)
             if price is None:
                 _missing("max_order_notional", f"a quote of {order.instrument}", limits)
                 return
@@ -186,6 +183,17 @@ class RiskRules:
             notional = abs(price) * order.quantity * multiplier
         if notional > limits.max_order_notional:
             _refuse("max_order_notional", limits.max_order_notional, notional, "quantity")
+
+    def _worst_price(self, order: PlaceOrder) -> float | None:
+        """The most a unit may be worth when it trades. A buyer's limit is that; a seller's is the least, and
+        a stop that the market has passed already trades at the market."""
+        if order.side == "BUY" and order.limit_price:
+            return order.limit_price
+        market = self._facts.market(order.instrument)
+        price = None if market is None else market.price(order.side)
+        if price is None:
+            return None
+        return max(abs(price), abs(order.limit_price or 0.0), abs(order.stop_price or 0.0))
 
     def _check_collar(self, order: PlaceOrder, limits: RiskLimits) -> None:
         """A limit far better than the market only rests; one far worse is a slip."""
