@@ -96,6 +96,8 @@ def verdict(rules: RiskRules, *orders: PlaceOrder, ns: int = NOON) -> str:
         ({"max_position": 10}, {}, {}, ""),
         ({"max_position": 10}, {}, {"held": 1.0}, "max_position"),
         ({"max_position": 10}, {"side": "SELL"}, {"held": 20.0}, ""),
+        ({"max_position": 10}, {"side": "SELL", "quantity": 30.0}, {"held": 50.0}, ""),
+        ({"max_position": 10}, {"side": "SELL", "quantity": 90.0}, {"held": 50.0}, "max_position"),
         ({"max_position": 10}, {}, {"held": None}, "max_position"),
         ({"max_position": 10}, {}, {"working": [Open("s", "DU1", AAPL, "BUY", 1.0)]}, "max_position"),
         ({"max_position": 10}, {}, {"working": [Open("t", "DU1", AAPL, "BUY", 1.0)]}, ""),

@@ -242,7 +242,8 @@ class RiskRules:
         same = [one for one in mine if one.instrument == order.instrument and one.side == order.side]
         more = order.quantity + sum(one.remaining for one in same)
         after = position + more if order.side == "BUY" else position - more
-        if abs(after) > limits.max_position and abs(after) > abs(position):
+        reduces = min(0.0, position) <= after <= max(0.0, position)
+        if abs(after) > limits.max_position and not reduces:
             _refuse("max_position", limits.max_position, abs(after), "quantity")
 
 
