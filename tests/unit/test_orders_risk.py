@@ -181,9 +181,9 @@ def test_a_modification_is_checked_for_size_price_and_time() -> None:
     rules = RiskRules(
         Risk(max_order_quantity=10, max_open_orders=1), Known(working=[Open("s", "DU1", AAPL, "BUY", 1)])
     )
-    rules.check_change(order(), "DU1", NOON)
+    rules.check_change(order(), "DU1", 0.0, NOON)
     with pytest.raises(RequestError):
-        rules.check_change(order(quantity=11.0), "DU1", NOON)
+        rules.check_change(order(quantity=11.0), "DU1", 1.0, NOON)
 
 
 def test_limits_can_be_replaced_and_taken_away() -> None:
@@ -230,6 +230,20 @@ def test_a_forbidden_modification_leaves_the_order_as_it_is() -> None:
     assert desk.modify(quantity=11.0).code == "risk_rejected"
     assert desk.core.book.records["s", "a"].wanted is None
     assert len(desk.wire) == 1
+
+
+def test_a_position_is_not_exceeded_by_modifying_a_working_order() -> None:
+    desk = Desk()
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    desk.core.pipeline.guard = RiskRules(Risk(max_position=20), facts)
+    desk.place()
+    desk.accepted()
+    desk.says(execution(1, shares=4.0))
+    assert desk.modify(quantity=21.0).code == "risk_rejected"
+    assert desk.modify(quantity=20.0).answer.order_id == 1
+    assert desk.place("b", quantity=1.0).code == "risk_rejected"
+    assert desk.modify(quantity=21.0).code == "risk_rejected"
+    assert desk.modify(quantity=15.0).answer.order_id == 1
 
 
 def test_a_repeat_is_answered_though_a_rule_would_forbid_it_now() -> None:

@@ -94,6 +94,11 @@ class Record:
     def values(self) -> Values:
         return Values(self.order.quantity, self.order.limit_price, self.order.stop_price)
 
+    @property
+    def largest(self) -> float:
+        """The quantity it has or may have, if a modification is on its way."""
+        return max(self.order.quantity, 0.0 if self.wanted is None else self.wanted.quantity)
+
     def executed(self) -> float:
         """Units executed according to executions alone; those of a combo's legs do not count."""
         return sum(fill.quantity for fill in self.fills.values() if not fill.leg)

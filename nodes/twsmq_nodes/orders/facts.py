@@ -89,7 +89,8 @@ class LiveFacts:
     def open_orders(self) -> Iterator[Open]:
         for record in self._book.active():
             order = record.order
-            yield Open(order.strategy, order.account or "", order.instrument, order.side, order.remaining)
+            remaining = order.remaining + record.largest - order.quantity
+            yield Open(order.strategy, order.account or "", order.instrument, order.side, remaining)
 
 
 def _instrument(topic: str) -> str:

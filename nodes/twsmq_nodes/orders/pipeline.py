@@ -89,7 +89,7 @@ class Guard(Protocol):
     """Raises RequestError for orders that must not be sent."""
 
     def check(self, orders: tuple[PlaceOrder, ...], accounts: tuple[str, ...], ns: int) -> None: ...
-    def check_change(self, order: PlaceOrder, account: str, ns: int) -> None: ...
+    def check_change(self, order: PlaceOrder, account: str, more: float, ns: int) -> None: ...
 
 
 class Pipeline:
@@ -213,7 +213,8 @@ class Pipeline:
         account = record.order.account or ""
         if self.guard is not None:
             changes: dict[str, Any] = {name: getattr(values, name) for name in values.__struct_fields__}
-            self.guard.check_change(replace(record.request, **changes), account, now.ns)
+            more = values.quantity - record.largest
+            self.guard.check_change(replace(record.request, **changes), account, more, now.ns)
         request = encode_order(
             record.reference, record.request, values, record.order_id, account, record.links
         )

@@ -184,8 +184,7 @@ class Reports:
             return  # only legs of a combo so far
         # An order for an amount of cash has no quantity: that it is filled only the gateway can say. So it is
         # of one that is to become larger: the gateway may have taken that already.
-        wanted = 0.0 if record.wanted is None else record.wanted.quantity
-        complete = executed >= (max(record.order.quantity, wanted) or math.inf) - EPSILON
+        complete = executed >= (record.largest or math.inf) - EPSILON
         trigger = Trigger.FILLED if complete else Trigger.PARTLY_FILLED
         self.move(record, trigger, ts, filled=executed, avg_price=record.average(), **changes)
 

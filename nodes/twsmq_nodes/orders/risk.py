@@ -98,13 +98,17 @@ class RiskRules:
             del self._sent[before:]
             raise
 
-    def check_change(self, order: PlaceOrder, account: str, ns: int) -> None:
-        """The same for a working order that is to become `order`: size, price and time."""
+    def check_change(self, order: PlaceOrder, account: str, more: float, ns: int) -> None:
+        """The same for a working order that is to become `order`, larger by `more`: size, price and time."""
         self._check_restart(ns)
-        for _, limits in self._layers(order, account):
+        for scope, limits in self._layers(order, account):
+            name = order.strategy if scope == "strategy" else account
             self._check_time(limits, ns)
             self._check_size(order, limits)
             self._check_collar(order, limits)
+            if more > 0:
+                mine = [one for one in self._facts.open_orders() if getattr(one, scope) == name]
+                self._check_position(order, scope, name, mine, limits, more)
 
     def _layers(self, order: PlaceOrder, account: str) -> Iterator[tuple[Scope, RiskLimits]]:
         names: list[tuple[str, str, Scope]] = [
@@ -128,7 +132,7 @@ class RiskRules:
         self._check_rate(order, scope, name, limits, ns)
         mine = [one for one in (*self._facts.open_orders(), *group) if getattr(one, scope) == name]
         self._check_counts(order, account, mine, limits)
-        self._check_position(order, scope, name, mine, limits)
+        self._check_position(order, scope, name, mine, limits, order.quantity)
         if limits.max_daily_loss is not None:
             pnl = self._facts.daily_pnl(scope, name)
             if pnl is None:
@@ -230,9 +234,15 @@ class RiskRules:
                 _refuse("max_orders_per_side", limits.max_orders_per_side, same + 1, "side")
 
     def _check_position(
-        self, order: PlaceOrder, scope: Scope, name: str, mine: list[Open], limits: RiskLimits
+        self,
+        order: PlaceOrder,
+        scope: Scope,
+        name: str,
+        mine: list[Open],
+        limits: RiskLimits,
+        quantity: float,
     ) -> None:
-        """As if every working order of the same side were filled, and this one."""
+        """As if every working order of the same side were filled, and `quantity` of this one."""
         if limits.max_position is None:
             return
         position = self._facts.position(scope, name, order.instrument)
@@ -240,7 +250,7 @@ class RiskRules:
             _missing("max_position", f"the position of {name} in {order.instrument}", limits)
             return
         same = [one for one in mine if one.instrument == order.instrument and one.side == order.side]
-        more = order.quantity + sum(one.remaining for one in same)
+        more = quantity + sum(one.remaining for one in same)
         after = position + more if order.side == "BUY" else position - more
         reduces = min(0.0, position) <= after <= max(0.0, position)
         if abs(after) > limits.max_position and not reduces:
