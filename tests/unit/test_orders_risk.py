@@ -22,6 +22,7 @@ NOON = int(datetime.fromisoformat("2026-11-23T12:00:00+00:00").timestamp()) * 10
 SECOND = 10**9
 MARKET: dict[str, Any] = {"order_type": "MKT", "limit_price": None}
 STOP: dict[str, Any] = {"order_type": "STP", "limit_price": None, "stop_price": 0.01}
+CASH: dict[str, Any] = {"quantity": 0.0, "cash_quantity": 1_100.0}
 BUYING = Open("s", "DU1", AAPL, "BUY", 1.0)
 
 
@@ -98,6 +99,11 @@ def verdict(rules: RiskRules, *orders: PlaceOrder, ns: int = NOON) -> str:
         ({"max_position": 10}, {"side": "SELL"}, {"held": 20.0}, ""),
         ({"max_position": 10}, {"side": "SELL", "quantity": 30.0}, {"held": 50.0}, ""),
         ({"max_position": 10}, {"side": "SELL", "quantity": 90.0}, {"held": 50.0}, "max_position"),
+        ({"max_position": 10}, CASH, {}, "max_position"),
+        ({"max_position": 11}, CASH, {}, ""),
+        ({"max_order_quantity": 10}, CASH, {}, "max_order_quantity"),
+        ({"max_order_quantity": 11}, CASH, {}, ""),
+        ({"max_order_quantity": 11}, CASH, {"quotes": {}}, "max_order_quantity"),
         ({"max_position": 10}, {}, {"held": None}, "max_position"),
         ({"max_position": 10}, {}, {"working": [Open("s", "DU1", AAPL, "BUY", 1.0)]}, "max_position"),
         ({"max_position": 10}, {}, {"working": [Open("t", "DU1", AAPL, "BUY", 1.0)]}, ""),

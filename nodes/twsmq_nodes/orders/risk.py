@@ -170,8 +170,10 @@ class RiskRules:
 
     def _check_size(self, order: PlaceOrder, limits: RiskLimits) -> None:
         most = limits.max_order_quantity
-        if most is not None and order.quantity > most:
-            _refuse("max_order_quantity", most, order.quantity, "quantity")
+        if most is not None:
+            quantity = self._quantity("max_order_quantity", order, order.quantity, limits)
+            if quantity > most:
+                _refuse("max_order_quantity", most, quantity, "quantity")
         if limits.max_order_notional is None:
             return
         notional = order.cash_quantity
@@ -187,6 +189,18 @@ class RiskRules:
             notional = abs(price) * order.quantity * multiplier
         if notional > limits.max_order_notional:
             _refuse("max_order_notional", limits.max_order_notional, notional, "quantity")
+
+    def _quantity(self, rule: str, order: PlaceOrder, quantity: float, limits: RiskLimits) -> float:
+        """`quantity`, or what an amount of cash buys at the market or a lower limit; 0 if that is not known
+        and may be so."""
+        if order.cash_quantity is None:
+            return quantity
+        market, multiplier = self._facts.market(order.instrument), self._facts.multiplier(order.instrument)
+        price = None if market is None else market.price(order.side)
+        if not price or multiplier is None:
+            _missing(rule, f"a quote of {order.instrument}", limits)
+            return 0.0
+        return order.cash_quantity / (min(abs(price), abs(order.limit_price or price)) * multiplier)
 
     def _worst_price(self, order: PlaceOrder) -> float | None:
         """The most a unit may be worth when it trades. A buyer's limit is that; a seller's is the least, and
@@ -250,6 +264,7 @@ class RiskRules:
             _missing("max_position", f"the position of {name} in {order.instrument}", limits)
             return
         same = [one for one in mine if one.instrument == order.instrument and one.side == order.side]
+        quantity = self._quantity("max_position", order, quantity, limits)
         more = quantity + sum(one.remaining for one in same)
         after = position + more if order.side == "BUY" else position - more
         reduces = min(0.0, position) <= after <= max(0.0, position)
