@@ -221,6 +221,12 @@ def test_a_forbidden_order_leaves_no_trace() -> None:
     assert desk.place(quantity=5.0).answer.order_id == 1
 
 
+def test_an_order_that_cannot_be_encoded_does_not_count_as_sent() -> None:
+    desk = guarded(max_orders_per_second=1)
+    assert desk.place("a", extra={"noSuchThing": 1}).code == "invalid_argument"
+    assert desk.place("b").answer.order_id == 1
+
+
 def test_an_order_whose_multiplier_is_no_number_is_answered_and_refused() -> None:
     desk = Desk()
     facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)

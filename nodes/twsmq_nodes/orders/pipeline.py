@@ -178,8 +178,6 @@ class Pipeline:
         first_id = self._book.ids.next
         if first_id + len(item.orders) > HIGHEST_ORDER_ID:
             raise RequestError(ErrorCode.INTERNAL, "order ids are used up; reset them at the gateway")
-        if self.guard is not None:
-            self.guard.check(item.orders, item.accounts, now.ns)
         writes: list[Write] = []
         links: list[Links] = []
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
@@ -192,6 +190,8 @@ class Pipeline:
             )
             writes.append(Write(key, self._encode(request), self._session_no))
             links.append(link)
+        if self.guard is not None:
+            self.guard.check(item.orders, item.accounts, now.ns)  # last: what passes counts as sent
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
             order_id = first_id + index
             fact = Placed(args, order_id, now.ns, links[index])
