@@ -117,6 +117,11 @@ def test_the_same_group_again_gets_the_first_answer_and_a_different_one_a_confli
     assert len(fields(desk)) == 2
 
 
+def test_a_bracket_is_not_answered_for_one_with_another_parent(desk: Desk) -> None:
+    group(desk, order("a"), order("b"), link="bracket")
+    assert group(desk, order("b"), order("a"), link="bracket").code == "conflict"
+
+
 def waiting() -> Desk:
     """What is asked of this one stands at the gate."""
     desk = Desk(auto=False, up=False)

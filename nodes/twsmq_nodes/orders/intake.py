@@ -95,7 +95,8 @@ class Intake:
         if waits or len(records) < len(keys):
             raise _conflict("some of these orders are there already, others are not; place them one by one")
         self._require_same(orders, tuple(record.request for record in records))
-        if waiter.group and any(record.links.kind != link for record in records):
+        tie = (link, keys[0][1])
+        if waiter.group and any((record.links.kind, record.links.group) != tie for record in records):
             raise _conflict("these orders are there already, linked otherwise")
         if any(key in self._pipeline.unwritten for key in keys):
             self._pipeline.join(waiter)
