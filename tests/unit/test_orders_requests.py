@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from orders_desk import CLIENT_ID, EXEC, Caller, Desk, error, execution, open_order, order_status
 from twsmq_nodes.orders.ids import Key
+from twsmq_nodes.orders.intake import MOST_WAITING
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.contracts import Contract
@@ -138,6 +139,15 @@ def test_an_order_that_waits_at_the_gate_is_not_sent_once_more_with_a_group() ->
     desk.do([])
     assert alone.answer.order_id == 1
     assert [sent.order_ref for sent in fields(desk)] == ["s/b"]
+
+
+def test_what_finds_too_many_waiting_at_the_gate_is_throttled_and_cancels_pass() -> None:
+    desk = waiting()
+    callers = [desk.place(f"a{number}") for number in range(MOST_WAITING)]
+    assert not any(caller.answers for caller in callers)
+    assert desk.place("late").code == "throttled"
+    assert desk.cancel("a0").answer.status == "cancelled"
+    assert not desk.place("late").answers
 
 
 def test_a_group_that_waits_at_the_gate_is_not_answered_for_one_linked_otherwise() -> None:

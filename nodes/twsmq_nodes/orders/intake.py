@@ -38,6 +38,8 @@ from .wire import prices_of
 
 PAPER = ("DU", "DF")
 EVERYBODY = ""
+MOST_WAITING = 1000
+"""At the gate. An order that would wait for most of a minute is not what its client wants any more."""
 
 _RESOLVED = {
     "cancelled": Trigger.RESOLVED_CANCELLED,
@@ -238,6 +240,9 @@ class Intake:
             raise RequestError(ErrorCode.HALTED, f"halted: {why}; only cancels pass")
         if self.closed is not None:
             raise _not_ready(self.closed)
+        if len(self._pipeline.gate) >= MOST_WAITING:
+            why = f"{MOST_WAITING} orders wait for the message budget; try again later"
+            raise RequestError(ErrorCode.THROTTLED, why)
 
     def _require_same(self, asked: tuple[PlaceOrder, ...], first: tuple[PlaceOrder | None, ...]) -> None:
         if asked == first:
