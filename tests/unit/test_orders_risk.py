@@ -168,6 +168,13 @@ def test_orders_per_second_and_doubles() -> None:
     assert verdict(rules, order("d"), ns=NOON + 6 * SECOND) == ""
 
 
+def test_doubles_are_remembered_as_long_as_the_limit_says() -> None:
+    rules = RiskRules(Risk(duplicate_s=7200), Known())
+    assert verdict(rules, order("a")) == ""
+    assert verdict(rules, order("b"), ns=NOON + 7000 * SECOND) == "duplicate_s"
+    assert verdict(rules, order("b"), ns=NOON + 7300 * SECOND) == ""
+
+
 def test_a_group_counts_together_and_leaves_no_trace_when_refused() -> None:
     rules = RiskRules(Risk(max_open_orders=2, max_orders_per_second=3), Known())
     group = [order(cid, quantity=float(n + 1)) for n, cid in enumerate("abc")]

@@ -64,6 +64,11 @@ class RiskRules:
         self._sent: list[tuple[int, str, str, PlaceOrder]] = []  # ns, strategy, account, what; newest last
 
     @property
+    def _remembered_ns(self) -> int:
+        """How long what was sent counts."""
+        return int(max(1.0, *(limits.duplicate_s or 0.0 for limits in self.layers.values())) * NS)
+
+    @property
     def idle(self) -> bool:
         """No rule is set: nothing to check."""
         return self._risk.restart_at is None and not any(map(_set, self.layers.values()))
@@ -84,7 +89,7 @@ class RiskRules:
 
     def check(self, orders: tuple[PlaceOrder, ...], accounts: tuple[str, ...], ns: int) -> None:
         """Raise the `risk_rejected` reply if any of them is forbidden; else they count as sent."""
-        self._sent = [sent for sent in self._sent if sent[0] > ns - 3600 * NS]
+        self._sent = [sent for sent in self._sent if sent[0] > ns - self._remembered_ns]
         before = len(self._sent)
         group: list[Open] = []
         try:
