@@ -472,6 +472,17 @@ def test_an_order_of_our_own_client_id_can_be_adopted_and_then_followed(desk: De
     assert desk.place("b").code == "not_ready"
 
 
+def test_an_order_that_had_ended_before_it_was_adopted_is_found_to_be_done(desk: Desk) -> None:
+    desk.session_up()
+    desk.snapshot(foreign())
+    done = {"order_ref": "old/one", "perm_id": 7007}
+    desk.says(execution(7, **done))
+    call(desk, "adopt", AdoptOrder(strategy="s", client_order_id="mine", perm_id=7007))
+    desk.later(0.3)
+    desk.snapshot(executions=[execution(7, req_id=1, **done)])
+    assert (desk.status("mine"), desk.order("mine").filled) == ("filled", 10.0)
+
+
 @pytest.mark.parametrize(("perm_id", "code"), [(7007, "conflict"), (1, "unknown_order")])
 def test_another_clients_order_cannot_be_adopted(desk: Desk, perm_id: int, code: str) -> None:
     desk.session_up()

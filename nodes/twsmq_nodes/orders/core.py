@@ -199,7 +199,9 @@ class OrdersCore:
         return self._asked(lambda: self.intake.resolve(args, caller, now))
 
     def adopt(self, args: rq.AdoptOrder, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self.intake.adopt(args, caller, self.foreign, self._client_id, now))
+        self.intake.adopt(args, caller, self.foreign, self._client_id, now)
+        self._look_within(DOUBT_S, now)  # it stands here as it was last listed, and may have ended since
+        return self._flush()
 
     def halt(self, args: rq.Halt, caller: Caller, now: Now) -> list[Action]:
         return self._asked(lambda: self._halts.halt(args, caller, now))
