@@ -134,6 +134,18 @@ def test_absence_proves_nothing_before_the_grace_is_over(desk: Desk) -> None:
     assert desk.status() == "not_sent"
 
 
+def test_an_order_unknown_since_before_the_clock_was_set_back_is_looked_for_again(desk: Desk) -> None:
+    desk.place()
+    desk.session_lost()
+    desk.now = Now(desk.now.mono, desk.now.ns - 2 * 10**9)
+    reconnect(desk, after=0.5)
+    assert desk.status() == "unknown"
+    for _ in range(6):
+        desk.later(1.0)
+        desk.lists_nothing()
+    assert desk.status() == "not_sent"
+
+
 def test_the_grace_of_an_order_long_unanswered_begins_when_its_connection_ends(desk: Desk) -> None:
     desk.place()
     desk.later(4.0)  # a gateway that hangs; it reads what it was sent once it goes on

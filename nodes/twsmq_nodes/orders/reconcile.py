@@ -163,8 +163,10 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
         if order.status == "unknown" or record.done:
             return Verdict(Trigger.LISTED, "the gateway lists it as open")
         return _NOTHING
-    if record.done or record.sent_at >= snapshot.began_at:
+    if record.done:
         return _NOTHING
+    if record.sent_at >= snapshot.began_at:  # since then, or by a clock that was set back since
+        return Verdict(again=order.status == "unknown")
     if record.key in snapshot.written:
         return Verdict(again=True)
     if record.acknowledged:
