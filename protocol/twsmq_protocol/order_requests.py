@@ -202,11 +202,19 @@ class Halt(Args, frozen=True, kw_only=True):
     strategy: str | None = None
     cancel: bool = False
 
+    def __post_init__(self) -> None:
+        if self.strategy is not None:
+            require_name("strategy", self.strategy, MAX_STRATEGY)
+
 
 class Resume(Args, frozen=True, kw_only=True):
     """`resume`: takes back the halt of `strategy`, or the general one."""
 
     strategy: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.strategy is not None:
+            require_name("strategy", self.strategy, MAX_STRATEGY)
 
 
 class AdoptOrder(OrderKey, frozen=True, kw_only=True):

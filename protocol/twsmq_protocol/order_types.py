@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from .envelope import Finite
 from .errors import FieldError
 
 Price = Annotated[float, Meta(ge=-1e9, le=1e9)]
@@ -98,7 +97,7 @@ class Condition(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     kind: Literal["price", "time", "margin", "execution", "volume", "percent_change"]
     join: Literal["and", "or"] = "and"
     more: bool = True
-    value: Finite | None = None
+    value: Annotated[float, Meta(ge=-1e12, le=1e12)] | None = None
     text: Text | None = None
     con_id: int | None = None
     exchange: Text | None = None

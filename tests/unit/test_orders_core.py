@@ -444,6 +444,71 @@ def test_a_refused_modification_leaves_the_order_as_it_was(desk: Desk, code: int
     assert (request.order.total_quantity, request.order.limit_price) == (30.0, 1.0)
 
 
+def test_a_modification_is_not_answered_for_the_bytes_of_the_one_before(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.auto = False
+    first = desk.modify(quantity=20.0)
+    desk.do(desk.core.admit(desk.now))
+    durable = desk.core.book.last_no
+    second = desk.modify(quantity=30.0)
+    desk.do(desk.core.admit(desk.now))
+    desk.committed, desk.uncommitted = desk.committed + desk.uncommitted[:1], desk.uncommitted[1:]
+    desk.do(desk.core.durable(durable, desk.now))
+    assert (first.answer.status, second.answers) == ("submitted", [])
+    desk.session_lost()
+    desk.commit()
+    assert second.code == "not_ready"
+
+
+def test_an_order_that_is_to_become_larger_is_not_done_with_its_old_quantity(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.modify(quantity=20.0)
+    desk.says(execution(1, shares=10.0))
+    assert desk.status() == "partially_filled"
+    desk.says(open_order(1, total_quantity=20.0), order_status(1, "Submitted", filled=10.0, remaining=10.0))
+    assert (desk.status(), desk.order().remaining) == ("partially_filled", 10.0)
+    desk.says(execution(1, f"{EXEC}.02.01", shares=10.0))
+    assert (desk.status(), desk.order().filled) == ("filled", 20.0)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_an_order_that_was_to_become_larger_too_late_is_done(desk: Desk, refused: bool) -> None:
+    desk.place()
+    desk.accepted()
+    desk.modify(quantity=20.0)
+    desk.says(execution(1, shares=10.0))
+    if refused:
+        desk.says(error(1, 104, "Cannot modify a filled order."))
+    else:
+        desk.says(open_order(1, word="Filled"), order_status(1, "Filled", filled=10.0))
+    assert (desk.status(), desk.order().filled) == ("filled", 10.0)
+
+
+def test_a_refusal_of_either_the_order_or_its_modification_is_settled_by_a_snapshot(desk: Desk) -> None:
+    desk.place()
+    desk.modify(limit_price=2.0)
+    desk.says(error(1, 321, "Error validating request"))
+    assert desk.status() == "pending"
+    desk.later(4.0)
+    desk.snapshot(open_order(1), order_status(1, "Submitted", remaining=10.0))
+    assert desk.status() == "submitted"
+
+
+def test_a_modification_refused_before_the_order_is_acknowledged_is_not_sent_with_the_next(
+    desk: Desk,
+) -> None:
+    desk.place()
+    desk.modify(limit_price=2.0)
+    desk.says(error(1, 2102, "Unable to modify this order as its still being processed"))
+    desk.accepted()
+    desk.modify(quantity=20.0)
+    request = desk.wire[-1]
+    assert isinstance(request, rq.PlaceOrder)
+    assert (request.order.total_quantity, request.order.limit_price) == (20.0, 1.0)
+
+
 def test_two_modifications_in_flight_build_on_each_other(desk: Desk) -> None:
     desk.place()
     desk.accepted()

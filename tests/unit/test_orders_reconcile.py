@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from orders_desk import EXEC, Desk, completed, error, execution, open_order, order_status
+from orders_desk import EXEC, Desk, completed, end_of, error, execution, open_order, order_status
 from twsmq_nodes.orders.actions import Now
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
@@ -85,6 +85,13 @@ def test_unknown_and_completed_is_done(desk: Desk) -> None:
     assert (desk.status(), desk.order().reason) == ("cancelled", "Cancelled by Trader")
 
 
+def test_completed_without_having_worked_is_done_too(desk: Desk) -> None:
+    desk.place()
+    desk.session_lost()
+    reconnect(desk, completed=[completed(word="Inactive")])
+    assert (desk.status(), desk.order().reason) == ("cancelled", "Cancelled by Trader")
+
+
 def test_unknown_and_absent_from_a_complete_snapshot_is_not_sent_and_stays_so(desk: Desk) -> None:
     desk.place()
     desk.session_lost()
@@ -121,6 +128,29 @@ def test_absence_proves_nothing_before_the_grace_is_over(desk: Desk) -> None:
     desk.session_lost()
     reconnect(desk, after=0.5)
     assert desk.state == "ready"
+    assert desk.status() == "unknown"
+    desk.later(3.0)
+    desk.snapshot()
+    assert desk.status() == "not_sent"
+
+
+def test_an_order_unknown_since_before_the_clock_was_set_back_is_looked_for_again(desk: Desk) -> None:
+    desk.place()
+    desk.session_lost()
+    desk.now = Now(desk.now.mono, desk.now.ns - 2 * 10**9)
+    reconnect(desk, after=0.5)
+    assert desk.status() == "unknown"
+    for _ in range(6):
+        desk.later(1.0)
+        desk.lists_nothing()
+    assert desk.status() == "not_sent"
+
+
+def test_the_grace_of_an_order_long_unanswered_begins_when_its_connection_ends(desk: Desk) -> None:
+    desk.place()
+    desk.later(4.0)  # a gateway that hangs; it reads what it was sent once it goes on
+    desk.session_lost()
+    reconnect(desk, after=0.5)
     assert desk.status() == "unknown"
     desk.later(3.0)
     desk.snapshot()
@@ -232,6 +262,24 @@ def test_an_unknown_order_that_is_to_be_cancelled_and_proved_absent_is_cancelled
     assert desk.status() == "cancelled"
 
 
+@pytest.mark.parametrize("arrives", [True, False])
+def test_the_wish_to_cancel_an_unknown_order_outlives_that_the_gateway_does_not_find_it_yet(
+    desk: Desk, arrives: bool
+) -> None:
+    desk.place()
+    desk.session_lost()
+    reconnect(desk, after=0.5)
+    desk.cancel()
+    assert desk.wire[-1] == rq.CancelOrder(1)
+    desk.says(error(1, 10147, "not found"))
+    rows = (open_order(1), order_status(1, "Submitted", remaining=10.0)) if arrives else ()
+    desk.says(*rows)
+    desk.later(5.0)
+    desk.snapshot(*rows)
+    assert desk.status() == ("pending_cancel" if arrives else "cancelled")
+    assert desk.wire.count(rq.CancelOrder(1)) == 1 + arrives
+
+
 def test_a_modification_lost_with_the_session_had_no_effect(desk: Desk) -> None:
     desk.place()
     desk.accepted()
@@ -309,6 +357,32 @@ def test_cancelled_as_we_thought_but_listed_as_open_is_live(desk: Desk) -> None:
     assert desk.status() == "submitted"
 
 
+def test_an_attempt_alive_beside_its_successor_is_cancelled_once_the_session_is_up(desk: Desk) -> None:
+    desk.place()
+    desk.session_lost()
+    reconnect(desk)
+    desk.place()
+    desk.accepted(order_id=2)
+    desk.session_lost()
+    rows = (open_order(1), order_status(1, "Submitted", remaining=10.0), open_order(2))
+    desk.says(*rows)  # a gateway sends them before it says that it is ready (captured)
+    assert desk.asked == []
+    desk.session_up()
+    desk.says(*rows)
+    assert rq.CancelOrder(1) in desk.asked
+
+
+def test_rejected_as_we_thought_but_working_is_looked_for(desk: Desk) -> None:
+    desk.place()
+    desk.says(error(1, 321, "Error validating request"))
+    assert desk.status() == "rejected"
+    row = (open_order(1), order_status(1, "Submitted", remaining=10.0))
+    desk.says(*row)
+    desk.later(0.3)
+    desk.snapshot(*row)
+    assert desk.status() == "submitted"
+
+
 def test_an_attempt_given_up_as_never_sent_that_comes_alive_beside_its_successor_is_shouted(
     desk: Desk,
 ) -> None:
@@ -328,6 +402,53 @@ def test_an_executed_part_of_a_vanished_order_counts(desk: Desk) -> None:
     desk.session_lost()
     reconnect(desk, executions=[execution(1, shares=4.0, req_id=3)])
     assert (desk.status(), desk.order().filled) == ("unknown", 4.0)
+
+
+def test_executions_of_an_earlier_day_are_asked_for_once_not_for_ever(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.session_lost()
+    row = (open_order(1), order_status(1, "Submitted", filled=4.0, remaining=6.0))
+    reconnect(desk, *row)
+    snapshots = 0
+    for _ in range(60):
+        desk.later(1.0)
+        if desk.asked:
+            snapshots += 1
+            desk.snapshot(*row)
+    assert snapshots == 1
+    assert desk.order().filled == 4.0
+
+
+def test_a_snapshot_whose_executions_were_asked_for_before_does_not_finish_a_filled_order(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.upstream(True)
+    row = (open_order(1), order_status(1, "Submitted", remaining=10.0))
+    desk.says(*row, end_of(desk.asked.pop()))
+    desk.says(*row, end_of(desk.asked.pop()))
+    desk.says(end_of(desk.asked.pop()))
+    desk.says(order_status(1, "Filled", filled=10.0))
+    desk.says(end_of(desk.asked.pop()))
+    assert desk.status() == "submitted"
+    desk.says(execution(1))
+    assert (desk.status(), desk.order().reason) == ("filled", None)
+
+
+def test_an_order_for_cash_whose_executions_are_not_reported_keeps_what_the_gateway_says(desk: Desk) -> None:
+    desk.place(quantity=0.0, cash_quantity=100.0)
+    desk.says(order_status(1, "Filled", filled=3.0))
+    desk.later(1.1)
+    desk.snapshot()
+    assert (desk.status(), desk.order().filled) == ("filled", 3.0)
+
+
+def test_filled_without_an_amount_waits_for_its_executions(desk: Desk) -> None:
+    desk.place()
+    desk.says(order_status(1, "Filled", filled=None))
+    assert desk.status() == "pending"
+    desk.says(execution(1))
+    assert (desk.status(), desk.order().filled) == ("filled", 10.0)
 
 
 def test_1101_reconciles_again_and_1102_does_not_stop_trading(desk: Desk) -> None:
@@ -406,6 +527,35 @@ def test_a_snapshot_the_gateway_does_not_finish_is_asked_for_again(desk: Desk) -
     assert desk.state == "reconciling"
     desk.snapshot()
     assert desk.state == "ready"
+
+
+def test_an_order_a_stalled_disk_held_back_until_a_snapshot_was_under_way_is_not_proved_absent(
+    desk: Desk,
+) -> None:
+    desk.auto = False
+    desk.place()
+    desk.do(desk.core.admit(desk.now))
+    desk.later(10.0)
+    desk.upstream(True)
+    desk.later(1.0)
+    desk.commit()
+    assert len(desk.wire) == 1
+    desk.auto = True
+    desk.snapshot()
+    assert desk.status() == "pending"
+    desk.later(1.0)
+    desk.snapshot()
+    assert desk.status() == "not_sent"
+
+
+def test_a_node_that_slept_over_all_its_timers_goes_on_with_a_new_snapshot(desk: Desk) -> None:
+    desk.place()
+    desk.session_lost()
+    desk.session_up()
+    desk.says(error(1, 999, "something is wrong"))
+    desk.later(30.0)
+    desk.snapshot()
+    assert (desk.state, desk.status()) == ("ready", "rejected")
 
 
 def test_a_stalled_journal_takes_no_orders(desk: Desk) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from orders_desk import CLIENT_ID, EXEC, Caller, Desk, error, execution, open_order, order_status
 from twsmq_nodes.orders.ids import Key
+from twsmq_nodes.orders.intake import MOST_WAITING
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.contracts import Contract
@@ -115,6 +116,44 @@ def test_the_same_group_again_gets_the_first_answer_and_a_different_one_a_confli
     assert group(desk, order("a"), order("b", quantity=5.0)).code == "conflict"
     assert group(desk, order("a"), order("c")).code == "conflict"
     assert len(fields(desk)) == 2
+
+
+def test_a_bracket_is_not_answered_for_one_with_another_parent(desk: Desk) -> None:
+    group(desk, order("a"), order("b"), link="bracket")
+    assert group(desk, order("b"), order("a"), link="bracket").code == "conflict"
+
+
+def waiting() -> Desk:
+    """What is asked of this one stands at the gate."""
+    desk = Desk(auto=False, up=False)
+    desk.session_up()
+    desk.snapshot()
+    return desk
+
+
+def test_an_order_that_waits_at_the_gate_is_not_sent_once_more_with_a_group() -> None:
+    desk = waiting()
+    alone = desk.place("b")
+    assert group(desk, order("a"), order("b")).code == "conflict"
+    desk.auto = True
+    desk.do([])
+    assert alone.answer.order_id == 1
+    assert [sent.order_ref for sent in fields(desk)] == ["s/b"]
+
+
+def test_what_finds_too_many_waiting_at_the_gate_is_throttled_and_cancels_pass() -> None:
+    desk = waiting()
+    callers = [desk.place(f"a{number}") for number in range(MOST_WAITING)]
+    assert not any(caller.answers for caller in callers)
+    assert desk.place("late").code == "throttled"
+    assert desk.cancel("a0").answer.status == "cancelled"
+    assert not desk.place("late").answers
+
+
+def test_a_group_that_waits_at_the_gate_is_not_answered_for_one_linked_otherwise() -> None:
+    desk = waiting()
+    group(desk, order("a"), order("b"), link="oca")
+    assert group(desk, order("a"), order("b"), link="bracket").code == "conflict"
 
 
 def test_a_group_of_which_only_part_was_sent_is_not_sent_again(desk: Desk) -> None:
@@ -236,6 +275,15 @@ def test_an_order_for_an_amount_of_cash_is_filled_when_the_gateway_says_so(desk:
     assert (desk.status(), desk.order().filled) == ("filled", 3.0)
 
 
+def test_an_order_for_an_amount_of_cash_is_modified_in_price_alone(desk: Desk) -> None:
+    desk.place(quantity=0.0, cash_quantity=100.0)
+    desk.accepted(total_quantity=3.2)
+    refused = desk.modify(quantity=5.0)
+    assert (refused.code, refused.answer.field) == ("invalid_argument", "quantity")
+    assert desk.modify(limit_price=2.0).answer.order_id == 1
+    assert (fields(desk)[-1].total_quantity, fields(desk)[-1].cash_qty) == (0.0, 100.0)
+
+
 def test_the_legs_of_a_combo_are_told_and_do_not_count(desk: Desk) -> None:
     desk.place(instrument="BAG:SPY:SMART:USD:+1x1,-1x2")
     whole = execution(1, f"{EXEC}.01.01", shares=10.0)
@@ -263,6 +311,12 @@ def test_a_preview_costs_an_id_and_leaves_no_order(desk: Desk) -> None:
     assert desk.place().answer.order_id == 2
 
 
+def test_another_clients_order_of_the_same_id_does_not_answer_a_preview(desk: Desk) -> None:
+    caller = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    desk.says(open_order(1, client_id=3, order_ref="theirs"))
+    assert not caller.answers
+
+
 def test_a_refused_preview_is_the_gateways_own_word(desk: Desk) -> None:
     caller = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
     desk.says(error(1, 399, "fyi"), error(1, 200, "No security definition"))
@@ -276,6 +330,18 @@ def test_a_preview_nobody_answers_is_given_up(desk: Desk) -> None:
     lost = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
     desk.session_lost()
     assert lost.code == "not_ready"
+
+
+def test_a_preview_that_waits_for_the_disk_is_not_sent_once_its_session_is_gone() -> None:
+    desk = waiting()
+    desk.place()
+    lost = call(desk, "preview", PreviewOrder(client_order_id="b", **BASE))
+    for _ in range(2):
+        desk.do(desk.core.admit(desk.now))
+    desk.session_lost()
+    assert lost.code == "not_ready"
+    desk.commit()
+    assert desk.asked == []
 
 
 # -- many at once
@@ -318,6 +384,14 @@ def test_halted_means_no_new_orders_and_cancels_pass(desk: Desk) -> None:
     assert desk.place("b").answer.order_id == 2
 
 
+@pytest.mark.parametrize("strategy", ["", "al pha"])
+def test_a_halt_of_a_strategy_that_cannot_be_is_refused(strategy: str) -> None:
+    with pytest.raises(FieldError):
+        Halt(reason="x", strategy=strategy, cancel=True)
+    with pytest.raises(FieldError):
+        Resume(strategy=strategy)
+
+
 def test_a_halt_outlives_a_crash(desk: Desk) -> None:
     call(desk, "halt", Halt(reason="fat finger", strategy="s"))
     desk.crash()
@@ -325,6 +399,16 @@ def test_a_halt_outlives_a_crash(desk: Desk) -> None:
     desk.snapshot()
     assert desk.place("b").code == "halted"
     assert desk.place("b", strategy="t").answer.order_id == 1
+
+
+def test_a_halt_is_not_answered_by_what_was_kept_before_it(desk: Desk) -> None:
+    resuming, halting = Caller(answers=[]), Caller(answers=[])
+    desk.core.resume(Resume(), resuming, desk.now)
+    desk.core.halt(Halt(reason="x"), halting, desk.now)
+    desk.do(desk.core.kept("halt/"))
+    assert (len(resuming.answers), halting.answers) == (1, [])
+    desk.do(desk.core.kept("halt/"))
+    assert len(halting.answers) == 1
 
 
 def test_a_halt_that_cancels_answers_when_nothing_works_any_more(desk: Desk) -> None:
@@ -386,6 +470,17 @@ def test_an_order_of_our_own_client_id_can_be_adopted_and_then_followed(desk: De
     desk.crash()
     assert desk.status("mine") == "pending_cancel"
     assert desk.place("b").code == "not_ready"
+
+
+def test_an_order_that_had_ended_before_it_was_adopted_is_found_to_be_done(desk: Desk) -> None:
+    desk.session_up()
+    desk.snapshot(foreign())
+    done = {"order_ref": "old/one", "perm_id": 7007}
+    desk.says(execution(7, **done))
+    call(desk, "adopt", AdoptOrder(strategy="s", client_order_id="mine", perm_id=7007))
+    desk.later(0.3)
+    desk.snapshot(executions=[execution(7, req_id=1, **done)])
+    assert (desk.status("mine"), desk.order("mine").filled) == ("filled", 10.0)
 
 
 @pytest.mark.parametrize(("perm_id", "code"), [(7007, "conflict"), (1, "unknown_order")])

@@ -21,6 +21,8 @@ AAPL, IBM = "STK:AAPL:SMART:USD", "STK:IBM:SMART:USD"
 NOON = int(datetime.fromisoformat("2026-11-23T12:00:00+00:00").timestamp()) * 10**9
 SECOND = 10**9
 MARKET: dict[str, Any] = {"order_type": "MKT", "limit_price": None}
+STOP: dict[str, Any] = {"order_type": "STP", "limit_price": None, "stop_price": 0.01}
+CASH: dict[str, Any] = {"quantity": 0.0, "cash_quantity": 1_100.0}
 BUYING = Open("s", "DU1", AAPL, "BUY", 1.0)
 
 
@@ -81,6 +83,10 @@ def verdict(rules: RiskRules, *orders: PlaceOrder, ns: int = NOON) -> str:
         ({"max_order_notional": 999}, MARKET, {}, "max_order_notional"),
         ({"max_order_notional": 9e9}, MARKET, {"quotes": {}}, "max_order_notional"),
         ({"max_order_notional": 9e9, "missing": "allow"}, MARKET, {"quotes": {}}, ""),
+        ({"max_order_notional": 999}, {"limit_price": 10.0}, {}, ""),
+        ({"max_order_notional": 989}, {"side": "SELL", "limit_price": 0.01}, {}, "max_order_notional"),
+        ({"max_order_notional": 990}, {"side": "SELL", "limit_price": 0.01}, {}, ""),
+        ({"max_order_notional": 999}, STOP, {}, "max_order_notional"),
         ({"max_order_notional": 50}, {"quantity": 0.0, "cash_quantity": 60.0}, {}, "max_order_notional"),
         ({"price_collar": 0.05}, {"limit_price": 104.9}, {}, ""),
         ({"price_collar": 0.05}, {"limit_price": 105.1}, {}, "price_collar"),
@@ -91,6 +97,13 @@ def verdict(rules: RiskRules, *orders: PlaceOrder, ns: int = NOON) -> str:
         ({"max_position": 10}, {}, {}, ""),
         ({"max_position": 10}, {}, {"held": 1.0}, "max_position"),
         ({"max_position": 10}, {"side": "SELL"}, {"held": 20.0}, ""),
+        ({"max_position": 10}, {"side": "SELL", "quantity": 30.0}, {"held": 50.0}, ""),
+        ({"max_position": 10}, {"side": "SELL", "quantity": 90.0}, {"held": 50.0}, "max_position"),
+        ({"max_position": 10}, CASH, {}, "max_position"),
+        ({"max_position": 11}, CASH, {}, ""),
+        ({"max_order_quantity": 10}, CASH, {}, "max_order_quantity"),
+        ({"max_order_quantity": 11}, CASH, {}, ""),
+        ({"max_order_quantity": 11}, CASH, {"quotes": {}}, "max_order_quantity"),
         ({"max_position": 10}, {}, {"held": None}, "max_position"),
         ({"max_position": 10}, {}, {"working": [Open("s", "DU1", AAPL, "BUY", 1.0)]}, "max_position"),
         ({"max_position": 10}, {}, {"working": [Open("t", "DU1", AAPL, "BUY", 1.0)]}, ""),
@@ -155,6 +168,13 @@ def test_orders_per_second_and_doubles() -> None:
     assert verdict(rules, order("d"), ns=NOON + 6 * SECOND) == ""
 
 
+def test_doubles_are_remembered_as_long_as_the_limit_says() -> None:
+    rules = RiskRules(Risk(duplicate_s=7200), Known())
+    assert verdict(rules, order("a")) == ""
+    assert verdict(rules, order("b"), ns=NOON + 7000 * SECOND) == "duplicate_s"
+    assert verdict(rules, order("b"), ns=NOON + 7300 * SECOND) == ""
+
+
 def test_a_group_counts_together_and_leaves_no_trace_when_refused() -> None:
     rules = RiskRules(Risk(max_open_orders=2, max_orders_per_second=3), Known())
     group = [order(cid, quantity=float(n + 1)) for n, cid in enumerate("abc")]
@@ -174,9 +194,9 @@ def test_a_modification_is_checked_for_size_price_and_time() -> None:
     rules = RiskRules(
         Risk(max_order_quantity=10, max_open_orders=1), Known(working=[Open("s", "DU1", AAPL, "BUY", 1)])
     )
-    rules.check_change(order(), "DU1", NOON)
+    rules.check_change(order(), "DU1", 0.0, NOON)
     with pytest.raises(RequestError):
-        rules.check_change(order(quantity=11.0), "DU1", NOON)
+        rules.check_change(order(quantity=11.0), "DU1", 1.0, NOON)
 
 
 def test_limits_can_be_replaced_and_taken_away() -> None:
@@ -208,6 +228,20 @@ def test_a_forbidden_order_leaves_no_trace() -> None:
     assert desk.place(quantity=5.0).answer.order_id == 1
 
 
+def test_an_order_that_cannot_be_encoded_does_not_count_as_sent() -> None:
+    desk = guarded(max_orders_per_second=1)
+    assert desk.place("a", extra={"noSuchThing": 1}).code == "invalid_argument"
+    assert desk.place("b").answer.order_id == 1
+
+
+def test_an_order_whose_multiplier_is_no_number_is_answered_and_refused() -> None:
+    desk = Desk()
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    desk.core.pipeline.guard = RiskRules(Risk(max_order_notional=100), facts)
+    for _ in range(2):
+        assert desk.place(instrument="OPT:SPY:SMART:USD:20261218:C:450:x").code == "risk_rejected"
+
+
 def test_a_forbidden_modification_leaves_the_order_as_it_is() -> None:
     desk = guarded(max_order_quantity=10)
     desk.place()
@@ -215,6 +249,20 @@ def test_a_forbidden_modification_leaves_the_order_as_it_is() -> None:
     assert desk.modify(quantity=11.0).code == "risk_rejected"
     assert desk.core.book.records["s", "a"].wanted is None
     assert len(desk.wire) == 1
+
+
+def test_a_position_is_not_exceeded_by_modifying_a_working_order() -> None:
+    desk = Desk()
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    desk.core.pipeline.guard = RiskRules(Risk(max_position=20), facts)
+    desk.place()
+    desk.accepted()
+    desk.says(execution(1, shares=4.0))
+    assert desk.modify(quantity=21.0).code == "risk_rejected"
+    assert desk.modify(quantity=20.0).answer.order_id == 1
+    assert desk.place("b", quantity=1.0).code == "risk_rejected"
+    assert desk.modify(quantity=21.0).code == "risk_rejected"
+    assert desk.modify(quantity=15.0).answer.order_id == 1
 
 
 def test_a_repeat_is_answered_though_a_rule_would_forbid_it_now() -> None:
@@ -238,6 +286,20 @@ def test_a_strategys_position_and_result_are_its_own_fills_and_costs() -> None:
     assert facts.daily_pnl("strategy", "s") == -6.0
     (working,) = facts.open_orders()
     assert (working.account, working.remaining) == ("DU1", 7.0)
+
+
+def test_a_cost_reported_anew_counts_once() -> None:
+    desk = Desk()
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    desk.place()
+    desk.accepted()
+    desk.says(execution(1, f"{EXEC}.01.01", 4.0))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.0, "USD", None, None, None))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.5, "USD", -5.0, None, None))
+    assert facts.daily_pnl("strategy", "s") == -6.5
+    desk.says(execution(1, f"{EXEC}.01.02", 3.0))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.02", 1.0, "USD", -4.0, None, None))
+    assert facts.daily_pnl("strategy", "s") == -5.0
 
 
 def test_an_accounts_facts_are_believed_only_while_status_is_ready() -> None:
@@ -273,8 +335,18 @@ def test_a_quote_is_asked_for_once_and_believed_while_its_stream_lives() -> None
 
 @pytest.mark.parametrize(
     ("instrument", "multiplier"),
-    [(AAPL, 1.0), ("OPT:SPY:SMART:USD:20261218:C:450", 100.0), ("FUT:ES:CME:USD:20261218:::50", 50.0)],
+    [
+        (AAPL, 1.0),
+        (f"{AAPL}::::0.001", 1.0),
+        ("OPT:SPY:SMART:USD:20261218:C:450", 100.0),
+        ("OPT:SPY:SMART:USD:20261218:C:450:0.5", 0.5),
+        ("OPT:SPY:SMART:USD:20261218:C:450:hundred", None),
+        ("OPT:SPY:SMART:USD:20261218:C:450:nan", None),
+        ("OPT:SPY:SMART:USD:20261218:C:450:-100", None),
+        ("OPT:SPY:SMART:USD:20261218:C:450:0", None),
+        ("FUT:ES:CME:USD:20261218:::50", 50.0),
+    ],
 )
-def test_multipliers(instrument: str, multiplier: float) -> None:
+def test_multipliers(instrument: str, multiplier: float | None) -> None:
     facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: 0.0)
     assert facts.multiplier(instrument) == multiplier

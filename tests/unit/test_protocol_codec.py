@@ -189,6 +189,7 @@ def test_the_longest_request_passes_and_one_byte_more_does_not():
         ({"client_order_id": ""}, "client_order_id", "1 to 40"),
         ({"client_order_id": "b" * 41}, "client_order_id", "1 to 40"),
         ({"account": "DU 1"}, "account", "1 to 32"),
+        ({"conditions": [{"kind": "margin", "value": 1e300}]}, "conditions[0].value", "<="),
         ({"limit_pricee": 5.0}, "limit_pricee", "unknown; known here: strategy"),
         ({"outside_rth": 1}, "outside_rth", "true or false"),
     ],

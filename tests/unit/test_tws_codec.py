@@ -96,6 +96,8 @@ def test_errors_carry_what_their_version_knows() -> None:
     )
     assert decoded('4|2|7|201|no|{"a":1}|', 166) == GatewayError(7, 201, "no", None, '{"a":1}')
     assert decoded("4|-1|2104|OK||1776108423885|", 194) == GatewayError(-1, 2104, "OK", 1776108423885)
+    smile = decoded("4|7|201|no \\ud83d\\ude00 \\ud83d||0|", 194)  # as it writes what is not ASCII
+    assert smile == GatewayError(7, 201, "no \U0001f600 \ufffd")
 
 
 def test_bars_of_one_message_come_together_before_their_end() -> None:

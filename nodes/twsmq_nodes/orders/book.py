@@ -94,6 +94,11 @@ class Record:
     def values(self) -> Values:
         return Values(self.order.quantity, self.order.limit_price, self.order.stop_price)
 
+    @property
+    def largest(self) -> float:
+        """The quantity it has or may have, if a modification is on its way."""
+        return max(self.order.quantity, 0.0 if self.wanted is None else self.wanted.quantity)
+
     def executed(self) -> float:
         """Units executed according to executions alone; those of a combo's legs do not count."""
         return sum(fill.quantity for fill in self.fills.values() if not fill.leg)
@@ -121,6 +126,7 @@ class Book:
         self.positions: dict[tuple[str, str], float] = {}  # by strategy and instrument, from fills
         self.results: dict[str, float] = {}  # by strategy: realised less commissions, of `_result_day` (UTC)
         self._result_day = 0
+        self._result_parts: dict[str, float] = {}  # of that day, by execution: a later report replaces
         self._live: dict[Key, None] = {}
         self._by_order_id: dict[int, Key] = {}
         self._by_perm_id: dict[int, Key] = {}
@@ -162,9 +168,11 @@ class Book:
     def _add_result(self, cost: Commission) -> None:
         day = cost.ts // _DAY_NS
         if day != self._result_day:
-            self._result_day, self.results = day, {}
-        result = (cost.realized_pnl or 0.0) - cost.commission
-        self.results[cost.strategy] = self.results.get(cost.strategy, 0.0) + result
+            self._result_day, self.results, self._result_parts = day, {}, {}
+        result, prefix = (cost.realized_pnl or 0.0) - cost.commission, split_exec_id(cost.exec_id)[0]
+        change = result - self._result_parts.get(prefix, 0.0)
+        self._result_parts[prefix] = result
+        self.results[cost.strategy] = self.results.get(cost.strategy, 0.0) + change
 
     def _apply_order(self, record: Record, key: Key, order: Order) -> None:
         record.order = order

@@ -20,10 +20,12 @@ INFORMATIONAL = frozenset(
 
 CANCELLED = frozenset((202,))  # after, sometimes before, orderStatus Cancelled (captured)
 
+NOT_FOUND = 10147  # "… that needs to be cancelled is not found" (captured)
+
 CANCEL_REFUSED = frozenset(
     (
         161,  # "Cancel attempted when order is not in a cancellable state" (captured)
-        10147,  # "… that needs to be cancelled is not found" (captured)
+        NOT_FOUND,
         10148,  # "… cannot be cancelled, state: Cancelled." (captured)
     )
 )

@@ -27,19 +27,21 @@ from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws.orders import OrderView
 from twsmq_nodes.tws.requests import CancelOrder, ReqIds, Request
 from twsmq_nodes.tws.session import Encoded
 
 from . import queries
 from .actions import Action, Caller, Enter, Journal, Now, Publish, Send, Warn
 from .book import Book, Record
-from .entries import ChangeSettled, Entry
+from .entries import Entry
 from .halts import Halts
 from .ids import Key
 from .intake import Intake
 from .pipeline import Pipeline
 from .reconcile import End, Snapshot, Snapshots, Step, verdict
 from .reports import (
+    CancelMissed,
     Doubted,
     ExecutionsMissing,
     FollowUp,
@@ -92,7 +94,8 @@ class OrdersCore:
         self.published_strategy_nos = dict(self.book.strategy_nos)
         self._timers: dict[str, float] = {}
         self._in_flight: dict[Key, float] = {}  # written, the gateway has not spoken of it; since when
-        self._short: dict[Key, str | None] = {}  # executions missing; the gateway's word if it says done
+        self._short: dict[Key, ExecutionsMissing] = {}
+        self._given_up: dict[Key, float] = {}  # filled so far, of which the gateway reports no executions
         self._verdicts_due: dict[Key, float] = {}
         self._snapshots = Snapshots()
         self._reconciled = False
@@ -134,6 +137,7 @@ class OrdersCore:
         self._timers.clear()
         self._in_flight.clear()
         self._short.clear()
+        self._given_up.clear()
         self._verdicts_due.clear()
         for record in list(self.book.active()):
             if record.key not in self.pipeline.unwritten:
@@ -196,7 +200,9 @@ class OrdersCore:
         return self._asked(lambda: self.intake.resolve(args, caller, now))
 
     def adopt(self, args: rq.AdoptOrder, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self.intake.adopt(args, caller, self.foreign, self._client_id, now))
+        self.intake.adopt(args, caller, self.foreign, self._client_id, now)
+        self._look_within(DOUBT_S, now)  # it stands here as it was last listed, and may have ended since
+        return self._flush()
 
     def halt(self, args: rq.Halt, caller: Caller, now: Now) -> list[Action]:
         return self._asked(lambda: self._halts.halt(args, caller, now))
@@ -242,6 +248,7 @@ class OrdersCore:
 
     def written(self, key: Key, request: Request, now: Now) -> list[Action]:
         self.pipeline.written(key, request)
+        self._snapshots.written(key)
         record = self.book.records[key]
         if not record.acknowledged and not record.done:
             self._in_flight.setdefault(key, now.mono)
@@ -256,7 +263,7 @@ class OrdersCore:
 
     def received(self, event: tws.Event, now: Now) -> list[Action]:
         match event:
-            case tws.OpenOrder(order_id) if order_id in self.pipeline.previews:
+            case tws.OpenOrder(order_id, _, order) if self._is_preview(order_id, order):
                 self.pipeline.previewed(order_id, event.state)
             case tws.GatewayError(req_id) if req_id in self.pipeline.previews:
                 self.pipeline.preview_refused(event)
@@ -292,19 +299,26 @@ class OrdersCore:
                 pass
         return self._flush()
 
+    def _is_preview(self, order_id: int, order: OrderView) -> bool:
+        """Every client counts its order ids from 1, and the open orders of all are listed."""
+        return order_id in self.pipeline.previews and order.client_id == self._client_id
+
     def _follow(self, follow_ups: list[FollowUp], now: Now) -> None:
         for follow_up in follow_ups:
             match follow_up:
                 case Doubted():
                     self._look_within(DOUBT_S, now)
-                case ExecutionsMissing(key, word):
-                    self._short[key] = word
-                    self._look_within(EXECUTIONS_S, now)
+                case ExecutionsMissing(key, filled, word):
+                    if word is not None or filled > self._given_up.get(key, 0.0):
+                        self._short[key] = follow_up
+                        self._look_within(EXECUTIONS_S, now)
                 case VerdictHeld(key):
                     due = self._verdicts_due.setdefault(key, now.mono + VERDICT_S)
                     self._timers.setdefault(_VERDICT, due)
+                case CancelMissed(key):
+                    self.pipeline.forget_cancel(key)
                 case IdsDoubted():
-                    self._actions.append(Send(ReqIds()))
+                    self.pipeline.once_durable(Send(ReqIds()))
                 case StaleAttempt(key, order_id):
                     self.pipeline.once_durable(Send(CancelOrder(order_id)))
                     self._actions.append(Warn(f"order id {order_id} is alive beside its successor", key))
@@ -349,6 +363,7 @@ class OrdersCore:
             return
         if snapshot.step is Step.EXECUTIONS:
             self._reports.incarnations.listed(snapshot.open)
+            snapshot.short = dict(self._short)
         if snapshot.step is not Step.COMPLETE:
             self._ask(now)
             return
@@ -360,15 +375,19 @@ class OrdersCore:
         first = not self._reconciled
         self.foreign = snapshot.foreign
         self._reconciled = True
-        self._finish_short(now)
+        self._finish_short(snapshot, now)
         keys = {record.key for record in self.book.active()} | snapshot.open.keys()
         for record in [self.book.records[key] for key in keys]:
             if record.key in snapshot.open:
                 self._reports.held.pop(record.key, None)
                 if record.done:
                     self._cancel_survivor(record)
-            if record.key in self.pipeline.unwritten or record.key in self._reports.held:
+            undecided = (self.pipeline.unwritten, self._reports.held, self._short)
+            if any(record.key in keys for keys in undecided):
                 continue
+            if first and record.wanted is not None and record.sent_at < snapshot.began_at:
+                why = "the modification had no effect: the gateway shows the order without it"
+                self._reports.settle(record, now.ns, reason=why)
             ruling = verdict(record, snapshot)
             if ruling.again:
                 self._look_within(AGAIN_S, now)
@@ -376,19 +395,19 @@ class OrdersCore:
                 self._reports.move(
                     record, ruling.trigger, now.ns, reason=ruling.reason, tws_code=ruling.tws_code
                 )
-            if first and record.wanted is not None and record.sent_at < snapshot.began_at:
-                why = "the modification had no effect: the gateway shows the order without it"
-                self.book.change(record, now.ns, ChangeSettled(), reason=why)
-            if record.cancel_wanted and not record.done:
+            if record.cancel_wanted and record.acknowledged and not record.done:
                 self.pipeline.cancel_again(record)
 
-    def _finish_short(self, now: Now) -> None:
-        """All executions the gateway still reports are in: its word has to do for the rest."""
-        short, self._short = self._short, {}
-        for key, word in short.items():
+    def _finish_short(self, snapshot: Snapshot, now: Now) -> None:
+        """All executions the gateway still reports are in: its word has to do for those that were missing."""
+        for key, missing in snapshot.short.items():
+            if self._short.get(key) is not missing:
+                continue  # more came up since the executions were asked for
+            del self._short[key]
+            self._given_up[key] = missing.filled
             record = self.book.records[key]
-            if word is not None and not record.done:
-                self._reports.finish_without_executions(record, word, now.ns)
+            if missing.word is not None and not record.done:
+                self._reports.finish_without_executions(record, missing.word, missing.filled, now.ns)
 
     def _lose(self, record: Record, reason: str, now: Now) -> None:
         """Written, or nearly, and nobody is left who could have answered."""
@@ -407,7 +426,8 @@ class OrdersCore:
         self._halts.answer(now.mono)
         self.pipeline.give_up_previews(now)
         for name in [name for name, at in self._timers.items() if at <= now.mono]:
-            del self._timers[name]
+            if self._timers.pop(name, None) is None:
+                continue  # what was done for the one before has made it needless
             match name:
                 case "unanswered":
                     self._chase(now)

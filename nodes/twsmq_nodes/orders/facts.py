@@ -7,6 +7,7 @@ Whatever is not known is None, and the rule that asked decides what that means.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from twsmq_protocol.endpoints import STATUS
@@ -20,6 +21,8 @@ from .risk import Market, Open, Scope
 
 BEAT_S = 2.0
 DAILY_PNL = "DailyPnL"
+_MULTIPLIED = frozenset(("OPT", "FOP", "WAR", "IOPT", "FUT", "CONTFUT"))
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _DEAD = frozenset(("gap", "error", "closed", "frozen"))
 
 
@@ -59,12 +62,14 @@ class LiveFacts:
             self._want(instrument)
         return self._markets[instrument]
 
-    def multiplier(self, instrument: str) -> float:
-        """As spelled; an option's is 100 unless it says otherwise."""
+    def multiplier(self, instrument: str) -> float | None:
+        """As spelled, where the type has one; an option's is 100 unless it says otherwise."""
         parsed = parse_instrument(instrument)
+        if parsed.sec_type not in _MULTIPLIED:
+            return 1.0
         if parsed.multiplier:
-            return float(parsed.multiplier)
-        return 100.0 if parsed.sec_type in ("OPT", "FOP", "WAR", "IOPT") else 1.0
+            return (float(parsed.multiplier) or None) if _NUMBER.fullmatch(parsed.multiplier) else None
+        return 1.0 if parsed.sec_type in ("FUT", "CONTFUT") else 100.0
 
     def position(self, scope: Scope, name: str, instrument: str) -> float | None:
         if scope == "strategy":
@@ -84,7 +89,8 @@ class LiveFacts:
     def open_orders(self) -> Iterator[Open]:
         for record in self._book.active():
             order = record.order
-            yield Open(order.strategy, order.account or "", order.instrument, order.side, order.remaining)
+            remaining = order.remaining + record.largest - order.quantity
+            yield Open(order.strategy, order.account or "", order.instrument, order.side, remaining)
 
 
 def _instrument(topic: str) -> str:

@@ -55,9 +55,11 @@ class Halts:
         self._waiting.append(_Waiting(caller, args.strategy, _PREFIX + strategy, None))
 
     def kept(self, name: str) -> None:
+        """The oldest wish under this name is on disk: it is told once for each."""
         for waiting in self._waiting:
-            if waiting.name == name:
+            if waiting.name == name and not waiting.kept:
                 waiting.kept = True
+                break
 
     @property
     def wanted(self) -> bool:

@@ -38,6 +38,8 @@ from .wire import prices_of
 
 PAPER = ("DU", "DF")
 EVERYBODY = ""
+MOST_WAITING = 1000
+"""At the gate. An order that would wait for most of a minute is not what its client wants any more."""
 
 _RESOLVED = {
     "cancelled": Trigger.RESOLVED_CANCELLED,
@@ -84,16 +86,19 @@ class Intake:
         placing = self._pipeline.waiting.get(keys[0])
         if placing is not None and placing.keys == keys:
             self._require_same(orders, placing.orders)
+            if waiter.group and placing.link != link:
+                raise _conflict("these orders are there already, linked otherwise")
             placing.waiters.append(waiter)
             return True
         records = [record for key in keys if (record := self._book.records.get(key)) is not None]
-        waiting = any(key in self._pipeline.waiting for key in keys)
-        if not records and not waiting:
+        waits = any(key in self._pipeline.waiting for key in keys)
+        if not records and not waits:
             return False
-        if waiting or len(records) < len(keys):
+        if waits or len(records) < len(keys):
             raise _conflict("some of these orders are there already, others are not; place them one by one")
         self._require_same(orders, tuple(record.request for record in records))
-        if waiter.group and any(record.links.kind != link for record in records):
+        tie = (link, keys[0][1])
+        if waiter.group and any((record.links.kind, record.links.group) != tie for record in records):
             raise _conflict("these orders are there already, linked otherwise")
         if any(key in self._pipeline.unwritten for key in keys):
             self._pipeline.join(waiter)
@@ -235,6 +240,9 @@ class Intake:
             raise RequestError(ErrorCode.HALTED, f"halted: {why}; only cancels pass")
         if self.closed is not None:
             raise _not_ready(self.closed)
+        if len(self._pipeline.gate) >= MOST_WAITING:
+            why = f"{MOST_WAITING} orders wait for the message budget; try again later"
+            raise RequestError(ErrorCode.THROTTLED, why)
 
     def _require_same(self, asked: tuple[PlaceOrder, ...], first: tuple[PlaceOrder | None, ...]) -> None:
         if asked == first:
@@ -282,6 +290,8 @@ class Intake:
         for name in ("limit_price", "stop_price"):
             if getattr(args, name) is not None and name not in prices:
                 raise _invalid(name, f"a {record.order.order_type} order has no {name}")
+        if args.quantity is not None and record.request is not None and record.request.cash_quantity:
+            raise _invalid("quantity", "the order is for an amount of cash; cancel it and place another")
         if args.quantity is not None and args.quantity <= record.order.filled + EPSILON:
             filled = f"{record.order.filled:g} are filled already; the new quantity must be more"
             raise _invalid("quantity", filled)

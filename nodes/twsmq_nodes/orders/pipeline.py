@@ -89,7 +89,7 @@ class Guard(Protocol):
     """Raises RequestError for orders that must not be sent."""
 
     def check(self, orders: tuple[PlaceOrder, ...], accounts: tuple[str, ...], ns: int) -> None: ...
-    def check_change(self, order: PlaceOrder, account: str, ns: int) -> None: ...
+    def check_change(self, order: PlaceOrder, account: str, more: float, ns: int) -> None: ...
 
 
 class Pipeline:
@@ -178,8 +178,6 @@ class Pipeline:
         first_id = self._book.ids.next
         if first_id + len(item.orders) > HIGHEST_ORDER_ID:
             raise RequestError(ErrorCode.INTERNAL, "order ids are used up; reset them at the gateway")
-        if self.guard is not None:
-            self.guard.check(item.orders, item.accounts, now.ns)
         writes: list[Write] = []
         links: list[Links] = []
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
@@ -192,6 +190,8 @@ class Pipeline:
             )
             writes.append(Write(key, self._encode(request), self._session_no))
             links.append(link)
+        if self.guard is not None:
+            self.guard.check(item.orders, item.accounts, now.ns)  # last: what passes counts as sent
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
             order_id = first_id + index
             fact = Placed(args, order_id, now.ns, links[index])
@@ -213,7 +213,8 @@ class Pipeline:
         account = record.order.account or ""
         if self.guard is not None:
             changes: dict[str, Any] = {name: getattr(values, name) for name in values.__struct_fields__}
-            self.guard.check_change(replace(record.request, **changes), account, now.ns)
+            more = values.quantity - record.largest
+            self.guard.check_change(replace(record.request, **changes), account, more, now.ns)
         request = encode_order(
             record.reference, record.request, values, record.order_id, account, record.links
         )
@@ -273,10 +274,11 @@ class Pipeline:
             self._do(action)
 
     def _do(self, action: Afterwards) -> None:
-        if not isinstance(action, CancelDue):
+        if isinstance(action, CancelDue):
+            if self.connected:
+                self.gate.push_cancel(action.key)
+        elif self.connected or not isinstance(action, Send):
             self._actions.append(action)
-        elif self.connected:
-            self.gate.push_cancel(action.key)
 
     def durable(self, event_no: int, now: Now) -> None:
         """Everything up to `event_no` is on disk: what waited for it goes on."""
@@ -301,11 +303,20 @@ class Pipeline:
         if not isinstance(request, tws.PlaceOrder):
             return
         placed = key in self.unwritten
-        self.unwritten.discard(key)
-        for waiter in self._waiters.pop(key, ()):
+        for waiter in self._served(key):
             waiter.left -= 1
             if waiter.left == 0:
                 self.answer(waiter, "pending" if placed else None)
+
+    def _served(self, key: Key) -> list[Waiter]:
+        """Who waited for the bytes just written or refused: all of an order's, one of a modification's."""
+        waiters = self._waiters.pop(key, [])
+        if key in self.unwritten:
+            self.unwritten.discard(key)
+            return waiters
+        if waiters[1:]:
+            self._waiters[key] = waiters[1:]
+        return waiters[:1]
 
     def answer(self, waiter: Waiter, status: str | None = "pending") -> None:
         """The first answer, or with status None the orders as they stand."""
@@ -326,14 +337,15 @@ class Pipeline:
             self._cancels_written.discard(key)
             return
         why = "the session ended before it was written; nothing was sent"
-        if key in self.unwritten:
-            self.unwritten.discard(key)
+        placed = key in self.unwritten
+        waiters = self._served(key)
+        if placed:
             trigger = Trigger.ABANDONED if record.cancel_wanted else Trigger.NOT_WRITTEN
             self._book.change(record, now.ns, status=after(record.order.status, trigger), reason=why)
         else:
             self._book.change(record, now.ns, ChangeSettled(), reason=f"modification: {why}")
         error = RequestError(ErrorCode.NOT_READY, f"{why}; send the same request again")
-        for waiter in self._waiters.pop(key, ()):
+        for waiter in waiters:
             if waiter.left > 0:
                 waiter.left = -1
                 self._actions.append(Reply(waiter.caller, error))
@@ -352,6 +364,8 @@ class Pipeline:
         error = RequestError(ErrorCode.NOT_READY, "the session ended before it was sent; no effect")
         self.withdraw_all(None, error)
         self.gate.clear_cancels()  # they are owed, and asked for again by the next session
+        for waiting in self._afterwards.values():
+            waiting[:] = [action for action in waiting if not isinstance(action, Send)]
         previews, self.previews = self.previews, {}
         for caller, _ in previews.values():
             self._actions.append(Reply(caller, error))

@@ -13,7 +13,8 @@ What a verdict rests on:
 - An order listed as open is live; one in the completed orders, or with all its executions, is done.
 - An order the gateway never spoke of, absent from all three, never was accepted. That is a proof only if the
   snapshot covers the moment the order was sent (the gateway's lists reach back to its own midnight), and if
-  it had time to arrive (`GRACE_S`: what a dead connection still had in its buffers may be read later).
+  it had time to arrive (`GRACE_S` since its connection ended: what a dead connection still had in its buffers
+  may be read later).
 - An order the gateway had spoken of, absent from all three, is `unknown`: it may have expired or been
   cancelled on an earlier day.
 """
@@ -32,6 +33,7 @@ from twsmq_nodes.tws.requests import Request
 from . import codes
 from .book import Record
 from .ids import FIRST_REQ_ID, Key
+from .reports import ExecutionsMissing
 from .states import Trigger
 from .times import NS, covers
 
@@ -57,7 +59,9 @@ class Snapshot:
         self.req_id = req_id
         self.step = Step.OPEN_ORDERS
         self.open: dict[Key, set[int]] = {}  # permanent ids, 0 for one that was not told
+        self.written: set[Key] = set()  # since it began, so that it may have missed them
         self.foreign: dict[int, ForeignOrder] = {}  # by permanent id
+        self.short: dict[Key, ExecutionsMissing] = {}  # what was missing when executions were asked for
 
     def request(self) -> Request:
         """What to ask in this step."""
@@ -128,6 +132,10 @@ class Snapshots:
             if not found[key] or not perm_id:
                 del found[key]
 
+    def written(self, key: Key) -> None:
+        if self.current is not None:
+            self.current.written.add(key)
+
 
 def _closes(end: End, snapshot: Snapshot, step: Step) -> bool:
     match end:
@@ -158,8 +166,12 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
         if order.status == "unknown" or record.done:
             return Verdict(Trigger.LISTED, "the gateway lists it as open")
         return _NOTHING
-    if record.done or record.sent_at >= snapshot.began_at:
+    if record.done:
         return _NOTHING
+    if record.sent_at >= snapshot.began_at:  # since then, or by a clock that was set back since
+        return Verdict(again=order.status == "unknown")
+    if record.key in snapshot.written:
+        return Verdict(again=True)
     if record.acknowledged:
         if order.status == "unknown":
             return _NOTHING
@@ -167,7 +179,7 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
             Trigger.VANISHED,
             f"the gateway had it, and its {LISTS} of today do not know it: it ended on an earlier day",
         )
-    if record.sent_at + GRACE_S * NS > snapshot.began_at:
+    if max(record.sent_at, order.ts) + GRACE_S * NS > snapshot.began_at:
         return Verdict(again=True)
     if not covers(snapshot.began_at, record.sent_at, snapshot.offset_s):
         return Verdict(

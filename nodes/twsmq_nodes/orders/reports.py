@@ -10,7 +10,8 @@ nothing new. What cannot be concluded from a report alone is returned as a `Foll
 - A cancellation nobody here asked for may be a refusal: orderStatus Cancelled and then 201 (captured from a
   Gateway 10.40.1). It is held until the error that explains it has come (202 or 201), or `give_verdict`: who
   waits for an order's end must not be told a wrong one.
-- A refusal belongs to the modification on its way if there is one and the order itself had been accepted.
+- A refusal belongs to the modification on its way if there is one and the order itself had been accepted; if
+  that has not been told yet, it may belong to either, and the order is looked for.
 - What ends one incarnation of an order (see `incarnations`) does not end the order while another is alive.
 """
 
@@ -51,6 +52,7 @@ class ExecutionsMissing(Struct, frozen=True):
     """The gateway says more is filled than executions have shown. `word`: its status if the order is done."""
 
     key: Key
+    filled: float
     word: str | None
 
 
@@ -77,7 +79,13 @@ class SurvivorLeft(Struct, frozen=True):
     key: Key
 
 
-FollowUp = Doubted | ExecutionsMissing | IdsDoubted | StaleAttempt | VerdictHeld | SurvivorLeft
+class CancelMissed(Struct, frozen=True):
+    """The gateway does not know the order that was to be cancelled, nor has it ever spoken of it."""
+
+    key: Key
+
+
+FollowUp = Doubted | ExecutionsMissing | IdsDoubted | StaleAttempt | VerdictHeld | CancelMissed | SurvivorLeft
 
 
 class Reports:
@@ -115,11 +123,16 @@ class Reports:
         if self.incarnations.outdated(record.key, view.perm_id or 0):
             return record, follow_ups
         changes: dict[str, Any] = values_shown(view, record.order.order_type)
+        if record.request is not None and record.request.cash_quantity:
+            changes.pop("quantity", None)  # what the gateway thinks the cash will buy
         if view.perm_id:
             changes["perm_id"] = view.perm_id
         if word:
             changes["gateway_status"] = word
+        ended = record.order.status in ("cancelled", "rejected")
         self.move(record, trigger, ts, **changes)
+        if ended and trigger is Trigger.WORKING:
+            follow_ups.append(Doubted(record.key))  # late, or it lives after all: only a snapshot tells
         return record, follow_ups
 
     def _lives(self, record: Record, perm_id: int, ts: int) -> list[FollowUp]:
@@ -147,9 +160,9 @@ class Reports:
             follow_ups += self._lives(record, event.perm_id or 0, ts)
         elif self.incarnations.ended(record.key, event.perm_id or 0):
             return record, self._one_ended(record, event, ts)
-        if reported > executed + EPSILON:
+        if reported > executed + EPSILON or (trigger is Trigger.FILLED and not executed):
             word = event.status if trigger is Trigger.FILLED else None
-            follow_ups.append(ExecutionsMissing(record.key, word))
+            follow_ups.append(ExecutionsMissing(record.key, reported, word))
             if word is not None:
                 return record, follow_ups
         elif trigger is Trigger.WORKING and reported > 0:
@@ -171,7 +184,8 @@ class Reports:
         self.note(record, 0, text, ts)
         missing = (event.filled or 0.0) > record.executed() + EPSILON
         survivor = SurvivorLeft(record.key)
-        return [ExecutionsMissing(record.key, None), survivor] if missing else [survivor]
+        reported = event.filled or 0.0
+        return [ExecutionsMissing(record.key, reported, None), survivor] if missing else [survivor]
 
     def execution(self, event: tws.ExecDetails, ts: int) -> tuple[Record | None, list[FollowUp]]:
         seen = event.execution
@@ -208,14 +222,20 @@ class Reports:
         executed = record.executed()
         if not executed:
             return  # only legs of a combo so far
-        # An order for an amount of cash has no quantity: that it is filled only the gateway can say.
-        complete = executed >= (record.order.quantity or math.inf) - EPSILON
+        # An order for an amount of cash has no quantity: that it is filled only the gateway can say. So it is
+        # of one that is to become larger: the gateway may have taken that already.
+        complete = executed >= (record.largest or math.inf) - EPSILON
         trigger = Trigger.FILLED if complete else Trigger.PARTLY_FILLED
         self.move(record, trigger, ts, filled=executed, avg_price=record.average(), **changes)
 
     def complete(self, record: Record) -> bool:
         """It is filled, and no other incarnation of it has been seen that might not be."""
         return record.order.status == "filled" and not self.incarnations.doubled(record.key)
+
+    def settle(self, record: Record, ts: int, **why: Any) -> None:
+        """The modification on its way has no effect, so what is executed may be all of it."""
+        self._book.change(record, ts, ChangeSettled(), **why)
+        self._count(record, ts)
 
     def commission(self, event: tws.CommissionReport, ts: int) -> None:
         record = self._book.by_exec_id(event.exec_id)
@@ -261,13 +281,18 @@ class Reports:
         if code == 201 and (held := self._release(record)):
             self.move(record, Trigger.REJECTED, ts, **held, **why)
             return []
+        if code == codes.NOT_FOUND and not record.acknowledged:
+            # It may be on its way yet: the wish is kept until it is known where the order is.
+            self._book.change(record, ts, None, **why)
+            return [Doubted(record.key), CancelMissed(record.key)]
         if code in codes.CANCEL_REFUSED:
             self._cancel_refused(record, why, ts)
             return [] if code == 161 else [Doubted(record.key)]
-        if record.wanted is not None and record.acknowledged and not record.done:
-            self._book.change(record, ts, ChangeSettled(), **why)
+        changing = record.wanted is not None and not record.done
+        if changing and (record.acknowledged or code in codes.MODIFICATION_REFUSED):
+            self.settle(record, ts, **why)
             return []
-        if code in codes.REJECTED and (not record.acknowledged or code == 201):
+        if code in codes.REJECTED and (not record.acknowledged or code == 201) and not changing:
             self.move(record, Trigger.REJECTED, ts, **why)
             return [IdsDoubted()] if code in codes.NEW_IDS_WANTED else []
         self.note(record, code, event.text, ts)
@@ -288,7 +313,7 @@ class Reports:
         if record is None or self.incarnations.ended(record.key, view.perm_id or 0) or record.done:
             return record
         word = event.state.status
-        trigger = trigger_of(word) or Trigger.CANCELLED
+        trigger = Trigger.FILLED if trigger_of(word) is Trigger.FILLED else Trigger.CANCELLED
         filled = max(view.filled_quantity or 0.0, record.executed())
         reason = event.state.completed_status.strip() or f"the gateway lists it as completed: {word}"
         if trigger is Trigger.FILLED and filled > record.executed() + EPSILON:
@@ -316,10 +341,10 @@ class Reports:
             changes |= {"filled": record.executed(), "avg_price": record.average()}
         return changes
 
-    def finish_without_executions(self, record: Record, word: str, ts: int) -> None:
+    def finish_without_executions(self, record: Record, word: str, filled: float, ts: int) -> None:
         """Executions were asked for and some do not exist: the gateway's word has to do."""
         reason = f"the gateway says {word}; it reports executions of {record.executed():g} only"
-        filled = record.order.quantity
+        filled = max(filled, record.order.quantity)
         self.move(record, Trigger.FILLED, ts, filled=filled, gateway_status=word, reason=reason)
 
     def move(self, record: Record, trigger: Trigger | None, ts: int, **changes: Any) -> None:

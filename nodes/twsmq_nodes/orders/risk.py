@@ -46,7 +46,7 @@ class Open(Struct, frozen=True):
 
 class Facts(Protocol):
     def market(self, instrument: str) -> Market | None: ...
-    def multiplier(self, instrument: str) -> float: ...
+    def multiplier(self, instrument: str) -> float | None: ...
     def position(self, scope: Scope, name: str, instrument: str) -> float | None: ...
     def daily_pnl(self, scope: Scope, name: str) -> float | None: ...
     def open_orders(self) -> Iterator[Open]: ...
@@ -62,6 +62,11 @@ class RiskRules:
         self._risk = risk
         self._facts = facts
         self._sent: list[tuple[int, str, str, PlaceOrder]] = []  # ns, strategy, account, what; newest last
+
+    @property
+    def _remembered_ns(self) -> int:
+        """How long what was sent counts."""
+        return int(max(1.0, *(limits.duplicate_s or 0.0 for limits in self.layers.values())) * NS)
 
     @property
     def idle(self) -> bool:
@@ -84,7 +89,7 @@ class RiskRules:
 
     def check(self, orders: tuple[PlaceOrder, ...], accounts: tuple[str, ...], ns: int) -> None:
         """Raise the `risk_rejected` reply if any of them is forbidden; else they count as sent."""
-        self._sent = [sent for sent in self._sent if sent[0] > ns - 3600 * NS]
+        self._sent = [sent for sent in self._sent if sent[0] > ns - self._remembered_ns]
         before = len(self._sent)
         group: list[Open] = []
         try:
@@ -98,13 +103,17 @@ class RiskRules:
             del self._sent[before:]
             raise
 
-    def check_change(self, order: PlaceOrder, account: str, ns: int) -> None:
-        """The same for a working order that is to become `order`: size, price and time."""
+    def check_change(self, order: PlaceOrder, account: str, more: float, ns: int) -> None:
+        """The same for a working order that is to become `order`, larger by `more`: size, price and time."""
         self._check_restart(ns)
-        for _, limits in self._layers(order, account):
+        for scope, limits in self._layers(order, account):
+            name = order.strategy if scope == "strategy" else account
             self._check_time(limits, ns)
             self._check_size(order, limits)
             self._check_collar(order, limits)
+            if more > 0:
+                mine = [one for one in self._facts.open_orders() if getattr(one, scope) == name]
+                self._check_position(order, scope, name, mine, limits, more)
 
     def _layers(self, order: PlaceOrder, account: str) -> Iterator[tuple[Scope, RiskLimits]]:
         names: list[tuple[str, str, Scope]] = [
@@ -128,7 +137,7 @@ class RiskRules:
         self._check_rate(order, scope, name, limits, ns)
         mine = [one for one in (*self._facts.open_orders(), *group) if getattr(one, scope) == name]
         self._check_counts(order, account, mine, limits)
-        self._check_position(order, scope, name, mine, limits)
+        self._check_position(order, scope, name, mine, limits, order.quantity)
         if limits.max_daily_loss is not None:
             pnl = self._facts.daily_pnl(scope, name)
             if pnl is None:
@@ -166,22 +175,48 @@ class RiskRules:
 
     def _check_size(self, order: PlaceOrder, limits: RiskLimits) -> None:
         most = limits.max_order_quantity
-        if most is not None and order.quantity > most:
-            _refuse("max_order_quantity", most, order.quantity, "quantity")
+        if most is not None:
+            quantity = self._quantity("max_order_quantity", order, order.quantity, limits)
+            if quantity > most:
+                _refuse("max_order_quantity", most, quantity, "quantity")
         if limits.max_order_notional is None:
             return
         notional = order.cash_quantity
         if notional is None:
-            price = order.limit_price or order.stop_price
-            if price is None:
-                market = self._facts.market(order.instrument)
-                price = None if market is None else market.price(order.side)
+            price = self._worst_price(order)
             if price is None:
                 _missing("max_order_notional", f"a quote of {order.instrument}", limits)
                 return
-            notional = abs(price) * order.quantity * self._facts.multiplier(order.instrument)
+            multiplier = self._facts.multiplier(order.instrument)
+            if multiplier is None:
+                _missing("max_order_notional", f"the multiplier of {order.instrument}", limits)
+                return
+            notional = abs(price) * order.quantity * multiplier
         if notional > limits.max_order_notional:
             _refuse("max_order_notional", limits.max_order_notional, notional, "quantity")
+
+    def _quantity(self, rule: str, order: PlaceOrder, quantity: float, limits: RiskLimits) -> float:
+        """`quantity`, or what an amount of cash buys at the market or a lower limit; 0 if that is not known
+        and may be so."""
+        if order.cash_quantity is None:
+            return quantity
+        market, multiplier = self._facts.market(order.instrument), self._facts.multiplier(order.instrument)
+        price = None if market is None else market.price(order.side)
+        if not price or multiplier is None:
+            _missing(rule, f"a quote of {order.instrument}", limits)
+            return 0.0
+        return order.cash_quantity / (min(abs(price), abs(order.limit_price or price)) * multiplier)
+
+    def _worst_price(self, order: PlaceOrder) -> float | None:
+        """The most a unit may be worth when it trades. A buyer's limit is that; a seller's is the least, and
+        a stop that the market has passed already trades at the market."""
+        if order.side == "BUY" and order.limit_price:
+            return order.limit_price
+        market = self._facts.market(order.instrument)
+        price = None if market is None else market.price(order.side)
+        if price is None:
+            return None
+        return max(abs(price), abs(order.limit_price or 0.0), abs(order.stop_price or 0.0))
 
     def _check_collar(self, order: PlaceOrder, limits: RiskLimits) -> None:
         """A limit far better than the market only rests; one far worse is a slip."""
@@ -218,9 +253,15 @@ class RiskRules:
                 _refuse("max_orders_per_side", limits.max_orders_per_side, same + 1, "side")
 
     def _check_position(
-        self, order: PlaceOrder, scope: Scope, name: str, mine: list[Open], limits: RiskLimits
+        self,
+        order: PlaceOrder,
+        scope: Scope,
+        name: str,
+        mine: list[Open],
+        limits: RiskLimits,
+        quantity: float,
     ) -> None:
-        """As if every working order of the same side were filled, and this one."""
+        """As if every working order of the same side were filled, and `quantity` of this one."""
         if limits.max_position is None:
             return
         position = self._facts.position(scope, name, order.instrument)
@@ -228,9 +269,11 @@ class RiskRules:
             _missing("max_position", f"the position of {name} in {order.instrument}", limits)
             return
         same = [one for one in mine if one.instrument == order.instrument and one.side == order.side]
-        more = order.quantity + sum(one.remaining for one in same)
+        quantity = self._quantity("max_position", order, quantity, limits)
+        more = quantity + sum(one.remaining for one in same)
         after = position + more if order.side == "BUY" else position - more
-        if abs(after) > limits.max_position and abs(after) > abs(position):
+        reduces = min(0.0, position) <= after <= max(0.0, position)
+        if abs(after) > limits.max_position and not reduces:
             _refuse("max_position", limits.max_position, abs(after), "quantity")
 
 

@@ -186,8 +186,9 @@ class OrdersShell:
         self._node.listen(shards, (quote_topic(instrument),), self._heard)
 
     def _kept(self, name: str) -> None:
-        for call in self._risk_calls.pop(name, ()):
-            call.succeed(self._rules.listed())
+        calls = self._risk_calls.get(name)
+        if calls:  # one for each time it is kept, the oldest first
+            calls.pop(0).succeed(self._rules.listed())
         self._carry(self._core.kept(name))
 
     def _replay(self, args: ReplayEvents, call: Call) -> None:

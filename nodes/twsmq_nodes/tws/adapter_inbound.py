@@ -69,7 +69,8 @@ class Callbacks(EWrapper):
         if not self.gateway_error:
             self.local_errors.append((code, words))
             return
-        self._emit(ev.GatewayError(int(reqId), code, words, time_ms or None, reject[0] if reject else ""))
+        more = reject[0] if reject else ""
+        self._emit(ev.GatewayError(int(reqId), code, text(words), time_ms or None, more))
 
     def nextValidId(self, orderId):
         self._emit(ev.NextValidId(orderId))

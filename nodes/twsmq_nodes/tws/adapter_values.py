@@ -66,7 +66,10 @@ def integer(value: Any) -> int | None:
 
 
 def text(value: Any) -> str:
-    return "" if value is None else str(value)
+    """Whole characters: of `\\ud83d\\ude00`, as a gateway may write one, ibapi makes two halves, which nobody
+    can encode."""
+    words = "" if value is None else str(value)
+    return words if words.isascii() else words.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def tag_values(pairs: Any) -> tuple[tuple[str, str], ...]:
