@@ -214,14 +214,25 @@ class OrdersMachine(RuleBasedStateMachine):
         self.desk.ask(lambda: self.desk.core.place_group(args, caller, self.desk.now), caller)
         self.callers.append(caller)
 
-    @rule(cid=IDS, quantity=st.sampled_from([None, 15.0, 30.0]), limit=st.sampled_from([None, 2.0, 3.0]))
-    def modify(self, cid: str, quantity: float | None, limit: float | None) -> None:
+    @rule(
+        cid=IDS,
+        quantity=st.sampled_from([None, 15.0, 30.0]),
+        limit=st.sampled_from([None, 2.0, 3.0]),
+        fate=st.sampled_from([None, "take", "double"]),
+    )
+    def modify(self, cid: str, quantity: float | None, limit: float | None, fate: str | None) -> None:
+        """`fate`: what comes of it at once, None for nothing yet."""
         if quantity is not None or limit is not None:
             self.callers.append(self.desk.modify(cid, quantity=quantity, limit_price=limit))
+            if fate is not None:
+                self.everything_goes_its_way(7, fate)
 
-    @rule(cid=IDS)
-    def cancel(self, cid: str) -> None:
+    @rule(cid=IDS, arrives=st.booleans())
+    def cancel(self, cid: str, arrives: bool) -> None:
+        """`arrives`: and the gateway has read it; what it says is not heard yet."""
         self.callers.append(self.desk.cancel(cid))
+        if arrives:
+            self.everything_goes_its_way(3, "take")
 
     # -- budget, disk, time
 

@@ -10,6 +10,7 @@ import pytest
 from orders_desk import EXEC, Desk, execution
 from twsmq_nodes.orders.facts import LiveFacts
 from twsmq_nodes.orders.risk import Market, Open, RiskRules, Scope
+from twsmq_nodes.orders.spellings import Spellings
 from twsmq_nodes.tws import events as tws
 from twsmq_protocol.errors import FieldError, RequestError
 from twsmq_protocol.market_events import Quote, Stream
@@ -46,6 +47,9 @@ class Known:
 
     def daily_pnl(self, scope: Scope, name: str) -> float | None:
         return self.pnl
+
+    def same(self, one: str, other: str) -> bool | None:
+        return one == other
 
     def open_orders(self) -> Iterator[Open]:
         return iter(self.working)
@@ -314,11 +318,44 @@ def test_an_accounts_facts_are_believed_only_while_status_is_ready() -> None:
     facts.heard("node/status/", Heartbeat(name="status", pid=1, state="ready"))
     assert facts.position("account", "DU1", AAPL) == 7.0
     assert facts.position("account", "DU1", IBM) == 0.0
-    assert facts.position("account", "DU1", "CONID:5") is None
+    assert facts.position("account", "DU1", "CONID:5") == 0.0
+    assert facts.position("account", "DU1", "CONID:1") == 7.0
     assert facts.daily_pnl("account", "DU1") == -12.5
     facts.heard("node/status/", Heartbeat(name="status", pid=1, state="connecting"))
     now[0] = 10.1
     assert facts.daily_pnl("account", "DU1") is None
+
+
+def test_a_position_is_the_contracts_whatever_it_is_called() -> None:
+    wanted: list[str] = []
+    desk = Desk()
+    facts = LiveFacts(desk.core.book, wanted.append, lambda: 0.0)
+    desk.core.pipeline.guard = RiskRules(Risk(max_position=20), facts)
+    desk.place(quantity=15.0)
+    assert desk.place("b", instrument="CONID:265598:SMART").code == "risk_rejected", "it may be the same"
+    desk.accepted()
+    desk.says(execution(1, f"{EXEC}.01.01", 15.0))
+    assert desk.place("b", instrument="CONID:265598:SMART").code == "risk_rejected"
+    assert desk.place("b", instrument="CONID:265598", quantity=5.0).answer.order_id == 2
+    listed = "STK:AAPL:SMART@NASDAQ:USD"
+    assert desk.place("c", instrument=listed).code == "risk_rejected"
+    assert wanted == [listed]
+    facts.heard(f"quote/{listed}/", Quote(con_id=265598, bid=1.0, ask=2.0))
+    assert facts.position("strategy", "s", listed) == 15.0
+    assert facts.position("strategy", "s", IBM) == 0.0
+    assert desk.place("c", instrument=IBM).answer.order_id == 3
+
+
+def test_which_spellings_may_be_one_contract() -> None:
+    spellings = Spellings()
+    assert spellings.same("OPT:SPY:SMART:USD:20261218:C:450", "OPT:SPY:SMART:USD:20261218:C:455") is False
+    assert spellings.same("FUT:ES:CME:USD:202612", "FUT:ES:CME:USD:20261218") is None
+    assert spellings.same("BAG:SPY:SMART:USD:+1x1,-1x2", "BAG:SPY:SMART:USD:+1x1,-1x3") is False
+    assert spellings.same("CONID:1", "CONID:1:SMART") is True
+    assert spellings.same(AAPL, "CONID:1") is None
+    spellings.learn(AAPL, 1)
+    assert spellings.same(AAPL, "CONID:1") is True
+    assert spellings.same(AAPL, "CONID:2") is False
 
 
 def test_a_quote_is_asked_for_once_and_believed_while_its_stream_lives() -> None:

@@ -33,6 +33,7 @@ from .entries import (
     Values,
 )
 from .ids import Key, OrderIds, order_ref, parse_ref, split_exec_id
+from .spellings import Spellings
 
 EPSILON = 1e-9
 _DAY_NS = 86_400_000_000_000
@@ -124,6 +125,7 @@ class Book:
         self.strategy_nos: dict[str, int] = {}
         self.outgoing: list[Entry] = []
         self.positions: dict[tuple[str, str], float] = {}  # by strategy and instrument, from fills
+        self.spellings = Spellings()
         self.results: dict[str, float] = {}  # by strategy: realised less commissions, of `_result_day` (UTC)
         self._result_day = 0
         self._result_parts: dict[str, float] = {}  # of that day, by execution: a later report replaces
@@ -162,6 +164,7 @@ class Book:
         if fill.leg:
             return
         at = (fill.strategy, record.order.instrument)
+        self.spellings.learn(record.order.instrument, fill.con_id)
         change = _signed(fill) - (0.0 if before is None else _signed(before))
         self.positions[at] = self.positions.get(at, 0.0) + change
 

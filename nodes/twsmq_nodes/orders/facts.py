@@ -43,10 +43,12 @@ class LiveFacts:
         match event:
             case Quote():
                 self._markets[_instrument(topic)] = Market(event.bid, event.ask, event.last)
+                self._book.spellings.learn(_instrument(topic), event.con_id)
             case Stream(state=state) if state in _DEAD:
                 self._markets[_instrument(topic)] = None
             case Position():
                 self._positions[event.account, event.instrument] = event.quantity
+                self._book.spellings.learn(event.instrument, event.con_id)
             case AccountValue(tag=tag) if tag == DAILY_PNL:
                 self._results[event.account] = float(event.value)
             case Heartbeat(name=name, state=state) if name == STATUS:
@@ -72,14 +74,24 @@ class LiveFacts:
         return 1.0 if parsed.sec_type in ("FUT", "CONTFUT") else 100.0
 
     def position(self, scope: Scope, name: str, instrument: str) -> float | None:
-        if scope == "strategy":
-            return self._book.positions.get((name, instrument), 0.0)
-        if self._clock() > self._believed_until:
+        """Under whatever spelling. None also while it is unknown whether what is held is this contract: its
+        quote, which is asked for then, tells."""
+        if scope == "account" and self._clock() > self._believed_until:
             return None
-        known = self._positions.get((name, instrument))
-        if known is None and _canonical(instrument):
-            return 0.0  # status ready and silent about it: there is none
-        return known
+        positions = self._book.positions if scope == "strategy" else self._positions
+        total = 0.0
+        for (owner, spelled), units in positions.items():
+            if owner != name or not units:
+                continue
+            same = self.same(spelled, instrument)
+            if same is None:
+                self.market(instrument)
+                return None
+            total += units if same else 0.0
+        return total
+
+    def same(self, one: str, other: str) -> bool | None:
+        return self._book.spellings.same(one, other)
 
     def daily_pnl(self, scope: Scope, name: str) -> float | None:
         if scope == "strategy":
@@ -95,10 +107,3 @@ class LiveFacts:
 
 def _instrument(topic: str) -> str:
     return topic.split("/")[1]
-
-
-def _canonical(instrument: str) -> bool:
-    """Spelled as status spells positions, so that its silence about it means something."""
-    parsed = parse_instrument(instrument)
-    plain = parsed.sec_type in ("STK", "CASH", "CRYPTO") and not parsed.primary_exchange
-    return plain and not parsed.trading_class

@@ -113,6 +113,7 @@ class Reports:
         stale = self._stale(record, event.order_id, ts)
         if stale:
             return None, stale
+        self._book.spellings.learn(record.order.instrument, event.contract.con_id)
         word = event.state.status
         trigger = trigger_of(word)
         follow_ups: list[FollowUp] = []

@@ -49,6 +49,7 @@ class Facts(Protocol):
     def multiplier(self, instrument: str) -> float | None: ...
     def position(self, scope: Scope, name: str, instrument: str) -> float | None: ...
     def daily_pnl(self, scope: Scope, name: str) -> float | None: ...
+    def same(self, one: str, other: str) -> bool | None: ...
     def open_orders(self) -> Iterator[Open]: ...
 
 
@@ -247,8 +248,7 @@ class RiskRules:
         if limits.max_open_orders is not None and len(mine) >= limits.max_open_orders:
             _refuse("max_open_orders", limits.max_open_orders, len(mine) + 1, None)
         if limits.max_orders_per_side is not None:
-            wanted = (account, order.instrument, order.side)
-            same = sum((one.account, one.instrument, one.side) == wanted for one in mine)
+            same = sum(one.account == account and self._adds_to(one, order) for one in mine)
             if same >= limits.max_orders_per_side:
                 _refuse("max_orders_per_side", limits.max_orders_per_side, same + 1, "side")
 
@@ -268,13 +268,16 @@ class RiskRules:
         if position is None:
             _missing("max_position", f"the position of {name} in {order.instrument}", limits)
             return
-        same = [one for one in mine if one.instrument == order.instrument and one.side == order.side]
         quantity = self._quantity("max_position", order, quantity, limits)
-        more = quantity + sum(one.remaining for one in same)
+        more = quantity + sum(one.remaining for one in mine if self._adds_to(one, order))
         after = position + more if order.side == "BUY" else position - more
         reduces = min(0.0, position) <= after <= max(0.0, position)
         if abs(after) > limits.max_position and not reduces:
             _refuse("max_position", limits.max_position, abs(after), "quantity")
+
+    def _adds_to(self, one: Open, order: PlaceOrder) -> bool:
+        """Of the same side of the same contract, or of one that may be the same."""
+        return one.side == order.side and self._facts.same(one.instrument, order.instrument) is not False
 
 
 def _set(limits: RiskLimits) -> dict[str, Any]:

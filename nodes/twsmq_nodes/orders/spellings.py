@@ -1,0 +1,45 @@
+"""Which spellings are one contract, as far as events have told: only the gateway's conId identifies one.
+
+Invariant: what is said to be the same, or to differ, is; what cannot be told is None. All combos share one
+conId at the gateway, so a combo is known by its spelling alone.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from twsmq_protocol.instruments import Instrument, parse_instrument
+
+_parsed = lru_cache(4096)(parse_instrument)
+
+
+class Spellings:
+    def __init__(self) -> None:
+        self._con_ids: dict[str, int] = {}
+
+    def learn(self, instrument: str, con_id: int | None) -> None:
+        if con_id and _parsed(instrument).sec_type != "BAG":
+            self._con_ids[instrument] = con_id
+
+    def con_id(self, instrument: str) -> int | None:
+        return _parsed(instrument).con_id or self._con_ids.get(instrument)
+
+    def same(self, one: str, other: str) -> bool | None:
+        if one == other:
+            return True
+        ids = (self.con_id(one), self.con_id(other))
+        if None not in ids:
+            return ids[0] == ids[1]
+        return None if _alike(_parsed(one), _parsed(other)) else False
+
+
+def _alike(one: Instrument, other: Instrument) -> bool:
+    """Whether they may be one contract, going by their names."""
+    if one.legs or other.legs:
+        return False
+    if one.con_id or other.con_id:
+        return True
+    names = ("sec_type", "symbol", "currency", "right", "strike")
+    if any(getattr(one, name) != getattr(other, name) for name in names):
+        return False
+    return one.expiry.startswith(other.expiry) or other.expiry.startswith(one.expiry)  # by day or by month
