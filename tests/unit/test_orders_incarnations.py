@@ -78,6 +78,16 @@ def test_both_may_fill_and_every_execution_counts(desk: Desk):
     assert len(desk.fills()) == 2
 
 
+def test_when_both_together_reach_the_quantity_the_rest_is_cancelled(desk: Desk):
+    desk.says(execution(1, "a.01", 4.0, perm_id=FIRST), execution(1, "b.01", 6.0, perm_id=SECOND))
+    assert desk.status() == "filled"
+    assert cancels(desk) == 1
+    desk.says(ended(SECOND, filled=6.0))
+    assert cancels(desk) == 2
+    desk.says(ended(FIRST, filled=4.0))
+    assert (desk.status(), desk.order().filled) == ("filled", 10.0)
+
+
 def test_filled_in_one_is_not_filled_if_the_other_is_larger():
     desk = Desk()
     desk.place()

@@ -212,11 +212,15 @@ class Reports:
             leg=_is_leg(record, event),
         )
         self._book.tell(fill, ts)
+        was = record.order.status
         self._count(record, ts, perm_id=seen.perm_id or record.order.perm_id)
         early = self._early_costs.pop(seen.exec_id, None)
         if early is not None:
             self.commission(early, ts)
-        return record, self._stale(record, seen.order_id or 0, ts)
+        follow_ups = self._stale(record, seen.order_id or 0, ts)
+        if record.order.status == "filled" != was and self.incarnations.doubled(record.key):
+            follow_ups.append(SurvivorLeft(record.key))  # together they have reached the quantity
+        return record, follow_ups
 
     def _count(self, record: Record, ts: int, **changes: Any) -> None:
         """The order's amounts and state after its executions changed."""

@@ -1,0 +1,469 @@
+"""Random requests, gateway reports, duplicates, lost connections and crashes at any point of an order's life.
+
+A small gateway that knows the truth stands at the other end: what it accepted, what it executed. After every
+step the invariants hold; once everything is delivered, the node's record and the gateway's agree order by
+order and fill by fill, and nothing is unknown any more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import Struct
+from orders_desk import AAPL, Caller, Desk, completed, error, execution, open_order, order_status
+from twsmq_nodes.orders.book import Book
+from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws import requests as rq
+from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Order
+from twsmq_protocol.order_requests import PlaceOrder, PlaceOrders
+
+IDS = st.sampled_from(["a", "b", "c"])
+USUALLY = st.sampled_from([True, True, True, False])
+FATES = st.sampled_from(["take", "take", "refuse", "swallow", "double"])
+
+
+def an_order(cid: str) -> PlaceOrder:
+    return PlaceOrder(
+        strategy="s",
+        client_order_id=cid,
+        instrument=AAPL,
+        side="BUY",
+        quantity=10.0,
+        order_type="LMT",
+        limit_price=1.0,
+    )
+
+
+class Ticket:
+    """An order as the gateway has it. `second`: what a modification of another one became."""
+
+    def __init__(self, request: rq.PlaceOrder, *, second: bool = False) -> None:
+        self.order_id = request.order_id
+        self.perm_id = 9000 + request.order_id + 500 * second
+        self.cid = request.order.order_ref.partition("/")[2]
+        self.quantity = request.order.total_quantity
+        self.limit = request.order.limit_price or 0.0
+        self.word = "Submitted"
+        self.executions: list[tws.ExecDetails] = []
+
+    @property
+    def filled(self) -> float:
+        return sum(one.execution.shares or 0.0 for one in self.executions)
+
+    @property
+    def live(self) -> bool:
+        return self.word not in ("Filled", "Cancelled")
+
+    def pair(self) -> list[tws.Event]:
+        view = {"total_quantity": self.quantity, "limit_price": self.limit, "perm_id": self.perm_id}
+        return [open_order(self.order_id, self.cid, self.word, **view), self.status()]
+
+    def status(self) -> tws.Event:
+        rest = self.quantity - self.filled
+        return order_status(
+            self.order_id, self.word, filled=self.filled, remaining=rest, perm_id=self.perm_id
+        )
+
+
+class Upstream(Struct, frozen=True):
+    """The gateway says how its own connection to the broker stands (1100, 1101, 1102)."""
+
+    connected: bool
+    data_lost: bool = False
+
+
+class Gateway:
+    """Reads what reaches it, in order; what it says queues in `saying` until it is delivered."""
+
+    def __init__(self) -> None:
+        self.tickets: dict[int, Ticket] = {}
+        self.seconds: dict[int, Ticket] = {}  # by order id: modifications that became orders of their own
+        self.accepted: Counter[str] = Counter()
+        self.saying: list[tws.Event | Upstream] = []
+        self.upstream = True
+
+    @property
+    def all(self) -> list[Ticket]:
+        return [*self.tickets.values(), *self.seconds.values()]
+
+    @property
+    def live(self) -> list[Ticket]:
+        return [ticket for ticket in self.all if ticket.live]
+
+    def under(self, order_id: int) -> list[Ticket]:
+        """What has this id, the one that a request is about first."""
+        found = [each[order_id] for each in (self.seconds, self.tickets) if order_id in each]
+        return sorted(found, key=lambda ticket: not ticket.live)
+
+    def read(self, request: rq.Request, fate: str = "take") -> None:
+        """`fate` of a new order: take it, refuse it, openly or in disguise, swallow it, or complain; of a
+        modification: take it, or make an order of it.
+        """
+        match request:
+            case rq.PlaceOrder(order_id) if order_id in self.tickets:
+                ticket = self.under(order_id)[0]
+                if fate == "double" and ticket.live and order_id not in self.seconds:
+                    self.seconds[order_id] = Ticket(request, second=True)
+                    self.saying += self.seconds[order_id].pair()
+                else:
+                    self.modify(ticket, request)
+            case rq.PlaceOrder(order_id) if fate == "refuse":
+                self.saying.append(error(order_id, 201, "Order rejected - reason:no"))
+            case rq.PlaceOrder(order_id) if fate == "discard":
+                told = order_status(order_id, "Cancelled")
+                self.saying += [told, error(order_id, 201, "Order rejected - reason:discarded")]
+            case rq.PlaceOrder(order_id) if fate == "complain":
+                self.saying.append(error(order_id, 110, "The price does not conform"))
+            case rq.PlaceOrder() if fate == "swallow":
+                pass
+            case rq.PlaceOrder(order_id):
+                ticket = self.tickets[order_id] = Ticket(request)
+                self.accepted[ticket.cid] += 1
+                self.saying += ticket.pair()
+            case rq.CancelOrder(order_id):
+                self.cancel(order_id)
+            case _:
+                raise AssertionError(request)
+
+    def modify(self, ticket: Ticket, request: rq.PlaceOrder) -> None:
+        if not ticket.live or request.order.total_quantity <= ticket.filled:
+            self.saying.append(error(ticket.order_id, 104, "Cannot modify a filled order."))
+            return
+        ticket.quantity, ticket.limit = request.order.total_quantity, request.order.limit_price or 0.0
+        self.saying += ticket.pair()
+
+    def cancel(self, order_id: int) -> None:
+        if order_id not in self.tickets:
+            self.saying.append(error(order_id, 10147, "not found"))
+            return
+        ticket = self.under(order_id)[0]
+        if not ticket.live:
+            self.saying.append(error(order_id, 10148, f"cannot be cancelled, state: {ticket.word}."))
+        else:
+            ticket.word = "Cancelled"
+            self.saying += [ticket.status(), error(order_id, 202, "Order Canceled - reason:")]
+
+    def fill(self, ticket: Ticket, share: float, status_first: bool) -> None:
+        shares = max(1.0, round((ticket.quantity - ticket.filled) * share))
+        exec_id = f"0000e0d5.{ticket.perm_id:08x}.{len(ticket.executions) + 1:02d}.01"
+        names: dict[str, Any] = {"order_ref": f"s/{ticket.cid}", "perm_id": ticket.perm_id}
+        done = execution(ticket.order_id, exec_id, shares, ticket.limit, **names)
+        ticket.executions.append(done)
+        if ticket.filled >= ticket.quantity:
+            ticket.word = "Filled"
+        told: list[tws.Event] = [done, *ticket.pair()]
+        if status_first:
+            told = [*ticket.pair(), done]
+        self.saying += [*told, tws.CommissionReport(exec_id, 1.0, "USD", None, None, None)]
+
+    def answer(self, request: rq.Request) -> None:
+        """Without its own connection to the broker it knows of nothing."""
+        tickets = self.all if self.upstream else ()
+        match request:
+            case rq.ReqOpenOrders() | rq.ReqAllOpenOrders():
+                rows = [event for ticket in tickets if ticket.live for event in ticket.pair()]
+                self.saying += [*rows, tws.OpenOrderEnd()]
+            case rq.ReqExecutions(req_id):
+                done = [execution for ticket in tickets for execution in ticket.executions]
+                again = [tws.ExecDetails(req_id, one.contract, one.execution) for one in done]
+                self.saying += [*again, tws.ExecDetailsEnd(req_id)]
+            case rq.ReqCompletedOrders():
+                rows = [
+                    completed(t.cid, t.word, t.perm_id, filled_quantity=t.filled)
+                    for t in tickets
+                    if not t.live
+                ]
+                self.saying += [*rows, tws.CompletedOrdersEnd()]
+            case _:
+                pass
+
+
+class OrdersMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.desk = Desk(up=False, auto=False)
+        self.gateway = Gateway()
+        self.read = 0  # how much of what was written the gateway has read
+        self.up = False
+        self.callers: list[Caller] = []
+        self.boot_at = 0
+        self.heard: set[int] = set()  # permanent ids, in this session
+
+    @initialize(ready=USUALLY)
+    def begin(self, ready: bool) -> None:
+        if ready:
+            self.session_up(rolled_back=False, upstream=True, ready=True)
+
+    # -- clients
+
+    @rule(cid=IDS, quantity=st.sampled_from([10.0, 10.0, 20.0]), accepted=st.booleans())
+    def place(self, cid: str, quantity: float, accepted: bool) -> None:
+        """`accepted`: and the gateway has it and says so."""
+        self.callers.append(self.desk.place(cid, quantity=quantity))
+        if accepted:
+            self.everything_goes_its_way(8, "take")
+
+    @rule(cids=st.permutations(["a", "b", "c"]), link=st.sampled_from(["none", "bracket", "oca"]))
+    def place_group(self, cids: list[str], link: Any) -> None:
+        caller = Caller(answers=[])
+        args = PlaceOrders(orders=tuple(an_order(cid) for cid in cids[:2]), link=link)
+        self.desk.ask(lambda: self.desk.core.place_group(args, caller, self.desk.now), caller)
+        self.callers.append(caller)
+
+    @rule(
+        cid=IDS,
+        quantity=st.sampled_from([None, 15.0, 30.0]),
+        limit=st.sampled_from([None, 2.0, 3.0]),
+        fate=st.sampled_from([None, "take", "double"]),
+    )
+    def modify(self, cid: str, quantity: float | None, limit: float | None, fate: str | None) -> None:
+        """`fate`: what comes of it at once, None for nothing yet."""
+        if quantity is not None or limit is not None:
+            self.callers.append(self.desk.modify(cid, quantity=quantity, limit_price=limit))
+            if fate is not None:
+                self.everything_goes_its_way(7, fate)
+
+    @rule(cid=IDS, arrives=st.booleans())
+    def cancel(self, cid: str, arrives: bool) -> None:
+        """`arrives`: and the gateway has read it; what it says is not heard yet."""
+        self.callers.append(self.desk.cancel(cid))
+        if arrives:
+            self.everything_goes_its_way(3, "take")
+
+    # -- budget, disk, time
+
+    @rule()
+    def admit(self) -> None:
+        if self.desk.core.waiting:
+            self.desk.do(self.desk.core.admit(self.desk.now))
+
+    @rule()
+    def commit(self) -> None:
+        self.desk.commit()
+
+    @rule(seconds=st.sampled_from([0.3, 1.2, 6.0]))
+    def wait(self, seconds: float) -> None:
+        self.desk.later(seconds)
+
+    @rule(passes=st.integers(1, 12), fate=st.sampled_from(["take", "take", "take", "double", "refuse"]))
+    def everything_goes_its_way(self, passes: int, fate: str) -> None:
+        """Some way from the clients to the gateway and back: the steps below in the order of life."""
+        for _ in range(passes):
+            self.pass_on(fate)
+
+    def pass_on(self, fate: str) -> None:
+        if self.desk.uncommitted:
+            self.desk.commit()
+        elif self.desk.core.waiting:
+            self.admit()
+        elif self.read < len(self.desk.wire):
+            self.gateway_reads(fate)
+        elif self.up and self.gateway.saying:
+            self.gateway_is_heard(1, False)
+        elif self.desk.asked:
+            self.gateway_answers()
+
+    # -- the gateway
+
+    @precondition(lambda self: self.read < len(self.desk.wire))
+    @rule(
+        fate=st.sampled_from(["take", "take", "take", "refuse", "discard", "swallow", "complain", "double"])
+    )
+    def gateway_reads(self, fate: str) -> None:
+        self.gateway.read(self.desk.wire[self.read], fate)
+        self.read += 1
+
+    @precondition(lambda self: self.desk.asked)
+    @rule()
+    def gateway_answers(self) -> None:
+        self.gateway.answer(self.desk.asked.pop(0))
+
+    @precondition(lambda self: self.up and self.gateway.saying)
+    @rule(count=st.integers(1, 6), twice=st.booleans())
+    def gateway_is_heard(self, count: int, twice: bool) -> None:
+        for event in self.gateway.saying[:count]:
+            if isinstance(event, Upstream):
+                self.desk.upstream(event.connected, data_lost=event.data_lost)
+                continue
+            for _ in range(2 if twice and not isinstance(event, tws.GatewayError) else 1):
+                self.hear(event)
+        del self.gateway.saying[:count]
+
+    def hear(self, event: tws.Event) -> None:
+        """What one event says ends an order only if nothing is alive that was heard of before."""
+        records = self.desk.core.book.records.values()
+        ended = {record.key for record in records if record.order.status == "cancelled"}
+        self.desk.says(event)
+        for ticket in self.gateway.live:
+            key = ("s", ticket.cid)
+            if ticket.perm_id in self.heard and key not in ended:
+                assert self.desk.core.book.records[key].order.status != "cancelled"
+        if isinstance(event, tws.OpenOrder) and event.order.perm_id:
+            self.heard.add(event.order.perm_id)
+
+    @rule(data_lost=st.booleans(), spared=USUALLY)
+    def broker_lost_or_back(self, data_lost: bool, spared: bool) -> None:
+        if spared and self.gateway.upstream:
+            return
+        self.gateway.upstream = not self.gateway.upstream
+        if self.up:
+            self.gateway.saying.append(Upstream(self.gateway.upstream, self.gateway.upstream and data_lost))
+
+    @precondition(lambda self: self.gateway.live)
+    @rule(data=st.data(), share=st.sampled_from([0.3, 1.0]), status_first=st.booleans())
+    def venue_fills(self, data: st.DataObject, share: float, status_first: bool) -> None:
+        self.gateway.fill(data.draw(st.sampled_from(self.gateway.live)), share, status_first)
+
+    @precondition(lambda self: self.gateway.live)
+    @rule(data=st.data(), explained=st.booleans())
+    def venue_cancels(self, data: st.DataObject, explained: bool) -> None:
+        ticket = data.draw(st.sampled_from(self.gateway.live))
+        ticket.word = "Cancelled"
+        self.gateway.saying.append(ticket.status())
+        if explained:
+            self.gateway.saying.append(error(ticket.order_id, 202, "Order Canceled - reason:"))
+
+    @precondition(lambda self: self.gateway.live)
+    @rule(data=st.data(), code=st.sampled_from([399, 2109, 10349]))
+    def gateway_informs(self, data: st.DataObject, code: int) -> None:
+        ticket = data.draw(st.sampled_from(self.gateway.live))
+        self.gateway.saying.append(error(ticket.order_id, code, "fyi"))
+
+    # -- what dies
+
+    def cut(self, arrived: int, fate: str) -> None:
+        """The connection ends; some of what was written had arrived, nothing said since is heard."""
+        for request in self.desk.wire[self.read : self.read + arrived]:
+            self.gateway.read(request, fate)
+        self.read = len(self.desk.wire)
+        self.gateway.saying.clear()
+        self.heard.clear()
+        self.up = False
+
+    @precondition(lambda self: self.up)
+    @rule(arrived=st.integers(0, 3), fate=FATES, spared=USUALLY)
+    def session_lost(self, arrived: int, fate: str, spared: bool) -> None:
+        if not spared:
+            self.cut(arrived, fate)
+            self.desk.session_lost()
+
+    @rule(arrived=st.integers(0, 3), fate=FATES, spared=USUALLY)
+    def crash(self, arrived: int, fate: str, spared: bool) -> None:
+        if not spared:
+            self.cut(arrived, fate)
+            self.boot_at = len(self.desk.published)
+            self.desk.crash()
+
+    @precondition(lambda self: not self.up)
+    @rule(rolled_back=st.booleans(), upstream=USUALLY, ready=USUALLY)
+    def session_up(self, rolled_back: bool, upstream: bool, ready: bool) -> None:
+        """`ready`: all that the node asks for is answered at once, which is seldom hit upon by chance."""
+        self.up = True
+        self.gateway.upstream = upstream
+        highest = max(self.gateway.tickets, default=0)
+        self.desk.asked.clear()
+        self.desk.session_up(next_order_id=1 if rolled_back else highest + 1, upstream=self.gateway.upstream)
+        while ready and (self.desk.asked or self.gateway.saying):
+            self.pass_on("take")
+
+    # -- what holds
+
+    @invariant()
+    def the_core_is_sound(self) -> None:
+        self.desk.core.validate()
+
+    @invariant()
+    def one_key_is_at_most_one_order_at_the_gateway(self) -> None:
+        assert all(count == 1 for count in self.gateway.accepted.values()), self.gateway.accepted
+
+    @invariant()
+    def first_placements_have_rising_ids(self) -> None:
+        seen: list[int] = []
+        for request in self.desk.wire:
+            if isinstance(request, rq.PlaceOrder) and request.order_id not in seen:
+                seen.append(request.order_id)
+        assert seen == sorted(seen)
+
+    @invariant()
+    def committed_events_are_numbered_without_gaps_and_published_in_order(self) -> None:
+        numbers = [entry.event.event_no for entry in self.desk.committed]
+        assert numbers == list(range(1, len(numbers) + 1))
+        live = [e.event_no for e in self.desk.published[self.boot_at :] if not getattr(e, "snapshot", False)]
+        assert live == sorted(set(live))
+        assert set(live) <= set(numbers)
+
+    @invariant()
+    def every_execution_counts_once(self) -> None:
+        told = [entry.event for entry in self.desk.committed if isinstance(entry.event, Fill)]
+        assert len({fill.exec_id for fill in told}) == len(told)
+
+    @invariant()
+    def nobody_is_answered_twice(self) -> None:
+        assert all(len(caller.answers) <= 1 for caller in self.callers)
+
+    @invariant()
+    def nothing_the_gateway_has_is_called_rejected_or_not_sent(self) -> None:
+        for ticket in self.gateway.tickets.values():
+            record = self.desk.core.book.records.get(("s", ticket.cid))
+            if record is not None and record.order_id == ticket.order_id:
+                assert record.order.status not in ("rejected", "not_sent")
+
+    def teardown(self) -> None:
+        with open('/tmp/stat','a') as f: f.write(f'{len(self.gateway.seconds)} {len(self.gateway.tickets)} {self.desk.state}\n')
+        """Everything is delivered at last: both sides agree, and what the journal holds is the state."""
+        self.settle()
+        book = self.desk.core.book
+        for order_id in self.gateway.tickets:
+            tickets = self.gateway.under(order_id)
+            order = book.records["s", tickets[0].cid].order
+            fills = book.records["s", tickets[0].cid].fills.values()
+            executed = [each.execution.exec_id for ticket in tickets for each in ticket.executions]
+            assert sorted(f.exec_id for f in fills) == sorted(executed)
+            assert order.filled == sum(ticket.filled for ticket in tickets)
+            if tickets[0].live:
+                assert order.status in ("submitted", "partially_filled"), order
+                assert (order.quantity, order.limit_price) == (tickets[0].quantity, tickets[0].limit)
+            elif len(tickets) == 1:
+                assert order.status == tickets[0].word.lower(), order
+            else:
+                assert order.status == ("filled" if order.filled >= order.quantity else "cancelled"), order
+        for record in book.records.values():
+            if record.order_id not in self.gateway.tickets:
+                assert record.order.status in TERMINAL_STATUSES - {"filled"}, record.order
+                assert not record.fills
+        rebuilt = Book()
+        for entry in self.desk.committed:
+            rebuilt.apply(entry)
+        same: Any = {key: record.state() for key, record in book.records.items()}
+        assert {key: record.state() for key, record in rebuilt.records.items()} == same
+        assert set(self.desk.retained) == {
+            key for key, record in book.records.items() if record.order.status not in TERMINAL_STATUSES
+        }
+        last = {k: r.order.event_no for k, r in book.records.items() if k in self.desk.retained}
+        assert {key: event.event_no for key, event in self.desk.retained.items()} == last
+        assert all(isinstance(event, Order) for event in self.desk.retained.values())
+
+    def settle(self) -> None:
+        self.desk.auto = True
+        if not self.up:
+            self.session_up(rolled_back=False, upstream=True, ready=True)
+        if not self.gateway.upstream:
+            self.broker_lost_or_back(data_lost=False, spared=False)
+        for _ in range(40):
+            self.desk.commit()
+            while self.read < len(self.desk.wire) or self.desk.asked or self.gateway.saying:
+                self.pass_on("take")
+            self.desk.later(2.5)
+
+
+TestOrdersMachine = OrdersMachine.TestCase
+TestOrdersMachine.settings = settings(
+    phases=[Phase.generate],report_multiple_bugs=False,max_examples=1500,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
