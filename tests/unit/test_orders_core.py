@@ -444,6 +444,21 @@ def test_a_refused_modification_leaves_the_order_as_it_was(desk: Desk, code: int
     assert (request.order.total_quantity, request.order.limit_price) == (30.0, 1.0)
 
 
+def test_a_modification_that_one_before_it_has_made_needless_is_not_sent(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.auto = False
+    first, second = desk.modify(limit_price=2.0), desk.modify(limit_price=2.0)
+    desk.do(desk.core.admit(desk.now))
+    desk.commit()
+    desk.says(open_order(1, limit_price=2.0))
+    desk.do(desk.core.admit(desk.now))
+    desk.commit()
+    assert first.answer == second.answer
+    assert len(desk.wire) == 2
+    assert desk.core.book.records["s", "a"].wanted is None
+
+
 def test_a_modification_is_not_answered_for_the_bytes_of_the_one_before(desk: Desk) -> None:
     desk.place()
     desk.accepted()
