@@ -25,7 +25,7 @@ from twsmq_simulator.broker.effects import (
     Previewed,
     StatusReported,
 )
-from twsmq_simulator.broker.model import FINAL, Execution, Order, Status
+from twsmq_simulator.broker.model import FINAL, Execution, Order, Status, cancelled_by
 from twsmq_simulator.broker.schedule import Schedule
 from twsmq_simulator.broker.ticket import OrderTicket
 from twsmq_simulator.broker.triggers import Markets, parse_time, stamp
@@ -250,16 +250,16 @@ class Broker:
             self.schedule.add(now + self.latency, "cancel", order.perm_id)
         self.save(replace(order, status=Status.PENDING_CANCEL, cancel_reason=reason))
 
-    def finish_cancel(self, order: Order, now: int) -> list[Effect]:
-        """orderStatus Cancelled without openOrder, then 202 (captured); children and OCA siblings follow."""
+    def finish_cancel(self, order: Order, now: int, *, along: bool = False) -> list[Effect]:
+        """orderStatus Cancelled without openOrder, then 202 (captured); children and OCA siblings follow
+        `along`.
+        """
         done = replace(
             order,
             status=Status.CANCELLED,
             why_held="",
             completed=now,
-            completed_status="Cancelled by System:" + order.cancel_reason
-            if order.cancel_reason
-            else "Cancelled by Trader",
+            completed_status=cancelled_by(order.cancel_reason, along=along),
         )
         self.save(done)
         for armed in (order.client_id, None):
@@ -276,7 +276,7 @@ class Broker:
             child = other.parent_perm_id == order.perm_id
             sibling = bool(order.oca_group) and other.oca_group == order.oca_group
             if (child and order.filled == 0) or (sibling and not child):
-                effects += self.finish_cancel(replace(other, cancel_reason=""), now)
+                effects += self.finish_cancel(replace(other, cancel_reason=""), now, along=True)
         return effects
 
     def expire(self, order: Order, now: int) -> list[Effect]:
