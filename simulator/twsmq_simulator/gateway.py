@@ -28,6 +28,7 @@ from twsmq_simulator.market.clock import Clock, ClockSettings
 from twsmq_simulator.market.exchange import Exchange
 from twsmq_simulator.market.hours import is_open
 from twsmq_simulator.market.instruments import Instrument
+from twsmq_simulator.market.permissions import Permissions
 from twsmq_simulator.market.replay import Replay
 from twsmq_simulator.session import Repeat, Session
 from twsmq_simulator.settings import Settings
@@ -65,6 +66,7 @@ class Gateway:
         self.clock = Clock(ClockSettings(settings.clock_speed, settings.start))
         today = datetime.fromtimestamp(self.clock.now() / 1e9, UTC).date()
         self.catalogue = listing.build(today)
+        self.permissions = Permissions(self.catalogue, settings.unsubscribed, settings.delayed_data)
         self.store = Store(settings.data_dir / "broker.sqlite3")
         for instrument in self.store.read("instrument", Instrument).values():
             self.catalogue.add(instrument)
