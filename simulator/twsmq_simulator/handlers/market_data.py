@@ -65,20 +65,22 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
     except RequestRefused:
         session.write(parameters)  # they come before the refusal (captured)
         raise
-    session.write(tick_messages.market_data_type(request_id, kind))
-    session.write(parameters)
-    once = request.snapshot or request.regulatory_snapshot
-    if kind == permissions.DELAYED and not once:
-        session.error(request_id, 10167, permissions.SHOWN_DELAYED)
     wanted = frozenset(request.generic_ticks.replace(" ", "").split(","))
     subscription = TopOfBook(
         session,
         request_id,
         book,
-        delayed=kind == permissions.DELAYED,
+        kind=kind,
+        asked=session.market_data_type,
+        is_open=gateway.follow_hours(book, gateway.clock.now()),
         generic=GenericTicks(request_id, session.version, wanted, book, gateway.exchange),
         model=gateway.exchange.model(book.instrument),
     )
+    session.write(tick_messages.market_data_type(request_id, subscription.kind_now))
+    session.write(parameters)
+    once = request.snapshot or request.regulatory_snapshot
+    if subscription.delayed and not once:
+        session.error(request_id, 10167, permissions.SHOWN_DELAYED)
     session.write(subscription.snapshot(book, gateway.clock.now()))
     if once:
         session.write(tick_messages.snapshot_end(request_id))

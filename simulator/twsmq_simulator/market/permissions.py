@@ -25,6 +25,11 @@ NOT_ENABLED: Final = "Requested market data is not subscribed. Delayed market da
 NOT_SUBSCRIBED: Final = "Requested market data is not subscribed."
 
 
+def kind_now(kind: int, asked: int, *, is_open: bool) -> int:
+    """LIVE or DELAYED, or its frozen form if that was allowed and the market is closed (IBKR docs)."""
+    return kind + 1 if asked in (FROZEN, DELAYED_FROZEN) and not is_open else kind
+
+
 class Permissions:
     """`unsubscribed` names exchanges and security types; `delayed` is one of STAND_INS."""
 
@@ -46,8 +51,8 @@ class Permissions:
         return self._single.get(i.con_id, not self._unsubscribed & {i.exchange, i.sec_type})
 
     def kind(self, i: Instrument, asked: int, request_id: int) -> int:
-        """The type of data a request gets: live data wherever it is subscribed, whatever was asked for (IBKR
-        docs). Raises RequestRefused where there is none.
+        """LIVE or DELAYED: live data wherever they are subscribed, whatever was asked for (IBKR docs). Raises
+        RequestRefused where there are none.
         """
         if self.has_live(i):
             return LIVE
