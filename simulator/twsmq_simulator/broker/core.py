@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from twsmq_simulator.broker import rules, working
+from twsmq_simulator.broker import algos, rules, working
 from twsmq_simulator.broker.account import Account
 from twsmq_simulator.broker.effects import (
     AccountChanged,
@@ -125,6 +125,7 @@ class Broker:
             raise RequestRefused(103, "Duplicate order id")
         instrument = self.catalogue.one(ticket.contract)
         rules.check(ticket, instrument, self.accounts)
+        algos.check(ticket)
         ticket = self._completed(ticket, instrument)
         if ticket.what_if:
             return [self._previewed(client_id, ticket, instrument, now)]
