@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from sim_floor import AAPL, START, Floor, story
+from twsmq_simulator.broker.effects import OrderMessage
 from twsmq_simulator.broker.ticket import Condition, OrderTicket
 from twsmq_simulator.market.contracts import ComboLeg, ContractSpec
 
@@ -241,6 +242,16 @@ def test_an_order_at_a_closed_market_waits_for_the_opening() -> None:
     floor.later()
     assert floor.status(order) == "PreSubmitted"
     assert "exec 1 10" in floor.later(10 * 3600)
+
+
+def test_the_notice_of_a_closed_market_is_worded_as_captured() -> None:
+    floor = Floor(always_open=False, start=START + 12 * 3600 * 10**9)
+    notice, _ = floor.replace(1, "BUY", 1, "LMT", limit_price=100.0)
+    assert isinstance(notice, OrderMessage)
+    assert notice.text == (
+        "Order Message:\nBUY 1 AAPL NASDAQ.NMS\nWarning: your order will not be placed at the exchange until "
+        "2026-04-16 09:30:00 US/Eastern"
+    )
 
 
 def test_market_on_close_waits_for_the_close(floor: Floor) -> None:

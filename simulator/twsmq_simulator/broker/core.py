@@ -376,7 +376,7 @@ class Broker:
         when = stamp(opens)
         text = (
             f"Order Message:\n{order.ticket.action} {order.ticket.quantity} {instrument.symbol} "
-            f"{instrument.trading_class}\nWarning: your order will not be placed at the exchange until {when}"
+            f"{instrument.market}\nWarning: your order will not be placed at the exchange until {when}"
         )
         return [OrderMessage(order.client_id, order.order_id, 399, text)]
 
