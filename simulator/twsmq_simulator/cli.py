@@ -17,6 +17,7 @@ import click
 import structlog
 
 from twsmq_simulator.errors import SimulatorError
+from twsmq_simulator.market.permissions import STAND_INS
 from twsmq_simulator.server import serve
 from twsmq_simulator.settings import Settings
 
@@ -104,6 +105,18 @@ async def run(settings: Settings) -> None:
     help="Rates and numbers of subscriptions.",
 )
 @click.option(
+    "--unsubscribed",
+    multiple=True,
+    metavar="EXCHANGE|SEC_TYPE",
+    help="No live market data for these, as NASDAQ or OPT; may be repeated.",
+)
+@click.option(
+    "--delayed-data",
+    default="available",
+    type=click.Choice(STAND_INS),
+    help="What stands in for data that are not subscribed.",
+)
+@click.option(
     "--log-level", default="info", type=click.Choice(LEVELS), help="JSON lines on stderr from this level."
 )
 def main(
@@ -120,6 +133,8 @@ def main(
     start: float | None,
     latency_ms: float,
     limits: str,
+    unsubscribed: tuple[str, ...],
+    delayed_data: str,
     log_level: str,
 ) -> None:
     """Run a simulated Interactive Brokers Gateway.
@@ -147,6 +162,8 @@ def main(
         start=None if start is None else int(start * 1e9),
         latency_ms=latency_ms,
         limits=limits,
+        unsubscribed=unsubscribed,
+        delayed_data=delayed_data,
     )
     try:
         if sys.platform != "win32":

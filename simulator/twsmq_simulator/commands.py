@@ -14,7 +14,15 @@ import msgspec
 from twsmq_simulator.broker import corrections
 from twsmq_simulator.command import Command, CommandRefused, arguments, named
 from twsmq_simulator.faults import Line
-from twsmq_simulator.market_commands import Halt, PriceJump, SetPrice, StartFlood, StartReplay, Step
+from twsmq_simulator.market_commands import (
+    Halt,
+    PriceJump,
+    SetPrice,
+    StartFlood,
+    StartReplay,
+    Step,
+    Unsubscribed,
+)
 from twsmq_simulator.wire import messages
 
 if TYPE_CHECKING:
@@ -335,6 +343,7 @@ COMMANDS: dict[str, type[Command]] = {
     "farm": Farm,
     "notify": Notify,
     "silent_feed": SilentFeed,
+    "unsubscribed": Unsubscribed,
     "line": LineQuality,
     "swallow_next_order": SwallowNextOrder,
     "lose_next_acknowledgement": LoseNextAcknowledgement,

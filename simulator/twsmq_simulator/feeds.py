@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from twsmq_simulator.generic_ticks import GenericTicks
 from twsmq_simulator.market.book import ASK, BID, HIGH, LAST, LOW, Book
+from twsmq_simulator.market.permissions import DELAYED, kind_now
 from twsmq_simulator.market.pricing import OptionModel
 from twsmq_simulator.wire import tick_messages as t
 
@@ -31,7 +32,8 @@ class Subscription(Protocol):
 
 
 class TopOfBook:
-    """A reqMktData subscription. `delayed` uses the delayed tick ids (captured: 66 to 76 and 88).
+    """A reqMktData subscription. `kind` is LIVE or DELAYED, which has tick ids of its own (captured: 66 to 76
+    and 88); `asked` is the type that the client's last reqMarketDataType allowed.
 
     `model` gives an option's values: at its bid, ask and last when these change, and at the model's
     volatility with every change (ticks 10 to 13).
@@ -43,14 +45,19 @@ class TopOfBook:
         request_id: int,
         book: Book,
         *,
-        delayed: bool,
+        kind: int,
+        asked: int,
+        is_open: bool,
         generic: GenericTicks,
         model: OptionModel | None = None,
     ) -> None:
         self.session = session
         self.request_id = request_id
         self.con_id = book.instrument.con_id
-        self.delayed = delayed
+        self.delayed = kind == DELAYED
+        self._kind = kind
+        self._asked = asked
+        self._open = is_open
         self._generic = generic
         self._model = model
         self._stock = book.instrument.sec_type == "STK"
@@ -79,13 +86,48 @@ class TopOfBook:
     def _price(self, kind: int, price: float) -> bytes:
         return t.tick_price(self.request_id, self._id(kind), t.price_text(price), b"0")
 
+    @property
+    def kind_now(self) -> int:
+        """What marketDataType says of it."""
+        return kind_now(self._kind, self._asked, is_open=self._open)
+
+    @property
+    def _has_quotes(self) -> bool:
+        return self._open or self.kind_now != self._kind
+
+    def on_hours(self, book: Book, *, is_open: bool) -> None:
+        """The market opened or closed: frozen data begin or end with a marketDataType (IBKR docs), others get
+        quotes or none.
+        """
+        if is_open is self._open:
+            return
+        before, self._open = self.kind_now, is_open
+        if self.kind_now != before:
+            self.session.write(t.market_data_type(self.request_id, self.kind_now))
+        elif book.instrument.quoted:
+            self.session.write(self._quotes(book))
+
+    def _quotes(self, book: Book) -> bytes:
+        """Bid and ask. Where a closed market has none now, live ones are -1 with size 0 (IBKR docs, logs of a
+        weekend); delayed ones do not come at all (captured on a Saturday).
+        """
+        if self._has_quotes:
+            bid, ask = (book.bid, book.bids[0][1]), (book.ask, book.asks[0][1])
+            return self._quote(t.BID, *bid) + self._quote(t.ASK, *ask)
+        if self.delayed:
+            return b""
+        sides = ((kind, t.SIZE_OF[kind]) for kind in (t.BID, t.ASK))
+        return b"".join(
+            self._price(kind, -1.0) + t.tick_size(self.request_id, self._id(size), b"0")
+            for kind, size in sides
+        )
+
     def snapshot(self, book: Book, now: int) -> bytes:
         """Everything there is to say of a book at once."""
         parts: list[bytes] = []
         if book.instrument.quoted:
             exchange = "Q" if self._stock else book.instrument.exchange[:1]
-            parts.append(self._quote(t.BID, book.bid, book.bids[0][1]))
-            parts.append(self._quote(t.ASK, book.ask, book.asks[0][1]))
+            parts.append(self._quotes(book))
             if self._stock and not self.delayed:
                 parts.append(t.tick_string(self.request_id, t.BID_EXCHANGE, exchange))
                 parts.append(t.tick_string(self.request_id, t.ASK_EXCHANGE, exchange))
@@ -100,7 +142,7 @@ class TopOfBook:
         parts.append(self._price(t.CLOSE, book.price(book.close_ticks)))
         parts.append(self._price(t.OPEN, book.price(book.open_ticks)))
         parts.append(self._generic.first(now))
-        parts.append(self._option_values(book, BID | ASK | LAST))
+        parts.append(self._option_values(book, BID | ASK | LAST if self._has_quotes else LAST))
         return b"".join(parts)
 
     def _option_values(self, book: Book, changed: int) -> bytes:

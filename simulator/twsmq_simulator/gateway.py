@@ -21,13 +21,15 @@ from twsmq_simulator.broker.model import Execution, Order, Position
 from twsmq_simulator.broker.store import Store
 from twsmq_simulator.delivery import Delivery
 from twsmq_simulator.faults import Faults
-from twsmq_simulator.feeds import Subscription
+from twsmq_simulator.feeds import Subscription, TopOfBook
 from twsmq_simulator.handlers import account
 from twsmq_simulator.market import listing
+from twsmq_simulator.market.book import Book
 from twsmq_simulator.market.clock import Clock, ClockSettings
 from twsmq_simulator.market.exchange import Exchange
 from twsmq_simulator.market.hours import is_open
 from twsmq_simulator.market.instruments import Instrument
+from twsmq_simulator.market.permissions import Permissions
 from twsmq_simulator.market.replay import Replay
 from twsmq_simulator.session import Repeat, Session
 from twsmq_simulator.settings import Settings
@@ -65,6 +67,7 @@ class Gateway:
         self.clock = Clock(ClockSettings(settings.clock_speed, settings.start))
         today = datetime.fromtimestamp(self.clock.now() / 1e9, UTC).date()
         self.catalogue = listing.build(today)
+        self.permissions = Permissions(self.catalogue, settings.unsubscribed, settings.delayed_data)
         self.store = Store(settings.data_dir / "broker.sqlite3")
         for instrument in self.store.read("instrument", Instrument).values():
             self.catalogue.add(instrument)
@@ -87,6 +90,7 @@ class Gateway:
         self.replays: dict[int, Replay] = {}
         self.display_groups: dict[int, str] = {}
         self.listener: Listener | None = None
+        self._shut: set[int] = set()  # conIds whose market was last seen closed
         self._stepped_to = self.clock.now()
         self._second_begun = 0
         self._known_instruments: set[int] = set()
@@ -173,7 +177,7 @@ class Gateway:
             book = self.exchange.book(con_id)
             if book is None:
                 continue
-            if self.settings.hours == "exchange" and not is_open(book.instrument.hours, now):
+            if not self.follow_hours(book, now):
                 continue
             changes = self._replayed(con_id, now) if con_id in self.replays else iter((book.step(),))
             for changed in changes:
@@ -182,6 +186,19 @@ class Gateway:
                         follower.on_step(book, changed, now)
                 if not self.faults.disconnected:
                     self.delivery.deliver(self.broker.on_market(con_id, now))
+
+    def follow_hours(self, book: Book, now: int) -> bool:
+        """Whether a book's market is open; who follows it hears when that has changed."""
+        if self.settings.hours == "always":
+            return True
+        con_id = book.instrument.con_id
+        opened = is_open(book.instrument.hours, now)
+        if opened is (con_id in self._shut) and self.faults.feeds(con_id):
+            self._shut ^= {con_id}
+            for follower in self.followers.get(con_id, ()):
+                if isinstance(follower, TopOfBook):
+                    follower.on_hours(book, is_open=opened)
+        return opened
 
     def _replayed(self, con_id: int, now: int) -> Iterator[int]:
         """Every tick of a file that is due, one by one."""

@@ -63,6 +63,19 @@ class Halt(Command, frozen=True):
         return {}
 
 
+class Unsubscribed(Command, frozen=True):
+    """The account has no live market data for an instrument while it is on; for requests from now on."""
+
+    symbol: str
+    sec_type: str = "STK"
+    on: bool = True
+
+    def apply(self, gateway: Gateway) -> dict[str, Any]:
+        for instrument in named(gateway, self.symbol, self.sec_type):
+            gateway.permissions.set(instrument.con_id, subscribed=not self.on)
+        return {}
+
+
 class Step(Command, frozen=True):
     """Moves the clock ahead by some seconds; everything that falls due happens. For a stepped clock."""
 

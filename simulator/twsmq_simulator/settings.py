@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from twsmq_simulator.errors import BadSettings
+from twsmq_simulator.market.permissions import STAND_INS
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,6 +14,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `clock_speed` 0 is a clock that only the control socket moves; `start` is ns UTC, None for now. `hours` is
     "always" (every market trades around the clock) or "exchange" (the usual hours of each). `limits` is
     "paper" (rates and numbers of subscriptions as a paper Gateway has them) or "none".
+    `unsubscribed` names exchanges and security types without live market data; `delayed_data` says what
+    stands in for it: "available" (who asks for it gets it), "disabled" or "none".
     """
 
     data_dir: Path
@@ -29,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_version: int = 200
     limits: str = "paper"
     master_client_id: int | None = None
+    unsubscribed: tuple[str, ...] = ()
+    delayed_data: str = "available"
 
     def checked(self) -> "Settings":
         """Itself, or BadSettings naming the setting and the cure."""
@@ -38,6 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadSettings(f"hours '{self.hours}' is unknown: choose always or exchange")
         if self.limits not in ("paper", "none"):
             raise BadSettings(f"limits '{self.limits}' is unknown: choose paper or none")
+        if self.delayed_data not in STAND_INS:
+            raise BadSettings(
+                f"delayed-data '{self.delayed_data}' is unknown: choose available, disabled or none"
+            )
         if not self.accounts or not all(a.startswith(("DU", "DF")) for a in self.accounts):
             raise BadSettings("the simulated accounts are paper accounts: name them DU… (or DF…)")
         if self.clock_speed < 0:

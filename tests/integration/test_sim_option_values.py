@@ -57,7 +57,8 @@ def test_ib_async_has_the_greeks_of_bid_ask_last_and_model(tmp_path: Path, sec_t
     wanted = contract(
         i.symbol, i.expiry, i.strike, "C", i.valid_exchanges[0], multiplier=i.multiplier, currency="USD"
     )
-    with running_gateway(tmp_path, "--tick-rate", "20") as gateway:
+    unsubscribed = ("--unsubscribed", sec_type) if kind == 3 else ()
+    with running_gateway(tmp_path, "--tick-rate", "20", *unsubscribed) as gateway:
         ticker = asyncio.run(all_greeks(gateway.port, wanted, kind))
     model, bid, ask = ticker.modelGreeks, ticker.bidGreeks, ticker.askGreeks
     assert isinstance(model, OptionComputation)

@@ -414,7 +414,7 @@ def test_delayed_data_are_said_aloud():
     assert desk.told() == [(AAPL, "frozen")]
 
 
-@pytest.mark.parametrize("code", [354, 10089, 10168, 420])
+@pytest.mark.parametrize("code", [354, 10089, 10168, 420, 2188])
 def test_a_refusal_is_told_in_the_gateways_words(code: int):
     desk = Desk()
     desk.feed(UP)

@@ -47,6 +47,8 @@ _AGAIN = frozenset(
 _MEANINGS = (
     # * max rate of messages exceeded; * displaying delayed market data; depth has been reset
     {100: Meaning.PACED, 10167: Meaning.DELAYED, 317: Meaning.RESET}
+    # * up-to-the-second historical data requires a subscription: a refusal among the numbers of warnings
+    | {2188: Meaning.REFUSED}
     | dict.fromkeys(_NOTICES, Meaning.NOTICE)
     | dict.fromkeys(_FOR_NOW, Meaning.FOR_NOW)
     | dict.fromkeys(_FULL, Meaning.FULL)
@@ -55,6 +57,5 @@ _MEANINGS = (
 
 
 def meaning_of(code: int) -> Meaning:
-    if 2100 <= code < 2200:  # warnings; * 2150, 2152, 2176
-        return Meaning.NOTICE
-    return _MEANINGS.get(code, Meaning.REFUSED)
+    warning = 2100 <= code < 2200  # * 2150, 2152, 2176
+    return _MEANINGS.get(code, Meaning.NOTICE if warning else Meaning.REFUSED)

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from twsmq_simulator.broker import rules, working
+from twsmq_simulator.broker import algos, rules, working
 from twsmq_simulator.broker.account import Account
 from twsmq_simulator.broker.effects import (
     AccountChanged,
@@ -25,7 +25,7 @@ from twsmq_simulator.broker.effects import (
     Previewed,
     StatusReported,
 )
-from twsmq_simulator.broker.model import FINAL, Execution, Order, Status
+from twsmq_simulator.broker.model import FINAL, Execution, Order, Status, cancelled_by
 from twsmq_simulator.broker.schedule import Schedule
 from twsmq_simulator.broker.ticket import OrderTicket
 from twsmq_simulator.broker.triggers import Markets, parse_time, stamp
@@ -130,6 +130,7 @@ class Broker:
             raise RequestRefused(103, "Duplicate order id")
         instrument = self.catalogue.one(ticket.contract)
         rules.check(ticket, instrument, self.accounts)
+        algos.check(ticket)
         ticket = self._completed(ticket, instrument)
         if ticket.what_if:
             return [self._previewed(client_id, ticket, instrument, now)]
@@ -265,16 +266,16 @@ class Broker:
             self.schedule.add(now + self.latency, "cancel", order.perm_id)
         self.save(replace(order, status=Status.PENDING_CANCEL, cancel_reason=reason))
 
-    def finish_cancel(self, order: Order, now: int) -> list[Effect]:
-        """orderStatus Cancelled without openOrder, then 202 (captured); children and OCA siblings follow."""
+    def finish_cancel(self, order: Order, now: int, *, along: bool = False) -> list[Effect]:
+        """orderStatus Cancelled without openOrder, then 202 (captured); children and OCA siblings follow
+        `along`.
+        """
         done = replace(
             order,
             status=Status.CANCELLED,
             why_held="",
             completed=now,
-            completed_status="Cancelled by System:" + order.cancel_reason
-            if order.cancel_reason
-            else "Cancelled by Trader",
+            completed_status=cancelled_by(order.cancel_reason, along=along),
         )
         self.save(done)
         for armed in (order.client_id, None):
@@ -291,7 +292,7 @@ class Broker:
             child = other.parent_perm_id == order.perm_id
             sibling = bool(order.oca_group) and other.oca_group == order.oca_group
             if (child and order.filled == 0) or (sibling and not child):
-                effects += self.finish_cancel(replace(other, cancel_reason=""), now)
+                effects += self.finish_cancel(replace(other, cancel_reason=""), now, along=True)
         return effects
 
     def expire(self, order: Order, now: int) -> list[Effect]:
@@ -393,7 +394,7 @@ class Broker:
         when = stamp(opens)
         text = (
             f"Order Message:\n{order.ticket.action} {order.ticket.quantity} {instrument.symbol} "
-            f"{instrument.trading_class}\nWarning: your order will not be placed at the exchange until {when}"
+            f"{instrument.market}\nWarning: your order will not be placed at the exchange until {when}"
         )
         return [OrderMessage(order.client_id, order.order_id, 399, text)]
 

@@ -101,3 +101,12 @@ class Position(msgspec.Struct, frozen=True):
     quantity: Decimal
     cost: Decimal
     realized: Decimal = Decimal(0)
+
+
+def cancelled_by(reason: str, *, along: bool) -> str:
+    """The completedStatus of a cancelled order. One that went `along` with another has a line feed for a
+    reason (captured for a bracket's child).
+    """
+    if reason or along:
+        return f"Cancelled by System:{reason or chr(10)}"
+    return "Cancelled by Trader"

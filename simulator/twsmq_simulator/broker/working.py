@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from twsmq_simulator.broker import rules, triggers
+from twsmq_simulator.broker import algos, rules, triggers
 from twsmq_simulator.broker.effects import (
     AccountChanged,
     CommissionReported,
@@ -134,13 +134,13 @@ def _trade(broker: Broker, order: Order, now: int, *, fresh: bool) -> list[Effec
         return []
     limit = triggers.price_limit(order, book)
     ticket = order.ticket
-    wanted = order.remaining
+    wanted = algos.wanted(order, now)
     all_or_nothing = ticket.tif == "FOK" or ticket.all_or_none
     least = wanted if all_or_nothing else Decimal(ticket.min_quantity or 0)
     fills: list[tuple[float, Decimal]] = []
-    if least <= book.available(buy=order.is_buy, limit=limit):
+    if wanted > 0 and least <= book.available(buy=order.is_buy, limit=limit):
         fills = book.take(buy=order.is_buy, limit=limit, quantity=wanted)
-    if not fills and not fresh and limit is not None and least <= wanted:
+    if not fills and not fresh and limit is not None and 0 < wanted >= least:
         fills = _passive(book, order, limit, wanted)
     effects: list[Effect] = []
     for price, quantity in fills:

@@ -26,7 +26,9 @@ WHAT_TO_SHOW = frozenset(
      "SCHEDULE"}
 )  # fmt: skip
 LIVE = frozenset({"TRADES", "MIDPOINT", "BID", "ASK"})  # what can be kept up to date (IBKR docs)
-NO_DATA = "Historical Market Data Service error message:HMDS query returned no data: {} {}"
+SERVICE_ERROR = "Historical Market Data Service error message:"
+NO_DATA = SERVICE_ERROR + "HMDS query returned no data: {} {}"
+TICKS_FAILED = "Failed to request historical ticks:"
 HEAD_YEARS_NS = int(10 * 365.25 * 86400 * 1e9)
 MAX_TICKS = 1000
 
@@ -45,6 +47,8 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
         cause = "Historical data query end date/time string is invalid"
         raise RequestRefused(321, f"Error validating request.-'bN' : cause - {cause}", request_id)
     session.limits.check_history(request, gateway.clock.now())
+    if request.what != "SCHEDULE":
+        _check_subscription(gateway, instrument, request)
     begin = end - int(history.duration(request.duration, request_id).total_seconds() * 1e9)
     if request.what == "SCHEDULE":
         spans = _sessions(gateway, instrument, request, begin, end)
@@ -73,6 +77,14 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
         )
         stream.go_on(found[-1], book, gateway.clock.now())
         gateway.follow(stream, r.Cancel.HISTORY)
+
+
+def _check_subscription(gateway: Gateway, instrument: Instrument, request: r.HistoricalData) -> None:
+    """2188 for data up to now (captured at 225), else 162 (logs of users, 2022 to 2025)."""
+    if not request.end and not gateway.permissions.has_live(instrument):
+        text = "Up-to-the-second historical data requires additional subscription for the API."
+        raise RequestRefused(2188, text, request.request_id)
+    gateway.permissions.check_live(instrument, 162, SERVICE_ERROR, request.request_id)
 
 
 def _sessions(
@@ -121,8 +133,10 @@ def historical_ticks(gateway: Gateway, session: Session, request: r.HistoricalTi
     book = book_of(gateway, request.contract, request_id)
     start, end = parse_time(request.start), parse_time(request.end)
     if (start is None) == (end is None) or request.what not in ("TRADES", "BID_ASK", "MIDPOINT"):
-        text = "Failed to request historical ticks:Invalid start, end or what to show"
+        text = f"{TICKS_FAILED}Invalid start, end or what to show"
         raise RequestRefused(10187, text, request_id)
+    if not gateway.permissions.has_live(book.instrument):
+        raise RequestRefused(10187, f"{TICKS_FAILED}No market data permissions", request_id)
     count = min(max(request.count, 1), MAX_TICKS)
     first = (start if start is not None else (end or 0) - count * 1_000_000_000) // 1_000_000_000
     rng = Random(f"{gateway.settings.seed}/{book.instrument.con_id}/{first}")

@@ -9,6 +9,7 @@ from twsmq_simulator.feeds import TopOfBook
 from twsmq_simulator.generic_ticks import GenericTicks
 from twsmq_simulator.handlers import news
 from twsmq_simulator.handlers.table import Table, handles
+from twsmq_simulator.market import permissions
 from twsmq_simulator.market.book import BID, DEPTH, Book
 from twsmq_simulator.market.contracts import ContractSpec
 from twsmq_simulator.streams import Depth, MidpointTicks, QuoteTicks, RealTimeBars, TradeTicks
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 TABLE: Table = {}
 QUERY_CANCELLED = "Historical Market Data Service error message:API historical data query cancelled: "
+TICKS_NOT_ALLOWED = "Failed to request tick-by-tick data."  # a full stop where others have a colon (captured)
 BBO_EXCHANGE = "9c0001"  # captured
 
 
@@ -41,7 +43,7 @@ def market_data_type(gateway: Gateway, session: Session, request: r.MarketDataTy
 @handles(TABLE, r.MarketData)
 def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> None:
     """marketDataType, tickReqParams, then what is known and every change (captured); a snapshot ends with
-    57.
+    57. Delayed data, where they stand in, are announced by 10167, but not a snapshot's (captured at 225).
     """
     request_id = request.request_id
     key = (r.Cancel.MARKET_DATA, request_id)
@@ -55,20 +57,32 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
     book = book_of(gateway, request.contract, request_id)
     if gateway.faults.competing:
         raise RequestRefused(10197, "No market data during competing live session", request_id)
-    kind = session.market_data_type
-    session.write(tick_messages.market_data_type(request_id, kind))
-    session.write(tick_messages.tick_request_params(request_id, book.instrument.min_tick, BBO_EXCHANGE, 3))
+    snapshots = 3 if gateway.permissions.has_live(book.instrument) else 4  # captured
+    min_tick = book.instrument.min_tick
+    parameters = tick_messages.tick_request_params(request_id, min_tick, BBO_EXCHANGE, snapshots)
+    try:
+        kind = gateway.permissions.kind(book.instrument, session.market_data_type, request_id)
+    except RequestRefused:
+        session.write(parameters)  # they come before the refusal (captured)
+        raise
     wanted = frozenset(request.generic_ticks.replace(" ", "").split(","))
     subscription = TopOfBook(
         session,
         request_id,
         book,
-        delayed=kind in (3, 4),
+        kind=kind,
+        asked=session.market_data_type,
+        is_open=gateway.follow_hours(book, gateway.clock.now()),
         generic=GenericTicks(request_id, session.version, wanted, book, gateway.exchange),
         model=gateway.exchange.model(book.instrument),
     )
+    session.write(tick_messages.market_data_type(request_id, subscription.kind_now))
+    session.write(parameters)
+    once = request.snapshot or request.regulatory_snapshot
+    if subscription.delayed and not once:
+        session.error(request_id, 10167, permissions.SHOWN_DELAYED)
     session.write(subscription.snapshot(book, gateway.clock.now()))
-    if request.snapshot or request.regulatory_snapshot:
+    if once:
         session.write(tick_messages.snapshot_end(request_id))
         return
     gateway.follow(subscription, r.Cancel.MARKET_DATA)
@@ -79,10 +93,16 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
 
 @handles(TABLE, r.TickByTick)
 def tick_by_tick(gateway: Gateway, session: Session, request: r.TickByTick) -> None:
-    """Last, AllLast, BidAsk or MidPoint; the present quote comes at once."""
+    """Last, AllLast, BidAsk or MidPoint; the present quote comes at once. Without a subscription the first is
+    refused in other words than the rest (captured at 207).
+    """
     request_id = request.request_id
     session.limits.check_count("tick", session.count(r.Cancel.TICK_BY_TICK), request)
     book = book_of(gateway, request.contract, request_id)
+    if request.kind == "Last":
+        gateway.permissions.check_live(book.instrument, 10189, TICKS_NOT_ALLOWED, request_id)
+    elif not gateway.permissions.has_live(book.instrument):
+        raise RequestRefused(10089, permissions.SUBSCRIBE, request_id)
     now = gateway.clock.now()
     match request.kind:
         case "Last" | "AllLast":
@@ -109,6 +129,8 @@ def market_depth(gateway: Gateway, session: Session, request: r.MarketDepth) -> 
     if not book.instrument.quoted or not (direct or request.smart):
         text = "Deep market data is not supported for this combination of security type/exchange"
         raise RequestRefused(10092, text, request_id)
+    if not gateway.permissions.has_live(book.instrument):
+        raise RequestRefused(354, permissions.NOT_SUBSCRIBED, request_id)
     rows = min(max(request.rows, 1), DEPTH)
     stream = Depth(session, request_id, book, rows, smart=request.smart)
     stream.on_step(book, 0, gateway.clock.now())
@@ -119,6 +141,7 @@ def market_depth(gateway: Gateway, session: Session, request: r.MarketDepth) -> 
 def real_time_bars(gateway: Gateway, session: Session, request: r.RealTimeBars) -> None:
     """Bars of five seconds, whatever size was asked for (IBKR docs)."""
     book = book_of(gateway, request.contract, request.request_id)
+    gateway.permissions.check_live(book.instrument, 420, "Invalid Real-time Query:", request.request_id)
     gateway.follow(RealTimeBars(session, request.request_id, book, 5, request.what), r.Cancel.REAL_TIME_BARS)
 
 

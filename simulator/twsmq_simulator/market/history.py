@@ -89,15 +89,19 @@ def sessions(kind: str, start: int, end: int, *, regular: bool, always: bool) ->
 
 
 def starts(spans: list[Span], begin: int, end: int, seconds: int) -> list[int]:
-    """Where bars start, oldest first; bars of a day and longer start with a session."""
+    """Where bars start, oldest first; bars of a day and longer start with a session, that before a holiday
+    where they are due on one.
+    """
     found: list[int] = []
+    step = seconds * 1_000_000_000
     if seconds >= DAY:
-        least = (seconds - DAY // 2) * 1_000_000_000  # an hour less at a change of the clocks is a day too
+        slack = DAY // 2 * 1_000_000_000  # an hour less at a change of the clocks is a day too
+        due = end
         for span in reversed(spans):
-            if not found or found[-1] - span.opens >= least:
+            if not found or span.opens <= due + slack:
+                due = (due if found else span.opens) - step
                 found.append(span.opens)
         return found[::-1]
-    step = seconds * 1_000_000_000
     for span in reversed(spans):
         last = min(span.closes, end)
         at = span.opens + (last - 1 - span.opens) // step * step

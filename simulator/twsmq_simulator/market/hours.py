@@ -1,7 +1,8 @@
 """Trading sessions by kind of market, in the market's own time zone.
 
 `describe` gives the tradingHours and liquidHours texts of contractDetails; `is_open` answers for a moment.
-The hours are the usual ones of each market and know no holidays (an assumption, see the README).
+The hours are the usual ones of each market; US stock markets have their holidays and early closes, the others
+know none (an assumption, see the README).
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -11,12 +12,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from twsmq_simulator.market import holidays
+
 DAYS: Final = 6
 
 
 class Session(msgspec.Struct, frozen=True):
     """`opens` belongs to the day before where it is later than `closes`; weekdays count the closing day,
-    Monday 0.
+    Monday 0. `holidays`: it keeps those of the NYSE.
     """
 
     zone: str
@@ -25,10 +28,11 @@ class Session(msgspec.Struct, frozen=True):
     liquid_opens: clock
     liquid_closes: clock
     weekdays: tuple[int, ...] = (0, 1, 2, 3, 4)
+    holidays: bool = False
 
 
 SESSIONS: Final = {
-    "us_equity": Session("America/New_York", clock(4), clock(20), clock(9, 30), clock(16)),
+    "us_equity": Session("America/New_York", clock(4), clock(20), clock(9, 30), clock(16), holidays=True),
     "us_future": Session("America/Chicago", clock(17), clock(16), clock(8, 30), clock(16)),
     "forex": Session("America/New_York", clock(17, 15), clock(17), clock(17, 15), clock(17)),
     "xetra": Session("Europe/Berlin", clock(9), clock(17, 30), clock(9), clock(17, 30)),
@@ -45,11 +49,13 @@ def _span(session: Session, day: date, opens: clock, closes: clock) -> tuple[dat
 def session_span(kind: str, day: date, *, regular: bool) -> tuple[datetime, datetime] | None:
     """Opening and close of the session that ends on a day, or None when there is none."""
     session = SESSIONS[kind]
-    if day.weekday() not in session.weekdays:
+    if day.weekday() not in session.weekdays or (session.holidays and holidays.is_closed(day)):
         return None
+    early = session.holidays and holidays.closes_early(day)
     if regular:
-        return _span(session, day, session.liquid_opens, session.liquid_closes)
-    return _span(session, day, session.opens, session.closes)
+        closes = holidays.EARLY_CLOSE if early else session.liquid_closes
+        return _span(session, day, session.liquid_opens, closes)
+    return _span(session, day, session.opens, holidays.EARLY_EVENING_CLOSE if early else session.closes)
 
 
 def whole_day(kind: str, day: date) -> tuple[datetime, datetime]:

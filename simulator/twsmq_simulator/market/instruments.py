@@ -95,6 +95,12 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
         return Decimal(self.multiplier or "1")
 
     @property
+    def market(self) -> str:
+        """Its exchange, and what is traded there under a class of its own (captured: NASDAQ.NMS)."""
+        classed = self.sec_type == "STK" and self.trading_class != self.symbol
+        return f"{self.exchange}.{self.trading_class}" if classed else self.exchange
+
+    @property
     def price_exchange(self) -> str:
         """Where a fill is reported: SMART orders trade at the listing exchange."""
         return self.exchange

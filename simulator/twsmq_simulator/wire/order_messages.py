@@ -6,7 +6,7 @@ Gateway at 200: `ocaType` 3, `deltaNeutralOrderType` and `adjustedOrderType` "No
 `dontUseAutoPriceForHedge` 1, the peg defaults 100 and 0.02, and the largest double for margins not computed.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -360,7 +360,9 @@ def order_status(version: int, order: Order, order_id: int, client_id: int) -> b
 
 
 def completed_order(version: int, order: Order, instrument: Instrument) -> bytes:
-    """A finished order. A filled one shows totalQuantity 0 and its size in filledQuantity (captured)."""
+    """A finished order. A filled one shows totalQuantity 0 and its size in filledQuantity; none shows the
+    defaults of its peg offsets (captured at 200 and 204).
+    """
     t = order.ticket
     filled = order.status is Status.FILLED
     fields: list[Field] = [101, *_contract(instrument, t)]
@@ -381,12 +383,14 @@ def completed_order(version: int, order: Order, instrument: Instrument) -> bytes
     fields += [t.solicited, order.status.value, t.randomize_size, t.randomize_price, *_pegged(t)]
     fields += _conditions(t.conditions, t)
     fields += [number_or_unset(_trail_stop(order)), number_or_unset(t.limit_price_offset)]
-    fields += [t.cash_quantity or 0, not t.no_auto_price_for_hedge, t.is_oms_container, ""]
+    fields += [t.cash_quantity or 0, not t.no_auto_price_for_hedge, t.is_oms_container]
+    fields.append(_cancelled_by_itself(order))
     fields += [order.filled, UNSET_INTEGER, t.auto_cancel_parent, SHAREHOLDER, t.imbalance_only, False]
     fields += [order.parent_perm_id or 9223372036854775807, stamp(order.completed, versions.MAX_VERSION)]
     fields.append(order.completed_status)
     if version >= versions.PEG_OFFSETS:
-        fields += _peg_offsets(t)
+        fields += [t.min_trade_quantity, t.min_compete_size, t.compete_against_best_offset]
+        fields += [t.mid_offset_at_whole, t.mid_offset_at_half]
     if version >= versions.CUSTOMER_ACCOUNT:
         fields.append(t.customer_account)
     if version >= versions.PROFESSIONAL_CUSTOMER:
@@ -394,6 +398,18 @@ def completed_order(version: int, order: Order, instrument: Instrument) -> bytes
     if version >= versions.SUBMITTER:
         fields.append(t.account)
     return message(*fields)
+
+
+def _cancelled_by_itself(order: Order) -> str:
+    """autoCancelDate: a GTC order ends with the quarter after the one it was placed in, as the market closes
+    (captured: placed in April, "20260930 22:00:00 Central European Standard Time").
+    """
+    if order.ticket.tif != "GTC":
+        return ""
+    placed = datetime.fromtimestamp(order.created / 1e9, UTC).astimezone(_EASTERN)
+    quarter = placed.year * 4 + (placed.month - 1) // 3 + 2  # the one that begins then
+    begins = datetime(quarter // 4, quarter % 4 * 3 + 1, 1, 16, tzinfo=_EASTERN)
+    return f"{begins - timedelta(days=1):%Y%m%d %H:%M:%S} US/Eastern"
 
 
 def execution_details(
