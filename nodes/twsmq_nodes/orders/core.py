@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 from twsmq_protocol import order_requests as rq
+from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.system_events import NodeState
 
@@ -93,7 +94,7 @@ class OrdersCore:
         self.published_no = self.book.last_no
         self.published_strategy_nos = dict(self.book.strategy_nos)
         self._timers: dict[str, float] = {}
-        self._in_flight: dict[Key, float] = {}  # written, the gateway has not spoken of it; since when
+        self._in_flight: dict[Key, float] = {}  # written, itself or its cancel, and unanswered; since when
         self._short: dict[Key, ExecutionsMissing] = {}
         self._given_up: dict[Key, float] = {}  # filled so far, of which the gateway reports no executions
         self._verdicts_due: dict[Key, float] = {}
@@ -150,6 +151,8 @@ class OrdersCore:
         if data_lost:
             self._reconciled = False
         if not connected:
+            why = "the gateway has lost its connection to the broker; it had no effect"
+            self.pipeline.withdraw_all(None, RequestError(ErrorCode.NOT_READY, why))
             self._snapshots.give_up()
             self._timers.pop(_STEP, None)
         elif self.pipeline.connected:
@@ -249,8 +252,7 @@ class OrdersCore:
     def written(self, key: Key, request: Request, now: Now) -> list[Action]:
         self.pipeline.written(key, request)
         self._snapshots.written(key)
-        record = self.book.records[key]
-        if not record.acknowledged and not record.done:
+        if _unanswered(self.book.records[key]):
             self._in_flight.setdefault(key, now.mono)
             self._timers.setdefault(_UNANSWERED, now.mono + UNANSWERED_S)
         return self._flush()
@@ -323,17 +325,17 @@ class OrdersCore:
                     self.pipeline.once_durable(Send(CancelOrder(order_id)))
                     self._actions.append(Warn(f"order id {order_id} is alive beside its successor", key))
                 case SurvivorLeft(key):
-                    self._cancel_survivor(self.book.records[key])
+                    self._cancel_survivor(self.book.records[key], now)
                     self._look_within(DOUBT_S, now)
 
-    def _cancel_survivor(self, record: Record) -> None:
+    def _cancel_survivor(self, record: Record, now: Now) -> None:
         """An incarnation is alive that the order's end did not reach: its own cancel, or its last fill."""
         self.pipeline.forget_cancel(record.key)
         if record.order.status == "filled":
             self.pipeline.once_durable(Send(CancelOrder(record.order_id)))
             self._actions.append(Warn("filled, and the broker has it open once more: cancelled", record.key))
         elif record.cancel_wanted:
-            self.pipeline.cancel_again(record)
+            self.pipeline.cancel_again(record, now)
 
     # -- snapshots
 
@@ -341,6 +343,7 @@ class OrdersCore:
         """Take a new snapshot, in place of one that is being taken."""
         self._timers.pop(_LOOK, None)
         if self._upstream:
+            self._reports.revenants.clear()
             self._snapshots.begin(now.ns, self._offset_s)
             self._ask(now)
 
@@ -381,7 +384,7 @@ class OrdersCore:
             if record.key in snapshot.open:
                 self._reports.held.pop(record.key, None)
                 if record.done:
-                    self._cancel_survivor(record)
+                    self._cancel_survivor(record, now)
             undecided = (self.pipeline.unwritten, self._reports.held, self._short)
             if any(record.key in keys for keys in undecided):
                 continue
@@ -396,7 +399,7 @@ class OrdersCore:
                     record, ruling.trigger, now.ns, reason=ruling.reason, tws_code=ruling.tws_code
                 )
             if record.cancel_wanted and record.acknowledged and not record.done:
-                self.pipeline.cancel_again(record)
+                self.pipeline.cancel_again(record, now)
 
     def _finish_short(self, snapshot: Snapshot, now: Now) -> None:
         """All executions the gateway still reports are in: its word has to do for those that were missing."""
@@ -444,10 +447,9 @@ class OrdersCore:
         return self._flush()
 
     def _chase(self, now: Now) -> None:
-        """Look for orders nobody has answered."""
+        """Look for orders and cancels nobody has answered."""
         for key in list(self._in_flight):
-            record = self.book.records[key]
-            if record.acknowledged or record.done:
+            if not _unanswered(self.book.records[key]):
                 del self._in_flight[key]
         if not self._in_flight:
             return
@@ -491,3 +493,9 @@ class OrdersCore:
         assert not book.outgoing, "told and not given to the journal"
         assert pipeline.connected or not pipeline.gate, "nothing waits for a session that is gone"
         book.validate()
+
+
+def _unanswered(record: Record) -> bool:
+    """The gateway has not spoken of it, or not of its cancel."""
+    cancelling = record.cancel_wanted and record.order.gateway_status != "PendingCancel"
+    return not record.done and (not record.acknowledged or cancelling)
