@@ -66,7 +66,10 @@ def _rates(found: Findings) -> Iterator[str]:
         first, last, most = found.crowd.rss_mb[1], found.crowd.rss_mb[-1], max(found.crowd.rss_mb)
         kept = f"{found.crowd.kept:,.0f}, sent {found.crowd.rate:,}"
         yield f"| twsmq, for {found.crowd.seconds:.0f} s | {kept} | {found.crowd.lost} |"
-        yield f"\nThe node with `{sides.CROWDED.settings}`. Its memory: {first:.1f} MB after a slice, {last:.1f} at the end, {most:.1f} at most."
+        yield (
+            f"\nThe node with `{sides.CROWDED.settings}`. Its memory: {first:.1f} MB after a slice, "
+            f"{last:.1f} at the end, {most:.1f} at most."
+        )
 
 
 def _ages(found: Findings) -> Iterator[str]:

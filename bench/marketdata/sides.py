@@ -180,7 +180,8 @@ class Stage(Household):
         config = folder / "twsmq.toml"
         config.write_text(
             f"[cluster]\nport_base = {base}\n"
-            f"[gateway]\nmode = 'external'\nport = {self.gateway_port}\n[marketdata]\nlines = 1000\n{settings}\n"
+            f"[gateway]\nmode = 'external'\nport = {self.gateway_port}\n"
+            f"[marketdata]\nlines = 1000\n{settings}\n"
         )
         node = start(TWSMQ.module, "--config", config, "--log-level", "error")
         return self.adopt(node), f"tcp://127.0.0.1:{base + 21}"
