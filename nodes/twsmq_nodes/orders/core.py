@@ -8,8 +8,8 @@ Invariants (design): nothing is written whose intent is not durable; an event is
 in the order of its number; no order is taken before a complete snapshot of this session; what was written and
 not answered when a session ends is `unknown` until a snapshot tells.
 
-The state machine of one order is in `states`, all orders in `book`, what reports mean in `reports`, what is in
-doubt and how it is found out in `doubts`, what a snapshot proves in `reconcile`, the way of a request in
+The state machine of one order is in `states`, all orders in `book`, what reports mean in `reports`, what is
+in doubt and how it is found out in `doubts`, what a snapshot proves in `reconcile`, the way of a request in
 `intake` and `pipeline`.
 """
 
@@ -148,9 +148,7 @@ class OrdersCore:
 
     def adopt(self, args: rq.AdoptOrder, caller: Caller, now: Now) -> list[Action]:
         self.intake.adopt(args, caller, self._doubts.foreign, self._client_id, now)
-        self._doubts.look_within(
-            DOUBT_S, now
-        )  # it stands here as it was last listed, and may have ended since
+        self._doubts.look_within(DOUBT_S, now)  # it stands here as last listed, and may have ended since
         return self._flush()
 
     def halt(self, args: rq.Halt, caller: Caller, now: Now) -> list[Action]:
