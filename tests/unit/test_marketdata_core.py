@@ -510,6 +510,18 @@ def test_the_gateways_own_limit_is_honoured():
     assert len(desk.asked()) == 1
 
 
+def test_where_others_hold_all_lines_the_gateway_is_asked_again_only_after_a_while():
+    desk = Desk()
+    desk.feed(UP)
+    desk.want("depth/CONID:265598/")
+    desk.answer_lookups()
+    desk.error(desk.line(), 309, "Max number (3) of market depth requests has been reached")
+    assert desk.asked() == []
+    desk.wait(30)
+    desk.feed(ev.DataFlowed(desk.line()))
+    assert desk.told()[-1] == ("depth/CONID:265598/", "active")
+
+
 def test_kinds_of_lines_have_limits_of_their_own():
     desk = Desk(lines=1, depth_lines=1, tick_by_tick_lines=1)
     topics = [f"{kind}/STK:AAPL:SMART:USD/" for kind in ("quote", "depth", "trade", "bar5s", "bars/1m")]
