@@ -510,6 +510,19 @@ def test_the_gateways_own_limit_is_honoured():
     assert len(desk.asked()) == 1
 
 
+def test_many_refused_at_the_gateways_own_limit_make_one_try_for_a_quarter_more():
+    desk = Desk()
+    desk.flowing(*(f"quote/CONID:{number}/" for number in range(1, 5)))
+    desk.want(*(f"quote/CONID:{number}/" for number in range(5, 15)))
+    desk.answer_lookups()
+    for ask in desk.asked():
+        desk.feed(ev.RequestWritten(ask.req_id))
+        desk.error(ask.req_id, 101, "Max number of tickers has been reached")
+    for _ in range(3):
+        desk.wait(30)
+        desk.error(desk.line(), 101, "Max number of tickers has been reached")
+
+
 def test_where_others_hold_all_lines_the_gateway_is_asked_again_only_after_a_while():
     desk = Desk()
     desk.feed(UP)

@@ -83,6 +83,7 @@ class MarketdataCore:
         self.lines = Lines(limits_of(config), req_ids, self._do)
         self.inquiries = Inquiries(self.lines, req_ids, self._do)
         self._broken_farms: set[str] = set()
+        self._grants_due = False  # a try for more lines than were granted is due, for all refused together
         self._teller = Teller(shard, config.instances, self.subscriptions, self._do)
         self.deadlines = Deadlines()
         self._timer: float | None = None
@@ -373,11 +374,16 @@ class MarketdataCore:
                 self._refuse(req_id, refusal)
                 self.lines.grant(line.feed.kind)
                 line.crowded = True
-                self.deadlines.add(now + RETRY_S, Deadline(grants=True))
+                self._try_more_later(now)
             case Meaning.AGAIN | Meaning.FOR_NOW:
                 self._refuse(req_id, refusal, now + RETRY_S)
             case _:
                 pass
+
+    def _try_more_later(self, now: float) -> None:
+        if not self._grants_due:
+            self._grants_due = True
+            self.deadlines.add(now + RETRY_S, Deadline(grants=True))
 
     def _refuse(self, req_id: int, refusal: Refusal, retry_at: float | None = None) -> None:
         line = self.lines.asked.get(req_id)
@@ -431,9 +437,10 @@ class MarketdataCore:
                 self._do(ev.RememberTopic(topic, False))
             self._missed.clear()
         elif what.grants:
+            self._grants_due = False
             self.lines.freed = True
             if self.lines.raise_grants():
-                self.deadlines.add(now + RETRY_S, what)
+                self._try_more_later(now)
         elif what.feed is None:
             self.lookups.overdue(what.req_id)
         else:
