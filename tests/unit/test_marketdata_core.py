@@ -256,6 +256,18 @@ def test_after_1101_everything_is_asked_for_again_under_new_ids():
     assert {state for _, state in desk.told()} == {"resumed"}
 
 
+def test_after_1101_while_the_session_is_being_made_everything_is_asked_for_once_it_is_up():
+    desk = Desk()
+    desk.flowing(AAPL)
+    desk.feed(ev.Disconnected("cut", since=0))
+    desk.feed(DataLost())
+    assert desk.asked() == []
+    desk.feed(UP)
+    desk.told()
+    desk.feed(ev.DataFlowed(desk.line()))
+    assert desk.told() == [(AAPL, "resumed")]
+
+
 def test_1102_tears_nothing_down():
     desk = Desk()
     desk.flowing(AAPL)

@@ -327,7 +327,8 @@ class MarketdataCore:
     def _data_lost(self, _happened: DataLost, now: float) -> None:
         self._teller.hold_up(None)
         self._lose_lines(now, "1101 the gateway lost its subscriptions")
-        self._ask_waiting()
+        if self.up:  # it may come while the session is being made
+            self._ask_waiting()
 
     def _lose_lines(self, since: float, reason: str) -> None:
         for line in self.lines:
