@@ -307,10 +307,11 @@ def test_a_broken_farm_opens_gaps_and_its_return_asks_again_where_nothing_comes(
     assert desk.told() == [(AAPL, "resumed")]
 
 
-def test_a_farm_of_histories_leaves_quotes_alone():
+@pytest.mark.parametrize("kind", ["historical", "security_definition"])
+def test_a_farm_that_serves_no_quotes_leaves_them_alone(kind: str):
     desk = Desk()
     desk.flowing(AAPL)
-    desk.feed(FarmStatus("historical", "ushmds", FarmState.BROKEN))
+    desk.feed(FarmStatus(kind, "ushmds", FarmState.BROKEN))
     assert desk.told() == []
 
 

@@ -297,7 +297,7 @@ class MarketdataCore:
         if happened.state is FarmState.BROKEN:
             self._broken_farms.add(farm)
             for line in self.lines:
-                if (line.feed.kind is FeedKind.HISTORY) == (happened.kind == "historical"):
+                if happened.kind == ("historical" if line.feed.kind is FeedKind.HISTORY else "market"):
                     self._interrupt(line, now, f"the connection to {farm} is broken", farm)
         elif happened.state is FarmState.OK and farm in self._broken_farms:
             self._broken_farms.discard(farm)
