@@ -643,6 +643,30 @@ def test_each_of_several_shards_serves_its_own_and_one_of_them_speaks_before_it_
     assert sum(bool(desk.told()) for desk in desks) == 1
 
 
+def test_the_shard_that_spoke_first_says_nothing_again_once_another_serves_the_contract():
+    first, serving = Desk(instances=2, shard=0), Desk(instances=2, shard=1)
+    for desk in (first, serving):
+        desk.feed(UP)
+        desk.want(AAPL)
+    assert first.told() == [(AAPL, "starting")]
+    for desk in (first, serving):
+        desk.answer_lookups()
+    assert serving.told() == [(AAPL, "starting")]
+    assert first.take(ev.ForgetTopic) == [ev.ForgetTopic(AAPL)]
+    assert serving.take(ev.ForgetTopic) == []
+
+
+def test_of_a_restarts_gap_tells_only_the_shard_that_will_tell_its_end():
+    first, serving = (Desk(instances=2, shard=shard, missed={AAPL: 3.0}) for shard in (0, 1))
+    for desk in (first, serving):
+        desk.feed(UP)
+        desk.want(AAPL)
+        desk.want(AAPL)
+        desk.answer_lookups()
+    assert {state for _, state in first.told()} == {"starting"}
+    assert [state for _, state in serving.told()] == ["gap", "starting"]
+
+
 def test_a_remembered_contract_the_gateway_no_longer_knows_is_looked_up_again():
     first = Desk()
     first.feed(UP)

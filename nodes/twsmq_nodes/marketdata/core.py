@@ -228,7 +228,10 @@ class MarketdataCore:
 
     def _attach(self, subscription: Subscription, listing: Listing) -> None:
         """Give the subscription its line, unless another shard serves the contract."""
-        if subscription.parsed is None or self._teller.shard_of(listing.contract) != self._shard:
+        if subscription.parsed is None:
+            return
+        if self._teller.shard_of(listing.contract) != self._shard:
+            self._do(ev.ForgetTopic(subscription.topic))  # what this one may have said is not to be repeated
             return
         line = self.lines.join(feed_of(subscription.parsed, listing), listing, subscription)
         self._teller.say_present(subscription)
