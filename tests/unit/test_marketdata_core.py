@@ -700,6 +700,17 @@ def test_a_snapshot_of_a_live_line_costs_nothing():
     assert desk.asked() == []
 
 
+def test_a_snapshot_of_a_line_with_a_gap_is_asked_of_the_gateway():
+    desk = Desk()
+    desk.flowing(AAPL)
+    desk.feed(FarmStatus("market", "usfarm", FarmState.BROKEN))
+    desk.feed(ev.SnapshotWanted(1, parse_instrument("STK:AAPL:SMART:USD"), regulatory=False))
+    (ask,) = desk.asked()
+    assert isinstance(ask.request, req.ReqMktData)
+    assert ask.request.snapshot
+    assert desk.take(ev.AnswerQuote) == []
+
+
 def test_a_snapshot_asks_the_gateway_once_and_is_answered_when_it_is_complete():
     desk = Desk()
     desk.feed(UP)

@@ -65,8 +65,7 @@ class Teller:
         if subscription.missing and not subscription.missed_told and self._serves(subscription):
             subscription.missed_told = True
             self._tell_missed(subscription, "gap")
-        flowing = line is not None and line.state is LineState.FLOWING and line.gap is None
-        if subscription.missing and flowing:
+        if subscription.missing and line is not None and line.live:
             self._end_missed(subscription, say)
         else:
             self._do(ev.Tell(topic, say, subscription.con_id, repeated))
