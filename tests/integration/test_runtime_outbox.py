@@ -203,6 +203,23 @@ def test_raw_junk_on_the_events_socket_harms_nobody(
     publish_from(config_file, port_base, story)
 
 
+def test_nobody_is_told_of_a_topic_that_no_event_can_have(config_file: Path, port_base: int) -> None:
+    async def story(node: Node, client: PlainClient) -> None:
+        told: list[str] = []
+        client.sub.subscribe(b"quote/A\0B/")
+        await subscribed(node, client, "quote/A/")
+        node.outbox.on_presence = lambda topic, _: told.append(topic)
+        client.sub.subscribe(b"quote/A\0B/C/")
+        client.sub.unsubscribe(b"quote/A\0B/")
+        client.subscribe("quote/B/")
+        async with asyncio.timeout(20):
+            while "quote/B/" not in told:
+                await asyncio.sleep(0.01)
+        assert told == ["quote/B/"]
+
+    publish_from(config_file, port_base, story)
+
+
 def test_a_subscriber_that_does_not_read_loses_messages_sees_it_and_stops_nobody(
     config_file: Path, port_base: int
 ) -> None:
