@@ -449,7 +449,7 @@ def test_a_competing_session_is_told_and_tried_again():
     assert desk.told() == [(AAPL, "active")]
 
 
-@pytest.mark.parametrize("code", [10225, 322, 102])
+@pytest.mark.parametrize("code", [10225, 322, 102, 316])
 def test_a_request_the_gateway_ended_is_made_again_at_once_under_another_id_but_not_in_circles(code: int):
     desk = Desk()
     (first,) = desk.flowing(AAPL)
@@ -473,7 +473,7 @@ def test_a_reset_book_is_emptied_and_its_request_stands():
     assert desk.take(ev.Cancel) == []
 
 
-@pytest.mark.parametrize("code", [2150, 2152, 10090, 300])
+@pytest.mark.parametrize("code", [2150, 2152, 10090, 10091, 300])
 def test_a_notice_changes_nothing(code: int):
     desk = Desk()
     (req_id,) = desk.flowing(AAPL)
