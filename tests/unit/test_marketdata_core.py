@@ -691,6 +691,24 @@ def test_a_lookup_without_an_answer_is_asked_again():
     assert again.req_id != ask.req_id
 
 
+def test_a_lookup_that_is_written_while_the_timer_is_set_for_later_is_overdue_in_time():
+    desk = Desk(grace_s=100)
+    timer: list[float | None] = []
+
+    def carry_out(actions: list[ev.Action]) -> None:
+        for action in actions:
+            if isinstance(action, ev.Ask):  # there is room in the budget: it leaves at once
+                carry_out(desk.feed(ev.RequestWritten(action.req_id)))
+            elif isinstance(action, ev.SetTimer):
+                timer.append(action.at)
+
+    for happened in (UP, ev.TopicWanted(MSFT), ev.TopicLeft(MSFT), ev.TopicWanted(AAPL)):
+        carry_out(desk.feed(happened))
+    assert timer[-1] == 15
+    carry_out(desk.feed(ev.TimerFired(), at=15))
+    assert timer[-1] == 30
+
+
 def test_a_snapshot_of_a_live_line_costs_nothing():
     desk = Desk()
     desk.flowing(AAPL)

@@ -128,7 +128,8 @@ class MarketdataCore:
         at = self.deadlines.next_at()
         if at != self._timer:
             self._timer = at
-            self._do(ev.SetTimer(at))
+            # First, so that what comes of carrying out the rest, which may be due earlier, has the last word.
+            self._actions.insert(0, ev.SetTimer(at))
         return self._actions
 
     def _do(self, action: ev.Action) -> None:
