@@ -691,6 +691,30 @@ def test_a_lookup_without_an_answer_is_asked_again():
     assert again.req_id != ask.req_id
 
 
+def test_a_lookup_whose_answer_is_long_is_asked_once():
+    desk = Desk()
+    desk.feed(UP)
+    desk.want(AAPL)
+    req_id = desk.line()
+    for con_id in (1, 2):
+        desk.feed(ContractDetailsReceived(req_id, info(con_id)))
+        desk.wait(15)
+        assert desk.asked() == []
+    desk.feed(ContractDetailsEnd(req_id))
+    assert desk.told()[-1] == (AAPL, "error")
+
+
+def test_a_lookup_whose_answer_breaks_off_is_asked_again():
+    desk = Desk()
+    desk.feed(UP)
+    desk.want(AAPL)
+    req_id = desk.line()
+    desk.feed(ContractDetailsReceived(req_id, info(1)))
+    desk.wait(15)
+    desk.wait(15)
+    assert desk.line() > req_id
+
+
 def test_a_lookup_that_is_written_while_the_timer_is_set_for_later_is_overdue_in_time():
     desk = Desk(grace_s=100)
     timer: list[float | None] = []

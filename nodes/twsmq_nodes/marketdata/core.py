@@ -447,7 +447,8 @@ class MarketdataCore:
             if self.lines.raise_grants():
                 self._try_more_later(now)
         elif what.feed is None:
-            self.lookups.overdue(what.req_id)
+            if self.lookups.overdue(what.req_id):
+                self.deadlines.add(now + TIMEOUT_S, what)
         else:
             line = self.lines.get(what.feed)
             if line is not None and self.up:
