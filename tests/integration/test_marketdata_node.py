@@ -377,6 +377,22 @@ def test_a_burst_is_one_quote_and_every_tick(tmp_path: Path, port_base: int):
         assert quotes < 50
 
 
+def test_what_is_no_tick_makes_no_event_of_ticks(tmp_path: Path, port_base: int):
+    topic = "tick/BAG:SPY:SMART:USD:+1x1,-1x2;generic=292/"
+    with (
+        ScriptedGateway(port_base + GATEWAY_OFFSET) as gateway,
+        node_and_client(tmp_path, port_base) as (_, client),
+    ):
+        client.subscribe(topic)
+        request = gateway.await_request(wire.MarketData)
+        gateway.say(
+            tick_messages.tick_news(request.request_id, 1_700_000_000_000, "BRFG", "id", "a headline")
+        )
+        client.await_event(stream(topic, "active"))
+        gateway.say(tick_messages.tick_price(request.request_id, 1, b"2.5", b"5"))
+        assert client.await_event(of_type(topic, "ticks"))["ticks"] == [[1, 2.5, 0], [0, 5.0, 0]]
+
+
 @pytest.mark.parametrize("instances", [2])
 def test_shards_share_the_topics_and_a_client_of_all_notices_nothing(
     tmp_path: Path, port_base: int, gateway: GatewayProcess, instances: int

@@ -203,6 +203,26 @@ def test_raw_junk_on_the_events_socket_harms_nobody(
     publish_from(config_file, port_base, story)
 
 
+def test_nobody_is_told_of_a_topic_that_no_event_can_have(config_file: Path, port_base: int) -> None:
+    async def story(node: Node, client: PlainClient) -> None:
+        told: list[str] = []
+        last = asyncio.Event()
+
+        def presence(topic: str, _wanted: bool) -> None:
+            told.append(topic)
+            if topic == "quote/B/":
+                last.set()
+
+        node.outbox.on_presence = presence
+        client.sub.subscribe(b"quote/A\0B/")
+        client.sub.unsubscribe(b"quote/A\0B/")
+        client.subscribe("quote/B/")
+        await asyncio.wait_for(last.wait(), 20)
+        assert told == ["quote/B/"]
+
+    publish_from(config_file, port_base, story)
+
+
 def test_a_subscriber_that_does_not_read_loses_messages_sees_it_and_stops_nobody(
     config_file: Path, port_base: int
 ) -> None:

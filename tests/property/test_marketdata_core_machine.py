@@ -1,30 +1,48 @@
 """The market data core against a model of the gateway: whatever happens in whatever order, in the end every
 wanted topic has a line that flows, the gateway has no other, and every topic was told how it stands.
+
+Each history begins with a session that is up and lines that flow, and comes back to that now and then: what
+goes wrong goes wrong there.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import count
+
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from marketdata_core import UP, info
 from twsmq_nodes.marketdata import events as ev
 from twsmq_nodes.marketdata.core import MarketdataCore
+from twsmq_nodes.marketdata.feeds import FeedKind
+from twsmq_nodes.marketdata.inquiries import DEADLINE_S
 from twsmq_nodes.marketdata.invariants import validate
+from twsmq_nodes.marketdata.subscription import RETURN_S
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as req
 from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmState, FarmStatus, UpstreamLost
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
 from twsmq_protocol.config import Marketdata
+from twsmq_protocol.instruments import parse_instrument
+from twsmq_protocol.topics import parse_stream_topic
 
-SYMBOLS = ("AAPL", "MSFT", "NVDA")
+SYMBOLS = ("AAPL", "MSFT", "NVDA", "TSLA")
 TOPICS = [
     *(f"{kind}/STK:{symbol}:SMART:USD/" for symbol in SYMBOLS for kind in ("quote", "tick", "trade")),
-    *(f"quote/CONID:{number}:SMART/" for number in range(1, 4)),
+    *(f"quote/CONID:{number}:SMART/" for number in range(1, 5)),
 ]
-LIMITS = Marketdata(grace_s=5, lines=2, tick_by_tick_lines=2)
-LINE_REQUESTS = (req.ReqMktData, req.ReqTickByTick)
+LIMITS = Marketdata(grace_s=5, lines=3, tick_by_tick_lines=2)
+KINDS: dict[type[req.Request], FeedKind] = {
+    req.ReqMktData: FeedKind.MARKET_DATA,
+    req.ReqTickByTick: FeedKind.TICK_BY_TICK,
+}
+FULL = {FeedKind.MARKET_DATA: 101, FeedKind.TICK_BY_TICK: 10190}
+LIMIT = {FeedKind.MARKET_DATA: LIMITS.lines, FeedKind.TICK_BY_TICK: LIMITS.tick_by_tick_lines}
 CANCELS = (req.CancelMktData, req.CancelTickByTick)
+FLOWING = frozenset(("active", "delayed", "frozen", "resumed"))
+STANDING = (317, 2150)
 topics = st.sampled_from(TOPICS)
 
 
@@ -35,36 +53,138 @@ class Machine(RuleBasedStateMachine):
         self.now = 0.0
         self.timer: float | None = None
         self.wanted: set[str] = set()
+        self.remembered: dict[str, float | None] = {}
         self.said: dict[str, str] = {}
+        self.gaps: set[str] = set()  # topics that were told of a gap and not yet of its end
         self.queue: dict[int, req.Request] = {}  # asked, not yet written
         self.lookups: dict[int, req.ReqContractDetails] = {}
         self.lines: dict[int, req.Request] = {}  # at the gateway
+        self.collected: set[int] = set()  # ids of snapshots
+        self.snapshots: set[int] = set()  # of these, at the gateway
+        self.grants = dict(LIMIT)  # what the gateway gives; other programs may hold the rest
         self.armed: set[int] = set()
         self.ids: set[int] = set()
+        self.calls = count(1)
+        self.open: dict[int, float] = {}  # calls not answered yet, and when they came
+        self.asked = 0
+
+    # -- the shell and the gateway
 
     def feed(self, happened: ev.Input) -> None:
         for action in self.core.handle(happened, self.now):
-            match action:
-                case ev.Ask(req_id, request):
-                    assert req_id not in self.ids, "a request id is used once"
-                    self.ids.add(req_id)
-                    self.queue[req_id] = request
-                case ev.Cancel(req_id, request):
-                    self.queue.pop(req_id, None)
-                    if request is not None:
-                        assert isinstance(request, CANCELS)
-                        assert self.lines.pop(req_id, None), "only a line that is there is cancelled"
-                case ev.OpenFeed(req_id) | ev.Arm(req_id):
-                    self.armed.add(req_id)
-                case ev.CloseFeed(req_id):
-                    self.armed.discard(req_id)
-                case ev.Tell(topic, say):
-                    self.said[topic] = say.state
-                case ev.SetTimer(at):
-                    self.timer = at
-                case _:
-                    pass
+            self.carry_out(action)
         validate(self.core)
+
+    def carry_out(self, action: ev.Action) -> None:
+        match action:
+            case ev.Ask(req_id, request):
+                assert self.core.up, "nothing is asked for without a session"
+                assert req_id not in self.ids, "a request id is used once"
+                self.ids.add(req_id)
+                self.queue[req_id] = request
+                self.asked += type(request) in KINDS
+            case ev.Cancel(req_id, request):
+                self.queue.pop(req_id, None)
+                if request is not None and req_id in self.collected:
+                    self.snapshots.discard(req_id)
+                elif request is not None:
+                    assert isinstance(request, CANCELS)
+                    assert self.lines.pop(req_id, None), "only a line that is there is cancelled"
+            case ev.OpenFeed(req_id) | ev.Arm(req_id):
+                self.armed.add(req_id)
+            case ev.CloseFeed(req_id):
+                self.armed.discard(req_id)
+            case ev.Collect(req_id):
+                self.collected.add(req_id)
+            case ev.Tell(topic, say):
+                self.hear(topic, say.state)
+            case ev.RememberTopic(topic, wanted, since):
+                self.remembered.pop(topic, None)
+                if wanted:
+                    self.remembered[topic] = since
+            case ev.AnswerQuote(call, feed):
+                line = self.core.lines.get(feed)
+                assert line is not None
+                assert line.live, "a quote that may be old is no answer"
+                self.answered(call)
+            case ev.AnswerCollected(call) | ev.AnswerPreview(call) | ev.Fail(call):
+                self.answered(call)
+            case ev.SetTimer(at):
+                self.timer = at
+            case _:
+                pass
+
+    def answered(self, call: int) -> None:
+        assert self.now <= self.open.pop(call) + DEADLINE_S, "answered once and in time"
+
+    def hear(self, topic: str, state: str) -> None:
+        assert state != "resumed" or topic in self.gaps, "what resumes has had a gap"
+        if state == "gap":
+            self.gaps.add(topic)
+        elif state in ("resumed", "closed"):
+            self.gaps.discard(topic)
+        self.said[topic] = state
+
+    def write(self, req_id: int) -> None:
+        request = self.queue.pop(req_id)
+        if isinstance(request, req.ReqContractDetails):
+            self.lookups[req_id] = request
+            self.feed(ev.RequestWritten(req_id))
+            return
+        self.feed(ev.RequestWritten(req_id))
+        kind = KINDS[type(request)]
+        if req_id in self.collected:
+            self.snapshots.add(req_id)
+        else:
+            held = sum(KINDS[type(line)] is kind for line in self.lines.values())
+            if held >= self.grants[kind]:
+                self.feed(tws.GatewayError(req_id, FULL[kind], "no more"))
+            else:
+                self.lines[req_id] = request
+
+    def find(self, req_id: int) -> None:
+        contract = self.lookups.pop(req_id).contract
+        con_id = contract.con_id or SYMBOLS.index(contract.symbol) + 1
+        self.feed(ContractDetailsReceived(req_id, info(con_id)))
+        self.feed(ContractDetailsEnd(req_id))
+
+    def settle(self) -> None:
+        """Everything under way arrives; it must come to an end."""
+        for _ in range(40):
+            ticking = sorted(self.armed & self.lines.keys())
+            if not (self.queue or self.lookups or self.snapshots or ticking):
+                return
+            for req_id in list(self.queue):
+                if req_id in self.queue:
+                    self.write(req_id)
+            for req_id in list(self.lookups):
+                self.find(req_id)
+            for req_id in sorted(self.snapshots):
+                self.snapshots.discard(req_id)
+                self.feed(tws.TickSnapshotEnd(req_id))
+            for req_id in ticking:
+                if req_id in self.armed & self.lines.keys():
+                    self.armed.discard(req_id)
+                    self.feed(ev.DataFlowed(req_id))
+            self.now += 0.5
+        raise AssertionError("it goes in circles")
+
+    def pass_time(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self.timer is not None and self.timer <= until:
+            self.now, self.timer = max(self.now, self.timer), None
+            self.feed(ev.TimerFired())
+        self.now = until
+
+    # -- what may happen
+
+    @initialize(wanted=st.sets(topics, max_size=8), connected=st.sampled_from([True, True, True, False]))
+    def some_topics_flow(self, wanted: set[str], connected: bool) -> None:
+        if connected:
+            self.feed(UP)
+        for topic in sorted(wanted):
+            self.subscribe(topic)
+        self.settle()
 
     @rule(topic=topics)
     def subscribe(self, topic: str) -> None:
@@ -76,46 +196,52 @@ class Machine(RuleBasedStateMachine):
         self.wanted.discard(topic)
         self.feed(ev.TopicLeft(topic))
 
-    @rule(seconds=st.floats(0, 20))
+    @rule(seconds=st.one_of(st.floats(0, 3), st.sampled_from([5.0, 16.0, 31.0])))
     def time_passes(self, seconds: float) -> None:
-        self.now += seconds
-        if self.timer is not None and self.timer <= self.now:
-            self.feed(ev.TimerFired())
+        self.pass_time(seconds)
+
+    @rule()
+    def all_is_calm_again(self) -> None:
+        if not self.core.up:
+            self.feed(UP)
+        self.settle()
 
     @precondition(lambda self: not self.core.up)
     @rule()
     def session_comes_up(self) -> None:
-        self.lines.clear()
         self.feed(UP)
 
     @precondition(lambda self: self.core.up)
     @rule()
     def session_is_lost(self) -> None:
-        self.feed(ev.Disconnected("cut", since=self.now))
         self.queue.clear()
         self.lookups.clear()
         self.lines.clear()
+        self.snapshots.clear()
+        self.feed(ev.Disconnected("cut", since=self.now))
+
+    @rule()
+    def the_node_is_killed_and_started_again(self) -> None:
+        for group in (self.queue, self.lookups, self.lines, self.said, self.open):
+            group.clear()
+        for gone in (self.collected, self.snapshots, self.armed, self.ids, self.gaps):
+            gone.clear()
+        self.timer = None
+        missed = {topic: self.now if since is None else since for topic, since in self.remembered.items()}
+        self.remembered = dict(missed)
+        self.core = MarketdataCore(config=LIMITS, listings={}, missed=missed)
+        for topic in sorted(self.wanted):
+            self.feed(ev.TopicWanted(topic))
 
     @precondition(lambda self: self.queue)
     @rule(data=st.data())
     def a_request_is_written(self, data: st.DataObject) -> None:
-        req_id = data.draw(st.sampled_from(sorted(self.queue)))
-        request = self.queue.pop(req_id)
-        if isinstance(request, req.ReqContractDetails):
-            self.lookups[req_id] = request
-        else:
-            assert isinstance(request, LINE_REQUESTS)
-            self.lines[req_id] = request
-        self.feed(ev.RequestWritten(req_id))
+        self.write(data.draw(st.sampled_from(sorted(self.queue))))
 
     @precondition(lambda self: self.lookups)
     @rule(data=st.data())
     def a_contract_is_found(self, data: st.DataObject) -> None:
-        req_id = data.draw(st.sampled_from(sorted(self.lookups)))
-        contract = self.lookups.pop(req_id).contract
-        con_id = contract.con_id or SYMBOLS.index(contract.symbol) + 1
-        self.feed(ContractDetailsReceived(req_id, info(con_id)))
-        self.feed(ContractDetailsEnd(req_id))
+        self.find(data.draw(st.sampled_from(sorted(self.lookups))))
 
     @precondition(lambda self: self.armed & self.lines.keys())
     @rule(data=st.data())
@@ -125,16 +251,26 @@ class Machine(RuleBasedStateMachine):
         self.feed(ev.DataFlowed(req_id))
 
     @precondition(lambda self: self.lines)
-    @rule(data=st.data(), code=st.sampled_from([101, 10190, 10197, 322, 10225, 10182, 317, 2150]))
+    @rule(data=st.data(), kind=st.sampled_from([1, 2, 3, 4]))
+    def the_gateway_says_which_kind_of_data(self, data: st.DataObject, kind: int) -> None:
+        req_id = data.draw(st.sampled_from(sorted(self.lines)))
+        self.feed(tws.MarketDataType(req_id, kind))
+
+    @precondition(lambda self: self.lines)
+    @rule(data=st.data(), code=st.sampled_from([100, 10197, 322, 316, 10225, 10182, *STANDING]))
     def the_gateway_objects(self, data: st.DataObject, code: int) -> None:
         req_id = data.draw(st.sampled_from(sorted(self.lines)))
-        if code not in (317, 2150):
+        if code not in STANDING:
             del self.lines[req_id]
         self.feed(tws.GatewayError(req_id, code, "words"))
 
-    @precondition(lambda self: self.core.up)
+    @rule(kind=st.sampled_from(list(LIMIT)), number=st.integers(0, 3))
+    def other_programs_take_or_leave_lines(self, kind: FeedKind, number: int) -> None:
+        self.grants[kind] = number
+
     @rule(what=st.sampled_from(["lost", "maintained", "data lost", "farm broken", "farm ok"]))
     def the_link_suffers(self, what: str) -> None:
+        """Also while the session is being made."""
         if what == "data lost":
             self.lines.clear()
         farm = FarmState.BROKEN if what == "farm broken" else FarmState.OK
@@ -147,52 +283,69 @@ class Machine(RuleBasedStateMachine):
             or FarmStatus("market", "usfarm", farm)
         )
 
+    @precondition(lambda self: self.lines)
+    @rule(data=st.data())
+    def some_lines_are_silent(self, data: st.DataObject) -> None:
+        silent = data.draw(st.sets(st.sampled_from(sorted(self.lines))))
+        heard = {req_id: self.now - (5000 if req_id in silent else 0) for req_id in self.core.lines.asked}
+        self.feed(ev.Listened(heard, 0.0))
+
+    @precondition(lambda self: self.core.up)
+    @rule(topic=topics, preview=st.booleans())
+    def somebody_calls(self, topic: str, preview: bool) -> None:
+        parsed = parse_stream_topic(topic)
+        assert parsed is not None
+        call = next(self.calls)
+        self.open[call] = self.now
+        if preview:
+            self.feed(ev.PreviewWanted(call, parsed))
+        else:
+            instrument = parse_instrument(str(parsed.instrument))
+            self.feed(ev.SnapshotWanted(call, instrument, regulatory=False))
+
+    # -- what must hold
+
     @invariant()
     def the_gateway_has_no_line_that_the_core_does_not_know(self) -> None:
         assert self.lines.keys() <= self.core.lines.asked.keys()
-        assert len(self.lines) <= LIMITS.lines + LIMITS.tick_by_tick_lines
+        held = Counter(KINDS[type(line)] for line in self.lines.values())
+        assert all(held[kind] <= LIMIT[kind] for kind in held)
+
+    @invariant()
+    def nobody_is_told_that_data_flow_where_they_do_not(self) -> None:
+        for topic in self.wanted:
+            line = self.core.subscriptions[topic].line
+            assert (self.said[topic] in FLOWING) == (line is not None and line.live), topic
+
+    @invariant()
+    def every_call_is_answered_in_time(self) -> None:
+        assert all(self.now <= came + DEADLINE_S for came in self.open.values())
 
     def teardown(self) -> None:
         """The storm is over: everything that can be served is, nothing else is left."""
         self.feed(DataMaintained())
         self.feed(FarmStatus("market", "usfarm", FarmState.OK))
         for _ in range(12):
-            if not self.core.up:
-                self.session_comes_up()
-            self.now += 31
-            self.feed(ev.TimerFired())
-            while self.queue or self.lookups:
-                for req_id in list(self.queue):
-                    request = self.queue.pop(req_id, None)
-                    if isinstance(request, req.ReqContractDetails):
-                        self.lookups[req_id] = request
-                    elif request is not None:
-                        self.lines[req_id] = request
-                    if request is not None:
-                        self.feed(ev.RequestWritten(req_id))
-                for req_id, request in list(self.lookups.items()):
-                    del self.lookups[req_id]
-                    con_id = request.contract.con_id or SYMBOLS.index(request.contract.symbol) + 1
-                    self.feed(ContractDetailsReceived(req_id, info(con_id)))
-                    self.feed(ContractDetailsEnd(req_id))
-            for req_id in sorted(self.armed & self.lines.keys()):
-                self.armed.discard(req_id)
-                self.feed(ev.DataFlowed(req_id))
-        assert self.core.subscriptions.keys() == self.wanted
+            self.all_is_calm_again()
+            self.pass_time(RETURN_S + 1)
+        self.settle()
+        assert not self.open
+        assert self.core.subscriptions.keys() == self.wanted == self.remembered.keys()
         assert self.lines.keys() == self.core.lines.asked.keys()
         served = {topic for line in self.core.lines.asked.values() for topic in line.listeners}
         for topic in self.wanted:
-            state = "active" if topic in served else "error"
-            assert self.core.subscriptions[topic].present().state == state
-            said = self.said[topic]
-            assert said == state or (said == "resumed" and state == "active"), (topic, said, state)
-        by_kind = {
-            kind: len({line.feed for line in self.core.lines if line.feed.kind is kind})
-            for kind in {line.feed.kind for line in self.core.lines}
-        }
-        for kind, number in by_kind.items():
-            assert self.core.lines.used(kind) == min(number, 2), "no line stays empty while somebody waits"
+            assert (self.said[topic] in FLOWING) == (topic in served)
+            assert (self.said[topic] == "error") == (topic not in served)
+        wished = Counter(line.feed.kind for line in self.core.lines)
+        for kind, number in wished.items():
+            room = min(number, LIMIT[kind], self.grants[kind])
+            assert self.core.lines.used(kind) >= room, "no line stays empty while somebody waits"
+        before = self.asked
+        for _ in range(5):
+            self.pass_time(30)
+            self.settle()
+        assert self.asked - before <= 2 * 5, "of what is refused little is asked again"
 
 
-Machine.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 test_the_core_survives_any_history = Machine.TestCase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twsmq_nodes.tws import core as c
 from twsmq_nodes.tws.events import CurrentTime, GatewayError, ManagedAccounts, NextValidId
@@ -28,9 +28,23 @@ inputs = st.one_of(
     st.just(c.TimerFired()),
     st.just(c.TimerFired()),
 )
-steps = st.lists(st.tuples(inputs, st.floats(0, 20)), max_size=80)
+COMES_UP: list[c.Input] = [
+    c.Open(),
+    c.TimerFired(),
+    c.Connected(),
+    c.HandshakeReceived(b"200\0now\0"),
+    ManagedAccounts(("DU1",)),
+    NextValidId(1),
+]
+"""What brings a session up from most states; a random walk alone hardly ever gets there."""
+anything = st.lists(st.tuples(inputs, st.floats(0, 20)), max_size=12)
+coming_up = st.integers(3, len(COMES_UP)).map(lambda end: [(happened, 0.1) for happened in COMES_UP[:end]])
+steps = st.lists(coming_up | anything, max_size=12).map(
+    lambda parts: [step for part in parts for step in part]
+)
 
 
+@settings(max_examples=200, deadline=None)
 @given(steps, st.floats(0, 1, exclude_max=True))
 def test_promises(happenings: list[tuple[c.Input, float]], jitter: float) -> None:
     core = c.SessionCore(101, 4002, range(157, 201), lambda: jitter)

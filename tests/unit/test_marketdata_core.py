@@ -256,6 +256,18 @@ def test_after_1101_everything_is_asked_for_again_under_new_ids():
     assert {state for _, state in desk.told()} == {"resumed"}
 
 
+def test_after_1101_while_the_session_is_being_made_everything_is_asked_for_once_it_is_up():
+    desk = Desk()
+    desk.flowing(AAPL)
+    desk.feed(ev.Disconnected("cut", since=0))
+    desk.feed(DataLost())
+    assert desk.asked() == []
+    desk.feed(UP)
+    desk.told()
+    desk.feed(ev.DataFlowed(desk.line()))
+    assert desk.told() == [(AAPL, "resumed")]
+
+
 def test_1102_tears_nothing_down():
     desk = Desk()
     desk.flowing(AAPL)
@@ -295,10 +307,11 @@ def test_a_broken_farm_opens_gaps_and_its_return_asks_again_where_nothing_comes(
     assert desk.told() == [(AAPL, "resumed")]
 
 
-def test_a_farm_of_histories_leaves_quotes_alone():
+@pytest.mark.parametrize("kind", ["historical", "security_definition"])
+def test_a_farm_that_serves_no_quotes_leaves_them_alone(kind: str):
     desk = Desk()
     desk.flowing(AAPL)
-    desk.feed(FarmStatus("historical", "ushmds", FarmState.BROKEN))
+    desk.feed(FarmStatus(kind, "ushmds", FarmState.BROKEN))
     assert desk.told() == []
 
 
@@ -436,7 +449,7 @@ def test_a_competing_session_is_told_and_tried_again():
     assert desk.told() == [(AAPL, "active")]
 
 
-@pytest.mark.parametrize("code", [10225, 322, 102])
+@pytest.mark.parametrize("code", [10225, 322, 102, 316])
 def test_a_request_the_gateway_ended_is_made_again_at_once_under_another_id_but_not_in_circles(code: int):
     desk = Desk()
     (first,) = desk.flowing(AAPL)
@@ -460,7 +473,7 @@ def test_a_reset_book_is_emptied_and_its_request_stands():
     assert desk.take(ev.Cancel) == []
 
 
-@pytest.mark.parametrize("code", [2150, 2152, 10090, 300])
+@pytest.mark.parametrize("code", [2150, 2152, 10090, 10091, 300])
 def test_a_notice_changes_nothing(code: int):
     desk = Desk()
     (req_id,) = desk.flowing(AAPL)
@@ -508,6 +521,31 @@ def test_the_gateways_own_limit_is_honoured():
     assert desk.asked() == []
     desk.wait(30)
     assert len(desk.asked()) == 1
+
+
+def test_many_refused_at_the_gateways_own_limit_make_one_try_for_a_quarter_more():
+    desk = Desk()
+    desk.flowing(*(f"quote/CONID:{number}/" for number in range(1, 5)))
+    desk.want(*(f"quote/CONID:{number}/" for number in range(5, 15)))
+    desk.answer_lookups()
+    for ask in desk.asked():
+        desk.feed(ev.RequestWritten(ask.req_id))
+        desk.error(ask.req_id, 101, "Max number of tickers has been reached")
+    for _ in range(3):
+        desk.wait(30)
+        desk.error(desk.line(), 101, "Max number of tickers has been reached")
+
+
+def test_where_others_hold_all_lines_the_gateway_is_asked_again_only_after_a_while():
+    desk = Desk()
+    desk.feed(UP)
+    desk.want("depth/CONID:265598/")
+    desk.answer_lookups()
+    desk.error(desk.line(), 309, "Max number (3) of market depth requests has been reached")
+    assert desk.asked() == []
+    desk.wait(30)
+    desk.feed(ev.DataFlowed(desk.line()))
+    assert desk.told()[-1] == ("depth/CONID:265598/", "active")
 
 
 def test_kinds_of_lines_have_limits_of_their_own():
@@ -605,6 +643,30 @@ def test_each_of_several_shards_serves_its_own_and_one_of_them_speaks_before_it_
     assert sum(bool(desk.told()) for desk in desks) == 1
 
 
+def test_the_shard_that_spoke_first_says_nothing_again_once_another_serves_the_contract():
+    first, serving = Desk(instances=2, shard=0), Desk(instances=2, shard=1)
+    for desk in (first, serving):
+        desk.feed(UP)
+        desk.want(AAPL)
+    assert first.told() == [(AAPL, "starting")]
+    for desk in (first, serving):
+        desk.answer_lookups()
+    assert serving.told() == [(AAPL, "starting")]
+    assert first.take(ev.ForgetTopic) == [ev.ForgetTopic(AAPL)]
+    assert serving.take(ev.ForgetTopic) == []
+
+
+def test_of_a_restarts_gap_tells_only_the_shard_that_will_tell_its_end():
+    first, serving = (Desk(instances=2, shard=shard, missed={AAPL: 3.0}) for shard in (0, 1))
+    for desk in (first, serving):
+        desk.feed(UP)
+        desk.want(AAPL)
+        desk.want(AAPL)
+        desk.answer_lookups()
+    assert {state for _, state in first.told()} == {"starting"}
+    assert [state for _, state in serving.told()] == ["gap", "starting"]
+
+
 def test_a_remembered_contract_the_gateway_no_longer_knows_is_looked_up_again():
     first = Desk()
     first.feed(UP)
@@ -629,6 +691,48 @@ def test_a_lookup_without_an_answer_is_asked_again():
     assert again.req_id != ask.req_id
 
 
+def test_a_lookup_whose_answer_is_long_is_asked_once():
+    desk = Desk()
+    desk.feed(UP)
+    desk.want(AAPL)
+    req_id = desk.line()
+    for con_id in (1, 2):
+        desk.feed(ContractDetailsReceived(req_id, info(con_id)))
+        desk.wait(15)
+        assert desk.asked() == []
+    desk.feed(ContractDetailsEnd(req_id))
+    assert desk.told()[-1] == (AAPL, "error")
+
+
+def test_a_lookup_whose_answer_breaks_off_is_asked_again():
+    desk = Desk()
+    desk.feed(UP)
+    desk.want(AAPL)
+    req_id = desk.line()
+    desk.feed(ContractDetailsReceived(req_id, info(1)))
+    desk.wait(15)
+    desk.wait(15)
+    assert desk.line() > req_id
+
+
+def test_a_lookup_that_is_written_while_the_timer_is_set_for_later_is_overdue_in_time():
+    desk = Desk(grace_s=100)
+    timer: list[float | None] = []
+
+    def carry_out(actions: list[ev.Action]) -> None:
+        for action in actions:
+            if isinstance(action, ev.Ask):  # there is room in the budget: it leaves at once
+                carry_out(desk.feed(ev.RequestWritten(action.req_id)))
+            elif isinstance(action, ev.SetTimer):
+                timer.append(action.at)
+
+    for happened in (UP, ev.TopicWanted(MSFT), ev.TopicLeft(MSFT), ev.TopicWanted(AAPL)):
+        carry_out(desk.feed(happened))
+    assert timer[-1] == 15
+    carry_out(desk.feed(ev.TimerFired(), at=15))
+    assert timer[-1] == 30
+
+
 def test_a_snapshot_of_a_live_line_costs_nothing():
     desk = Desk()
     desk.flowing(AAPL)
@@ -636,6 +740,17 @@ def test_a_snapshot_of_a_live_line_costs_nothing():
     (answer,) = desk.take(ev.AnswerQuote)
     assert answer.call == 1
     assert desk.asked() == []
+
+
+def test_a_snapshot_of_a_line_with_a_gap_is_asked_of_the_gateway():
+    desk = Desk()
+    desk.flowing(AAPL)
+    desk.feed(FarmStatus("market", "usfarm", FarmState.BROKEN))
+    desk.feed(ev.SnapshotWanted(1, parse_instrument("STK:AAPL:SMART:USD"), regulatory=False))
+    (ask,) = desk.asked()
+    assert isinstance(ask.request, req.ReqMktData)
+    assert ask.request.snapshot
+    assert desk.take(ev.AnswerQuote) == []
 
 
 def test_a_snapshot_asks_the_gateway_once_and_is_answered_when_it_is_complete():

@@ -84,6 +84,12 @@ def test_what_the_gateway_left_unset_is_nil(book: QuoteBook):
     assert (row.bid, row.bid_size, row.halted, row.last_time) == (None, None, None, None)
 
 
+@pytest.mark.parametrize("text", ["1700000000123", "9" * 5000])
+def test_a_time_of_the_last_trade_that_is_no_number_of_seconds_is_nil(book: QuoteBook, text: str):
+    book.apply(ticks((LAST, 10.0), (LAST_TIME, text)))
+    assert (book.row.last, book.row.last_time) == (10.0, None)
+
+
 def test_the_volume_of_us_stocks_is_counted_in_shares():
     stock = QuoteBook(QuoteRow(), volume_unit=100)
     stock.apply(ticks((VOLUME, 18.53)))

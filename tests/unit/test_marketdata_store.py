@@ -56,6 +56,11 @@ def test_a_clock_that_was_set_back_tells_nothing(tmp_path: Path) -> None:
     assert restarted(tmp_path, now=1000.0).missed == {AAPL: None}
 
 
+def test_a_clock_that_was_set_back_past_an_earlier_restart_tells_nothing_either(tmp_path: Path) -> None:
+    restarted(tmp_path).remember_topic(AAPL, True, 9_000_000_000 * NS)
+    assert restarted(tmp_path, now=8_000_000_000.0).missed == {AAPL: None}
+
+
 def test_where_nothing_can_be_written_it_goes_on_without_memory(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")

@@ -7,6 +7,7 @@ import logging
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.msgpack import encode
 from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.errors import EncodeRefused
@@ -98,6 +99,12 @@ def test_errors_carry_what_their_version_knows() -> None:
     assert decoded("4|-1|2104|OK||1776108423885|", 194) == GatewayError(-1, 2104, "OK", 1776108423885)
     smile = decoded("4|7|201|no \\ud83d\\ude00 \\ud83d||0|", 194)  # as it writes what is not ASCII
     assert smile == GatewayError(7, 201, "no \U0001f600 \ufffd")
+
+
+@pytest.mark.parametrize("frame", [r"46|6|7|45|\ud800|", r"84|7|1700000000000|BRFG|id|half \ud83d|x|"])
+def test_texts_of_ticks_hold_nothing_that_cannot_be_sent_on(frame: str):
+    event = decoded(frame, 194)
+    encode(event)
 
 
 def test_bars_of_one_message_come_together_before_their_end() -> None:

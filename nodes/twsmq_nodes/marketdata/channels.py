@@ -171,7 +171,7 @@ class MarketDataChannel(Channel):
     def flush(self) -> None:
         batch = self.batch
         self.batch = []
-        if self._ticks:  # first, before what can wait: the state of the line
+        if self._ticks and batch:  # first, before what can wait: the state of the line
             row = self._ticks_row
             row.ticks = self._outgoing(batch)
             for outlet in self._ticks.values():

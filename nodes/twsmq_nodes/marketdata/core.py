@@ -83,6 +83,7 @@ class MarketdataCore:
         self.lines = Lines(limits_of(config), req_ids, self._do)
         self.inquiries = Inquiries(self.lines, req_ids, self._do)
         self._broken_farms: set[str] = set()
+        self._grants_due = False  # a try for more lines than were granted is due, for all refused together
         self._teller = Teller(shard, config.instances, self.subscriptions, self._do)
         self.deadlines = Deadlines()
         self._timer: float | None = None
@@ -127,7 +128,8 @@ class MarketdataCore:
         at = self.deadlines.next_at()
         if at != self._timer:
             self._timer = at
-            self._do(ev.SetTimer(at))
+            # First, so that what comes of carrying out the rest, which may be due earlier, has the last word.
+            self._actions.insert(0, ev.SetTimer(at))
         return self._actions
 
     def _do(self, action: ev.Action) -> None:
@@ -227,7 +229,10 @@ class MarketdataCore:
 
     def _attach(self, subscription: Subscription, listing: Listing) -> None:
         """Give the subscription its line, unless another shard serves the contract."""
-        if subscription.parsed is None or self._teller.shard_of(listing.contract) != self._shard:
+        if subscription.parsed is None:
+            return
+        if self._teller.shard_of(listing.contract) != self._shard:
+            self._do(ev.ForgetTopic(subscription.topic))  # what this one may have said is not to be repeated
             return
         line = self.lines.join(feed_of(subscription.parsed, listing), listing, subscription)
         self._teller.say_present(subscription)
@@ -296,7 +301,7 @@ class MarketdataCore:
         if happened.state is FarmState.BROKEN:
             self._broken_farms.add(farm)
             for line in self.lines:
-                if (line.feed.kind is FeedKind.HISTORY) == (happened.kind == "historical"):
+                if happened.kind == ("historical" if line.feed.kind is FeedKind.HISTORY else "market"):
                     self._interrupt(line, now, f"the connection to {farm} is broken", farm)
         elif happened.state is FarmState.OK and farm in self._broken_farms:
             self._broken_farms.discard(farm)
@@ -326,7 +331,8 @@ class MarketdataCore:
     def _data_lost(self, _happened: DataLost, now: float) -> None:
         self._teller.hold_up(None)
         self._lose_lines(now, "1101 the gateway lost its subscriptions")
-        self._ask_waiting()
+        if self.up:  # it may come while the session is being made
+            self._ask_waiting()
 
     def _lose_lines(self, since: float, reason: str) -> None:
         for line in self.lines:
@@ -373,11 +379,16 @@ class MarketdataCore:
                 self._refuse(req_id, refusal)
                 self.lines.grant(line.feed.kind)
                 line.crowded = True
-                self.deadlines.add(now + RETRY_S, Deadline(grants=True))
+                self._try_more_later(now)
             case Meaning.AGAIN | Meaning.FOR_NOW:
                 self._refuse(req_id, refusal, now + RETRY_S)
             case _:
                 pass
+
+    def _try_more_later(self, now: float) -> None:
+        if not self._grants_due:
+            self._grants_due = True
+            self.deadlines.add(now + RETRY_S, Deadline(grants=True))
 
     def _refuse(self, req_id: int, refusal: Refusal, retry_at: float | None = None) -> None:
         line = self.lines.asked.get(req_id)
@@ -431,11 +442,13 @@ class MarketdataCore:
                 self._do(ev.RememberTopic(topic, False))
             self._missed.clear()
         elif what.grants:
+            self._grants_due = False
             self.lines.freed = True
             if self.lines.raise_grants():
-                self.deadlines.add(now + RETRY_S, what)
+                self._try_more_later(now)
         elif what.feed is None:
-            self.lookups.overdue(what.req_id)
+            if self.lookups.overdue(what.req_id):
+                self.deadlines.add(now + TIMEOUT_S, what)
         else:
             line = self.lines.get(what.feed)
             if line is not None and self.up:

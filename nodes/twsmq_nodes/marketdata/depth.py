@@ -32,20 +32,25 @@ class DepthBook:
         self.bids.clear()
         self.asks.clear()
 
-    def apply(self, change: DepthChange) -> None:
-        """A position past the end means the end: the gateway's books have no holes."""
+    def apply(self, change: DepthChange) -> DepthChange | None:
+        """What it changes in a book without holes: a position past the end means the end, where there is
+        nothing to delete.
+        """
         side, operation, position, price, size, market_maker = change
         rows = self.bids if side == "bid" else self.asks
-        row = (price, size, market_maker)
-        if operation == "insert":
-            rows.insert(position, row)
-        elif operation == "update":
-            if position < len(rows):
-                rows[position] = row
-            else:
-                rows.append(row)
-        elif position < len(rows):
+        row, end = (price, size, market_maker), len(rows)
+        if operation == "delete":
+            if position >= end:
+                return None
             del rows[position]
+        elif operation == "update" and position < end:
+            rows[position] = row
+        elif operation == "insert" and position <= end:
+            rows.insert(position, row)
+        else:
+            rows.append(row)
+            return side, "insert", end, price, size, market_maker
+        return change
 
 
 class DepthChannel(Channel):
@@ -83,8 +88,9 @@ class DepthChannel(Channel):
                 event.size,
                 event.market_maker,
             )
-            self._book.apply(change)
-            self._changes.append(change)
+            done = self._book.apply(change)
+            if done is not None:
+                self._changes.append(done)
 
     def flush(self) -> None:
         self.batch = []

@@ -28,6 +28,7 @@ _NOTICES = frozenset(
         366,
         399,
         10090,  # part of the data is not subscribed, the rest flows
+        10091,  # part of the data is not subscribed for the API, the rest flows
     )
 )
 _FOR_NOW = frozenset(
@@ -40,6 +41,7 @@ _FULL = frozenset((101, 309, 10190))  # tickers, depth requests, tick-by-tick re
 _AGAIN = frozenset(
     (
         102,  # duplicate ticker id
+        316,  # market depth data has been halted, "please re-subscribe"
         322,  # error processing request, duplicate ids among the causes
         10225,  # bust event: the bars are deactivated, "please resubscribe immediately"
     )

@@ -19,7 +19,6 @@ from twsmq_nodes.tws.requests import CancelMktData, ReqMktData
 from . import events as ev
 from .contracts import Listing, Refusal
 from .feeds import Feed, feed_of, news_feed
-from .line import LineState
 from .lines import Lines
 from .subscription import Inquiry
 
@@ -53,7 +52,7 @@ class Inquiries:
         line = self._lines.get(feed)
         if inquiry.preview:
             self._preview(inquiry, feed, shard)
-        elif listing is not None and line and line.state is LineState.FLOWING and not inquiry.regulatory:
+        elif listing is not None and line and line.live and not inquiry.regulatory:
             self._end(inquiry, ev.AnswerQuote(inquiry.call, feed))
         elif listing is not None:
             req_id = next(self._req_ids)

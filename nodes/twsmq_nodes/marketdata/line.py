@@ -89,6 +89,11 @@ class Line:
             return Say("gap", reason=self.gap.reason, since=self.gap.since)
         return Say(self._kind) if self.state is LineState.FLOWING else Say("starting")
 
+    @property
+    def live(self) -> bool:
+        """Data flow, and none are known to be missing."""
+        return self.state is LineState.FLOWING and self.gap is None
+
     def interest(self) -> int:
         """How often its topics were subscribed to; 0 when nobody listens now."""
         return sum(each.joins for each in self.listeners.values() if each.wanted)

@@ -113,8 +113,8 @@ class Lines:
         return sorted(chosen, key=Line.interest, reverse=True)
 
     def grant(self, kind: FeedKind) -> None:
-        """The gateway refused one more line of a kind: what is out now is all there is."""
-        self._granted[kind] = max(1, self.used(kind))
+        """The gateway refused one more line of a kind: what is out now is all there is, which may be none."""
+        self._granted[kind] = self.used(kind)
 
     def raise_grants(self) -> bool:
         """Try for a quarter more, since others may have left; whether some limit is still low."""

@@ -1,8 +1,8 @@
 """Spellings being looked up: one question to the gateway for all topics that use a spelling, asked once.
 
 Invariants: a subscription is in at most one look-up; a look-up ends with its last subscription or with the
-contract; one that was refused is not asked again until the next session. An answer that does not come within
-`TIMEOUT_S` of the question is asked for anew under another id.
+contract; one that was refused is not asked again until the next session. An answer of which nothing comes for
+`TIMEOUT_S` is asked for anew under another id; one of many contracts takes longer than that.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Lookups:
         if lookup.req_id is None and lookup.refusal is None:
             req_id = lookup.req_id = next(self._req_ids)
             self.asked[req_id] = lookup
-            lookup.rows = []
+            lookup.rows, lookup.counted = [], 0
             contract = contract_of(parse_instrument(lookup.spelling))
             self._do(ev.Ask(req_id, ReqContractDetails(req_id, contract)))
 
@@ -108,11 +108,18 @@ class Lookups:
         lookup.refusal = refusal
         return list(lookup.subscriptions.values())
 
-    def overdue(self, req_id: int) -> None:
-        lookup = self.asked.pop(req_id, None)
-        if lookup is not None:
-            lookup.req_id = None
-            self.ask(lookup)
+    def overdue(self, req_id: int) -> bool:
+        """Ask anew, unless the answer is still coming: then it has another `TIMEOUT_S`."""
+        lookup = self.asked.get(req_id)
+        if lookup is None:
+            return False
+        if len(lookup.rows) > lookup.counted:
+            lookup.counted = len(lookup.rows)
+            return True
+        del self.asked[req_id]
+        lookup.req_id = None
+        self.ask(lookup)
+        return False
 
     def distrust(self, spelling: str) -> None:
         """The gateway no longer knows what it once told: look it up again next time."""

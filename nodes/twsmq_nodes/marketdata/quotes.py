@@ -19,6 +19,8 @@ from twsmq_protocol.envelope import PROTOCOL_VERSION
 from twsmq_nodes.tws.ticks import SIZE_OF_PRICE
 
 NS = 1_000_000_000
+_DIGITS = 10
+"""Of a moment in seconds: more are milliseconds or nonsense, whose ns may not fit into any message."""
 DELAYED_BID = 66
 
 AnyTick = tuple[int, int, Any, int]
@@ -115,5 +117,5 @@ def _has_size(latest: Mapping[int, AnyTick], price_type: int) -> bool:
 
 
 def _seconds(value: object) -> int | None:
-    """The ns of a text of whole seconds."""
-    return int(value) * NS if isinstance(value, str) and value.isdecimal() else None
+    """The ns of a text of whole seconds, None for one that means something else."""
+    return int(value) * NS if isinstance(value, str) and value.isdecimal() and len(value) <= _DIGITS else None

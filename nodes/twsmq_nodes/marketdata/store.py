@@ -122,10 +122,10 @@ class Store:
         believed = [line for line in known.values() if line.listing and now - BELIEVED_S < line.at <= now]
         topics = {line.topic: line for line in self._topics.read()}
         alive_at = self._topics.touched_at()
-        if alive_at is not None and alive_at > now * NS:
-            alive_at = None  # the clock was set back: nobody knows
         self.listings = {line.spelling: line.listing for line in believed if line.listing}
-        self.missed = {line.topic: line.missed_since or alive_at for line in topics.values() if line.wanted}
+        missed = {line.topic: line.missed_since or alive_at for line in topics.values() if line.wanted}
+        # Where the clock was set back nobody knows.
+        self.missed = {topic: at if at and at <= now * NS else None for topic, at in missed.items()}
         self._listings.rewrite(believed)
         self._topics.rewrite(TopicLine(topic, True, since) for topic, since in self.missed.items())
 

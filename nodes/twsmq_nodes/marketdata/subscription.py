@@ -16,13 +16,17 @@ RETURN_S = 30.0
 
 
 class Lookup:
-    """A spelling being looked up for all subscriptions that use it. `req_id` is set while it is out."""
+    """A spelling being looked up for all subscriptions that use it. `req_id` is set while it is out.
+
+    `counted`: how many rows had come when the answer was last due.
+    """
 
     def __init__(self, spelling: str) -> None:
         self.spelling = spelling
         self.subscriptions: dict[str, Subscription] = {}
         self.req_id: int | None = None
         self.rows: list[ContractInfo] = []
+        self.counted = 0
         self.refusal: Refusal | None = None
 
 

@@ -62,11 +62,10 @@ class Teller:
         if isinstance(subscription, Inquiry) or not self._speaks_for(subscription):
             return
         line, topic, say = subscription.line, subscription.topic, self._present(subscription)
-        if subscription.missing and not subscription.missed_told:
+        if subscription.missing and not subscription.missed_told and self._serves(subscription):
             subscription.missed_told = True
             self._tell_missed(subscription, "gap")
-        flowing = line is not None and line.state is LineState.FLOWING and line.gap is None
-        if subscription.missing and flowing:
+        if subscription.missing and line is not None and line.live:
             self._end_missed(subscription, say)
         else:
             self._do(ev.Tell(topic, say, subscription.con_id, repeated))
@@ -75,7 +74,7 @@ class Teller:
 
     def say_missed(self, subscription: Subscription) -> None:
         """Tell one who listened before the restart, and is back only now, what the first one was told."""
-        if self._speaks_for(subscription):
+        if self._serves(subscription):
             self._tell_missed(subscription, "gap", repeated=True)
             if not subscription.missing:
                 self._tell_missed(subscription, "resumed", repeated=True)
@@ -116,6 +115,10 @@ class Teller:
         until = missed.until if state == "resumed" else None
         say = Say(state, reason=RESTARTED, since=missed.since, until=until)
         self._do(ev.Tell(subscription.topic, say, subscription.con_id, repeated))
+
+    def _serves(self, subscription: Subscription) -> bool:
+        """A gap is told by the shard that will tell its end, once it is known which that is."""
+        return subscription.line is not None or self._shards == 1
 
     def _speaks_for(self, subscription: Subscription) -> bool:
         if subscription.line is not None:

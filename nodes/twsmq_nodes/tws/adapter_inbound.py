@@ -91,7 +91,7 @@ class Callbacks(EWrapper):
         self._emit(ev.TickSize(reqId, int(tickType), number(size)))
 
     def tickString(self, reqId, tickType, value):
-        self._emit(ev.TickString(reqId, tickType, value))
+        self._emit(ev.TickString(reqId, tickType, text(value)))
 
     def tickGeneric(self, reqId, tickType, value):
         self._emit(ev.TickGeneric(reqId, tickType, number(value)))
@@ -111,15 +111,14 @@ class Callbacks(EWrapper):
         self._emit(ev.TickSnapshotEnd(reqId))
 
     def tickNews(self, tickerId, timeStamp, providerCode, articleId, headline, extraData):
-        self._emit(ev.TickNews(tickerId, timeStamp, providerCode, articleId, headline, extraData))
+        words = (providerCode, articleId, headline, extraData)
+        self._emit(ev.TickNews(tickerId, timeStamp, *map(text, words)))
 
     def tickByTickAllLast(
         self, reqId, tickType, time, price, size, tickAttribLast, exchange, specialConditions
     ):
-        attribs = last_attribs(tickAttribLast)
-        last = ev.TickByTickLast(
-            reqId, tickType == 2, time, number(price), number(size), attribs, exchange, specialConditions
-        )
+        attribs, words = last_attribs(tickAttribLast), (text(exchange), text(specialConditions))
+        last = ev.TickByTickLast(reqId, tickType == 2, time, number(price), number(size), attribs, *words)
         self._emit(last)
 
     def tickByTickBidAsk(self, reqId, time, bidPrice, askPrice, bidSize, askSize, tickAttribBidAsk):
@@ -134,7 +133,8 @@ class Callbacks(EWrapper):
 
     def updateMktDepthL2(self, reqId, position, marketMaker, operation, side, price, size, isSmartDepth):
         numbers = (number(price), number(size))
-        self._emit(ev.Depth(reqId, position, operation, side, *numbers, marketMaker, bool(isSmartDepth)))
+        maker = text(marketMaker)
+        self._emit(ev.Depth(reqId, position, operation, side, *numbers, maker, bool(isSmartDepth)))
 
     def rerouteMktDataReq(self, reqId, conId, exchange):
         self._emit(ev.RerouteMktData(reqId, conId, exchange))
