@@ -25,7 +25,8 @@ from twsmq_protocol.config import Marketdata
 from twsmq_protocol.errors import FieldError
 from twsmq_protocol.topics import parse_stream_topic
 
-from twsmq_nodes.tws.events import GatewayError, MarketDataType, TickSnapshotEnd
+from twsmq_nodes.tws.contracts import Contract
+from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData, TickSnapshotEnd
 from twsmq_nodes.tws.notices import (
     DataLost,
     DataMaintained,
@@ -109,6 +110,7 @@ class MarketdataCore:
             MarketDataType: self._type_told,
             TickSnapshotEnd: self._snapshot_ended,
             FarmStatus: self._farm_told,
+            RerouteMktData: self._rerouted,
         }
 
     def handle(self, happened: ev.Input, now: float) -> list[ev.Action]:
@@ -402,6 +404,19 @@ class MarketdataCore:
                 self._lookup_refused(subscription)
         else:
             self.inquiries.refused(req_id, refusal)
+
+    def _rerouted(self, happened: RerouteMktData, now: float) -> None:
+        """The line's data come from another contract: ask for that one, once."""
+        line = self.lines.asked.get(happened.req_id)
+        if line is None:
+            return
+        if line.source is not None:
+            self._refuse(
+                happened.req_id, Refusal(None, "the gateway names one source of the data after another")
+            )
+            return
+        line.source = Contract(con_id=happened.con_id, exchange=happened.exchange)
+        self._renew(line, now, "the gateway takes the data from another contract")
 
     def _snapshot_ended(self, happened: TickSnapshotEnd, _now: float) -> None:
         line = self.lines.asked.get(happened.req_id)

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from twsmq_protocol.market_events import StreamState
 
+from twsmq_nodes.tws.contracts import Contract
+
 from .contracts import Listing, Refusal
 from .feeds import Feed
 
@@ -57,6 +59,7 @@ class Gap(Struct, frozen=True):
 class Line:
     """`number` names it to people. `req_id` is set while a request is out, `written` once it has left.
 
+    `source`: what the gateway said to ask for in its place, as it does for CFDs (IBKR API docs).
     `crowded`: refused for want of a free line. `patience`: seconds of silence that are normal for it, None
     until it was silent for the first time; `unanswered`: how often in a row nothing at all came of asking, in
     this session.
@@ -77,6 +80,7 @@ class Line:
         self.patience: float | None = None
         self.unanswered = 0
         self.renewed_at: float | None = None
+        self.source: Contract | None = None
         self._kind: StreamState = "active"
 
     def present(self) -> Say:

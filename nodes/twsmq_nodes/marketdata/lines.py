@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 
+from msgspec.structs import replace
 from twsmq_protocol.config import Marketdata
 
 from . import events as ev
@@ -103,7 +104,8 @@ class Lines:
         line.asked(req_id)
         self.asked[req_id] = line
         self._do(ev.OpenFeed(req_id, line.feed))
-        self._do(ev.Ask(req_id, request_of(line.feed, req_id)))
+        feed = line.feed if line.source is None else replace(line.feed, contract=line.source)
+        self._do(ev.Ask(req_id, request_of(feed, req_id)))
         return []
 
     def waiting(self, *, crowded: bool = False) -> list[Line]:
