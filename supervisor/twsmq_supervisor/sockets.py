@@ -1,4 +1,5 @@
-"""The supervisor's ZeroMQ sockets on an asyncio loop: a mailbox, an outbox, and an ear for the nodes.
+"""The supervisor's ZeroMQ sockets on an asyncio loop: a mailbox, an outbox, an ear for the nodes, and an
+asker for a simulator.
 
 A ZeroMQ socket's FD is edge-triggered, and sending swallows the edge. So whenever the FD fires, and after
 every send, all that is there is read; looking at EVENTS is the last thing done before the loop goes on.
@@ -15,7 +16,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, cast
 
+import msgspec
 import zmq
+from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol.codec import encode_event
 from twsmq_protocol.envelope import Event
@@ -26,6 +29,7 @@ _HEARTBEAT_MS, _HEARTBEAT_TIMEOUT_MS = 1000, 3000
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _BATCH = 200
 LINGER_MS = 500
+_STATUS = msgspec.msgpack.encode({"v": 1, "id": None, "op": "status"})
 
 
 class Watched:
@@ -150,3 +154,39 @@ class Ear:
 
     def close(self) -> None:
         self._watched.close()
+
+
+class Life(Struct, frozen=True):
+    """What an answer to `status` must hold, whatever else is in it."""
+
+    pid: int
+
+
+class _Answer(Struct, frozen=True):
+    result: Life
+
+
+class Asker:
+    """Asks a simulator's control socket how it is; `on_answer` is given the pid of whoever answered.
+
+    Only who is there is asked: nothing is kept for one that is still to come.
+    """
+
+    def __init__(self, context: zmq.Context[Any], endpoint: str, on_answer: Callable[[int], None]) -> None:
+        socket = context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.connect(endpoint)
+        self._on_answer = on_answer
+        self._watched = Watched(socket, self._on_message)
+        socket.setsockopt(zmq.LINGER, 0)
+
+    def ask(self) -> None:
+        self._watched.send([_STATUS])
+
+    def close(self) -> None:
+        self._watched.close()
+
+    def _on_message(self, frames: Frames) -> None:
+        with suppress(msgspec.MsgspecError):  # somebody else on that port: no sign of life of ours
+            self._on_answer(msgspec.msgpack.decode(frames[-1], type=_Answer).result.pid)
