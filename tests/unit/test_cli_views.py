@@ -105,6 +105,17 @@ def test_plain_lines_give_the_hint_about_the_gateway_once(
     assert told_hint.startswith("no gateway answers at h:1: Connection refused.")
 
 
+def test_plain_lines_give_the_hint_also_where_only_the_reason_changes(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = PlainLines(settings)
+    for reason in ("connecting to the gateway at h:1", REFUSED, REFUSED):
+        tell(view, "connection", "connecting", reason=reason)
+    first, told_hint = told(capsys)
+    assert first == "connection: connecting: connecting to the gateway at h:1"
+    assert told_hint.startswith("no gateway answers at h:1: Connection refused.")
+
+
 def test_plain_lines_show_a_logged_bug_without_its_traceback(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
