@@ -20,6 +20,7 @@ from twsmq_simulator.broker.core import Broker
 from twsmq_simulator.broker.model import Execution, Order, Position
 from twsmq_simulator.broker.store import Store
 from twsmq_simulator.delivery import Delivery
+from twsmq_simulator.errors import StoreFailed
 from twsmq_simulator.faults import Faults
 from twsmq_simulator.feeds import Subscription, TopOfBook
 from twsmq_simulator.handlers import account
@@ -219,7 +220,12 @@ class Gateway:
         changes = self.broker.take_changes()
         if changes:
             self._save_instruments(changes)
-            self.store.write(changes)
+            try:
+                self.store.write(changes)
+            except StoreFailed:
+                for session in list(self.sessions):
+                    session.reset()
+                raise
         dirty, self.dirty = self.dirty, {}
         for session in dirty:
             session.flush()
