@@ -142,6 +142,8 @@ def test_a_long_reason_takes_one_line_of_the_table(settings: Settings) -> None:
     assert "ended by a bug: words" in shown
     assert "…" in shown
     assert "omega" not in shown
+    head = shown[shown.rindex("process ") :].splitlines()[0].split()
+    assert head == ["process", "state", "client", "ID", "pid", "restarts", "uptime"]
 
 
 def test_while_not_ready_nothing_is_to_be_ordered_and_the_gateway_hint_stands_once(
