@@ -19,7 +19,7 @@ from command import Command
 from plain_client import PlainClient
 
 PROCESSES = ["supervisor", "simulator", "connection", "reference", "marketdata-0", "status", "orders"]
-COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s"]
+COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s", "reason"]
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
