@@ -71,6 +71,7 @@ def test_without_a_gateway_it_says_what_is_missing_and_goes_on(
     warning, trouble = up.stderr.splitlines()  # the tests' configuration has no message limit
     assert "messages_per_second = 0" in warning
     assert "connection" in trouble
+    assert "7497" in twsmq.run("status").stdout
     rows = twsmq.status()
     assert [row["name"] for row in rows] == [name for name in PROCESSES if name != "simulator"]
     eventually(lambda: {row["state"] for row in twsmq.status()[1:]} == {"connecting"}, within=30)

@@ -55,7 +55,8 @@ def status(config: Path | None, as_json: bool) -> None:
         terminal = console()
         terminal.print(process_table((row, row.uptime_s) for row in told.processes))
         terminal.print(_gateway_line(told.gateway), highlight=False)
-        advice = hint(told.processes, simulated=settings.config.gateway.mode == "simulated")
+        simulated = any(row.name == endpoints.SIMULATOR for row in told.processes)  # `up --gateway` decides
+        advice = hint(told.processes, simulated=simulated)
         if advice is not None:
             terminal.print(advice, highlight=False, markup=False)
     if any(row.state != "ready" for row in told.processes):
