@@ -26,10 +26,20 @@ from twsmq_protocol.envelope import Event
 Frames = list[bytes]
 
 _HEARTBEAT_MS, _HEARTBEAT_TIMEOUT_MS = 1000, 3000
-_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+_MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 _BATCH = 200
 LINGER_MS = 500
 _STATUS = msgspec.msgpack.encode({"v": 1, "id": None, "op": "status"})
+
+
+def _new_socket(context: zmq.Context[Any], kind: int) -> zmq.Socket[bytes]:
+    """Its options are set before it is bound or connected: later ones do not count for that."""
+    socket = context.socket(kind)
+    socket.setsockopt(zmq.LINGER, LINGER_MS)
+    socket.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE_BYTES)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
+    return socket
 
 
 class Watched:
@@ -40,10 +50,6 @@ class Watched:
         self._on_message = on_message
         self._loop = asyncio.get_running_loop()
         self._scheduled = False
-        socket.setsockopt(zmq.LINGER, LINGER_MS)
-        socket.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE_BYTES)
-        socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
         self._fd = cast("int", socket.getsockopt(zmq.FD))
         self._loop.add_reader(self._fd, self._read)
         self.look_again()
@@ -77,7 +83,7 @@ class Mailbox:
     """Requests in, exactly one reply each, to DEALER and REQ alike (a delimiter frame is mirrored)."""
 
     def __init__(self, context: zmq.Context[Any], endpoint: str, answer: Callable[[bytes], bytes]) -> None:
-        socket = context.socket(zmq.ROUTER)
+        socket = _new_socket(context, zmq.ROUTER)
         socket.bind(endpoint)
         self._answer = answer
         self._watched = Watched(socket, self._on_message)
@@ -105,7 +111,7 @@ class Outbox:
         source: str,
         queue: int,
     ) -> None:
-        socket = context.socket(zmq.XPUB)
+        socket = _new_socket(context, zmq.XPUB)
         socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         socket.setsockopt(zmq.SNDHWM, queue)
         socket.bind(endpoint)
@@ -144,7 +150,7 @@ class Ear:
         topics: Iterable[str],
         on_frame: Callable[[bytes], None],
     ) -> None:
-        socket = context.socket(zmq.SUB)
+        socket = _new_socket(context, zmq.SUB)
         socket.setsockopt(zmq.RECONNECT_IVL, 50)
         for topic in topics:
             socket.subscribe(topic)
@@ -173,13 +179,13 @@ class Asker:
     """
 
     def __init__(self, context: zmq.Context[Any], endpoint: str, on_answer: Callable[[int], None]) -> None:
-        socket = context.socket(zmq.DEALER)
+        socket = _new_socket(context, zmq.DEALER)
         socket.setsockopt(zmq.RECONNECT_IVL, 50)
         socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.LINGER, 0)
         socket.connect(endpoint)
         self._on_answer = on_answer
         self._watched = Watched(socket, self._on_message)
-        socket.setsockopt(zmq.LINGER, 0)
 
     def ask(self) -> None:
         self._watched.send([_STATUS])
