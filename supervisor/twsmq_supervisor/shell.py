@@ -87,7 +87,7 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
         with ExitStack() as stack:
-            stack.callback(os.close, take_lock(self._settings))
+            take_lock(self._settings)  # until this process is gone, which `twsmq down` waits for
             await asyncio.to_thread(require_free_ports, self._settings.config)
             self._processes = Processes(self._settings, self._heard_exit)
             stack.callback(self._processes.close)
