@@ -48,7 +48,8 @@ class ScriptedGateway:
 
     def say(self, *frames: bytes) -> None:
         for connection in list(self._connections):
-            connection.sendall(b"".join(frames))
+            with suppress(OSError):  # its peer has gone
+                connection.sendall(b"".join(frames))
 
     def notice(self, code: int, text: str) -> None:
         """An error or notice that belongs to no request."""

@@ -151,11 +151,14 @@ def fan_out(settings: Settings, say: Say) -> tuple[Table, dict[str, str]]:
 
 @dataclass
 class Crowd:
-    """`rss_mb`: of the node, after each slice of the time."""
+    """`kept`: at what rate the slowest subscriber took what was sent at `rate`. `rss_mb`: of the node, after
+    each slice of the time.
+    """
 
     peers: Table
     rate: int
     seconds: float
+    kept: float
     lost: int
     rss_mb: list[float]
 
@@ -172,16 +175,17 @@ def crowd(settings: Settings, say: Say) -> Crowd:
     rate = int(max(series.rate for series in peers.values()))
     say(f"{settings.crowd} subscribers, twsmq at {rate}/s for {settings.crowd_s:.0f} s")
     with staged() as stage:
-        side = stage.side(sides.TWSMQ, instruments, settings.crowd)
+        side = stage.side(sides.CROWDED, instruments, settings.crowd)
         slices = max(1, round(settings.crowd_s / 10))
         slice_s = settings.crowd_s / slices
-        lost, memory = 0, [_rss_mb(side)]
+        lost, memory, rates = 0, [_rss_mb(side)], list[float]()
         for _ in range(slices):
             result = side.measure(int(rate * slice_s), rate)
+            rates.append(result.rate)
             lost += result.lost
             memory.append(_rss_mb(side))
             say(f"  {result.rate:,.0f}/s lost {result.lost}, {memory[-1]:.1f} MB")
-    return Crowd(peers, rate, settings.crowd_s, lost, memory)
+    return Crowd(peers, rate, settings.crowd_s, statistics.median(rates), lost, memory)
 
 
 @dataclass

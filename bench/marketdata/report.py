@@ -64,8 +64,12 @@ def _rates(found: Findings) -> Iterator[str]:
         for name, series in found.crowd.peers.items():
             yield f"| {name} | {series.rate:,.0f} | {series.lost} |"
         first, last, most = found.crowd.rss_mb[1], found.crowd.rss_mb[-1], max(found.crowd.rss_mb)
-        yield f"| twsmq, for {found.crowd.seconds:.0f} s | {found.crowd.rate:,} | {found.crowd.lost} |"
-        yield f"\nIts memory: {first:.1f} MB after a slice, {last:.1f} at the end, {most:.1f} at most."
+        kept = f"{found.crowd.kept:,.0f}, sent {found.crowd.rate:,}"
+        yield f"| twsmq, for {found.crowd.seconds:.0f} s | {kept} | {found.crowd.lost} |"
+        yield (
+            f"\nThe node with `{sides.CROWDED.settings}`. Its memory: {first:.1f} MB after a slice, "
+            f"{last:.1f} at the end, {most:.1f} at most."
+        )
 
 
 def _ages(found: Findings) -> Iterator[str]:

@@ -10,7 +10,7 @@ import importlib.util
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +26,22 @@ SETTLE_S, SETTLE_TRIES = 1.0, 30
 
 @dataclass(frozen=True)
 class Kind:
-    """`module` publishes, under `client_id`, what a subscriber takes from a `source`."""
+    """`module` publishes, under `client_id`, what a subscriber takes from a `source`. `settings`: of the
+    node's [marketdata], beside the defaults.
+    """
 
     name: str
     module: str
     client_id: int
     source: str
     needs: str | None = None
+    settings: str = ""
 
 
 PEER = "bench.marketdata.peers."
 TWSMQ = Kind("twsmq", "twsmq_nodes.marketdata", NODE_CLIENT_ID, "zmq")
+CROWDED = replace(TWSMQ, settings="batch_interval_s = 0.05")
+"""As config.py advises for many subscribers on few cores."""
 IBAPI = Kind("ibapi → PUB", PEER + "ibapi_pub", gateway_client.IBAPI, "zmq")
 IB_ASYNC = Kind("ib_async → PUB", PEER + "ib_async_pub", gateway_client.IB_ASYNC, "rows")
 COUNT = Kind("ibapi, counting only", PEER + "ibapi_pub", gateway_client.COUNT, "")
@@ -146,8 +151,8 @@ class Stage(Household):
         player = self._feed
         if kind in (TCP, COUNT):
             publisher, address = None, str(self.gateway_port)
-        elif kind is TWSMQ:
-            publisher, address = self._node()
+        elif kind.module == TWSMQ.module:
+            publisher, address = self._node(kind.settings)
         elif kind is HOP:
             address = f"tcp://127.0.0.1:{free_port()}"
             player, publisher = self.converse(kind.module, address), None
@@ -168,14 +173,15 @@ class Stage(Household):
             return self.converse(kind.module, self.gateway_port, "COUNT", instruments)
         return self.converse("bench.marketdata.subscriber", kind.source, address, instruments)
 
-    def _node(self) -> tuple[subprocess.Popen[bytes], str]:
+    def _node(self, settings: str) -> tuple[subprocess.Popen[bytes], str]:
         """The market-data node as shipped, with its default queues."""
         base = free_port(100)
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         config = folder / "twsmq.toml"
         config.write_text(
             f"[cluster]\nport_base = {base}\n"
-            f"[gateway]\nmode = 'external'\nport = {self.gateway_port}\n[marketdata]\nlines = 1000\n"
+            f"[gateway]\nmode = 'external'\nport = {self.gateway_port}\n"
+            f"[marketdata]\nlines = 1000\n{settings}\n"
         )
         node = start(TWSMQ.module, "--config", config, "--log-level", "error")
         return self.adopt(node), f"tcp://127.0.0.1:{base + 21}"

@@ -9,11 +9,11 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-import psutil
 import pytest
 from cluster import PROCESSES, TWSMQ, Cluster
 from ib_async import IB
 from plain_client import PlainClient
+from processes import still_running
 from twsmq_supervisor.policy import Limits
 
 TOPIC = "quote/STK:AAPL:SMART:USD/"
@@ -114,9 +114,7 @@ def test_the_supervisor_killed_leaves_no_orphan_and_up_again_recovers(
 
     assert cluster.process is not None
     cluster.process.kill()
-    _gone, alive = psutil.wait_procs(members, timeout=2)
-    # A process that has ended and that nobody has waited for yet (init, in a container) has ended.
-    assert not [process for process in alive if process.is_running() and process in cluster.members()]
+    assert not still_running(members, within=2)
     cluster.process.wait(5)
     cluster.process = None
 

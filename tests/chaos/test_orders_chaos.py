@@ -26,6 +26,7 @@ import zmq
 from ib_async import IB, ExecutionFilter
 from orders_traders import Trader
 from plain_client import PlainClient
+from processes import still_running
 from simulated_gateway import GatewayProcess
 
 CLIENT_ID = 101
@@ -107,8 +108,7 @@ class ClusterDesk(Desk):
         if victim == "supervisor":
             self.node.kill()
             self.node.wait(10)
-            _, alive = psutil.wait_procs(children, 5)
-            assert not alive, "processes outlived their supervisor"
+            assert not still_running(children, within=5), "processes outlived their supervisor"
             self.start_node()
             return
         for child in children:
@@ -170,7 +170,9 @@ def trade_and_kill(desk: Desk, kills: int, seed: int) -> list[Trader]:
         trader.start()
     observer = PlainClient(desk.port_base)
     observer.subscribe("order/")
-    for _ in range(kills):
+    for done in range(kills):
+        if done % 25 == 0:
+            print(f"{done} of {kills} kills", flush=True)
         for _ in range(rng.randint(1, 3)):
             a_fault(desk, rng)
         # Any moment of the trading will do: after so many events, wherever that is.

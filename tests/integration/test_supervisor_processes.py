@@ -17,6 +17,7 @@ import msgpack
 import psutil
 import pytest
 from plain_client import PlainClient
+from processes import still_running
 
 SAMPLE = Path(__file__).parent.parent / "sample_cluster.py"
 QUICK = {"beat_s": 1.5, "grace_s": 1.0, "backoff_s": 0.1, "failed_starts": 3, "own_stall_s": 0.7}
@@ -127,8 +128,7 @@ def test_killing_the_supervisor_leaves_nobody_and_the_next_one_may_start_at_once
     first = sample.process
     sample.send(signal.SIGKILL)
     sample.start(nodes)
-    _, alive = psutil.wait_procs(children, timeout=2)
-    assert not alive
+    assert not still_running(children, within=2)
     sample.ready(*nodes)
     assert first is not None
     first.communicate()

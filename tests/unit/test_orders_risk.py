@@ -382,6 +382,8 @@ def test_a_quote_is_asked_for_once_and_believed_while_its_stream_lives() -> None
         ("OPT:SPY:SMART:USD:20261218:C:450:-100", None),
         ("OPT:SPY:SMART:USD:20261218:C:450:0", None),
         ("FUT:ES:CME:USD:20261218:::50", 50.0),
+        ("FUT:ES:CME:USD:20261218", None),
+        ("CONID:265598", None),
     ],
 )
 def test_multipliers(instrument: str, multiplier: float | None) -> None:

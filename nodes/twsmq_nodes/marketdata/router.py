@@ -1,5 +1,8 @@
 """The way of data: from the session's reads to the channels, flushed once per read.
 
+With a batch interval, at most once in that time: what came in several reads then goes out in one message per
+topic. Each subscriber pays for each message, so on few cores that decides how many can keep up.
+
 No core, no task, no log, no await is on this way. The core hears of data only where it asked to (`arm`): the
 first after a request, or after a gap. Data under a request id that is nobody's fall on the floor.
 """
@@ -7,6 +10,7 @@ first after a request, or after a gap. Data under a request id that is nobody's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
 
 from twsmq_nodes.tws.events import Depth, Event, RealTimeBar, TickNews, TickOptionComputation
 from twsmq_nodes.tws.reference_events import HistoricalBars, HistoricalBarsEnd, HistoricalBarUpdate
@@ -46,7 +50,14 @@ _CHANNELS: dict[FeedKind, type[Channel]] = {
 class Router:
     """Feeds, the request ids they come under, and the topics they go to."""
 
-    def __init__(self, publisher: Publisher, on_data: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        on_data: Callable[[int], None],
+        *,
+        batch_interval_s: float,
+        call_later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
         """`on_data(req_id)`: data came under an armed id; called before that data is published."""
         self._publisher = publisher
         self._on_data = on_data
@@ -54,6 +65,10 @@ class Router:
         self._by_req_id: dict[int, Channel] = {}
         self._by_topic: dict[str, Channel] = {}
         self._touched: dict[Channel, None] = {}
+        self._batch_interval_s = batch_interval_s
+        self._call_later = call_later
+        self._next_batch_at = 0.0
+        self._waiting = False
 
     # -- data
 
@@ -77,8 +92,21 @@ class Router:
             self._begin(channel)
             channel.hear(event)
 
+    def read_end(self) -> None:
+        """The read is over: publish what came in it, now or when the interval has passed."""
+        if not self._batch_interval_s:
+            self.flush()
+        elif self._touched and not self._waiting:
+            self._waiting = True
+            self._call_later(max(0.0, self._next_batch_at - monotonic()), self._waited)
+
+    def _waited(self) -> None:
+        self._waiting = False
+        self._next_batch_at = monotonic() + self._batch_interval_s
+        self.flush()
+
     def flush(self) -> None:
-        """The read is over: publish what came in it."""
+        """Publish what came so far."""
         touched = self._touched
         if touched:
             self._touched = {}

@@ -60,7 +60,12 @@ class MarketdataShell:
             quote_interval_s=config.quote_interval_s,
             call_later=self._loop.call_later,
         )
-        self._router = Router(self._publisher, lambda req_id: self._feed(ev.DataFlowed(req_id)))
+        self._router = Router(
+            self._publisher,
+            lambda req_id: self._feed(ev.DataFlowed(req_id)),
+            batch_interval_s=config.batch_interval_s,
+            call_later=self._loop.call_later,
+        )
         self._link = GatewayLink(
             node,
             on_event=self._heard,
@@ -99,7 +104,7 @@ class MarketdataShell:
 
     def _read_end(self) -> None:
         self._heard_at = self._loop.time()
-        self._router.flush()
+        self._router.read_end()
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, Data):

@@ -65,13 +65,16 @@ class LiveFacts:
         return self._markets[instrument]
 
     def multiplier(self, instrument: str) -> float | None:
-        """As spelled, where the type has one; an option's is 100 unless it says otherwise."""
+        """As spelled, where the type has one; an option's is 100 unless it says otherwise. None where the
+        spelling does not tell: a future's, and anything by its conId."""
         parsed = parse_instrument(instrument)
+        if parsed.con_id:
+            return None
         if parsed.sec_type not in _MULTIPLIED:
             return 1.0
         if parsed.multiplier:
             return (float(parsed.multiplier) or None) if _NUMBER.fullmatch(parsed.multiplier) else None
-        return 1.0 if parsed.sec_type in ("FUT", "CONTFUT") else 100.0
+        return None if parsed.sec_type in ("FUT", "CONTFUT") else 100.0
 
     def position(self, scope: Scope, name: str, instrument: str) -> float | None:
         """Under whatever spelling. None also while it is unknown whether what is held is this contract: its

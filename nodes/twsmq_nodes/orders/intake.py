@@ -176,6 +176,8 @@ class Intake:
             status = shown(status, cancel_wanted=True)
             self._book.change(record, now.ns, CancelWanted(), status=status)
             self._pipeline.once_durable(CancelDue(record.key))
+        elif not record.done:
+            self._pipeline.cancel_again(record, now)
 
     def resolve(self, args: ResolveOrder, caller: Caller, now: Now) -> None:
         record = self._record(args)

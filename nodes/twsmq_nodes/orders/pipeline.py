@@ -80,6 +80,8 @@ class CancelDue(Struct, frozen=True):
 
 
 PREVIEW_S = 10.0
+CANCEL_AGAIN_S = 2.0
+"""How long a cancel has to take effect before it may go out again."""
 
 Item = Placing | Modifying | Previewing
 Afterwards = Action | CancelDue
@@ -104,7 +106,7 @@ class Pipeline:
         self.unwritten: set[Key] = set()  # journaled attempts whose bytes have not been handed over
         self.previews: dict[int, tuple[Caller, float]] = {}  # by order id, with the time they were sent
         self._waiters: dict[Key, list[Waiter]] = {}  # between gate and wire
-        self._cancels_written: set[Key] = set()
+        self._cancels_written: dict[Key, float] = {}  # when, monotonic
         self._afterwards: dict[int, list[Afterwards]] = {}  # by the event number that must be durable first
         self._session_no = 0  # a write belongs to the session it was journaled in
         self._book = book
@@ -154,7 +156,7 @@ class Pipeline:
         """Let one item through: one message of the budget for each order in it."""
         cancel = self.gate.pop_cancel()
         if cancel is not None:
-            self._write_cancel(cancel)
+            self._write_cancel(cancel, now)
             return
         item = self.gate.pop()
         if item is None:
@@ -236,10 +238,10 @@ class Pipeline:
         self.previews[order_id] = (item.caller, now.mono)
         self.once_durable(Send(encoded))
 
-    def _write_cancel(self, key: Key) -> None:
+    def _write_cancel(self, key: Key, now: Now) -> None:
         record = self._book.records[key]
-        if self.connected and not record.done and record.cancel_wanted and key not in self._cancels_written:
-            self._cancels_written.add(key)
+        if self.connected and not record.done and record.cancel_wanted and self._may_cancel(key, now):
+            self._cancels_written[key] = now.mono
             request = self._encode(tws.CancelOrder(record.order_id))
             self._actions.append(Write(key, request, self._session_no))
 
@@ -293,13 +295,18 @@ class Pipeline:
                 else:
                     self._do(action)
 
-    def cancel_again(self, record: Record) -> None:
-        """A cancel may go once more: asked for anew, or still owed after a crash or a reconnect."""
-        if record.key not in self._cancels_written:
+    def cancel_again(self, record: Record, now: Now) -> None:
+        """A cancel may go once more: asked for anew, swallowed, or still owed after a crash or a reconnect.
+        Not if the gateway says that it is at it: it would refuse the second one."""
+        if record.order.gateway_status != "PendingCancel" and self._may_cancel(record.key, now):
             self.once_durable(CancelDue(record.key))
 
+    def _may_cancel(self, key: Key, now: Now) -> bool:
+        written = self._cancels_written.get(key)
+        return written is None or written + CANCEL_AGAIN_S <= now.mono
+
     def forget_cancel(self, key: Key) -> None:
-        self._cancels_written.discard(key)
+        self._cancels_written.pop(key, None)
 
     def written(self, key: Key, request: Request) -> None:
         """The bytes of an order or a modification are handed to the socket."""
@@ -337,7 +344,7 @@ class Pipeline:
         """The session ended before the bytes were handed over: certainly not sent."""
         record = self._book.records[key]
         if not isinstance(request, tws.PlaceOrder):
-            self._cancels_written.discard(key)
+            self.forget_cancel(key)
             return
         why = "the session ended before it was written; nothing was sent"
         placed = key in self.unwritten

@@ -97,6 +97,7 @@ class Reports:
         self._early_costs: dict[str, tws.CommissionReport] = {}
         self.held: dict[Key, Held] = {}  # cancellations nothing has explained yet
         self.incarnations = Incarnations()
+        self.revenants: set[int] = set()  # order ids of attempts that turned up after their successor
 
     def session_ended(self, ts: int) -> None:
         """Costs that nobody asked after were other clients'; ours come again with the next snapshot."""
@@ -104,15 +105,15 @@ class Reports:
             self.give_verdict(key, ts)
         self._early_costs.clear()
         self.incarnations.forget()
+        self.revenants.clear()
 
     def open_order(self, event: tws.OpenOrder, ts: int) -> tuple[Record | None, list[FollowUp]]:
         view = event.order
         record = self._find(view.client_id, event.order_id, view.perm_id, view.order_ref)
         if record is None:
             return None, []
-        stale = self._stale(record, event.order_id, ts)
-        if stale:
-            return None, stale
+        if _is_stale(record, event.order_id):
+            return None, self._stale(record, event.order_id, ts, event.state.status)
         self._book.spellings.learn(record.order.instrument, event.contract.con_id)
         word = event.state.status
         trigger = trigger_of(word)
@@ -151,9 +152,8 @@ class Reports:
         record = self._find(event.client_id, event.order_id, event.perm_id, "")
         if record is None:
             return None, []
-        stale = self._stale(record, event.order_id, ts)
-        if stale:
-            return None, stale
+        if _is_stale(record, event.order_id):
+            return None, self._stale(record, event.order_id, ts, event.status)
         reported, executed = event.filled or 0.0, record.executed()
         trigger = trigger_of(event.status)
         follow_ups: list[FollowUp] = []
@@ -171,6 +171,7 @@ class Reports:
         changes: dict[str, Any] = {"gateway_status": event.status, "filled": max(reported, executed)}
         if event.perm_id and not self.incarnations.outdated(record.key, event.perm_id):
             changes["perm_id"] = event.perm_id
+        trigger = self._of_all(record, trigger, changes["filled"])
         if event.avg_fill_price and reported >= executed - EPSILON:
             changes["avg_price"] = event.avg_fill_price
         if trigger is Trigger.CANCELLED and not record.cancel_wanted and not record.done:
@@ -178,6 +179,12 @@ class Reports:
             return record, [*follow_ups, VerdictHeld(record.key)]
         self.move(record, trigger, ts, **changes)
         return record, follow_ups
+
+    def _of_all(self, record: Record, trigger: Trigger | None, filled: float) -> Trigger | None:
+        """What the end of its last incarnation makes of the order: filled only if all of it is."""
+        if trigger is not Trigger.FILLED or not self._doubled(record):
+            return trigger
+        return Trigger.FILLED if filled >= record.order.quantity - EPSILON else Trigger.CANCELLED
 
     def _one_ended(self, record: Record, event: tws.OrderStatus, ts: int) -> list[FollowUp]:
         """One of several incarnations; what it filled its executions tell."""
@@ -212,13 +219,13 @@ class Reports:
             leg=_is_leg(record, event),
         )
         self._book.tell(fill, ts)
-        was = record.order.status
-        self._count(record, ts, perm_id=seen.perm_id or record.order.perm_id)
+        was, stale = record.order.status, _is_stale(record, seen.order_id or 0)
+        self._count(record, ts, perm_id=(not stale and seen.perm_id) or record.order.perm_id)
         early = self._early_costs.pop(seen.exec_id, None)
         if early is not None:
             self.commission(early, ts)
-        follow_ups = self._stale(record, seen.order_id or 0, ts)
-        if record.order.status == "filled" != was and self.incarnations.doubled(record.key):
+        follow_ups = self._stale(record, seen.order_id or 0, ts, "Submitted") if stale else []
+        if record.order.status == "filled" != was and (stale or self._doubled(record)):
             follow_ups.append(SurvivorLeft(record.key))  # together they have reached the quantity
         return record, follow_ups
 
@@ -233,9 +240,13 @@ class Reports:
         trigger = Trigger.FILLED if complete else Trigger.PARTLY_FILLED
         self.move(record, trigger, ts, filled=executed, avg_price=record.average(), **changes)
 
+    def _doubled(self, record: Record) -> bool:
+        """There has been more than one incarnation, in this session or an earlier one."""
+        return self.incarnations.doubled(record.key) or len(record.perm_ids) > 1
+
     def complete(self, record: Record) -> bool:
         """It is filled, and no other incarnation of it has been seen that might not be."""
-        return record.order.status == "filled" and not self.incarnations.doubled(record.key)
+        return record.order.status == "filled" and not self._doubled(record)
 
     def settle(self, record: Record, ts: int, **why: Any) -> None:
         """The modification on its way has no effect, so what is executed may be all of it."""
@@ -267,7 +278,7 @@ class Reports:
         if record is None:
             return []
         code, why = event.code, {"reason": event.text, "tws_code": event.code}
-        doubled = self.incarnations.doubled(record.key)
+        doubled = self._doubled(record)
         if doubled and (code in codes.CANCELLED or code in codes.CANCEL_REFUSED or code in codes.REJECTED):
             self.note(record, code, event.text, ts)  # of which one it does not say; orderStatus does
             return [Doubted(record.key)]
@@ -317,9 +328,12 @@ class Reports:
         record = self._find(self._client_id, view.order_id, view.perm_id, view.order_ref)
         if record is None or self.incarnations.ended(record.key, view.perm_id or 0) or record.done:
             return record
+        if record.order_ids[1:] and record.perm_ids and view.perm_id not in record.perm_ids:
+            return record  # an earlier attempt's, which only the reference ties to this order
         word = event.state.status
-        trigger = Trigger.FILLED if trigger_of(word) is Trigger.FILLED else Trigger.CANCELLED
         filled = max(view.filled_quantity or 0.0, record.executed())
+        trigger = Trigger.FILLED if trigger_of(word) is Trigger.FILLED else Trigger.CANCELLED
+        trigger = self._of_all(record, trigger, filled)
         reason = event.state.completed_status.strip() or f"the gateway lists it as completed: {word}"
         if trigger is Trigger.FILLED and filled > record.executed() + EPSILON:
             reason += "; executions of an earlier day are not reported any more"
@@ -374,9 +388,12 @@ class Reports:
     ) -> Record | None:
         return self._book.find(client_id, order_id, perm_id, ref, self._client_id)
 
-    def _stale(self, record: Record, order_id: int, ts: int) -> list[FollowUp]:
-        if order_id == record.order_id or order_id not in record.order_ids:
+    def _stale(self, record: Record, order_id: int, ts: int, word: str) -> list[FollowUp]:
+        """An attempt before the present one turned up: told and cancelled, once until it is looked for."""
+        ended = trigger_of(word) in (Trigger.FILLED, Trigger.CANCELLED)
+        if ended or order_id in self.revenants:
             return []
+        self.revenants.add(order_id)
         self.note(record, 0, f"order id {order_id}, given up as never sent, is alive at the gateway", ts)
         return [StaleAttempt(record.key, order_id)]
 
@@ -384,3 +401,8 @@ class Reports:
 def _is_leg(record: Record, event: tws.ExecDetails) -> bool:
     """A combo is reported as a whole and leg by leg, all under one order id (IBKR API docs)."""
     return record.order.instrument.startswith("BAG:") and event.contract.sec_type not in ("BAG", "")
+
+
+def _is_stale(record: Record, order_id: int) -> bool:
+    """It is about an attempt that has a successor."""
+    return order_id != record.order_id and order_id in record.order_ids

@@ -1,0 +1,101 @@
+"""When what came from the gateway goes out: after each read, or once in an interval with nothing left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from twsmq_nodes.marketdata import router
+from twsmq_nodes.marketdata.contracts import Listing
+from twsmq_nodes.marketdata.feeds import feed_of
+from twsmq_nodes.marketdata.publisher import Publisher
+from twsmq_nodes.marketdata.router import Router
+from twsmq_nodes.runtime.outbox import Outbox
+from twsmq_nodes.tws.contracts import Contract
+from twsmq_protocol.codec import decode_event
+from twsmq_protocol.market_events import Ticks
+from twsmq_protocol.topics import parse_stream_topic
+
+TOPIC = "tick/STK:AAPL:SMART:USD/"
+
+
+class Outgoing:
+    """The outbox as far as the publisher uses it."""
+
+    name, incarnation = "marketdata-0", 1
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+
+    def next_seq(self, topic: str) -> int:
+        return len(self.frames) + 1
+
+    def send_frame(self, frame: bytearray) -> None:
+        self.frames.append(bytes(frame))
+
+
+class Line:
+    """One AAPL line; `now` and what was put off are the test's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, batch_interval_s: float) -> None:
+        self.now = 100.0
+        self.put_off: list[tuple[float, Callable[[], None]]] = []
+        monkeypatch.setattr(router, "monotonic", lambda: self.now)
+        self._outgoing = Outgoing()
+        publisher = Publisher(
+            cast("Outbox", self._outgoing), lambda: self.now, quote_interval_s=0.0, call_later=self._later
+        )
+        self._router = Router(
+            publisher, lambda _req_id: None, batch_interval_s=batch_interval_s, call_later=self._later
+        )
+        listing = Listing(contract=Contract(con_id=265598, symbol="AAPL", sec_type="STK"))
+        feed = feed_of(parse_stream_topic(TOPIC), listing)
+        self._router.join(feed, listing, TOPIC)
+        self._router.open(1, feed)
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        self.put_off.append((self.now + seconds, call))
+
+    def read(self, *sizes: float) -> None:
+        """One read of the gateway's socket."""
+        self._router.on_ticks([(1, 0, size, 0) for size in sizes])
+        self._router.read_end()
+
+    def pass_time(self, until: float) -> None:
+        self.now = until
+        due = [call for at, call in self.put_off if at <= until]
+        self.put_off = [(at, call) for at, call in self.put_off if at > until]
+        for call in due:
+            call()
+
+    @property
+    def told(self) -> list[list[Any]]:
+        """The sizes in each message."""
+        events = [decode_event(frame)[1] for frame in self._outgoing.frames]
+        return [[tick[1] for tick in event.ticks] for event in events if isinstance(event, Ticks)]
+
+
+def test_without_an_interval_each_read_goes_out_at_once(monkeypatch: pytest.MonkeyPatch):
+    line = Line(monkeypatch, 0.0)
+    line.read(1.0, 2.0)
+    line.read(3.0)
+    assert line.told == [[1.0, 2.0], [3.0]]
+    assert not line.put_off
+
+
+def test_within_an_interval_reads_go_out_as_one_message_and_nothing_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    line = Line(monkeypatch, 0.05)
+    line.read(1.0)
+    line.pass_time(100.0)
+    assert line.told == [[1.0]], "what comes after a pause need not wait"
+    line.read(2.0)
+    line.read(3.0, 4.0)
+    line.pass_time(100.04)
+    assert line.told == [[1.0]]
+    line.pass_time(100.05)
+    assert line.told == [[1.0], [2.0, 3.0, 4.0]]
+    line.pass_time(101.0)
+    assert len(line.told) == 2, "nothing goes out where nothing came"
