@@ -45,6 +45,8 @@ def rows(path: str, kind: str) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     path, kind = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "quote"
     table = list(rows(path, kind))
     for library in ("pandas", "polars"):

@@ -120,7 +120,7 @@ class Client:
             async with asyncio.timeout(timeout):
                 return await self._next()
         except TimeoutError:
-            return None
+            return self._at_hand()  # without time to wait, the turn of other tasks used it up
 
     async def events(self, within: float | None = None) -> AsyncIterator[Received]:
         """Events as they come, for `within` seconds in all (None: for ever)."""
@@ -138,11 +138,19 @@ class Client:
                 self._in_a_row = 0
                 await asyncio.sleep(0)
                 continue
+            received = self._at_hand()
+            if received is not None:
+                return received
+            await self._arrive()
+
+    def _at_hand(self) -> Received | None:
+        """The next event that has come already."""
+        self._require_open()
+        while True:
             try:
                 frame = self._events.recv(zmq.NOBLOCK)
             except zmq.Again:
-                await self._arrive()
-                continue
+                return None
             received = self._inbox.receive(frame)
             if received is not None:
                 return received

@@ -62,6 +62,7 @@ class _Header(Struct):
 _INT64 = range(-(2**63), 2**63)
 _ENVELOPE_KEYS = frozenset(("v", "id", "op", "args", "valid_until"))
 _EMPTY_MAP = b"\x80"
+_NIL = b"\xc0"
 _encoder = msgspec.msgpack.Encoder()
 _event_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(cast("type[Event]", AnyEvent))
 _raw_map_decoder = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
@@ -142,7 +143,8 @@ def decode_request(frame: bytes) -> Request:
     if unknown is not None:
         known = ", ".join(sorted(_ENVELOPE_KEYS))
         _malformed(unknown[:80], f"unknown key {unknown[:80]!r}; a request has {known}", request_id)
-    args = bytes(fields["args"]) if "args" in fields else _EMPTY_MAP
+    args = bytes(fields.get("args", _NIL))
+    args = _EMPTY_MAP if args == _NIL else args
     return Request(id=request_id, op=op, args=args, valid_until=valid_until)
 
 
@@ -155,9 +157,9 @@ def decode_args(request: Request, kind: type[A]) -> A:
         return args
     except msgspec.ValidationError as error:
         field, problem = explain(error, kind)
-        raise RequestError(
-            ErrorCode.INVALID_ARGUMENT, problem, field=field or "args", request_id=request.id
-        ) from error
+        if not field:
+            field, problem = "args", problem.replace("this", "args", 1)
+        raise RequestError(ErrorCode.INVALID_ARGUMENT, problem, field=field, request_id=request.id) from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(
             ErrorCode.MALFORMED, f"args: {error}", field="args", request_id=request.id

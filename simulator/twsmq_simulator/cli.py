@@ -12,11 +12,12 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import structlog
 
-from twsmq_simulator.errors import SimulatorError
+from twsmq_simulator.errors import SimulatorError, StoreFailed
 from twsmq_simulator.market.permissions import STAND_INS
 from twsmq_simulator.server import serve
 from twsmq_simulator.settings import Settings
@@ -64,9 +65,22 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watch_lifeline(loop, stop)
+    failures: list[StoreFailed] = []
+
+    def unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, StoreFailed):
+            failures.append(error)
+            stop.set()
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(unhandled)
     server = await serve(settings)
     try:
         await stop.wait()
+        if failures:
+            raise failures[0]
     finally:
         await server.close()
         structlog.get_logger("twsmq.simulator").info("stopped")

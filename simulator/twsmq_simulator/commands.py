@@ -7,6 +7,7 @@ the field.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -63,10 +64,11 @@ class Describe(Command, frozen=True):
 
 
 class Status(Command, frozen=True):
-    """Connected clients, open orders, what is followed, the clock and the faults in force."""
+    """The process, connected clients, open orders, what is followed, the clock and the faults in force."""
 
     def apply(self, gateway: Gateway) -> dict[str, Any]:
         return {
+            "pid": os.getpid(),
             "clients": sorted(gateway.by_client),
             "open_orders": len(gateway.broker.open_orders()),
             "executions": len(gateway.broker.executions),

@@ -1,4 +1,5 @@
-"""The control socket: a ZeroMQ ROUTER that takes commands and gives each exactly one reply.
+"""The control socket: a ZeroMQ ROUTER that takes commands, one at a time, and gives each exactly one reply.
+Only who asks for `status` is answered in the midst of another's command, so that a long one is no hang.
 
 Request `{v: 1, id, op, args}` as a msgpack map, reply `{v, id, ok: true, result}` or `{v, id, ok: false,
 error: {code, message, field?}}`. An empty delimiter frame (REQ) is accepted and mirrored. The socket's
@@ -8,6 +9,7 @@ descriptor is edge-triggered: its events are looked at again after everything do
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("twsmq.simulator")
 VERSION = 1
+STATUS = "status"
 
 
 class Control:
@@ -30,6 +33,7 @@ class Control:
 
     def __init__(self, gateway: Gateway, host: str, port: int) -> None:
         self._gateway = gateway
+        self._waiting: deque[tuple[list[bytes], bytes]] = deque()
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.linger = 0
@@ -41,6 +45,7 @@ class Control:
             raise BadSettings(text) from error
         endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self.port = int(endpoint.rpartition(":")[2])
+        gateway.breathe = self._answer_status
         self._fd = int(self._socket.getsockopt(zmq.FD))
         asyncio.get_running_loop().add_reader(self._fd, self._readable)
         asyncio.get_running_loop().call_soon(self._readable)
@@ -50,12 +55,30 @@ class Control:
         self._context.destroy(linger=0)
 
     def _readable(self) -> None:
-        while not self._socket.closed and int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-            frames = self._socket.recv_multipart(zmq.NOBLOCK)
-            envelope, body = frames[:-1], frames[-1]
-            reply = msgspec.msgpack.encode(self._reply(body))
+        while self._waiting or self._has_come():
+            envelope, body = self._waiting.popleft() if self._waiting else self._take()
+            reply = self._reply(body)
             self._gateway.settle()
-            self._socket.send_multipart([*envelope, reply])
+            self._send(envelope, reply)
+
+    def _answer_status(self) -> None:
+        """In the midst of a command. Whoever wants anything else has to wait for its end."""
+        while self._has_come():
+            envelope, body = self._take()
+            if _asks_for_status(body):
+                self._send(envelope, self._reply(body))
+            else:
+                self._waiting.append((envelope, body))
+
+    def _has_come(self) -> bool:
+        return not self._socket.closed and bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+
+    def _take(self) -> tuple[list[bytes], bytes]:
+        frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        return frames[:-1], frames[-1]
+
+    def _send(self, envelope: list[bytes], reply: dict[str, Any]) -> None:
+        self._socket.send_multipart([*envelope, msgspec.msgpack.encode(reply)])
 
     def _reply(self, body: bytes) -> dict[str, Any]:
         reply: dict[str, Any] = {"v": VERSION, "id": None}
@@ -65,7 +88,8 @@ class Control:
             if request.get("v") != VERSION:
                 raise CommandRefused("unsupported_version", f"v must be {VERSION}", "v")
             result = carry_out(self._gateway, request.get("op"), request.get("args"))
-            log.info("command", op=request.get("op"), args=request.get("args"))
+            tell = log.debug if request.get("op") == STATUS else log.info  # asked all the time
+            tell("command", op=request.get("op"), args=request.get("args"))
         except CommandRefused as refused:
             error: dict[str, Any] = {"code": refused.code, "message": str(refused)}
             if refused.field is not None:
@@ -79,3 +103,14 @@ class Control:
             return msgspec.msgpack.decode(body, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise CommandRefused("malformed", "the request is no msgpack map {v, id, op, args}") from None
+
+
+class _Op(msgspec.Struct):
+    op: str
+
+
+def _asks_for_status(body: bytes) -> bool:
+    try:
+        return msgspec.msgpack.decode(body, type=_Op).op == STATUS
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False

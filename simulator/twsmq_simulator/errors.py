@@ -13,6 +13,10 @@ class BadSettings(SimulatorError):
     """Our own operator's mistake; the text names the setting and the cure."""
 
 
+class StoreFailed(SimulatorError):
+    """What must be on disk before anybody is told cannot be written, or what is there cannot be read."""
+
+
 class MalformedRequest(SimulatorError):
     """The peer sent bytes that are no request; answered with code 320."""
 

@@ -20,6 +20,7 @@ from twsmq_simulator.broker.core import Broker
 from twsmq_simulator.broker.model import Execution, Order, Position
 from twsmq_simulator.broker.store import Store
 from twsmq_simulator.delivery import Delivery
+from twsmq_simulator.errors import StoreFailed
 from twsmq_simulator.faults import Faults
 from twsmq_simulator.feeds import Subscription, TopOfBook
 from twsmq_simulator.handlers import account
@@ -49,6 +50,7 @@ MAX_CLIENTS = 32
 DUPLICATE_CLIENT = "Unable connect as the client id is already in use. Retry with a unique client id."
 LONGEST_STEP = 0.05  # seconds of real time between two looks at the market
 SECOND = 1_000_000_000
+BREATH = 100  # market steps in a row before anybody may ask whether we live
 
 
 class Listener(Protocol):
@@ -90,6 +92,7 @@ class Gateway:
         self.replays: dict[int, Replay] = {}
         self.display_groups: dict[int, str] = {}
         self.listener: Listener | None = None
+        self.breathe: Callable[[], None] = lambda: None  # called now and again in the midst of long work
         self._shut: set[int] = set()  # conIds whose market was last seen closed
         self._stepped_to = self.clock.now()
         self._second_begun = 0
@@ -217,7 +220,12 @@ class Gateway:
         changes = self.broker.take_changes()
         if changes:
             self._save_instruments(changes)
-            self.store.write(changes)
+            try:
+                self.store.write(changes)
+            except StoreFailed:
+                for session in list(self.sessions):
+                    session.reset()
+                raise
         dirty, self.dirty = self.dirty, {}
         for session in dirty:
             session.flush()
@@ -324,10 +332,14 @@ class Gateway:
         """Moves the clock in the market's own steps, so that what falls due does so in its order."""
         target = self.clock.now() + ns
         step = max(1, int(1e9 / self.settings.tick_rate))
+        steps = 0
         while (left := target - self.clock.now()) > 0:
             self.clock.step(min(step, left))
             self.delivery.deliver(self.broker.advance(self.clock.now()))
             self.run_market()
+            steps += 1
+            if steps % BREATH == 0:
+                self.breathe()
 
     def handle(self, session: Session, request: Request) -> None:
         handlers.dispatch(self, session, request)

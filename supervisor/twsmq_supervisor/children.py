@@ -12,15 +12,15 @@ from .settings import Settings
 
 
 class ChildSpec(Struct, frozen=True, kw_only=True):
-    """One process to run. It shows its life either by heartbeats or by answering on a port.
+    """One process to run. It shows its life either by heartbeats or by answering when it is asked.
 
-    events: the endpoint its heartbeats leave from. answers: host and port that accept once it is ready, for
-    a process that sends no heartbeats.
+    events: the endpoint its heartbeats leave from. control: where it answers `status`, for a process that
+    sends no heartbeats.
     """
 
     argv: tuple[str, ...]
     events: str | None = None
-    answers: tuple[str, int] | None = None
+    control: str | None = None
 
 
 def cluster(settings: Settings) -> Mapping[str, ChildSpec]:
@@ -29,7 +29,8 @@ def cluster(settings: Settings) -> Mapping[str, ChildSpec]:
     nodes = {name: _node(settings, name) for name in endpoints.node_names(config)}
     if config.gateway.mode == "external":
         return nodes
-    gateway = ChildSpec(argv=simulator_argv(settings), answers=(config.gateway.host, config.gateway.port))
+    control = f"tcp://{config.gateway.host}:{endpoints.simulator_control_port(config)}"
+    gateway = ChildSpec(argv=simulator_argv(settings), control=control)
     return {endpoints.SIMULATOR: gateway, **nodes}
 
 

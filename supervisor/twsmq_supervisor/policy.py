@@ -14,9 +14,10 @@ ready is never a failed start, but more than `burst` restarts within `burst_s` h
 (OTP's restart intensity; here it slows instead of giving up).
 
 Hang: alive without beating for `beat_s` (`first_beat_s` before the first beat) is hung: killed, then
-restarted like any that died. Not being ready is not hanging: a node waiting for its client ID or its
-gateway beats. If the supervisor itself stood still (stopped, starved), nobody could be heard: that time
-counts against nobody.
+restarted like any that died. One that beats only when it is asked has `asked_s`: what it does for somebody
+else may keep it from answering for longer. Not being ready is not hanging: a node waiting for its client ID
+or its gateway beats. If the supervisor itself stood still (stopped, starved), nobody could be heard: that
+time counts against nobody.
 
 Stop: in reverse order, each one asked by SIGTERM and killed after `grace_s`.
 
@@ -42,6 +43,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     turn_s: float = 0.4
     first_beat_s: float = 20.0
     beat_s: float = 5.0
+    asked_s: float = 15.0
     grace_s: float = 5.0
     backoff_s: float = 0.5
     backoff_cap_s: float = 10.0
@@ -153,7 +155,7 @@ DEAD = frozenset((Phase.WAITING, Phase.DUE, Phase.ENDED))
 
 
 class Child:
-    """One process. `beats`: whether heartbeats are owed once the first came."""
+    """One process. `beats`: whether it does so by itself or has to be asked."""
 
     def __init__(self, name: str, *, beats: bool, burst: int) -> None:
         self.name = name
@@ -184,7 +186,7 @@ class Child:
 
 
 class Policy:
-    """`children`: (name, whether it sends heartbeats) in start order. Names are unique."""
+    """`children`: (name, whether it beats without being asked) in start order. Names are unique."""
 
     def __init__(self, children: Iterable[tuple[str, bool]], limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
@@ -326,7 +328,7 @@ class Policy:
     def _patience(self, child: Child) -> float:
         if child.phase is Phase.SILENT:
             return self.limits.first_beat_s
-        return self.limits.beat_s if child.beats else float("inf")
+        return self.limits.beat_s if child.beats else self.limits.asked_s
 
     # --- all of them ---------------------------------------------------------------------------------------
 

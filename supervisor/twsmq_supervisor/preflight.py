@@ -98,9 +98,17 @@ def port_taken(port: int, wanted_by: str) -> PortTaken:
 def _addresses(config: Config) -> dict[tuple[str, int], str]:
     wanted = {(config.cluster.bind, port): who for port, who in endpoints.ports(config).items()}
     if config.gateway.mode == "simulated":
-        wanted[config.gateway.host, config.gateway.port] = endpoints.SIMULATOR
-        control = endpoints.simulator_control_port(config)
-        wanted[config.cluster.bind, control] = "simulator control"
+        host, port = config.gateway.host, config.gateway.port
+        wanted[host, endpoints.simulator_control_port(config)] = "simulator control"
+        first = next((who for (_, taken), who in wanted.items() if taken == port), None)
+        if first is not None:
+            raise PortTaken(
+                f"[gateway] port {port} is the port of {first}; set one outside of "
+                f"{config.cluster.port_base}-{config.cluster.port_base + 99}, the cluster's own",
+                port=port,
+                wanted_by=endpoints.SIMULATOR,
+            )
+        wanted[host, port] = endpoints.SIMULATOR
     return wanted
 
 

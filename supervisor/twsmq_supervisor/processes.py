@@ -42,6 +42,7 @@ class Processes:
     def spawn(self, name: str, argv: tuple[str, ...]) -> int:
         """The pid. Raises `OSError`."""
         path = self._settings.log_file(name)
+        path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleaned up
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         with path.open("ab") as log:
             log.write(f"--- {stamp} {' '.join(argv)}\n".encode())

@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -40,12 +41,12 @@ from .preflight import lock_file, require_free_ports, take_lock
 from .processes import Processes
 from .requests import Answers, Handler
 from .settings import Settings
-from .sockets import Ear, Mailbox, Outbox
+from .sockets import Asker, Ear, Mailbox, Outbox
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
-PROBE_S = 0.05
+ASK_S, ASK_UNHEARD_S = 0.5, 0.05
 ROTATE_S = 10.0
 
 
@@ -68,6 +69,7 @@ class Supervisor:
         self._shown: dict[str, tuple[object, ...]] = {}
         self._gateway: Gateway | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._askers: dict[str, Asker] = {}
         self._answers = Answers(
             (
                 Handler("status", "every process, and the link to the gateway", self._status),
@@ -85,7 +87,7 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
         with ExitStack() as stack:
-            stack.callback(os.close, take_lock(self._settings))
+            take_lock(self._settings)  # until this process is gone, which `twsmq down` waits for
             await asyncio.to_thread(require_free_ports, self._settings.config)
             self._processes = Processes(self._settings, self._heard_exit)
             stack.callback(self._processes.close)
@@ -121,6 +123,11 @@ class Supervisor:
             raise StartRefused(f"cannot listen on {requests} and {events}: {error}") from error
         heard = [spec.events for spec in self._specs.values() if spec.events is not None]
         stack.callback(Ear(context, heard, ("node/", GATEWAY), self._hear).close)
+        for name, spec in self._specs.items():
+            if spec.control is not None:
+                asker = Asker(context, spec.control, partial(self._answered, name))
+                stack.callback(asker.close)
+                self._askers[name] = asker
 
     def _watch_signals(self, stack: ExitStack) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -153,15 +160,15 @@ class Supervisor:
             except OSError as error:
                 log.warning("a log could not be rotated: %s", error)
 
-    async def _await_answer(self, name: str, pid: int, address: tuple[str, int]) -> None:
-        """Accepting a connection is all the life a process without heartbeats shows."""
-        while self._policy.children[name].pid == pid:
-            with suppress(OSError):
-                _, writer = await asyncio.open_connection(*address)
-                writer.close()
-                self._feed(Beaten(name, pid, "ready"))
-                return
-            await asyncio.sleep(PROBE_S)
+    async def _keep_asking(self, name: str, pid: int, asker: Asker) -> None:
+        """Whoever sends no heartbeats is asked for them: each answer is one."""
+        child = self._policy.children[name]
+        while child.pid == pid:
+            asker.ask()
+            await asyncio.sleep(ASK_S if child.state == "ready" else ASK_UNHEARD_S)
+
+    def _answered(self, name: str, pid: int) -> None:
+        self._feed(Beaten(name, pid, "ready"))
 
     def _heard_exit(self, name: str, pid: int, code: int) -> None:
         """Called from the thread that waited for it."""
@@ -215,8 +222,8 @@ class Supervisor:
             self._feed(SpawnFailed(name, str(error)))
             return
         self._feed(Spawned(name, pid))
-        if spec.answers is not None:
-            self._spawn_task(self._await_answer(name, pid, spec.answers))
+        if name in self._askers:
+            self._spawn_task(self._keep_asking(name, pid, self._askers[name]))
 
     def _publish(self, name: str) -> None:
         row = self._row(name)

@@ -1,4 +1,5 @@
-"""The supervisor's ZeroMQ sockets on an asyncio loop: a mailbox, an outbox, and an ear for the nodes.
+"""The supervisor's ZeroMQ sockets on an asyncio loop: a mailbox, an outbox, an ear for the nodes, and an
+asker for a simulator.
 
 A ZeroMQ socket's FD is edge-triggered, and sending swallows the edge. So whenever the FD fires, and after
 every send, all that is there is read; looking at EVENTS is the last thing done before the loop goes on.
@@ -15,7 +16,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, cast
 
+import msgspec
 import zmq
+from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol.codec import encode_event
 from twsmq_protocol.envelope import Event
@@ -23,9 +26,20 @@ from twsmq_protocol.envelope import Event
 Frames = list[bytes]
 
 _HEARTBEAT_MS, _HEARTBEAT_TIMEOUT_MS = 1000, 3000
-_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+_MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 _BATCH = 200
 LINGER_MS = 500
+_STATUS = msgspec.msgpack.encode({"v": 1, "id": None, "op": "status"})
+
+
+def _new_socket(context: zmq.Context[Any], kind: int) -> zmq.Socket[bytes]:
+    """Its options are set before it is bound or connected: later ones do not count for that."""
+    socket = context.socket(kind)
+    socket.setsockopt(zmq.LINGER, LINGER_MS)
+    socket.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE_BYTES)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
+    return socket
 
 
 class Watched:
@@ -36,10 +50,6 @@ class Watched:
         self._on_message = on_message
         self._loop = asyncio.get_running_loop()
         self._scheduled = False
-        socket.setsockopt(zmq.LINGER, LINGER_MS)
-        socket.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE_BYTES)
-        socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
         self._fd = cast("int", socket.getsockopt(zmq.FD))
         self._loop.add_reader(self._fd, self._read)
         self.look_again()
@@ -73,7 +83,7 @@ class Mailbox:
     """Requests in, exactly one reply each, to DEALER and REQ alike (a delimiter frame is mirrored)."""
 
     def __init__(self, context: zmq.Context[Any], endpoint: str, answer: Callable[[bytes], bytes]) -> None:
-        socket = context.socket(zmq.ROUTER)
+        socket = _new_socket(context, zmq.ROUTER)
         socket.bind(endpoint)
         self._answer = answer
         self._watched = Watched(socket, self._on_message)
@@ -101,7 +111,7 @@ class Outbox:
         source: str,
         queue: int,
     ) -> None:
-        socket = context.socket(zmq.XPUB)
+        socket = _new_socket(context, zmq.XPUB)
         socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         socket.setsockopt(zmq.SNDHWM, queue)
         socket.bind(endpoint)
@@ -140,7 +150,7 @@ class Ear:
         topics: Iterable[str],
         on_frame: Callable[[bytes], None],
     ) -> None:
-        socket = context.socket(zmq.SUB)
+        socket = _new_socket(context, zmq.SUB)
         socket.setsockopt(zmq.RECONNECT_IVL, 50)
         for topic in topics:
             socket.subscribe(topic)
@@ -150,3 +160,39 @@ class Ear:
 
     def close(self) -> None:
         self._watched.close()
+
+
+class Life(Struct, frozen=True):
+    """What an answer to `status` must hold, whatever else is in it."""
+
+    pid: int
+
+
+class _Answer(Struct, frozen=True):
+    result: Life
+
+
+class Asker:
+    """Asks a simulator's control socket how it is; `on_answer` is given the pid of whoever answered.
+
+    Only who is there is asked: nothing is kept for one that is still to come.
+    """
+
+    def __init__(self, context: zmq.Context[Any], endpoint: str, on_answer: Callable[[int], None]) -> None:
+        socket = _new_socket(context, zmq.DEALER)
+        socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(endpoint)
+        self._on_answer = on_answer
+        self._watched = Watched(socket, self._on_message)
+
+    def ask(self) -> None:
+        self._watched.send([_STATUS])
+
+    def close(self) -> None:
+        self._watched.close()
+
+    def _on_message(self, frames: Frames) -> None:
+        with suppress(msgspec.MsgspecError):  # somebody else on that port: no sign of life of ours
+            self._on_answer(msgspec.msgpack.decode(frames[-1], type=_Answer).result.pid)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cluster import PROCESSES, Cluster
+from cluster import PROCESSES, TWSMQ, Cluster
 from ib_async import IB
 from plain_client import PlainClient
 from processes import still_running
+from twsmq_supervisor.policy import Limits
 
 TOPIC = "quote/STK:AAPL:SMART:USD/"
 ORDER: dict[str, Any] = {
@@ -77,6 +79,26 @@ def test_whatever_is_killed_the_cluster_is_whole_again(cluster: Cluster, client:
         assert the_order(client)["status"] == "submitted", victim
         assert open_orders_at_the_gateway(cluster.gateway_port) == ["chaos/rest-1"], victim
         assert cluster.pid(victim) != pid
+
+
+@pytest.mark.timeout(120)
+def test_a_simulator_that_hangs_is_replaced_but_not_one_that_is_busy(
+    cluster: Cluster, client: PlainClient
+) -> None:
+    client.subscribe(TOPIC)
+    client.await_event(lambda topic, event: event["type"] == "quote")
+    pid = cluster.pid("simulator")
+    a_week = [*TWSMQ, "simulator", "fault", "--config", str(cluster.config), "step", "seconds=604800"]
+    with pytest.raises(subprocess.TimeoutExpired):
+        subprocess.run(a_week, cwd=cluster.folder, timeout=Limits().asked_s + 5)
+    assert cluster.pid("simulator") == pid
+
+    os.kill(pid, signal.SIGSTOP)
+    took = cluster.await_ready(Limits().asked_s + 20, after=("simulator", pid))
+    print(f"all ready again after {took:.2f} s")
+    for _ in client.events(0):
+        pass
+    client.await_event(lambda topic, event: topic == TOPIC and event["type"] == "quote")
 
 
 @pytest.mark.timeout(180)

@@ -172,6 +172,24 @@ def test_a_wait_that_is_cancelled_loses_no_event(run: Any, port_base: int):
         run(listen())
 
 
+def test_what_has_come_is_there_for_who_does_not_wait(run: Any, port_base: int):
+    async def drain() -> None:
+        async with connect(port_base) as client:
+            client.subscribe(QUOTE)
+            await asyncio.to_thread(marketdata.await_subscription, QUOTE)
+            for bid in range(500):
+                marketdata.publish(QUOTE, "quote", bid=bid)
+            await heard(client)
+            await asyncio.sleep(0.5)
+            count = 1
+            while await client.receive(timeout=0) is not None:
+                count += 1
+            assert count == 500
+
+    with PlainProcess("marketdata-0", port_base) as marketdata:
+        run(drain())
+
+
 def test_a_publisher_that_restarts_is_heard_again_without_doing_anything(run: Any, port_base: int):
     async def listen() -> None:
         async with connect(port_base) as client:

@@ -58,6 +58,21 @@ def test_a_command_gets_one_reply_under_its_id(gateway: GatewayProcess, kind: in
         assert reply["result"]["clients"] == [9]
 
 
+def test_status_is_answered_in_the_midst_of_a_long_command_and_nothing_else_is(
+    gateway: GatewayProcess,
+) -> None:
+    with Control(gateway) as one, Control(gateway) as other:
+        assert other.ask("status")["result"]["pid"] == gateway.process.pid
+        one.socket.send(msgpack.packb({"v": 1, "id": 1, "op": "step", "args": {"seconds": 8_000}}))
+        one.socket.send(msgpack.packb({"v": 1, "id": 2, "op": "status"}))
+        assert msgpack.unpackb(one.socket.recv())["id"] == 2
+        other.socket.send(msgpack.packb({"v": 1, "id": 3, "op": "read_only"}))
+        first = other.ask("status")
+        assert (first["id"], first["result"]["faults"]) == ("status", [])
+        assert msgpack.unpackb(one.socket.recv())["id"] == 1
+        assert msgpack.unpackb(other.socket.recv())["id"] == 3
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

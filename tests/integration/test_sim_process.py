@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import socket
 import struct
 import subprocess
@@ -66,6 +67,36 @@ def test_a_taken_port_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert f"127.0.0.1:{port}" in run.stderr
     assert "--port" in run.stderr
+
+
+def test_books_that_cannot_be_read_are_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "broker.sqlite3").write_bytes(b"rubbish" * 1000)
+    command = [sys.executable, "-m", "twsmq_simulator", "--port", "0", "--data-dir", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert run.returncode == 2
+    assert run.stderr.count("\n") == 1
+    assert f"{tmp_path}/broker.sqlite3 cannot be opened: file is not a database" in run.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits another process")
+@pytest.mark.usefixtures("no_orphans")
+def test_when_its_books_cannot_be_written_it_ends_and_nobody_hears_of_what_is_not_there(
+    tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    gateway = GatewayProcess(tmp_path).start()
+    assert gateway.process is not None
+    with Wire(gateway.port, client_id=3) as client:
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        client.place(1, "BUY", 100, "LMT", limit="1.0", tif="GTC")
+        with pytest.raises((EOFError, ConnectionError)):
+            client.until_status(1, "Submitted")
+    assert gateway.process.wait(10) == 2
+    eventually(lambda: any("broker.sqlite3 cannot be written" in line for line in gateway.log))
+    gateway.stop()
+    again = GatewayProcess(tmp_path, port=gateway.port).start()
+    with Wire(again.port, client_id=3) as client:
+        assert client.next_valid_id == 1
+    assert again.stop() == 0
 
 
 @pytest.mark.usefixtures("no_orphans")

@@ -283,6 +283,8 @@ def test_rubbish_gets_one_reply_each_and_a_delimiter_is_mirrored(sample: Sample)
     sample.start({"connection": []})
     for frames in ([b""], [b"\xc1"], [b"", b""], [b"one", b"two"], [b"x" * 1_000_000]):
         assert sample.client.raw("supervisor", frames)["error"]["code"] == "malformed"
+    sample.client.dealer("supervisor").send(b"x" * (9 * 1024 * 1024))
+    assert not sample.client.dealer("supervisor").poll(1000), "SPEC: it costs the connection without a word"
     described = sample.client.result("supervisor", "describe")
     assert {op["op"] for op in described["ops"]} == {"status", "restart", "stop", "describe"}
     assert sample.client.error("supervisor", "dance")["code"] == "unknown_op"

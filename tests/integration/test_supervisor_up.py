@@ -19,7 +19,7 @@ from command import Command
 from plain_client import PlainClient
 
 PROCESSES = ["supervisor", "simulator", "connection", "reference", "marketdata-0", "status", "orders"]
-COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s"]
+COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s", "reason"]
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
@@ -71,6 +71,7 @@ def test_without_a_gateway_it_says_what_is_missing_and_goes_on(
     warning, trouble = up.stderr.splitlines()  # the tests' configuration has no message limit
     assert "messages_per_second = 0" in warning
     assert "connection" in trouble
+    assert "7497" in twsmq.run("status").stdout
     rows = twsmq.status()
     assert [row["name"] for row in rows] == [name for name in PROCESSES if name != "simulator"]
     eventually(lambda: {row["state"] for row in twsmq.status()[1:]} == {"connecting"}, within=30)

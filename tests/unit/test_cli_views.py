@@ -105,6 +105,17 @@ def test_plain_lines_give_the_hint_about_the_gateway_once(
     assert told_hint.startswith("no gateway answers at h:1: Connection refused.")
 
 
+def test_plain_lines_give_the_hint_also_where_only_the_reason_changes(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = PlainLines(settings)
+    for reason in ("connecting to the gateway at h:1", REFUSED, REFUSED):
+        tell(view, "connection", "connecting", reason=reason)
+    first, told_hint = told(capsys)
+    assert first == "connection: connecting: connecting to the gateway at h:1"
+    assert told_hint.startswith("no gateway answers at h:1: Connection refused.")
+
+
 def test_plain_lines_show_a_logged_bug_without_its_traceback(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,6 +142,8 @@ def test_a_long_reason_takes_one_line_of_the_table(settings: Settings) -> None:
     assert "ended by a bug: words" in shown
     assert "…" in shown
     assert "omega" not in shown
+    head = shown[shown.rindex("process ") :].splitlines()[0].split()
+    assert head == ["process", "state", "client", "ID", "pid", "restarts", "uptime"]
 
 
 def test_while_not_ready_nothing_is_to_be_ordered_and_the_gateway_hint_stands_once(

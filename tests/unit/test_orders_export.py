@@ -89,3 +89,10 @@ def test_events_as_a_table_and_a_journal_that_is_not_there_are_one_line(config: 
     missing = export(nowhere)
     assert missing.exit_code == 2
     assert "no order was ever placed" in missing.output
+
+
+def test_a_file_that_cannot_be_written_is_one_line(config: Path, tmp_path: Path) -> None:
+    result = export(config, "--output", str(tmp_path / "nowhere" / "orders.csv"))
+    assert result.exit_code == 2
+    assert result.output.startswith("twsmq: cannot write to ")
+    assert result.output.count("\n") == 1

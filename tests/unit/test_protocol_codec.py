@@ -105,6 +105,7 @@ def test_a_request_round_trips():
 def test_args_may_be_left_out():
     asked = codec.decode_request(msgpack.packb({"v": 1, "id": 1, "op": "describe"}))
     assert codec.decode_args(asked, NoArgs) == NoArgs()
+    assert codec.decode_args(codec.decode_request(request(op="describe", args=None)), NoArgs) == NoArgs()
 
 
 @pytest.mark.parametrize(
@@ -219,10 +220,11 @@ def test_a_modification_must_change_something():
     assert codec.decode_args(codec.decode_request(request(args=change)), ModifyOrder).limit_price == 5.0
 
 
-@pytest.mark.parametrize("args", [5, None, [], "x", msgpack.Timestamp(1), msgpack.ExtType(5, b"x")])
+@pytest.mark.parametrize("args", [5, [], "x", msgpack.Timestamp(1), msgpack.ExtType(5, b"x")])
 def test_args_that_are_no_map_are_an_invalid_argument(args: object):
     error = refused_args("get_orders", args)
     assert (error.code, error.field) == (ErrorCode.INVALID_ARGUMENT, "args")
+    assert str(error).startswith("args must be a map")
 
 
 def test_an_argument_given_twice_is_refused_because_readers_would_differ_on_which_one_counts():

@@ -28,6 +28,7 @@ LIMITS = Limits(
     turn_s=2,
     first_beat_s=20,
     beat_s=5,
+    asked_s=15,
     grace_s=5,
     backoff_s=1,
     backoff_cap_s=4,
@@ -42,8 +43,8 @@ LIMITS = Limits(
 class Story:
     """A policy and a world in which every spawn succeeds at once; pids count up from 1."""
 
-    def __init__(self, *names: str, limits: Limits = LIMITS) -> None:
-        self.policy = Policy([(name, True) for name in names], limits)
+    def __init__(self, *names: str, asked: tuple[str, ...] = (), limits: Limits = LIMITS) -> None:
+        self.policy = Policy([(name, name not in asked) for name in names], limits)
         self.now = 0.0
         self.pids = 0
 
@@ -213,14 +214,15 @@ def test_starting_may_take_longer_than_a_beat() -> None:
     assert story.passes(0.5) == [Signal("link", signal.SIGKILL)]
 
 
-def test_one_that_owes_no_beats_only_has_to_come_up() -> None:
-    policy = Policy([("gateway", False)], LIMITS)
-    policy.handle(StartRequested(), 0.0)
-    policy.handle(Spawned("gateway", 1), 0.0)
-    policy.handle(Beaten("gateway", 1, "ready"), 1.0)
-    for now in range(2, 100):
-        policy.handle(Ticked(), float(now))
-    assert policy.children["gateway"].state == "ready"
+def test_one_that_has_to_be_asked_may_be_busy_for_longer_but_not_for_ever() -> None:
+    story = Story("gateway", asked=("gateway",))
+    story.happens(StartRequested())
+    story.beats("gateway")
+    assert story.passes(14.5) == []
+    assert story.beats("gateway") == []
+    assert story.passes(14.5) == []
+    assert story.passes(0.5) == [Signal("gateway", signal.SIGKILL)]
+    assert story.dies("gateway", -signal.SIGKILL) == [Spawn("gateway")]
 
 
 def test_waiting_for_a_client_id_is_neither_hanging_nor_failing() -> None:

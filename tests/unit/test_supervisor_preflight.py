@@ -114,3 +114,18 @@ def test_last_words_are_those_of_the_newest_run(tmp_path: Path) -> None:
     assert tail(log, 2) == ["second", "third"]
     log.write_text("--- 1 python\nold\n--- 2 python\n")
     assert tail(log, 2) == []
+
+
+def test_a_simulator_on_one_of_the_clusters_own_ports_is_refused(config_file: Path, port_base: int) -> None:
+    config_file.write_text(f"[cluster]\nport_base = {port_base}\n[gateway]\nport = {port_base + 10}\n")
+    with pytest.raises(PortTaken, match=f"port {port_base + 10} is the port of connection requests"):
+        require_free_ports(load_settings(config_file).config)
+
+
+def test_a_log_folder_that_was_deleted_keeps_nobody_from_starting(settings: Settings) -> None:
+    ended: list[int] = []
+    processes = Processes(settings, lambda _name, _pid, code: ended.append(code))
+    pid = processes.spawn("orders", (sys.executable, "-c", ""))
+    processes.close()
+    assert pid
+    assert settings.log_file("orders").exists()

@@ -19,6 +19,7 @@ from twsmq_supervisor.settings import Settings
 
 from ..client import Client
 from ..errors import OutcomeUnknown
+from ..sockets import listens
 from .options import NoCluster, Refused, config_option, settings_from, typed
 from .reach import NobodyListens, require_listener
 from .rendering import console, process_table
@@ -26,7 +27,7 @@ from .trouble import hint
 
 R = TypeVar("R")
 
-_COLUMNS = ("name", "state", "pid", "client_id", "restarts", "uptime_s")
+_COLUMNS = ("name", "state", "pid", "client_id", "restarts", "uptime_s", "reason")
 _GONE_WITHIN_S = 120.0
 
 
@@ -54,7 +55,8 @@ def status(config: Path | None, as_json: bool) -> None:
         terminal = console()
         terminal.print(process_table((row, row.uptime_s) for row in told.processes))
         terminal.print(_gateway_line(told.gateway), highlight=False)
-        advice = hint(told.processes, simulated=settings.config.gateway.mode == "simulated")
+        simulated = any(row.name == endpoints.SIMULATOR for row in told.processes)  # `up --gateway` decides
+        advice = hint(told.processes, simulated=simulated)
         if advice is not None:
             terminal.print(advice, highlight=False, markup=False)
     if any(row.state != "ready" for row in told.processes):
@@ -106,7 +108,8 @@ def down(config: Path | None) -> None:
         return
     click.echo("stopping in order ...")
     deadline = time.monotonic() + _GONE_WITHIN_S
-    while is_locked(Path(stopping.lock)):
+    # Either alone may go first: the file may have been deleted, the port is free before all have ended.
+    while is_locked(Path(stopping.lock)) or listens(settings.config, endpoints.SUPERVISOR):
         if time.monotonic() > deadline:
             raise Refused(f"the supervisor (pid {stopping.pid}) is still there")
         time.sleep(0.05)

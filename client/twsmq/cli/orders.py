@@ -67,9 +67,12 @@ def export(config: Path | None, what: str, form: str, strategy: str | None, outp
     rows = _READ[what](_events(journal, strategy))
     if output is None:
         _write(rows, what, form, sys.stdout)
-    else:
+        return
+    try:
         with output.open("w", newline="", encoding="utf-8") as file:
             _write(rows, what, form, file)
+    except OSError as error:
+        raise Unusable(f"cannot write to {output}: {error.strerror}") from error
 
 
 def _events(journal: Path, strategy: str | None) -> Iterator[Row]:

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.requests import ProcessRow
 from twsmq_protocol.system_events import Process
@@ -32,7 +32,7 @@ def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:
     table.add_column("state", no_wrap=True)
     for heading in ("client ID", "pid", "restarts", "uptime"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis")
+    table.add_column("")  # the one that gives way where the terminal is narrow
     for row, uptime_s in rows:
         table.add_row(
             row.name,
@@ -41,7 +41,7 @@ def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:
             optional(row.pid),
             str(row.restarts),
             spoken(uptime_s) if row.pid is not None else "",
-            escape(in_short(row.reason)),
+            Text(in_short(row.reason), no_wrap=True, overflow="ellipsis"),
         )
     return table
 

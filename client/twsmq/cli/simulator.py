@@ -78,14 +78,17 @@ def simulator() -> None:
     """
 
 
-@simulator.command(context_settings={"ignore_unknown_options": True})
+@simulator.command(
+    short_help="Run it in the foreground; also without the word `run`.",
+    context_settings={"ignore_unknown_options": True},
+)
 @config_option
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[SIMULATOR OPTION]...")
 def run(config: Path | None, options: tuple[str, ...]) -> None:
     """Run the simulated gateway in the foreground; also without the word `run`.
 
-    OPTIONS go to the simulator as they are and win over the configuration; `twsmq simulator -- --help`
-    lists them.
+    What is no option below goes to the simulator as it is and wins over the configuration;
+    `twsmq simulator -- --help` lists them.
     """
     argv = (*simulator_argv(settings_from(config)), *options)
     os.execv(argv[0], argv)  # noqa: S606 - the same process goes on as the gateway, so signals reach it
@@ -121,7 +124,7 @@ def fault(config: Path | None, control_port: int | None, op: str, arguments: tup
     click.echo(json.dumps(result, indent=2) if result else f"{op}: done")
 
 
-@simulator.command()
+@simulator.command(short_help="List what `fault` can do.")
 @config_option
 @_control_port_option
 def faults(config: Path | None, control_port: int | None) -> None:

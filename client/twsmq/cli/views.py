@@ -80,6 +80,7 @@ class PlainLines:
         before = self._rows.get(event.name)
         self._rows[event.name] = event
         if before is not None and (before.state, before.restarts) == (event.state, event.restarts):
+            self._give_hint(event)  # the reason may be new
             return
         if event.name == endpoints.SUPERVISOR:
             self._supervisor(event)
