@@ -840,7 +840,8 @@ def test_who_does_not_come_back_in_time_after_a_restart_is_forgotten():
     assert desk.told() == [(MSFT, "starting")]
 
 
-def test_a_contract_whose_data_come_from_another_is_asked_for_there_once(desk: Desk):
+def test_a_contract_whose_data_come_from_another_is_asked_for_there_once():
+    desk = Desk()
     desk.feed(UP)
     desk.want(AAPL)
     desk.answer_lookups()
@@ -848,7 +849,7 @@ def test_a_contract_whose_data_come_from_another_is_asked_for_there_once(desk: D
     desk.feed(tws.RerouteMktData(first, 265598, "NASDAQ"))
     assert [cancel.req_id for cancel in desk.take(ev.Cancel)] == [first]
     (ask,) = desk.asked()
-    assert isinstance(ask.request, ReqMktData)
+    assert isinstance(ask.request, req.ReqMktData)
     assert (ask.request.contract.con_id, ask.request.contract.exchange) == (265598, "NASDAQ")
     desk.feed(ev.RequestWritten(ask.req_id))
     desk.feed(ev.DataFlowed(ask.req_id))

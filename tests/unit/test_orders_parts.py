@@ -213,6 +213,31 @@ def test_the_log_has_its_full_length_before_the_first_order(tmp_path: Path) -> N
     journal.close()
 
 
+def test_nothing_counts_as_durable_in_a_journal_that_was_moved_away(tmp_path: Path) -> None:
+    path, away = tmp_path / "j", tmp_path / "away"
+    desk = Desk()
+    desk.place()
+    entry = desk.committed[0]
+
+    async def said() -> list[object]:
+        journal = SqliteJournal(path)
+        heard: asyncio.Queue[object] = asyncio.Queue()
+        journal.run(heard.put_nowait, heard.put_nowait)
+        path.rename(away)
+        journal.append((entry,))
+        first = await heard.get()
+        away.rename(path)
+        rest: list[object] = []
+        while 1 not in rest:
+            rest.append(await heard.get())
+        journal.close()
+        return [first, rest[-1]]
+
+    stalled, durable = asyncio.run(asyncio.wait_for(said(), 30))
+    assert "removed or replaced" in str(stalled)
+    assert durable == 1
+
+
 def test_two_nodes_cannot_share_a_journal(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "j")
     with pytest.raises(ConfigError, match="another orders node"):

@@ -85,6 +85,7 @@ class SqliteJournal:
             self._reader = _connect(path)
             _migrate(self._reader, path)
             _lay_out(self._reader)
+            self._inode = path.stat().st_ino
         except ConfigError:
             os.close(self._lock)
             raise
@@ -193,6 +194,7 @@ class SqliteJournal:
         refused = False
         while True:
             try:
+                self._require_in_place()
                 if kept or len(rows) > MOST_ROWS:
                     database.execute("BEGIN IMMEDIATE")
                 for at in range(0, len(rows), MOST_ROWS):
@@ -201,7 +203,10 @@ class SqliteJournal:
                     _keep(database, setting)
                 if database.in_transaction:
                     database.execute("COMMIT")
-            except sqlite3.OperationalError as error:  # disk full, I/O error, locked by a backup
+            except (
+                sqlite3.OperationalError,
+                OSError,
+            ) as error:  # full disk, a backup's lock, gone
                 if database.in_transaction:
                     database.execute("ROLLBACK")
                 refused = True
@@ -211,6 +216,15 @@ class SqliteJournal:
                 break
         if refused:
             stalled(None)
+
+    def _require_in_place(self) -> None:
+        """Raises OSError once the file was removed or replaced: nobody would find what is written there."""
+        try:
+            if self._path.stat().st_ino == self._inode:
+                return
+        except FileNotFoundError:
+            pass
+        raise OSError(f"{self._path} was removed or replaced; put it back, or restart to begin a new journal")
 
 
 def _insert(database: sqlite3.Connection, rows: list[Row]) -> None:
