@@ -40,7 +40,7 @@ class Kind:
 
 PEER = "bench.marketdata.peers."
 TWSMQ = Kind("twsmq", "twsmq_nodes.marketdata", NODE_CLIENT_ID, "zmq")
-CROWDED = replace(TWSMQ, settings="batch_interval_s = 0.05")
+CROWDED = replace(TWSMQ, settings="batch_interval_s = 0.1")
 """As config.py advises for many subscribers on few cores."""
 IBAPI = Kind("ibapi → PUB", PEER + "ibapi_pub", gateway_client.IBAPI, "zmq")
 IB_ASYNC = Kind("ib_async → PUB", PEER + "ib_async_pub", gateway_client.IB_ASYNC, "rows")

@@ -67,7 +67,7 @@ class Marketdata(Table, frozen=True):
     """Seconds in which at most one `quote` of an instrument goes out. 0: one after every burst."""
     batch_interval_s: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """Seconds in which what comes goes out in one message per topic, nothing left out. 0: after every read of
-    the gateway's socket, with the least delay; 0.05: dozens of subscribers keep up on two cores."""
+    the gateway's socket, with the least delay; 0.1: dozens of subscribers keep up on two cores."""
     delayed: Literal["refuse", "fallback"] = "refuse"
     """What to do without a live subscription. refuse: a stream `error`; fallback: take delayed data."""
     silent_s: Annotated[float, Meta(ge=0, le=86400)] = 60.0

@@ -29,6 +29,7 @@ from twsmq_protocol.errors import ConfigError
 from .entries import Entry, Row, to_entry, to_row
 
 RETRY_S = 0.5
+CLOSE_S = 5.0
 BUSY_S = 1.0
 
 _MIGRATIONS: tuple[str, ...] = (
@@ -81,11 +82,12 @@ class SqliteJournal:
         self._path = path
         self._queue: queue.SimpleQueue[list[Row] | Kept | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._given_up = threading.Event()
         try:
             self._reader = _connect(path)
             _migrate(self._reader, path)
             _lay_out(self._reader)
-            self._inode = path.stat().st_ino
+            self._file = os.open(path, os.O_RDONLY)
         except ConfigError:
             os.close(self._lock)
             raise
@@ -146,11 +148,14 @@ class SqliteJournal:
         return dict(self._reader.execute("SELECT name, value FROM kept"))
 
     def close(self) -> None:
-        """Commits what is waiting."""
+        """Commits what is waiting, if that can be done within `CLOSE_S`."""
         if self._thread is not None:
             self._queue.put(None)
-            self._thread.join(5.0)
+            self._thread.join(CLOSE_S)
+            self._given_up.set()
+            self._thread.join(CLOSE_S)
         self._reader.close()
+        os.close(self._file)  # last: it would give up SQLite's own locks on the file
         os.close(self._lock)
 
     def _commit_all(
@@ -176,8 +181,8 @@ class SqliteJournal:
                     break
             else:
                 closing = True
-            if rows or kept:
-                self._commit(database, rows, kept, stalled)
+            if (rows or kept) and not self._commit(database, rows, kept, stalled):
+                break
             if rows:
                 durable(rows[-1].event_no)
             for setting in kept:
@@ -190,7 +195,8 @@ class SqliteJournal:
         rows: list[Row],
         kept: list[Kept],
         stalled: Callable[[str | None], None],
-    ) -> None:
+    ) -> bool:
+        """Tries until it is done; False if it was given up, with the node."""
         refused = False
         while True:
             try:
@@ -211,20 +217,18 @@ class SqliteJournal:
                     database.execute("ROLLBACK")
                 refused = True
                 stalled(str(error))
-                threading.Event().wait(RETRY_S)
+                if self._given_up.wait(RETRY_S):
+                    return False
             else:
                 break
         if refused:
             stalled(None)
+        return True
 
     def _require_in_place(self) -> None:
         """Raises OSError once the file was removed or replaced: nobody would find what is written there."""
-        try:
-            if self._path.stat().st_ino == self._inode:
-                return
-        except FileNotFoundError:
-            pass
-        raise OSError(f"{self._path} was removed or replaced; put it back, or restart to begin a new journal")
+        if os.fstat(self._file).st_nlink == 0:
+            raise OSError(f"{self._path} was removed; no order is safe any more: stop, and restore it")
 
 
 def _insert(database: sqlite3.Connection, rows: list[Row]) -> None:
