@@ -111,9 +111,9 @@ def test_trades_become_positions_and_values(
     gateway = GatewayProcess(tmp_path / "gateway", port=gateway_port).start()
     try:
         with running_node("status", config_file):
-            assert client.await_result("status", "positions") == {"positions": []}
             worth = client.await_event(lambda topic, _: topic == "account/DU1234567/NetLiquidation/USD/")
             assert float(worth["value"]) > 0
+            assert client.await_result("status", "positions") == {"positions": []}
 
             trade(gateway_port, "STK:AAPL:SMART:USD", "BUY", 10)
             told = client.await_event(lambda topic, _: topic.startswith("position/"))

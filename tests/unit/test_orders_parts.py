@@ -220,13 +220,16 @@ def test_nothing_counts_as_durable_in_a_journal_that_was_removed(
     monkeypatch.setattr(journals, "CLOSE_S", 0.1)
     desk = Desk()
     desk.place()
+    desk.accepted()
 
     async def said() -> object:
         journal = SqliteJournal(tmp_path / "j")
         heard: asyncio.Queue[object] = asyncio.Queue()
         journal.run(heard.put_nowait, heard.put_nowait)
-        (tmp_path / "j").unlink()
         journal.append((desk.committed[0],))
+        assert await heard.get() == 1
+        (tmp_path / "j").unlink()
+        journal.append((desk.committed[1],))
         told = await heard.get()
         journal.close()
         return told

@@ -209,10 +209,7 @@ class SqliteJournal:
                     _keep(database, setting)
                 if database.in_transaction:
                     database.execute("COMMIT")
-            except (
-                sqlite3.OperationalError,
-                OSError,
-            ) as error:  # full disk, a backup's lock, gone
+            except (sqlite3.OperationalError, OSError) as error:  # full, locked by a backup, gone
                 if database.in_transaction:
                     database.execute("ROLLBACK")
                 refused = True
