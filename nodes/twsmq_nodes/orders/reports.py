@@ -190,10 +190,11 @@ class Reports:
         """One of several incarnations; what it filled its executions tell."""
         text = f"permanent id {event.perm_id} of this order is {event.status}, another one is still alive"
         self.note(record, 0, text, ts)
-        missing = (event.filled or 0.0) > record.executed() + EPSILON
-        survivor = SurvivorLeft(record.key)
+        follow_ups: list[FollowUp] = [SurvivorLeft(record.key)]
         reported = event.filled or 0.0
-        return [ExecutionsMissing(record.key, reported, None), survivor] if missing else [survivor]
+        if reported > record.executed() + EPSILON:
+            follow_ups.insert(0, ExecutionsMissing(record.key, reported, None))
+        return follow_ups
 
     def execution(self, event: tws.ExecDetails, ts: int) -> tuple[Record | None, list[FollowUp]]:
         seen = event.execution
