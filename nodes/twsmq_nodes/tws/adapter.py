@@ -31,6 +31,7 @@ from twsmq_nodes.tws.events import Event, FrameRejected
 from twsmq_nodes.tws.order_template import OrderTemplates
 from twsmq_nodes.tws.report_template import OPEN_ORDER, OpenOrderTemplates
 from twsmq_nodes.tws.requests import PlaceOrder, Request
+from twsmq_nodes.tws.status_report import ORDER_STATUS, order_status
 
 MIN_SERVER_VERSION = 157
 """What ibapi 9.81.1 speaks at most, and ib_async asks for at least: below it nothing has been tried."""
@@ -85,7 +86,10 @@ class Codec:
 
     def decode(self, frame: bytes) -> list[Event]:
         """The events of one frame (its payload, without the length)."""
-        return self._open_orders.decode(frame) if frame.startswith(OPEN_ORDER) else self._interpret(frame)
+        if frame.startswith(OPEN_ORDER):
+            return self._open_orders.decode(frame)
+        status = order_status(frame) if frame.startswith(ORDER_STATUS) else None
+        return self._interpret(frame) if status is None else [status]
 
     def _interpret(self, frame: bytes) -> list[Event]:
         """What ibapi makes of it."""
