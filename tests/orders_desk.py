@@ -117,8 +117,14 @@ class Desk:
             elif self.uncommitted:
                 self.commit()
             else:
-                todo += self.core.admit(self.now)
+                todo += self.core.admit(self.now)[0]
         self.core.validate()
+
+    def admit(self) -> list[Action]:
+        """One message through the gate."""
+        actions, _ = self.core.admit(self.now)
+        self.do(actions)
+        return actions
 
     def carry_out(self, action: Action) -> list[Action]:
         match action:
@@ -226,7 +232,7 @@ class Desk:
 
     def says(self, *events: tws.Event) -> None:
         for event in events:
-            self.do(self.core.received(event, self.now))
+            self.do(self.core.received([event], self.now))
 
     def accepted(self, order_id: int = 1, cid: str = "a", word: str = "Submitted", **view: Any) -> None:
         self.says(open_order(order_id, cid, word, **view), order_status(order_id, word, remaining=10.0))

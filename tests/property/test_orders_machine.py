@@ -244,7 +244,7 @@ class OrdersMachine(RuleBasedStateMachine):
     @rule()
     def admit(self) -> None:
         if self.desk.core.waiting:
-            self.desk.do(self.desk.core.admit(self.desk.now))
+            self.desk.admit()
 
     @rule()
     def commit(self) -> None:

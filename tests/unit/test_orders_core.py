@@ -24,7 +24,7 @@ def test_nothing_is_written_before_its_intent_is_durable_and_nothing_answered_be
     desk.snapshot()
     caller = desk.place()
     assert desk.core.waiting
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     assert len(desk.uncommitted) == 1
     assert not desk.wire
     assert not desk.published
@@ -51,7 +51,7 @@ def test_two_callers_with_one_key_at_once_share_one_order() -> None:
     desk.session_up()
     desk.snapshot()
     at_the_gate = [desk.place(), desk.place()]
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     in_the_journal = desk.place()
     conflict = desk.place(limit_price=2.0)
     assert conflict.code == "conflict"
@@ -140,7 +140,7 @@ def test_valid_until_counts_at_the_gate_too() -> None:
     desk.snapshot()
     caller = desk.place(caller=Caller(valid_until=desk.now.ns + 1_000_000, answers=[]))
     desk.later(1.0)
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     assert caller.code == "timeout"
     assert not desk.uncommitted
 
@@ -295,10 +295,10 @@ def test_a_cancel_never_overtakes_its_own_order() -> None:
     desk.session_up()
     desk.snapshot()
     desk.place()
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     desk.cancel()
     desk.commit()
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     assert [type(request) for request in desk.wire] == [rq.PlaceOrder, rq.CancelOrder]
 
 
@@ -449,10 +449,10 @@ def test_a_modification_that_one_before_it_has_made_needless_is_not_sent(desk: D
     desk.accepted()
     desk.auto = False
     first, second = desk.modify(limit_price=2.0), desk.modify(limit_price=2.0)
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     desk.commit()
     desk.says(open_order(1, limit_price=2.0))
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     desk.commit()
     assert first.answer == second.answer
     assert len(desk.wire) == 2
@@ -464,10 +464,10 @@ def test_a_modification_is_not_answered_for_the_bytes_of_the_one_before(desk: De
     desk.accepted()
     desk.auto = False
     first = desk.modify(quantity=20.0)
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     durable = desk.core.book.last_no
     second = desk.modify(quantity=30.0)
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     desk.committed, desk.uncommitted = desk.committed + desk.uncommitted[:1], desk.uncommitted[1:]
     desk.do(desk.core.durable(durable, desk.now))
     assert (first.answer.status, second.answers) == ("submitted", [])

@@ -53,7 +53,7 @@ def test_never_durable_was_never_there() -> None:
     desk.session_up()
     desk.snapshot()
     desk.place()
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     desk.crash()
     assert not desk.core.book.records
     assert not desk.wire
@@ -199,7 +199,7 @@ def test_a_session_lost_between_journal_and_wire_means_certainly_not_sent() -> N
     desk.session_up()
     desk.snapshot()
     caller = desk.place()
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     desk.session_lost()
     desk.commit()
     desk.commit()
@@ -217,7 +217,7 @@ def test_even_a_new_session_does_not_get_what_was_journaled_for_the_old_one() ->
     desk.session_up()
     desk.snapshot()
     desk.place()
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     desk.session_lost()
     desk.session_up()
     desk.commit()
@@ -534,7 +534,7 @@ def test_an_order_a_stalled_disk_held_back_until_a_snapshot_was_under_way_is_not
 ) -> None:
     desk.auto = False
     desk.place()
-    desk.do(desk.core.admit(desk.now))
+    desk.admit()
     desk.later(10.0)
     desk.upstream(True)
     desk.later(1.0)

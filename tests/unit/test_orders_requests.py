@@ -94,9 +94,8 @@ def test_a_group_is_journaled_together_or_not_at_all() -> None:
     desk.session_up()
     desk.snapshot()
     caller = group(desk, order("a"), order("b"))
-    actions = desk.core.admit(desk.now)
+    actions = desk.admit()
     assert len(actions[0].entries) == 2  # type: ignore[union-attr]
-    desk.do(actions)
     assert not caller.answers
     desk.commit()
     assert len(caller.answer.orders) == 2
@@ -337,7 +336,7 @@ def test_a_preview_that_waits_for_the_disk_is_not_sent_once_its_session_is_gone(
     desk.place()
     lost = call(desk, "preview", PreviewOrder(client_order_id="b", **BASE))
     for _ in range(2):
-        desk.do(desk.core.admit(desk.now))
+        desk.admit()
     desk.session_lost()
     assert lost.code == "not_ready"
     desk.commit()

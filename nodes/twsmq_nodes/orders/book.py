@@ -102,6 +102,8 @@ class Record:
 
     def executed(self) -> float:
         """Units executed according to executions alone; those of a combo's legs do not count."""
+        if not self.fills:  # of most reports
+            return 0.0
         return sum(fill.quantity for fill in self.fills.values() if not fill.leg)
 
     def average(self) -> float | None:

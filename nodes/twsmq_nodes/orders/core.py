@@ -25,7 +25,6 @@ from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws import events as tws
-from twsmq_nodes.tws.orders import OrderView
 from twsmq_nodes.tws.requests import Request
 from twsmq_nodes.tws.session import Encoded
 
@@ -175,12 +174,16 @@ class OrdersCore:
 
     @property
     def waiting(self) -> bool:
-        """Something stands at the gate: call `admit` once for each message the budget allows."""
+        """Something stands at the gate: call `admit` when the budget allows a message."""
         return bool(self.pipeline.gate)
 
-    def admit(self, now: Now) -> list[Action]:
-        self.pipeline.admit(now)
-        return self._flush()
+    def admit(self, now: Now, most: float = 1) -> tuple[list[Action], int]:
+        """Let through what `most` messages are enough for, or one group that is larger; and how many of
+        the budget's were taken."""
+        taken = self.pipeline.admit(now)
+        while taken < most and self.waiting:
+            taken += self.pipeline.admit(now)
+        return self._flush(), taken
 
     def durable(self, event_no: int, now: Now) -> list[Action]:
         """Everything up to `event_no` is on disk."""
@@ -204,12 +207,29 @@ class OrdersCore:
 
     # -- the gateway's reports
 
-    def received(self, event: tws.Event, now: Now) -> list[Action]:
+    def received(self, events: Iterable[tws.Event], now: Now) -> list[Action]:
+        """Some that came together, in their order."""
+        for event in events:
+            if not self.pipeline.previews or not self._about_preview(event):
+                self._hear(event, now)
+        return self._flush()
+
+    def _about_preview(self, event: tws.Event) -> bool:
+        """Every client counts its order ids from 1, and the open orders of all are listed."""
         match event:
-            case tws.OpenOrder(order_id, _, order) if self._is_preview(order_id, order):
-                self.pipeline.previewed(order_id, event.state)
+            case tws.OpenOrder(order_id, _, order) if order.client_id == self._client_id:
+                if order_id in self.pipeline.previews:
+                    self.pipeline.previewed(order_id, event.state)
+                    return True
             case tws.GatewayError(req_id) if req_id in self.pipeline.previews:
                 self.pipeline.preview_refused(event)
+                return True
+            case _:
+                pass
+        return False
+
+    def _hear(self, event: tws.Event, now: Now) -> None:
+        match event:
             case tws.OpenOrder():
                 record, follow_ups = self._reports.open_order(event, now.ns)
                 self._doubts.open_order(event, record, listed=event.state.status not in _ENDED)
@@ -236,11 +256,6 @@ class OrdersCore:
                 self._doubts.ended(event, now)
             case _:
                 pass
-        return self._flush()
-
-    def _is_preview(self, order_id: int, order: OrderView) -> bool:
-        """Every client counts its order ids from 1, and the open orders of all are listed."""
-        return order_id in self.pipeline.previews and order.client_id == self._client_id
 
     # -- time
 

@@ -152,28 +152,30 @@ class Pipeline:
 
     # -- through the gate
 
-    def admit(self, now: Now) -> None:
-        """Let one item through: one message of the budget for each order in it."""
+    def admit(self, now: Now) -> int:
+        """Let one item through: how many messages of the budget it takes. A preview's is taken when its
+        question is sent."""
         cancel = self.gate.pop_cancel()
         if cancel is not None:
-            self._write_cancel(cancel, now)
-            return
+            return self._write_cancel(cancel, now)
         item = self.gate.pop()
-        if item is None:
-            return
         try:
             match item:
                 case Placing():
                     self._place(item, now)
+                    return len(item.orders)
                 case Modifying():
-                    self._modify(item, now)
+                    return self._modify(item, now)
                 case Previewing():
                     self._preview(item, now)
+                case None:
+                    pass
         except EncodeRefused as refused:
             code, field = ErrorCode.INVALID_ARGUMENT, refused.field or "order_type"
             self._drop(item, RequestError(code, str(refused), field=field))
         except RequestError as error:
             self._drop(item, error)
+        return 0
 
     def _place(self, item: Placing, now: Now) -> None:
         _require_time(item.waiters[0].caller, now)
@@ -206,7 +208,7 @@ class Pipeline:
         for write in writes:
             self.once_durable(write)
 
-    def _modify(self, item: Modifying, now: Now) -> None:
+    def _modify(self, item: Modifying, now: Now) -> int:
         _require_time(item.caller, now)
         key = (item.args.strategy, item.args.client_order_id)
         values = item.values()
@@ -214,7 +216,7 @@ class Pipeline:
         assert record.request is not None  # an adopted order is not modified
         if values == (record.wanted or record.values):  # one before it in the line has seen to it
             self.answer(Waiter(item.caller, (key,)), None)
-            return
+            return 0
         account = record.order.account or ""
         if self.guard is not None:
             changes: dict[str, Any] = {name: getattr(values, name) for name in values.__struct_fields__}
@@ -227,6 +229,7 @@ class Pipeline:
         self._book.change(record, now.ns, ChangeSent(values))
         self._waiters.setdefault(key, []).append(Waiter(item.caller, (key,), left=1))
         self.once_durable(Write(key, encoded, self._session_no))
+        return 1
 
     def _preview(self, item: Previewing, now: Now) -> None:
         """A what-if is no order: it is not journaled, but takes an id and so keeps its place in the line."""
@@ -238,12 +241,14 @@ class Pipeline:
         self.previews[order_id] = (item.caller, now.mono)
         self.once_durable(Send(encoded))
 
-    def _write_cancel(self, key: Key, now: Now) -> None:
+    def _write_cancel(self, key: Key, now: Now) -> int:
         record = self._book.records[key]
         if self.connected and not record.done and record.cancel_wanted and self._may_cancel(key, now):
             self._cancels_written[key] = now.mono
             request = self._encode(tws.CancelOrder(record.order_id))
             self._actions.append(Write(key, request, self._session_no))
+            return 1
+        return 0
 
     def previewed(self, order_id: int, state: OrderStateView) -> None:
         """The gateway's answer to a what-if is one openOrder and nothing else (captured)."""

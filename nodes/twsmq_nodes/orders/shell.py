@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time_ns
 from typing import Any, TypeVar
 
@@ -63,6 +63,8 @@ from .risk import RiskRules
 from .times import gateway_offset_s
 
 JOURNAL_FILE = "orders.journal"
+TOGETHER = 32
+"""Messages let through the gate at once, if the budget allows as many: they go to the journal together."""
 
 A = TypeVar("A", bound=Struct)
 _RISK = "risk/"
@@ -82,9 +84,10 @@ class OrdersShell:
             config.gateway.host,
             config.gateway.port,
             node.client_id,
-            on_event=self._on_event,
+            on_event=lambda event: self._reports.append(event),
             on_notice=self._on_notice,
             on_ticks=lambda _ticks: None,
+            on_read_end=self._on_read_end,
             rate=0,
         )
         self._pacer: Pacer[None] = Pacer(message_share(config, endpoints.ORDERS), self._loop.time())
@@ -101,11 +104,12 @@ class OrdersShell:
         self._rules = RiskRules(config.orders.risk, facts)
         self._risk_calls: dict[str, list[Call]] = {}  # waiting until the new limits are on disk
         self._restore_risk()
+        self._reports: list[tws.Event] = []  # of the read that goes on
         self._todo: deque[Action] = deque()
         self._busy = False
         self._stopped = False
         self._timer = Alarm(self._tick)
-        self._gate_timer = Alarm(lambda: self._carry([]))
+        self._gate_timer = Alarm(lambda: self._carry(()))
         node.topics.append("order/<strategy>/<client_order_id>/")
         node.complete_heartbeat = self._complete_heartbeat
         self._add_ops()
@@ -137,8 +141,10 @@ class OrdersShell:
         def ask(handle: Callable[[A, Caller, Now], list[Action]]) -> Callable[[A, Call], None]:
             return lambda args, call: self._carry(handle(args, call, self._now()))
 
-        def place(args: PlaceOrder, call: Call) -> None:  # the hot one: no closure in between
-            self._carry(core.place(args, call, self._now()))
+        def place(args: PlaceOrder, call: Call) -> None:
+            self._todo.extend(core.place(args, call, self._now()))  # and through the gate with the others
+
+        self._node.mailbox.after_pass(lambda: self._carry(()))
 
         add("place_order", PlaceOrder, place, "Place one order; the same request again places nothing")
         add("place_orders", PlaceOrders, ask(core.place_group), "Place all of a group or none: bracket, OCA")
@@ -203,10 +209,13 @@ class OrdersShell:
     def _durable(self, event_no: int) -> None:
         self._carry(self._core.durable(event_no, self._now()))
 
-    def _on_event(self, event: tws.Event) -> None:
-        self._carry(self._core.received(event, self._now()))
+    def _on_read_end(self) -> None:
+        if self._reports:
+            reports, self._reports = self._reports, []
+            self._carry(self._core.received(reports, self._now()))
 
     def _on_notice(self, notice: notices.Notice) -> None:
+        self._on_read_end()  # what was said before it
         now = self._now()
         match notice:
             case notices.SessionUp(_, accounts, next_order_id, upstream):
@@ -229,7 +238,7 @@ class OrdersShell:
 
     # -- out
 
-    def _carry(self, actions: list[Action]) -> None:
+    def _carry(self, actions: Sequence[Action]) -> None:
         if self._stopped:
             return
         self._todo.extend(actions)
@@ -237,10 +246,8 @@ class OrdersShell:
             return
         self._busy = True
         try:
-            self._admit()
-            while self._todo:
+            while self._todo or self._admit():
                 self._do(self._todo.popleft())
-                self._admit()
         finally:
             self._busy = False
         self._come_back()
@@ -289,26 +296,22 @@ class OrdersShell:
         log.warning("order bytes not written", order=action.key, problem=str(error))
         self._carry(self._core.not_written(action.key, action.request.request, self._now()))
 
-    def _admit(self) -> None:
-        """Let through the gate what the budget allows."""
+    def _admit(self) -> bool:
+        """Let through the gate what the budget allows; whether there is something to do then."""
         while self._core.waiting and not self._todo:
-            if len(self._pacer) == 0:
-                self._pacer.push(None, Priority.ORDER)
-            now = self._loop.time()
-            if self._pacer.wake_at(now) != now:
-                return
-            self._pacer.take(now)
-            admitted = self._core.admit(self._now())
-            self._todo.extend(admitted)
-            for action in admitted:
-                if isinstance(action, Journal):
-                    for _ in action.entries[1:]:  # each order of a group is a message
-                        self._pacer.charge(now)
+            now = self._now()
+            allowed = self._pacer.affordable(now.mono)
+            if allowed < 1:
+                return False
+            actions, taken = self._core.admit(now, min(allowed, TOGETHER))
+            self._pacer.charge(now.mono, taken)
+            self._todo.extend(actions)
+        return bool(self._todo)
 
     def _come_back(self) -> None:
         self._timer.set(self._core.wake_at)
         waits = self._core.waiting
-        self._gate_timer.set(self._pacer.wake_at(self._loop.time()) if waits else None)
+        self._gate_timer.set(self._pacer.affords_at(self._loop.time()) if waits else None)
 
     def _tick(self) -> None:
         self._carry(self._core.tick(self._now()))

@@ -97,6 +97,11 @@ class Mailbox:
         """From now on answer op `name`: `handler(args, call)` must answer `call` once, now or later."""
         self._ops[name] = Op(name, args, handler, summary)
 
+    def after_pass(self, call: Callable[[], None]) -> None:
+        """Have `call` called whenever the requests that were there have been handed to their handlers: what
+        they have in common can be done once for all."""
+        self._socket.after_pass = call
+
     def descriptions(self) -> list[OpDescription]:
         return [
             OpDescription(op=op.name, summary=op.summary, args=msgspec.json.schema(op.args))

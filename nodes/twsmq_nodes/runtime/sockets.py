@@ -28,9 +28,11 @@ RECONNECT_MS = 200
 
 
 class LoopSocket:
-    """A socket whose messages are handed to `on_message` as lists of frames."""
+    """A socket whose messages are handed to `on_message` as lists of frames. `after_pass` is called when
+    those that were there have been."""
 
     def __init__(self, socket: zmq.Socket[bytes], on_message: Callable[[list[bytes]], None]) -> None:
+        self.after_pass: Callable[[], None] | None = None
         self.socket = socket
         # The backend's own: pyzmq's wrapper around it costs as much again, for options that are not used.
         self._send = super(zmq.Socket, socket).send
@@ -63,20 +65,25 @@ class LoopSocket:
 
     def _drain(self) -> None:
         self._pass_scheduled = False
+        handled = False
         end = monotonic() + PASS_S
         while monotonic() < end:
             if self._closed or not cast("int", self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-                return
+                break
             try:
                 frames = self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                return
+                break
+            handled = True
             try:
                 self._on_message(frames)
             except BaseException:
                 self.sent()  # the loop reports it; the messages behind it must not wait for another edge
                 raise
-        self.sent()
+        else:
+            self.sent()
+        if handled and self.after_pass is not None:
+            self.after_pass()
 
 
 def bind(

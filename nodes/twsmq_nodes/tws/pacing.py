@@ -8,6 +8,7 @@ priority waits as long as a higher one has anything.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -53,23 +54,28 @@ class Pacer(Generic[T]):
         self._tokens -= 1.0
         return queue.popleft()
 
+    def affordable(self, now: float) -> float:
+        """How many messages may be written now, besides those that are queued."""
+        self._refill(now)
+        return math.inf if self._rate <= 0 else self._tokens // _ONE
+
+    def affords_at(self, now: float) -> float:
+        """When there will be one."""
+        self._refill(now)
+        return now if self._rate <= 0 or self._tokens >= _ONE else now + (1.0 - self._tokens) / self._rate
+
     def refund(self) -> None:
         """The item just taken was not written after all."""
         self._tokens += 1.0
 
-    def charge(self, now: float) -> None:
-        """A message was written past the queue; the budget may go into debt for it."""
+    def charge(self, now: float, messages: int = 1) -> None:
+        """They were written past the queue; the budget may go into debt for them."""
         self._refill(now)
-        self._tokens -= 1.0
+        self._tokens -= messages
 
     def wake_at(self, now: float) -> float | None:
         """When to call `take` again: None if nothing waits, `now` if something may go at once."""
-        if not len(self):
-            return None
-        self._refill(now)
-        if self._rate <= 0 or self._tokens >= _ONE:
-            return now
-        return now + (1.0 - self._tokens) / self._rate
+        return self.affords_at(now) if len(self) else None
 
     def clear(self) -> list[T]:
         """Empties the queues and returns what was in them, in the order it would have gone."""
@@ -79,7 +85,7 @@ class Pacer(Generic[T]):
         return waiting
 
     def __len__(self) -> int:
-        return sum(len(queue) for queue in self._queues)
+        return sum(map(len, self._queues))
 
     def _refill(self, now: float) -> None:
         if self._rate > 0:
