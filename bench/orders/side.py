@@ -2,8 +2,7 @@
 
 A side is a process: `python <side>.py PORT RATE COUNT`. It connects, says {"ready": true}, sends COUNT orders
 at RATE a second when told to (a line on stdin) and ends with {"sent": {orderRef: monotonic ns}}. The time is
-taken right before the library is asked to send; the order itself has been made before, but for ours, whose
-client has nothing but the message to make.
+taken right before the library is asked to send; the order itself has been made before.
 
 The first WARM_UP orders of each run are sent alike and not counted.
 """

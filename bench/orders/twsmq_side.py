@@ -50,7 +50,6 @@ class Strategy:
     def place(self, number: int) -> None:
         ref = reference(self.number, number)
         strategy, _, client_order_id = ref.partition("/")
-        self.sent[ref] = time.monotonic_ns()
         order = PlaceOrder(
             strategy=strategy,
             client_order_id=client_order_id,
@@ -62,6 +61,7 @@ class Strategy:
             tif="DAY",
             account=ACCOUNT,
         )
+        self.sent[ref] = time.monotonic_ns()
         self.socket.send(codec.encode_request(number, "place_order", order), zmq.NOBLOCK)
         self.unanswered += 1
 

@@ -6,10 +6,11 @@ Request and reply: one msgpack map each.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, TypeVar, cast, get_args
+from functools import cache
+from typing import Annotated, Any, NoReturn, TypeVar, cast, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from . import market_events, order_events, system_events
 from .envelope import MAX_REQUEST_BYTES, PROTOCOL_VERSION, ErrorBody, Event, Reply, Request
@@ -60,16 +61,32 @@ class _Header(Struct):
 
 
 _INT64 = range(-(2**63), 2**63)
+_LONGEST_ID, _LONGEST_OP = 128, 64
+
+
+class _Envelope(Struct, forbid_unknown_fields=True):
+    """A request as it should be."""
+
+    v: int
+    id: (
+        Annotated[int, msgspec.Meta(ge=_INT64[0], le=_INT64[-1])]
+        | Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_ID)]
+    )
+    op: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_OP)]
+    args: msgspec.Raw | UnsetType = UNSET
+    valid_until: int | None | UnsetType = UNSET
+
+
 _ENVELOPE_KEYS = frozenset(("v", "id", "op", "args", "valid_until"))
 _EMPTY_MAP = b"\x80"
 _NIL = b"\xc0"
 _encoder = msgspec.msgpack.Encoder()
 _event_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(cast("type[Event]", AnyEvent))
+_envelope_decoder = msgspec.msgpack.Decoder(_Envelope)
 _raw_map_decoder = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
 _any_decoder = msgspec.msgpack.Decoder()
 _reply_decoder = msgspec.msgpack.Decoder(Reply)
 _header_decoder = msgspec.msgpack.Decoder(_Header)
-_LONGEST_ID, _LONGEST_OP = 128, 64
 
 
 def encode_event(topic: str, event: Event) -> bytes:
@@ -107,6 +124,25 @@ def encode_request(
 
 def decode_request(frame: bytes) -> Request:
     """The envelope of a request. Raises `RequestError` with the request's id as far as it was readable."""
+    try:
+        asked = _envelope_decoder.decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _decode_request(frame)  # says what is wrong
+    args, valid_until = asked.args, asked.valid_until
+    given = 3 + (args is not UNSET) + (valid_until is not UNSET)
+    if asked.v != PROTOCOL_VERSION or frame[0] != 0x80 | given or len(frame) > MAX_REQUEST_BYTES:
+        return _decode_request(frame)
+    body = _NIL if args is UNSET else bytes(args)
+    return Request(
+        id=asked.id,
+        op=asked.op,
+        args=_EMPTY_MAP if body == _NIL else body,
+        valid_until=None if valid_until is UNSET else valid_until,
+    )
+
+
+def _decode_request(frame: bytes) -> Request:
+    """The same key by key."""
     if not frame:
         raise RequestError(ErrorCode.MALFORMED, "empty frame; a request is one msgpack map")
     if len(frame) > MAX_REQUEST_BYTES:
@@ -151,7 +187,7 @@ def decode_request(frame: bytes) -> Request:
 def decode_args(request: Request, kind: type[A]) -> A:
     """The op's arguments. Raises `RequestError` `invalid_argument` with the field at fault."""
     try:
-        args = msgspec.msgpack.decode(request.args, type=kind)
+        args = _args_decoder(kind).decode(request.args)
         if _pairs(request.args) != len(_raw_map_decoder.decode(request.args)):
             _malformed("args", "args: a key is there twice; which one is meant?", request.id)
         return args
@@ -164,6 +200,11 @@ def decode_args(request: Request, kind: type[A]) -> A:
         raise RequestError(
             ErrorCode.MALFORMED, f"args: {error}", field="args", request_id=request.id
         ) from error
+
+
+@cache
+def _args_decoder(kind: type[A]) -> msgspec.msgpack.Decoder[A]:
+    return msgspec.msgpack.Decoder(kind)
 
 
 def encode_reply(request_id: str | int | None, result: Any) -> bytes:

@@ -89,7 +89,7 @@ class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
             raise FieldError("oca_type", "oca_group and oca_type (1, 2 or 3) go together")
         if self.account is not None:
             require_name("account", self.account, MAX_ACCOUNT)
-        for name in self.extra.keys() & _OWN:
+        for name in self.extra.keys() & _OWN if self.extra else ():
             raise FieldError(f"extra.{name}", f"{name} has an argument of its own, or is the node's to set")
 
 

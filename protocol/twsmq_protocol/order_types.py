@@ -73,6 +73,7 @@ PRICE_FIELDS = (
     "offset",
 )  # fmt: skip
 
+_KNOWN = {name: prices.known for name, prices in ORDER_TYPES.items()}
 PRICES_NEEDED: dict[str, tuple[str, ...]] = {name: prices.needed for name, prices in ORDER_TYPES.items()}
 """Order types and the prices each must have."""
 
@@ -126,12 +127,13 @@ def require_prices(order_type: str, order: object) -> None:
     prices = ORDER_TYPES.get(order_type)
     if prices is None:
         raise FieldError("order_type", f"order_type must be one of {', '.join(ORDER_TYPES)}")
+    known = _KNOWN[order_type]
     given = [name for name in PRICE_FIELDS if getattr(order, name) is not None]
     for name in prices.needed:
         if name not in given:
             raise FieldError(name, f"a {order_type} order needs {name}")
     for name in given:
-        if name not in prices.known:
+        if name not in known:
             raise FieldError(name, f"a {order_type} order takes no {name}")
     if prices.one_of and sum(name in given for name in prices.one_of) != 1:
         names = " or ".join(prices.one_of)

@@ -141,6 +141,17 @@ def test_any_bytes_are_a_request_or_refused_under_one_of_three_codes(frame: byte
             assert isinstance(args, op.args)
 
 
+@with_nasty(REQUEST_START)
+@given(rubbish | near_requests)
+def test_a_request_read_at_once_is_the_one_read_key_by_key(frame: bytes):
+    key_by_key = codec._decode_request  # pyright: ignore[reportPrivateUsage]
+    one, other = (outcome(RequestError, read, frame) for read in (codec.decode_request, key_by_key))
+    if isinstance(one, RequestError):
+        assert type(other) is RequestError
+        one, other = ((e.code, e.message, e.field, e.request_id) for e in (one, other))
+    assert one == other
+
+
 def can_be_answered(error: RequestError) -> None:
     reply = codec.decode_reply(codec.encode_error(error.request_id, error))
     assert reply.id == error.request_id
