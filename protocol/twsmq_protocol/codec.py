@@ -74,7 +74,7 @@ class _Envelope(Struct, forbid_unknown_fields=True):
     )
     op: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_OP)]
     args: msgspec.Raw | UnsetType = UNSET
-    valid_until: int | None | UnsetType = UNSET
+    valid_until: int | UnsetType | None = UNSET
 
 
 _ENVELOPE_KEYS = frozenset(("v", "id", "op", "args", "valid_until"))
@@ -203,7 +203,7 @@ def decode_args(request: Request, kind: type[A]) -> A:
 
 
 @cache
-def _args_decoder(kind: type[A]) -> msgspec.msgpack.Decoder[A]:
+def _args_decoder(kind: type[Struct]) -> msgspec.msgpack.Decoder[Any]:
     return msgspec.msgpack.Decoder(kind)
 
 

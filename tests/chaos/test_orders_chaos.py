@@ -236,9 +236,14 @@ class Truth:
 def compare(desk: Desk, traders: list[Trader]) -> str:
     client = PlainClient(desk.port_base)
     orders = await_certainty(client)
-    numbers = client.await_event(lambda topic, event: topic == "node/orders/" and event["state"] == "ready")[
-        "strategy_nos"
-    ]
+    told: dict[str, int] = {}
+    for row in orders:
+        told[row["strategy"]] = max(told.get(row["strategy"], 0), row["strategy_no"])
+    numbers = client.await_event(  # not a beat from before what `orders` says
+        lambda topic, event: (
+            topic == "node/orders/" and all(event["strategy_nos"].get(s, 0) >= no for s, no in told.items())
+        )
+    )["strategy_nos"]
     for trader in traders:
         trader.settle(numbers.get(trader.strategy, 0))  # one that got nothing through has no events
     rows = client.result("orders", "get_executions")["executions"]
@@ -251,8 +256,8 @@ def compare(desk: Desk, traders: list[Trader]) -> str:
         for row in rows
     }
     assert booked == truth.executions
-    told = {exec_id: fill for trader in traders for exec_id, fill in trader.fills.items()}
-    assert told.keys() == booked.keys()
+    heard = {exec_id: fill for trader in traders for exec_id, fill in trader.fills.items()}
+    assert heard.keys() == booked.keys()
     by_ref = {f"{order['strategy']}/{order['client_order_id']}": order for order in orders}
     assert {ref for ref, order in by_ref.items() if order["status"] in WORKING} == truth.open.keys()
     doubled = sum(count - 1 for count in truth.incarnations.values())

@@ -37,12 +37,11 @@ def test_it_is_what_ibapi_makes_of_it(version: int, fields: tuple[str, ...], odd
     assert codec.decode(frame) == codec._interpret(frame)  # pyright: ignore[reportPrivateUsage]
 
 
-@pytest.mark.parametrize("damage", [lambda f: f[:-1], lambda f: f + b"1\0", lambda f: f[:-3], lambda f: f[:2]])
-def test_a_damaged_one_is_left_to_ibapi(damage: object) -> None:
+def test_a_damaged_one_is_left_to_ibapi() -> None:
     whole = message("7", "Submitted", "0", "100", "0", "7", "0", "0", "101", "", "0")
     assert order_status(whole) is not None
-    assert callable(damage)
-    assert order_status(damage(whole)) is None
+    for damaged in (whole[:-1], whole[:-3], whole[:2], b"", whole + b"1\0", b"x" + whole):
+        assert order_status(damaged) is None
 
 
 @given(fields=ORDINARY)

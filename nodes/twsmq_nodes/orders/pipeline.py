@@ -159,6 +159,8 @@ class Pipeline:
         if cancel is not None:
             return self._write_cancel(cancel, now)
         item = self.gate.pop()
+        if item is None:
+            return 0
         try:
             match item:
                 case Placing():
@@ -168,8 +170,6 @@ class Pipeline:
                     return self._modify(item, now)
                 case Previewing():
                     self._preview(item, now)
-                case None:
-                    pass
         except EncodeRefused as refused:
             code, field = ErrorCode.INVALID_ARGUMENT, refused.field or "order_type"
             self._drop(item, RequestError(code, str(refused), field=field))

@@ -84,7 +84,7 @@ class OrdersShell:
             config.gateway.host,
             config.gateway.port,
             node.client_id,
-            on_event=lambda event: self._reports.append(event),
+            on_event=self._on_event,
             on_notice=self._on_notice,
             on_ticks=lambda _ticks: None,
             on_read_end=self._on_read_end,
@@ -208,6 +208,9 @@ class OrdersShell:
 
     def _durable(self, event_no: int) -> None:
         self._carry(self._core.durable(event_no, self._now()))
+
+    def _on_event(self, event: tws.Event) -> None:
+        self._reports.append(event)
 
     def _on_read_end(self) -> None:
         if self._reports:
