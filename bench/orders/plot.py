@@ -12,7 +12,7 @@ from measured import Run
 from report import NAMES, ORDERS_PER_S
 
 FILE = "orders.png"
-COLOURS = {"twsmq": "#1f77b4", "ib_async": "#2ca02c", "ibapi": "#d62728"}
+COLOURS = {"twsmq": "#1f77b4", "ib_async": "#2ca02c", "ibapi": "#d62728", "relay": "#7f7f7f"}
 
 
 def write(run: Run, folder: Path) -> None:

@@ -33,7 +33,7 @@ from side import WARM_UP, reference
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SIDES = ("twsmq", "ib_async", "ibapi")
+SIDES = ("twsmq", "ib_async", "ibapi", "relay")
 PORTS_OF_A_CLUSTER = 100
 TIMEOUT_S = 120
 
@@ -150,6 +150,9 @@ class Bench:
         if side == "twsmq":
             with self.fresh_folder() as folder, orders_node(folder, self.port) as (_, base):
                 sent, arrived = self.trade("twsmq_side.py", base, self.terms.rate, count)
+        elif side == "relay":
+            with self.fresh_folder() as folder:
+                sent, arrived = self.trade("relay_side.py", self.port, self.terms.rate, count, folder)
         else:
             sent, arrived = self.trade(f"{side}_side.py", self.port, self.terms.rate, count)
         counted = [reference(1, number) for number in range(WARM_UP, count)]

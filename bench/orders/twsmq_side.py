@@ -40,9 +40,9 @@ TIMEOUT_MS = 30_000
 class Strategy:
     """One DEALER. `sent`: when each order was asked for, by its reference (monotonic ns)."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], port_base: int, number: int) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], port: int, number: int) -> None:
         self.socket = context.socket(zmq.DEALER)
-        self.socket.connect(f"tcp://127.0.0.1:{port_base + 30}")
+        self.socket.connect(f"tcp://127.0.0.1:{port}")
         self.number = number
         self.sent: dict[str, int] = {}
         self.unanswered = 0
@@ -127,7 +127,7 @@ def main() -> None:
     desk, window = (int(argument) for argument in sys.argv[4:6]) if rate == 0 else (1, 0)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     ear = Ear(context, port_base)
-    strategies = [Strategy(context, port_base, number) for number in range(1, desk + 1)]
+    strategies = [Strategy(context, port_base + 30, number) for number in range(1, desk + 1)]
     begin()
     if rate:
         (strategy,) = strategies
