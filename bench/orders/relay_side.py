@@ -2,10 +2,10 @@
 
     python relay_side.py GATEWAY_PORT RATE COUNT FOLDER
 
-The client is the one of twsmq's side. The relay, one thread in another process, takes its request off a ROUTER,
-commits it to SQLite (WAL, synchronous=FULL, a log laid out before), writes the gateway's bytes, which were made
-before but for the id and the reference, and answers. It checks nothing, numbers nothing, publishes nothing,
-reads none of the gateway's reports, and stops while its disk does.
+The client is the one of twsmq's side. The relay, one thread in another process, takes its request off a
+ROUTER, commits it to SQLite (WAL, synchronous=FULL, a log laid out before), writes the gateway's bytes, which
+were made before but for the id and the reference, and answers. It checks nothing, numbers nothing, publishes
+nothing, makes nothing of the gateway's reports, and stops while its disk does.
 """
 
 from __future__ import annotations
