@@ -99,3 +99,45 @@ def test_within_an_interval_reads_go_out_as_one_message_and_nothing_is_left_out(
     assert line.told == [[1.0], [2.0, 3.0, 4.0]]
     line.pass_time(101.0)
     assert len(line.told) == 2, "nothing goes out where nothing came"
+
+
+def test_the_ticks_of_all_lines_go_before_any_quote_and_a_newcomer_gets_them(monkeypatch: pytest.MonkeyPatch):
+    outgoing = Outgoing()
+    publisher = Publisher(
+        cast("Outbox", outgoing), lambda: 1.0, quote_interval_s=0.0, call_later=lambda _s, _call: None
+    )
+    greeted: list[bool] = []
+
+    def data_came(req_id: int) -> None:
+        """The core has a newcomer of the first line greeted when data comes under the second."""
+        if req_id == 2:
+            greeted.append(lines.greet("tick/STK:A:SMART:USD/"))
+
+    lines = Router(publisher, data_came, batch_interval_s=0.0, call_later=lambda _s, _call: None)
+    for req_id, symbol in enumerate("AB", 1):
+        listing = Listing(contract=Contract(con_id=req_id, symbol=symbol, sec_type="STK"))
+        for kind in ("quote", "tick"):
+            topic = f"{kind}/STK:{symbol}:SMART:USD/"
+            feed = feed_of(parse_stream_topic(topic), listing)
+            lines.join(feed, listing, topic)
+            lines.open(req_id, feed)
+    lines.on_ticks([(1, 1, 10.0, 0), (2, 1, 20.0, 0), (1, 2, 11.0, 0)])
+    lines.read_end()
+    events = [decode_event(frame) for frame in outgoing.frames]
+    assert greeted == [True]
+    assert [topic for topic, _ in events] == [
+        "tick/STK:A:SMART:USD/",
+        "quote/STK:A:SMART:USD/",  # because somebody is greeted
+        "tick/STK:A:SMART:USD/",
+        "tick/STK:B:SMART:USD/",
+        "quote/STK:B:SMART:USD/",
+    ]
+    snapshot = events[2][1]
+    assert isinstance(snapshot, Ticks)
+    assert snapshot.snapshot
+    assert [tick[1] for tick in snapshot.ticks] == [10.0, 11.0]
+    outgoing.frames.clear()
+    lines.on_ticks([(1, 1, 10.5, 0), (2, 1, 20.5, 0)])
+    lines.read_end()
+    kinds = [decode_event(frame)[0].partition("/")[0] for frame in outgoing.frames]
+    assert kinds == ["tick", "tick", "quote", "quote"]

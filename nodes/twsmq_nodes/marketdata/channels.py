@@ -65,6 +65,9 @@ class Channel:
     def flush(self) -> None:
         """Publish what came in this read."""
 
+    def settle(self) -> None:
+        """Take note of what was published; called when all channels have flushed."""
+
     def greet(self, outlet: Outlet) -> bool:
         """Publish the state for newcomers; whether there is any."""
         del outlet
@@ -103,6 +106,7 @@ class MarketDataChannel(Channel):
     """Serves `quote/`, `tick/` and `greeks/` from one line."""
 
     __slots__ = (
+        "_flushed",
         "_greeks",
         "_held",
         "_last",
@@ -127,6 +131,7 @@ class MarketDataChannel(Channel):
         self._greeks: dict[str, Greeks] = {}
         self._quoted_at = 0.0
         self._held = False
+        self._flushed: list[AnyTick] = []  # and not settled yet
 
     def join(self, outlet: Outlet) -> None:
         super().join(outlet)
@@ -171,12 +176,17 @@ class MarketDataChannel(Channel):
     def flush(self) -> None:
         batch = self.batch
         self.batch = []
-        if self._ticks and batch:  # first, before what can wait: the state of the line
+        if self._ticks and batch:
             row = self._ticks_row
             row.ticks = self._outgoing(batch)
             for outlet in self._ticks.values():
                 self.publisher.send(outlet, row)
-        latest = {tick[1]: tick for tick in batch}
+        self._flushed += batch
+
+    def settle(self) -> None:
+        """The state of the line, and its quotes: after the ticks of all lines, which cannot wait."""
+        latest = {tick[1]: tick for tick in self._flushed}
+        self._flushed.clear()
         self._last.update(latest)
         if self._quote.apply(latest) and self._quotes:
             self._send_quote()

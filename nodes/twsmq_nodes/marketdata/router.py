@@ -114,6 +114,8 @@ class Router:
             for channel in touched:
                 self._begin(channel)
                 channel.flush()
+            for channel in touched:
+                channel.settle()
 
     def _begin(self, channel: Channel) -> None:
         channel.heard_at = self._publisher.now
@@ -170,6 +172,7 @@ class Router:
         if channel is None:
             return False
         self._publisher.begin()
+        channel.settle()
         return channel.greet(channel.outlets[topic])
 
     def repeat_quiet(self, quiet_s: float) -> None:
