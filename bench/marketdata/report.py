@@ -26,8 +26,8 @@ def _head(found: Findings) -> Iterator[str]:
         f"Medians of {found.settings.repeats} runs (of latency: {found.settings.latency_repeats}), the sides "
         f"taking turns before one feed. {os.cpu_count()} cores, shared with whatever else ran (load "
         f"{found.load_before:.1f} before), {platform.system()} {platform.release()}, Python "
-        f"{platform.python_version()}; {versions}. A tick is one message of the gateway. Absolute figures are "
-        "this machine's and this hour's: look at the ratios, each the "
+        f"{platform.python_version()}; {versions}. A tick is one message of the gateway. Absolute figures "
+        "are this machine's and this hour's: look at the ratios, each the "
         "median of what it was turn by turn."
     )
     for name, what in found.lacking.items():
