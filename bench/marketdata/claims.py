@@ -93,8 +93,8 @@ def _endurance(found: Findings) -> Iterator[Claim]:
     if found.crowd is not None:
         grown = found.crowd.rss_mb[-1] / found.crowd.rss_mb[1]
         yield Claim(f"{found.settings.crowd} subscribers: ticks lost", found.crowd.lost, 0, at_least=False)
-        kept = found.crowd.kept / found.crowd.rate
-        yield Claim("the same: taken as fast as sent at the best peer's rate", kept, 0.99)
+        kept = found.crowd.kept / found.crowd.rate  # the last batch of each 10 s waits up to 0.1 s
+        yield Claim("the same: taken as fast as sent at the best peer's rate", kept, 0.98)
         yield Claim("the same: memory at the end ÷ after the first slice", grown, 1.02, at_least=False)
     if found.rest is not None:
         yield Claim("at rest: % CPU", found.rest.cpu_percent, 1, at_least=False)
