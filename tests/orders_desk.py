@@ -120,9 +120,9 @@ class Desk:
                 todo += self.core.admit(self.now)[0]
         self.core.validate()
 
-    def admit(self) -> list[Action]:
-        """One message through the gate."""
-        actions, _ = self.core.admit(self.now)
+    def admit(self, most: int = 1) -> list[Action]:
+        """Through the gate."""
+        actions, self.taken = self.core.admit(self.now, most)
         self.do(actions)
         return actions
 
@@ -232,7 +232,11 @@ class Desk:
 
     def says(self, *events: tws.Event) -> None:
         for event in events:
-            self.do(self.core.received([event], self.now))
+            self.says_at_once([event])
+
+    def says_at_once(self, events: list[tws.Event]) -> None:
+        """In one read of the socket."""
+        self.do(self.core.received(events, self.now))
 
     def accepted(self, order_id: int = 1, cid: str = "a", word: str = "Submitted", **view: Any) -> None:
         self.says(open_order(order_id, cid, word, **view), order_status(order_id, word, remaining=10.0))

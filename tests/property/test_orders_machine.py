@@ -241,10 +241,10 @@ class OrdersMachine(RuleBasedStateMachine):
 
     # -- budget, disk, time
 
-    @rule()
-    def admit(self) -> None:
+    @rule(most=st.integers(1, 4))
+    def admit(self, most: int) -> None:
         if self.desk.core.waiting:
-            self.desk.admit()
+            self.desk.admit(most)
 
     @rule()
     def commit(self) -> None:
@@ -264,11 +264,11 @@ class OrdersMachine(RuleBasedStateMachine):
         if self.desk.uncommitted:
             self.desk.commit()
         elif self.desk.core.waiting:
-            self.admit()
+            self.desk.admit()
         elif self.read < len(self.desk.wire):
             self.gateway_reads(fate)
         elif self.up and self.gateway.saying:
-            self.gateway_is_heard(1, False)
+            self.gateway_is_heard(1, False, False)
         elif self.desk.asked:
             self.gateway_answers()
 
@@ -288,27 +288,34 @@ class OrdersMachine(RuleBasedStateMachine):
         self.gateway.answer(self.desk.asked.pop(0))
 
     @precondition(lambda self: self.up and self.gateway.saying)
-    @rule(count=st.integers(1, 6), twice=st.booleans())
-    def gateway_is_heard(self, count: int, twice: bool) -> None:
+    @rule(count=st.integers(1, 6), twice=st.booleans(), at_once=st.booleans())
+    def gateway_is_heard(self, count: int, twice: bool, at_once: bool) -> None:
+        """`at_once`: what was read together reaches the core together."""
+        heard: list[tws.Event] = []
         for event in self.gateway.saying[:count]:
             if isinstance(event, Upstream):
+                self.hear(heard)
+                heard.clear()
                 self.desk.upstream(event.connected, data_lost=event.data_lost)
                 continue
-            for _ in range(2 if twice and not isinstance(event, tws.GatewayError) else 1):
-                self.hear(event)
+            heard += [event] * (2 if twice and not isinstance(event, tws.GatewayError) else 1)
+            if not at_once:
+                self.hear(heard)
+                heard.clear()
+        self.hear(heard)
         del self.gateway.saying[:count]
 
-    def hear(self, event: tws.Event) -> None:
-        """What one event says ends an order only if nothing is alive that was heard of before."""
+    def hear(self, events: list[tws.Event]) -> None:
+        """What they say ends an order only if nothing is alive that was heard of before."""
         records = self.desk.core.book.records.values()
         ended = {record.key for record in records if record.order.status == "cancelled"}
-        self.desk.says(event)
+        self.desk.says_at_once(events)
         for ticket in self.gateway.live:
             key = ("s", ticket.cid)
             if ticket.perm_id in self.heard and key not in ended:
                 assert self.desk.core.book.records[key].order.status != "cancelled"
-        if isinstance(event, tws.OpenOrder) and event.order.perm_id:
-            self.heard.add(event.order.perm_id)
+        opened = [event.order.perm_id for event in events if isinstance(event, tws.OpenOrder)]
+        self.heard |= {perm_id for perm_id in opened if perm_id}
 
     @rule(data_lost=st.booleans(), spared=USUALLY)
     def broker_lost_or_back(self, data_lost: bool, spared: bool) -> None:
