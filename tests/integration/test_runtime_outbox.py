@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -265,6 +266,26 @@ def test_heartbeats_tell_state_and_change_at_once(config_file: Path, port_base: 
         assert (beats[0]["name"], beats[0]["client_id"]) == ("status", 102)
         between = (beats[3]["ts"] - beats[2]["ts"]) / 1e9
         assert HEARTBEAT_S * 0.9 < between < HEARTBEAT_S + 5
+
+    publish_from(config_file, port_base, story)
+
+
+def test_a_long_start_is_heard_though_the_loop_does_not_turn(config_file: Path, port_base: int) -> None:
+    async def story(node: Node, client: PlainClient) -> None:
+        client.subscribe("node/status/")
+        deadline = time.monotonic() + 20
+        while not client.sub.poll(50):  # no await: this holds the loop, as reading a long journal does
+            assert time.monotonic() < deadline
+            node.starting("reading the journal: 20,000 of 50,000 events")
+        _, event = next(client.events(1))
+        assert (event["state"], event["detail"]) == (
+            "starting",
+            "reading the journal: 20,000 of 50,000 events",
+        )
+        node.start()
+        async with asyncio.timeout(20):
+            while event["detail"] is not None:
+                [(_, event)] = await take(client)
 
     publish_from(config_file, port_base, story)
 

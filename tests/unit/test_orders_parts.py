@@ -186,6 +186,32 @@ def test_what_was_committed_is_read_back_and_replayed_from_any_number(tmp_path: 
     journal.close()
 
 
+def test_a_long_journal_tells_how_far_it_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = traded()
+    asyncio.run(commit(tmp_path / "j", desk))
+    monkeypatch.setattr("twsmq_nodes.orders.journal.PROGRESS", 2)
+    told: list[tuple[int, int]] = []
+    journal = SqliteJournal(tmp_path / "j")
+    last = len(list(journal.entries(lambda number, of: told.append((number, of)))))
+    journal.close()
+    assert last > 2
+    assert told == [(number, last) for number in range(2, last + 1, 2)]
+
+
+@pytest.mark.parametrize("damage", ["event = X'c1'", "event = X'80'", "fact = X'a178'"])
+def test_an_entry_that_cannot_be_read_is_named(tmp_path: Path, damage: str) -> None:
+    desk, path = traded(), tmp_path / "j"
+    asyncio.run(commit(path, desk))
+    database = sqlite3.connect(path)
+    database.execute(f"UPDATE entries SET {damage} WHERE event_no = 3")
+    database.commit()
+    database.close()
+    journal = SqliteJournal(path)
+    with pytest.raises(ConfigError, match=r"/j: the entry after event 2 cannot be read .*backup"):
+        list(journal.entries())
+    journal.close()
+
+
 def test_more_than_fits_into_a_statement_is_committed_together(tmp_path: Path) -> None:
     first = traded().committed[0]
     entries = tuple(

@@ -22,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 from twsmq_protocol.errors import ConfigError
@@ -31,6 +32,7 @@ from .entries import Entry, Row, to_entry, to_row
 RETRY_S = 0.5
 CLOSE_S = 5.0
 BUSY_S = 1.0
+PROGRESS = 20_000
 
 _MIGRATIONS: tuple[str, ...] = (
     """
@@ -65,7 +67,7 @@ class Kept(Struct, frozen=True):
 class Journal(Protocol):
     """What the node needs of a journal. A server database can stand in the place of SQLite."""
 
-    def entries(self) -> Iterator[Entry]: ...
+    def entries(self, progress: Callable[[int, int], None]) -> Iterator[Entry]: ...
     def append(self, entries: tuple[Entry, ...]) -> None: ...
     def keep(self, name: str, value: str | None) -> None: ...
     def kept(self) -> dict[str, str]: ...
@@ -97,10 +99,25 @@ class SqliteJournal:
                 f"{path}: {error}; restore it from a backup, or move it away and forget its orders"
             ) from error
 
-    def entries(self) -> Iterator[Entry]:
-        """Everything, in the order of the event numbers."""
-        for event, fact in self._reader.execute("SELECT event, fact FROM entries ORDER BY event_no"):
-            yield to_entry(event, fact)
+    def entries(self, progress: Callable[[int, int], None] = lambda _no, _last: None) -> Iterator[Entry]:
+        """Everything, in the order of the event numbers. `progress(event_no, last)` every `PROGRESS` entries:
+        years of trading take longer to read than a process is given to show that it lives. Raises
+        ConfigError with the number of the first one that cannot be read.
+        """
+        number = 0
+        try:
+            (last,) = self._reader.execute("SELECT max(event_no) FROM entries").fetchone()
+            for event, fact in self._reader.execute("SELECT event, fact FROM entries ORDER BY event_no"):
+                entry = to_entry(event, fact)
+                number = entry.event.event_no
+                yield entry
+                if number % PROGRESS == 0:
+                    progress(number, last)
+        except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
+            raise ConfigError(
+                f"{self._path}: the entry after event {number} cannot be read ({error}); restore it from a "
+                "backup, or use the version of twsmq that wrote it"
+            ) from error
 
     def events(self, after: int, limit: int, strategy: str | None = None) -> list[tuple[int, bytes]]:
         """Up to `limit` durable events numbered above `after`: (event_no, msgpack). Of one strategy, numbers

@@ -96,7 +96,9 @@ class OrdersShell:
             node.client_id,
             self._session.encode,
             allow_live=config.orders.allow_live,
-            entries=self._journal.entries(),
+            entries=self._journal.entries(
+                lambda number, last: node.starting(f"reading the journal: {number:,} of {last:,} events")
+            ),
             kept=self._journal.kept(),
         )
         facts = LiveFacts(self._core.book, self._want_quote, self._loop.time)

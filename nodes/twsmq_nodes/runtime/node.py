@@ -67,7 +67,13 @@ class Node:
 
     def start(self) -> None:
         """Begin to beat."""
+        self.detail = None  # what the start was at
         self._beat()
+
+    def starting(self, detail: str) -> None:
+        """Tell how far a long start has come: until `start` nothing else shows that this process lives."""
+        self.detail = detail
+        self._tell()
 
     def enter(self, state: NodeState, detail: str | None = None) -> None:
         """Take on a state and tell it at once; `detail` says what is waited for."""
@@ -118,6 +124,9 @@ class Node:
         if self._next_beat is not None:
             self._next_beat.cancel()
         self._next_beat = self._loop.call_later(HEARTBEAT_S, self._beat)
+        self._tell()
+
+    def _tell(self) -> None:
         beat = Heartbeat(
             name=self.name,
             pid=os.getpid(),

@@ -102,6 +102,8 @@ async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell])
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     node = Node(loaded, name)
+    gc.collect()
+    gc.disable()
     try:
         shell = build(node)
         _settle_memory()
@@ -118,10 +120,11 @@ async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell])
 
 def _settle_memory() -> None:
     """A full collection walks all that this process ever imported: 50 ms, in which 25 orders or thousands of
-    ticks wait. What is alive by now lives for good, and messages hold no cycles."""
-    gc.collect()
+    ticks wait, and seconds where a long journal was read. What is alive by now lives for good, and messages
+    hold no cycles."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    gc.enable()
 
 
 def _crash(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
