@@ -74,11 +74,13 @@ class OrderChange(OrderName, total=False):
 
 
 class OrderFilter(TypedDict, total=False):
-    """`active`: only those that are not finished (true), only finished ones (false)."""
+    """`active`: only those that are not finished (true), only finished ones (false). `since`: ns since the
+    epoch, only those of which something was told then or later."""
 
     strategy: str
     client_order_id: str
     active: bool
+    since: int
 
 
 class Orders(Struct, frozen=True):

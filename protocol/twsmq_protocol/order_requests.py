@@ -173,6 +173,7 @@ class GetOrders(Args, frozen=True, kw_only=True):
     strategy: str | None = None
     client_order_id: str | None = None
     active: bool | None = None
+    since: int | None = None
 
 
 class GetExecutions(Args, frozen=True, kw_only=True):

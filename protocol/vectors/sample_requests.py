@@ -133,6 +133,7 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "adopt": (36, "adopt_order", KEY | {"perm_id": 1426086045}, None),
     "resolve": (37, "resolve_order", KEY | {"status": "cancelled", "reason": "seen in TWS"}, None),
     "get every order": (6, "get_orders", {}, None),
+    "get the orders of today": (38, "get_orders", {"since": NOW}, None),
     "get the active orders of a strategy": (7, "get_orders", {"strategy": "alpha", "active": True}, None),
 }
 

@@ -514,3 +514,39 @@ def test_executions_are_listed_as_they_stand_after_corrections(desk: Desk) -> No
     assert desk.core.executions(GetExecutions(strategy="t")).executions == []
     assert desk.core.executions(GetExecutions(account="DU2")).executions == []
     assert desk.core.executions(GetExecutions(since=2**62)).executions == []
+
+
+def test_orders_are_listed_oldest_first_and_narrowed_by_all_that_is_given(desk: Desk) -> None:
+    for cid in "abc":
+        desk.place(cid)
+    desk.place("a", strategy="t")
+    desk.says(order_status(1, "Filled", filled=10.0), execution(1, "a", 10.0))
+    desk.later(60)
+    desk.says(order_status(2, "Cancelled"), error(2, 202, "Order Canceled - reason:"))
+
+    def listed(**wanted: Any) -> list[str]:
+        rows = desk.core.orders(GetOrders(**wanted)).orders
+        return [f"{row['strategy']}/{row['client_order_id']}" for row in rows]
+
+    assert listed() == ["s/a", "s/b", "s/c", "t/a"]
+    assert listed(active=True) == ["s/c", "t/a"]
+    assert listed(active=False) == ["s/a", "s/b"]
+    assert listed(strategy="s", client_order_id="a") == ["s/a"]
+    assert listed(strategy="s", client_order_id="a", active=True) == []
+    assert listed(strategy="t", client_order_id="b") == []
+    assert listed(client_order_id="a") == ["s/a", "t/a"]
+    assert listed(since=desk.now.ns - 30 * 10**9) == ["s/b"]
+    assert listed(since=desk.now.ns + 1) == []
+
+
+def test_an_order_that_lives_again_keeps_its_place_in_the_list(desk: Desk) -> None:
+    for cid in "ab":
+        desk.place(cid)
+        desk.accepted(1 if cid == "a" else 2, cid)
+    desk.cancel("a")
+    desk.says(order_status(1, "Cancelled"))
+    assert [row["client_order_id"] for row in desk.core.orders(GetOrders(active=True)).orders] == ["b"]
+    desk.says(open_order(1, "a", "Submitted"))
+    desk.later(1.0)
+    desk.snapshot(open_order(1, "a", "Submitted"), open_order(2, "b", "Submitted"))
+    assert [row["client_order_id"] for row in desk.core.orders(GetOrders(active=True)).orders] == ["a", "b"]

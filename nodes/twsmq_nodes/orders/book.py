@@ -50,6 +50,7 @@ class Record:
 
     __slots__ = (
         "acknowledged",
+        "born",
         "cancel_wanted",
         "complaint",
         "costs",
@@ -66,6 +67,7 @@ class Record:
 
     def __init__(self, order: Order) -> None:
         self.order = order  # as last told
+        self.born = order.event_no
         self.request: PlaceOrder | None = None  # None: adopted
         self.reference = order_ref(self.key)  # the orderRef it carries at the gateway
         self.order_ids: list[int] = []  # one per attempt, the newest last

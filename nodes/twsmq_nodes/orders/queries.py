@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from twsmq_protocol.envelope import payload
 from twsmq_protocol.order_requests import (
@@ -15,20 +15,31 @@ from twsmq_protocol.order_requests import (
     OrderList,
 )
 
-from .book import Book
+from .book import Book, Record
 
 
 def orders(book: Book, args: GetOrders, foreign: Iterable[ForeignOrder]) -> OrderList:
     """The oldest first. Foreign orders belong to no strategy."""
     wanted = (
         record.order
-        for record in book.records.values()
+        for record in _records(book, args)
         if args.strategy in (None, record.order.strategy)
         and args.client_order_id in (None, record.order.client_order_id)
         and (args.active is None or args.active != record.done)
+        and (args.since is None or record.order.ts >= args.since)
     )
     narrowed = args.strategy is not None or args.client_order_id is not None or args.active is False
     return OrderList(orders=[payload(order) for order in wanted], foreign=[] if narrowed else list(foreign))
+
+
+def _records(book: Book, args: GetOrders) -> Collection[Record]:
+    """Where to look: one order, and those that work, are asked for all the time, and years are many orders."""
+    if args.strategy is not None and args.client_order_id is not None:
+        record = book.records.get((args.strategy, args.client_order_id))
+        return () if record is None else (record,)
+    if args.active:
+        return sorted(book.active(), key=lambda record: record.born)
+    return book.records.values()
 
 
 def executions(book: Book, args: GetExecutions) -> ExecutionList:
