@@ -33,7 +33,7 @@ def orders(book: Book, args: GetOrders, foreign: Iterable[ForeignOrder]) -> Orde
 
 
 def _records(book: Book, args: GetOrders) -> Collection[Record]:
-    """Where to look: one order, and those that work, are asked for all the time, and years are many orders."""
+    """Where to look: one order, or those that work, are asked for all the time; years are many orders."""
     if args.strategy is not None and args.client_order_id is not None:
         record = book.records.get((args.strategy, args.client_order_id))
         return () if record is None else (record,)
