@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -418,6 +419,21 @@ def test_more_than_the_socket_takes_arrives_in_the_end(run: Any) -> None:
         kinds = [(await peer.told())[0] for _ in range(count + 1)]
         assert kinds.count("3") == count
         assert kinds.index("4") < count
+
+    play(run, story)
+
+
+def test_what_is_written_leaves_before_the_callback_that_wrote_it_is_done(run: Any) -> None:
+    async def story(gateway: Gateway, node: Node) -> None:
+        peer = await come_up(gateway, node)
+        with selectors.DefaultSelector() as selector:
+            selector.register(peer.transport.get_extra_info("socket").fileno(), selectors.EVENT_READ)
+            for order_id in (7, 8, 9):
+                node.session.send(PlaceOrder(order_id, APPLE, OrderFields("BUY", 1, "MKT")))
+                assert selector.select(5), "the loop has not turned, and the bytes are there"
+        assert [(await peer.told())[:2] for _ in range(3)] == [["3", "7"], ["3", "8"], ["3", "9"]]
+        node.session.send(CancelOrder(9))
+        assert (await peer.told())[:2] == ["4", "9"]
 
     play(run, story)
 

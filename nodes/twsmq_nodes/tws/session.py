@@ -12,11 +12,9 @@ Callbacks are called from the loop and must not raise: an exception drops the co
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from typing import cast
 
 from msgspec import Struct
@@ -327,17 +325,10 @@ class TwsSession:
 
 
 class _Link(asyncio.Protocol):
-    """One connection's socket. It cuts bytes into frames and decides nothing.
-
-    uvloop holds what is written until the callback that wrote it is done with everything else. The first
-    message of a callback does not wait for that, 50 µs for an order; the others still leave in one piece.
-    """
+    """One connection's socket. It cuts bytes into frames and decides nothing."""
 
     def __init__(self, session: TwsSession) -> None:
         self._session = session
-        self._loop = asyncio.get_running_loop()
-        self._fd = -1
-        self._first = True
         self._splitter = FrameSplitter()
         self._transport: asyncio.Transport | None = None
         self._closed = False
@@ -349,18 +340,8 @@ class _Link(asyncio.Protocol):
         return self._transport is not None and not self._paused and not self._transport.is_closing()
 
     def write(self, data: bytes) -> None:
-        if self._transport is None:
-            return
-        if self._first and not self._transport.is_closing() and not self._transport.get_write_buffer_size():
-            self._first = False
-            self._loop.call_soon(self._next)
-            with suppress(OSError):  # full, or gone: the transport finds out
-                data = data[os.write(self._fd, data) :]
-        if data:
+        if self._transport is not None:
             self._transport.write(data)
-
-    def _next(self) -> None:
-        self._first = True
 
     def close(self, *, flush: bool = False) -> None:
         self._closed = True
@@ -369,7 +350,6 @@ class _Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's does not derive from asyncio's
-        self._fd = self._transport.get_extra_info("socket").fileno()
         _tune(self._transport)
         self._session.link_made(self)
         if self._closed:  # while it was connecting
