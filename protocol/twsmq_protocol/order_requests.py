@@ -25,6 +25,8 @@ MAX_CLIENT_ORDER_ID = 40
 MAX_ACCOUNT = 32
 MAX_GROUP = 20
 MAX_PAGE = 1000
+MAX_ROWS = 10_000
+"""In one answer: what is more would hold up everybody's orders while it is put together."""
 
 
 class OrderKey(Args, frozen=True, kw_only=True):
@@ -168,7 +170,8 @@ class PreviewOrder(PlaceOrder, frozen=True, kw_only=True):
 
 
 class GetOrders(Args, frozen=True, kw_only=True):
-    """`get_orders`: all orders, finished ones too, oldest first; each argument narrows."""
+    """`get_orders`: all orders, finished ones too, oldest first; each argument narrows. `since`: ns, only
+    those of which something was told then or later."""
 
     strategy: str | None = None
     client_order_id: str | None = None

@@ -54,6 +54,8 @@ def test_an_order_from_the_command_line_is_followed_to_its_end(twsmq: Command) -
 
     listed = twsmq.run("order", "list", "--json").stdout.splitlines()
     assert [json.loads(line)["client_order_id"] for line in listed][:2] == ["m1", "r1"]
+    assert twsmq.run("order", "list", "--json", "--since", "2025-01-01").stdout.splitlines() == listed
+    assert twsmq.run("order", "list", "--json", "--since", "2999-01-01T09:30:00").stdout == ""
     watched = twsmq.run("watch", "--json", "--count", "3", "quote/STK:AAPL:SMART:USD/", "gateway/")
     assert len([json.loads(line)["topic"] for line in watched.stdout.splitlines()]) >= 3
 

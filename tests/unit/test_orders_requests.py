@@ -12,7 +12,7 @@ from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.orders import OrderFields, OrderStateView, OrderView
-from twsmq_protocol.errors import FieldError
+from twsmq_protocol.errors import FieldError, RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
     AdoptOrder,
@@ -550,3 +550,25 @@ def test_an_order_that_lives_again_keeps_its_place_in_the_list(desk: Desk) -> No
     desk.later(1.0)
     desk.snapshot(open_order(1, "a", "Submitted"), open_order(2, "b", "Submitted"))
     assert [row["client_order_id"] for row in desk.core.orders(GetOrders(active=True)).orders] == ["a", "b"]
+
+
+def test_an_answer_that_would_be_too_long_asks_to_be_narrowed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twsmq_nodes.orders.queries.MAX_ROWS", 2)
+    for number, cid in enumerate("abc", 1):
+        desk.place(cid)
+        desk.says(
+            open_order(number, cid, "Submitted"),
+            execution(number, f"0001.{number}.01", 1.0, order_ref=f"s/{cid}"),
+        )
+        assert len(desk.core.orders(GetOrders(strategy="s", client_order_id=cid)).orders) == 1
+    for ask in (
+        lambda: desk.core.orders(GetOrders()),
+        lambda: desk.core.orders(GetOrders(active=True)),
+        lambda: desk.core.executions(GetExecutions()),
+    ):
+        with pytest.raises(RequestError) as refused:
+            ask()
+        assert (refused.value.code, refused.value.field) == ("invalid_argument", "since")
+    assert len(desk.core.executions(GetExecutions(client_order_id="b")).executions) == 1

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -124,15 +125,26 @@ def cancel(config: Path | None, strategy: str, client_order_id: str) -> None:
 @click.option("--strategy", help="Only those of this strategy.")
 @click.option("--client-order-id", help="Only this one.")
 @click.option("--active", is_flag=True, help="Only those that may still fill.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="Only what changed since then (UTC).",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every field.")
 def list_orders(
-    config: Path | None, strategy: str | None, client_order_id: str | None, active: bool, as_json: bool
+    config: Path | None,
+    strategy: str | None,
+    client_order_id: str | None,
+    active: bool,
+    since: datetime | None,
+    as_json: bool,
 ) -> None:
     """List all orders, oldest first, finished ones too.
 
     \b
     Examples:
       twsmq order list --active
+      twsmq order list --since 2026-01-02
       twsmq order list --strategy alpha --json | jq .status
     """
     wanted: OrderFilter = {}
@@ -142,6 +154,8 @@ def list_orders(
         wanted["client_order_id"] = client_order_id
     if active:
         wanted["active"] = True
+    if since is not None:
+        wanted["since"] = int(since.replace(tzinfo=UTC).timestamp()) * 10**9
     with _client(settings_from(config)) as client:
         rows = client.orders(**wanted)
     if as_json:

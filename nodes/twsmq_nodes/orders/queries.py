@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sized
+from itertools import islice
 
 from twsmq_protocol.envelope import payload
+from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_requests import (
+    MAX_ROWS,
     ExecutionList,
     ExecutionRow,
     ForeignOrder,
@@ -28,8 +31,19 @@ def orders(book: Book, args: GetOrders, foreign: Iterable[ForeignOrder]) -> Orde
         and (args.active is None or args.active != record.done)
         and (args.since is None or record.order.ts >= args.since)
     )
+    found = list(islice(wanted, MAX_ROWS + 1))
+    _require_few(found, "orders")
     narrowed = args.strategy is not None or args.client_order_id is not None or args.active is False
-    return OrderList(orders=[payload(order) for order in wanted], foreign=[] if narrowed else list(foreign))
+    return OrderList(orders=[payload(order) for order in found], foreign=[] if narrowed else list(foreign))
+
+
+def _require_few(found: Sized, what: str) -> None:
+    if len(found) > MAX_ROWS:
+        raise RequestError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"more than {MAX_ROWS:,} {what}, which is the most in one answer: narrow it, say by since",
+            field="since",
+        )
 
 
 def _records(book: Book, args: GetOrders) -> Collection[Record]:
@@ -74,6 +88,7 @@ def executions(book: Book, args: GetExecutions) -> ExecutionList:
                 realized_pnl=None if cost is None else cost.realized_pnl,
             )
             rows.append((fill.event_no, row))
+        _require_few(rows, "executions")
     return ExecutionList(executions=[row for _, row in sorted(rows, key=lambda pair: pair[0])])
 
 
