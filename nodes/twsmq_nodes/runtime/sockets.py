@@ -41,7 +41,7 @@ class LoopSocket:
         self._pass_scheduled = False
         self._loop = asyncio.get_running_loop()
         self._fd = socket.fileno()
-        self._loop.add_reader(self._fd, self._drain)
+        self._loop.add_reader(self._fd, self._on_readable)
         self.sent()  # whatever arrived before add_reader has had its edge already
 
     def send(self, frame: bytes | bytearray) -> None:
@@ -62,6 +62,10 @@ class LoopSocket:
             self._closed = True
             self._loop.remove_reader(self._fd)
             self.socket.close()
+
+    def _on_readable(self) -> None:
+        if not self._pass_scheduled:  # two passes running would be one of twice the length
+            self._drain()
 
     def _drain(self) -> None:
         self._pass_scheduled = False
