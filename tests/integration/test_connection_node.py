@@ -109,8 +109,14 @@ def test_what_the_gateway_says_of_its_own_connection_is_told_to_everybody(
         gateway.notice(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
         lost = watcher.await_link("upstream_lost")
         assert (lost["upstream"], lost["farms"]) == ("lost", {"usfarm": "broken"})
-        gateway.notice(1102, "Connectivity ... has been restored - data maintained.")
-        assert "1102" in watcher.await_link("up")["reason"]
+        gateway.notice(
+            1102,
+            "Connectivity ... has been restored - data maintained. "
+            "The following farms are connected: usfarm. The following farms are not connected: ushmds.",
+        )
+        back = watcher.await_link("up")
+        assert "1102" in back["reason"]
+        assert back["farms"] == {"usfarm": "ok", "ushmds": "broken"}
         gateway.notice(2110, "Connectivity between Trader Workstation and server is broken.")
         watcher.await_link("upstream_lost")
         gateway.notice(1101, "Connectivity ... has been restored - data lost.")

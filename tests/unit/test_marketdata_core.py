@@ -278,6 +278,36 @@ def test_1102_tears_nothing_down():
     assert desk.take(ev.Cancel) == []
 
 
+def test_after_1102_with_a_farm_missing_only_data_show_that_a_line_flows():
+    desk = Desk()
+    (aapl, _) = desk.flowing(AAPL, MSFT)
+    desk.feed(UpstreamLost(1100, "lost"), at=5)
+    desk.feed(FarmStatus("market", "usfuture", FarmState.BROKEN), at=9)
+    desk.feed(FarmStatus("historical", "ushmds", FarmState.BROKEN), at=9)
+    desk.told()
+    desk.feed(DataMaintained(), at=9)
+    gaps = desk.take(ev.Tell)
+    assert {(tell.say.state, tell.say.since) for tell in gaps} == {("gap", 5)}
+    assert all("usfuture" in (tell.say.reason or "") for tell in gaps)
+    desk.feed(ev.DataFlowed(aapl), at=11)
+    assert desk.told() == [(AAPL, "resumed")]
+    assert desk.asked() == []
+    desk.feed(FarmStatus("market", "usfuture", FarmState.OK), at=20)
+    desk.wait(5)
+    desk.feed(ev.DataFlowed(desk.line()))
+    assert desk.told() == [(MSFT, "resumed")]
+
+
+def test_after_1102_lines_that_no_missing_farm_can_serve_are_resumed():
+    desk = Desk()
+    desk.flowing(AAPL)
+    desk.feed(UpstreamLost(1100, "lost"), at=5)
+    desk.feed(FarmStatus("historical", "ushmds", FarmState.BROKEN), at=9)
+    desk.feed(FarmStatus("market", "usfarm", FarmState.OK), at=9)
+    desk.feed(DataMaintained(), at=9)
+    assert desk.told() == [(AAPL, "gap"), (AAPL, "resumed")]
+
+
 def test_data_that_were_on_their_way_when_the_gap_opened_do_not_close_it():
     desk = Desk()
     (req_id,) = desk.flowing(AAPL)

@@ -265,6 +265,31 @@ def test_farms_are_told_of_when_they_change(code: int, text: str, status: FarmSt
     assert core.farms == {(status.kind, status.name): status.state}
 
 
+def test_a_gateway_that_comes_back_says_which_farms_do_not() -> None:
+    core = up_core()
+    core.handle(said(2106, "HMDS data farm connection is OK:euhist"), 0.5)
+    core.handle(said(1100, "lost"), 1.0)
+    back = (
+        "Connectivity between IBKR and Trader Workstation has been restored - data maintained. "
+        "The following farms are connected: usfarm.nj; ushmds; secdefnj. "
+        "The following farms are not connected: usfuture; euhist."
+    )
+    assert notices(core.handle(said(1102, back), 3.0)) == [
+        FarmStatus("market", "usfarm.nj", FarmState.OK),
+        FarmStatus("historical", "ushmds", FarmState.OK),
+        FarmStatus("security_definition", "secdefnj", FarmState.OK),
+        FarmStatus("market", "usfuture", FarmState.BROKEN),
+        FarmStatus("historical", "euhist", FarmState.BROKEN),
+        DataMaintained(),
+    ]
+    everything = "…restored - data lost. All data farms are connected: usfuture; euhist"
+    assert notices(core.handle(said(1101, everything), 4.0)) == [
+        FarmStatus("market", "usfuture", FarmState.OK),
+        FarmStatus("historical", "euhist", FarmState.OK),
+        DataLost(),
+    ]
+
+
 def test_a_moved_port_is_followed_and_forgotten_if_nobody_is_there() -> None:
     core = up_core()
     moved = said(

@@ -41,7 +41,7 @@ from twsmq_nodes.tws.requests import ReqMarketDataType
 from . import events as ev
 from .contracts import NO_DEFINITION, Listing, Refusal
 from .deadlines import Deadline, Deadlines
-from .feeds import FeedKind, check_options, feed_of, news_feed
+from .feeds import check_options, feed_of, news_feed
 from .gateway_errors import Meaning, meaning_of
 from .inquiries import DEADLINE_S, Inquiries
 from .line import Line, LineState
@@ -303,8 +303,8 @@ class MarketdataCore:
         if happened.state is FarmState.BROKEN:
             self._broken_farms.add(farm)
             for line in self.lines:
-                if happened.kind == ("historical" if line.feed.kind is FeedKind.HISTORY else "market"):
-                    self._interrupt(line, now, f"the connection to {farm} is broken", farm)
+                if happened.kind == line.farm_kind:
+                    self._interrupt(line, now, _broken(farm), farm)
         elif happened.state is FarmState.OK and farm in self._broken_farms:
             self._broken_farms.discard(farm)
             for line in self.lines:
@@ -325,9 +325,14 @@ class MarketdataCore:
         self._ask(line)
 
     def _data_maintained(self, _happened: DataMaintained, now: float) -> None:
+        """Which farm serves a line is not known: while one of its kind is missing, its data must show it."""
         self._teller.hold_up(None)
         for line in self.lines:
-            if line.state is LineState.FLOWING:
+            could_serve = (farm for farm in self._broken_farms if farm.startswith(line.farm_kind))
+            missing = min(could_serve, default=None)
+            if missing is not None:
+                self._teller.say(line, line.still_interrupted(_broken(missing), missing))
+            elif line.state is LineState.FLOWING:
                 self._teller.say(line, line.flowed(now))
 
     def _data_lost(self, _happened: DataLost, now: float) -> None:
@@ -475,3 +480,7 @@ class MarketdataCore:
             self._ask(line)
         elif line.gap is not None and line.gap.farm and line.gap.farm not in self._broken_farms:
             self._renew(line, line.gap.since, line.gap.reason)
+
+
+def _broken(farm: str) -> str:
+    return f"the connection to {farm} is broken"

@@ -6,7 +6,8 @@
           refused: any → REFUSED                  DONE: a one-time snapshot has come
 
 Beside the state stands the gap: data may be missing since it opened, and whoever listens was told. A gap
-opens only where data flowed, and only data closes it, or the gateway's word that nothing was lost (1102).
+opens only where data flowed, and only data closes it, or the gateway's word that nothing was lost (1102),
+with no farm missing.
 
 Methods return what the line's listeners are to be told, nothing if there is no news.
 """
@@ -22,7 +23,7 @@ from twsmq_protocol.market_events import StreamState
 from twsmq_nodes.tws.contracts import Contract
 
 from .contracts import Listing, Refusal
-from .feeds import Feed
+from .feeds import Feed, FeedKind
 
 if TYPE_CHECKING:
     from .subscription import Subscription
@@ -94,6 +95,11 @@ class Line:
         return Say(self._kind) if self.state is LineState.FLOWING else Say("starting")
 
     @property
+    def farm_kind(self) -> str:
+        """Of the gateway's farms, the kind that can serve it."""
+        return "historical" if self.feed.kind is FeedKind.HISTORY else "market"
+
+    @property
     def live(self) -> bool:
         """Data flow, and none are known to be missing."""
         return self.state is LineState.FLOWING and self.gap is None
@@ -144,6 +150,13 @@ class Line:
         if self.state is not LineState.FLOWING or self.gap is not None:
             return []
         self.gap = Gap(since, reason, farm)
+        return [self.present()]
+
+    def still_interrupted(self, reason: str, farm: str) -> list[Say]:
+        """What opened the gap is over, but `farm` is missing."""
+        if self.gap is None or self.gap.farm:
+            return []
+        self.gap = Gap(self.gap.since, reason, farm)
         return [self.present()]
 
     def lost(self, since: float, reason: str) -> list[Say]:

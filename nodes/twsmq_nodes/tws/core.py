@@ -25,7 +25,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from twsmq_nodes.tws import notices
+from twsmq_nodes.tws import farms, notices
 from twsmq_nodes.tws.events import Event, GatewayError, ManagedAccounts, NextValidId
 from twsmq_nodes.tws.notices import FarmState, FarmStatus, Notice
 from twsmq_nodes.tws.requests import ReqCurrentTime, Request, StartApi
@@ -139,19 +139,6 @@ class Notify(Struct, frozen=True):
 
 
 Action = Connect | SendHandshake | UseVersion | Send | Close | SetTimer | Notify
-
-_FARMS: dict[int, tuple[str, FarmState]] = {
-    2103: ("market", FarmState.BROKEN),
-    2104: ("market", FarmState.OK),
-    2108: ("market", FarmState.INACTIVE),
-    2119: ("market", FarmState.CONNECTING),
-    2105: ("historical", FarmState.BROKEN),
-    2106: ("historical", FarmState.OK),
-    2107: ("historical", FarmState.INACTIVE),
-    2157: ("security_definition", FarmState.BROKEN),
-    2158: ("security_definition", FarmState.OK),
-}
-
 
 _Rule = Callable[["SessionCore", Input, float], list[Action]]
 
@@ -281,29 +268,27 @@ class SessionCore:
     def _gateway_said(self, happened: Input, now: float) -> list[Action]:
         assert isinstance(happened, GatewayError)
         code = happened.code
-        if code in _FARMS:
-            return self._farm(happened)
+        if code in farms.NOTICES:
+            return self._farm(farms.noticed(code, happened.text))
         if code in (1100, 2110):
             was_up, self.upstream = self.upstream, False
             return [Notify(notices.UpstreamLost(code, happened.text))] if was_up else []  # 1100 is repeated
         if code in (1101, 1102):
             self.upstream = True
-            return [Notify(notices.DataLost() if code == 1101 else notices.DataMaintained())]
+            told = farms.listed(happened.text, self.farms)  # first: what is maintained hangs on it
+            back = notices.DataLost() if code == 1101 else notices.DataMaintained()
+            return [*(action for status in list(told) for action in self._farm(status)), Notify(back)]
         if code == 326 and happened.req_id == -1:
             return self._wait_for_client_id(now)
         if code == 1300:
             return self._follow_port(happened.text)
         return []
 
-    def _farm(self, happened: GatewayError) -> list[Action]:
-        kind, state = _FARMS[happened.code]
-        # "…is OK:usfarm", but "…upon demand.usfarm" (both captured)
-        separator = ":" if ":" in happened.text else "demand."
-        name = happened.text.rpartition(separator)[2].strip()
-        if self.farms.get((kind, name)) is state:
+    def _farm(self, status: FarmStatus) -> list[Action]:
+        if self.farms.get((status.kind, status.name)) is status.state:
             return []
-        self.farms[kind, name] = state
-        return [Notify(FarmStatus(kind, name, state))]
+        self.farms[status.kind, status.name] = status.state
+        return [Notify(status)]
 
     def _follow_port(self, words: str) -> list[Action]:
         number = words.rpartition("-")[2].strip()  # "…reconnect on the new port -7497"

@@ -1,0 +1,50 @@
+"""What the gateway says of its data farms: in notices of their own, and in the list that may follow a 1102.
+
+Theory: after an outage the gateway may come back with farms missing: "…data maintained. The following farms
+are connected: usfarm.nj; cashfarm. The following farms are not connected: usfuture." (logs of several
+users). The list tells no kinds: a farm is of the kind it was heard of under, else of what its name shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from twsmq_nodes.tws.notices import FarmState, FarmStatus
+
+NOTICES: dict[int, tuple[str, FarmState]] = {
+    2103: ("market", FarmState.BROKEN),
+    2104: ("market", FarmState.OK),
+    2108: ("market", FarmState.INACTIVE),
+    2119: ("market", FarmState.CONNECTING),
+    2105: ("historical", FarmState.BROKEN),
+    2106: ("historical", FarmState.OK),
+    2107: ("historical", FarmState.INACTIVE),
+    2157: ("security_definition", FarmState.BROKEN),
+    2158: ("security_definition", FarmState.OK),
+}
+"""Codes, with the kind and the state they tell (IBKR's message codes)."""
+
+_LIST = re.compile(r"farms are (not )?connected:(.*?)(?=\. |\.?\s*$)", re.DOTALL)
+
+
+def noticed(code: int, text: str) -> FarmStatus:
+    """Of a notice in `NOTICES`: "…is OK:usfarm", but "…upon demand.usfarm" (both captured)."""
+    kind, state = NOTICES[code]
+    separator = ":" if ":" in text else "demand."
+    return FarmStatus(kind, text.rpartition(separator)[2].strip(), state)
+
+
+def listed(text: str, known: Iterable[tuple[str, str]]) -> Iterator[FarmStatus]:
+    """Of the text of a 1101 or 1102. `known`: (kind, name) of the farms heard of before."""
+    kinds = {name: kind for kind, name in known}
+    for missing, names in _LIST.findall(text):
+        state = FarmState.BROKEN if missing else FarmState.OK
+        for name in filter(None, map(str.strip, names.split(";"))):
+            yield FarmStatus(kinds.get(name) or _kind_of(name), name, state)
+
+
+def _kind_of(name: str) -> str:
+    if "hmds" in name or name == "fundfarm":  # both come under 2106
+        return "historical"
+    return "security_definition" if name.startswith("secdef") else "market"
