@@ -55,6 +55,7 @@ class Desk:
         self.uncommitted: list[Entry] = []
         self.wire: list[rq.Request] = []
         self.asked: list[rq.Request] = []
+        self.paid = 0
         self.published: list[Any] = []
         self.retained: dict[tuple[str, str], Order] = {}
         self.warnings: list[str] = []
@@ -147,7 +148,8 @@ class Desk:
                 caller.answers.append(outcome)
             case Enter(state):
                 self.state = state
-            case Send(request):
+            case Send(request, paid):
+                self.paid += paid
                 self.asked.append(request.request if isinstance(request, Encoded) else request)
             case Keep(name, value):
                 self.kept = {k: v for k, v in {**self.kept, name: value}.items() if v is not None}

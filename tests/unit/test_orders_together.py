@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from orders_desk import Caller, Desk, open_order, order_status
 from twsmq_nodes.orders.actions import Journal
 from twsmq_nodes.tws import requests as rq
-from twsmq_protocol.order_requests import PlaceOrder, PlaceOrders
+from twsmq_protocol.order_requests import PlaceOrder, PlaceOrders, PreviewOrder
+
+BASE: dict[str, Any] = {
+    "strategy": "s",
+    "instrument": "STK:AAPL:SMART:USD",
+    "side": "BUY",
+    "quantity": 1.0,
+    "order_type": "MKT",
+}
 
 
 @pytest.fixture
@@ -49,19 +59,24 @@ def test_what_is_refused_at_the_gate_takes_nothing_of_the_budget(desk: Desk):
     assert sent.answer.status == "pending"
 
 
+def test_what_ifs_take_of_the_budget_as_orders_do(desk: Desk):
+    desk.place("a")
+    for cid in "bcd":
+        args = PreviewOrder(client_order_id=cid, **BASE)
+        caller = Caller(answers=[])
+        desk.ask(lambda args=args, caller=caller: desk.core.preview(args, caller, desk.now), caller)
+    desk.asked.clear()
+    desk.admit(3)
+    assert desk.taken == 3
+    desk.commit()
+    assert len(desk.wire) + len(desk.asked) == 3
+    assert desk.paid == 2, "the budget is charged at the gate and not again"
+    assert desk.core.waiting
+
+
 def test_a_group_is_never_cut_by_the_budget(desk: Desk):
     caller = Caller(answers=[])
-    orders = tuple(
-        PlaceOrder(
-            strategy="s",
-            client_order_id=cid,
-            instrument="STK:AAPL:SMART:USD",
-            side="BUY",
-            quantity=1.0,
-            order_type="MKT",
-        )
-        for cid in "abc"
-    )
+    orders = tuple(PlaceOrder(client_order_id=cid, **BASE) for cid in "abc")
     desk.ask(lambda: desk.core.place_group(PlaceOrders(orders=orders), caller, desk.now), caller)
     desk.place("d")
     desk.admit(2)

@@ -50,9 +50,11 @@ class Write(Struct, frozen=True):
 
 
 class Send(Struct, frozen=True):
-    """A request that no journal entry stands for: a question, a what-if."""
+    """A request that no journal entry stands for: a question, a what-if. `paid`: its message of the budget was
+    taken at the gate."""
 
     request: Request | Encoded
+    paid: bool = False
 
 
 class Reply(Struct, frozen=True):

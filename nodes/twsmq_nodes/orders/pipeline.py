@@ -153,8 +153,7 @@ class Pipeline:
     # -- through the gate
 
     def admit(self, now: Now) -> int:
-        """Let one item through: how many messages of the budget it takes. A preview's is taken when its
-        question is sent."""
+        """Let one item through: how many messages of the budget it takes."""
         cancel = self.gate.pop_cancel()
         if cancel is not None:
             return self._write_cancel(cancel, now)
@@ -170,6 +169,7 @@ class Pipeline:
                     return self._modify(item, now)
                 case Previewing():
                     self._preview(item, now)
+                    return 1
         except EncodeRefused as refused:
             code, field = ErrorCode.INVALID_ARGUMENT, refused.field or "order_type"
             self._drop(item, RequestError(code, str(refused), field=field))
@@ -239,7 +239,7 @@ class Pipeline:
         encoded = self._encode(request)
         self._book.ids.raise_floor(order_id + 1)
         self.previews[order_id] = (item.caller, now.mono)
-        self.once_durable(Send(encoded))
+        self.once_durable(Send(encoded, paid=True))
 
     def _write_cancel(self, key: Key, now: Now) -> int:
         record = self._book.records[key]

@@ -278,8 +278,9 @@ class OrdersShell:
                     caller.succeed(outcome)
             case Enter(state, detail):
                 self._node.enter(state, detail)
-            case Send(request):
-                self._pacer.charge(self._loop.time())
+            case Send(request, paid):
+                if not paid:
+                    self._pacer.charge(self._loop.time())
                 self._session.send(request, priority=Priority.ORDER)
             case Warn(text, key):
                 log.warning(text, order=key)
