@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import socket
 import time
 import uuid
@@ -18,6 +19,10 @@ from hypothesis import HealthCheck, settings
 # How long an example takes is no property of ours, least of all on a machine that does other things too.
 settings.register_profile("twsmq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("twsmq")
+
+# A run in the background or under nohup ignores these, and every process it starts would as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 GUARD_OFFSET = 99  # never used by a cluster; whoever has it bound owns the hundred below
 GATEWAY_OFFSET = 95
