@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
-from twsmq_nodes.marketdata import router
+from twsmq_nodes.marketdata import channels, router
 from twsmq_nodes.marketdata.contracts import Listing
 from twsmq_nodes.marketdata.feeds import feed_of
 from twsmq_nodes.marketdata.publisher import Publisher
@@ -53,6 +53,7 @@ class Line:
         feed = feed_of(parse_stream_topic(TOPIC), listing)
         self._router.join(feed, listing, TOPIC)
         self._router.open(1, feed)
+        self._feed, self._listing = feed, listing
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         self.put_off.append((self.now + seconds, call))
@@ -61,6 +62,29 @@ class Line:
         """One read of the gateway's socket."""
         self._router.on_ticks([(1, 0, size, 0) for size in sizes])
         self._router.read_end()
+
+    def read_price(self, price: float) -> None:
+        self._router.on_ticks([(1, 1, price, 0)])
+        self._router.read_end()
+
+    def renew(self) -> None:
+        """Under the same number, for the sake of brevity."""
+        self._router.close(1)
+        self._router.open(1, self._feed)
+
+    def join_quote(self) -> None:
+        self._router.join(self._feed, self._listing, TOPIC.replace("tick/", "quote/"))
+
+    def greet(self, topic: str) -> Any:
+        """The last message of what a newcomer is sent."""
+        assert self._router.greet(topic)
+        return decode_event(self._outgoing.frames[-1])[1]
+
+    @property
+    def unnoted(self) -> int:
+        channel = self._router._channels[self._feed]
+        assert isinstance(channel, channels.MarketDataChannel)
+        return len(channel._flushed)
 
     def pass_time(self, until: float) -> None:
         self.now = until
@@ -141,3 +165,25 @@ def test_the_ticks_of_all_lines_go_before_any_quote_and_a_newcomer_gets_them(mon
     lines.read_end()
     kinds = [decode_event(frame)[0].partition("/")[0] for frame in outgoing.frames]
     assert kinds == ["tick", "tick", "quote", "quote"]
+
+
+def test_ticks_that_nobody_has_a_quote_of_are_noted_for_newcomers(monkeypatch: pytest.MonkeyPatch):
+    line = Line(monkeypatch, 0.0)
+    reads = [float(n) for n in range(2 * channels.MOST_UNNOTED + 10)]
+    for size in reads:
+        line.read(size)
+    assert line.told == [[size] for size in reads]
+    assert line.unnoted < channels.MOST_UNNOTED, "however many came"
+    line.join_quote()
+    assert line.greet("quote/STK:AAPL:SMART:USD/").bid_size == reads[-1]
+    line.read(7.0)
+    assert line.unnoted == 0
+    assert line.greet(TOPIC).ticks == [(0, 7.0, 0)]
+
+
+def test_what_came_under_another_request_is_not_told_to_newcomers(monkeypatch: pytest.MonkeyPatch):
+    line = Line(monkeypatch, 0.0)
+    line.read(1.0)
+    line.renew()
+    line.read_price(10.0)
+    assert line.greet(TOPIC).ticks == [(1, 10.0, 0)]

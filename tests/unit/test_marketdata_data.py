@@ -24,8 +24,8 @@ BID, ASK, LAST, BID_SIZE, ASK_SIZE, LAST_SIZE, VOLUME = 1, 2, 4, 0, 3, 5, 8
 LAST_TIME, HALTED, DELAYED_BID, DELAYED_BID_SIZE = 45, 49, 66, 69
 
 
-def ticks(*pairs: tuple[int, Any]) -> dict[int, tuple[int, int, Any, int]]:
-    return {tick_type: (7, tick_type, value, 0) for tick_type, value in pairs}
+def ticks(*pairs: tuple[int, Any]) -> list[tuple[int, int, Any, int]]:
+    return [(7, tick_type, value, 0) for tick_type, value in pairs]
 
 
 @pytest.fixture
@@ -69,6 +69,20 @@ def test_a_price_of_minus_one_without_a_size_means_none(book: QuoteBook):
 def test_a_price_of_minus_one_with_a_size_is_a_price(book: QuoteBook):
     book.apply(ticks((BID, -1.0), (BID_SIZE, 5.0)))
     assert book.row.bid == -1.0
+
+
+def test_a_size_that_comes_by_itself_makes_no_price_of_minus_one(book: QuoteBook):
+    book.apply(ticks((BID, -1.0), (BID_SIZE, 0.0), (BID_SIZE, 5.0)))
+    assert (book.row.bid, book.row.bid_size) == (None, 5.0)
+
+
+def test_of_many_ticks_the_last_word_counts(book: QuoteBook):
+    live, delayed = ticks((BID, 10.0), (BID_SIZE, 1.0)), ticks((DELAYED_BID, 9.0), (DELAYED_BID_SIZE, 2.0))
+    book.apply([*live, *delayed, *live])
+    assert (book.row.bid, book.row.bid_size, book.row.delayed) == (10.0, 1.0, False)
+    book.apply([*delayed, *live, *delayed])
+    assert (book.row.bid, book.row.bid_size, book.row.delayed) == (9.0, 2.0, True)
+    assert {tick[1] for tick in book.last.values()} == {BID, BID_SIZE, DELAYED_BID, DELAYED_BID_SIZE}
 
 
 def test_delayed_ticks_make_a_delayed_quote_and_live_ones_a_live_quote(book: QuoteBook):

@@ -66,7 +66,7 @@ class Channel:
         """Publish what came in this read."""
 
     def settle(self) -> None:
-        """Take note of what was published; called when all channels have flushed."""
+        """What can wait until all channels have flushed."""
 
     def greet(self, outlet: Outlet) -> bool:
         """Publish the state for newcomers; whether there is any."""
@@ -98,6 +98,9 @@ _BASES: dict[int, tuple[_Basis, bool]] = {
 }  # fmt: skip
 
 
+MOST_UNNOTED = 256
+"""Ticks of a line that wait to be taken note of, where nobody has its quote."""
+
 _COMPUTED = ("implied_vol", "delta", "price", "pv_dividend", "gamma", "vega", "theta", "underlying")
 """The order in which a `ticks` event lists them."""
 
@@ -109,7 +112,6 @@ class MarketDataChannel(Channel):
         "_flushed",
         "_greeks",
         "_held",
-        "_last",
         "_quote",
         "_quoted_at",
         "_quotes",
@@ -127,14 +129,14 @@ class MarketDataChannel(Channel):
         self._quotes: dict[str, Outlet] = {}
         self._ticks: dict[str, Outlet] = {}
         self._values: dict[str, Outlet] = {}
-        self._last: dict[int, AnyTick] = {}
         self._greeks: dict[str, Greeks] = {}
         self._quoted_at = 0.0
         self._held = False
-        self._flushed: list[AnyTick] = []  # and not settled yet
+        self._flushed: list[AnyTick] = []  # and not noted yet
 
     def join(self, outlet: Outlet) -> None:
         super().join(outlet)
+        self._note()
         self._of(outlet.topic)[outlet.topic] = outlet
 
     def part(self, topic: str) -> None:
@@ -147,7 +149,7 @@ class MarketDataChannel(Channel):
 
     def renew(self) -> None:
         self._quote.clear()
-        self._last.clear()
+        self._flushed.clear()
         self._greeks.clear()
 
     def hear(self, event: Event) -> None:
@@ -184,12 +186,19 @@ class MarketDataChannel(Channel):
         self._flushed += batch
 
     def settle(self) -> None:
-        """The state of the line, and its quotes: after the ticks of all lines, which cannot wait."""
-        latest = {tick[1]: tick for tick in self._flushed}
-        self._flushed.clear()
-        self._last.update(latest)
-        if self._quote.apply(latest) and self._quotes:
-            self._send_quote()
+        """The quotes, after the ticks of all lines, which cannot wait. Without quotes the state is for
+        newcomers and noted now and then: each time, it took a quarter of the node's work for a tick.
+        """
+        if self._quotes or len(self._flushed) >= MOST_UNNOTED:
+            self._note()
+
+    def _note(self) -> None:
+        """Bring the state of the line up to now, and publish it as a quote."""
+        flushed = self._flushed
+        if flushed:
+            self._flushed = []
+            if self._quote.apply(flushed) and self._quotes:
+                self._send_quote()
 
     def flush_held(self) -> None:
         """Publish the quote that the conflation interval held back."""
@@ -208,11 +217,13 @@ class MarketDataChannel(Channel):
             publisher.send(outlet, self._quote.row)
 
     def greet(self, outlet: Outlet) -> bool:
+        self._note()
         if outlet.topic in self._quotes:
             return self._greet_row(outlet, self._quote.row) if not self._quote.empty else False
         if outlet.topic in self._ticks:
-            self._ticks_row.ticks = self._outgoing(list(self._last.values()))
-            return self._greet_row(outlet, self._ticks_row) if self._last else False
+            last = self._quote.last
+            self._ticks_row.ticks = self._outgoing(list(last.values()))
+            return self._greet_row(outlet, self._ticks_row) if last else False
         for greeks in self._greeks.values():
             self.publisher.repost(outlet, greeks)
         return bool(self._greeks)
@@ -237,6 +248,7 @@ class MarketDataChannel(Channel):
     @property
     def quote(self) -> QuoteRow | None:
         """The present quote, None if nothing is known."""
+        self._note()
         return None if self._quote.empty else self._quote.row
 
 

@@ -1,8 +1,8 @@
 """An instrument's state, kept from its ticks: the `quote` event, ready to be encoded.
 
 The state is the message: a tick sets one attribute of a mutable twin of `market_events.Quote`, which is
-encoded as it stands; no event is built for each message. A test holds the twin to the original. Of the ticks
-of one read only the last of each type matters.
+encoded as it stands; no event is built for each message. A test holds the twin to the original. Of many ticks
+only the last of each type matters.
 
 A price of -1 with a size of 0 means "none now" (IBKR API docs); a price of -1 with a size is a price, as
 spreads have it.
@@ -10,7 +10,7 @@ spreads have it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -67,12 +67,15 @@ _PRICES = frozenset(("high", "low", "open", "close"))
 
 
 class QuoteBook:
-    """One instrument's quote. `volume_unit`: what one unit of the volume tick stands for."""
+    """One instrument's quote. `volume_unit`: what one unit of the volume tick stands for. `last`: the last
+    tick of each type.
+    """
 
-    __slots__ = ("_volume_unit", "empty", "row")
+    __slots__ = ("_volume_unit", "empty", "last", "row")
 
     def __init__(self, row: QuoteRow, volume_unit: int = 1) -> None:
         self.row = row
+        self.last: dict[int, AnyTick] = {}
         self.empty = True
         self._volume_unit = volume_unit
 
@@ -82,19 +85,26 @@ class QuoteBook:
         for name in _LIVE.values():
             setattr(row, name, None)
         row.delayed = False
+        self.last.clear()
         self.empty = True
 
-    def apply(self, latest: Mapping[int, AnyTick]) -> bool:
-        """Take in the last tick of each type of a read; whether any of them is part of a quote."""
-        row, fields, news = self.row, _FIELDS, False
-        for tick_type, (_, _, said, _) in latest.items():
+    def apply(self, ticks: Sequence[AnyTick]) -> bool:
+        """Take in what came, in its order; whether any of it is part of a quote."""
+        row, last, fields, news = self.row, self.last, _FIELDS, False
+        latest: dict[int, AnyTick] = {}
+        for tick in reversed(ticks):
+            if tick[1] not in latest:
+                latest[tick[1]] = tick
+        for tick in reversed(latest.values()):
+            _, tick_type, said, _ = tick
+            last[tick_type] = tick
             name = fields.get(tick_type)
             if name is None:
                 continue
             news, value = True, said
             if tick_type in SIZE_OF_PRICE:
                 row.delayed = tick_type >= DELAYED_BID
-                if value == -1.0 and not _has_size(latest, tick_type):
+                if value == -1.0 and not _has_size(ticks, tick):
                     value = None
             elif value == -1.0 and name in _PRICES:
                 value = None
@@ -110,10 +120,11 @@ class QuoteBook:
         return news
 
 
-def _has_size(latest: Mapping[int, AnyTick], price_type: int) -> bool:
-    """Whether a price came with a size that is not zero."""
-    size = latest.get(SIZE_OF_PRICE[price_type])
-    return size is not None and bool(size[2])
+def _has_size(ticks: Sequence[AnyTick], price: AnyTick) -> bool:
+    """Whether a price came with a size that is not zero: its own follows it (`tws.ticks`)."""
+    after = next(at for at in range(len(ticks), 0, -1) if ticks[at - 1] is price)
+    size = ticks[after] if after < len(ticks) else None
+    return size is not None and size[1] == SIZE_OF_PRICE[price[1]] and bool(size[2])
 
 
 def _seconds(value: object) -> int | None:

@@ -172,7 +172,6 @@ class Router:
         if channel is None:
             return False
         self._publisher.begin()
-        channel.settle()
         return channel.greet(channel.outlets[topic])
 
     def repeat_quiet(self, quiet_s: float) -> None:

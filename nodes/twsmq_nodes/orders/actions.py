@@ -50,8 +50,8 @@ class Write(Struct, frozen=True):
 
 
 class Send(Struct, frozen=True):
-    """A request that no journal entry stands for: a question, a what-if. `paid`: its message of the budget was
-    taken at the gate."""
+    """A request that no journal entry stands for: a question, a what-if. `paid`: its message of the budget
+    was taken at the gate."""
 
     request: Request | Encoded
     paid: bool = False
