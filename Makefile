@@ -35,7 +35,7 @@ test: venv   ## every test (the short form of the long ones)
 conformance: venv   ## nine client libraries against the simulated gateway (needs node and npm for one; 8 minutes)
 	@cd tests && ../$(BIN)/python -m conformance.run $(ARGS)
 
-bench-marketdata: .venv/.bench   ## market data beside its peers, every point of it (15 minutes); --quick in ARGS: seconds
+bench-marketdata: .venv/.bench   ## market data beside its peers, every point of it (half an hour); --quick in ARGS: seconds
 	@$(BIN)/python -m bench.marketdata.run $(ARGS)
 
 # vnpy without its dependencies, of which its publisher needs none but pyzmq.

@@ -28,7 +28,7 @@ class Settings:
     together, and swing: they are taken more often."""
 
     repeats: int = 5
-    latency_repeats: int = 9
+    latency_repeats: int = 15
     run_s: float = 1.0
     instruments: tuple[int, ...] = (10, 100)
     rates: tuple[int, ...] = (1_000, 10_000, 50_000)
