@@ -13,7 +13,7 @@ from twsmq_nodes.orders.risk import Market, Open, RiskRules, Scope
 from twsmq_nodes.orders.spellings import Spellings
 from twsmq_nodes.tws import events as tws
 from twsmq_protocol.errors import FieldError, RequestError
-from twsmq_protocol.market_events import Quote, Stream
+from twsmq_protocol.market_events import Quote, Stream, StreamState
 from twsmq_protocol.order_requests import PlaceOrder
 from twsmq_protocol.risk_limits import Risk, RiskLimits
 from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
@@ -240,7 +240,7 @@ def test_an_order_that_cannot_be_encoded_does_not_count_as_sent() -> None:
 
 def test_an_order_whose_multiplier_is_no_number_is_answered_and_refused() -> None:
     desk = Desk()
-    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
     desk.core.pipeline.guard = RiskRules(Risk(max_order_notional=100), facts)
     for _ in range(2):
         assert desk.place(instrument="OPT:SPY:SMART:USD:20261218:C:450:x").code == "risk_rejected"
@@ -257,7 +257,7 @@ def test_a_forbidden_modification_leaves_the_order_as_it_is() -> None:
 
 def test_a_position_is_not_exceeded_by_modifying_a_working_order() -> None:
     desk = Desk()
-    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
     desk.core.pipeline.guard = RiskRules(Risk(max_position=20), facts)
     desk.place()
     desk.accepted()
@@ -281,7 +281,7 @@ def test_a_repeat_is_answered_though_a_rule_would_forbid_it_now() -> None:
 
 def test_a_strategys_position_and_result_are_its_own_fills_and_costs() -> None:
     desk = Desk()
-    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
     desk.place()
     desk.accepted()
     desk.says(execution(1, f"{EXEC}.01.01", 4.0), execution(1, f"{EXEC}.01.02", 3.0))
@@ -294,7 +294,7 @@ def test_a_strategys_position_and_result_are_its_own_fills_and_costs() -> None:
 
 def test_a_cost_reported_anew_counts_once() -> None:
     desk = Desk()
-    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0)
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
     desk.place()
     desk.accepted()
     desk.says(execution(1, f"{EXEC}.01.01", 4.0))
@@ -308,7 +308,7 @@ def test_a_cost_reported_anew_counts_once() -> None:
 
 def test_an_accounts_facts_are_believed_only_while_status_is_ready() -> None:
     now = [0.0]
-    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: now[0])
+    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: now[0], repeat_s=5.0)
     position = Position(account="DU1", instrument=AAPL, con_id=1, quantity=7.0)
     facts.heard("position/DU1/x/", position)
     facts.heard("account/DU1/DailyPnL/", AccountValue(account="DU1", tag="DailyPnL", value="-12.5"))
@@ -329,7 +329,7 @@ def test_an_accounts_facts_are_believed_only_while_status_is_ready() -> None:
 def test_a_position_is_the_contracts_whatever_it_is_called() -> None:
     wanted: list[str] = []
     desk = Desk()
-    facts = LiveFacts(desk.core.book, wanted.append, lambda: 0.0)
+    facts = LiveFacts(desk.core.book, wanted.append, lambda: 0.0, repeat_s=5.0)
     desk.core.pipeline.guard = RiskRules(Risk(max_position=20), facts)
     desk.place(quantity=15.0)
     assert desk.place("b", instrument="CONID:265598:SMART").code == "risk_rejected", "it may be the same"
@@ -360,7 +360,7 @@ def test_which_spellings_may_be_one_contract() -> None:
 
 def test_a_quote_is_asked_for_once_and_believed_while_its_stream_lives() -> None:
     wanted: list[str] = []
-    facts = LiveFacts(Desk().core.book, wanted.append, lambda: 0.0)
+    facts = LiveFacts(Desk().core.book, wanted.append, lambda: 0.0, repeat_s=5.0)
     assert facts.market(AAPL) is None
     assert facts.market(AAPL) is None
     assert wanted == [AAPL]
@@ -368,6 +368,35 @@ def test_a_quote_is_asked_for_once_and_believed_while_its_stream_lives() -> None
     assert facts.market(AAPL) == Market(1.0, 2.0, None)
     facts.heard(f"quote/{AAPL}/", Stream(state="gap"))
     assert facts.market(AAPL) is None
+    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0, snapshot=True))
+    assert facts.market(AAPL) is None, "a newcomer is sent it in the gap as well"
+    facts.heard(f"quote/{AAPL}/", Stream(state="resumed"))
+    assert facts.market(AAPL) is None
+    facts.heard(f"quote/{AAPL}/", Quote(bid=3.0, ask=4.0))
+    assert facts.market(AAPL) == Market(3.0, 4.0, None)
+
+
+@pytest.mark.parametrize("state", ["frozen", "delayed", "starting", "error", "closed"])
+def test_a_quote_that_is_not_live_is_none(state: StreamState) -> None:
+    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
+    facts.heard(f"quote/{AAPL}/", Stream(state=state))
+    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0))
+    assert facts.market(AAPL) is None
+    facts.heard(f"quote/{AAPL}/", Stream(state="active"))
+    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0, delayed=True))
+    assert facts.market(AAPL) is None
+
+
+def test_a_quote_whose_sender_fell_silent_is_not_believed_for_ever() -> None:
+    now = [0.0]
+    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: now[0], repeat_s=5.0)
+    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0))
+    now[0] = 10.0
+    assert facts.market(AAPL) == Market(1.0, 2.0, None)
+    now[0] = 12.0
+    assert facts.market(AAPL) is None
+    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0, snapshot=True))
+    assert facts.market(AAPL) is not None
 
 
 @pytest.mark.parametrize(
@@ -387,5 +416,5 @@ def test_a_quote_is_asked_for_once_and_believed_while_its_stream_lives() -> None
     ],
 )
 def test_multipliers(instrument: str, multiplier: float | None) -> None:
-    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: 0.0)
+    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
     assert facts.multiplier(instrument) == multiplier

@@ -1,7 +1,8 @@
 """What the risk rules ask: the market, positions, the day's result, what works now.
 
 A strategy's position and result are our own fills and what they cost; an account's are the status node's
-events, believed only while that node beats and is ready. A quote is believed as long as its stream lives.
+events, believed only while that node beats and is ready. A quote is believed while its stream says that live
+data flow, and no longer than quotes are repeated: the process that sends it may have died.
 Whatever is not known is None, and the rule that asked decides what that means.
 """
 
@@ -23,17 +24,24 @@ BEAT_S = 2.0
 DAILY_PNL = "DailyPnL"
 _MULTIPLIED = frozenset(("OPT", "FOP", "WAR", "IOPT", "FUT", "CONTFUT"))
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_DEAD = frozenset(("gap", "error", "closed", "frozen"))
+_LIVE = frozenset(("active", "resumed"))
 
 
 class LiveFacts:
-    """`want`: is called once for each instrument whose quote is asked for. `clock`: monotonic seconds."""
+    """`want`: is called once for each instrument whose quote is asked for. `clock`: monotonic seconds.
+    `repeat_s`: how often a quote comes again where nothing changes.
+    """
 
-    def __init__(self, book: Book, want: Callable[[str], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, book: Book, want: Callable[[str], None], clock: Callable[[], float], *, repeat_s: float
+    ) -> None:
         self._book = book
         self._want = want
         self._clock = clock
+        self._believe_s = 2 * repeat_s + 1.0
         self._markets: dict[str, Market | None] = {}
+        self._quoted_at: dict[str, float] = {}
+        self._not_live: set[str] = set()  # as their streams said last
         self._positions: dict[tuple[str, str], float] = {}
         self._results: dict[str, float] = {}
         self._believed_until = 0.0
@@ -42,9 +50,11 @@ class LiveFacts:
         """An event of another node."""
         match event:
             case Quote():
-                self._markets[_instrument(topic)] = Market(event.bid, event.ask, event.last)
-                self._book.spellings.learn(_instrument(topic), event.con_id)
-            case Stream(state=state) if state in _DEAD:
+                self._quoted(_instrument(topic), event)
+            case Stream(state=state) if state in _LIVE:
+                self._not_live.discard(_instrument(topic))
+            case Stream():
+                self._not_live.add(_instrument(topic))
                 self._markets[_instrument(topic)] = None
             case Position():
                 self._positions[event.account, event.instrument] = event.quantity
@@ -56,13 +66,22 @@ class LiveFacts:
             case _:
                 pass
 
+    def _quoted(self, instrument: str, quote: Quote) -> None:
+        self._book.spellings.learn(instrument, quote.con_id)
+        live = not quote.delayed and instrument not in self._not_live
+        self._markets[instrument] = Market(quote.bid, quote.ask, quote.last) if live else None
+        self._quoted_at[instrument] = self._clock()
+
     # -- for the rules
 
     def market(self, instrument: str) -> Market | None:
         if instrument not in self._markets:
             self._markets[instrument] = None
             self._want(instrument)
-        return self._markets[instrument]
+        market = self._markets[instrument]
+        if market is None or self._clock() - self._quoted_at[instrument] > self._believe_s:
+            return None
+        return market
 
     def multiplier(self, instrument: str) -> float | None:
         """As spelled, where the type has one; an option's is 100 unless it says otherwise. None where the

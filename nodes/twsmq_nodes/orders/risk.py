@@ -186,7 +186,7 @@ class RiskRules:
         if notional is None:
             price = self._worst_price(order)
             if price is None:
-                _missing("max_order_notional", f"a quote of {order.instrument}", limits)
+                _missing("max_order_notional", f"a live quote of {order.instrument}", limits)
                 return
             multiplier = self._facts.multiplier(order.instrument)
             if multiplier is None:
@@ -204,7 +204,7 @@ class RiskRules:
         market, multiplier = self._facts.market(order.instrument), self._facts.multiplier(order.instrument)
         price = None if market is None else market.price(order.side)
         if not price or multiplier is None:
-            _missing(rule, f"a quote of {order.instrument}", limits)
+            _missing(rule, f"a live quote of {order.instrument}", limits)
             return 0.0
         return order.cash_quantity / (min(abs(price), abs(order.limit_price or price)) * multiplier)
 
@@ -226,7 +226,7 @@ class RiskRules:
         market = self._facts.market(order.instrument)
         price = None if market is None else market.price(order.side)
         if not price:
-            _missing("price_collar", f"a quote of {order.instrument}", limits)
+            _missing("price_collar", f"a live quote of {order.instrument}", limits)
             return
         worse = order.limit_price - price if order.side == "BUY" else price - order.limit_price
         if worse > abs(price) * limits.price_collar:

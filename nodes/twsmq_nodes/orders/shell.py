@@ -101,7 +101,8 @@ class OrdersShell:
             ),
             kept=self._journal.kept(),
         )
-        facts = LiveFacts(self._core.book, self._want_quote, self._loop.time)
+        repeat_s = config.marketdata.quiet_repeat_s
+        facts = LiveFacts(self._core.book, self._want_quote, self._loop.time, repeat_s=repeat_s)
         self._heard = facts.heard
         self._rules = RiskRules(config.orders.risk, facts)
         self._risk_calls: dict[str, list[Call]] = {}  # waiting until the new limits are on disk
