@@ -42,3 +42,26 @@ def test_a_flood_of_messages_lets_everybody_else_in_between(run: Callable[..., A
 
     happened = run(story())
     assert happened[:4] == ["message", "something else"] * 2
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_subscription_is_heard_although_a_send_swallowed_its_edge(run: Callable[..., Any]) -> None:
+    async def story() -> None:
+        heard = asyncio.Event()
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        endpoint = "inproc://swallowed"
+        publisher = sockets.bind(
+            context, zmq.XPUB, endpoint, lambda _frames: heard.set(), send_queue=100, wanted_by="a test"
+        )
+        subscriber = context.socket(zmq.SUB)
+        subscriber.connect(endpoint)
+        await asyncio.sleep(0)  # the pass that every socket begins with
+        await asyncio.sleep(0)
+        subscriber.subscribe(b"topic")
+        assert publisher.socket.getsockopt(zmq.EVENTS), "it has come, and the FD says no more of it"
+        publisher.send(b"anything")
+        await asyncio.wait_for(heard.wait(), 5)
+        publisher.close()
+        context.destroy(linger=0)
+
+    run(story())
