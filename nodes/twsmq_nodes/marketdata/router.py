@@ -66,6 +66,8 @@ class Router:
         self._by_topic: dict[str, Channel] = {}
         self._touched: dict[Channel, None] = {}
         self._batch_interval_s = batch_interval_s
+        self.read_end = self._batch if batch_interval_s else self.flush
+        """To be called when a read is over: what came goes out now, or when the interval has passed."""
         self._call_later = call_later
         self._next_batch_at = 0.0
         self._waiting = False
@@ -92,11 +94,8 @@ class Router:
             self._begin(channel)
             channel.hear(event)
 
-    def read_end(self) -> None:
-        """The read is over: publish what came in it, now or when the interval has passed."""
-        if not self._batch_interval_s:
-            self.flush()
-        elif self._touched and not self._waiting:
+    def _batch(self) -> None:
+        if self._touched and not self._waiting:
             self._waiting = True
             self._call_later(max(0.0, self._next_batch_at - monotonic()), self._waited)
 

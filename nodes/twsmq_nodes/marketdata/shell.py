@@ -71,10 +71,9 @@ class MarketdataShell:
             on_event=self._heard,
             on_notice=self._noticed,
             on_ticks=self._router.on_ticks,
-            on_read_end=self._read_end,
+            on_read_end=self._router.read_end,
         )
         self._calls = Calls(node, self._core, self._router, self._feed, self._wall)
-        self._heard_at = self._loop.time()
         self._queued: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._watching: asyncio.TimerHandle | None = None
@@ -102,10 +101,6 @@ class MarketdataShell:
     def _presence(self, topic: str, wanted: bool) -> None:
         self._feed(ev.TopicWanted(topic) if wanted else ev.TopicLeft(topic))
 
-    def _read_end(self) -> None:
-        self._heard_at = self._loop.time()
-        self._router.read_end()
-
     def _heard(self, event: Event) -> None:
         if isinstance(event, Data):
             self._router.hear(event)
@@ -116,7 +111,7 @@ class MarketdataShell:
     def _noticed(self, notice: Notice) -> None:
         self._router.flush()
         if isinstance(notice, SessionLost):
-            self._feed(ev.Disconnected(notice.reason, self._heard_at))
+            self._feed(ev.Disconnected(notice.reason, self._link.session.last_received))
         else:
             self._feed(notice)
         self._tell_unconnected()

@@ -47,7 +47,8 @@ class Outbox:
         self._socket = sockets.bind(
             context, zmq.XPUB, endpoint, self._received, send_queue=send_queue, wanted_by=f"{name} events"
         )
-        self._send = self._socket.send
+        self.send_frame = self._socket.send
+        """An XPUB never blocks: a subscriber whose queue is full loses the message and sees it in `seq`."""
 
     def publish(self, topic: str, event: Event, *, retain: bool = False) -> Event:
         """Stamp `event` with this process's header and the topic's next seq, and send it."""
@@ -74,10 +75,6 @@ class Outbox:
 
     def last_seq(self, topic: str) -> int:
         return self._seqs.get(topic, 0)
-
-    def send_frame(self, frame: bytes | bytearray) -> None:
-        """An XPUB never blocks: a subscriber whose queue is full loses the message and sees it in `seq`."""
-        self._send(frame)
 
     def forget(self, topic: str) -> None:
         """No longer greet newcomers of `topic`; its seq goes on."""

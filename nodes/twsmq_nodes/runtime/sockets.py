@@ -62,7 +62,8 @@ class LoopSocket:
         socket's kind drops instead.
         """
         self._send(frame, zmq.NOBLOCK)
-        self.sent()
+        if not self._look_scheduled:
+            self.sent()
 
     def sent(self) -> None:
         """To be called after every send or batch of sends."""

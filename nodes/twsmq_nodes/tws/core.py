@@ -169,13 +169,13 @@ class SessionCore:
         self._next_order_id: int | None = None
         self._attempt = 0
         self._up_since = 0.0
-        self._last_received = 0.0
+        self.last_received = 0.0
         self._probed_at: float | None = None
         self._deadline: float | None = None
 
     def received(self, now: float) -> None:
         """Bytes arrived; kept apart from `handle` because it happens for every read."""
-        self._last_received = now
+        self.last_received = now
 
     def handle(self, happened: Input, now: float) -> list[Action]:
         """What to do about `happened`, which has no effect if the table has no rule for it."""
@@ -238,16 +238,16 @@ class SessionCore:
 
     def _check_alive(self, _: Input, now: float) -> list[Action]:
         timing = self._timing
-        if now < self._last_received + timing.idle:
-            self._deadline = self._last_received + timing.idle
+        if now < self.last_received + timing.idle:
+            self._deadline = self.last_received + timing.idle
             return []
-        if self._probed_at is None or self._probed_at <= self._last_received:
+        if self._probed_at is None or self._probed_at <= self.last_received:
             self._deadline = now + timing.probe_timeout
             return self._probe(ProbeWanted(), now)
         if now < self._probed_at + timing.probe_timeout:
             self._deadline = self._probed_at + timing.probe_timeout
             return []
-        silent = now - self._last_received
+        silent = now - self.last_received
         return self._give_up(
             f"the gateway has sent nothing for {silent:.1f} s, though asked for the time", now
         )
@@ -259,7 +259,7 @@ class SessionCore:
         return [Send(ReqCurrentTime())]
 
     def _starting_too_long(self, _: Input, now: float) -> list[Action]:
-        later = self._last_received + self._timing.start_timeout
+        later = self.last_received + self._timing.start_timeout
         if now < later:  # many open orders, one after the other
             self._deadline = later
             return []

@@ -110,6 +110,11 @@ class TwsSession:
         return self._core.upstream
 
     @property
+    def last_received(self) -> float:
+        """When anything last came from the gateway, by the loop's clock."""
+        return self._core.last_received
+
+    @property
     def queued(self) -> int:
         """Requests waiting for the message budget or for the socket."""
         return len(self._pacer)
