@@ -98,7 +98,7 @@ _BASES: dict[int, tuple[_Basis, bool]] = {
 }  # fmt: skip
 
 
-MOST_UNNOTED = 256
+MOST_UNNOTED = 64
 """Ticks of a line that wait to be taken note of, where nobody has its quote."""
 
 _COMPUTED = ("implied_vol", "delta", "price", "pv_dividend", "gamma", "vega", "theta", "underlying")
