@@ -36,7 +36,7 @@ class Settings:
     burst: int = 5_000
     fan_out: int = 16
     crowd: int = 64
-    crowd_s: float = 60.0
+    crowd_s: float = 600.0
     rest_s: float = 30.0
 
 

@@ -20,7 +20,7 @@ NAMES = ("throughput", "burst", "fan_out", "rest", "latency", "crowd")
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
 @click.option("--quick", is_flag=True, help="a few seconds, to see that it works; the figures mean nothing")
 @click.option("--repeats", type=click.IntRange(min=1), help="runs of each side (default 5, for latency 15)")
-@click.option("--crowd-seconds", type=float, help="how long many subscribers are served (default 60)")
+@click.option("--crowd-seconds", type=float, help="how long many subscribers are served (default 600)")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, show_default=True)
 def main(
     names: tuple[str, ...], quick: bool, repeats: int | None, crowd_seconds: float | None, results: Path
