@@ -45,7 +45,7 @@ class Known:
     def position(self, scope: Scope, name: str, instrument: str) -> float | None:
         return self.held
 
-    def daily_pnl(self, scope: Scope, name: str) -> float | None:
+    def daily_pnl(self, scope: Scope, name: str, ns: int) -> float | None:
         return self.pnl
 
     def same(self, one: str, other: str) -> bool | None:
@@ -287,9 +287,24 @@ def test_a_strategys_position_and_result_are_its_own_fills_and_costs() -> None:
     desk.says(execution(1, f"{EXEC}.01.01", 4.0), execution(1, f"{EXEC}.01.02", 3.0))
     desk.says(tws.CommissionReport(f"{EXEC}.01.02", 1.0, "USD", -5.0, None, None))
     assert facts.position("strategy", "s", AAPL) == 3.0
-    assert facts.daily_pnl("strategy", "s") == -6.0
+    assert facts.daily_pnl("strategy", "s", desk.now.ns) == -6.0
     (working,) = facts.open_orders()
     assert (working.account, working.remaining) == ("DU1", 7.0)
+
+
+def test_the_losses_of_a_day_are_forgotten_with_it() -> None:
+    desk = Desk()
+    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
+    desk.core.pipeline.guard = RiskRules(Risk(max_daily_loss=3.0), facts)
+    desk.place(quantity=4.0)
+    desk.accepted()
+    desk.says(execution(1, f"{EXEC}.01.01", 4.0))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.0, "USD", -5.0, None, None))
+    assert desk.place("b").code == "risk_rejected"
+    desk.later(11 * 3600.0)
+    assert desk.place("b").code == "risk_rejected"
+    desk.later(2 * 3600.0)  # past midnight; nobody has traded since
+    assert desk.place("b").answer.order_id == 2
 
 
 def test_a_cost_reported_anew_counts_once() -> None:
@@ -300,10 +315,10 @@ def test_a_cost_reported_anew_counts_once() -> None:
     desk.says(execution(1, f"{EXEC}.01.01", 4.0))
     desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.0, "USD", None, None, None))
     desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.5, "USD", -5.0, None, None))
-    assert facts.daily_pnl("strategy", "s") == -6.5
+    assert facts.daily_pnl("strategy", "s", desk.now.ns) == -6.5
     desk.says(execution(1, f"{EXEC}.01.02", 3.0))
     desk.says(tws.CommissionReport(f"{EXEC}.01.02", 1.0, "USD", -4.0, None, None))
-    assert facts.daily_pnl("strategy", "s") == -5.0
+    assert facts.daily_pnl("strategy", "s", desk.now.ns) == -5.0
 
 
 def test_an_accounts_facts_are_believed_only_while_status_is_ready() -> None:
@@ -320,10 +335,10 @@ def test_an_accounts_facts_are_believed_only_while_status_is_ready() -> None:
     assert facts.position("account", "DU1", IBM) == 0.0
     assert facts.position("account", "DU1", "CONID:5") == 0.0
     assert facts.position("account", "DU1", "CONID:1") == 7.0
-    assert facts.daily_pnl("account", "DU1") == -12.5
+    assert facts.daily_pnl("account", "DU1", NOON) == -12.5
     facts.heard("node/status/", Heartbeat(name="status", pid=1, state="connecting"))
     now[0] = 10.1
-    assert facts.daily_pnl("account", "DU1") is None
+    assert facts.daily_pnl("account", "DU1", NOON) is None
 
 
 def test_a_position_is_the_contracts_whatever_it_is_called() -> None:

@@ -130,7 +130,7 @@ class Book:
         self.outgoing: list[Entry] = []
         self.positions: dict[tuple[str, str], float] = {}  # by strategy and instrument, from fills
         self.spellings = Spellings()
-        self.results: dict[str, float] = {}  # by strategy: realised less commissions, of `_result_day` (UTC)
+        self._results: dict[str, float] = {}  # by strategy: realised less commissions, of `_result_day` (UTC)
         self._result_day = 0
         self._result_parts: dict[str, float] = {}  # of that day, by execution: a later report replaces
         self._live: dict[Key, None] = {}
@@ -174,12 +174,16 @@ class Book:
 
     def _add_result(self, cost: Commission) -> None:
         day = cost.ts // _DAY_NS
-        if day != self._result_day:
-            self._result_day, self.results, self._result_parts = day, {}, {}
+        if day > self._result_day:
+            self._result_day, self._results, self._result_parts = day, {}, {}
         result, prefix = (cost.realized_pnl or 0.0) - cost.commission, split_exec_id(cost.exec_id)[0]
         change = result - self._result_parts.get(prefix, 0.0)
         self._result_parts[prefix] = result
-        self.results[cost.strategy] = self.results.get(cost.strategy, 0.0) + change
+        self._results[cost.strategy] = self._results.get(cost.strategy, 0.0) + change
+
+    def result(self, strategy: str, ns: int) -> float:
+        """Of the day (UTC) of `ns`, the present moment: realised less commissions."""
+        return self._results.get(strategy, 0.0) if ns // _DAY_NS <= self._result_day else 0.0
 
     def _apply_order(self, record: Record, key: Key, order: Order) -> None:
         record.order = order

@@ -115,9 +115,9 @@ class LiveFacts:
     def same(self, one: str, other: str) -> bool | None:
         return self._book.spellings.same(one, other)
 
-    def daily_pnl(self, scope: Scope, name: str) -> float | None:
+    def daily_pnl(self, scope: Scope, name: str, ns: int) -> float | None:
         if scope == "strategy":
-            return self._book.results.get(name, 0.0)
+            return self._book.result(name, ns)
         return self._results.get(name) if self._clock() <= self._believed_until else None
 
     def open_orders(self) -> Iterator[Open]:
