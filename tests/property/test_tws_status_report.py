@@ -45,6 +45,7 @@ def test_a_damaged_one_is_left_to_ibapi() -> None:
 
 
 @given(fields=ORDINARY)
+@example(("7", "Filled", "1", "0", "0.3333333333333333", "7", "0", "0.0001234567890123456", "1", "", "0"))
 def test_an_ordinary_one_is_read_by_hand(fields: tuple[str, ...]) -> None:
     plain = all(int(fields[at]) < 2**31 - 1 for at in (0, 5, 6, 8)) and "e" not in "".join(fields[2:5])
     if plain and all("e" not in fields[at] for at in (7, 10)):

@@ -12,7 +12,7 @@ import re
 from twsmq_nodes.tws.events import OrderStatus
 
 ORDER_STATUS = b"3\0"
-_WHOLE, _NUMBER = rb"([0-9]{1,10})\0", rb"([0-9]{1,9}(?:\.[0-9]{1,15})?)\0"
+_WHOLE, _NUMBER = rb"([0-9]{1,10})\0", rb"([0-9]{1,9}(?:\.[0-9]{1,20})?)\0"
 _MESSAGE = re.compile(
     b"".join(
         (
