@@ -52,10 +52,21 @@ def test_each_restart_of_a_publisher_is_told_once() -> None:
 def test_a_quiet_repeat_is_not_printed_unless_as_json() -> None:
     repeat = Received(TOPIC, Stream(state="active", repeated=True), 0)
     people, programs = Heard(), Heard(as_json=True)
-    people.teller.tell(repeat, restarts=0)
-    programs.teller.tell(repeat, restarts=0)
-    assert (people.lines, people.teller.told) == ([], 0)
-    assert programs.objects()[0]["state"] == "active"
+    for heard in (people, programs):
+        heard.teller.tell(Received(TOPIC, Stream(state="active"), 0), restarts=0)
+        heard.teller.tell(repeat, restarts=0)
+    assert (len(people.lines), people.teller.told) == (1, 1)
+    assert [event["state"] for event in programs.objects()] == ["active", "active"]
+
+
+def test_one_who_comes_late_is_told_that_the_stream_is_in_a_gap() -> None:
+    heard = Heard()
+    gap = Received(TOPIC, Stream(state="gap", reason="the farm is broken", repeated=True), 0)
+    heard.teller.tell(gap, restarts=0)
+    heard.teller.tell(gap, restarts=0)
+    heard.teller.tell(Received(TOPIC, Quote(bid=1.5, snapshot=True), 0), restarts=0)
+    assert len(heard.lines) == 2
+    assert "state=gap" in heard.lines[0]
 
 
 @pytest.mark.parametrize(

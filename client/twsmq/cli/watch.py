@@ -76,7 +76,8 @@ def _whether_it_runs(settings: Settings) -> str:
 
 
 class Teller:
-    """What is printed of each event: what was lost before it, then itself, unless it only repeats.
+    """What is printed of each event: what was lost before it, then itself, unless it only repeats what was
+    printed: to one who comes late a repeat may be the first word on how a stream stands.
 
     A stream that does nothing but start is said to do so, once, with the reason it last gave. `told` counts
     the events printed.
@@ -86,6 +87,7 @@ class Teller:
         self._echo = echo
         self._as_json = as_json
         self._restarts: dict[str, int] = {}
+        self._stands: dict[str, tuple[str, int | None]] = {}  # by topic: the state and code told last
         self._starting: dict[str, tuple[float, Stream]] = {}  # by topic: since when, and the last word on it
         self._reminded: set[str] = set()
         self.told = 0
@@ -93,8 +95,7 @@ class Teller:
     def tell(self, received: Received, restarts: int, now: float = 0.0) -> None:
         """`restarts`: how often the publisher of this topic is known to have come back anew."""
         topic, event, lost = received
-        if isinstance(event, Stream):
-            self._follow(topic, event, now)
+        known = isinstance(event, Stream) and self._follow(topic, event, now)
         restarted = restarts > self._restarts.get(topic, 0)
         if restarted:
             self._restarts[topic] = restarts
@@ -104,7 +105,7 @@ class Teller:
         fields = msgspec.to_builtins(event)
         if self._as_json:
             self._echo(msgspec.json.encode({"topic": topic, **fields}).decode())
-        elif fields.get("repeated"):
+        elif known and fields["repeated"]:
             return
         else:
             self._echo(line(topic, fields))
@@ -120,13 +121,16 @@ class Teller:
             note = {"type": "waiting", "topic": topic}
             self._note(note, f"still starting after {now - since:.0f} s: {why}")
 
-    def _follow(self, topic: str, event: Stream, now: float) -> None:
+    def _follow(self, topic: str, event: Stream, now: float) -> bool:
+        """Whether this is how the topic stood before."""
         if event.state == "starting":
             since = self._starting.get(topic, (now, event))[0]
             self._starting[topic] = since, event
         else:
             self._starting.pop(topic, None)
             self._reminded.discard(topic)
+        before, self._stands[topic] = self._stands.get(topic), (event.state, event.code)
+        return before == self._stands[topic]
 
     def _note(self, note: dict[str, Any], text: str) -> None:
         if self._as_json:
