@@ -6,6 +6,7 @@ lands in `wire`, what is told in `published`, and a crash forgets everything but
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -17,8 +18,9 @@ from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.adapter import Codec
 from twsmq_nodes.tws.contracts import Contract
+from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.orders import ExecutionView, OrderStateView, OrderView
-from twsmq_nodes.tws.session import Encoded
+from twsmq_nodes.tws.session import Encoded, Sent
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_events import Commission, Fill, Notice, Order
 from twsmq_protocol.requests import CancelOrder, GetOrders, ModifyOrder, PlaceOrder
@@ -26,6 +28,7 @@ from twsmq_protocol.requests import CancelOrder, GetOrders, ModifyOrder, PlaceOr
 CLIENT_ID = 101
 NOON = 1_790_000_000_000_000_000 // 86_400_000_000_000 * 86_400_000_000_000 + 43_200_000_000_000
 AAPL = "STK:AAPL:SMART:USD"
+IBAPI = Codec(200)
 EXEC = "0000e0d5.69e02bfb"
 
 
@@ -42,6 +45,19 @@ class Caller(Struct, eq=False):
     def code(self) -> str:
         assert isinstance(self.answer, RequestError), self.answer
         return str(self.answer.code)
+
+
+def encoder() -> Callable[[Sent], Encoded]:
+    """A session's, whose orders the tests see whole. Those patched into others' bytes must be ibapi's."""
+    session = Codec(200)
+
+    def encode(request: Sent) -> Encoded:
+        whole = request.made() if isinstance(request, ShapedOrder) else request
+        encoded = Encoded(whole, session.encode(request))
+        assert encoded.data == IBAPI.encode(whole)
+        return encoded
+
+    return encode
 
 
 class Desk:
@@ -72,7 +88,7 @@ class Desk:
     def boot(self) -> None:
         self.core = OrdersCore(
             CLIENT_ID,
-            lambda request: Encoded(request, Codec(200).encode(request)),
+            encoder(),
             entries=[to_entry(row.event, row.fact) for row in map(to_row, self.committed)],
             kept=self.kept,
             **self.options,

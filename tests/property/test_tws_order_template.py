@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import msgpack
 from msgspec.structs import replace
 from twsmq_nodes.tws import order_template
 from twsmq_nodes.tws.adapter import Codec
 from twsmq_nodes.tws.contracts import ComboLeg, Contract
 from twsmq_nodes.tws.errors import EncodeRefused
+from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.orders import Condition, OrderFields
 from twsmq_nodes.tws.requests import PlaceOrder
 
@@ -41,7 +43,22 @@ NUMBERS = st.one_of(
 REFERENCES = st.one_of(st.from_regex(r"[A-Za-z0-9._-]{1,16}/[A-Za-z0-9._-]{1,40}"), st.text(max_size=20))
 
 
-def outcome(codec: Codec, request: PlaceOrder) -> bytes | tuple[str, str | None]:
+def shaped(request: PlaceOrder) -> ShapedOrder:
+    order = request.order
+    has = (order.limit_price is not None, order.aux_price is not None)
+    rest = replace(order, order_ref="", total_quantity=0.0, limit_price=None, aux_price=None)
+    return ShapedOrder(
+        msgpack.encode((request.contract, rest, has)),
+        request.order_id,
+        order.order_ref,
+        order.total_quantity,
+        order.limit_price,
+        order.aux_price,
+        lambda: request,
+    )
+
+
+def outcome(codec: Codec, request: PlaceOrder | ShapedOrder) -> bytes | tuple[str, str | None]:
     try:
         return codec.encode(request)
     except EncodeRefused as refused:
@@ -63,8 +80,7 @@ def test_whatever_varies_the_bytes_are_ibapis(shape: PlaceOrder, version: int, d
             aux_price=None if shape.order.aux_price is None else data.draw(NUMBERS),
         )
         request = PlaceOrder(data.draw(st.integers(0, 2**31 - 1)), shape.contract, order)
-        own_way._orders = order_template.OrderTemplates(own_way._call)  # pyright: ignore[reportPrivateUsage]
-        assert outcome(codec, request) == outcome(own_way, request), number
+        assert outcome(codec, shaped(request)) == outcome(own_way, request), number
 
 
 def test_ibapi_is_asked_no_more_once_a_shape_is_known() -> None:
@@ -77,13 +93,13 @@ def test_ibapi_is_asked_no_more_once_a_shape_is_known() -> None:
 
     templates = order_template.OrderTemplates(ibapi)
     orders = [PlaceOrder(n, STOCK, replace(LIMIT, order_ref=f"a/{n}", limit_price=n / 4)) for n in range(50)]
-    first, second = templates.encode(orders[0]), templates.encode(orders[1])
+    first, second = templates.encode(shaped(orders[0])), templates.encode(shaped(orders[1]))
     assert [first, second] == [codec.encode(order) for order in orders[:2]]
     for_the_template = len(asked)
     assert for_the_template == 3
-    assert [templates.encode(order) for order in orders] == [codec.encode(order) for order in orders]
+    assert [templates.encode(shaped(order)) for order in orders] == [codec.encode(order) for order in orders]
     assert len(asked) == for_the_template
-    templates.encode(PlaceOrder(50, STOCK, replace(LIMIT, outside_rth=True)))
+    templates.encode(shaped(PlaceOrder(50, STOCK, replace(LIMIT, outside_rth=True))))
     assert len(asked) == for_the_template + 1
 
 
@@ -95,7 +111,7 @@ def test_a_message_that_says_a_thing_twice_is_left_to_ibapi() -> None:
     templates = order_template.OrderTemplates(stutters)
     for number in range(5):
         request = PlaceOrder(number, STOCK, replace(LIMIT, order_ref=f"a/{number}"))
-        assert templates.encode(request) == stutters(request)
+        assert templates.encode(shaped(request)) == stutters(request)
 
 
 def test_the_shapes_it_keeps_are_bounded() -> None:
@@ -104,5 +120,5 @@ def test_the_shapes_it_keeps_are_bounded() -> None:
     for parent_id in range(1, order_template.MAX_SHAPES + 10):
         child = PlaceOrder(7, STOCK, replace(LIMIT, parent_id=parent_id))
         for _ in range(2):
-            assert templates.encode(child) == codec._call(child)  # pyright: ignore[reportPrivateUsage]
+            assert templates.encode(shaped(child)) == codec._call(child)  # pyright: ignore[reportPrivateUsage]
     assert len(templates._templates) < order_template.MAX_SHAPES  # pyright: ignore[reportPrivateUsage]

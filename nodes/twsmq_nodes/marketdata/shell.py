@@ -222,7 +222,7 @@ class MarketdataShell:
             with suppress(NotConnected):  # then the request went with the session
                 self._link.session.send(request, priority=Priority.CONTROL)
 
-    def _written(self, req_id: int, _: Request) -> None:
+    def _written(self, req_id: int, _: object) -> None:
         self._queued.discard(req_id)
         self._feed(ev.RequestWritten(req_id))
 

@@ -25,8 +25,7 @@ from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws import events as tws
-from twsmq_nodes.tws.requests import Request
-from twsmq_nodes.tws.session import Encoded
+from twsmq_nodes.tws.session import Encoded, Sent
 
 from . import queries
 from .actions import Action, Caller, Enter, Journal, Now, Publish
@@ -48,7 +47,7 @@ class OrdersCore:
     def __init__(
         self,
         client_id: int,
-        encode: Callable[[Request], Encoded],
+        encode: Callable[[Sent], Encoded],
         *,
         allow_live: bool = False,
         entries: Iterable[Entry] = (),
@@ -196,12 +195,12 @@ class OrdersCore:
             self._actions.append(Publish(event, retain))
         return self._flush()
 
-    def written(self, key: Key, request: Request, now: Now) -> list[Action]:
+    def written(self, key: Key, request: Sent, now: Now) -> list[Action]:
         self.pipeline.written(key, request)
         self._doubts.written(key, now)
         return self._flush()
 
-    def not_written(self, key: Key, request: Request, now: Now) -> list[Action]:
+    def not_written(self, key: Key, request: Sent, now: Now) -> list[Action]:
         self.pipeline.not_written(key, request, now)
         return self._flush()
 

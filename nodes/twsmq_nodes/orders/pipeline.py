@@ -23,8 +23,7 @@ from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.errors import EncodeRefused
 from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.orders import OrderStateView
-from twsmq_nodes.tws.requests import Request
-from twsmq_nodes.tws.session import Encoded
+from twsmq_nodes.tws.session import Encoded, Sent
 
 from . import codes
 from .actions import Action, Caller, Now, Reply, Send, Write
@@ -33,7 +32,7 @@ from .entries import ChangeSent, ChangeSettled, Links, Placed, Values
 from .gate import Gate
 from .ids import HIGHEST_ORDER_ID, Key, order_ref
 from .states import Trigger, after
-from .wire import encode_order
+from .wire import shaped_order
 
 
 class Waiter(Struct, eq=False):
@@ -97,7 +96,7 @@ class Guard(Protocol):
 class Pipeline:
     """`encode` raises EncodeRefused for what cannot be sent, `guard` says what must not be."""
 
-    def __init__(self, book: Book, encode: Callable[[Request], Encoded], actions: list[Action]) -> None:
+    def __init__(self, book: Book, encode: Callable[[Sent], Encoded], actions: list[Action]) -> None:
         self.guard: Guard | None = None
         self.connected = False
         self.durable_no = book.last_no
@@ -189,7 +188,7 @@ class Pipeline:
             last = index == len(item.orders) - 1
             transmit = last or item.link != "bracket"
             key = (args.strategy, args.client_order_id)
-            request = encode_order(
+            request = shaped_order(
                 order_ref(key), args, _values(args), first_id + index, account, link, transmit=transmit
             )
             writes.append(Write(key, self._encode(request), self._session_no))
@@ -222,7 +221,7 @@ class Pipeline:
             changes: dict[str, Any] = {name: getattr(values, name) for name in values.__struct_fields__}
             more = values.quantity - record.largest
             self.guard.check_change(replace(record.request, **changes), account, more, now.ns)
-        request = encode_order(
+        request = shaped_order(
             record.reference, record.request, values, record.order_id, account, record.links
         )
         encoded = self._encode(request)
@@ -235,7 +234,7 @@ class Pipeline:
         """A what-if is no order: it is not journaled, but takes an id and so keeps its place in the line."""
         _require_time(item.caller, now)
         order_id = self._book.ids.next
-        request = encode_order("", item.args, _values(item.args), order_id, item.account, what_if=True)
+        request = shaped_order("", item.args, _values(item.args), order_id, item.account, what_if=True)
         encoded = self._encode(request)
         self._book.ids.raise_floor(order_id + 1)
         self.previews[order_id] = (item.caller, now.mono)
@@ -313,9 +312,9 @@ class Pipeline:
     def forget_cancel(self, key: Key) -> None:
         self._cancels_written.pop(key, None)
 
-    def written(self, key: Key, request: Request) -> None:
+    def written(self, key: Key, request: Sent) -> None:
         """The bytes of an order or a modification are handed to the socket."""
-        if not isinstance(request, tws.PlaceOrder):
+        if isinstance(request, tws.CancelOrder):
             return
         placed = key in self.unwritten
         for waiter in self._served(key):
@@ -345,10 +344,10 @@ class Pipeline:
         ]
         self._actions.append(Reply(waiter.caller, OrdersAccepted(orders=rows) if waiter.group else rows[0]))
 
-    def not_written(self, key: Key, request: Request, now: Now) -> None:
+    def not_written(self, key: Key, request: Sent, now: Now) -> None:
         """The session ended before the bytes were handed over: certainly not sent."""
         record = self._book.records[key]
-        if not isinstance(request, tws.PlaceOrder):
+        if isinstance(request, tws.CancelOrder):
             self.forget_cancel(key)
             return
         why = "the session ended before it was written; nothing was sent"

@@ -8,8 +8,11 @@ first openOrder of a stop may show a limit price near the stop, and a market ord
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
 from twsmq_protocol.instruments import format_instrument, parse_instrument
 from twsmq_protocol.order_requests import ForeignOrder, PlaceOrder
 from twsmq_protocol.order_types import ORDER_TYPES, Condition, Prices
@@ -18,6 +21,7 @@ from twsmq_nodes.runtime.contracts import contract_of, instrument_of
 from twsmq_nodes.tws import orders as tws_orders
 from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.contracts import Contract, Scalar
+from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.orders import OrderFields, OrderView
 
 from .entries import Links, Values
@@ -33,7 +37,12 @@ def prices_of(order_type: str) -> frozenset[str]:
     return ORDER_TYPES.get(order_type, Prices()).known & _CHANGEABLE
 
 
-def encode_order(
+_VARYING = frozenset(("strategy", "client_order_id", "quantity", "limit_price", "stop_price"))
+_what_stays = attrgetter(*(name for name in PlaceOrder.__struct_fields__ if name not in _VARYING))
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def shaped_order(
     ref: str,
     request: PlaceOrder,
     values: Values,
@@ -43,21 +52,39 @@ def encode_order(
     *,
     transmit: bool = True,
     what_if: bool = False,
-) -> tws.PlaceOrder:
+) -> ShapedOrder:
     """Places the order, or with the id of a working one modifies it."""
+    limit, aux = values.limit_price, values.stop_price
+    if aux is None:
+        aux = request.offset if request.trail_amount is None else request.trail_amount
+    ties = (links.parent_id, links.oca_group, links.oca_type, transmit, what_if)
+    shape = _pack((_what_stays(request), account, ties, limit is None, aux is None))
+
+    def made() -> tws.PlaceOrder:
+        fields = _fields(request, account, links, transmit=transmit, what_if=what_if)
+        varying: dict[str, Any] = {
+            "order_ref": ref,
+            "total_quantity": values.quantity,
+            "limit_price": limit,
+            "aux_price": aux,
+        }
+        return tws.PlaceOrder(order_id, _contract(request.instrument), replace(fields, **varying))
+
+    return ShapedOrder(shape, order_id, ref, values.quantity, limit, aux, made)
+
+
+def _fields(request: PlaceOrder, account: str, links: Links, *, transmit: bool, what_if: bool) -> OrderFields:
+    """The order as ibapi knows it, but for what may vary within its shape."""
     algo = request.algo
     extra: dict[str, Scalar] = dict(request.extra)
     if request.limit_offset is not None:
         extra["lmtPriceOffset"] = request.limit_offset
-    fields = OrderFields(
+    return OrderFields(
         action=request.side,
-        total_quantity=values.quantity,
+        total_quantity=0.0,
         order_type=request.order_type,
-        limit_price=values.limit_price,
-        aux_price=_first(values.stop_price, request.trail_amount, request.offset),
         tif=request.tif,
         account=account,
-        order_ref=ref,
         transmit=transmit,
         parent_id=links.parent_id,
         oca_group=links.oca_group or request.oca_group,
@@ -82,16 +109,11 @@ def encode_order(
         conditions_ignore_rth=request.conditions_ignore_rth,
         extra=extra,
     )
-    return tws.PlaceOrder(order_id, _contract(request.instrument), fields)
 
 
 @lru_cache(maxsize=4096)
 def _contract(instrument: str) -> Contract:
     return contract_of(parse_instrument(instrument))
-
-
-def _first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
 
 
 def _condition(condition: Condition) -> tws_orders.Condition:

@@ -28,9 +28,9 @@ from twsmq_nodes.tws.adapter_outbound import call
 from twsmq_nodes.tws.adapter_values import BadField
 from twsmq_nodes.tws.errors import EncodeRefused
 from twsmq_nodes.tws.events import Event, FrameRejected
-from twsmq_nodes.tws.order_template import OrderTemplates
+from twsmq_nodes.tws.order_template import OrderTemplates, ShapedOrder
 from twsmq_nodes.tws.report_template import OPEN_ORDER, OpenOrderTemplates
-from twsmq_nodes.tws.requests import PlaceOrder, Request
+from twsmq_nodes.tws.requests import Request
 from twsmq_nodes.tws.status_report import ORDER_STATUS, order_status
 
 MIN_SERVER_VERSION = 157
@@ -112,9 +112,9 @@ class Codec:
             return [FrameRejected(message_id, "unknown message, or a wrong number of fields", frame[:200])]
         return events
 
-    def encode(self, request: Request) -> bytes:
+    def encode(self, request: Request | ShapedOrder) -> bytes:
         """The framed bytes of `request`. Raises EncodeRefused."""
-        return self._orders.encode(request) if isinstance(request, PlaceOrder) else self._call(request)
+        return self._orders.encode(request) if isinstance(request, ShapedOrder) else self._call(request)
 
     def _call(self, request: Request) -> bytes:
         """The bytes ibapi sends for it."""

@@ -26,9 +26,12 @@ from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.framing import FrameSplitter, frame
 from twsmq_nodes.tws.notices import Notice
+from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.pacing import Pacer
 from twsmq_nodes.tws.requests import Priority, ReqCurrentTime, Request, StartApi, priority_of
 from twsmq_nodes.tws.ticks import Tick, take_ticks, tick_of
+
+Sent = Request | ShapedOrder
 
 Thunk = Callable[[], Request | None]
 """Makes a request at the moment it is written; None if it is not wanted any more."""
@@ -39,13 +42,13 @@ _HANDSHAKE = b"API\0" + frame(b"v%d..%d" % (MIN_SERVER_VERSION, MAX_SERVER_VERSI
 class Encoded(Struct, frozen=True):
     """A request whose bytes are made already, for this session: see `encode`."""
 
-    request: Request
+    request: Sent
     data: bytes
 
 
 class _Waiting(Struct, frozen=True):
     request: Request | Encoded | Thunk
-    on_written: Callable[[Request], None] | None
+    on_written: Callable[[Sent], None] | None
     on_refused: Callable[[TwsError], None] | None
 
 
@@ -143,7 +146,7 @@ class TwsSession:
         request: Request | Encoded | Thunk,
         *,
         priority: Priority | None = None,
-        on_written: Callable[[Request], None] | None = None,
+        on_written: Callable[[Sent], None] | None = None,
         on_refused: Callable[[TwsError], None] | None = None,
     ) -> None:
         """Queues a request, or what makes it when its turn comes.
@@ -166,7 +169,7 @@ class TwsSession:
         """Raises EncodeRefused if `request` could not be sent; sends nothing."""
         (self._codec or Codec(MAX_SERVER_VERSION)).encode(request)
 
-    def encode(self, request: Request) -> Encoded:
+    def encode(self, request: Sent) -> Encoded:
         """The bytes of `request`, to be sent later in this session and no other. Raises EncodeRefused."""
         return Encoded(request, (self._codec or Codec(MAX_SERVER_VERSION)).encode(request))
 
@@ -392,6 +395,5 @@ def _tune(transport: asyncio.Transport) -> None:
 
 
 def _name(request: Request | Encoded | Thunk) -> str:
-    if isinstance(request, Encoded):
-        request = request.request
-    return type(request).__name__ if isinstance(request, Request) else "an order"
+    named = request.request if isinstance(request, Encoded) else request
+    return type(named).__name__ if isinstance(named, Request) else "an order"
