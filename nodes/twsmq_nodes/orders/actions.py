@@ -28,12 +28,6 @@ class Caller(Protocol):
     valid_until: int | None
 
 
-class Journal(Struct, frozen=True):
-    """Commit these together; then say `durable` with the last one's number."""
-
-    entries: tuple[Entry, ...]
-
-
 class Publish(Struct, frozen=True):
     """`retain`: greet newcomers with it; otherwise an order's last word ends that."""
 
@@ -47,6 +41,15 @@ class Write(Struct, frozen=True):
     key: Key
     request: Encoded
     session_no: int
+
+
+class Journal(Struct, frozen=True):
+    """Commit these together; then say `durable` with the last one's number. `writes`: what is to be written
+    once they are durable, and, if `ahead`, may be written before that is said."""
+
+    entries: tuple[Entry, ...]
+    writes: tuple[Write, ...] = ()
+    ahead: bool = False
 
 
 class Send(Struct, frozen=True):

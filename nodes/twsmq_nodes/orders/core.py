@@ -16,7 +16,7 @@ in doubt and how it is found out in `doubts`, what a snapshot proves in `reconci
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from msgspec.structs import replace
 from twsmq_protocol import order_requests as rq
@@ -28,7 +28,7 @@ from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.session import Encoded, Sent
 
 from . import queries
-from .actions import Action, Caller, Enter, Journal, Now, Publish
+from .actions import Action, Caller, Enter, Journal, Now, Publish, Write
 from .book import Book
 from .doubts import DOUBT_S, Doubts
 from .entries import Entry
@@ -184,9 +184,11 @@ class OrdersCore:
             taken += self.pipeline.admit(now)
         return self._flush(), taken
 
-    def durable(self, event_no: int, now: Now) -> list[Action]:
-        """Everything up to `event_no` is on disk."""
-        self.pipeline.durable(event_no, now)
+    def durable(self, event_no: int, now: Now, written: Collection[Write] = ()) -> list[Action]:
+        """Everything up to `event_no` is on disk, and `written` on the wire already."""
+        self.pipeline.durable(event_no, now, written)
+        for write in written:
+            self._doubts.written(write.key, now)
         while self._unpublished and self._unpublished[0].event.event_no <= event_no:
             event = self._unpublished.popleft().event
             self.published_no = event.event_no
@@ -277,7 +279,9 @@ class OrdersCore:
         if entries:
             self.book.outgoing = []
             self._unpublished.extend(entries)
-            self._actions.insert(0, Journal(tuple(entries)))
+            writes, self.pipeline.parked = self.pipeline.parked, []
+            ahead = self.pipeline.may_write_ahead
+            self._actions.insert(0, Journal(tuple(entries), tuple(writes), ahead))
         if self._halts.wanted:
             self._halts.answer(0.0)
         state, detail = self.state

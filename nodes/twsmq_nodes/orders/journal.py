@@ -1,9 +1,10 @@
 """The journal: order events in SQLite, written by a thread that commits whatever is waiting.
 
 Theory: under load a commit takes as long as a disk needs, meanwhile more arrives, so groups form by
-themselves and a stalled disk stalls no heartbeat. What is appended together is committed together. `durable`
-is called on the loop with the highest number that is on disk (WAL, synchronous=FULL); if the disk refuses,
-`stalled` is called and the same rows are tried again until it does not: nothing is lost or overtaken.
+themselves and a stalled disk stalls no heartbeat. What is appended together is committed together. Once it is
+on disk (WAL, synchronous=FULL), `committed` is called on the thread and then `durable` on the loop, with the
+highest number there; if the disk refuses, `stalled` is called and the same rows are tried again until it does
+not: nothing is lost or overtaken.
 
 One process at a time: a lock on a file beside the database is held until this process ends, however it ends.
 """
@@ -64,11 +65,20 @@ class Kept(Struct, frozen=True):
     value: str | None
 
 
+def _ignore() -> None:
+    """For whoever need not know at once."""
+
+
+class _Appended(Struct, frozen=True):
+    rows: list[Row]
+    committed: Callable[[], None]
+
+
 class Journal(Protocol):
     """What the node needs of a journal. A server database can stand in the place of SQLite."""
 
     def entries(self, progress: Callable[[int, int], None]) -> Iterator[Entry]: ...
-    def append(self, entries: tuple[Entry, ...]) -> None: ...
+    def append(self, entries: tuple[Entry, ...], committed: Callable[[], None]) -> None: ...
     def keep(self, name: str, value: str | None) -> None: ...
     def kept(self) -> dict[str, str]: ...
     def events(self, after: int, limit: int, strategy: str | None) -> list[tuple[int, bytes]]: ...
@@ -82,7 +92,7 @@ class SqliteJournal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(path.with_name(path.name + ".lock"))
         self._path = path
-        self._queue: queue.SimpleQueue[list[Row] | Kept | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Appended | Kept | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._given_up = threading.Event()
         try:
@@ -153,9 +163,9 @@ class SqliteJournal:
         )
         self._thread.start()
 
-    def append(self, entries: tuple[Entry, ...]) -> None:
-        """Have these committed, all or none."""
-        self._queue.put([to_row(entry) for entry in entries])
+    def append(self, entries: tuple[Entry, ...], committed: Callable[[], None] = _ignore) -> None:
+        """Have these committed, all or none. `committed` is called on the journal's thread."""
+        self._queue.put(_Appended([to_row(entry) for entry in entries], committed))
 
     def keep(self, name: str, value: str | None) -> None:
         """Have a setting committed, after what was appended before it."""
@@ -185,13 +195,15 @@ class SqliteJournal:
         closing = False
         while not closing:
             rows: list[Row] = []
+            committed: list[Callable[[], None]] = []
             kept: list[Kept] = []
             waiting = self._queue.get()
             while waiting is not None:
                 if isinstance(waiting, Kept):
                     kept.append(waiting)
                 else:
-                    rows += waiting
+                    rows += waiting.rows
+                    committed.append(waiting.committed)
                 try:
                     waiting = self._queue.get_nowait()
                 except queue.Empty:
@@ -200,6 +212,8 @@ class SqliteJournal:
                 closing = True
             if (rows or kept) and not self._commit(database, rows, kept, stalled):
                 break
+            for call in committed:
+                call()
             if rows:
                 durable(rows[-1].event_no)
             for setting in kept:

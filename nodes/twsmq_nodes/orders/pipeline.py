@@ -10,7 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -107,7 +107,8 @@ class Pipeline:
         self._waiters: dict[Key, list[Waiter]] = {}  # between gate and wire
         self._cancels_written: dict[Key, float] = {}  # when, monotonic
         self._afterwards: dict[int, list[Afterwards]] = {}  # by the event number that must be durable first
-        self._session_no = 0  # a write belongs to the session it was journaled in
+        self.session_no = 0  # a write belongs to the session it was journaled in
+        self.parked: list[Write] = []  # since they were last taken, in `_afterwards`
         self._book = book
         self._encode = encode
         self._actions = actions
@@ -191,7 +192,7 @@ class Pipeline:
             request = shaped_order(
                 order_ref(key), args, _values(args), first_id + index, account, link, transmit=transmit
             )
-            writes.append(Write(key, self._encode(request), self._session_no))
+            writes.append(Write(key, self._encode(request), self.session_no))
             links.append(link)
         if self.guard is not None:
             self.guard.check(item.orders, item.accounts, now.ns)  # last: what passes counts as sent
@@ -227,7 +228,7 @@ class Pipeline:
         encoded = self._encode(request)
         self._book.change(record, now.ns, ChangeSent(values))
         self._waiters.setdefault(key, []).append(Waiter(item.caller, (key,), left=1))
-        self.once_durable(Write(key, encoded, self._session_no))
+        self.once_durable(Write(key, encoded, self.session_no))
         return 1
 
     def _preview(self, item: Previewing, now: Now) -> None:
@@ -245,7 +246,7 @@ class Pipeline:
         if self.connected and not record.done and record.cancel_wanted and self._may_cancel(key, now):
             self._cancels_written[key] = now.mono
             request = self._encode(tws.CancelOrder(record.order_id))
-            self._actions.append(Write(key, request, self._session_no))
+            self._actions.append(Write(key, request, self.session_no))
             return 1
         return 0
 
@@ -279,6 +280,8 @@ class Pipeline:
         """When everything told so far is durable."""
         if self._book.last_no > self.durable_no:
             self._afterwards.setdefault(self._book.last_no, []).append(action)
+            if isinstance(action, Write):
+                self.parked.append(action)
         else:
             self._do(action)
 
@@ -289,12 +292,21 @@ class Pipeline:
         elif self.connected or not isinstance(action, Send):
             self._actions.append(action)
 
-    def durable(self, event_no: int, now: Now) -> None:
-        """Everything up to `event_no` is on disk: what waited for it goes on."""
+    @property
+    def may_write_ahead(self) -> bool:
+        """No what-if, whose id is lower, may still be on its way to the wire."""
+        return not self.previews
+
+    def durable(self, event_no: int, now: Now, written: Collection[Write] = ()) -> None:
+        """Everything up to `event_no` is on disk: what waited for it goes on. `written`: what has gone."""
         self.durable_no = event_no
+        gone = {id(write) for write in written}
         while self._afterwards and (first := next(iter(self._afterwards))) <= event_no:
             for action in self._afterwards.pop(first):
-                if isinstance(action, Write) and action.session_no != self._session_no:
+                if isinstance(action, Write) and id(action) in gone:
+                    assert action.session_no == self.session_no, "the end of a session was told too early"
+                    self.written(action.key, action.request.request)
+                elif isinstance(action, Write) and action.session_no != self.session_no:
                     self.not_written(action.key, action.request.request, now)
                 else:
                     self._do(action)
@@ -368,13 +380,13 @@ class Pipeline:
 
     def session_began(self) -> None:
         self.connected = True
-        self._session_no += 1
+        self.session_no += 1
         self._cancels_written.clear()
 
     def session_ended(self) -> None:
         """Nothing waiting at the gate will be sent: each is told so, none leaves a trace."""
         self.connected = False
-        self._session_no += 1
+        self.session_no += 1
         error = RequestError(ErrorCode.NOT_READY, "the session ended before it was sent; no effect")
         self.withdraw_all(None, error)
         self.gate.clear_cancels()  # they are owed, and asked for again by the next session

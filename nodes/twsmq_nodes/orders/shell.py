@@ -3,6 +3,8 @@
 Actions are carried out strictly in the order they were decided: what comes back while one is carried out
 queues behind it, so entries reach the journal in the order of their numbers.
 
+The bytes of an order are written by the journal's thread where they can be (`ahead`), else from here.
+
 The message budget stands here and not in the session: an order passes it before it is journaled, and must not
 wait behind anything afterwards, or a higher id might overtake it.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import time_ns
 from typing import Any, TypeVar
 
@@ -52,10 +55,12 @@ from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import notices
 from twsmq_nodes.tws.errors import NotConnected
 from twsmq_nodes.tws.pacing import Pacer
+from twsmq_nodes.tws.requests import CancelOrder as CancelRequest
 from twsmq_nodes.tws.requests import Priority
 from twsmq_nodes.tws.session import TwsSession
 
 from .actions import Action, Caller, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
+from .ahead import WriteAhead
 from .core import OrdersCore
 from .facts import LiveFacts
 from .journal import SqliteJournal
@@ -107,6 +112,7 @@ class OrdersShell:
         self._rules = RiskRules(config.orders.risk, facts)
         self._risk_calls: dict[str, list[Call]] = {}  # waiting until the new limits are on disk
         self._restore_risk()
+        self._ahead = WriteAhead()
         self._reports: list[tws.Event] = []  # of the read that goes on
         self._todo: deque[Action] = deque()
         self._busy = False
@@ -209,14 +215,19 @@ class OrdersShell:
             EventPage(events=events, next=found[len(events) - 1][0] if events else args.after, last=last)
         )
 
-    def _durable(self, event_no: int) -> None:
-        self._carry(self._core.durable(event_no, self._now()))
+    def _durable(self, event_no: int = 0) -> None:
+        """The journal says so, or has said so to the thread that writes ahead."""
+        written, written_no = self._ahead.take()
+        event_no = max(event_no, written_no)
+        if event_no > self._core.pipeline.durable_no:
+            self._carry(self._core.durable(event_no, self._now(), written))
 
     def _on_event(self, event: tws.Event) -> None:
         self._reports.append(event)
 
     def _on_read_end(self) -> None:
         if self._reports:
+            self._durable()  # these may be about what was written ahead
             reports, self._reports = self._reports, []
             self._carry(self._core.received(reports, self._now()))
 
@@ -227,7 +238,10 @@ class OrdersShell:
             case notices.SessionUp(_, accounts, next_order_id, upstream):
                 offset_s = gateway_offset_s(self._session.connection_time, now.ns)
                 self._carry(self._core.session_up(accounts, next_order_id, upstream, offset_s, now))
+                self._ahead.open(self._session.thread_line, self._core.pipeline.session_no)
             case notices.SessionLost(reason):
+                self._ahead.shut()
+                self._durable()
                 self._carry(self._core.session_lost(reason, now))
             case notices.WaitingClientId(client_id):
                 self._node.enter("waiting_client_id", f"client id {client_id} is still in use at the gateway")
@@ -261,7 +275,7 @@ class OrdersShell:
     def _do(self, action: Action) -> None:
         match action:
             case Journal(entries):
-                self._journal.append(entries)
+                self._journal.append(entries, partial(self._ahead.committed, action))
             case Keep(name, value):
                 self._journal.keep(name, value)
             case Write():
@@ -288,18 +302,26 @@ class OrdersShell:
 
     def _write(self, action: Write) -> None:
         # One priority for all: a cancel must not overtake the order it is for.
-        key, request = action.key, action.request
         try:
             self._session.send(
-                request,
+                action.request,
                 priority=Priority.ORDER,
-                on_written=lambda written: self._carry(self._core.written(key, written, self._now())),
+                on_written=lambda _: self._written(action),
                 on_refused=lambda error: self._refused(action, error),
             )
         except NotConnected as error:
             self._refused(action, error)
 
+    def _written(self, action: Write) -> None:
+        self._caught_up(action)
+        self._carry(self._core.written(action.key, action.request.request, self._now()))
+
+    def _caught_up(self, action: Write) -> None:
+        if not isinstance(action.request.request, CancelRequest):  # cancels are the loop's
+            self._ahead.caught_up(action)
+
     def _refused(self, action: Write, error: Exception) -> None:
+        self._caught_up(action)
         log.warning("order bytes not written", order=action.key, problem=str(error))
         self._carry(self._core.not_written(action.key, action.request.request, self._now()))
 

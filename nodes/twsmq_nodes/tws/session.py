@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 from collections.abc import Callable
-from typing import cast
 
 from msgspec import Struct
 
@@ -24,7 +22,8 @@ from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Code
 from twsmq_nodes.tws.core import SessionCore, State, Timing
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
-from twsmq_nodes.tws.framing import FrameSplitter, frame
+from twsmq_nodes.tws.framing import frame
+from twsmq_nodes.tws.link import Link
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.pacing import Pacer
@@ -83,8 +82,8 @@ class TwsSession:
         self._core = SessionCore(client_id, port, versions, jitter, timing)
         self._pacer: Pacer[_Waiting] = Pacer(rate, self._loop.time())
         self._codec: Codec | None = None
-        self._link: _Link | None = None
-        self._links: set[_Link] = set()  # with those that are closing
+        self._link: Link | None = None
+        self._links: set[Link] = set()  # with those that are closing
         self._attempt: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._wake: asyncio.TimerHandle | None = None
@@ -173,6 +172,13 @@ class TwsSession:
         """The bytes of `request`, to be sent later in this session and no other. Raises EncodeRefused."""
         return Encoded(request, (self._codec or Codec(MAX_SERVER_VERSION)).encode(request))
 
+    @property
+    def thread_line(self) -> Callable[[bytes], bool] | None:
+        """For another thread: writes what `encode` has made on the present connection at once, past all that
+        is queued here, if it says True; otherwise nothing was written. None if the session is not up.
+        """
+        return self._link.write_from_thread if self._link and self.state is State.UP else None
+
     def probe(self) -> None:
         """Asks for the gateway's time, at most once a second; a CurrentTime event answers."""
         self._feed(core.ProbeWanted())
@@ -211,7 +217,7 @@ class TwsSession:
                 self._drop_link(flush=flush)
 
     async def _connect(self, port: int) -> None:
-        link = _Link(self)
+        link = Link(self)
         self._link = link
         try:
             await self._loop.create_connection(lambda: link, self._host, port)
@@ -239,12 +245,12 @@ class TwsSession:
 
     # -- from the link; a link that is not the current one is not listened to
 
-    def link_made(self, link: _Link) -> None:
+    def link_made(self, link: Link) -> None:
         self._links.add(link)
         if link is self._link:
             self._feed(core.Connected())
 
-    def link_lost(self, link: _Link, reason: str) -> None:
+    def link_lost(self, link: Link, reason: str) -> None:
         if link is self._link:
             self._link = None
             actions = self._core.handle(core.LinkLost(reason), self._loop.time())
@@ -252,14 +258,14 @@ class TwsSession:
             for action in actions:
                 self._carry_out(action)
 
-    def link_gone(self, link: _Link) -> None:
+    def link_gone(self, link: Link) -> None:
         self._links.discard(link)
 
-    def link_writable(self, link: _Link) -> None:
+    def link_writable(self, link: Link) -> None:
         if link is self._link:
             self._drain()
 
-    def frames_received(self, link: _Link, frames: list[bytes]) -> None:
+    def frames_received(self, link: Link, frames: list[bytes]) -> None:
         """Delivers frames until the link is dropped by what one of them brings about."""
         if link is not self._link:
             return
@@ -314,7 +320,7 @@ class TwsSession:
         if at is not None and self._link is not None and self._link.writable:
             self._wake = self._loop.call_at(at, self._drain)
 
-    def _write(self, waiting: _Waiting, link: _Link, codec: Codec) -> None:
+    def _write(self, waiting: _Waiting, link: Link, codec: Codec) -> None:
         given = waiting.request
         request = given if isinstance(given, Request | Encoded) else given()
         if request is None:
@@ -330,68 +336,6 @@ class TwsSession:
         link.write(data)
         if waiting.on_written is not None:
             waiting.on_written(request.request if isinstance(request, Encoded) else request)
-
-
-class _Link(asyncio.Protocol):
-    """One connection's socket. It cuts bytes into frames and decides nothing."""
-
-    def __init__(self, session: TwsSession) -> None:
-        self._session = session
-        self._splitter = FrameSplitter()
-        self._transport: asyncio.Transport | None = None
-        self._closed = False
-        self._paused = False
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    @property
-    def writable(self) -> bool:
-        return self._transport is not None and not self._paused and not self._transport.is_closing()
-
-    def write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
-
-    def close(self, *, flush: bool = False) -> None:
-        self._closed = True
-        if self._transport is not None:
-            self._transport.close() if flush else self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not derive from asyncio's
-        _tune(self._transport)
-        self._session.link_made(self)
-        if self._closed:  # while it was connecting
-            self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        self._session.frames_received(self, self._splitter.feed(data))
-        if self._splitter.broken is not None:
-            self._session.link_lost(self, self._splitter.broken)
-            self.close()
-
-    def pause_writing(self) -> None:
-        self._paused = True
-
-    def resume_writing(self) -> None:
-        self._paused = False
-        self._session.link_writable(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._session.link_lost(self, str(exc) if exc else "the gateway closed the connection")
-        self._session.link_gone(self)
-        self.gone.set_result(None)
-
-
-def _tune(transport: asyncio.Transport) -> None:
-    """No Nagle (40 ms on a burst of orders) and keepalive that notices a dead host within half a minute."""
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    if sock is None:
-        return
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, option):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 def _name(request: Request | Encoded | Thunk) -> str:

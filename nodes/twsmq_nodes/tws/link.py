@@ -1,0 +1,136 @@
+"""One connection's socket: bytes in are cut into frames, bytes out go in the order they were given.
+
+Another thread may write too (`write_from_thread`), for bytes that cannot wait for the loop. Invariant: what
+one call was given is on the socket whole before the next byte of anybody's. A thread is let at the socket
+only while nothing waits in the transport: its high-water mark is 0, so it says `pause_writing` as soon as
+something does. If the socket takes only part of what a thread gives, everything else waits until the rest has
+gone. After `close` no thread writes any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from typing import Protocol, cast
+
+from twsmq_nodes.tws.framing import FrameSplitter
+
+
+class Owner(Protocol):
+    """Whoever opened the link. All are called on the loop."""
+
+    def link_made(self, link: Link) -> None: ...
+    def link_lost(self, link: Link, reason: str) -> None: ...
+    def link_gone(self, link: Link) -> None: ...
+    def link_writable(self, link: Link) -> None: ...
+    def frames_received(self, link: Link, frames: list[bytes]) -> None: ...
+
+
+class Link(asyncio.Protocol):
+    """Decides nothing. `gone` is done once its socket is closed."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._splitter = FrameSplitter()
+        self._transport: asyncio.Transport | None = None
+        self._closed = False
+        self._paused = False
+        self._lock = threading.RLock()  # for all below
+        self._direct: socket.socket | None = None  # the same socket, for other threads
+        self._waits = False  # something in the transport, or not yet given to it by the session
+        self._rest = b""  # of what a thread has written in part
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+
+    @property
+    def writable(self) -> bool:
+        return self._transport is not None and not self._paused and not self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        with self._lock:
+            if self._rest:
+                self._rest += data
+            else:
+                self._transport.write(data)
+
+    def write_from_thread(self, data: bytes) -> bool:
+        """Whether all of `data` is handed over; if not, none of it is. Never waits."""
+        with self._lock:
+            if self._direct is None or self._waits or self._rest:
+                return False
+            try:
+                sent = self._direct.send(data, socket.MSG_DONTWAIT)
+            except OSError:  # full, or broken: the loop will hear of it
+                return False
+            if sent < len(data):
+                self._rest = data[sent:]
+                self._loop.call_soon_threadsafe(self._write_rest)
+            return True
+
+    def close(self, *, flush: bool = False) -> None:
+        self._closed = True
+        self._shut_out_threads()
+        if self._transport is not None:
+            self._transport.close() if flush else self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not derive from asyncio's
+        self._transport.set_write_buffer_limits(high=0)
+        descriptor = _tune(self._transport)
+        self._owner.link_made(self)
+        if self._closed:  # while it was connecting
+            self._transport.abort()
+        elif descriptor is not None:
+            with self._lock:
+                self._direct = socket.socket(fileno=os.dup(descriptor))
+
+    def data_received(self, data: bytes) -> None:
+        self._owner.frames_received(self, self._splitter.feed(data))
+        if self._splitter.broken is not None:
+            self._owner.link_lost(self, self._splitter.broken)
+            self.close()
+
+    def pause_writing(self) -> None:
+        self._paused = self._waits = True  # from within a write, under the lock
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._owner.link_writable(self)  # what was queued meanwhile goes first
+        with self._lock:
+            self._waits = self._paused
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._shut_out_threads()
+        self._owner.link_lost(self, str(exc) if exc else "the gateway closed the connection")
+        self._owner.link_gone(self)
+        self.gone.set_result(None)
+
+    def _write_rest(self) -> None:
+        with self._lock:
+            rest, self._rest = self._rest, b""
+            if self._transport is not None:
+                self._transport.write(rest)
+
+    def _shut_out_threads(self) -> None:
+        with self._lock:
+            direct, self._direct = self._direct, None
+        if direct is not None:
+            direct.close()
+
+
+def _tune(transport: asyncio.Transport) -> int | None:
+    """No Nagle (40 ms on a burst of orders) and keepalive that notices a dead host within half a minute. The
+    descriptor of the socket."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is None:
+        return None
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return sock.fileno()
