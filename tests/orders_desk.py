@@ -1,7 +1,8 @@
 """Drives the orders core as its shell would; the journal is in memory, the gateway says what it is told.
 
 Nothing here decides: entries count as durable once `commit` is called (at once by default), what is written
-lands in `wire`, what is told in `published`, and a crash forgets everything but `committed`.
+lands in `wire`, what is told in `published`, and a crash forgets everything but `committed`. With
+`thread_writes` the journal's thread writes what it may, and the core hears of it with `hear_journal`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_nodes.orders.actions import Action, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
+from twsmq_nodes.orders.ahead import WriteAhead
 from twsmq_nodes.orders.core import OrdersCore
 from twsmq_nodes.orders.entries import CancelWanted, ChangeSent, Entry, Placed, Values, to_entry, to_row
 from twsmq_nodes.tws import events as tws
@@ -78,6 +80,8 @@ class Desk:
         self.state = ""
         self.kept: dict[str, str] = {}
         self.wire_open = True
+        self.thread_writes = False
+        self.appended: list[Journal] = []
         self.boot()
         if up:
             self.session_up()
@@ -86,6 +90,7 @@ class Desk:
     # -- life
 
     def boot(self) -> None:
+        self.write_ahead = WriteAhead()
         self.core = OrdersCore(
             CLIENT_ID,
             encoder(),
@@ -98,6 +103,7 @@ class Desk:
     def crash(self) -> None:
         """kill -9: what was not committed never was."""
         self.uncommitted.clear()
+        self.appended.clear()
         self.retained.clear()
         self.asked.clear()
         self.boot()
@@ -106,12 +112,15 @@ class Desk:
         self, next_order_id: int = 1, accounts: tuple[str, ...] = ("DU1",), upstream: bool = True
     ) -> None:
         self.do(self.core.session_up(accounts, next_order_id, upstream, 0, self.now))
+        self.write_ahead.open(self.written_by_thread, self.core.pipeline.session_no)
 
     def upstream(self, connected: bool, *, data_lost: bool = False) -> None:
         self.do(self.core.upstream_changed(connected, data_lost=data_lost, now=self.now))
 
     def session_lost(self) -> None:
         self.asked.clear()
+        self.write_ahead.shut()
+        self.hear_journal()
         self.do(self.core.session_lost("reset", self.now))
 
     def later(self, seconds: float) -> None:
@@ -121,10 +130,30 @@ class Desk:
             self.do(self.core.tick(self.now))
 
     def commit(self) -> None:
-        if self.uncommitted:
-            self.committed += self.uncommitted
-            self.uncommitted = []
-            self.do(self.core.durable(self.committed[-1].event.event_no, self.now))
+        self.reach_the_disk()
+        self.hear_journal()
+
+    def reach_the_disk(self) -> None:
+        """What the journal's thread does."""
+        self.committed += self.uncommitted
+        self.uncommitted = []
+        while self.appended:
+            self.write_ahead.committed(self.appended[0])
+            del self.appended[0]
+
+    def written_by_thread(self, data: bytes) -> bool:
+        if self.thread_writes and self.wire_open:
+            [write] = [write for write in self.appended[0].writes if write.request.data is data]
+            assert not isinstance(write.request.request, ShapedOrder)
+            self.require_durable(write.key, write.request.request)
+            self.wire.append(write.request.request)
+        return self.thread_writes and self.wire_open
+
+    def hear_journal(self) -> None:
+        """What the loop hears of it."""
+        written, event_no = self.write_ahead.take()
+        if event_no > self.core.pipeline.durable_no:
+            self.do(self.core.durable(event_no, self.now, written))
 
     def do(self, actions: list[Action]) -> None:
         todo = list(actions)
@@ -147,7 +176,10 @@ class Desk:
         match action:
             case Journal(entries):
                 self.uncommitted += entries
+                self.appended.append(action)
             case Write(key, Encoded(request)):
+                if not isinstance(request, rq.CancelOrder):
+                    self.write_ahead.caught_up(action)
                 if not self.wire_open:
                     return self.core.not_written(key, request, self.now)
                 self.require_durable(key, request)
@@ -254,6 +286,7 @@ class Desk:
 
     def says_at_once(self, events: list[tws.Event]) -> None:
         """In one read of the socket."""
+        self.hear_journal()  # what is on the wire is known before what is said about it
         self.do(self.core.received(events, self.now))
 
     def accepted(self, order_id: int = 1, cid: str = "a", word: str = "Submitted", **view: Any) -> None:

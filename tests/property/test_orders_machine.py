@@ -198,8 +198,9 @@ class OrdersMachine(RuleBasedStateMachine):
         self.boot_at = 0
         self.heard: set[int] = set()  # permanent ids, in this session
 
-    @initialize(ready=USUALLY)
-    def begin(self, ready: bool) -> None:
+    @initialize(ready=USUALLY, thread_writes=st.booleans())
+    def begin(self, ready: bool, thread_writes: bool) -> None:
+        self.desk.thread_writes = thread_writes
         if ready:
             self.session_up(rolled_back=False, upstream=True, ready=True)
 
@@ -246,9 +247,16 @@ class OrdersMachine(RuleBasedStateMachine):
         if self.desk.core.waiting:
             self.desk.admit(most)
 
-    @rule()
-    def commit(self) -> None:
-        self.desk.commit()
+    @rule(heard=USUALLY)
+    def commit(self, heard: bool) -> None:
+        """`heard`: the loop hears of it before anything else happens."""
+        self.desk.reach_the_disk()
+        if heard:
+            self.desk.hear_journal()
+
+    @rule(thread_writes=USUALLY)
+    def journal_thread_may_write(self, thread_writes: bool) -> None:
+        self.desk.thread_writes = thread_writes
 
     @rule(seconds=st.sampled_from([0.3, 1.2, 6.0]))
     def wait(self, seconds: float) -> None:
