@@ -197,7 +197,7 @@ class Book:
         if order.perm_id is not None:
             record.perm_ids.add(order.perm_id)
             self._by_perm_id[order.perm_id] = key
-        if record.wanted == record.values:
+        if record.wanted is not None and record.wanted == record.values:
             record.wanted = None
 
     def _apply_fact(self, record: Record, key: Key, fact: Fact) -> None:

@@ -263,8 +263,7 @@ class OrdersCore:
     @property
     def wake_at(self) -> float | None:
         """When to call `tick`, monotonic."""
-        times = (self._doubts.wake_at, self._halts.wake_at, self.pipeline.wake_at)
-        return min((at for at in times if at is not None), default=None)
+        return min((*self._doubts.due, *self._halts.due, *self.pipeline.due), default=None)
 
     def tick(self, now: Now) -> list[Action]:
         self._halts.answer(now.mono)

@@ -8,6 +8,8 @@ the broker. What a complete snapshot proves is in `reconcile`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from twsmq_protocol.order_requests import ForeignOrder
 
 from twsmq_nodes.tws import events as tws
@@ -236,9 +238,9 @@ class Doubts:
     # -- time
 
     @property
-    def wake_at(self) -> float | None:
+    def due(self) -> Collection[float]:
         """When to call `tick`, monotonic."""
-        return min(self._timers.values(), default=None)
+        return self._timers.values()
 
     def tick(self, now: Now) -> None:
         for name in [name for name, at in self._timers.items() if at <= now.mono]:

@@ -66,9 +66,9 @@ class Halts:
         return bool(self._waiting)
 
     @property
-    def wake_at(self) -> float | None:
-        times = [waiting.patient_until for waiting in self._waiting if waiting.patient_until is not None]
-        return min(times, default=None)
+    def due(self) -> list[float]:
+        """When to call `answer`, monotonic."""
+        return [waiting.patient_until for waiting in self._waiting if waiting.patient_until is not None]
 
     def answer(self, mono: float) -> None:
         """Answer whoever need not wait any longer."""

@@ -91,7 +91,7 @@ class Intake:
             placing.waiters.append(waiter)
             return True
         records = [record for key in keys if (record := self._book.records.get(key)) is not None]
-        waits = any(key in self._pipeline.waiting for key in keys)
+        waits = [key for key in keys if key in self._pipeline.waiting]
         if not records and not waits:
             return False
         if waits or len(records) < len(keys):

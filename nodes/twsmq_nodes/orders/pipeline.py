@@ -265,8 +265,9 @@ class Pipeline:
         self._actions.append(Reply(caller, error))
 
     @property
-    def wake_at(self) -> float | None:
-        return min((at + PREVIEW_S for _, at in self.previews.values()), default=None)
+    def due(self) -> list[float]:
+        """When to call `give_up_previews`, monotonic."""
+        return [at + PREVIEW_S for _, at in self.previews.values()]
 
     def give_up_previews(self, now: Now) -> None:
         for order_id in [n for n, (_, at) in self.previews.items() if at + PREVIEW_S <= now.mono]:
