@@ -30,6 +30,14 @@ from twsmq_protocol.requests import CancelOrder, GetOrders, ModifyOrder, PlaceOr
 CLIENT_ID = 101
 NOON = 1_790_000_000_000_000_000 // 86_400_000_000_000 * 86_400_000_000_000 + 43_200_000_000_000
 AAPL = "STK:AAPL:SMART:USD"
+BASE: dict[str, Any] = {
+    "strategy": "s",
+    "instrument": AAPL,
+    "side": "BUY",
+    "quantity": 10.0,
+    "order_type": "LMT",
+    "limit_price": 1.0,
+}
 IBAPI = Codec(200)
 EXEC = "0000e0d5.69e02bfb"
 
@@ -229,16 +237,8 @@ class Desk:
 
     def place(self, cid: str = "a", caller: Caller | None = None, **changes: Any) -> Caller:
         caller = caller or Caller(answers=[])
-        args: dict[str, Any] = {
-            "strategy": "s",
-            "client_order_id": cid,
-            "instrument": AAPL,
-            "side": "BUY",
-            "quantity": 10.0,
-            "order_type": "LMT",
-            "limit_price": 1.0,
-        }
-        return self.ask(lambda: self.core.place(PlaceOrder(**(args | changes)), caller, self.now), caller)
+        args = BASE | {"client_order_id": cid} | changes
+        return self.ask(lambda: self.core.place(PlaceOrder(**args), caller, self.now), caller)
 
     def modify(self, cid: str = "a", **changes: Any) -> Caller:
         caller = Caller(answers=[])

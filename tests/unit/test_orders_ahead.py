@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from orders_desk import AAPL, Caller, Desk
+from orders_desk import BASE, Caller, Desk
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.order_requests import PreviewOrder
-
-BASE: dict[str, Any] = {
-    "strategy": "w",
-    "instrument": AAPL,
-    "side": "BUY",
-    "quantity": 10.0,
-    "order_type": "LMT",
-    "limit_price": 1.0,
-}
 
 
 @pytest.fixture
@@ -65,7 +54,7 @@ def test_once_one_is_left_to_the_loop_those_behind_it_are_too(desk: Desk) -> Non
 
 def test_no_order_overtakes_a_what_if_whose_id_is_lower(desk: Desk) -> None:
     desk.place("a")
-    what_if, caller = PreviewOrder(client_order_id="w", **BASE), Caller()
+    what_if, caller = PreviewOrder(**BASE | {"strategy": "w", "client_order_id": "w"}), Caller()
     desk.ask(lambda: desk.core.preview(what_if, caller, desk.now), caller)
     desk.place("b")
     desk.admit(3)

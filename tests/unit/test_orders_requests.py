@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from orders_desk import CLIENT_ID, EXEC, Caller, Desk, error, execution, open_order, order_status
+from orders_desk import BASE, CLIENT_ID, EXEC, Caller, Desk, error, execution, open_order, order_status
 from twsmq_nodes.orders.ids import Key
 from twsmq_nodes.orders.intake import MOST_WAITING
 from twsmq_nodes.tws import events as tws
@@ -29,15 +29,6 @@ from twsmq_protocol.order_requests import (
     Resume,
 )
 from twsmq_protocol.order_types import ORDER_TYPES, Algo, Condition
-
-BASE: dict[str, Any] = {
-    "strategy": "s",
-    "instrument": "STK:AAPL:SMART:USD",
-    "side": "BUY",
-    "quantity": 10.0,
-    "order_type": "LMT",
-    "limit_price": 1.0,
-}
 
 
 @pytest.fixture
