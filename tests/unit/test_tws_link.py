@@ -6,7 +6,8 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -18,15 +19,11 @@ Runner = Callable[[Coroutine[Any, Any, None]], None]
 
 
 class Owner:
-    def __init__(self) -> None:
-        self.lost: list[str] = []
-
     def link_made(self, link: Link) -> None: ...
     def link_gone(self, link: Link) -> None: ...
     def link_writable(self, link: Link) -> None: ...
     def frames_received(self, link: Link, frames: list[bytes]) -> None: ...
-    def link_lost(self, link: Link, reason: str) -> None:
-        self.lost.append(reason)
+    def link_lost(self, link: Link, reason: str) -> None: ...
 
 
 def on_both_loops(check: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[Runner], None]:
@@ -37,8 +34,9 @@ def on_both_loops(check: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[R
     return test
 
 
-async def linked() -> tuple[Link, socket.socket]:
-    """A link with little room in its socket, and the gateway's end."""
+@asynccontextmanager
+async def linked() -> AsyncIterator[tuple[Link, socket.socket]]:
+    """A link with little room in its socket, and the gateway's end; both are closed."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     ours = socket.socket()
@@ -48,79 +46,80 @@ async def linked() -> tuple[Link, socket.socket]:
     listener.close()
     ours.setblocking(False)
     _, link = await asyncio.get_running_loop().create_connection(lambda: Link(Owner()), sock=ours)
-    return link, theirs
+    try:
+        yield link, theirs
+    finally:
+        link.close()
+        await link.gone
+        theirs.close()
 
 
 @on_both_loops
 async def test_frames_of_two_threads_arrive_whole_though_the_socket_is_full_most_of_the_time() -> None:
-    link, gateway = await linked()
-    frames: list[bytes] = []
-    arrived = threading.Event()
-    expected = 600
+    async with linked() as (link, gateway):
+        frames: list[bytes] = []
+        arrived = threading.Event()
+        expected = 600
 
-    def read() -> None:
-        splitter = FrameSplitter()
-        while len(frames) < expected:
-            frames.extend(splitter.feed(gateway.recv(3000)))
-        arrived.set()
+        def read() -> None:
+            splitter = FrameSplitter()
+            while len(frames) < expected:
+                frames.extend(splitter.feed(gateway.recv(3000)))
+            arrived.set()
 
-    from_thread: list[int] = []
-    refused: list[int] = []
+        begun = threading.Event()
+        refused: list[int] = []
 
-    def write() -> None:
+        def write() -> None:
+            for number in range(expected // 2):
+                data = frame(b"thread %d " % number + os.urandom(1) * 3000)
+                if not link.write_from_thread(data):
+                    refused.append(number)
+                begun.set()
+
+        threads = [threading.Thread(target=read), threading.Thread(target=write)]
+        for thread in threads:
+            thread.start()
+        assert await asyncio.to_thread(begun.wait, 20)
+        assert 0 not in refused, "there was room for the first"
         for number in range(expected // 2):
-            data = frame(b"thread %d " % number + os.urandom(1) * 3000)
-            (from_thread if link.write_from_thread(data) else refused).append(number)
-
-    threads = [threading.Thread(target=read), threading.Thread(target=write)]
-    for thread in threads:
-        thread.start()
-    for number in range(expected // 2):
-        link.write(frame(b"loop %d " % number + os.urandom(1) * 2000))
-        if number % 7 == 0:
-            await asyncio.sleep(0)
-    await asyncio.to_thread(threads[1].join)
-    for number in refused:  # as the loop does with what the thread could not write
-        link.write(frame(b"thread %d " % number))
-    assert await asyncio.to_thread(arrived.wait, 20)
-    texts = [bytes(payload[:1]) for payload in frames]
-    assert len(frames) == expected
-    assert set(texts) == {b"t", b"l"}
-    loops = [int(bytes(payload).split()[1]) for payload in frames if payload[:4] == b"loop"]
-    assert loops == sorted(loops) == list(range(expected // 2))
-    threads[0].join()
-    link.close()
-    await link.gone
-    gateway.close()
+            link.write(frame(b"loop %d " % number + os.urandom(1) * 2000))
+            if number % 7 == 0:
+                await asyncio.sleep(0)
+        await asyncio.to_thread(threads[1].join)
+        for number in refused:  # as the loop does with what the thread could not write
+            link.write(frame(b"thread %d " % number))
+        assert await asyncio.to_thread(arrived.wait, 20)
+        texts = [bytes(payload[:1]) for payload in frames]
+        assert len(frames) == expected
+        assert set(texts) == {b"t", b"l"}
+        loops = [int(bytes(payload).split()[1]) for payload in frames if payload[:4] == b"loop"]
+        assert loops == sorted(loops) == list(range(expected // 2))
+        threads[0].join()
 
 
 @on_both_loops
 async def test_what_a_thread_has_written_in_part_is_ended_before_anything_else() -> None:
-    link, gateway = await linked()
-    large = frame(b"x" * 1_000_000)
-    assert link.write_from_thread(large), "the socket takes a part"
-    assert not link.write_from_thread(frame(b"no")), "and nothing from a thread until the rest has gone"
-    link.write(frame(b"after"))
-    splitter = FrameSplitter()
-    frames: list[bytes] = []
-    while len(frames) < 2:
-        frames += splitter.feed(await asyncio.to_thread(gateway.recv, 65536))
-    assert [len(payload) for payload in frames] == [1_000_000, 5]
-    for _ in range(1000):
-        if link.write_from_thread(frame(b"again")):
-            break
-        await asyncio.sleep(0)
-    assert await asyncio.to_thread(gateway.recv, 100) == frame(b"again")
-    link.close()
-    await link.gone
-    gateway.close()
+    async with linked() as (link, gateway):
+        large = frame(b"x" * 1_000_000)
+        assert link.write_from_thread(large), "the socket takes a part"
+        assert not link.write_from_thread(frame(b"no")), "and nothing from a thread until the rest has gone"
+        link.write(frame(b"after"))
+        splitter = FrameSplitter()
+        frames: list[bytes] = []
+        while len(frames) < 2:
+            frames += splitter.feed(await asyncio.to_thread(gateway.recv, 65536))
+        assert [len(payload) for payload in frames] == [1_000_000, 5]
+        for _ in range(1000):
+            if link.write_from_thread(frame(b"again")):
+                break
+            await asyncio.sleep(0)
+        assert await asyncio.to_thread(gateway.recv, 100) == frame(b"again")
 
 
 @on_both_loops
 async def test_no_thread_writes_on_a_link_that_is_closed_and_the_gateway_sees_the_end() -> None:
-    link, gateway = await linked()
-    link.close(flush=True)
-    assert not link.write_from_thread(b"late")
-    assert await asyncio.to_thread(gateway.recv, 10) == b""
-    await link.gone
-    gateway.close()
+    async with linked() as (link, gateway):
+        link.close(flush=True)
+        assert not link.write_from_thread(b"late")
+        assert await asyncio.to_thread(gateway.recv, 10) == b""

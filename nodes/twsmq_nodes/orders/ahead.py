@@ -44,8 +44,8 @@ class WriteAhead:
             for write in journal.writes:
                 if write.session_no != self._session_no:
                     continue  # it will never be written
-                free = journal.ahead and not self._behind and self._line is not None
-                if free and self._line is not None and self._line(write.request.data):
+                line = self._line if journal.ahead and not self._behind else None
+                if line is not None and line(write.request.data):
                     self._written.append(write)
                 else:
                     self._behind += 1

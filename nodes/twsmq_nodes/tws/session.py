@@ -31,6 +31,7 @@ from twsmq_nodes.tws.requests import Priority, ReqCurrentTime, Request, StartApi
 from twsmq_nodes.tws.ticks import Tick, take_ticks, tick_of
 
 Sent = Request | ShapedOrder
+"""What can be encoded."""
 
 Thunk = Callable[[], Request | None]
 """Makes a request at the moment it is written; None if it is not wanted any more."""
