@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cluster import Cluster
 from hypothesis import HealthCheck, settings
+from support.cluster import Cluster
 
 # How long an example takes is no property of ours, least of all on a machine that does other things too.
 settings.register_profile("twsmq", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cluster import PROCESSES, TWSMQ, Cluster
 from ib_async import IB
-from plain_client import PlainClient
-from processes import still_running
+from support.cluster import PROCESSES, TWSMQ, Cluster
+from support.plain_client import PlainClient
+from support.processes import still_running
 from twsmq_supervisor.policy import Limits
 
 TOPIC = "quote/STK:AAPL:SMART:USD/"

@@ -17,9 +17,9 @@ import msgpack
 import pytest
 import zmq
 from conftest import GATEWAY_OFFSET, orphans_refused
-from node_process import NodeProcess
-from plain_client import PlainClient
-from simulated_gateway import GatewayProcess
+from support.node_process import NodeProcess
+from support.plain_client import PlainClient
+from support.simulated_gateway import GatewayProcess
 from twsmq_protocol.topics import parse_stream_topic
 from twsmq_simulator.market.listing import build
 

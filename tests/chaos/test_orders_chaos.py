@@ -24,10 +24,10 @@ import psutil
 import pytest
 import zmq
 from ib_async import IB, ExecutionFilter
-from orders_traders import Trader
-from plain_client import PlainClient
-from processes import still_running
-from simulated_gateway import GatewayProcess
+from support.orders_traders import Trader
+from support.plain_client import PlainClient
+from support.processes import still_running
+from support.simulated_gateway import GatewayProcess
 
 CLIENT_ID = 101
 WORKING = {"submitted", "partially_filled", "inactive", "pending_cancel", "pending"}

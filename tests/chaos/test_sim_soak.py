@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sim_stream import Client, close_all, connected
+from support.sim_stream import Client, close_all, connected
 from twsmq_simulator import Server, Settings, serve
 from twsmq_simulator.broker.ledger import START_CASH
 from twsmq_simulator.broker.model import Status

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulated_gateway import running_gateway
+from support.simulated_gateway import running_gateway
 
 from .catalogue import SCENARIOS
 from .clients import Client

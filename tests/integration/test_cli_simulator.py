@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import Command
-from sim_client import Wire
-from simulated_gateway import GatewayProcess, running_gateway
+from support.command import Command
+from support.sim_client import Wire
+from support.simulated_gateway import GatewayProcess, running_gateway
 from twsmq_simulator.commands import COMMANDS
 
 CONTROL_OFFSET = 90

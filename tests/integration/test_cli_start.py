@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import Command
+from support.command import Command
 
 HEAVY = ("zmq", "msgspec", "rich", "asyncio", "psutil", "twsmq.client")
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from cluster import Cluster
-from command import Command
+from support.cluster import Cluster
+from support.command import Command
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import uvloop
-from plain_process import PlainProcess
+from support.plain_process import PlainProcess
 from twsmq import ClientClosed, OutcomeUnknown, Received, RequestRefused
 from twsmq.aio import Client
 from twsmq_protocol.config import Cluster, Config

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from plain_process import PlainProcess
+from support.plain_process import PlainProcess
 from twsmq import Client, ClientClosed, OutcomeUnknown, Received, RequestRefused
 from twsmq_protocol.config import Cluster, Config
 from twsmq_protocol.errors import ConfigError

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from plain_client import PlainClient
+from support.plain_client import PlainClient
 
 AAPL, MSFT, EURUSD = "STK:AAPL:SMART:USD", "STK:MSFT:SMART:USD", "CASH:EUR:IDEALPRO:USD"
 

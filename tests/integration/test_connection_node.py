@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from conftest import GATEWAY_OFFSET
-from node_process import running_node
-from plain_client import Event, PlainClient
-from plain_process import PlainProcess
-from scripted_gateway import ScriptedGateway
-from simulated_gateway import GatewayProcess
+from support.node_process import running_node
+from support.plain_client import Event, PlainClient
+from support.plain_process import PlainProcess
+from support.scripted_gateway import ScriptedGateway
+from support.simulated_gateway import GatewayProcess
 from twsmq_simulator.wire.requests import StartApi
 
 pytestmark = pytest.mark.usefixtures("no_orphans")

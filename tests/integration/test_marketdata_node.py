@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import zmq
 from conftest import GATEWAY_OFFSET, orphans_refused
-from node_process import NodeProcess, running_node
-from plain_client import Event, PlainClient
-from scripted_gateway import ScriptedGateway, error
-from simulated_gateway import GatewayProcess
+from support.node_process import NodeProcess, running_node
+from support.plain_client import Event, PlainClient
+from support.scripted_gateway import ScriptedGateway, error
+from support.simulated_gateway import GatewayProcess
 from twsmq_protocol import codec
 from twsmq_simulator.wire import requests as wire
 from twsmq_simulator.wire import tick_messages

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import GATEWAY_OFFSET, orphans_refused
-from node_process import running_node
-from plain_client import PlainClient
-from simulated_gateway import GatewayProcess
+from support.node_process import running_node
+from support.plain_client import PlainClient
+from support.simulated_gateway import GatewayProcess
 
 AAPL, IBM = "quote/STK:AAPL:SMART:USD/", "quote/STK:IBM:SMART:USD/"
 

@@ -13,9 +13,9 @@ from typing import Any
 import msgpack
 import pytest
 import zmq
-from node_process import running_node
-from plain_client import PlainClient
-from simulated_gateway import GatewayProcess
+from support.node_process import running_node
+from support.plain_client import PlainClient
+from support.simulated_gateway import GatewayProcess
 
 AAPL = "STK:AAPL:SMART:USD"
 

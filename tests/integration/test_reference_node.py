@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 from conftest import GATEWAY_OFFSET
-from node_process import running_node
-from plain_client import PlainClient
-from scripted_gateway import VERSION, ScriptedGateway, error
-from simulated_gateway import GatewayProcess
+from support.node_process import running_node
+from support.plain_client import PlainClient
+from support.scripted_gateway import VERSION, ScriptedGateway, error
+from support.simulated_gateway import GatewayProcess
 from twsmq_protocol.codec import encode_request
 from twsmq_simulator.market import listing
 from twsmq_simulator.wire import messages

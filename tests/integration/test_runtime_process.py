@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from node_process import NodeProcess
-from plain_client import PlainClient
+from support.node_process import NodeProcess
+from support.plain_client import PlainClient
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import msgpack
 import pytest
-import simulated_gateway
 import zmq
 from conformance.catalogue import SCENARIOS
 from conformance.clients import CLIENTS, HERE, Client
 from conformance.judge import GATEWAY_OPTIONS, Verdict, play, play_at
 from conformance.table import markdown
-from simulated_gateway import running_gateway
+from support import simulated_gateway
+from support.simulated_gateway import running_gateway
 
 SHORT = (
     "connect",

@@ -10,8 +10,8 @@ import msgpack
 import psutil
 import pytest
 import zmq
-from sim_client import Wire
-from simulated_gateway import GatewayProcess, running_gateway
+from support.sim_client import Wire
+from support.simulated_gateway import GatewayProcess, running_gateway
 from twsmq_protocol import codec
 from twsmq_protocol.market_events import Ticks
 from twsmq_protocol.recording import Recorder

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from node_process import running_node
-from plain_client import PlainClient
-from simulated_gateway import running_gateway
+from support.node_process import running_node
+from support.plain_client import PlainClient
+from support.simulated_gateway import running_gateway
 
 
 def test_a_providers_headlines_are_published(tmp_path: Path, port_base: int) -> None:

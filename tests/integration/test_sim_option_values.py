@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import GATEWAY_OFFSET
 from ib_async import IB, FuturesOption, Option, OptionComputation, Ticker
-from node_process import running_node
-from plain_client import PlainClient
-from simulated_gateway import GatewayProcess, running_gateway
+from support.node_process import running_node
+from support.plain_client import PlainClient
+from support.simulated_gateway import GatewayProcess, running_gateway
 from twsmq_simulator.market import listing
 from twsmq_simulator.market.instruments import Instrument
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sim_client import Wire
-from simulated_gateway import GatewayProcess
+from support.sim_client import Wire
+from support.simulated_gateway import GatewayProcess
 
 
 @pytest.mark.usefixtures("no_orphans")

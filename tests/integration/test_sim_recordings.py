@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from sim_recordings import RECORDINGS, Event, Player, Recording, Turn
-from sim_stream import Client, Fields, close_all, connected, play
+from support.sim_recordings import RECORDINGS, Event, Player, Recording, Turn
+from support.sim_stream import Client, Fields, close_all, connected, play
 from twsmq_simulator import Server, Settings, serve
 
 pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recordings are not at hand")

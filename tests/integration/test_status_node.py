@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from conftest import GATEWAY_OFFSET
-from node_process import running_node
-from plain_client import Event, PlainClient
-from scripted_gateway import VERSION, ScriptedGateway
-from simulated_gateway import GatewayProcess
-from twsmq_nodes.runtime.contracts import contract_of
+from support.node_process import running_node
+from support.plain_client import Event, PlainClient
+from support.scripted_gateway import VERSION, ScriptedGateway
+from support.simulated_gateway import GatewayProcess
 from twsmq_nodes.tws.events import Event as TwsEvent
 from twsmq_nodes.tws.events import OrderStatus
+from twsmq_nodes.tws.instruments import contract_of
 from twsmq_nodes.tws.notices import Notice, SessionUp
 from twsmq_nodes.tws.orders import OrderFields
 from twsmq_nodes.tws.requests import PlaceOrder

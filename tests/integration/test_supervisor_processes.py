@@ -16,10 +16,10 @@ from typing import Any
 import msgpack
 import psutil
 import pytest
-from plain_client import PlainClient
-from processes import still_running
+from support.plain_client import PlainClient
+from support.processes import still_running
 
-SAMPLE = Path(__file__).parent.parent / "sample_cluster.py"
+SAMPLE = Path(__file__).parents[1] / "support" / "sample_cluster.py"
 QUICK = {"beat_s": 1.5, "grace_s": 1.0, "backoff_s": 0.1, "failed_starts": 3, "own_stall_s": 0.7}
 
 pytestmark = pytest.mark.usefixtures("no_orphans")

@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 import pytest
-from command import Command
-from plain_client import PlainClient
+from support.command import Command
+from support.plain_client import PlainClient
 
 PROCESSES = ["supervisor", "simulator", "connection", "reference", "marketdata-0", "status", "orders"]
 COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s", "reason"]

@@ -13,7 +13,7 @@ from itertools import count
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from marketdata_core import UP, info
+from support.marketdata_core import UP, info
 from twsmq_nodes.marketdata import events as ev
 from twsmq_nodes.marketdata.core import MarketdataCore
 from twsmq_nodes.marketdata.feeds import FeedKind

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import Struct
-from orders_desk import AAPL, Caller, Desk, completed, error, execution, open_order, order_status
+from support.orders_desk import AAPL, Caller, Desk, completed, error, execution, open_order, order_status
 from twsmq_nodes.orders.book import Book
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq

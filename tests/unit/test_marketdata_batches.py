@@ -11,11 +11,11 @@ from twsmq_nodes.marketdata.contracts import Listing
 from twsmq_nodes.marketdata.feeds import feed_of
 from twsmq_nodes.marketdata.publisher import Publisher
 from twsmq_nodes.marketdata.router import Router
-from twsmq_nodes.runtime.outbox import Outbox
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_protocol.codec import decode_event
 from twsmq_protocol.market_events import Ticks
 from twsmq_protocol.topics import parse_stream_topic
+from twsmq_transport.outbox import Outbox
 
 TOPIC = "tick/STK:AAPL:SMART:USD/"
 

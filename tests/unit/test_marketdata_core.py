@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from marketdata_core import AAPL, AAPL_BY_ID, MSFT, UP, Desk, info
+from support.marketdata_core import AAPL, AAPL_BY_ID, MSFT, UP, Desk, info
 from twsmq_nodes.marketdata import events as ev
 from twsmq_nodes.marketdata.silence import beyond_us
 from twsmq_nodes.marketdata.telling import RESTARTED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from orders_desk import BASE, Caller, Desk
+from support.orders_desk import BASE, Caller, Desk
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.order_requests import PreviewOrder
 

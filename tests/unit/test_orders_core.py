@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from orders_desk import EXEC, Caller, Desk, error, execution, open_order, order_status
+from support.orders_desk import EXEC, Caller, Desk, error, execution, open_order, order_status
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.order_events import Order

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from orders_desk import EXEC, Desk, error, execution, order_status
+from support.orders_desk import EXEC, Desk, error, execution, order_status
 from twsmq.cli.orders import orders
 from twsmq_nodes.orders.journal import SqliteJournal
 from twsmq_nodes.tws import events as tws

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from orders_desk import EXEC, Desk, completed, end_of, error, execution, open_order, order_status
+from support.orders_desk import EXEC, Desk, completed, end_of, error, execution, open_order, order_status
 from twsmq_nodes.orders.actions import Now
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq

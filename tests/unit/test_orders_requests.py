@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from orders_desk import BASE, CLIENT_ID, EXEC, Caller, Desk, error, execution, open_order, order_status
+from support.orders_desk import (
+    BASE,
+    CLIENT_ID,
+    EXEC,
+    Caller,
+    Desk,
+    error,
+    execution,
+    open_order,
+    order_status,
+)
 from twsmq_nodes.orders.ids import Key
 from twsmq_nodes.orders.intake import MOST_WAITING
 from twsmq_nodes.tws import events as tws

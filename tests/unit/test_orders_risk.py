@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from orders_desk import EXEC, Desk, execution
+from support.orders_desk import EXEC, Desk, execution
 from twsmq_nodes.orders.facts import LiveFacts
 from twsmq_nodes.orders.risk import Market, Open, RiskRules, Scope
 from twsmq_nodes.orders.spellings import Spellings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sim_stream import Client, connected, play
+from support.sim_stream import Client, connected, play
 from twsmq_simulator import Server
 
 MINUTE = 60 * 10**9

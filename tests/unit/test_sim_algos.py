@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from sim_floor import START, Floor
+from support.sim_floor import START, Floor
 from twsmq_simulator.broker.effects import OrderMessage
 
 AAPL = 265598

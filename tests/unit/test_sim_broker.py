@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sim_floor import AAPL, START, Floor, story
+from support.sim_floor import AAPL, START, Floor, story
 from twsmq_simulator.broker.effects import OrderMessage
 from twsmq_simulator.broker.ticket import Condition, OrderTicket
 from twsmq_simulator.market.contracts import ComboLeg, ContractSpec

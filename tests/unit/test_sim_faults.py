@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_stream import Client, connected, play
+from support.sim_stream import Client, connected, play
 from twsmq_simulator import Server
 from twsmq_simulator.bad_line import BadLine
 from twsmq_simulator.command import CommandRefused

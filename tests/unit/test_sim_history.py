@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sim_stream import Client, connected, play
+from support.sim_stream import Client, connected, play
 from twsmq_simulator import Server
 
 STOCK = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", ""]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sim_stream import Client, connected, play
+from support.sim_stream import Client, connected, play
 from twsmq_simulator import BadSettings, Server, Settings, serve
 from twsmq_simulator.commands import carry_out
 

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sim_stream import Client, connected, play
+from support.sim_stream import Client, connected, play
 from twsmq_simulator import BadSettings, Server, Settings, serve
 
 AAPL_DETAILS = ["9", "8", "5", "0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", *[""] * 6]

@@ -8,8 +8,8 @@ import sys
 import zmq
 from twsmq_nodes.marketdata.channels import TicksRow
 from twsmq_nodes.marketdata.publisher import Publisher
-from twsmq_nodes.runtime.outbox import Outbox
 from twsmq_protocol.config import Cluster
+from twsmq_transport.outbox import Outbox
 
 from ..tape import topic
 from . import gateway_client

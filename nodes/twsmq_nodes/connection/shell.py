@@ -9,9 +9,9 @@ from twsmq_protocol.endpoints import node_names, shard_of
 from twsmq_protocol.envelope import Event, NoArgs
 from twsmq_protocol.system_events import Gateway, Heartbeat
 from twsmq_protocol.topics import GATEWAY, node_topic
+from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.link import GatewayLink
-from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.tws import events
 from twsmq_nodes.tws.events import CurrentTime

@@ -21,8 +21,8 @@ from twsmq_protocol.market_requests import (
     SubscriptionRow,
 )
 from twsmq_protocol.topics import parse_stream_topic
+from twsmq_transport.mailbox import Call
 
-from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
 
 from . import events as ev

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 from twsmq_protocol.instruments import Instrument
 
-from twsmq_nodes.runtime.contracts import contract_of
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
+from twsmq_nodes.tws.instruments import contract_of
 
 from .hours import Hours, parse_hours
 

@@ -12,7 +12,7 @@ from itertools import count
 
 from twsmq_protocol.instruments import parse_instrument
 
-from twsmq_nodes.runtime.contracts import contract_of
+from twsmq_nodes.tws.instruments import contract_of
 from twsmq_nodes.tws.reference_events import ContractDetailsReceived
 from twsmq_nodes.tws.requests import ReqContractDetails
 

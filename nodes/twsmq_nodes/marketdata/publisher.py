@@ -16,8 +16,7 @@ from typing import Any, Protocol
 import msgspec
 from twsmq_protocol.envelope import Event
 from twsmq_protocol.market_events import Stream
-
-from twsmq_nodes.runtime.outbox import Outbox
+from twsmq_transport.outbox import Outbox
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 

@@ -15,9 +15,9 @@ from twsmq_protocol.market_events import Stream
 from twsmq_protocol.market_requests import Reconnecting
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import STREAM_KINDS
+from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.link import GatewayLink
-from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event

@@ -47,9 +47,9 @@ from twsmq_protocol.order_requests import (
 from twsmq_protocol.risk_limits import RiskLimits
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import order_topic, quote_topic
+from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.alarm import Alarm
-from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import notices

@@ -17,10 +17,10 @@ from twsmq_protocol.instruments import format_instrument, parse_instrument
 from twsmq_protocol.order_requests import ForeignOrder, PlaceOrder
 from twsmq_protocol.order_types import ORDER_TYPES, Condition, Prices
 
-from twsmq_nodes.runtime.contracts import contract_of, instrument_of
 from twsmq_nodes.tws import orders as tws_orders
 from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.contracts import Contract, Scalar
+from twsmq_nodes.tws.instruments import contract_of, instrument_of
 from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.orders import OrderFields, OrderView
 

@@ -9,14 +9,14 @@ from time import time_ns
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.instruments import parse_instrument
 from twsmq_protocol.requests import ContractDetails, ContractList, ContractRow
+from twsmq_transport.mailbox import Call
 
-from twsmq_nodes.runtime.contracts import canonical_instrument, contract_of
 from twsmq_nodes.runtime.link import GatewayLink
-from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.tws.contracts import ContractInfo
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
+from twsmq_nodes.tws.instruments import canonical_instrument, contract_of
 from twsmq_nodes.tws.notices import Notice, SessionLost
 from twsmq_nodes.tws.requests import Priority, ReqContractDetails
 

@@ -22,11 +22,10 @@ from twsmq_protocol.errors import ErrorCode, MalformedMessage, RequestError
 from twsmq_protocol.requests import Description
 from twsmq_protocol.system_events import Heartbeat, NodeState
 from twsmq_protocol.topics import node_topic
-
-from . import sockets
-from .mailbox import Call, Mailbox
-from .outbox import Outbox
-from .requests import Requester
+from twsmq_transport import sockets
+from twsmq_transport.mailbox import Call, Mailbox
+from twsmq_transport.outbox import Outbox
+from twsmq_transport.requester import Requester
 
 HEARTBEAT_S = 0.5
 

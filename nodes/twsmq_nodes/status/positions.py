@@ -26,10 +26,10 @@ from twsmq_protocol.requests import PositionRow
 from twsmq_protocol.system_events import Position as PositionTold
 from twsmq_protocol.topics import position_topic
 
-from twsmq_nodes.runtime.contracts import canonical_instrument
 from twsmq_nodes.tws import notices
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event, GatewayError, Position, PositionEnd
+from twsmq_nodes.tws.instruments import canonical_instrument
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
 from twsmq_nodes.tws.requests import CancelPositions, ReqContractDetails, ReqPositions

@@ -10,9 +10,9 @@ from twsmq_protocol.endpoints import SUPERVISOR, node_names
 from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.requests import PositionList
 from twsmq_protocol.system_events import Heartbeat, Process
+from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.link import GatewayLink
-from twsmq_nodes.runtime.mailbox import Call
 from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.tws.errors import NotConnected, TwsError
 from twsmq_nodes.tws.events import Event

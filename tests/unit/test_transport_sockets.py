@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvloop
 import zmq
-from twsmq_nodes.runtime import sockets
+from twsmq_transport import sockets
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])

@@ -14,7 +14,8 @@ from typing import Any
 
 import msgpack
 import zmq
-from plain_client import PlainClient
+
+from support.plain_client import PlainClient
 
 SYMBOLS = ("AAPL", "MSFT", "IBM")
 PATIENCE_S = 3.0

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from plain_client import PlainClient
+
+from support.plain_client import PlainClient
 
 TWSMQ = [sys.executable, "-m", "twsmq.cli"]
 NODES = ("connection", "reference", "marketdata-0", "status", "orders")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from twsmq_nodes.runtime.contracts import canonical_instrument, contract_of, instrument_of
 from twsmq_nodes.tws.contracts import ComboLeg, Contract, ContractInfo
+from twsmq_nodes.tws.instruments import canonical_instrument, contract_of, instrument_of
 from twsmq_protocol.instruments import parse_instrument
 
 

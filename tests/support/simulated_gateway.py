@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-CLIENTS = Path(__file__).resolve().parents[1] / ".venv" / "clients"
+CLIENTS = Path(__file__).resolve().parents[2] / ".venv" / "clients"
 
 
 class GatewayProcess:

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from sim_client import place_fields
 from twsmq_simulator import Server, Settings, serve
+
+from support.sim_client import place_fields
 
 Fields = list[str]
 _OPENED: list[asyncio.StreamWriter] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import zmq
 from msgspec.msgpack import encode
-from plain_client import Event, PlainClient
+from support.plain_client import Event, PlainClient
 from twsmq_nodes.runtime.node import HEARTBEAT_S, Node
 from twsmq_protocol import system_events
 from twsmq_protocol.config_file import load_config

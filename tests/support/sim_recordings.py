@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sim_stream import Client, Fields, connected
 from twsmq_simulator import Server
 from twsmq_simulator.commands import carry_out
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "tws" / "recordings"
+from support.sim_stream import Client, Fields, connected
+
+RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "tws" / "recordings"
 ZONES = {"CET": "Europe/Berlin", "Central European Standard Time": "Europe/Berlin"}
 SECOND = 1_000_000_000
 

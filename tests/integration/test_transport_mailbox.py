@@ -12,13 +12,13 @@ import pytest
 import structlog
 import zmq
 from msgspec.msgpack import decode, encode
-from plain_client import PlainClient
-from twsmq_nodes.runtime.mailbox import Call
+from support.plain_client import PlainClient
 from twsmq_nodes.runtime.node import Node
 from twsmq_protocol.config_file import load_config
 from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 from twsmq_protocol.requests import ContractDetails
+from twsmq_transport.mailbox import Call
 
 DESCRIBE = encode({"v": 1, "id": 7, "op": "describe"})
 Ask = Callable[..., Coroutine[Any, Any, Any]]
