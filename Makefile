@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Other ibapi releases that the adapter and the simulator are proved against, each in a folder of its own.
 IBAPIS := ibapi==9.81.1.post1 nautilus-ibapi==10.19.4 nautilus-ibapi==10.30.1 nautilus-ibapi==10.37.2 ibapi-stable==10.50.2
 
-.PHONY: up venv test chaos conformance check clean help bench-marketdata bench-orders
+.PHONY: up venv quick test chaos conformance check format vectors clean help bench-marketdata bench-orders
 
 help:   ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -29,8 +29,11 @@ venv: .venv/.installed .venv/.dev   ## set up .venv with everything the tests ne
 	done
 	@touch $@
 
-test: venv   ## every test (the short form of the long ones)
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' $(ARGS)
+quick: venv   ## the tests that need no process and no socket, in seconds
+	@$(BIN)/python -m pytest -n auto --dist worksteal -q tests/unit tests/property --hypothesis-profile quick $(ARGS)
+
+test: venv   ## every test (the short form of the long ones), with branch coverage of what runs in the tests' own process
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --cov --cov-report=term:skip-covered $(ARGS)
 
 conformance: venv   ## nine client libraries against the simulated gateway (needs node and npm for one; 8 minutes)
 	@cd tests && ../$(BIN)/python -m conformance.run $(ARGS)
@@ -55,7 +58,15 @@ check: venv   ## lint, types, import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/basedpyright --warnings
+	@$(BIN)/basedpyright --warnings -p tests
 	@$(BIN)/lint-imports
+
+format: venv   ## lay the code out and mend what the linter can mend
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+vectors: venv   ## write the golden bytes in protocol/vectors anew, after a change of the protocol
+	@$(BIN)/python protocol/vectors/generate.py
 
 clean:   ## remove .venv and caches (not var/, which holds your journals)
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

@@ -18,6 +18,7 @@ from support.cluster import Cluster
 
 # How long an example takes is no property of ours, least of all on a machine that does other things too.
 settings.register_profile("twsmq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("twsmq"), max_examples=10)
 settings.load_profile("twsmq")
 
 # A run in the background or under nohup ignores these, and every process it starts would as well.

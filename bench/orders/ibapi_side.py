@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 from ibapi.client import EClient
 from ibapi.contract import Contract
@@ -24,7 +25,7 @@ class Client(EWrapper, EClient):
         self.first_id = orderId
         self.up.set()
 
-    def orderStatus(self, orderId: int, *args: object) -> None:  # noqa: N802, N803
+    def orderStatus(self, orderId: int, *args: Any, **more: Any) -> None:  # noqa: N802, N803
         self._expected -= 1
         if self._expected == 0:
             self.answered.set()
@@ -46,7 +47,7 @@ def main() -> None:
     refs = [reference(1, number) for number in range(count)]
     orders: list[Order] = []
     for ref in refs:
-        order = Order()
+        order: Any = Order()  # sizes are whole numbers or decimals, by release
         order.action, order.totalQuantity, order.orderType, order.lmtPrice = "BUY", QUANTITY, "LMT", LIMIT
         order.tif, order.account, order.orderRef = "DAY", ACCOUNT, ref
         orders.append(order)

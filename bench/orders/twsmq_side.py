@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import Any, cast
 
 import zmq
 from side import (
@@ -67,7 +67,7 @@ class Strategy:
 
     def hear(self) -> None:
         """Take in every reply that is there."""
-        while self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        while cast("int", self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             reply = codec.decode_reply(self.socket.recv())
             assert reply.ok, reply.error
             self.unanswered -= 1
@@ -93,7 +93,7 @@ class Ear:
         return isinstance(event, Heartbeat) and event.state == "ready"
 
     def hear(self) -> None:
-        while self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        while cast("int", self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             _, event = codec.decode_event(self.socket.recv())
             self.submitted += isinstance(event, Order) and event.status == "submitted"
 

@@ -219,7 +219,7 @@ def listen(crowd: list[Subscriber], timeout: float) -> None:
     by_socket = {one.socket: one for one in crowd}
     for socket in by_socket:
         poller.register(socket, zmq.POLLIN)
-    for socket, _ in poller.poll(timeout * 1000):
+    for socket, _ in poller.poll(int(timeout * 1000)):
         by_socket[socket].drain()
 
 

@@ -177,10 +177,10 @@ class Conversation:
         """What came right after it."""
         return self.wait("", after=observation["n"] + 1)
 
-    def status(self, ref: str, status: str, **fields: object) -> Observation:
+    def status(self, ref: str, status: str, **fields: Any) -> Observation:
         return self.wait("orderStatus", ref=ref, status=status, **fields)
 
-    def error(self, ref: str, code: int, **fields: object) -> Observation:
+    def error(self, ref: str, code: int, **fields: Any) -> Observation:
         return self.wait("error", ref=ref, code=code, **fields)
 
     def error_or_refusal(self, ref: str, code: int) -> Observation | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import psutil
@@ -42,10 +43,10 @@ class Control:
     def __exit__(self, *_: object) -> None:
         self._context.destroy(linger=0)
 
-    def ask(self, op: str, **args: object) -> dict[str, object]:
+    def ask(self, op: str, **args: object) -> dict[str, Any]:
         return self.raw(msgpack.packb({"v": 1, "id": op, "op": op, "args": args}))
 
-    def raw(self, body: bytes) -> dict[str, object]:
+    def raw(self, body: bytes) -> dict[str, Any]:
         self.socket.send(body)
         return msgpack.unpackb(self.socket.recv())
 
@@ -62,6 +63,7 @@ def test_status_is_answered_in_the_midst_of_a_long_command_and_nothing_else_is(
     gateway: GatewayProcess,
 ) -> None:
     with Control(gateway) as one, Control(gateway) as other:
+        assert gateway.process is not None
         assert other.ask("status")["result"]["pid"] == gateway.process.pid
         one.socket.send(msgpack.packb({"v": 1, "id": 1, "op": "step", "args": {"seconds": 8_000}}))
         one.socket.send(msgpack.packb({"v": 1, "id": 2, "op": "status"}))

@@ -65,12 +65,17 @@ def test_ib_async_has_the_greeks_of_bid_ask_last_and_model(tmp_path: Path, sec_t
     assert isinstance(bid, OptionComputation)
     assert isinstance(ask, OptionComputation)
     assert model.impliedVol == pytest.approx(0.3)
+    assert bid.impliedVol is not None
+    assert ask.impliedVol is not None
     assert bid.impliedVol < ask.impliedVol, "the dearer price is the higher volatility"
     assert (bid.optPrice, ask.optPrice) == (ticker.bid, ticker.ask)
     for values in (model, bid, ask):
-        assert 0.3 < values.delta < 0.8
-        assert values.gamma > 0 > values.theta
-        assert values.vega > 0
+        delta, gamma, theta, vega = (
+            float(greek or 0) for greek in (values.delta, values.gamma, values.theta, values.vega)
+        )
+        assert 0.3 < delta < 0.8
+        assert gamma > 0 > theta
+        assert vega > 0
         assert values.undPrice == pytest.approx(265.18 if sec_type == "OPT" else 6961.0, rel=0.05)
 
 

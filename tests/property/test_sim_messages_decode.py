@@ -195,7 +195,9 @@ EMITTERS: dict[str, Emit] = {
     "accountDownloadEnd": lambda d, v: m.account_download_end("DU1"),
     "accountUpdateMulti": lambda d, v: m.account_update_multi(1, "DU1", "", "Cushion", "1", ""),
     "accountUpdateMultiEnd": lambda d, v: m.account_update_multi_end(1),
-    "updatePortfolio": lambda d, v: m.portfolio_value(d.draw(instruments), d.draw(sizes), *[1.5] * 5, "DU1"),
+    "updatePortfolio": lambda d, v: m.portfolio_value(
+        d.draw(instruments), d.draw(sizes), 1.5, 1.5, 1.5, 1.5, 1.5, "DU1"
+    ),
     "pnl": lambda d, v: m.profit_and_loss(1, d.draw(prices), 1.0, 2.0),
     "pnlSingle": lambda d, v: m.profit_and_loss_single(1, d.draw(sizes), 1.0, 2.0, 3.0, 4.0),
     "marketRule": lambda d, v: m.market_rule(26, d.draw(many(st.tuples(prices, prices)))),
@@ -272,6 +274,7 @@ def decode_completely(fields: list[bytes], version: int) -> None:
         assert len(rest) - 1 == parameters, (version, fields)  # one more: the message's own version
         decoder.interpretWithSignature(rest, info)
         return
+    assert info.processMeth is not None
     left = iter(rest)
     info.processMeth(decoder, left)
     assert not list(left), (version, fields)

@@ -44,7 +44,7 @@ class Capture:
 
 def written(version: int, call: str, *arguments: Any) -> bytes:
     """The payload a client sends for a call at a version."""
-    client = EClient(EWrapper())
+    client: Any = EClient(EWrapper())
     capture = Capture()
     client.conn = capture
     client.setConnState(EClient.CONNECTED)
@@ -80,7 +80,7 @@ def bag() -> Contract:
 
 def everything() -> Order:
     """An order with every block of the message that has a condition of its own."""
-    order = Order()
+    order: Any = Order()
     order.action, order.totalQuantity, order.orderType, order.lmtPrice = (
         "BUY",
         Decimal("1.5"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -87,7 +88,7 @@ def both(codec: Codec, frame: bytes) -> tuple[list[Event], list[Event]]:
 @pytest.mark.parametrize("shape", SHAPES)
 @settings(deadline=None, max_examples=15)
 @given(data=st.data())
-def test_whatever_differs_the_event_is_ibapis(shape: dict[str, object], data: st.DataObject) -> None:
+def test_whatever_differs_the_event_is_ibapis(shape: dict[str, Any], data: st.DataObject) -> None:
     codec = Codec(200)
     for number in range(1, 5):  # what an ordinary strategy's orders teach
         patched, ours = both(codec, open_order(number, **shape))

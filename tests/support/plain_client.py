@@ -40,7 +40,7 @@ class PlainClient:
     def events(self, timeout: float) -> Iterator[tuple[str, Event]]:
         """Events as they come until the deadline."""
         deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) > 0 and self.sub.poll(left * 1000):
+        while (left := deadline - time.monotonic()) > 0 and self.sub.poll(int(left * 1000) + 1):
             topic, _, body = self.sub.recv().partition(b"\0")
             yield topic.decode(), msgpack.unpackb(body)
 
@@ -72,7 +72,7 @@ class PlainClient:
     def receive(self, process: str, timeout: float = 20) -> dict[str, Any]:
         """The next reply of a process."""
         socket = self.dealer(process)
-        assert socket.poll(timeout * 1000), f"no reply from {process} within {timeout} s"
+        assert socket.poll(int(timeout * 1000)), f"no reply from {process} within {timeout} s"
         return msgpack.unpackb(socket.recv_multipart()[-1])
 
     def request(self, process: str, op: str, timeout: float = 20, **args: Any) -> dict[str, Any]:

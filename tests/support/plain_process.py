@@ -62,11 +62,11 @@ class PlainProcess:
         while wanted:
             left = deadline - time.monotonic()
             assert left > 0, f"never subscribed to: {wanted}"
-            assert self._xpub.poll(left * 1000), f"never subscribed to: {wanted}"
+            assert self._xpub.poll(int(left * 1000) + 1), f"never subscribed to: {wanted}"
             wanted.discard(self._xpub.recv())
 
     def await_unsubscription(self, topic: str, timeout: float = 10) -> None:
-        assert self._xpub.poll(timeout * 1000)
+        assert self._xpub.poll(int(timeout * 1000))
         assert self._xpub.recv() == b"\0" + topic.encode()
 
     def publish(self, topic: str, kind: str, **fields: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 Fields = list[str]
 # placeOrder at version 200 after the order's own price fields, for an order without anything special.
@@ -89,6 +90,6 @@ class Wire:
     def until_error(self, code: int) -> Fields:
         return self.until("4", lambda f: f[2] == str(code))
 
-    def place(self, order_id: int, action: str, quantity: float, kind: str, **more: object) -> None:
+    def place(self, order_id: int, action: str, quantity: float, kind: str, **more: Any) -> None:
         """One placeOrder at version 200."""
         self.send(*place_fields(order_id, action, quantity, kind, **more))

@@ -99,7 +99,7 @@ class Client:
     def cancel(self, order_id: int) -> None:
         self.send("4", str(order_id), "", "", "")
 
-    def place(self, order_id: int, action: str, quantity: float, kind: str, **more: object) -> None:
+    def place(self, order_id: int, action: str, quantity: float, kind: str, **more: Any) -> None:
         self.send(*place_fields(order_id, action, quantity, kind, **more))
 
 

@@ -194,5 +194,6 @@ def test_a_topic_left_and_taken_up_again_begins_anew():
 
 def test_what_is_received_unpacks_into_topic_event_and_loss():
     received = listening(QUOTE).receive(quote(5))
+    assert received is not None
     assert received == Received(QUOTE, Quote(inc=1, seq=5), 0)
     assert isinstance(received.event, Event)

@@ -113,8 +113,8 @@ def test_every_op_has_a_section_and_there_is_no_other():
 def default_of(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
-    made = field.default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT
-    value = field.default_factory() if made else field.default
+    factory = field.default_factory
+    value = factory() if field.default is msgspec.NODEFAULT and callable(factory) else field.default
     return msgspec.json.encode(value).decode().strip('"').replace("null", "nil")
 
 

@@ -18,13 +18,17 @@ def test_the_fair_price_implies_the_models_volatility(call: bool) -> None:
     again = option.at(option.fair().price)
     assert again.volatility == pytest.approx(MODEL_VOLATILITY, abs=1e-6)
     assert again.greeks is not None
-    assert again.greeks.delta == pytest.approx(option.fair().greeks.delta, abs=1e-6)
+    fair = option.fair().greeks
+    assert fair is not None
+    assert again.greeks.delta == pytest.approx(fair.delta, abs=1e-6)
 
 
 def test_call_and_put_keep_parity() -> None:
-    call, put = model().fair(), model(call=False).fair()
-    assert call.greeks.delta - put.greeks.delta == pytest.approx(1)
-    assert call.greeks.gamma == pytest.approx(put.greeks.gamma)
+    call, put = model().fair().greeks, model(call=False).fair().greeks
+    assert call is not None
+    assert put is not None
+    assert call.delta - put.delta == pytest.approx(1)
+    assert call.gamma == pytest.approx(put.gamma)
 
 
 def test_a_price_below_the_intrinsic_value_has_no_volatility() -> None:

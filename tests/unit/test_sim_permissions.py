@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.sim_stream import Client, connected, play
@@ -165,7 +166,7 @@ def test_one_instrument_is_unsubscribed_and_subscribed_on_command(tmp_path: Path
 
 
 @pytest.mark.parametrize("wrong", [{"unsubscribed": ("NASDQ",)}, {"delayed_data": "some"}])
-def test_a_wrong_setting_is_named_with_what_there_is(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_a_wrong_setting_is_named_with_what_there_is(tmp_path: Path, wrong: dict[str, Any]) -> None:
     async def story(server: Server) -> None:
         with pytest.raises(BadSettings, match=r"NASDQ.*NASDAQ|some.*available"):
             await serve(Settings(data_dir=tmp_path / "other", **wrong))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.sim_stream import Client, connected, play
@@ -204,7 +205,7 @@ def test_time_is_told_once_a_second(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"tick_rate": 0}, {"accounts": ("U123",)}, {"hours": "never"}, {"limits": "some"}]
 )
-def test_bad_settings_name_the_setting(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_bad_settings_name_the_setting(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(BadSettings):
         Settings(data_dir=tmp_path, **wrong).checked()
 

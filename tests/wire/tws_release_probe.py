@@ -62,7 +62,7 @@ def spread() -> Contract:
 
 
 def order(kind: str, quantity: int, **more: Any) -> Order:
-    wanted = Order()
+    wanted: Any = Order()
     wanted.action, wanted.totalQuantity, wanted.orderType = "BUY", quantity, kind
     wanted.tif, wanted.account, wanted.orderRef = "DAY", "DU1", "alpha/alpha-1"
     for retired in ("eTradeOnly", "firmQuoteOnly"):  # 9.81: the gateway refuses orders with its defaults
@@ -74,20 +74,20 @@ def order(kind: str, quantity: int, **more: Any) -> Order:
 
 
 def at_price() -> Any:
-    condition = order_condition.Create(1)
+    condition: Any = order_condition.Create(1)
     condition.isMore, condition.conId, condition.exchange = True, 265598, "SMART"
     condition.price, condition.triggerMethod, condition.isConjunctionConnection = 200.0, 2, False
     return condition
 
 
-def cancel(client: EClient) -> None:
+def cancel(client: Any) -> None:
     try:
         client.cancelOrder(7, OrderCancel() if OrderCancel else "")
     except TypeError:
         client.cancelOrder(7)
 
 
-def global_cancel(client: EClient) -> None:
+def global_cancel(client: Any) -> None:
     try:
         client.reqGlobalCancel(OrderCancel() if OrderCancel else None)
     except TypeError:

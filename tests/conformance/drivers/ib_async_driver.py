@@ -11,6 +11,7 @@ means for an order is the library's own opinion.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import logging
 import sys
@@ -19,7 +20,7 @@ asyncio.set_event_loop(asyncio.new_event_loop())  # ib_insync looks for one whil
 try:
     import ib_async as api
 except ImportError:
-    import ib_insync as api
+    api = importlib.import_module("ib_insync")  # the same interface under the older name
 
 MISREAD = {"completedOrder.completedStatus": "the library drops the order state it comes in"}
 UNSET = (1.7976931348623157e308, 2147483647)
@@ -151,7 +152,7 @@ class Commands:
     """One method per command, its arguments are the command's."""
 
     def __init__(self):
-        self.ib = None
+        self.ib = api.IB()
 
     async def connect(self, host, port, clientId):
         self.ib = ib = api.IB()

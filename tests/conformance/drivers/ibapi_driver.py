@@ -17,6 +17,7 @@ import sys
 import threading
 import traceback
 from decimal import Decimal
+from typing import Any
 
 from ibapi.client import EClient
 from ibapi.contract import ComboLeg, Contract
@@ -275,7 +276,7 @@ class Commands:
     """One method per command, its arguments are the command's."""
 
     def __init__(self):
-        self.client = None
+        self.client = Client(Wrapper())
 
     def connect(self, host, port, clientId):
         self.client = Client(Wrapper())
@@ -338,15 +339,16 @@ class Commands:
 
     def cancelOrder(self, ref, orderId=None):
         id_ = IDS.order(ref, orderId)
+        cancel: Any = self.client.cancelOrder  # its parameters changed twice
         parameters = inspect.signature(EClient.cancelOrder).parameters
         if "manualCancelOrderTime" in parameters:
-            self.client.cancelOrder(id_, "")
+            cancel(id_, "")
         elif "orderCancel" in parameters:
             from ibapi.order_cancel import OrderCancel
 
-            self.client.cancelOrder(id_, OrderCancel())
+            cancel(id_, OrderCancel())
         else:
-            self.client.cancelOrder(id_)
+            cancel(id_)
 
     def reqOpenOrders(self):
         self.client.reqOpenOrders()

@@ -361,7 +361,7 @@ def test_orders_take_their_ids_as_they_are_written_and_cancels_go_first(run: Any
     async def story(gateway: Gateway, node: Node) -> None:
         peer = await come_up(gateway, node)
         ids = iter(range(42, 100))
-        written: list[Request] = []
+        written: list[Any] = []
 
         def order() -> PlaceOrder:
             return PlaceOrder(next(ids), APPLE, OrderFields("BUY", 1, "MKT"))
