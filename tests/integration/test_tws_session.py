@@ -24,7 +24,6 @@ from twsmq_nodes.tws.requests import (
     ReqCurrentTime,
     ReqMarketDataType,
     ReqPositions,
-    Request,
 )
 from twsmq_nodes.tws.session import TwsSession
 from twsmq_nodes.tws.ticks import Tick
