@@ -39,6 +39,7 @@ AnyEvent = (
     | system_events.Gateway
     | system_events.Position
     | system_events.AccountValue
+    | system_events.ProfitAndLoss
 )
 """Every event there is. Adding one here is what makes it part of the protocol."""
 

@@ -97,3 +97,18 @@ class AccountValue(Event, frozen=True, kw_only=True, tag="account_value"):
     value: str
     currency: str | None = None
     snapshot: bool = False
+
+
+class ProfitAndLoss(Event, frozen=True, kw_only=True, tag="pnl"):
+    """Profit and loss of an account, or of one position of it (`instrument`, `con_id`), in the account's own
+    currency: of the day, of what is held, of what was closed today. `value`: the position's market value.
+    """
+
+    account: str
+    instrument: str | None = None
+    con_id: int | None = None
+    daily: Finite | None = None
+    unrealized: Finite | None = None
+    realized: Finite | None = None
+    value: Finite | None = None
+    snapshot: bool = False

@@ -3,6 +3,7 @@
     quote/STK:AAPL:SMART:USD/              order/<strategy>/<client_order_id>/
     bars/1m/STK:AAPL:SMART:USD;rth=1/      node/<name>/   process/<name>/   gateway/
     position/<account>/<instrument>/       account/<account>/<tag>/[<currency>/]
+    pnl/<account>/[<instrument>/]
 
 Invariants: a level never holds `/` or NUL; a *complete* topic is one that events are
 published under, any shorter prefix only listens. Options of a stream stay inside the instrument's level.
@@ -26,7 +27,7 @@ _STREAMS = ("quote", "tick", "trade", "bbo", "midpoint", "depth", "bar5s", "bars
 STREAM_KINDS = frozenset(_STREAMS)
 """First levels under which subscribing to a complete topic starts a market-data line."""
 
-STATES = ("node", "process", "gateway", "position", "account")
+STATES = ("node", "process", "gateway", "position", "account", "pnl")
 """First levels under which every event is a whole state, so that the newest makes up for all before it."""
 
 FIRST_LEVELS = (*_STREAMS, "order", *STATES)
@@ -119,3 +120,7 @@ def account_topic(account: str) -> str:
 
 def account_value_topic(account: str, tag: str, currency: str | None) -> str:
     return f"{account_topic(account)}{tag}/" + (f"{currency}/" if currency else "")
+
+
+def pnl_topic(account: str, instrument: str | None = None) -> str:
+    return f"pnl/{account}/" + (f"{instrument}/" if instrument else "")

@@ -23,7 +23,7 @@ from twsmq_protocol.market_events import (
     Trade,
 )
 from twsmq_protocol.order_events import Commission, Fill, Notice, Order, OrderStatus
-from twsmq_protocol.system_events import AccountValue, Gateway, Heartbeat, Position, Process
+from twsmq_protocol.system_events import AccountValue, Gateway, Heartbeat, Position, Process, ProfitAndLoss
 
 BORN = 1_800_000_000_000_000_000
 NOW = 1_800_000_060_500_000_000
@@ -337,5 +337,28 @@ EVENTS: dict[str, tuple[str, str, Event]] = {
         "status",
         topics.account_value_topic("DU1234567", "NetLiquidation", "USD"),
         AccountValue(account="DU1234567", tag="NetLiquidation", value="1000042.17", currency="USD"),
+    ),
+    "cash of one currency": (
+        "status",
+        topics.account_value_topic("DU1234567", "CashBalance", "EUR"),
+        AccountValue(account="DU1234567", tag="CashBalance", value="1204.00", currency="EUR"),
+    ),
+    "profit and loss of an account": (
+        "status",
+        topics.pnl_topic("DU1234567"),
+        ProfitAndLoss(account="DU1234567", daily=-12.5, unrealized=30.25, realized=0.0),
+    ),
+    "profit and loss of a position": (
+        "status",
+        topics.pnl_topic("DU1234567", AAPL),
+        ProfitAndLoss(
+            account="DU1234567",
+            instrument=AAPL,
+            con_id=265598,
+            daily=3.5,
+            unrealized=30.25,
+            realized=None,
+            value=18730.5,
+        ),
     ),
 }

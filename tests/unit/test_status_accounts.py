@@ -7,10 +7,17 @@ from itertools import count
 import pytest
 from twsmq_nodes.status.accounts import TAGS, AccountBook
 from twsmq_nodes.status.actions import Publish, Send, Warn
-from twsmq_nodes.tws.events import AccountSummary, GatewayError, PnL
+from twsmq_nodes.tws.events import AccountSummary, AccountUpdateMulti, GatewayError, PnL
 from twsmq_nodes.tws.notices import DataLost, DataMaintained, SessionLost, SessionUp
-from twsmq_nodes.tws.requests import CancelAccountSummary, CancelPnL, ReqAccountSummary, ReqPnL
-from twsmq_protocol.system_events import AccountValue
+from twsmq_nodes.tws.requests import (
+    CancelAccountSummary,
+    CancelAccountUpdatesMulti,
+    CancelPnL,
+    ReqAccountSummary,
+    ReqAccountUpdatesMulti,
+    ReqPnL,
+)
+from twsmq_protocol.system_events import AccountValue, ProfitAndLoss
 
 UP = SessionUp(200, ("DU1",), 1, upstream=True)
 
@@ -26,16 +33,24 @@ def test_a_session_asks_for_the_summary_of_all_accounts_and_each_ones_result(boo
         Send(ReqAccountSummary(1, "All", TAGS)),
         Send(ReqPnL(2, "DU1")),
         Send(ReqPnL(3, "DU2")),
+        Send(ReqAccountUpdatesMulti(4, "DU1", "", ledger_and_nlv=True)),
+        Send(ReqAccountUpdatesMulti(5, "DU2", "", ledger_and_nlv=True)),
     ]
 
 
 def test_the_days_result_is_told_as_a_value_of_its_account(book: AccountBook) -> None:
     book.notice(SessionUp(200, ("DU1", "DU2"), 1, upstream=True))
-    (told,) = book.event(PnL(3, -12.345, 0.0, -12.345))
     value = AccountValue(account="DU2", tag="DailyPnL", value="-12.35", currency=None)
-    assert told == Publish("account/DU2/DailyPnL/", value)
-    assert book.event(PnL(3, -12.345, 1.0, -13.345)) == []
     assert book.event(PnL(3, None, None, None)) == []  # the gateway does not know it yet
+    assert book.event(PnL(3, -12.345, 0.0, -12.345)) == [
+        Publish("account/DU2/DailyPnL/", value),
+        Publish("pnl/DU2/", ProfitAndLoss(account="DU2", daily=-12.345, unrealized=0.0, realized=-12.345)),
+    ]
+    assert book.event(PnL(3, -12.345, 0.0, -12.345)) == []
+    (changed,) = book.event(PnL(3, -12.345, 1.0, -13.345))
+    assert changed == Publish(
+        "pnl/DU2/", ProfitAndLoss(account="DU2", daily=-12.345, unrealized=1.0, realized=-13.345)
+    )
     assert book.event(PnL(9, 1.0, 0.0, 0.0)) == []  # nobody asked
 
 
@@ -68,20 +83,43 @@ def test_after_1101_the_old_subscription_is_replaced_and_its_rows_ignored(book: 
     assert book.notice(DataLost()) == [
         Send(CancelAccountSummary(1)),
         Send(CancelPnL(2)),
-        Send(ReqAccountSummary(3, "All", TAGS)),
-        Send(ReqPnL(4, "DU1")),
+        Send(CancelAccountUpdatesMulti(3)),
+        Send(ReqAccountSummary(4, "All", TAGS)),
+        Send(ReqPnL(5, "DU1")),
+        Send(ReqAccountUpdatesMulti(6, "DU1", "", ledger_and_nlv=True)),
     ]
     assert book.event(AccountSummary(1, "DU1", "Cushion", "0.4", "")) == []
-    assert book.event(AccountSummary(3, "DU1", "Cushion", "0.5", "")) == []  # as told before
+    assert book.event(AccountSummary(4, "DU1", "Cushion", "0.5", "")) == []  # as published before
     assert book.event(PnL(2, 1.0, 0.0, 0.0)) == []
-    assert len(book.event(PnL(4, 1.0, 0.0, 0.0))) == 1
+    assert len(book.event(PnL(5, 1.0, 0.0, 0.0))) == 2
 
 
 def test_a_new_session_has_nothing_to_cancel(book: AccountBook) -> None:
     book.notice(UP)
     book.notice(SessionLost("reset", 0.5))
     assert book.event(PnL(2, 1.0, 0.0, 0.0)) == []
-    assert book.notice(UP) == [Send(ReqAccountSummary(3, "All", TAGS)), Send(ReqPnL(4, "DU1"))]
+    assert book.notice(UP) == [
+        Send(ReqAccountSummary(4, "All", TAGS)),
+        Send(ReqPnL(5, "DU1")),
+        Send(ReqAccountUpdatesMulti(6, "DU1", "", ledger_and_nlv=True)),
+    ]
+
+
+def test_cash_and_rates_of_each_currency_are_published_under_their_account(book: AccountBook) -> None:
+    book.notice(SessionUp(200, ("DU1", "DU2"), 1, upstream=True))
+    assert book.event(AccountUpdateMulti(5, "DU2", "", "ExchangeRate", "1.0842", "EUR")) == [
+        Publish(
+            "account/DU2/ExchangeRate/EUR/",
+            AccountValue(account="DU2", tag="ExchangeRate", value="1.0842", currency="EUR"),
+        )
+    ]
+    assert book.event(AccountUpdateMulti(5, "DU2", "", "ExchangeRate", "1.0842", "EUR")) == []
+    assert len(book.event(AccountUpdateMulti(5, "DU2", "", "ExchangeRate", "1.0850", "EUR"))) == 1
+    assert (
+        book.event(AccountUpdateMulti(5, "DU2", "", "NetLiquidation", "10.00", "USD")) == []
+    )  # the summary's
+    assert book.event(AccountUpdateMulti(5, "DU2", "", "AccountReady", "true", "")) == []
+    assert book.event(AccountUpdateMulti(9, "DU2", "", "CashBalance", "1.00", "USD")) == []  # nobody asked
 
 
 def test_1102_asks_nothing(book: AccountBook) -> None:

@@ -9,7 +9,7 @@ from twsmq_nodes.status.core import StatusCore, TimerFired
 from twsmq_nodes.status.positions import LISTING_S
 from twsmq_nodes.tws.events import PositionEnd
 from twsmq_nodes.tws.notices import SessionLost, SessionUp
-from twsmq_nodes.tws.requests import ReqAccountSummary, ReqPnL, ReqPositions
+from twsmq_nodes.tws.requests import ReqAccountSummary, ReqAccountUpdatesMulti, ReqPnL, ReqPositions
 
 UP = SessionUp(200, ("DU1",), 1, upstream=True)
 
@@ -17,7 +17,7 @@ UP = SessionUp(200, ("DU1",), 1, upstream=True)
 def test_a_session_asks_for_positions_and_values_and_minds_the_time() -> None:
     actions = StatusCore(count(1).__next__).handle(UP, 10.0)
     kinds = [type(action.request) for action in actions if isinstance(action, Send)]
-    assert kinds == [ReqPositions, ReqAccountSummary, ReqPnL]
+    assert kinds == [ReqPositions, ReqAccountSummary, ReqPnL, ReqAccountUpdatesMulti]
     assert actions[-1] == SetTimer(10.0 + LISTING_S)
 
 

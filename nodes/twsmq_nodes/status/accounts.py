@@ -1,21 +1,32 @@
-"""Account values: the account summary, and the day's result of each account; each value told when it changes.
+"""Account values: the summary, cash and rates of each currency, and the profit and loss of each account.
 
-Of the summary a gateway sends all rows first and then every few minutes those that changed, of the result one
-about every second (IBKR API docs). After 1101 or a reconnect both are asked for again, and only what differs
-from what was told goes out.
+Of the summary and of the ledger a gateway sends all rows first and then every few minutes those that changed,
+of the profit and loss one about every second (IBKR API docs). After 1101 or a reconnect all are asked for
+again, and only what differs from what was published goes out.
+
+The ledger is asked for account by account (`reqAccountUpdatesMulti`, ledger and net liquidation only): the
+`$LEDGER` rows of a summary carry the account "All" (captured) and belong to nobody where there are several.
+Its rows under a tag of the summary are left out: one value has one source.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from twsmq_protocol.system_events import AccountValue
-from twsmq_protocol.topics import account_value_topic
+from twsmq_protocol.system_events import AccountValue, ProfitAndLoss
+from twsmq_protocol.topics import account_value_topic, pnl_topic
 
 from twsmq_nodes.tws import notices
-from twsmq_nodes.tws.events import AccountSummary, Event, GatewayError, PnL
+from twsmq_nodes.tws.events import AccountSummary, AccountUpdateMulti, Event, GatewayError, PnL
 from twsmq_nodes.tws.notices import Notice
-from twsmq_nodes.tws.requests import CancelAccountSummary, CancelPnL, ReqAccountSummary, ReqPnL
+from twsmq_nodes.tws.requests import (
+    CancelAccountSummary,
+    CancelAccountUpdatesMulti,
+    CancelPnL,
+    ReqAccountSummary,
+    ReqAccountUpdatesMulti,
+    ReqPnL,
+)
 
 from .actions import Action, Publish, Send, Warn
 
@@ -25,6 +36,7 @@ TAGS = (
     "DayTradesRemaining"
 )
 DAILY_PNL = "DailyPnL"
+_OF_THE_SUMMARY = frozenset(TAGS.split(","))
 
 
 class AccountBook:
@@ -34,8 +46,10 @@ class AccountBook:
         self._next_req_id = next_req_id
         self._accounts: tuple[str, ...] = ()
         self._summary: int | None = None  # request ids, while they are subscribed
-        self._results: dict[int, str] = {}  # with the account each is for
-        self._told: dict[str, AccountValue] = {}
+        self._ledgers: dict[int, str] = {}  # with the account each is for
+        self._results: dict[int, str] = {}
+        self.published: dict[str, AccountValue] = {}
+        self.results: dict[str, ProfitAndLoss] = {}
 
     def notice(self, notice: Notice) -> list[Action]:
         match notice:
@@ -44,6 +58,7 @@ class AccountBook:
                 return self._ask()
             case notices.SessionLost():
                 self._summary = None
+                self._ledgers.clear()
                 self._results.clear()
                 return []
             case notices.DataLost():
@@ -54,31 +69,70 @@ class AccountBook:
     def event(self, event: Event) -> list[Action]:
         match event:
             case AccountSummary(req_id=req_id) if req_id == self._summary:
-                return self._tell(event.account, event.tag, event.value, event.currency or None)
-            case PnL(req_id=req_id, daily=float(daily)) if req_id in self._results:
-                return self._tell(self._results[req_id], DAILY_PNL, f"{daily:.2f}", None)
-            case GatewayError(req_id=req_id, code=code, text=text) if req_id == self._summary:
-                return [Warn(f"account summary: {text} ({code})")]
-            case GatewayError(req_id=req_id, code=code, text=text) if req_id in self._results:
-                return [Warn(f"the day's result of {self._results[req_id]}: {text} ({code})")]
+                return self._publish(event.account, event.tag, event.value, event.currency or None)
+            case AccountUpdateMulti(req_id=req_id) if req_id in self._ledgers:
+                return self._ledger_row(event)
+            case PnL(req_id=req_id) if req_id in self._results:
+                return self._result(self._results[req_id], event)
+            case GatewayError(req_id=req_id, code=code, text=text):
+                about = self._about(req_id)
+                return [] if about is None else [Warn(f"{about}: {text} ({code})")]
             case _:
                 return []
+
+    def _about(self, req_id: int) -> str | None:
+        if req_id == self._summary:
+            return "account summary"
+        if req_id in self._ledgers:
+            return f"cash and rates of {self._ledgers[req_id]}"
+        return f"the day's result of {self._results[req_id]}" if req_id in self._results else None
 
     def _ask(self) -> list[Action]:
         self._summary = self._next_req_id()
         self._results = {self._next_req_id(): account for account in self._accounts}
-        results = [Send(ReqPnL(req_id, account)) for req_id, account in self._results.items()]
-        return [Send(ReqAccountSummary(self._summary, "All", TAGS)), *results]
+        self._ledgers = {self._next_req_id(): account for account in self._accounts}
+        ledgers = [
+            ReqAccountUpdatesMulti(req_id, account, "", ledger_and_nlv=True)
+            for req_id, account in self._ledgers.items()
+        ]
+        results = [ReqPnL(req_id, account) for req_id, account in self._results.items()]
+        return [Send(each) for each in (ReqAccountSummary(self._summary, "All", TAGS), *results, *ledgers)]
 
     def _cancel(self) -> list[Action]:
         if self._summary is None:
             return []
-        return [Send(CancelAccountSummary(self._summary)), *(Send(CancelPnL(one)) for one in self._results)]
+        return [
+            Send(CancelAccountSummary(self._summary)),
+            *(Send(CancelPnL(one)) for one in self._results),
+            *(Send(CancelAccountUpdatesMulti(one)) for one in self._ledgers),
+        ]
 
-    def _tell(self, account: str, tag: str, text: str, currency: str | None) -> list[Action]:
+    def _ledger_row(self, event: AccountUpdateMulti) -> list[Action]:
+        account = event.account or self._ledgers[event.req_id]
+        if event.model_code or not event.currency or event.key in _OF_THE_SUMMARY:
+            return []
+        return self._publish(account, event.key, event.value, event.currency)
+
+    def _result(self, account: str, event: PnL) -> list[Action]:
+        result = ProfitAndLoss(
+            account=account, daily=event.daily, unrealized=event.unrealized, realized=event.realized
+        )
+        actions: list[Action] = []
+        if event.daily is not None:
+            actions += self._publish(account, DAILY_PNL, f"{event.daily:.2f}", None)
+        if self.results.get(account) != result and (account in self.results or _known(result)):
+            self.results[account] = result
+            actions.append(Publish(pnl_topic(account), result))
+        return actions
+
+    def _publish(self, account: str, tag: str, text: str, currency: str | None) -> list[Action]:
         value = AccountValue(account=account, tag=tag, value=text, currency=currency)
         topic = account_value_topic(account, tag, currency)
-        if self._told.get(topic) == value:
+        if self.published.get(topic) == value:
             return []
-        self._told[topic] = value
+        self.published[topic] = value
         return [Publish(topic, value)]
+
+
+def _known(result: ProfitAndLoss) -> bool:
+    return any(each is not None for each in (result.daily, result.unrealized, result.realized))

@@ -91,6 +91,10 @@ class PositionBook:
             for (account, con_id), row in sorted(self._held.items())
         ]
 
+    def named(self) -> dict[Key, str]:
+        """Every position that is known to be there, with its spelling."""
+        return {key: self._names[key[1]] for key in self._held if key[1] in self._names}
+
     @property
     def deadline(self) -> float | None:
         """When `expire` is due."""

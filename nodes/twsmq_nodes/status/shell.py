@@ -40,6 +40,7 @@ class StatusShell:
         self._board = HealthBoard(nodes)
         self._timer: asyncio.TimerHandle | None = None
         node.topics += ["position/<account>/<instrument>/", "account/<account>/<tag>/[<currency>/]"]
+        node.topics.append("pnl/<account>/[<instrument>/]")
         node.mailbox.add("positions", NoArgs, self._answer_positions, "All positions of all accounts")
         node.mailbox.add("health", NoArgs, self._answer_health, "What every process last said of itself")
         node.listen((SUPERVISOR, *nodes), ("node/", "process/"), self._heard)
