@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,8 @@ from ..errors import OutcomeUnknown
 from ..sockets import listens
 from .options import NoCluster, Refused, config_option, settings_from, typed
 from .reach import NobodyListens, require_listener
-from .rendering import console, process_table
+from .rendering import process_table, show
+from .terminal import echo, echo_json
 from .trouble import hint
 
 R = TypeVar("R")
@@ -50,15 +50,14 @@ def status(config: Path | None, as_json: bool) -> None:
     if as_json:
         rows = [{column: getattr(row, column) for column in _COLUMNS} for row in told.processes]
         gateway = None if told.gateway is None else payload(told.gateway)
-        click.echo(json.dumps({"processes": rows, "gateway": gateway}))
+        echo_json({"processes": rows, "gateway": gateway})
     else:
-        terminal = console()
-        terminal.print(process_table((row, row.uptime_s) for row in told.processes))
-        terminal.print(_gateway_line(told.gateway), highlight=False)
+        show(process_table((row, row.uptime_s) for row in told.processes))
+        echo(_gateway_line(told.gateway))
         simulated = any(row.name == endpoints.SIMULATOR for row in told.processes)  # `up --gateway` decides
         advice = hint(told.processes, simulated=simulated)
         if advice is not None:
-            terminal.print(advice, highlight=False, markup=False)
+            echo(advice)
     if any(row.state != "ready" for row in told.processes):
         raise SystemExit(Refused.exit_code)
 
@@ -86,7 +85,7 @@ def health(config: Path | None, node: str, timeout: float) -> None:
     if received is None or not isinstance(received.event, Heartbeat):
         raise NoCluster(f"{node} has not beaten within {timeout:g} s")
     beat = received.event
-    click.echo(f"{node}: {beat.state}" + (f": {beat.detail}" if beat.detail else ""))
+    echo(f"{node}: {beat.state}" + (f": {beat.detail}" if beat.detail else ""))
     if beat.state != "ready":
         raise SystemExit(Refused.exit_code)
 
@@ -104,16 +103,16 @@ def down(config: Path | None) -> None:
     except NoCluster as failure:
         if is_locked(lock_file(settings)):
             raise
-        click.echo(f"{failure.message}: nothing to stop")
+        echo(f"{failure.message}: nothing to stop")
         return
-    click.echo("stopping in order ...")
+    echo("stopping in order ...")
     deadline = time.monotonic() + _GONE_WITHIN_S
     # Either alone may go first: the file may have been deleted, the port is free before all have ended.
     while is_locked(Path(stopping.lock)) or listens(settings.config, endpoints.SUPERVISOR):
         if time.monotonic() > deadline:
             raise Refused(f"the supervisor (pid {stopping.pid}) is still there")
         time.sleep(0.05)
-    click.echo("stopped")
+    echo("stopped")
 
 
 def _stop(client: Client) -> Stopping:

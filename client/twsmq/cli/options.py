@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.errors import ConfigError, TwsmqError
 from twsmq_supervisor.settings import Settings, load_settings
+
+from ..errors import RequestRefused
+from .terminal import echo, printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,7 +27,7 @@ class Failure(click.ClickException):
     """Ends the command with one line on stderr."""
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"twsmq: {self.format_message()}", file=file, err=True)
+        echo(f"twsmq: {printable(self.format_message())}", err=True)
 
 
 class Refused(Failure):
@@ -37,6 +40,17 @@ class Unusable(Failure):
 
 class NoCluster(Failure):
     exit_code = 3
+
+
+def failure_of(error: TwsmqError) -> Failure:
+    """How a command ends for an error that it did not expect in particular."""
+    if isinstance(error, ConfigError):
+        return Unusable(str(error))
+    if isinstance(error, RequestRefused):
+        field = f" ({error.field})" if error.field else ""
+        gateway = f" [gateway error {error.tws_code}]" if error.tws_code is not None else ""
+        return Refused(f"{error.code}{field}: {error.message}{gateway}")
+    return Refused(str(error))
 
 
 def config_option(command: F) -> F:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 from rich.markup import escape
 from rich.table import Table
 from twsmq_protocol import endpoints
@@ -23,10 +22,11 @@ from twsmq_supervisor.settings import Settings
 from ..client import Client
 from ..errors import OutcomeUnknown, RequestRefused
 from ..ops import OrderFilter
-from .options import NoCluster, Refused, config_option, settings_from, typed
+from .options import NoCluster, Refused, config_option, failure_of, settings_from, typed
 from .order_options import arguments, order_options, order_type_table
 from .reach import NobodyListens, require_listener
-from .rendering import console, optional
+from .rendering import optional, show
+from .terminal import echo, echo_json, printable
 
 _ASK_AGAIN_S = 1.0
 _COMMISSIONS_WITHIN_S = 2.0
@@ -90,17 +90,17 @@ def place(
             accepted = client.request(endpoints.ORDERS, "place_order", args)
         except OutcomeUnknown as error:
             raise Refused(f"{error}: --client-order-id {name}") from error
-        click.echo(f"{strategy}/{name}: {accepted['status']}, order id {accepted['order_id']}")
+        echo(f"{strategy}/{name}: {accepted['status']}, order id {accepted['order_id']}")
         if no_wait:
             raise SystemExit(Refused.exit_code if accepted["status"] in _NOT_WORKING else 0)
-        story = Story(click.echo)
+        story = Story(echo)
         code = _INTERRUPTED
         with suppress(KeyboardInterrupt):
             _follow(client, strategy, name, timeout, story)
             code = story.exit_code()
     if story.may_fill():
         cure = typed(settings, "order", "cancel", "--strategy", strategy, "--client-order-id", name)
-        click.echo(f"no longer waiting; the order goes on. Cancel it with: {cure}")
+        echo(f"no longer waiting; the order goes on. Cancel it with: {cure}")
     raise SystemExit(code)
 
 
@@ -117,7 +117,7 @@ def cancel(config: Path | None, strategy: str, client_order_id: str) -> None:
     """
     with _client(settings_from(config)) as client:
         accepted = client.cancel_order(strategy=strategy, client_order_id=client_order_id)
-    click.echo(f"{strategy}/{client_order_id}: {accepted.status}, order id {accepted.order_id}")
+    echo(f"{strategy}/{client_order_id}: {accepted.status}, order id {accepted.order_id}")
 
 
 @order.command("list", short_help="List all orders.")
@@ -160,7 +160,7 @@ def list_orders(
         rows = client.orders(**wanted)
     if as_json:
         for row in rows:
-            click.echo(msgspec.json.encode(payload(row)))
+            echo_json(payload(row))
         return
     table = Table(box=None, pad_edge=False)
     for heading in _HEADINGS:
@@ -180,7 +180,7 @@ def list_orders(
             optional(row.avg_price),
             escape(_why(row)),
         )
-    console().print(table if rows else "no orders")
+    show(table if rows else "no orders")
 
 
 def _follow(client: Client, strategy: str, name: str, timeout: float | None, story: Story) -> None:
@@ -258,7 +258,7 @@ class Story:
     def _say(self, what: str, detail: str) -> None:
         if (what, detail) not in self._told:
             self._told.add((what, detail))
-            self._tell(f"  {what:<17}{detail}")
+            self._tell(f"  {what:<17}{printable(detail)}")
 
 
 def _standing(event: Order) -> str:
@@ -293,11 +293,7 @@ def _client(settings: Settings, instrument: str = "") -> Generator[Client]:
             yield client
     except NobodyListens as error:
         raise NoCluster(f"{error}; `{typed(settings, 'status')}` tells whether the cluster runs") from error
-    except OutcomeUnknown as error:
-        raise Refused(str(error)) from error
     except RequestRefused as error:
-        field = f" ({error.field})" if error.field else ""
-        gateway = f" [gateway error {error.tws_code}]" if error.tws_code is not None else ""
-        named = error.tws_code != NO_SUCH_CONTRACT or instrument in error.message
-        about = "" if named else f": {instrument}"
-        raise Refused(f"{error.code}{field}: {error.message}{about}{gateway}") from error
+        if error.tws_code == NO_SUCH_CONTRACT and instrument not in error.message:
+            error.message += f": {instrument}"
+        raise failure_of(error) from error

@@ -6,7 +6,6 @@ It reads the journal itself, read-only, so it works while the node trades and wh
 from __future__ import annotations
 
 import csv
-import json
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import click
 import msgspec
 
 from .options import Unusable, config_option, settings_from
+from .terminal import json_text, printable
 
 JOURNAL_FILE = "orders.journal"
 _HEADER = ("ts", "event_no", "strategy_no", "strategy", "client_order_id")
@@ -120,8 +120,12 @@ _READ: dict[str, Callable[[Iterator[Row]], Iterator[Row]]] = {
 def _write(rows: Iterator[Row], what: str, form: str, file: TextIO) -> None:
     if form == "jsonl":
         for row in rows:
-            file.write(json.dumps(row) + "\n")
+            file.write(json_text(row) + "\n")
         return
     writer = csv.DictWriter(file, _FIELDS[what], extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value

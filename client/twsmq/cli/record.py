@@ -11,6 +11,7 @@ from twsmq_protocol.recording import BadRecording, Recorder
 
 from .. import sockets
 from .options import Unusable, config_option, settings_from
+from .terminal import echo
 from .topics import check_topics
 
 _LOOK_MS = 250
@@ -51,7 +52,7 @@ def record(config: Path | None, output: Path, seconds: float | None, topics: tup
     finally:
         recorder.close()
         context.destroy(linger=0)
-    click.echo(f"{recorder.events} events in {output}")
+    echo(f"{recorder.events} events in {output}")
 
 
 def _write(sub: sockets.Socket, recorder: Recorder, until: float | None) -> None:

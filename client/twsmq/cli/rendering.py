@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.requests import ProcessRow
 from twsmq_protocol.system_events import Process
 
+from .terminal import printable
 from .trouble import in_short
 
 _STYLES = {"ready": "green", "failed": "bold red", "hung": "bold red", "backoff": "red", "stopped": "dim"}
@@ -20,9 +22,20 @@ _STYLES = {"ready": "green", "failed": "bold red", "hung": "bold red", "backoff"
 _WIDE = 200
 
 
-def console() -> Console:
-    """Stdout; as wide as the terminal, or wide enough for a line a row where there is none."""
-    return Console(width=None if sys.stdout.isatty() else _WIDE)
+class Escaped:
+    """What a renderable shows, with the texts in it made harmless (see `terminal`)."""
+
+    def __init__(self, shown: RenderableType) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._shown, options):
+            yield segment if segment.control else Segment(printable(segment.text, "\n"), segment.style)
+
+
+def show(shown: RenderableType) -> None:
+    """On stdout; as wide as the terminal, or wide enough for a line a row where there is none."""
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(Escaped(shown))
 
 
 def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:

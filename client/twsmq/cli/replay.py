@@ -14,6 +14,7 @@ from twsmq_protocol.recording import BadRecording, Recorded, Recording
 
 from .. import sockets
 from .options import Unusable, config_option, settings_from
+from .terminal import echo
 
 SOURCE = "replay"
 _JOIN_S = 0.3
@@ -48,11 +49,11 @@ def replay(config: Path | None, speed: float, endpoint: str | None, wait: bool, 
     try:
         player = Player(context, address)
         if wait:
-            click.echo(f"waiting for a subscriber at {address}")
+            echo(f"waiting for a subscriber at {address}")
             player.await_subscriber()
         for recorded in recording:
             player.play(recorded, speed)
-        click.echo(f"{player.events} events replayed")
+        echo(f"{player.events} events replayed")
     except zmq.ZMQError as error:
         raise Unusable(
             f"cannot publish at {address}: {error}; is the cluster running? (`twsmq down`)"

@@ -12,8 +12,10 @@ import sys
 from typing import Any
 
 import click
+from twsmq_protocol.errors import TwsmqError
 
 from .interrupt import killed_by_ctrl_c
+from .terminal import printable
 
 _COMMANDS = {
     "up": ("up", "Start the whole cluster and watch it."),
@@ -55,6 +57,13 @@ class Commands(click.Group):
             sys.stdout.flush()
         except KeyboardInterrupt:
             raise SystemExit(_INTERRUPTED) from None
+        except click.UsageError as error:
+            error.message = printable(error.message, "\n")
+            raise
+        except TwsmqError as error:  # no command of ours ends in a traceback for what others said or sent
+            from .options import failure_of
+
+            raise failure_of(error) from error
         except BrokenPipeError:  # `twsmq watch … | head`: whoever read has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(0) from None

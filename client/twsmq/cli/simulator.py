@@ -16,6 +16,7 @@ from twsmq_protocol import endpoints
 from twsmq_supervisor.children import simulator_argv
 
 from .options import NoCluster, Refused, Unusable, config_option, settings_from
+from .terminal import echo
 
 _ANSWER_S = 60
 """A long `step` takes a while."""
@@ -121,7 +122,7 @@ def fault(config: Path | None, control_port: int | None, op: str, arguments: tup
         if op not in ops:
             raise Unusable(f"there is no fault {op!r}; there are: {', '.join(ops)}")
         result = control.ask(op, _typed(op, ops[op].args, arguments))
-    click.echo(json.dumps(result, indent=2) if result else f"{op}: done")
+    echo(json.dumps(result, indent=2) if result else f"{op}: done")
 
 
 @simulator.command(short_help="List what `fault` can do.")
@@ -138,7 +139,7 @@ def faults(config: Path | None, control_port: int | None) -> None:
         formatter.indent()
         formatter.write_text(operation.doc)
         formatter.dedent()
-    click.echo(formatter.getvalue(), nl=False)
+    echo(formatter.getvalue(), nl=False)
 
 
 def _shown(name: str, argument: Argument) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import click
 from twsmq_protocol.errors import FieldError
 from twsmq_protocol.topics import FIRST_LEVELS, STREAM_KINDS, parse_stream_topic
 
 from .options import Unusable
+from .terminal import echo
 
 _SHAPES = {"bars": "bars/1m/STK:AAPL:SMART:USD/", "news": "news/BRFG/"}
 
@@ -19,7 +19,7 @@ def check_topics(topics: Iterable[str]) -> None:
         require_known(topic)
         told = hint(topic)
         if told is not None:
-            click.echo(f"twsmq: {told}", err=True)
+            echo(f"twsmq: {told}", err=True)
 
 
 def require_known(topic: str) -> None:

@@ -28,6 +28,7 @@ from twsmq_supervisor.shell import Supervisor
 
 from ..client import Client
 from .options import Refused, Unusable, config_option, settings_from, typed
+from .terminal import echo
 from .views import SHOWN, LiveTable, PlainLines, View
 
 _REFRESH_S = 0.25
@@ -70,7 +71,7 @@ def _warn_of_rate(settings: Settings) -> None:
     rate = table.messages_per_second
     if table.mode == "external" and not 0 < rate <= GATEWAY_RATE:
         much = f"{rate:g} is more" if rate else "0, no limit, is more"
-        click.echo(
+        echo(
             f"twsmq: [gateway] messages_per_second = {much} than the {GATEWAY_RATE} that IBKR allows all "
             "clients of a gateway together; what exceeds it is refused with error 100",
             err=True,
@@ -169,4 +170,4 @@ def _run_detached(settings: Settings, timeout: float) -> None:
             f"not ready after {timeout:.0f} s: {view.missing()}. It goes on trying; "
             f"`{typed(settings, 'status')}` shows it, `{stop}` stops it"
         )
-    click.echo(f"running in the background (pid {supervisor.pid}); stop it with: {stop}")
+    echo(f"running in the background (pid {supervisor.pid}); stop it with: {stop}")

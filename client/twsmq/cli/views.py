@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
-import click
 from msgspec.structs import replace
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -21,7 +20,8 @@ from twsmq_supervisor.processes import tail
 from twsmq_supervisor.settings import Settings
 
 from .options import typed
-from .rendering import process_table, quote_line, quote_table, spoken
+from .rendering import Escaped, process_table, quote_line, quote_table, spoken
+from .terminal import echo
 from .trouble import hint, in_short, missing
 
 SHOWN = ("STK:AAPL:SMART:USD", "STK:MSFT:SMART:USD", "CASH:EUR:IDEALPRO:USD")
@@ -127,8 +127,8 @@ class PlainLines:
         path = self._settings.log_file(event.name)
         lines = tail(path, _LOG_LINES)
         for line in lines if len(lines) > 1 else ():
-            click.echo(f"            | {in_words(line)}")
-        click.echo(f"            | log: {path}")
+            echo(f"            | {in_words(line)}")
+        echo(f"            | log: {path}")
 
     def _ready(self) -> None:
         if self._was_ready:
@@ -138,13 +138,13 @@ class PlainLines:
         took = time.monotonic() - self._began
         self._say(f"cluster ready in {took:.1f} s: {len(self._rows)} processes")
         if self._steps:
-            click.echo("next, in another terminal:")
+            echo("next, in another terminal:")
             for step in next_steps(self._settings):
-                click.echo(f"  {step}")
-            click.echo("Ctrl-C stops everything in order.")
+                echo(f"  {step}")
+            echo("Ctrl-C stops everything in order.")
 
     def _say(self, line: str) -> None:
-        click.echo(f"{time.strftime('%H:%M:%S')}  {line}")
+        echo(f"{time.strftime('%H:%M:%S')}  {line}")
 
 
 class LiveTable:
@@ -169,7 +169,7 @@ class LiveTable:
         self._quotes[instrument] = quote
 
     def refresh(self) -> None:
-        self._live.update(self._picture(), refresh=True)
+        self._live.update(Escaped(self._picture()), refresh=True)
 
     def close(self) -> None:
         self.refresh()

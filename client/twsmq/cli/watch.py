@@ -20,6 +20,7 @@ from ..client import Client
 from ..inbox import Received
 from .options import config_option, settings_from, typed
 from .reach import NobodyListens, require_listener
+from .terminal import echo, json_text, printable
 from .topics import check_topics
 
 HEADER = ("v", "type", "src", "inc", "seq", "ts")
@@ -54,10 +55,10 @@ def watch(config: Path | None, as_json: bool, count: int | None, topics: tuple[s
 
 
 def _print_events(client: Client, settings: Settings, *, as_json: bool, count: int | None) -> None:
-    teller = Teller(click.echo, as_json=as_json)
+    teller = Teller(echo, as_json=as_json)
     received = client.receive(_QUIET_S)
     if received is None:
-        click.echo(f"twsmq: nothing yet; {_whether_it_runs(settings)}", err=True)
+        echo(f"twsmq: nothing yet; {_whether_it_runs(settings)}", err=True)
     while True:
         if received is not None:
             teller.tell(received, client.loss.topics[received.topic].restarts, time.monotonic())
@@ -104,7 +105,7 @@ class Teller:
             self._note({"type": "lost", "topic": topic, "count": lost}, f"{lost} events lost")
         fields = msgspec.to_builtins(event)
         if self._as_json:
-            self._echo(msgspec.json.encode({"topic": topic, **fields}).decode())
+            self._echo(json_text({"topic": topic, **fields}))
         elif known and fields["repeated"]:
             return
         else:
@@ -134,7 +135,7 @@ class Teller:
 
     def _note(self, note: dict[str, Any], text: str) -> None:
         if self._as_json:
-            self._echo(msgspec.json.encode(note).decode())
+            self._echo(json_text(note))
         else:
             self._echo(f"{time.strftime('%H:%M:%S')}      {note['topic']}  {text}")
 
@@ -147,12 +148,12 @@ def line(topic: str, event: dict[str, Any]) -> str:
         for name, value in event.items()
         if name not in HEADER and value is not None and value is not False
     )
-    return f"{at}  {topic}  {event.get('type', '?')}  {'  '.join(fields)}"
+    return f"{at}  {printable(topic)}  {event.get('type', '?')}  {'  '.join(fields)}"
 
 
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.12g}"
     if isinstance(value, str) and value and " " not in value:
-        return value
-    return msgspec.json.encode(value).decode()
+        return printable(value)
+    return json_text(value)

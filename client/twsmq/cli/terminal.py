@@ -1,0 +1,48 @@
+"""The only way to a person's terminal: texts of gateways, brokers, clients and files are escaped on it.
+
+Such a text may hold ESC, BEL, a C1 control or a bidirectional override, which would move the cursor, hide a
+line or turn the reading order round. `printable` writes each of them as a Python escape (`\\x1b`); JSON keeps
+its values, because there an escape is part of the language (`\\u001b`). Lint forbids `click.echo` elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+import msgspec
+
+_LAYOUT = "\n\t"
+_DELETE_AND_C1 = re.compile(r"[^ -~]")
+
+
+def printable(text: str, keep: str = "") -> str:
+    """`text` without any character that acts on a terminal instead of being shown; `keep` stays as it is."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print lines of our own making, whatever texts of others they hold."""
+    click.echo(printable(text, _LAYOUT), err=err, nl=nl)
+
+
+def json_text(value: Any) -> str:
+    """One line of JSON in ASCII: any reader gets the value as it was, any terminal shows it harmlessly."""
+    return _DELETE_AND_C1.sub(_json_escape, msgspec.json.encode(value).decode())
+
+
+def echo_json(value: Any) -> None:
+    click.echo(json_text(value))
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
