@@ -13,9 +13,10 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from . import market_events, order_events, system_events
-from .envelope import MAX_REQUEST_BYTES, PROTOCOL_VERSION, ErrorBody, Event, Reply, Request
+from .envelope import MAX_REQUEST_BYTES, PROTOCOL_VERSION, ErrorBody, Event, Int64, Reply, Request
 from .errors import ErrorCode, MalformedMessage, RequestError, UnknownEvent
 from .explain import explain
+from .repeated_keys import pairs, repeated_key
 
 AnyEvent = (
     market_events.Quote
@@ -62,20 +63,17 @@ class _Header(Struct):
 
 
 _INT64 = range(-(2**63), 2**63)
-_LONGEST_ID, _LONGEST_OP = 128, 64
+_LONGEST_ID, _LONGEST_OP, _LONGEST_FIELD = 128, 64, 80
 
 
 class _Envelope(Struct, forbid_unknown_fields=True):
     """A request as it should be."""
 
     v: int
-    id: (
-        Annotated[int, msgspec.Meta(ge=_INT64[0], le=_INT64[-1])]
-        | Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_ID)]
-    )
+    id: Int64 | Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_ID)]
     op: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_OP)]
     args: msgspec.Raw | UnsetType = UNSET
-    valid_until: int | UnsetType | None = UNSET
+    valid_until: Int64 | UnsetType | None = UNSET
 
 
 _ENVELOPE_KEYS = frozenset(("v", "id", "op", "args", "valid_until"))
@@ -155,7 +153,7 @@ def _decode_request(frame: bytes) -> Request:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(ErrorCode.MALFORMED, f"not a msgpack map with string keys: {error}") from error
     request_id = _readable_id(fields)
-    if _pairs(frame) != len(fields):
+    if pairs(frame) != len(fields):
         _malformed(None, "a key is there twice; a request has each key once", request_id)
     version = _plain(fields, "v")
     if type(version) is not int:
@@ -174,8 +172,8 @@ def _decode_request(frame: bytes) -> Request:
     op, valid_until = _plain(fields, "op"), _plain(fields, "valid_until")
     if not isinstance(op, str) or not 1 <= len(op) <= _LONGEST_OP:
         _malformed("op", f"op must be there, a string of 1 to {_LONGEST_OP} characters", request_id)
-    if valid_until is not None and type(valid_until) is not int:
-        _malformed("valid_until", "valid_until must be an integer, ns since the epoch", request_id)
+    if valid_until is not None and not (type(valid_until) is int and valid_until in _INT64):
+        _malformed("valid_until", "valid_until must be a 64-bit integer, ns since the epoch", request_id)
     unknown = min(fields.keys() - _ENVELOPE_KEYS, default=None)
     if unknown is not None:
         known = ", ".join(sorted(_ENVELOPE_KEYS))
@@ -189,8 +187,10 @@ def decode_args(request: Request, kind: type[A]) -> A:
     """The op's arguments. Raises `RequestError` `invalid_argument` with the field at fault."""
     try:
         args = _args_decoder(kind).decode(request.args)
-        if _pairs(request.args) != len(_raw_map_decoder.decode(request.args)):
-            _malformed("args", "args: a key is there twice; which one is meant?", request.id)
+        twice = repeated_key(request.args)
+        if twice is not None:
+            field = twice[:_LONGEST_FIELD]
+            _malformed(field, f"args: the key {field} is there twice; which one is meant?", request.id)
         return args
     except msgspec.ValidationError as error:
         field, problem = explain(error, kind)
@@ -244,12 +244,6 @@ def _refused(path: bytes, body: bytes, error: Exception) -> MalformedMessage:
     if header.type in EVENT_TYPES:
         return MalformedMessage(f"event on {path[:80]!r}: {error}")
     return UnknownEvent(topic, header.type, header.src, header.inc, header.seq)
-
-
-def _pairs(message: bytes) -> int:
-    """How many pairs a msgpack map says it has: more than the distinct keys means a key came twice."""
-    head = message[0]
-    return head & 0x0F if head < 0x90 else int.from_bytes(message[1 : 3 if head == 0xDE else 5])
 
 
 def _readable_id(fields: dict[str, msgspec.Raw]) -> str | int | None:

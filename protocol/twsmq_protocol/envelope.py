@@ -22,6 +22,14 @@ Finite = Annotated[float, Meta(ge=-LARGEST_FLOAT, le=LARGEST_FLOAT)]
 """Every float of every message: bounds are what makes the decoder refuse NaN and the infinities."""
 
 
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""Every integer of every request has such a range, or a narrower one: what is beyond has no meaning to any
+database, gateway or clock behind it, and is refused here, in words, instead of failing there."""
+Nanoseconds = Natural
+"""Nanoseconds since the Unix epoch, up to the year 2262."""
+
+
 class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     """The header of every event. A publisher fills it in when the event leaves.
 

@@ -8,15 +8,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from .envelope import Args, Finite
+from .envelope import Args, Finite, Int64, Nanoseconds, Natural
 from .errors import FieldError
 from .instruments import parse_instrument
 from .order_events import Side
-from .order_types import TIFS, Algo, Amount, Condition, Price, Text, require_prices
+from .order_types import SMALLEST, TIFS, Algo, Amount, Condition, Price, Text, require_price, require_prices
 from .risk_limits import RiskLimits
 
 Quantity = Annotated[float, Meta(ge=0, le=1e12)]
-Scalar = str | int | Finite | bool
+Scalar = str | Int64 | Finite | bool
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -56,7 +56,7 @@ class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
     account: str | None = None
     outside_rth: bool = False
     trail_amount: Amount | None = None
-    trail_percent: Annotated[float, Meta(gt=0, le=100)] | None = None
+    trail_percent: Annotated[float, Meta(ge=1e-6, le=100)] | None = None
     trail_stop_price: Price | None = None
     limit_offset: Price | None = None
     offset: Price | None = None
@@ -81,6 +81,8 @@ class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
         super().__post_init__()
         _parsed(self.instrument)
         require_prices(self.order_type, self)
+        if 0 < self.quantity < SMALLEST:
+            raise FieldError("quantity", f"{self.quantity:g} is less than any market trades ({SMALLEST:g})")
         if (self.quantity > 0) == (self.cash_quantity is not None):
             raise FieldError("quantity", "give a quantity above 0, or 0 together with cash_quantity")
         if self.tif not in TIFS:
@@ -137,7 +139,7 @@ class PlaceOrders(Args, frozen=True, kw_only=True):
 class ModifyOrder(OrderKey, frozen=True, kw_only=True):
     """`modify_order`: change what is given, keep the rest."""
 
-    quantity: Annotated[float, Meta(gt=0, le=1e12)] | None = None
+    quantity: Annotated[float, Meta(ge=SMALLEST, le=1e12)] | None = None
     limit_price: Price | None = None
     stop_price: Price | None = None
 
@@ -145,6 +147,8 @@ class ModifyOrder(OrderKey, frozen=True, kw_only=True):
         super().__post_init__()
         if self.quantity is None and self.limit_price is None and self.stop_price is None:
             raise FieldError("quantity", "give at least one of quantity, limit_price, stop_price to change")
+        require_price("limit_price", self.limit_price)
+        require_price("stop_price", self.stop_price)
 
 
 class CancelOrder(OrderKey, frozen=True, kw_only=True):
@@ -176,7 +180,7 @@ class GetOrders(Args, frozen=True, kw_only=True):
     strategy: str | None = None
     client_order_id: str | None = None
     active: bool | None = None
-    since: int | None = None
+    since: Nanoseconds | None = None
 
 
 class GetExecutions(Args, frozen=True, kw_only=True):
@@ -185,7 +189,7 @@ class GetExecutions(Args, frozen=True, kw_only=True):
     strategy: str | None = None
     client_order_id: str | None = None
     account: str | None = None
-    since: int | None = None
+    since: Nanoseconds | None = None
 
 
 class ReplayEvents(Args, frozen=True, kw_only=True):
@@ -194,7 +198,7 @@ class ReplayEvents(Args, frozen=True, kw_only=True):
     With `strategy` only its own, counted by `strategy_no`; else all, by `event_no`.
     """
 
-    after: Annotated[int, Meta(ge=0)]
+    after: Natural
     strategy: str | None = None
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = MAX_PAGE
 
@@ -224,7 +228,7 @@ class Resume(Args, frozen=True, kw_only=True):
 class AdoptOrder(OrderKey, frozen=True, kw_only=True):
     """`adopt_order`: take a foreign order over under a key of one's own."""
 
-    perm_id: int
+    perm_id: Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
 
 class ResolveOrder(OrderKey, frozen=True, kw_only=True):

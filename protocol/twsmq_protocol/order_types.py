@@ -13,7 +13,9 @@ from msgspec import Meta, Struct, field
 from .errors import FieldError
 
 Price = Annotated[float, Meta(ge=-1e9, le=1e9)]
-Amount = Annotated[float, Meta(gt=0, le=1e12)]
+SMALLEST = 1e-8
+"""The least size, amount or price but 0 that any market knows (a satoshi). What is below is a slip."""
+Amount = Annotated[float, Meta(ge=SMALLEST, le=1e12)]
 Text = Annotated[str, Meta(max_length=200, pattern=r"^[ -~]*$")]
 
 
@@ -100,7 +102,7 @@ class Condition(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     more: bool = True
     value: Annotated[float, Meta(ge=-1e12, le=1e12)] | None = None
     text: Text | None = None
-    con_id: int | None = None
+    con_id: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     exchange: Text | None = None
     symbol: Text | None = None
     sec_type: Text | None = None
@@ -122,6 +124,12 @@ _CONDITION_NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
+def require_price(name: str, value: float | None) -> None:
+    """Raise `FieldError` for a price that is neither 0 nor one that any market knows."""
+    if value is not None and 0 < abs(value) < SMALLEST:
+        raise FieldError(name, f"{name} {value:g} is nearer to 0 than any price")
+
+
 def require_prices(order_type: str, order: object) -> None:
     """Raise `FieldError` unless `order` has the prices its type takes, and no other."""
     prices = ORDER_TYPES.get(order_type)
@@ -135,6 +143,7 @@ def require_prices(order_type: str, order: object) -> None:
     for name in given:
         if name not in known:
             raise FieldError(name, f"a {order_type} order takes no {name}")
+        require_price(name, getattr(order, name))
     if prices.one_of and sum(name in given for name in prices.one_of) != 1:
         names = " or ".join(prices.one_of)
         raise FieldError(prices.one_of[0], f"a {order_type} order needs either {names}")

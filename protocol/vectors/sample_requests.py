@@ -349,6 +349,8 @@ def _packed(**envelope: Any) -> bytes:
     return msgspec.msgpack.encode({"v": 1, "id": 7, "op": "place_order", "args": LIMIT_ORDER} | envelope)
 
 
+TWICE = msgspec.msgpack.encode(LIMIT_ORDER | {"x": 1}).replace(b"\xa1x\x01", b"\xa4side\xa4SELL")
+"""An order that is a BUY and a SELL."""
 TIMESTAMP = msgspec.msgpack.Ext(-1, b"\0\0\0\0")
 REFUSED_REQUESTS: dict[str, bytes] = {
     "an empty frame": b"",
@@ -374,6 +376,13 @@ REFUSED_REQUESTS: dict[str, bytes] = {
     "args that are a list": _packed(args=[]),
     "an argument twice": b"\x84\xa1v\x01\xa2id\x07\xa2op\xabplace_order\xa4args"
     b"\x82\xa4side\xa3BUY\xa4side\xa4SELL",
+    "an argument twice, one map down": _packed(op="place_orders", args={"orders": []}).replace(
+        b"\x81\xa6orders\x90", b"\x81\xa6orders\x91" + TWICE
+    ),
+    "a quantity that no market trades": _packed(args=LIMIT_ORDER | {"quantity": 1e-300}),
+    "an event number of 65 bits": _packed(op="replay_events", args={"after": 2**63}),
+    "a time before there was any": _packed(op="get_orders", args={"since": -1}),
+    "valid_until of 65 bits": _packed(valid_until=2**63),
     "an unknown argument": _packed(args=LIMIT_ORDER | {"limitprice": 1.0}),
     "a quantity of NaN": _packed(args=LIMIT_ORDER | {"quantity": float("nan")}),
     "a quantity without end": _packed(args=LIMIT_ORDER | {"quantity": float("inf")}),

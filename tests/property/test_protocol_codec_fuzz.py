@@ -236,8 +236,8 @@ def test_every_event_comes_back_as_it_went_out(kind: type[Event], data: st.DataO
 
 
 names = st.from_regex(r"[A-Za-z0-9._-]{1,16}", fullmatch=True)
-price = st.floats(-1e9, 1e9)
-quantity = st.floats(0, 1e12, exclude_min=True)
+price = st.floats(-1e9, -1e-8) | st.just(0.0) | st.floats(1e-8, 1e9)
+quantity = st.floats(1e-8, 1e12)
 keys = {"strategy": names, "client_order_id": names}
 orders = st.fixed_dictionaries(
     keys
@@ -282,7 +282,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "replay_events": st.fixed_dictionaries({"after": st.integers(0, 2**62)}, optional={"strategy": names}),
     "halt": st.fixed_dictionaries({"reason": st.text(min_size=1, max_size=200), "cancel": st.booleans()}),
     "resume": st.fixed_dictionaries({}, optional={"strategy": names}),
-    "adopt_order": st.fixed_dictionaries(keys | {"perm_id": st.integers(0, 2**62)}),
+    "adopt_order": st.fixed_dictionaries(keys | {"perm_id": st.integers(1, 2**62)}),
     "resolve_order": st.fixed_dictionaries(
         keys | {"status": st.sampled_from(["cancelled", "filled"]), "reason": st.just("seen in TWS")}
     ),

@@ -10,7 +10,7 @@ from twsmq_protocol.envelope import MAX_REQUEST_BYTES, Event, NoArgs, payload
 from twsmq_protocol.errors import ErrorCode, MalformedMessage, RequestError, UnknownEvent
 from twsmq_protocol.market_events import Quote, Stream
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.requests import OPS, GetOrders, ModifyOrder, PlaceOrder
+from twsmq_protocol.requests import OPS, GetOrders, ModifyOrder, PlaceOrder, PlaceOrders
 
 TOPIC = "quote/STK:AAPL:SMART:USD/"
 GOOD_ORDER = {
@@ -232,7 +232,64 @@ def test_an_argument_given_twice_is_refused_because_readers_would_differ_on_whic
     asked = codec.decode_request(b"\x84\xa1v\x01\xa2id\x07\xa2op\xaaget_orders\xa4args" + twice)
     with pytest.raises(RequestError, match="twice") as refused:
         codec.decode_args(asked, GetOrders)
-    assert (refused.value.code, refused.value.field) == (ErrorCode.MALFORMED, "args")
+    assert (refused.value.code, refused.value.field) == (ErrorCode.MALFORMED, "strategy")
+
+
+@pytest.mark.parametrize("longer", [False, True], ids=["shortest encoding", "longer than need be"])
+def test_a_key_given_twice_is_refused_at_any_depth(longer: bool):
+    order = {"strategy": "a", "client_order_id": "a", "instrument": "STK:A:SMART:USD", "side": "BUY"}
+    order |= {"quantity": 1, "order_type": "LMT", "limit_price": 1.5}
+    body = msgpack.packb(order, use_single_float=longer)
+    again = msgpack.packb({"side": "SELL", "quantity": 900})
+    twice = bytes([body[0] + 2]) + body[1:] + again[1:]
+    args = b"\x81\xa6orders\x92" + body.replace(b"order_id\xa1a", b"order_id\xa1b") + twice
+    asked = codec.decode_request(b"\x84\xa1v\x01\xa2id\x07\xa2op\xacplace_orders\xa4args" + args)
+    with pytest.raises(RequestError, match="twice") as refused:
+        codec.decode_args(asked, PlaceOrders)
+    assert (refused.value.code, refused.value.field) == (ErrorCode.MALFORMED, "orders[1].side")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("quantity", 1e-300),
+        ("limit_price", -1e-300),
+        ("trail_amount", 1e-300),
+        ("trail_percent", 1e-300),
+        ("cash_quantity", 1e-300),
+    ],
+)
+def test_what_is_nearer_to_nothing_than_any_market_trades_is_a_slip(field: str, value: float):
+    order = {"strategy": "a", "client_order_id": "a", "instrument": "STK:A:SMART:USD", "side": "BUY"}
+    kind = {"order_type": "TRAIL"} if field.startswith("trail") else {"order_type": "LMT", "limit_price": 1.0}
+    quantity = {"quantity": 0 if field == "cash_quantity" else 1}
+    error = refused_args("place_order", order | quantity | kind | {field: value})
+    assert (error.code, error.field) == (ErrorCode.INVALID_ARGUMENT, field)
+
+
+def test_every_number_of_every_ops_arguments_has_a_range():
+    """So that nothing behind the protocol, say a database of 64 bits, is asked for what it cannot hold."""
+
+    def unbounded(at: msgspec.inspect.Type, path: str) -> list[str]:
+        match at:
+            case msgspec.inspect.IntType(ge=low, le=high):
+                good = low is not None and high is not None and -(2**63) <= low <= high < 2**63
+                return [] if good else [path]
+            case msgspec.inspect.FloatType(gt=above, ge=low, le=high):
+                return [] if high is not None and (above, low) != (None, None) else [path]
+            case msgspec.inspect.UnionType(types=types):
+                return [found for each in types for found in unbounded(each, path)]
+            case msgspec.inspect.StructType(fields=fields):
+                return [f for each in fields for f in unbounded(each.type, f"{path}.{each.name}")]
+            case msgspec.inspect.VarTupleType(item_type=item) | msgspec.inspect.ListType(item_type=item):
+                return unbounded(item, f"{path}[]")
+            case msgspec.inspect.DictType(key_type=key, value_type=value):
+                return [*unbounded(key, f"{path}.key"), *unbounded(value, f"{path}.value")]
+            case _:
+                return []
+
+    kinds = {name: msgspec.inspect.type_info(op.args) for name, op in OPS.items()}
+    assert [found for name, kind in kinds.items() for found in unbounded(kind, name)] == []
 
 
 def test_a_refusal_never_grows_with_what_was_sent():
