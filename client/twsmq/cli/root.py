@@ -58,8 +58,7 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             raise SystemExit(_INTERRUPTED) from None
         except click.UsageError as error:
-            error.message = printable(error.message, "\n")
-            raise
+            raise click.UsageError(printable(error.format_message(), "\n"), error.ctx) from error
         except TwsmqError as error:  # no command of ours ends in a traceback for what others said or sent
             from .options import failure_of
 
