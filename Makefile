@@ -65,8 +65,9 @@ format: venv   ## lay the code out and mend what the linter can mend
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-vectors: venv   ## write the golden bytes in protocol/vectors anew, after a change of the protocol
+vectors: venv   ## after a change of the protocol: write its golden bytes, schema and other languages' types anew
 	@$(BIN)/python protocol/vectors/generate.py
+	@$(BIN)/python protocol/generate
 
 clean:   ## remove .venv and caches (not var/, which holds your journals)
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1074 @@
+// Written by `make vectors` from the protocol's own definitions: change those, not this file.
+// Names are those of the wire; protocol/SPEC.md is the authority. Times are integer ns, as bigint.
+
+/** Whatever msgpack can hold. */
+export type Value = null | boolean | number | bigint | string | Value[] | { [key: string]: Value };
+
+/** A text that is one of these today; expect others. */
+export type Open<Known extends string> = Known | (string & {});
+
+/** The header of every event. */
+export interface Header {
+  readonly v: number;
+  readonly src: string;
+  /** The process's incarnation (ns): another value means that it restarted. */
+  readonly inc: bigint;
+  /** Counts the events of this topic in this incarnation, from 1. */
+  readonly seq: number;
+  readonly ts: bigint;
+}
+
+/**
+ * The instrument's state after a burst of ticks; nil where the gateway has not said anything yet.
+ *
+ * `snapshot` is true when nothing changed and the message is for those who just joined.
+ */
+export interface Quote extends Header {
+  readonly type: "quote";
+  readonly con_id: number | null;
+  readonly bid: number | null;
+  readonly ask: number | null;
+  readonly last: number | null;
+  readonly bid_size: number | null;
+  readonly ask_size: number | null;
+  readonly last_size: number | null;
+  readonly volume: number | null;
+  readonly open: number | null;
+  readonly high: number | null;
+  readonly low: number | null;
+  readonly close: number | null;
+  readonly last_time: bigint | null;
+  readonly halted: boolean | null;
+  readonly delayed: boolean;
+  readonly snapshot: boolean;
+}
+
+/**
+ * Every tick the gateway sent, in its order: all that came in one read.
+ */
+export interface Ticks extends Header {
+  readonly type: "ticks";
+  readonly con_id: number | null;
+  readonly ticks: readonly (readonly [number, number | string | readonly (number | null)[] | null, number])[];
+  readonly snapshot: boolean;
+}
+
+/**
+ * One trade. `time`: ns, to the second.
+ */
+export interface Trade extends Header {
+  readonly type: "trade";
+  readonly con_id: number | null;
+  readonly time: bigint;
+  readonly price: number | null;
+  readonly size: number | null;
+  readonly exchange: string;
+  readonly conditions: string;
+  readonly past_limit: boolean;
+  readonly unreported: boolean;
+  readonly snapshot: boolean;
+}
+
+/**
+ * The best bid and offer after one change. `time`: ns, to the second.
+ */
+export interface BestBidOffer extends Header {
+  readonly type: "bbo";
+  readonly con_id: number | null;
+  readonly time: bigint;
+  readonly bid: number | null;
+  readonly ask: number | null;
+  readonly bid_size: number | null;
+  readonly ask_size: number | null;
+  readonly bid_past_low: boolean;
+  readonly ask_past_high: boolean;
+  readonly snapshot: boolean;
+}
+
+/**
+ * The mid-point after one change. `time`: ns, to the second.
+ */
+export interface Midpoint extends Header {
+  readonly type: "midpoint";
+  readonly con_id: number | null;
+  readonly time: bigint;
+  readonly price: number | null;
+  readonly snapshot: boolean;
+}
+
+/**
+ * The whole order book, best rows first: it replaces whatever a client has kept.
+ */
+export interface Depth extends Header {
+  readonly type: "depth";
+  readonly con_id: number | null;
+  readonly bids: readonly (readonly [number | null, number | null, string])[];
+  readonly asks: readonly (readonly [number | null, number | null, string])[];
+  readonly snapshot: boolean;
+}
+
+/**
+ * What changed in the book, in order: all that came in one read.
+ */
+export interface DepthDelta extends Header {
+  readonly type: "depth_delta";
+  readonly con_id: number | null;
+  readonly changes: readonly (readonly [Open<"ask" | "bid">, Open<"delete" | "insert" | "update">, number, number | null, number | null, string])[];
+}
+
+/**
+ * A bar, or its present state while it is still being formed (`final` false). Fields as in `BarRow`.
+ */
+export interface Bar extends Header {
+  readonly type: "bar";
+  readonly con_id: number | null;
+  readonly time: bigint;
+  readonly open: number | null;
+  readonly high: number | null;
+  readonly low: number | null;
+  readonly close: number | null;
+  readonly volume: number | null;
+  readonly wap: number | null;
+  readonly count: number | null;
+  readonly final: boolean;
+  readonly snapshot: boolean;
+}
+
+/**
+ * The bars up to now, oldest first: they replace whatever a client has kept.
+ */
+export interface Bars extends Header {
+  readonly type: "bars";
+  readonly con_id: number | null;
+  readonly bars: readonly (BarRow)[];
+  readonly snapshot: boolean;
+}
+
+/**
+ * `time`: ns at which the bar begins; for a bar of a day or longer, midnight UTC of its date.
+ */
+export interface BarRow {
+  readonly time: bigint;
+  readonly open: number | null;
+  readonly high: number | null;
+  readonly low: number | null;
+  readonly close: number | null;
+  readonly volume: number | null;
+  readonly wap: number | null;
+  readonly count: number | null;
+}
+
+/**
+ * What an option is worth, computed from one price: `basis` bid, ask, last or model.
+ */
+export interface Greeks extends Header {
+  readonly type: "greeks";
+  readonly con_id: number | null;
+  readonly basis: Open<"ask" | "bid" | "last" | "model">;
+  readonly implied_vol: number | null;
+  readonly delta: number | null;
+  readonly price: number | null;
+  readonly pv_dividend: number | null;
+  readonly gamma: number | null;
+  readonly vega: number | null;
+  readonly theta: number | null;
+  readonly underlying: number | null;
+  readonly delayed: boolean;
+  readonly snapshot: boolean;
+}
+
+/**
+ * A headline as it came out. `time`: ns; `extra`: the provider's own notes, as sent.
+ */
+export interface Headline extends Header {
+  readonly type: "headline";
+  readonly provider: string;
+  readonly article_id: string;
+  readonly headline: string;
+  readonly time: bigint;
+  readonly extra: string;
+  readonly snapshot: boolean;
+}
+
+/**
+ * The life of a stream, told on the stream's own topic. Never silence.
+ *
+ * starting: a line was asked for. active: data flows. delayed/frozen: data of that kind flows.
+ * gap: data may be missing `from` … `to` (ns, `to` nil while it lasts). resumed: data flows again.
+ * error: the gateway or this node refused it, `code` is the gateway's number (or nil) and `text` says why.
+ * closed: the line was given back, nobody is left.
+ * A repeat of the present state (`repeated`) goes out on quiet topics so that a lost last message shows.
+ */
+export interface Stream extends Header {
+  readonly type: "stream";
+  readonly state: Open<"active" | "closed" | "delayed" | "error" | "frozen" | "gap" | "resumed" | "starting">;
+  readonly code: number | null;
+  readonly text: string | null;
+  readonly reason: string | null;
+  readonly from: bigint | null;
+  readonly to: bigint | null;
+  readonly con_id: number | null;
+  readonly repeated: boolean;
+}
+
+/**
+ * The order as it now stands. `reason` and `tws_code` tell why it came to this `status`.
+ *
+ * `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any.
+ */
+export interface Order extends Header {
+  readonly type: "order";
+  readonly client_order_id: string;
+  readonly strategy: string;
+  readonly event_no: number;
+  readonly strategy_no: number;
+  readonly instrument: string;
+  readonly side: Open<"BUY" | "SELL">;
+  readonly quantity: number;
+  readonly order_type: string;
+  readonly status: Open<"cancelled" | "filled" | "inactive" | "not_sent" | "partially_filled" | "pending" | "pending_cancel" | "rejected" | "submitted" | "unknown">;
+  readonly order_id: number | null;
+  readonly perm_id: bigint | null;
+  readonly account: string | null;
+  readonly limit_price: number | null;
+  readonly stop_price: number | null;
+  readonly tif: string;
+  readonly filled: number;
+  readonly remaining: number;
+  readonly avg_price: number | null;
+  readonly reason: string | null;
+  readonly tws_code: number | null;
+  readonly gateway_status: string | null;
+  readonly snapshot: boolean;
+}
+
+/**
+ * One execution, once. `corrects` names the exec_id this one replaces; `recovered`: learnt of afterwards.
+ *
+ * `time` is the execution's own (ns), nil if the gateway's text could not be read. `leg`: of one leg of a
+ * combo order, whose own executions are what its `filled` counts.
+ */
+export interface Fill extends Header {
+  readonly type: "fill";
+  readonly client_order_id: string;
+  readonly strategy: string;
+  readonly event_no: number;
+  readonly strategy_no: number;
+  readonly exec_id: string;
+  readonly account: string;
+  readonly side: Open<"BUY" | "SELL">;
+  readonly quantity: number;
+  readonly price: number;
+  readonly time: bigint | null;
+  readonly corrects: string | null;
+  readonly recovered: boolean;
+  readonly con_id: number | null;
+  readonly leg: boolean;
+}
+
+/**
+ * What an execution cost. `realized_pnl` is nil for opening trades.
+ */
+export interface Commission extends Header {
+  readonly type: "commission";
+  readonly client_order_id: string;
+  readonly strategy: string;
+  readonly event_no: number;
+  readonly strategy_no: number;
+  readonly exec_id: string;
+  readonly commission: number;
+  readonly currency: string;
+  readonly realized_pnl: number | null;
+}
+
+/**
+ * Something the gateway said about an order that does not change its state (399, 2109, 10349 …).
+ */
+export interface Notice extends Header {
+  readonly type: "notice";
+  readonly client_order_id: string;
+  readonly strategy: string;
+  readonly event_no: number;
+  readonly strategy_no: number;
+  readonly tws_code: number;
+  readonly text: string;
+}
+
+/**
+ * Every half second from every node on `node/<name>/`. `detail` says what it waits for, nil when ready.
+ *
+ * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out, so
+ * that a subscriber sees that it lost the last order event. `silent_lines` comes from market-data shards
+ * only: lines of which nothing comes though others tick and they were asked for again.
+ */
+export interface Heartbeat extends Header {
+  readonly type: "heartbeat";
+  readonly name: string;
+  readonly pid: number;
+  readonly state: Open<"connecting" | "ready" | "reconciling" | "starting" | "stopping" | "waiting_client_id">;
+  readonly client_id: number | null;
+  readonly uptime_s: number;
+  readonly detail: string | null;
+  readonly last_event_no: number | null;
+  readonly strategy_nos: { readonly [key: string]: number } | null;
+  readonly silent_lines: number | null;
+}
+
+/**
+ * From the supervisor on `process/<name>/`, whenever something changes and once to each newcomer.
+ */
+export interface Process extends Header {
+  readonly type: "process";
+  readonly name: string;
+  readonly state: Open<"backoff" | "connecting" | "failed" | "hung" | "ready" | "reconciling" | "starting" | "stopped" | "stopping" | "waiting_client_id">;
+  readonly pid: number | null;
+  readonly client_id: number | null;
+  readonly restarts: number;
+  readonly uptime_s: number;
+  readonly reason: string | null;
+  readonly snapshot: boolean;
+}
+
+/**
+ * The link to the gateway as the connection node sees it, on `gateway/`.
+ *
+ * `upstream` tells whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
+ * data farm to ok, broken, inactive or connecting.
+ */
+export interface Gateway extends Header {
+  readonly type: "gateway";
+  readonly state: Open<"connecting" | "disconnected" | "up" | "upstream_lost" | "waiting_client_id">;
+  readonly host: string;
+  readonly port: number;
+  readonly server_version: number | null;
+  readonly accounts: readonly (string)[];
+  readonly upstream: Open<"connected" | "lost" | "unknown">;
+  readonly farms: { readonly [key: string]: string };
+  readonly reason: string | null;
+  readonly snapshot: boolean;
+}
+
+/**
+ * A position, keyed by conId: the gateway's row may name another exchange than the order did.
+ */
+export interface Position extends Header {
+  readonly type: "position";
+  readonly account: string;
+  readonly instrument: string;
+  readonly con_id: number;
+  readonly quantity: number;
+  readonly avg_cost: number | null;
+  readonly snapshot: boolean;
+}
+
+/**
+ * One row of the account summary: `value` is the gateway's text, `currency` nil where it has none.
+ */
+export interface AccountValue extends Header {
+  readonly type: "account_value";
+  readonly account: string;
+  readonly tag: string;
+  readonly value: string;
+  readonly currency: string | null;
+  readonly snapshot: boolean;
+}
+
+/**
+ * For ops that take no arguments.
+ */
+export interface NoArgs {
+
+}
+
+/**
+ * `restart` (supervisor): end this process in order and start it again.
+ */
+export interface RestartProcess {
+  readonly name: string;
+}
+
+/**
+ * `contract_details` (reference): every contract that matches.
+ */
+export interface ContractDetails {
+  readonly instrument: string;
+}
+
+/**
+ * `place_order`: one order. The same request again returns the first answer and places nothing.
+ *
+ * `extra`: further attributes of an order under `ibapi`'s own names, checked against the installed release.
+ */
+export interface PlaceOrder {
+  readonly strategy: string;
+  readonly client_order_id: string;
+  readonly instrument: string;
+  readonly side: "BUY" | "SELL";
+  readonly quantity: number;
+  readonly order_type: string;
+  readonly limit_price?: number | null;
+  readonly stop_price?: number | null;
+  readonly tif?: string;
+  readonly account?: string | null;
+  readonly outside_rth?: boolean;
+  readonly trail_amount?: number | null;
+  readonly trail_percent?: number | null;
+  readonly trail_stop_price?: number | null;
+  readonly limit_offset?: number | null;
+  readonly offset?: number | null;
+  readonly cash_quantity?: number | null;
+  readonly good_till?: string;
+  readonly good_after?: string;
+  readonly display_size?: number | null;
+  readonly min_quantity?: number | null;
+  readonly all_or_none?: boolean;
+  readonly hidden?: boolean;
+  readonly oca_group?: string;
+  readonly oca_type?: number;
+  readonly algo?: Algo | null;
+  readonly conditions?: readonly (Condition)[];
+  readonly conditions_cancel?: boolean;
+  readonly conditions_ignore_rth?: boolean;
+  readonly leg_prices?: readonly (number | null)[];
+  readonly routing?: { readonly [key: string]: string };
+  readonly extra?: { readonly [key: string]: string | number | number | boolean };
+}
+
+/**
+ * One of IBKR's algos: `Adaptive` with `{"adaptivePriority": "Normal"}`, `Twap`, `Vwap` …
+ */
+export interface Algo {
+  readonly strategy: string;
+  readonly params?: { readonly [key: string]: string };
+}
+
+/**
+ * The order works once its conditions hold. `join` ties it to the next one.
+ *
+ * price: `value` of `con_id` at `exchange`; volume, percent_change: likewise; margin: `value` percent;
+ * time: `text` as the gateway writes times; execution: a trade in `symbol`, `sec_type`, `exchange`.
+ * `more`: the value must be reached from below, else from above.
+ */
+export interface Condition {
+  readonly kind: "execution" | "margin" | "percent_change" | "price" | "time" | "volume";
+  readonly join?: "and" | "or";
+  readonly more?: boolean;
+  readonly value?: number | null;
+  readonly text?: string | null;
+  readonly con_id?: number | null;
+  readonly exchange?: string | null;
+  readonly symbol?: string | null;
+  readonly sec_type?: string | null;
+  readonly trigger_method?: number;
+}
+
+/**
+ * `modify_order`: change what is given, keep the rest.
+ */
+export interface ModifyOrder {
+  readonly strategy: string;
+  readonly client_order_id: string;
+  readonly quantity?: number | null;
+  readonly limit_price?: number | null;
+  readonly stop_price?: number | null;
+}
+
+/**
+ * `cancel_order`.
+ */
+export interface CancelOrder {
+  readonly strategy: string;
+  readonly client_order_id: string;
+}
+
+/**
+ * `get_orders`: all orders, finished ones too, oldest first; each argument narrows. `since`: ns, only
+ * those of which something was told then or later.
+ */
+export interface GetOrders {
+  readonly strategy?: string | null;
+  readonly client_order_id?: string | null;
+  readonly active?: boolean | null;
+  readonly since?: bigint | null;
+}
+
+/**
+ * `place_orders`: all of them or none. `link` says what ties them at the gateway.
+ *
+ * bracket: the first is the parent; the others work once it is filled and die with it. oca: a fill of one
+ * cancels or reduces the rest (`oca_type`: 1 cancel, 2 reduce, 3 reduce without block). none: nothing.
+ */
+export interface PlaceOrders {
+  readonly orders: readonly (PlaceOrder)[];
+  readonly link?: "bracket" | "none" | "oca";
+  readonly oca_type?: number;
+}
+
+/**
+ * `cancel_orders`: all working orders that match everything given; `all` when nothing narrows.
+ */
+export interface CancelOrders {
+  readonly strategy?: string | null;
+  readonly account?: string | null;
+  readonly instrument?: string | null;
+  readonly all?: boolean;
+}
+
+/**
+ * `preview_order`: what an order would cost and bind; nothing is placed and the id stays free.
+ */
+export interface PreviewOrder {
+  readonly strategy: string;
+  readonly client_order_id: string;
+  readonly instrument: string;
+  readonly side: "BUY" | "SELL";
+  readonly quantity: number;
+  readonly order_type: string;
+  readonly limit_price?: number | null;
+  readonly stop_price?: number | null;
+  readonly tif?: string;
+  readonly account?: string | null;
+  readonly outside_rth?: boolean;
+  readonly trail_amount?: number | null;
+  readonly trail_percent?: number | null;
+  readonly trail_stop_price?: number | null;
+  readonly limit_offset?: number | null;
+  readonly offset?: number | null;
+  readonly cash_quantity?: number | null;
+  readonly good_till?: string;
+  readonly good_after?: string;
+  readonly display_size?: number | null;
+  readonly min_quantity?: number | null;
+  readonly all_or_none?: boolean;
+  readonly hidden?: boolean;
+  readonly oca_group?: string;
+  readonly oca_type?: number;
+  readonly algo?: Algo | null;
+  readonly conditions?: readonly (Condition)[];
+  readonly conditions_cancel?: boolean;
+  readonly conditions_ignore_rth?: boolean;
+  readonly leg_prices?: readonly (number | null)[];
+  readonly routing?: { readonly [key: string]: string };
+  readonly extra?: { readonly [key: string]: string | number | number | boolean };
+}
+
+/**
+ * `get_executions`: executions as they stand after corrections, with what they cost; oldest first.
+ */
+export interface GetExecutions {
+  readonly strategy?: string | null;
+  readonly client_order_id?: string | null;
+  readonly account?: string | null;
+  readonly since?: bigint | null;
+}
+
+/**
+ * `replay_events`: order events again, as they were published, numbered above `after`.
+ *
+ * With `strategy` only its own, counted by `strategy_no`; else all, by `event_no`.
+ */
+export interface ReplayEvents {
+  readonly after: number;
+  readonly strategy?: string | null;
+  readonly limit?: number;
+}
+
+/**
+ * `halt`: no new orders of `strategy`, or of anybody; `cancel` also ends what works.
+ */
+export interface Halt {
+  readonly reason: string;
+  readonly strategy?: string | null;
+  readonly cancel?: boolean;
+}
+
+/**
+ * `resume`: takes back the halt of `strategy`, or the general one.
+ */
+export interface Resume {
+  readonly strategy?: string | null;
+}
+
+/**
+ * `set_risk`: the limits of a layer from now on, in place of those it had; `limits` empty: none.
+ *
+ * `scope` default has no `name`; strategy and account name theirs.
+ */
+export interface SetRisk {
+  readonly scope: "account" | "default" | "strategy";
+  readonly limits: RiskLimits;
+  readonly name?: string;
+}
+
+/**
+ * `max_order_notional`, `max_daily_loss`: in the instrument's or account's own currency.
+ *
+ * `price_collar`: how far a limit may be worse than the market, as a share of the price (0.05 is 5 %).
+ * `duplicate_s`: two orders alike within so many seconds are one too many. `max_orders_per_side`: working
+ * orders of one account, instrument and side (the broker's own rule is 20). `instruments`: spellings, or
+ * beginnings ending in `*`. `trading_windows`: `HH:MM-HH:MM` in `time_zone`. `missing`: what a rule does
+ * whose input is not there.
+ */
+export interface RiskLimits {
+  readonly max_order_quantity?: number | null;
+  readonly max_order_notional?: number | null;
+  readonly max_position?: number | null;
+  readonly price_collar?: number | null;
+  readonly max_open_orders?: number | null;
+  readonly max_orders_per_side?: number | null;
+  readonly max_orders_per_second?: number | null;
+  readonly max_daily_loss?: number | null;
+  readonly duplicate_s?: number | null;
+  readonly instruments?: readonly (string)[] | null;
+  readonly order_types?: readonly (string)[] | null;
+  readonly trading_windows?: readonly (string)[] | null;
+  readonly time_zone?: string;
+  readonly missing?: "allow" | "refuse" | null;
+}
+
+/**
+ * `adopt_order`: take a foreign order over under a key of one's own.
+ */
+export interface AdoptOrder {
+  readonly strategy: string;
+  readonly client_order_id: string;
+  readonly perm_id: bigint;
+}
+
+/**
+ * `resolve_order`: an operator knows what became of an `unknown` order.
+ */
+export interface ResolveOrder {
+  readonly strategy: string;
+  readonly client_order_id: string;
+  readonly status: "cancelled" | "filled" | "not_sent" | "rejected";
+  readonly reason: string;
+}
+
+/**
+ * `snapshot`: one quote, once. `regulatory`: from all exchanges, at IBKR's fee for each.
+ */
+export interface Snapshot {
+  readonly instrument: string;
+  readonly regulatory?: boolean;
+}
+
+/**
+ * `subscribe`: what subscribing to `topic` would give. It holds no line: subscribing itself does.
+ */
+export interface Subscribe {
+  readonly topic: string;
+}
+
+/**
+ * Result of `describe`, which every process answers. `args` are JSON Schemas.
+ */
+export interface Description {
+  readonly name: string;
+  readonly version: string;
+  readonly protocol: number;
+  readonly incarnation: bigint;
+  readonly ops: readonly (OpDescription)[];
+  readonly topics: readonly (string)[];
+  readonly requests: string;
+  readonly events: string;
+}
+
+/**
+ */
+export interface OpDescription {
+  readonly op: string;
+  readonly summary: string;
+  readonly args: { readonly [key: string]: Value };
+}
+
+/**
+ * Result of `status` (supervisor): a row per process, and the link as the connection node last told.
+ */
+export interface ClusterStatus {
+  readonly processes: readonly (ProcessRow)[];
+  readonly gateway: { readonly [key: string]: Value } | null;
+}
+
+/**
+ */
+export interface ProcessRow {
+  readonly name: string;
+  readonly state: Open<"backoff" | "connecting" | "failed" | "hung" | "ready" | "reconciling" | "starting" | "stopped" | "stopping" | "waiting_client_id">;
+  readonly pid: number | null;
+  readonly client_id: number | null;
+  readonly restarts: number;
+  readonly uptime_s: number;
+  readonly reason: string | null;
+}
+
+/**
+ * Result of `restart`: it has been told to end. `process/<name>/` tells the rest.
+ */
+export interface Restarting {
+  readonly name: string;
+}
+
+/**
+ * Result of `stop` (supervisor): everything is gone once `lock`, a file, is no longer locked (flock).
+ */
+export interface Stopping {
+  readonly pid: number;
+  readonly lock: string;
+}
+
+/**
+ * Result of `contract_details`: empty never, an unknown contract is `gateway_rejected` with 200.
+ */
+export interface ContractList {
+  readonly contracts: readonly (ContractRow)[];
+}
+
+/**
+ * One contract of the gateway's database; texts are the gateway's own, nil where it has none.
+ *
+ * `instrument` is the canonical spelling, the same in positions. `order_types` and `valid_exchanges` are
+ * comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument.
+ */
+export interface ContractRow {
+  readonly instrument: string;
+  readonly con_id: number;
+  readonly sec_type: string;
+  readonly symbol: string;
+  readonly exchange: string | null;
+  readonly primary_exchange: string | null;
+  readonly currency: string | null;
+  readonly local_symbol: string | null;
+  readonly trading_class: string | null;
+  readonly expiry: string | null;
+  readonly right: string | null;
+  readonly strike: number | null;
+  readonly multiplier: string | null;
+  readonly long_name: string | null;
+  readonly min_tick: number | null;
+  readonly min_size: number | null;
+  readonly size_increment: number | null;
+  readonly order_types: string | null;
+  readonly valid_exchanges: string | null;
+  readonly time_zone_id: string | null;
+  readonly trading_hours: string | null;
+  readonly liquid_hours: string | null;
+}
+
+/**
+ * Result of `positions` (status).
+ */
+export interface PositionList {
+  readonly positions: readonly (PositionRow)[];
+}
+
+/**
+ */
+export interface PositionRow {
+  readonly account: string;
+  readonly instrument: string;
+  readonly con_id: number;
+  readonly quantity: number;
+  readonly avg_cost: number | null;
+}
+
+/**
+ * Result of `health` (status). `ready`: every node of the configuration is heard and ready.
+ */
+export interface Health {
+  readonly ready: boolean;
+  readonly processes: readonly (HealthRow)[];
+}
+
+/**
+ * A process as the status node hears it. `state` to `uptime_s` are from its last heartbeat, `heard_s`
+ * seconds ago (nil: never); `silent` after two seconds without one, nil for a process that does not beat.
+ * `supervised` and `restarts` are the supervisor's word, nil without a supervisor.
+ */
+export interface HealthRow {
+  readonly name: string;
+  readonly state: Open<"connecting" | "ready" | "reconciling" | "starting" | "stopping" | "waiting_client_id"> | Open<"silent"> | null;
+  readonly detail: string | null;
+  readonly pid: number | null;
+  readonly client_id: number | null;
+  readonly uptime_s: number | null;
+  readonly heard_s: number | null;
+  readonly supervised: Open<"backoff" | "connecting" | "failed" | "hung" | "ready" | "reconciling" | "starting" | "stopped" | "stopping" | "waiting_client_id"> | null;
+  readonly restarts: number | null;
+}
+
+/**
+ * Result of `place_order`, `modify_order`, `cancel_order`: durable and written, no verdict yet.
+ */
+export interface OrderAccepted {
+  readonly client_order_id: string;
+  readonly order_id: number | null;
+  readonly status: string;
+}
+
+/**
+ * Result of `get_orders`: maps with the fields of the `order` event; foreign orders as last seen.
+ */
+export interface OrderList {
+  readonly orders: readonly ({ readonly [key: string]: Value })[];
+  readonly foreign: readonly (ForeignOrder)[];
+}
+
+/**
+ * A working order that was not placed here: by another client id, by hand, or before this journal.
+ *
+ * `client_id` and `order_id` are its owner's, 0 for an order entered by hand.
+ */
+export interface ForeignOrder {
+  readonly perm_id: bigint;
+  readonly client_id: number;
+  readonly order_id: number;
+  readonly instrument: string;
+  readonly side: string;
+  readonly quantity: number;
+  readonly order_type: string;
+  readonly account: string;
+  readonly tif: string;
+  readonly status: string;
+  readonly filled: number;
+  readonly reference: string;
+  readonly limit_price: number | null;
+  readonly stop_price: number | null;
+}
+
+/**
+ * Result of `place_orders` (in the order of the request) and `cancel_orders`.
+ */
+export interface OrdersAccepted {
+  readonly orders: readonly (OrderAccepted)[];
+}
+
+/**
+ * Result of `preview_order`. Nil: the gateway did not compute it.
+ */
+export interface Preview {
+  readonly init_margin_before: number | null;
+  readonly init_margin_after: number | null;
+  readonly init_margin_change: number | null;
+  readonly maint_margin_before: number | null;
+  readonly maint_margin_after: number | null;
+  readonly maint_margin_change: number | null;
+  readonly equity_with_loan_before: number | null;
+  readonly equity_with_loan_after: number | null;
+  readonly equity_with_loan_change: number | null;
+  readonly commission: number | null;
+  readonly min_commission: number | null;
+  readonly max_commission: number | null;
+  readonly currency: string | null;
+  readonly warning: string | null;
+}
+
+/**
+ * Result of `get_executions`.
+ */
+export interface ExecutionList {
+  readonly executions: readonly (ExecutionRow)[];
+}
+
+/**
+ */
+export interface ExecutionRow {
+  readonly strategy: string;
+  readonly client_order_id: string;
+  readonly instrument: string;
+  readonly exec_id: string;
+  readonly account: string;
+  readonly side: Open<"BUY" | "SELL">;
+  readonly quantity: number;
+  readonly price: number;
+  readonly time: bigint | null;
+  readonly recovered: boolean;
+  readonly leg: boolean;
+  readonly commission: number | null;
+  readonly currency: string | null;
+  readonly realized_pnl: number | null;
+}
+
+/**
+ * Result of `replay_events`. `next`: ask with it as `after` for more; `last`: the newest there is.
+ */
+export interface EventPage {
+  readonly events: readonly ({ readonly [key: string]: Value })[];
+  readonly next: number;
+  readonly last: number;
+}
+
+/**
+ * Result of `halt` and `resume`: what is halted now, by whom none ("" is everybody), and why.
+ *
+ * `remaining`: keys of the orders that still work or are unknown, after cancels had some seconds.
+ */
+export interface Halted {
+  readonly halted: { readonly [key: string]: string };
+  readonly remaining: readonly ({ readonly [key: string]: Value })[];
+}
+
+/**
+ * Result of `get_risk` and `set_risk`: every layer that holds, with the limits it sets.
+ */
+export interface RiskLayers {
+  readonly layers: readonly (RiskLayer)[];
+}
+
+/**
+ */
+export interface RiskLayer {
+  readonly scope: string;
+  readonly name: string;
+  readonly limits: { readonly [key: string]: Value };
+}
+
+/**
+ * Result of `subscriptions`.
+ */
+export interface SubscriptionList {
+  readonly subscriptions: readonly (SubscriptionRow)[];
+  readonly lines: readonly (LineUse)[];
+}
+
+/**
+ * A topic somebody wants, or left a moment ago. Topics with one `line` number share one gateway line.
+ *
+ * `since`: ns since the epoch at which it was first wanted. `line` is nil while the contract is not known.
+ */
+export interface SubscriptionRow {
+  readonly topic: string;
+  readonly state: Open<"active" | "closed" | "delayed" | "error" | "frozen" | "gap" | "resumed" | "starting">;
+  readonly wanted: boolean;
+  readonly since: bigint;
+  readonly con_id: number | null;
+  readonly line: number | null;
+}
+
+/**
+ * How many lines of one kind are in use. `allowed` falls to what the gateway really grants.
+ */
+export interface LineUse {
+  readonly kind: string;
+  readonly used: number;
+  readonly allowed: number;
+}
+
+/**
+ * Result of `snapshot`: the own fields of a `quote` event.
+ */
+export interface SnapshotQuote {
+  readonly quote: { readonly [key: string]: Value };
+}
+
+/**
+ * Result of `subscribe`. `topic` is the canonical spelling, `events` the endpoint to subscribe at.
+ *
+ * `line`: shared (one is there), new, or none (the limit is reached).
+ */
+export interface SubscribePreview {
+  readonly topic: string;
+  readonly con_id: number | null;
+  readonly events: string;
+  readonly line: Open<"new" | "none" | "shared">;
+  readonly state: Open<"active" | "closed" | "delayed" | "error" | "frozen" | "gap" | "resumed" | "starting"> | null;
+}
+
+/**
+ * Result of `reconnect`: the session has been ended. Heartbeats and streams tell the rest.
+ */
+export interface Reconnecting {
+  readonly name: string;
+}
+
+/** Every event of this version. */
+export type AnyEvent =
+  | Quote
+  | Ticks
+  | Trade
+  | BestBidOffer
+  | Midpoint
+  | Depth
+  | DepthDelta
+  | Bar
+  | Bars
+  | Greeks
+  | Headline
+  | Stream
+  | Order
+  | Fill
+  | Commission
+  | Notice
+  | Heartbeat
+  | Process
+  | Gateway
+  | Position
+  | AccountValue;
+
+export const EVENT_TYPES: ReadonlySet<string> = new Set([
+  "quote",
+  "ticks",
+  "trade",
+  "bbo",
+  "midpoint",
+  "depth",
+  "depth_delta",
+  "bar",
+  "bars",
+  "greeks",
+  "headline",
+  "stream",
+  "order",
+  "fill",
+  "commission",
+  "notice",
+  "heartbeat",
+  "process",
+  "gateway",
+  "position",
+  "account_value",
+]);
+
+/** Every op: the process that answers it, what it takes, what it gives. */
+export interface Ops {
+  describe: { process: string; args: NoArgs; result: Description };
+  status: { process: "supervisor"; args: NoArgs; result: ClusterStatus };
+  restart: { process: "supervisor"; args: RestartProcess; result: Restarting };
+  stop: { process: "supervisor"; args: NoArgs; result: Stopping };
+  contract_details: { process: "reference"; args: ContractDetails; result: ContractList };
+  gateway_status: { process: "connection"; args: NoArgs; result: Gateway };
+  positions: { process: "status"; args: NoArgs; result: PositionList };
+  health: { process: "status"; args: NoArgs; result: Health };
+  place_order: { process: "orders"; args: PlaceOrder; result: OrderAccepted };
+  modify_order: { process: "orders"; args: ModifyOrder; result: OrderAccepted };
+  cancel_order: { process: "orders"; args: CancelOrder; result: OrderAccepted };
+  get_orders: { process: "orders"; args: GetOrders; result: OrderList };
+  place_orders: { process: "orders"; args: PlaceOrders; result: OrdersAccepted };
+  cancel_orders: { process: "orders"; args: CancelOrders; result: OrdersAccepted };
+  preview_order: { process: "orders"; args: PreviewOrder; result: Preview };
+  get_executions: { process: "orders"; args: GetExecutions; result: ExecutionList };
+  replay_events: { process: "orders"; args: ReplayEvents; result: EventPage };
+  halt: { process: "orders"; args: Halt; result: Halted };
+  resume: { process: "orders"; args: Resume; result: Halted };
+  get_risk: { process: "orders"; args: NoArgs; result: RiskLayers };
+  set_risk: { process: "orders"; args: SetRisk; result: RiskLayers };
+  adopt_order: { process: "orders"; args: AdoptOrder; result: OrderAccepted };
+  resolve_order: { process: "orders"; args: ResolveOrder; result: OrderAccepted };
+  subscriptions: { process: "marketdata-0"; args: NoArgs; result: SubscriptionList };
+  snapshot: { process: "marketdata-0"; args: Snapshot; result: SnapshotQuote };
+  subscribe: { process: "marketdata-0"; args: Subscribe; result: SubscribePreview };
+  reconnect: { process: "marketdata-0"; args: NoArgs; result: Reconnecting };
+}
+
+/** Fields that are `bigint` however small they are. */
+export const BIGINT_FIELDS: ReadonlySet<string> = new Set([
+  "from",
+  "inc",
+  "incarnation",
+  "last_time",
+  "perm_id",
+  "since",
+  "time",
+  "to",
+  "ts",
+]);
