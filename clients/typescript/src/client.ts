@@ -1,0 +1,278 @@
+/**
+ * The client: requests with one answer each, events with their losses, orders with handles.
+ *
+ * Invariants: a request's id is used once; a reply that comes after its request was given up is dropped; every request
+ * carries the time until which it may take effect; events are handed out in the order in which they came, each once.
+ */
+
+import type { Dealer, Subscriber } from "zeromq";
+
+import { decodeEvent, decodeReply, encodeRequest, type Frame, type Reply, type UnknownEvent } from "./codec.js";
+import { Closed, type ConnectionRefused, OutcomeUnknown, Refused } from "./errors.js";
+import { type Cluster, eventsEndpoints, fromFile, local, requestsEndpoint } from "./keys.js";
+import { OrderNumbers, TopicNumbers } from "./loss.js";
+import { OrderHandle } from "./order.js";
+import { Queue } from "./queue.js";
+import { openEvents, openRequests, watch } from "./sockets.js";
+import type { AnyEvent, Ops, PlaceOrder } from "./types.js";
+
+const MAX_REQUEST_BYTES = 256 * 1024;
+
+export interface Options {
+  /** The file that `twsmq keys add` wrote; without it the cluster on this machine. */
+  readonly keys?: string;
+  readonly portBase?: number;
+  /** How long a request waits for its reply. */
+  readonly timeoutMs?: number;
+}
+
+/** An event with the number of events of its topic that were lost just before it. */
+export interface Received {
+  readonly topic: string;
+  readonly event: AnyEvent | UnknownEvent;
+  readonly lost: number;
+}
+
+export interface LinkChange {
+  readonly endpoint: string;
+  readonly up: boolean;
+}
+
+type Args<Op extends keyof Ops> = Ops[Op]["args"];
+type Result<Op extends keyof Ops> = Ops[Op]["result"];
+
+interface Waiting {
+  readonly process: string;
+  readonly settle: (reply: Reply) => void;
+  readonly fail: (error: Error) => void;
+}
+
+export class Client implements AsyncDisposable {
+  readonly cluster: Cluster;
+  readonly numbers = new TopicNumbers();
+  /** Durable numbers by subscription: `order/`, `order/<strategy>/`. */
+  readonly orderNumbers = new Map<string, OrderNumbers>();
+  /** Called when a connection comes or goes; a lost one comes back by itself. */
+  onLink: (change: LinkChange) => void = () => {};
+  /** Called when a process does not let this client in; the error says which of the three mistakes it is. */
+  onRefused: (error: ConnectionRefused) => void = () => {};
+  malformed = 0;
+  unknown = 0;
+
+  private readonly timeoutMs: number;
+  private readonly events_: Subscriber;
+  private readonly received = new Queue<Received>();
+  private readonly watchers = new Set<(received: Received) => void>();
+  private readonly requests = new Map<string, Dealer>();
+  private readonly waiting = new Map<number, Waiting>();
+  private nextId = 1;
+  private readonly refusals = new Map<string, ConnectionRefused>();
+  private closed = false;
+
+  constructor(options: Options = {}) {
+    this.cluster = options.keys === undefined ? local(options.portBase) : fromFile(options.keys);
+    this.timeoutMs = options.timeoutMs ?? 10_000;
+    this.events_ = openEvents(this.cluster);
+    this.observe(this.events_);
+    for (const endpoint of eventsEndpoints(this.cluster)) this.events_.connect(endpoint);
+    void this.readEvents();
+  }
+
+  /** Subscribing to a complete market-data topic is what starts its line. */
+  subscribe(...topics: string[]): void {
+    this.events_.subscribe(...topics);
+    for (const topic of topics) {
+      if (!/^order\/([^/]+\/)?$/.test(topic)) continue;
+      this.orderNumbers.set(topic, new OrderNumbers());
+      this.events_.subscribe("node/orders/");
+    }
+  }
+
+  unsubscribe(...topics: string[]): void {
+    this.events_.unsubscribe(...topics);
+    for (const topic of topics) {
+      this.numbers.forget(topic);
+      this.orderNumbers.delete(topic);
+    }
+  }
+
+  /** Every event as it comes, until the client is closed. Throws `ConnectionRefused` when no process lets us in. */
+  async *events(): AsyncGenerator<Received, void, void> {
+    for (;;) {
+      const next = await this.received.take();
+      if (next === undefined) {
+        const refused = this.everyEventsRefusal();
+        if (refused !== undefined && !this.closed) throw refused;
+        return;
+      }
+      yield next;
+    }
+  }
+
+  /** Called for every event, before `events()` hands it out. The function it returns ends that. */
+  onEvent(watcher: (received: Received) => void): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  /**
+   * The result of an op. Throws `Refused` with the protocol's code, or `OutcomeUnknown` when no reply came in time: it
+   * may have taken effect, and the same request again is safe.
+   */
+  async request<Op extends keyof Ops>(process: Ops[Op]["process"], op: Op, args: Args<Op>, timeoutMs?: number): Promise<Result<Op>> {
+    const patience = timeoutMs ?? this.timeoutMs;
+    const id = this.nextId;
+    this.nextId += 1;
+    const validUntil = (BigInt(Date.now()) + BigInt(Math.ceil(patience))) * 1_000_000n;
+    const reply = await this.send(process, op, id, encodeRequest(id, op, args, validUntil), patience);
+    if (reply.ok) return reply.result as unknown as Result<Op>; // its shape is the protocol's: additions only
+    const { code, message, field, tws_code } = reply.error;
+    throw new Refused(process, op, code, message, field, tws_code);
+  }
+
+  /**
+   * Places an order. The handle awaits `written()` (durable, and its bytes sent), `acknowledged()` (the gateway knows
+   * it) and `done()`. Repeating it with the same `client_order_id` never places a second one.
+   */
+  async place(order: PlaceOrder): Promise<OrderHandle> {
+    this.subscribe(`order/${order.strategy}/`);
+    const handle = new OrderHandle(this, order);
+    await handle.written();
+    return handle;
+  }
+
+  /** Sends any bytes at all; for tests of the protocol. */
+  async raw(process: string, id: number | null, frame: Uint8Array, timeoutMs = this.timeoutMs): Promise<Reply> {
+    return this.send(process, "raw", id ?? -1, frame, timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.events_.close();
+    for (const socket of this.requests.values()) socket.close();
+    for (const { fail } of [...this.waiting.values()]) fail(new Closed());
+    this.waiting.clear();
+    this.received.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private async send(process: string, op: string, id: number, frame: Uint8Array, patience: number): Promise<Reply> {
+    if (this.closed) throw new Closed();
+    const refused = this.refusals.get(requestsEndpoint(this.cluster, process));
+    if (refused !== undefined) throw refused;
+    if (op !== "raw" && frame.length > MAX_REQUEST_BYTES) {
+      throw new Refused(process, op, "malformed", `${frame.length} bytes; a request is at most ${MAX_REQUEST_BYTES}`, null, null);
+    }
+    const socket = this.dealer(process);
+    return new Promise<Reply>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.waiting.delete(id);
+        reject(new OutcomeUnknown(process, op, patience / 1000));
+      }, patience);
+      const end = (): void => {
+        clearTimeout(timer);
+        this.waiting.delete(id);
+      };
+      this.waiting.set(id, {
+        process,
+        settle: (reply) => {
+          end();
+          resolve(reply);
+        },
+        fail: (error) => {
+          end();
+          reject(error);
+        },
+      });
+      socket.send(frame).catch(() => undefined); // what could not be sent is never answered: the time-out tells
+    });
+  }
+
+  private dealer(process: string): Dealer {
+    let socket = this.requests.get(process);
+    if (socket === undefined) {
+      socket = openRequests(this.cluster);
+      this.observe(socket);
+      socket.connect(requestsEndpoint(this.cluster, process));
+      this.requests.set(process, socket);
+      void this.readReplies(socket);
+    }
+    return socket;
+  }
+
+  private observe(socket: Dealer | Subscriber): void {
+    watch(
+      socket,
+      this.cluster,
+      (refused) => this.refuse(refused),
+      (endpoint, up) => this.onLink({ endpoint, up }),
+    );
+  }
+
+  /** A key may open some processes and not others: only what goes to this one fails. */
+  private refuse(refused: ConnectionRefused): void {
+    this.refusals.set(refused.endpoint, refused);
+    this.onRefused(refused);
+    for (const { process, fail } of [...this.waiting.values()]) {
+      if (requestsEndpoint(this.cluster, process) === refused.endpoint) fail(refused);
+    }
+    if (this.everyEventsRefusal() !== undefined) this.received.end();
+  }
+
+  private everyEventsRefusal(): ConnectionRefused | undefined {
+    const all = eventsEndpoints(this.cluster).map((endpoint) => this.refusals.get(endpoint));
+    return all.every((refused) => refused !== undefined) ? all[0] : undefined;
+  }
+
+  private async readReplies(socket: Dealer): Promise<void> {
+    for await (const frames of socket) {
+      const last = frames[frames.length - 1];
+      if (last === undefined) continue;
+      try {
+        const reply = decodeReply(last);
+        const id = typeof reply.id === "number" ? reply.id : -1;
+        this.waiting.get(id)?.settle(reply);
+      } catch {
+        this.malformed += 1;
+      }
+    }
+  }
+
+  private async readEvents(): Promise<void> {
+    for await (const [frame] of this.events_) {
+      if (frame === undefined) continue;
+      let decoded: Frame;
+      try {
+        decoded = decodeEvent(frame);
+      } catch {
+        this.malformed += 1;
+        continue;
+      }
+      const { topic, event, known } = decoded;
+      if (!known) this.unknown += 1;
+      const received: Received = { topic, event, lost: this.numbers.observe(topic, event.inc, event.seq) };
+      this.countOrders(topic, event);
+      for (const watcher of this.watchers) watcher(received);
+      this.received.put(received);
+    }
+  }
+
+  private countOrders(topic: string, event: AnyEvent | UnknownEvent): void {
+    for (const [prefix, numbers] of this.orderNumbers) {
+      const strategy = prefix.split("/")[1] ?? "";
+      if (topic === "node/orders/" && event.type === "heartbeat") {
+        const beat = event as Extract<AnyEvent, { type: "heartbeat" }>;
+        const newest = strategy === "" ? beat.last_event_no : beat.strategy_nos?.[strategy];
+        if (newest !== null && newest !== undefined) numbers.observeHeartbeat(newest);
+      } else if (topic.startsWith(prefix) && "event_no" in event) {
+        const number = strategy === "" ? event["event_no"] : event["strategy_no"];
+        const snapshot = "snapshot" in event && event["snapshot"] === true;
+        if (typeof number === "number") numbers.observeEvent(number, snapshot);
+      }
+    }
+  }
+}

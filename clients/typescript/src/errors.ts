@@ -1,0 +1,62 @@
+/**
+ * Every error of the client descends from one class, split by whose fault it is: the other side refused (`Refused`),
+ * nobody knows what came of it (`OutcomeUnknown`), or the connection cannot be made (`ConnectionRefused`).
+ */
+
+export class TwsmqError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = new.target.name;
+  }
+}
+
+/** The process answered with an error. `code` is the protocol's, `twsCode` the gateway's own number. */
+export class Refused extends TwsmqError {
+  constructor(
+    readonly process: string,
+    readonly op: string,
+    readonly code: string,
+    message: string,
+    readonly field: string | null,
+    readonly twsCode: number | null,
+  ) {
+    super(`${process} refused ${op}: ${code}: ${message}`);
+  }
+}
+
+/**
+ * No reply came in time. It is not known whether the request took effect. A query may be repeated; so may an order,
+ * a change or a cancel with the same `client_order_id` and the same arguments: it is never done twice.
+ */
+export class OutcomeUnknown extends TwsmqError {
+  constructor(
+    readonly process: string,
+    readonly op: string,
+    seconds: number,
+  ) {
+    super(`${process} has not answered ${op} within ${seconds} s: the outcome is unknown; the same request again is safe`);
+  }
+}
+
+export type Mistake = "refused key" | "wrong server key" | "no keys";
+
+/** The handshake failed for good; `mistake` says which of the three it is. */
+export class ConnectionRefused extends TwsmqError {
+  constructor(
+    readonly endpoint: string,
+    readonly mistake: Mistake,
+    cure: string,
+  ) {
+    super(`${endpoint}: ${mistake}: ${cure}`);
+  }
+}
+
+/** Bytes that are no message of this protocol. */
+export class Malformed extends TwsmqError {}
+
+/** The client was closed while something was waited for. */
+export class Closed extends TwsmqError {
+  constructor() {
+    super("the client is closed");
+  }
+}

@@ -1,0 +1,34 @@
+/** What has come and is still to be taken, in its order. `take` waits; after `end` it gives undefined. */
+export class Queue<T> {
+  private items: T[] = [];
+  private head = 0;
+  private wake: (() => void) | null = null;
+  private ended = false;
+
+  put(item: T): void {
+    this.items.push(item);
+    this.wake?.();
+  }
+
+  end(): void {
+    this.ended = true;
+    this.wake?.();
+  }
+
+  async take(): Promise<T | undefined> {
+    while (this.head === this.items.length) {
+      if (this.ended) return undefined;
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+      this.wake = null;
+    }
+    const item = this.items[this.head];
+    this.head += 1;
+    if (this.head > 1024 && this.head * 2 > this.items.length) {
+      this.items = this.items.slice(this.head);
+      this.head = 0;
+    }
+    return item;
+  }
+}
