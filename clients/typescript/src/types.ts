@@ -374,6 +374,22 @@ export interface AccountValue extends Header {
 }
 
 /**
+ * Profit and loss of an account, or of one position of it (`instrument`, `con_id`), in the account's own
+ * currency: of the day, of what is held, of what was closed today. `value`: the position's market value.
+ */
+export interface ProfitAndLoss extends Header {
+  readonly type: "pnl";
+  readonly account: string;
+  readonly instrument: string | null;
+  readonly con_id: number | null;
+  readonly daily: number | null;
+  readonly unrealized: number | null;
+  readonly realized: number | null;
+  readonly value: number | null;
+  readonly snapshot: boolean;
+}
+
+/**
  * For ops that take no arguments.
  */
 export interface NoArgs {
@@ -1003,7 +1019,8 @@ export type AnyEvent =
   | Process
   | Gateway
   | Position
-  | AccountValue;
+  | AccountValue
+  | ProfitAndLoss;
 
 export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "quote",
@@ -1027,6 +1044,7 @@ export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "gateway",
   "position",
   "account_value",
+  "pnl",
 ]);
 
 /** Every op: the process that answers it, what it takes, what it gives. */

@@ -528,6 +528,28 @@ struct AccountValue : Header {
 };
 
 /**
+ * Profit and loss of an account, or of one position of it (`instrument`, `con_id`), in the account's own
+ * currency: of the day, of what is held, of what was closed today. `value`: the position's market value.
+ */
+struct ProfitAndLoss : Header {
+  static constexpr const char* TYPE = "pnl";
+
+  std::string account;
+  std::optional<std::string> instrument;
+  std::optional<std::int64_t> con_id;
+  std::optional<double> daily;
+  std::optional<double> unrealized;
+  std::optional<double> realized;
+  std::optional<double> value;
+  std::optional<bool> snapshot;
+
+  /** False where `value` is no such message. */
+  bool read(const Value& value) {
+    return Header::read(value) && get(value, "account", account) && get(value, "instrument", instrument) && get(value, "con_id", con_id) && get(value, "daily", daily) && get(value, "unrealized", unrealized) && get(value, "realized", realized) && get(value, "value", value) && get(value, "snapshot", snapshot);
+  }
+};
+
+/**
  * For ops that take no arguments.
  */
 struct NoArgs {
