@@ -17,31 +17,20 @@ from msgspec import Struct
 
 from .errors import FieldError
 from .instruments import Instrument, parse_instrument
+from .streams import STREAMS, check_options, check_qualifier
 
 GATEWAY = "gateway/"
 
 _OPTION = re.compile(r"([a-z_]+)=([A-Za-z0-9._+-]+(?:,[A-Za-z0-9._+-]+)*)")
 
-_STREAMS = ("quote", "tick", "trade", "bbo", "midpoint", "depth", "bar5s", "bars", "greeks", "news")
-
-STREAM_KINDS = frozenset(_STREAMS)
+STREAM_KINDS = frozenset(STREAMS)
 """First levels under which subscribing to a complete topic starts a market-data line."""
 
 STATES = ("node", "process", "gateway", "position", "account", "pnl")
 """First levels under which every event is a whole state, so that the newest makes up for all before it."""
 
-FIRST_LEVELS = (*_STREAMS, "order", *STATES)
+FIRST_LEVELS = (*STREAMS, "order", *STATES)
 """Every first level there is, in SPEC's order."""
-
-BAR_SIZES: dict[str, str] = {
-    "5s": "5 secs", "10s": "10 secs", "15s": "15 secs", "30s": "30 secs",
-    "1m": "1 min", "2m": "2 mins", "3m": "3 mins", "5m": "5 mins", "10m": "10 mins", "15m": "15 mins",
-    "20m": "20 mins", "30m": "30 mins", "1h": "1 hour", "2h": "2 hours", "3h": "3 hours", "4h": "4 hours",
-    "8h": "8 hours", "1d": "1 day", "1w": "1 week", "1mo": "1 month",
-}  # fmt: skip
-"""Sizes of `bars/<size>/…`, and what the gateway calls them (IBKR API docs)."""
-
-_PROVIDER = re.compile(r"[A-Za-z0-9._+-]{1,32}")
 
 
 class StreamTopic(Struct, frozen=True):
@@ -67,18 +56,19 @@ def parse_stream_topic(topic: str) -> StreamTopic | None:
 
     Raises `FieldError` when it is complete but wrong: those who subscribed deserve to be told.
     """
-    kind, *levels = topic.split("/")
-    if kind not in STREAM_KINDS or len(levels) != (3 if kind == "bars" else 2) or levels[-1]:
+    first, *levels = topic.split("/")
+    kind = STREAMS.get(first)
+    if kind is None or len(levels) != 1 + (kind.qualifier is not None) + kind.instrument or levels[-1]:
         return None
-    if kind == "news":
-        if not _PROVIDER.fullmatch(levels[0]):
-            raise FieldError("topic", f"news/{levels[0]}/ must name a news provider's code, like news/BRFG/")
-        return StreamTopic(kind, None, qualifier=levels[0])
-    size = levels[0] if kind == "bars" else ""
-    if kind == "bars" and size not in BAR_SIZES:
-        raise FieldError("topic", f"bars/{size}/ is no size of bars; there are {', '.join(BAR_SIZES)}")
-    spelling, *options = levels[-2].split(";")
-    return StreamTopic(kind, parse_instrument(spelling), _parse_options(options), size)
+    qualifier = levels[0] if kind.qualifier is not None else ""
+    check_qualifier(first, qualifier)
+    if not kind.instrument:
+        return StreamTopic(first, None, qualifier=qualifier)
+    spelling, *texts = levels[-2].split(";")
+    instrument = parse_instrument(spelling)
+    options = _parse_options(texts)
+    check_options(first, dict(options))
+    return StreamTopic(first, instrument, options, qualifier)
 
 
 def _parse_options(options: list[str]) -> tuple[tuple[str, str], ...]:

@@ -17,8 +17,8 @@ from support.marketdata_core import UP, info
 from twsmq_nodes.marketdata import events as ev
 from twsmq_nodes.marketdata.core import MarketdataCore
 from twsmq_nodes.marketdata.feeds import FeedKind
-from twsmq_nodes.marketdata.inquiries import DEADLINE_S
 from twsmq_nodes.marketdata.invariants import validate
+from twsmq_nodes.marketdata.pending_calls import DEADLINE_S
 from twsmq_nodes.marketdata.subscription import RETURN_S
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as req
@@ -96,8 +96,8 @@ class Machine(RuleBasedStateMachine):
                 self.armed.discard(req_id)
             case ev.Collect(req_id):
                 self.collected.add(req_id)
-            case ev.Tell(topic, say):
-                self.hear(topic, say.state)
+            case ev.PublishStatus(topic, status):
+                self.published(topic, status.state)
             case ev.RememberTopic(topic, wanted, since):
                 self.remembered.pop(topic, None)
                 if wanted:
@@ -117,7 +117,7 @@ class Machine(RuleBasedStateMachine):
     def answered(self, call: int) -> None:
         assert self.now <= self.open.pop(call) + DEADLINE_S, "answered once and in time"
 
-    def hear(self, topic: str, state: str) -> None:
+    def published(self, topic: str, state: str) -> None:
         assert state != "resumed" or topic in self.gaps, "what resumes has had a gap"
         if state == "gap":
             self.gaps.add(topic)
@@ -288,7 +288,7 @@ class Machine(RuleBasedStateMachine):
     def some_lines_are_silent(self, data: st.DataObject) -> None:
         silent = data.draw(st.sets(st.sampled_from(sorted(self.lines))))
         heard = {req_id: self.now - (5000 if req_id in silent else 0) for req_id in self.core.lines.asked}
-        self.feed(ev.Listened(heard, 0.0))
+        self.feed(ev.LinesChecked(heard, 0.0))
 
     @precondition(lambda self: self.core.up)
     @rule(topic=topics, preview=st.booleans())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twsmq_nodes.marketdata.depth import DepthBook
+from twsmq_nodes.marketdata.data.depth import DepthBook
 from twsmq_protocol.market_events import DepthChange, DepthRow
 
 changes: st.SearchStrategy[DepthChange] = st.tuples(

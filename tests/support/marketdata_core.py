@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from twsmq_nodes.marketdata import events as ev
-from twsmq_nodes.marketdata.contracts import Listing
 from twsmq_nodes.marketdata.core import MarketdataCore
 from twsmq_nodes.marketdata.invariants import validate
+from twsmq_nodes.marketdata.listings import Listing
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.notices import SessionUp
@@ -66,7 +66,7 @@ class Desk:
         return taken
 
     def told(self) -> list[tuple[str, str]]:
-        return [(tell.topic, tell.say.state) for tell in self.take(ev.Tell)]
+        return [(tell.topic, tell.status.state) for tell in self.take(ev.PublishStatus)]
 
     def asked(self) -> list[ev.Ask]:
         return self.take(ev.Ask)

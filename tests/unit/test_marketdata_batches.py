@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-import pytest
-from twsmq_nodes.marketdata import channels, router
-from twsmq_nodes.marketdata.contracts import Listing
+from twsmq_nodes.marketdata.data import channels
+from twsmq_nodes.marketdata.data.publisher import Publisher
+from twsmq_nodes.marketdata.data.router import Router
 from twsmq_nodes.marketdata.feeds import feed_of
-from twsmq_nodes.marketdata.publisher import Publisher
-from twsmq_nodes.marketdata.router import Router
+from twsmq_nodes.marketdata.listings import Listing
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_protocol.codec import decode_event
+from twsmq_protocol.envelope import Event
 from twsmq_protocol.market_events import Ticks
 from twsmq_protocol.topics import parse_stream_topic
-from twsmq_transport.outbox import Outbox
 
 TOPIC = "tick/STK:AAPL:SMART:USD/"
 
@@ -34,18 +33,18 @@ class Outgoing:
     def send_frame(self, frame: bytearray) -> None:
         self.frames.append(bytes(frame))
 
+    def publish(self, topic: str, event: Event) -> None:
+        raise AssertionError(f"{event} is not of the way of ticks")
+
 
 class Line:
     """One AAPL line; `now` and what was put off are the test's."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, batch_interval_s: float) -> None:
+    def __init__(self, batch_interval_s: float) -> None:
         self.now = 100.0
         self.put_off: list[tuple[float, Callable[[], None]]] = []
-        monkeypatch.setattr(router, "monotonic", lambda: self.now)
         self._outgoing = Outgoing()
-        publisher = Publisher(
-            cast("Outbox", self._outgoing), lambda: self.now, quote_interval_s=0.0, call_later=self._later
-        )
+        publisher = Publisher(self._outgoing, lambda: self.now, quote_interval_s=0.0, call_later=self._later)
         self._router = Router(
             publisher, lambda _req_id: None, batch_interval_s=batch_interval_s, call_later=self._later
         )
@@ -100,18 +99,16 @@ class Line:
         return [[tick[1] for tick in event.ticks] for event in events if isinstance(event, Ticks)]
 
 
-def test_without_an_interval_each_read_goes_out_at_once(monkeypatch: pytest.MonkeyPatch):
-    line = Line(monkeypatch, 0.0)
+def test_without_an_interval_each_read_goes_out_at_once():
+    line = Line(0.0)
     line.read(1.0, 2.0)
     line.read(3.0)
     assert line.told == [[1.0, 2.0], [3.0]]
     assert not line.put_off
 
 
-def test_within_an_interval_reads_go_out_as_one_message_and_nothing_is_left_out(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    line = Line(monkeypatch, 0.05)
+def test_within_an_interval_reads_go_out_as_one_message_and_nothing_is_left_out():
+    line = Line(0.05)
     line.read(1.0)
     line.pass_time(100.0)
     assert line.told == [[1.0]], "what comes after a pause need not wait"
@@ -125,11 +122,9 @@ def test_within_an_interval_reads_go_out_as_one_message_and_nothing_is_left_out(
     assert len(line.told) == 2, "nothing goes out where nothing came"
 
 
-def test_the_ticks_of_all_lines_go_before_any_quote_and_a_newcomer_gets_them(monkeypatch: pytest.MonkeyPatch):
+def test_the_ticks_of_all_lines_go_before_any_quote_and_a_newcomer_gets_them():
     outgoing = Outgoing()
-    publisher = Publisher(
-        cast("Outbox", outgoing), lambda: 1.0, quote_interval_s=0.0, call_later=lambda _s, _call: None
-    )
+    publisher = Publisher(outgoing, lambda: 1.0, quote_interval_s=0.0, call_later=lambda _s, _call: None)
     greeted: list[bool] = []
 
     def data_came(req_id: int) -> None:
@@ -167,8 +162,8 @@ def test_the_ticks_of_all_lines_go_before_any_quote_and_a_newcomer_gets_them(mon
     assert kinds == ["tick", "tick", "quote", "quote"]
 
 
-def test_ticks_that_nobody_has_a_quote_of_are_noted_for_newcomers(monkeypatch: pytest.MonkeyPatch):
-    line = Line(monkeypatch, 0.0)
+def test_ticks_that_nobody_has_a_quote_of_are_noted_for_newcomers():
+    line = Line(0.0)
     reads = [float(n) for n in range(2 * channels.MOST_UNNOTED + 10)]
     for size in reads:
         line.read(size)
@@ -181,8 +176,8 @@ def test_ticks_that_nobody_has_a_quote_of_are_noted_for_newcomers(monkeypatch: p
     assert line.greet(TOPIC).ticks == [(0, 7.0, 0)]
 
 
-def test_what_came_under_another_request_is_not_told_to_newcomers(monkeypatch: pytest.MonkeyPatch):
-    line = Line(monkeypatch, 0.0)
+def test_what_came_under_another_request_is_not_told_to_newcomers():
+    line = Line(0.0)
     line.read(1.0)
     line.renew()
     line.read_price(10.0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from support.marketdata_core import AAPL, AAPL_BY_ID, MSFT, UP, Desk, info
 from twsmq_nodes.marketdata import events as ev
-from twsmq_nodes.marketdata.silence import beyond_us
-from twsmq_nodes.marketdata.telling import RESTARTED
+from twsmq_nodes.marketdata.silence import unanswered_lines
+from twsmq_nodes.marketdata.stream_status import RESTARTED
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as req
 from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmState, FarmStatus, UpstreamLost
@@ -42,7 +42,7 @@ def test_what_is_wanted_before_the_session_is_up_is_asked_for_once_it_is():
 
 
 def reasons(desk: Desk) -> list[tuple[str, str, str | None]]:
-    return [(tell.topic, tell.say.state, tell.say.reason) for tell in desk.take(ev.Tell)]
+    return [(tell.topic, tell.status.state, tell.status.reason) for tell in desk.take(ev.PublishStatus)]
 
 
 def test_who_waits_for_the_gateway_is_told_why_and_again_when_that_changes():
@@ -57,7 +57,7 @@ def test_who_waits_for_the_gateway_is_told_why_and_again_when_that_changes():
     assert reasons(desk) == [(AAPL, "starting", None)]
     desk.answer_lookups()
     desk.feed(ev.DataFlowed(desk.line()))
-    desk.take(ev.Tell)
+    desk.take(ev.PublishStatus)
     desk.feed(ev.Disconnected("cut", since=0.0))
     desk.feed(ev.Unconnected("cut"))
     assert [state for _, state, _ in reasons(desk)] == ["gap"], (
@@ -69,7 +69,7 @@ def test_who_waits_while_the_gateway_has_lost_ibkr_is_told_that():
     desk = Desk()
     desk.feed(UP)
     desk.want(AAPL)
-    desk.take(ev.Tell)
+    desk.take(ev.PublishStatus)
     desk.feed(UpstreamLost(1100, "Connectivity has been lost"))
     assert reasons(desk) == [(AAPL, "starting", "1100 Connectivity has been lost")]
     desk.feed(DataMaintained())
@@ -106,8 +106,8 @@ def test_a_late_joiner_is_told_how_it_stands_and_greeted_with_the_last_value():
     desk = Desk()
     desk.flowing(AAPL)
     desk.want(AAPL)
-    (tell,) = desk.take(ev.Tell)
-    assert (tell.say.state, tell.repeated) == ("active", True)
+    (tell,) = desk.take(ev.PublishStatus)
+    assert (tell.status.state, tell.repeated) == ("active", True)
     assert desk.take(ev.Greet) == [ev.Greet(AAPL)]
     assert desk.asked() == []
 
@@ -178,8 +178,8 @@ def test_an_unknown_instrument_is_told_with_the_gateways_code_and_tried_again_on
     topic = "quote/STK:NOSUCH:SMART:USD/"
     desk.want(topic)
     desk.answer_lookups()
-    *_, tell = desk.take(ev.Tell)
-    assert (tell.say.state, tell.say.code) == ("error", 200)
+    *_, tell = desk.take(ev.PublishStatus)
+    assert (tell.status.state, tell.status.code) == ("error", 200)
     desk.want(topic)
     assert desk.asked() == []
     assert desk.told() == [(topic, "error")]
@@ -196,10 +196,10 @@ def test_an_ambiguous_spelling_names_the_candidates():
     for con_id in (265598, 38708077):
         desk.feed(ContractDetailsReceived(ask.req_id, info(con_id)))
     desk.feed(ContractDetailsEnd(ask.req_id))
-    *_, tell = desk.take(ev.Tell)
-    assert (tell.say.state, tell.say.code) == ("error", 200)
-    assert "CONID:265598:SMART" in str(tell.say.text)
-    assert "CONID:38708077:SMART" in str(tell.say.text)
+    *_, tell = desk.take(ev.PublishStatus)
+    assert (tell.status.state, tell.status.code) == ("error", 200)
+    assert "CONID:265598:SMART" in str(tell.status.text)
+    assert "CONID:38708077:SMART" in str(tell.status.text)
 
 
 @pytest.mark.parametrize(
@@ -216,9 +216,9 @@ def test_an_ambiguous_spelling_names_the_candidates():
 def test_a_malformed_topic_is_told_how_to_write_it(topic: str, cure: str):
     desk = Desk()
     desk.want(topic)
-    (tell,) = desk.take(ev.Tell)
-    assert (tell.topic, tell.say.state, tell.say.code) == (topic, "error", None)
-    assert cure in str(tell.say.text)
+    (tell,) = desk.take(ev.PublishStatus)
+    assert (tell.topic, tell.status.state, tell.status.code) == (topic, "error", None)
+    assert cure in str(tell.status.text)
 
 
 def test_prefixes_and_other_subtrees_start_nothing():
@@ -233,13 +233,13 @@ def test_a_lost_session_opens_a_gap_that_the_next_data_close():
     desk = Desk()
     desk.flowing(AAPL)
     desk.feed(ev.Disconnected("cut", since=7.0), at=10.0)
-    (gap,) = desk.take(ev.Tell)
-    assert (gap.say.state, gap.say.since) == ("gap", 7.0)
+    (gap,) = desk.take(ev.PublishStatus)
+    assert (gap.status.state, gap.status.since) == ("gap", 7.0)
     desk.feed(UP, at=12.0)
     req_id = desk.line()
     desk.feed(ev.DataFlowed(req_id), at=12.5)
-    (resumed,) = desk.take(ev.Tell)
-    assert (resumed.say.state, resumed.say.since, resumed.say.until) == ("resumed", 7.0, 12.5)
+    (resumed,) = desk.take(ev.PublishStatus)
+    assert (resumed.status.state, resumed.status.since, resumed.status.until) == ("resumed", 7.0, 12.5)
 
 
 def test_after_1101_everything_is_asked_for_again_under_new_ids():
@@ -286,9 +286,9 @@ def test_after_1102_with_a_farm_missing_only_data_show_that_a_line_flows():
     desk.feed(FarmStatus("historical", "ushmds", FarmState.BROKEN), at=9)
     desk.told()
     desk.feed(DataMaintained(), at=9)
-    gaps = desk.take(ev.Tell)
-    assert {(tell.say.state, tell.say.since) for tell in gaps} == {("gap", 5)}
-    assert all("usfuture" in (tell.say.reason or "") for tell in gaps)
+    gaps = desk.take(ev.PublishStatus)
+    assert {(tell.status.state, tell.status.since) for tell in gaps} == {("gap", 5)}
+    assert all("usfuture" in (tell.status.reason or "") for tell in gaps)
     desk.feed(ev.DataFlowed(aapl), at=11)
     assert desk.told() == [(AAPL, "resumed")]
     assert desk.asked() == []
@@ -348,17 +348,17 @@ def test_a_farm_that_serves_no_quotes_leaves_them_alone(kind: str):
 def restarted(desk: Desk) -> list[tuple[str, float | None, float | None, bool]]:
     """What was told of the gap that a restart made."""
     return [
-        (tell.say.state, tell.say.since, tell.say.until, tell.repeated)
-        for tell in desk.take(ev.Tell)
-        if tell.say.reason == RESTARTED
+        (tell.status.state, tell.status.since, tell.status.until, tell.repeated)
+        for tell in desk.take(ev.PublishStatus)
+        if tell.status.reason == RESTARTED
     ]
 
 
 def test_after_a_restart_those_who_listened_are_told_since_when_and_until_when_data_are_missing():
     desk = Desk(missed={AAPL: -7.0})
     desk.want(AAPL, MSFT)
-    tells = desk.take(ev.Tell)
-    assert [(tell.topic, tell.say.state, tell.say.since) for tell in tells] == [
+    tells = desk.take(ev.PublishStatus)
+    assert [(tell.topic, tell.status.state, tell.status.since) for tell in tells] == [
         (AAPL, "gap", -7.0),
         (AAPL, "starting", None),
         (MSFT, "starting", None),
@@ -369,8 +369,8 @@ def test_after_a_restart_those_who_listened_are_told_since_when_and_until_when_d
     desk.now = 3.0
     for ask in desk.asked():
         desk.feed(ev.DataFlowed(ask.req_id))
-    tells = desk.take(ev.Tell)
-    assert [(tell.topic, tell.say.state, tell.say.since, tell.say.until) for tell in tells] == [
+    tells = desk.take(ev.PublishStatus)
+    assert [(tell.topic, tell.status.state, tell.status.since, tell.status.until) for tell in tells] == [
         (AAPL, "resumed", -7.0, 3.0),
         (MSFT, "active", None, None),
     ]
@@ -385,7 +385,9 @@ def test_who_comes_back_later_than_the_first_after_a_restart_is_told_all_before_
     desk.actions.clear()
     desk.now = 4.0
     desk.want(AAPL)
-    assert [action.say.state if isinstance(action, ev.Tell) else action for action in desk.actions] == [
+    assert [
+        action.status.state if isinstance(action, ev.PublishStatus) else action for action in desk.actions
+    ] == [
         "gap",
         "resumed",
         "active",
@@ -408,8 +410,10 @@ def test_another_topic_of_a_line_that_flows_again_is_told_of_the_gap_and_its_end
     desk.actions.clear()
     desk.now = 4.0
     desk.want(ticks)
-    told = [action for action in desk.actions if isinstance(action, ev.Tell | ev.Greet | ev.Join)]
-    assert [action.say.state if isinstance(action, ev.Tell) else type(action) for action in told] == [
+    told = [action for action in desk.actions if isinstance(action, ev.PublishStatus | ev.Greet | ev.Join)]
+    assert [
+        action.status.state if isinstance(action, ev.PublishStatus) else type(action) for action in told
+    ] == [
         ev.Join,
         "gap",
         "resumed",
@@ -464,8 +468,8 @@ def test_a_refusal_is_told_in_the_gateways_words(code: int):
     desk.want(AAPL)
     desk.answer_lookups()
     desk.error(desk.line(), code, "not subscribed")
-    *_, tell = desk.take(ev.Tell)
-    assert (tell.say.state, tell.say.code, tell.say.text) == ("error", code, "not subscribed")
+    *_, tell = desk.take(ev.PublishStatus)
+    assert (tell.status.state, tell.status.code, tell.status.text) == ("error", code, "not subscribed")
     assert desk.asked() == []
 
 
@@ -528,9 +532,9 @@ def test_at_the_limit_a_newcomer_is_told_and_served_when_a_line_is_free():
     desk.flowing(AAPL)
     desk.want(MSFT)
     desk.answer_lookups()
-    *_, tell = desk.take(ev.Tell)
-    assert (tell.say.state, tell.say.code) == ("error", None)
-    assert "all 1 market_data lines are in use" in str(tell.say.text)
+    *_, tell = desk.take(ev.PublishStatus)
+    assert (tell.status.state, tell.status.code) == ("error", None)
+    assert "all 1 market_data lines are in use" in str(tell.status.text)
     desk.leave(AAPL)
     desk.wait(0)
     desk.told()
@@ -544,8 +548,8 @@ def test_the_gateways_own_limit_is_honoured():
     desk.want(MSFT)
     desk.answer_lookups()
     desk.error(desk.line(), 101, "Max number of tickers has been reached")
-    *_, tell = desk.take(ev.Tell)
-    assert (tell.say.state, tell.say.code) == ("error", 101)
+    *_, tell = desk.take(ev.PublishStatus)
+    assert (tell.status.state, tell.status.code) == ("error", 101)
     desk.want("quote/CONID:1/")
     desk.answer_lookups()
     assert desk.asked() == []
@@ -600,16 +604,16 @@ def test_the_most_wanted_are_asked_for_first():
 def test_a_line_silent_while_others_tick_is_asked_for_again_and_more_patiently_each_time():
     desk = Desk(silent_s=60)
     aapl, msft = desk.flowing(AAPL, MSFT)
-    desk.feed(ev.Listened({aapl: 0.0, msft: 59.0}, wall_s=0.0), at=59.0)
+    desk.feed(ev.LinesChecked({aapl: 0.0, msft: 59.0}, wall_s=0.0), at=59.0)
     assert desk.told() == []
-    desk.feed(ev.Listened({aapl: 0.0, msft: 60.0}, wall_s=0.0), at=60.0)
-    (gap,) = desk.take(ev.Tell)
-    assert (gap.topic, gap.say.state, gap.say.since) == (AAPL, "gap", 0.0)
+    desk.feed(ev.LinesChecked({aapl: 0.0, msft: 60.0}, wall_s=0.0), at=60.0)
+    (gap,) = desk.take(ev.PublishStatus)
+    assert (gap.topic, gap.status.state, gap.status.since) == (AAPL, "gap", 0.0)
     assert [cancel.req_id for cancel in desk.take(ev.Cancel)] == [aapl]
     again = desk.line()
     desk.feed(ev.DataFlowed(again))
     assert desk.told() == [(AAPL, "resumed")]
-    desk.feed(ev.Listened({again: 60.0, msft: 130.0}, wall_s=0.0), at=130.0)
+    desk.feed(ev.LinesChecked({again: 60.0, msft: 130.0}, wall_s=0.0), at=130.0)
     assert desk.told() == []
 
 
@@ -619,29 +623,29 @@ def test_a_line_that_answers_no_request_is_counted_unless_such_a_line_may_be_sil
     silent, msft = desk.flowing(topic, MSFT)
     counts: list[int] = []
     for at in (60.0, 180.0, 420.0):
-        desk.feed(ev.Listened({silent: 0.0, msft: at}, wall_s=0.0), at=at)
-        counts.append(beyond_us(desk.core.lines))
+        desk.feed(ev.LinesChecked({silent: 0.0, msft: at}, wall_s=0.0), at=at)
+        counts.append(unanswered_lines(desk.core.lines))
         silent = desk.line()
     assert counts == [0, 0, told]
     desk.feed(ev.DataFlowed(silent))
-    assert beyond_us(desk.core.lines) == 0
+    assert unanswered_lines(desk.core.lines) == 0
 
 
 def test_in_a_new_session_a_silent_line_has_another_chance():
     desk = Desk(silent_s=60)
     silent, msft = desk.flowing(AAPL, MSFT)
     for at in (60.0, 180.0, 420.0):
-        desk.feed(ev.Listened({silent: 0.0, msft: at}, wall_s=0.0), at=at)
+        desk.feed(ev.LinesChecked({silent: 0.0, msft: at}, wall_s=0.0), at=at)
         silent = desk.line()
-    assert beyond_us(desk.core.lines) == 1
+    assert unanswered_lines(desk.core.lines) == 1
     desk.feed(ev.Disconnected("asked to connect anew", since=420.0))
-    assert beyond_us(desk.core.lines) == 0
+    assert unanswered_lines(desk.core.lines) == 0
 
 
 def test_silence_of_all_is_not_the_lines_fault():
     desk = Desk(silent_s=60)
     aapl, msft = desk.flowing(AAPL, MSFT)
-    desk.feed(ev.Listened({aapl: 0.0, msft: 1.0}, wall_s=0.0), at=100.0)
+    desk.feed(ev.LinesChecked({aapl: 0.0, msft: 1.0}, wall_s=0.0), at=100.0)
     assert desk.told() == []
 
 

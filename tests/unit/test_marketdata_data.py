@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec import Struct
-from twsmq_nodes.marketdata.channels import TicksRow
-from twsmq_nodes.marketdata.contracts import Listing, judge
-from twsmq_nodes.marketdata.depth import DepthBook
-from twsmq_nodes.marketdata.feeds import check_options, feed_of, request_of
+from twsmq_nodes.marketdata.data.channels import TicksRow
+from twsmq_nodes.marketdata.data.depth import DepthBook
+from twsmq_nodes.marketdata.data.quotes import QuoteBook, QuoteRow
+from twsmq_nodes.marketdata.feeds import feed_of
 from twsmq_nodes.marketdata.hours import is_open, parse_hours
-from twsmq_nodes.marketdata.quotes import QuoteBook, QuoteRow
+from twsmq_nodes.marketdata.listings import Listing, judge
 from twsmq_nodes.tws import requests as req
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_protocol import codec

@@ -145,10 +145,10 @@ def test_a_stream_topic_is_complete_only_with_its_last_slash():
 
 
 def test_options_stay_inside_the_instruments_level_in_one_order():
-    stream = topics.parse_stream_topic("quote/STK:AAPL:SMART:USD;snapshot=1;generic=233,236/")
+    stream = topics.parse_stream_topic("quote/STK:AAPL:SMART:USD;regulatory=1;generic=233,236/")
     assert stream is not None
-    assert stream.options == (("generic", "233,236"), ("snapshot", "1"))
-    assert str(stream) == "quote/STK:AAPL:SMART:USD;generic=233,236;snapshot=1/"
+    assert stream.options == (("generic", "233,236"), ("regulatory", "1"))
+    assert str(stream) == "quote/STK:AAPL:SMART:USD;generic=233,236;regulatory=1/"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from twsmq_protocol.errors import ErrorCode
 from twsmq_protocol.market_events import StreamState
 from twsmq_protocol.order_events import TERMINAL_STATUSES, OrderStatus, Side
 from twsmq_protocol.requests import OPS, PRICES_NEEDED, TIFS
+from twsmq_protocol.streams import BAR_SIZES, STREAMS
 from twsmq_protocol.system_events import LinkState, NodeState, ProcessState
 
 SPEC = (Path(__file__).parents[2] / "protocol" / "SPEC.md").read_text(encoding="utf-8")
@@ -184,3 +185,30 @@ def test_the_worked_example_is_python_and_its_requests_are_understood():
     args = eval(compile(ast.Expression(order), "SPEC.md", "eval"), scope)
     request = codec.decode_request(msgpack.packb({"v": 1, "id": 1, "op": "place_order", "args": args}))
     assert codec.decode_args(request, OPS["place_order"].args)
+
+
+def test_the_table_of_topics_lists_the_streams_and_their_events():
+    rows = [row for row in table(section("Topics"), "topic") if row[1] == "a market-data shard"]
+    listed = {row[0].strip("| `").partition("/")[0]: re.findall(r"`(\w+)`", row[2]) for row in rows}
+    tags = {
+        kind: [str(event.__struct_config__.tag) for event in stream.events]
+        for kind, stream in STREAMS.items()
+    }
+    assert list(listed) == list(STREAMS)
+    assert listed == tags
+
+
+def test_the_table_of_options_lists_every_option_with_the_streams_that_have_it():
+    rows = table(section("Topics"), "option")
+    listed = {row[0].strip("| `"): set(re.findall(r"`(\w+)/`", row[1])) for row in rows}
+    having: dict[str, set[str]] = {}
+    for kind, stream in STREAMS.items():
+        for option in stream.options:
+            having.setdefault(option, set()).add(kind)
+    assert listed == having
+
+
+def test_the_sizes_of_bars_are_listed():
+    sizes = re.search(r"`<size>` of `bars/` is one of `([^`]+)`", section("Topics"))
+    assert sizes is not None
+    assert sizes[1].split() == list(BAR_SIZES)

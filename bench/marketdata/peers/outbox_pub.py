@@ -6,8 +6,8 @@ import asyncio
 import sys
 
 import zmq
-from twsmq_nodes.marketdata.channels import TicksRow
-from twsmq_nodes.marketdata.publisher import Publisher
+from twsmq_nodes.marketdata.data.channels import TicksRow
+from twsmq_nodes.marketdata.data.publisher import Publisher
 from twsmq_protocol.config import Cluster
 from twsmq_transport.outbox import Outbox
 

@@ -1,10 +1,20 @@
-"""The market data node: live streams, one gateway line for all who want the same, told when it breaks.
+"""The market data node: live streams, one gateway line for all who want the same; who listens learns of breaks.
 
-core.py       decides: which topics are wanted, which lines they need, what each is told (pure)
-line.py       the life of one line (pure); contracts.py which contract a spelling means (pure)
-feeds.py      what a line carries and how it is asked for
-router.py     the way of ticks: from the session's batches to the publishers, no core, no task, no log
-quotes.py     an instrument's state; publisher.py topics on their way out
-store.py      what survives a restart
-shell.py      sockets, timers, session
+What decides (pure: events in, actions out, no clock, socket or log)
+  core.py           topics come and go, the contract behind each, its line; the table of what reacts to what
+  subscription.py   one wanted topic; lookups.py the contract behind a spelling, asked once for all
+  listings.py       what a look-up's answer means; hours.py when an instrument trades
+  feeds.py          kinds of lines and all that differs between them: one row each in FEEDS
+  lines.py          which lines there are and which requests are out; line.py the life of one
+  gateway_errors.py what an error code means for a line; silence.py which lines are silent that should not be
+  stream_status.py  which `stream` event goes to whom; pending_calls.py calls that wait for the gateway
+  deadlines.py      what is due when; invariants.py what must hold between any two inputs
+  events.py         the core's inputs and actions
+
+The way of data, which knows none of these (`data/`)
+  router.py         request ids to channels; channels.py, depth.py, bars.py a feed's state on its way out
+  quotes.py         an instrument's quote; publisher.py topics, numbering, encoding
+
+What does
+  shell.py          sockets, timers and session; calls.py the ops; store.py what survives a restart
 """

@@ -27,9 +27,9 @@ from twsmq_nodes.runtime.node import Node
 
 from . import events as ev
 from .core import MarketdataCore
-from .feeds import FeedKind, check_options
-from .quotes import QuoteRow
-from .router import Router
+from .data.quotes import QuoteRow
+from .data.router import Router
+from .feeds import FeedKind
 
 _HEADER = frozenset((*Event.__struct_fields__, "snapshot"))
 
@@ -78,7 +78,7 @@ class Calls:
         rows = [
             SubscriptionRow(
                 topic=each.topic,
-                state=each.present().state,
+                state=each.status().state,
                 wanted=each.wanted,
                 since=self._wall(each.since) or 0,
                 con_id=each.con_id,
@@ -103,7 +103,6 @@ class Calls:
         topic = parse_stream_topic(args.topic)
         if topic is None:
             raise FieldError("topic", "no complete topic of a stream")
-        check_options(topic)
         self._feed(ev.PreviewWanted(self._keep(call), topic))
 
     def _keep(self, call: Call) -> int:

@@ -39,17 +39,17 @@ from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetails
 from twsmq_nodes.tws.requests import ReqMarketDataType
 
 from . import events as ev
-from .contracts import NO_DEFINITION, Listing, Refusal
 from .deadlines import Deadline, Deadlines
-from .feeds import check_options, feed_of, news_feed
+from .feeds import feed_of, news_feed
 from .gateway_errors import Meaning, meaning_of
-from .inquiries import DEADLINE_S, Inquiries
 from .line import Line, LineState
 from .lines import Lines, limits_of
+from .listings import NO_DEFINITION, Listing, Refusal
 from .lookups import TIMEOUT_S, Lookups
-from .silence import lose_patience, silent_lines
-from .subscription import RETURN_S, Inquiry, Missed, Subscription
-from .telling import Teller
+from .pending_calls import DEADLINE_S, PendingCalls
+from .silence import grow_patience, silent_lines
+from .stream_status import StatusAnnouncer
+from .subscription import RETURN_S, Missed, PendingCall, Subscription
 
 DELAYED = 3
 """The market data type that lets delayed data stand in for live ones."""
@@ -82,23 +82,23 @@ class MarketdataCore:
         req_ids = count(1)
         self.lookups = Lookups(listings, req_ids, self._do)
         self.lines = Lines(limits_of(config), req_ids, self._do)
-        self.inquiries = Inquiries(self.lines, req_ids, self._do)
+        self.pending_calls = PendingCalls(self.lines, req_ids, self._do)
         self._broken_farms: set[str] = set()
         self._grants_due = False  # a try for more lines than were granted is due, for all refused together
-        self._teller = Teller(shard, config.instances, self.subscriptions, self._do)
+        self._announcer = StatusAnnouncer(shard, config.instances, self.subscriptions, self._do)
         self.deadlines = Deadlines()
         self._timer: float | None = None
         self._rules: dict[type, Callable[[Any, float], None]] = {
             ev.TopicWanted: self._topic_wanted,
             ev.TopicLeft: self._topic_left,
             ev.Disconnected: self._disconnected,
-            ev.Unconnected: lambda told, _: self._teller.hold_up(told.reason),
+            ev.Unconnected: lambda told, _: self._announcer.set_blocked(told.reason),
             ev.RequestWritten: self._written,
             ev.RequestRefused: lambda told, _: self._refuse(told.req_id, Refusal(None, told.text)),
             ev.DataFlowed: self._data_flowed,
-            ev.Listened: self._listened,
-            ev.SnapshotWanted: self._inquired,
-            ev.PreviewWanted: self._inquired,
+            ev.LinesChecked: self._lines_checked,
+            ev.SnapshotWanted: self._call_came,
+            ev.PreviewWanted: self._call_came,
             ev.TimerFired: self._timer_fired,
             SessionUp: self._session_up,
             UpstreamLost: self._upstream_lost,
@@ -116,7 +116,7 @@ class MarketdataCore:
     def handle(self, happened: ev.Input, now: float) -> list[ev.Action]:
         """What is to be done, in this order. What concerns nobody here does nothing."""
         self._actions = []
-        self._teller.now = now
+        self._announcer.now = now
         if self._returning:
             self._returning = False
             self.deadlines.add(now + RETURN_S, Deadline(returned=True))
@@ -152,15 +152,14 @@ class MarketdataCore:
             parsed = parse_stream_topic(topic)
             if parsed is None:
                 return
-            check_options(parsed)
         except FieldError as error:
             subscription.refusal = Refusal(None, str(error))
         subscription.parsed = parsed
         self._missed.pop(topic, None)
         self.subscriptions[topic] = subscription
-        self._teller.remember(subscription)
+        self._announcer.remember(subscription)
         if parsed is None or subscription.refusal is not None:
-            self._teller.say_present(subscription)
+            self._announcer.announce_current(subscription)
         elif parsed.kind == "news":
             self._attach(subscription, Listing(news_feed(parsed.qualifier).contract))
         else:
@@ -172,13 +171,13 @@ class MarketdataCore:
         if listing is not None:
             self._resolved(subscription, listing)
             return
-        self._teller.say_present(subscription)
+        self._announcer.announce_current(subscription)
         if self.up and subscription.lookup is not None:
             self.lookups.ask(subscription.lookup)
 
     def _resolved(self, subscription: Subscription, listing: Listing) -> None:
-        if isinstance(subscription, Inquiry):
-            self.inquiries.resolved(subscription, listing, self._teller.shard_of(listing.contract))
+        if isinstance(subscription, PendingCall):
+            self.pending_calls.resolved(subscription, listing, self._announcer.shard_of(listing.contract))
         else:
             self._attach(subscription, listing)
 
@@ -186,11 +185,11 @@ class MarketdataCore:
         """One more subscriber, or the first again within the grace time."""
         subscription.joins += 1
         if now < subscription.returns_until:
-            self._teller.say_missed(subscription)
+            self._announcer.announce_missed(subscription)
         if not subscription.wanted:
             subscription.wanted = True
-            self._teller.remember(subscription)
-        self._teller.say_present(subscription, repeated=True)
+            self._announcer.remember(subscription)
+        self._announcer.announce_current(subscription, repeated=True)
         if self.up and subscription.line is not None:
             self._ask(subscription.line)
         if self.up and subscription.lookup is not None:
@@ -207,7 +206,7 @@ class MarketdataCore:
     def _drop(self, subscription: Subscription) -> None:
         """Nobody came back within the grace time."""
         del self.subscriptions[subscription.topic]
-        self._teller.say_closed(subscription)
+        self._announcer.announce_closed(subscription)
         self.lines.leave(subscription)
         self.lookups.leave(subscription)
 
@@ -222,27 +221,27 @@ class MarketdataCore:
                 self._resolved(subscription, listing)
 
     def _lookup_refused(self, subscription: Subscription) -> None:
-        if not isinstance(subscription, Inquiry):
-            self._teller.say_present(subscription)
+        if not isinstance(subscription, PendingCall):
+            self._announcer.announce_current(subscription)
         elif subscription.lookup is not None and subscription.lookup.refusal is not None:
             refusal = subscription.lookup.refusal
             self.lookups.leave(subscription)
-            self.inquiries.fail(subscription, refusal)
+            self.pending_calls.fail(subscription, refusal)
 
     def _attach(self, subscription: Subscription, listing: Listing) -> None:
         """Give the subscription its line, unless another shard serves the contract."""
         if subscription.parsed is None:
             return
-        if self._teller.shard_of(listing.contract) != self._shard:
+        if self._announcer.shard_of(listing.contract) != self._shard:
             self._do(ev.ForgetTopic(subscription.topic))  # what this one may have said is not to be repeated
             return
         line = self.lines.join(feed_of(subscription.parsed, listing), listing, subscription)
-        self._teller.say_present(subscription)
+        self._announcer.announce_current(subscription)
         if self.up:
             self._ask(line)
 
     def _ask(self, line: Line) -> None:
-        self._teller.say(line, self.lines.ask(line))
+        self._announcer.announce(line, self.lines.ask(line))
 
     def _ask_waiting(self, *, crowded: bool = False) -> None:
         """Everything wanted, what was refused before too; `crowded`: only what found no room, if there is."""
@@ -258,18 +257,18 @@ class MarketdataCore:
         if line.gap is not None and line.state is LineState.FLOWING and now < line.gap.since + SETTLE_S:
             self._do(ev.Arm(happened.req_id))
             return
-        self._teller.say(line, line.flowed(now))
+        self._announcer.announce(line, line.flowed(now))
 
     def _type_told(self, happened: MarketDataType, _now: float) -> None:
         line = self.lines.asked.get(happened.req_id)
         if line is not None:
-            self._teller.say(line, line.turned(happened.market_data_type))
+            self._announcer.announce(line, line.turned(happened.market_data_type))
 
     # -- the session
 
     def _session_up(self, happened: SessionUp, _now: float) -> None:
         self.up = True
-        self._teller.hold_up(None if happened.upstream else "the gateway does not reach IBKR")
+        self._announcer.set_blocked(None if happened.upstream else "the gateway does not reach IBKR")
         self._broken_farms.clear()
         self.lines.renew_grants()
         if self._config.delayed == "fallback":
@@ -281,20 +280,20 @@ class MarketdataCore:
         self.up = False
         self._lose_lines(happened.since, f"the session with the gateway was lost: {happened.reason}")
         self.lookups.lose_all()
-        for inquiry in self.inquiries.lose_all():
-            self.lookups.leave(inquiry)
+        for pending in self.pending_calls.lose_all():
+            self.lookups.leave(pending)
 
     def _upstream_lost(self, happened: UpstreamLost, now: float) -> None:
         reason = f"{happened.code} {happened.text}"
-        self._teller.hold_up(reason)
+        self._announcer.set_blocked(reason)
         for line in self.lines:
             self._interrupt(line, now, reason)
 
     def _interrupt(self, line: Line, since: float, reason: str, farm: str = "") -> None:
         """Tell that data may be missing; the next that come are told again."""
-        says = line.interrupted(since, reason, farm)
-        self._teller.say(line, says)
-        if says and line.req_id is not None:
+        statuses = line.interrupted(since, reason, farm)
+        self._announcer.announce(line, statuses)
+        if statuses and line.req_id is not None:
             self._do(ev.Arm(line.req_id))
 
     def _farm_told(self, happened: FarmStatus, now: float) -> None:
@@ -303,7 +302,7 @@ class MarketdataCore:
         if happened.state is FarmState.BROKEN:
             self._broken_farms.add(farm)
             for line in self.lines:
-                if happened.kind == line.farm_kind:
+                if happened.kind in line.spec.farms:
                     self._interrupt(line, now, _broken(farm), farm)
         elif happened.state is FarmState.OK and farm in self._broken_farms:
             self._broken_farms.discard(farm)
@@ -311,32 +310,32 @@ class MarketdataCore:
                 if line.gap is not None and line.gap.farm == farm:
                     self.deadlines.add(now + FARM_S, Deadline(feed=line.feed))
 
-    def _listened(self, happened: ev.Listened, now: float) -> None:
+    def _lines_checked(self, happened: ev.LinesChecked, now: float) -> None:
         silent_s = self._config.silent_s
-        for line, heard_at in silent_lines(self.lines, happened, now, silent_s) if self.up else ():
-            reason = f"no data for {now - heard_at:.0f} s while others tick; asked for again"
-            lose_patience(line, silent_s)
-            self._renew(line, heard_at, reason)
+        for line, data_at in silent_lines(self.lines, happened, now, silent_s) if self.up else ():
+            reason = f"no data for {now - data_at:.0f} s while others tick; asked for again"
+            grow_patience(line, silent_s)
+            self._renew(line, data_at, reason)
 
     def _renew(self, line: Line, since: float, reason: str) -> None:
         """End the line's request and ask again under another id."""
         self.lines.withdraw(line)
-        self._teller.say(line, line.lost(since, reason))
+        self._announcer.announce(line, line.lost(since, reason))
         self._ask(line)
 
     def _data_maintained(self, _happened: DataMaintained, now: float) -> None:
         """Which farm serves a line is not known: while one of its kind is missing, its data must show it."""
-        self._teller.hold_up(None)
+        self._announcer.set_blocked(None)
         for line in self.lines:
-            could_serve = (farm for farm in self._broken_farms if farm.startswith(line.farm_kind))
+            could_serve = (farm for farm in self._broken_farms if farm.partition(" ")[0] in line.spec.farms)
             missing = min(could_serve, default=None)
             if missing is not None:
-                self._teller.say(line, line.still_interrupted(_broken(missing), missing))
+                self._announcer.announce(line, line.still_interrupted(_broken(missing), missing))
             elif line.state is LineState.FLOWING:
-                self._teller.say(line, line.flowed(now))
+                self._announcer.announce(line, line.flowed(now))
 
     def _data_lost(self, _happened: DataLost, now: float) -> None:
-        self._teller.hold_up(None)
+        self._announcer.set_blocked(None)
         self._lose_lines(now, "1101 the gateway lost its subscriptions")
         if self.up:  # it may come while the session is being made
             self._ask_waiting()
@@ -344,7 +343,7 @@ class MarketdataCore:
     def _lose_lines(self, since: float, reason: str) -> None:
         for line in self.lines:
             self.lines.release(line)
-            self._teller.say(line, line.lost(since, reason))
+            self._announcer.announce(line, line.lost(since, reason))
 
     # -- what becomes of requests
 
@@ -372,13 +371,13 @@ class MarketdataCore:
     def _line_error(self, line: Line, req_id: int, meaning: Meaning, refusal: Refusal, now: float) -> None:
         match meaning:
             case Meaning.DELAYED:
-                self._teller.say(line, line.turned(DELAYED))
+                self._announcer.announce(line, line.turned(DELAYED))
             case Meaning.RESET:
                 self._do(ev.Reset(req_id))
             case Meaning.AGAIN if line.renewed_at is None or now > line.renewed_at + RETRY_S:
                 line.renewed_at = now
                 self.lines.release(line)
-                self._teller.say(line, line.lost(now, f"{refusal.code} {refusal.text}"))
+                self._announcer.announce(line, line.lost(now, f"{refusal.code} {refusal.text}"))
                 self._ask(line)
             case Meaning.PACED:
                 self._refuse(req_id, refusal, now + PACED_S)
@@ -401,14 +400,14 @@ class MarketdataCore:
         line = self.lines.asked.get(req_id)
         if line is not None:
             self.lines.release(line)
-            self._teller.say(line, line.refused(refusal, retry_at))
+            self._announcer.announce(line, line.refused(refusal, retry_at))
             if retry_at is not None:
                 self.deadlines.add(retry_at, Deadline(feed=line.feed))
         elif req_id in self.lookups.asked:
             for subscription in self.lookups.refused(req_id, refusal):
                 self._lookup_refused(subscription)
         else:
-            self.inquiries.refused(req_id, refusal)
+            self.pending_calls.refused(req_id, refusal)
 
     def _rerouted(self, happened: RerouteMktData, now: float) -> None:
         """The line's data come from another contract: ask for that one, once."""
@@ -427,18 +426,18 @@ class MarketdataCore:
         line = self.lines.asked.get(happened.req_id)
         if line is not None:
             self.lines.release(line)
-            self._teller.say(line, line.completed())
-        self.inquiries.snapshot_ended(happened.req_id)
+            self._announcer.announce(line, line.completed())
+        self.pending_calls.snapshot_ended(happened.req_id)
 
     # -- calls
 
-    def _inquired(self, happened: ev.SnapshotWanted | ev.PreviewWanted, now: float) -> None:
-        inquiry = self.inquiries.begin(happened, now)
-        self.deadlines.add(now + DEADLINE_S, Deadline(call=inquiry.call))
-        if inquiry.instrument is None:
-            self.inquiries.resolved(inquiry, None, self._shard)
+    def _call_came(self, happened: ev.SnapshotWanted | ev.PreviewWanted, now: float) -> None:
+        pending = self.pending_calls.begin(happened, now)
+        self.deadlines.add(now + DEADLINE_S, Deadline(call=pending.call))
+        if pending.instrument is None:
+            self.pending_calls.resolved(pending, None, self._shard)
         else:
-            self._resolve(inquiry)
+            self._resolve(pending)
 
     # -- time
 
@@ -454,9 +453,9 @@ class MarketdataCore:
             if subscription is not None and subscription.outlived(now, self._config.grace_s):
                 self._drop(subscription)
         elif what.call:
-            inquiry = self.inquiries.overdue(what.call)
-            if inquiry is not None:
-                self.lookups.leave(inquiry)
+            pending = self.pending_calls.overdue(what.call)
+            if pending is not None:
+                self.lookups.leave(pending)
         elif what.returned:
             for topic in self._missed:
                 self._do(ev.RememberTopic(topic, False))

@@ -18,9 +18,9 @@ from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import Request
 
-from .contracts import Listing
 from .feeds import Feed
-from .line import Say
+from .line import StreamStatus
+from .listings import Listing
 
 # -- inputs ------------------------------------------------------------------------------------------
 
@@ -67,10 +67,10 @@ class DataFlowed(Struct, frozen=True):
     req_id: int
 
 
-class Listened(Struct, frozen=True):
+class LinesChecked(Struct, frozen=True):
     """Now and then: when data last came under each request id (or it was asked), and the wall clock in s."""
 
-    heard: dict[int, float]
+    data_at: dict[int, float]
     wall_s: float
 
 
@@ -101,7 +101,7 @@ Input = (
     | RequestWritten
     | RequestRefused
     | DataFlowed
-    | Listened
+    | LinesChecked
     | SnapshotWanted
     | PreviewWanted
     | TimerFired
@@ -172,11 +172,11 @@ class Part(Struct, frozen=True):
     topic: str
 
 
-class Tell(Struct, frozen=True):
+class PublishStatus(Struct, frozen=True):
     """Publish a `stream` event."""
 
     topic: str
-    say: Say
+    status: StreamStatus
     con_id: int | None = None
     repeated: bool = False
 
@@ -265,7 +265,7 @@ Action = (
     | Reset
     | Join
     | Part
-    | Tell
+    | PublishStatus
     | Greet
     | ForgetTopic
     | RememberListing

@@ -6,12 +6,13 @@ So a feed holds what the request holds, spelled in one way, and nothing else.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from enum import Enum
 
 from msgspec import Struct
-from twsmq_protocol.errors import FieldError
-from twsmq_protocol.topics import BAR_SIZES, StreamTopic
+from twsmq_protocol.config import Marketdata
+from twsmq_protocol.streams import BAR_SIZES
+from twsmq_protocol.topics import StreamTopic
 
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.requests import (
@@ -28,7 +29,10 @@ from twsmq_nodes.tws.requests import (
     Request,
 )
 
-from .contracts import Listing
+from .data.bars import HistoryChannel, RealTimeBarChannel
+from .data.channels import Channel, MarketDataChannel, NewsChannel, TickByTickChannel
+from .data.depth import DepthChannel
+from .listings import Listing
 
 
 class FeedKind(Enum):
@@ -39,6 +43,7 @@ class FeedKind(Enum):
     DEPTH = "depth"
     REALTIME_BARS = "realtime_bars"
     HISTORY = "history"
+    NEWS = "news"
 
 
 class Feed(Struct, frozen=True):
@@ -59,39 +64,9 @@ class Feed(Struct, frozen=True):
     back: str = ""
 
 
-_FLAG = (re.compile("[01]"), "0 or 1")
-_GENERIC = (re.compile(r"\d{1,4}(,\d{1,4})*"), "tick numbers, like 233,236")
-_WHAT = (re.compile("TRADES|MIDPOINT|BID|ASK"), "TRADES, MIDPOINT, BID or ASK")
-_ROWS = (re.compile("[1-5]?[0-9]|60"), "1 to 60")
-_BACK = (re.compile("[1-9][0-9]{0,4}[SDWMY]"), "a number and S, D, W, M or Y, like 2D")
-
-_OPTIONS: dict[str, dict[str, tuple[re.Pattern[str], str]]] = {
-    "quote": {"generic": _GENERIC, "regulatory": _FLAG},
-    "tick": {"generic": _GENERIC, "regulatory": _FLAG},
-    "greeks": {"generic": _GENERIC},
-    "trade": {"all": _FLAG},
-    "bbo": {"ignore_size": _FLAG},
-    "midpoint": {},
-    "depth": {"rows": _ROWS, "smart": _FLAG},
-    "bar5s": {"rth": _FLAG, "what": _WHAT},
-    "bars": {"rth": _FLAG, "what": _WHAT, "back": _BACK},
-    "news": {},
-}
-_MIDPOINT_ONLY = frozenset(("CASH", "CMDTY"))
+_MIDPOINT_ONLY = frozenset(("CASH", "CMDTY", "CFD", "FUND"))
+"""Types that have no TRADES (IBKR API docs, "Historical data")."""
 _LONG_BARS = frozenset(("1d", "1w", "1mo"))
-
-
-def check_options(topic: StreamTopic) -> None:
-    """Raises `FieldError` for an option that the topic's kind does not have, or a value it cannot take."""
-    known = _OPTIONS[topic.kind]
-    for name, value in topic.options:
-        if name not in known:
-            raise FieldError(
-                "topic", f"{topic.kind}/ has no option {name!r}; it has {', '.join(known) or 'none'}"
-            )
-        pattern, wanted = known[name]
-        if not pattern.fullmatch(value) or (name == "rows" and value == "0"):
-            raise FieldError("topic", f"{name}={value}: write {wanted}")
 
 
 def feed_of(topic: StreamTopic, listing: Listing) -> Feed:
@@ -127,43 +102,138 @@ def feed_of(topic: StreamTopic, listing: Listing) -> Feed:
 def news_feed(provider: str) -> Feed:
     """All headlines of one provider (IBKR API docs: a contract of the type NEWS, generic tick 292)."""
     contract = Contract(symbol=f"{provider}:{provider}_ALL", sec_type="NEWS", exchange=provider)
-    return Feed(FeedKind.MARKET_DATA, contract, "mdoff,292")
+    return Feed(FeedKind.NEWS, contract, "mdoff,292")
 
 
-def request_of(feed: Feed, req_id: int) -> Request:
-    contract = feed.contract
-    match feed.kind:
-        case FeedKind.MARKET_DATA:
-            return ReqMktData(req_id, contract, feed.generic_ticks, regulatory_snapshot=feed.regulatory)
-        case FeedKind.TICK_BY_TICK:
-            return ReqTickByTick(req_id, contract, feed.what, 0, feed.ignore_size)
-        case FeedKind.DEPTH:
-            return ReqDepth(req_id, contract, feed.rows, feed.smart)
-        case FeedKind.REALTIME_BARS:
-            return ReqRealTimeBars(req_id, contract, 5, feed.what, feed.regular_hours)
-        case FeedKind.HISTORY:
-            return ReqHistoricalData(
-                req_id,
-                contract,
-                end="",
-                duration=f"{feed.back[:-1]} {feed.back[-1]}",
-                bar_size=BAR_SIZES[feed.bar_size],
-                what_to_show=feed.what,
-                use_rth=int(feed.regular_hours),
-                format_date=2,
-                keep_up_to_date=True,
-            )
+def bar_seconds(feed: Feed) -> float:
+    """How long a bar of a history lasts."""
+    return _SECONDS[feed.bar_size.lstrip("0123456789")] * int(feed.bar_size.rstrip("smhdwo"))
 
 
-def cancel_of(feed: Feed, req_id: int) -> Request:
-    match feed.kind:
-        case FeedKind.MARKET_DATA:
-            return CancelMktData(req_id)
-        case FeedKind.TICK_BY_TICK:
-            return CancelTickByTick(req_id)
-        case FeedKind.DEPTH:
-            return CancelDepth(req_id, feed.smart)
-        case FeedKind.REALTIME_BARS:
-            return CancelRealTimeBars(req_id)
-        case FeedKind.HISTORY:
-            return CancelHistoricalData(req_id)
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0, "mo": 30 * 86400.0}
+
+
+def _market_data(feed: Feed, req_id: int) -> Request:
+    return ReqMktData(req_id, feed.contract, feed.generic_ticks, regulatory_snapshot=feed.regulatory)
+
+
+def _tick_by_tick(feed: Feed, req_id: int) -> Request:
+    return ReqTickByTick(req_id, feed.contract, feed.what, 0, feed.ignore_size)
+
+
+def _depth(feed: Feed, req_id: int) -> Request:
+    return ReqDepth(req_id, feed.contract, feed.rows, feed.smart)
+
+
+def _real_time_bars(feed: Feed, req_id: int) -> Request:
+    return ReqRealTimeBars(req_id, feed.contract, 5, feed.what, feed.regular_hours)
+
+
+def _history(feed: Feed, req_id: int) -> Request:
+    return ReqHistoricalData(
+        req_id,
+        feed.contract,
+        end="",
+        duration=f"{feed.back[:-1]} {feed.back[-1]}",
+        bar_size=BAR_SIZES[feed.bar_size],
+        what_to_show=feed.what,
+        use_rth=int(feed.regular_hours),
+        format_date=2,
+        keep_up_to_date=True,
+    )
+
+
+def _slow(_feed: Feed, silent_s: float) -> float:
+    """Trades and five-second bars of a slow instrument come far apart."""
+    return 5 * silent_s
+
+
+def _by_bar(feed: Feed, silent_s: float) -> float:
+    """The newest bar is sent anew every 4 to 6 s (IBKR API docs), at the latest when the next one begins."""
+    return max(silent_s, min(bar_seconds(feed), LONGEST_PATIENCE_S) + BAR_DUE_S)
+
+
+BAR_DUE_S = 15.0
+LONGEST_PATIENCE_S = 3600.0
+_MARKET = frozenset(("market",))
+
+
+class FeedSpec(Struct, frozen=True):
+    """What there is to know of a kind of line.
+
+    `limit`: lines at once, of the whole account. `pool`: the kind with which it shares that limit, None for
+    itself. `farms`: the gateway's kinds of data farms that it needs. `patience`: seconds of silence that are
+    normal for a feed of it as long as its own pace is not known, given the configured ones; never more than
+    `most_patience`. `answered_at_once`: a request is answered with the present state, if there is any.
+    `refilled`: it has a past that an interruption makes a hole in, so it is asked for again after one.
+    `typed`: the gateway's market data type (live, frozen, delayed) counts for it.
+    """
+
+    request: Callable[[Feed, int], Request]
+    cancel: Callable[[Feed, int], Request]
+    channel: type[Channel]
+    limit: Callable[[Marketdata], int]
+    patience: Callable[[Feed, float], float]
+    farms: frozenset[str] = _MARKET
+    pool: FeedKind | None = None
+    most_patience: float = LONGEST_PATIENCE_S
+    answered_at_once: bool = False
+    refilled: bool = False
+    typed: bool = False
+
+
+FEEDS: dict[FeedKind, FeedSpec] = {
+    FeedKind.MARKET_DATA: FeedSpec(
+        request=_market_data,
+        cancel=lambda _, req_id: CancelMktData(req_id),
+        channel=MarketDataChannel,
+        limit=lambda config: config.lines,
+        patience=lambda _, silent_s: silent_s,
+        answered_at_once=True,
+        typed=True,
+    ),
+    FeedKind.TICK_BY_TICK: FeedSpec(
+        request=_tick_by_tick,
+        cancel=lambda _, req_id: CancelTickByTick(req_id),
+        channel=TickByTickChannel,
+        limit=lambda config: config.tick_by_tick_lines,
+        patience=_slow,
+    ),
+    FeedKind.DEPTH: FeedSpec(
+        request=_depth,
+        cancel=lambda feed, req_id: CancelDepth(req_id, feed.smart),
+        channel=DepthChannel,
+        limit=lambda config: config.depth_lines,
+        patience=lambda _, silent_s: silent_s,
+        answered_at_once=True,
+    ),
+    FeedKind.REALTIME_BARS: FeedSpec(
+        request=_real_time_bars,
+        cancel=lambda _, req_id: CancelRealTimeBars(req_id),
+        channel=RealTimeBarChannel,
+        limit=lambda config: config.lines,
+        patience=lambda _, silent_s: silent_s,
+    ),
+    # Of histories kept up to date the gateway allows 50 at once; their updates need a market farm too, the
+    # bars up to now a historical one (IBKR API docs; nautilus_trader #3968).
+    FeedKind.HISTORY: FeedSpec(
+        request=_history,
+        cancel=lambda _, req_id: CancelHistoricalData(req_id),
+        channel=HistoryChannel,
+        limit=lambda _: 50,
+        patience=_by_bar,
+        farms=frozenset(("historical", "market")),
+        refilled=True,
+    ),
+    # A provider may have nothing to say for a night.
+    FeedKind.NEWS: FeedSpec(
+        request=_market_data,
+        cancel=lambda _, req_id: CancelMktData(req_id),
+        channel=NewsChannel,
+        limit=lambda config: config.lines,
+        pool=FeedKind.MARKET_DATA,
+        patience=lambda _, silent_s: max(silent_s, LONGEST_PATIENCE_S),
+        most_patience=86400.0,
+    ),
+}
+"""A row per kind of line: what the rest of the node knows of it."""

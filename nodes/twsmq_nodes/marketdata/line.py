@@ -22,8 +22,8 @@ from twsmq_protocol.market_events import StreamState
 
 from twsmq_nodes.tws.contracts import Contract
 
-from .contracts import Listing, Refusal
-from .feeds import Feed, FeedKind
+from .feeds import FEEDS, Feed, FeedSpec
+from .listings import Listing, Refusal
 
 if TYPE_CHECKING:
     from .subscription import Subscription
@@ -32,7 +32,7 @@ _KINDS: dict[int, StreamState] = {1: "active", 2: "frozen", 3: "delayed", 4: "de
 """The gateway's market data types; 4 is delayed and frozen."""
 
 
-class Say(Struct, frozen=True):
+class StreamStatus(Struct, frozen=True):
     """A `stream` event in the making; `since` and `until` in the core's own seconds, None if not known."""
 
     state: StreamState
@@ -84,20 +84,19 @@ class Line:
         self.source: Contract | None = None
         self._kind: StreamState = "active"
 
-    def present(self) -> Say:
+    def status(self) -> StreamStatus:
         """What somebody who joins now should know."""
         if self.state is LineState.DONE:
-            return Say("closed", text="the snapshot is complete")
+            return StreamStatus("closed", text="the snapshot is complete")
         if self.refusal is not None:
-            return Say("error", code=self.refusal.code, text=self.refusal.text)
+            return StreamStatus("error", code=self.refusal.code, text=self.refusal.text)
         if self.gap is not None:
-            return Say("gap", reason=self.gap.reason, since=self.gap.since)
-        return Say(self._kind) if self.state is LineState.FLOWING else Say("starting")
+            return StreamStatus("gap", reason=self.gap.reason, since=self.gap.since)
+        return StreamStatus(self._kind) if self.state is LineState.FLOWING else StreamStatus("starting")
 
     @property
-    def farm_kind(self) -> str:
-        """Of the gateway's farms, the kind that can serve it."""
-        return "historical" if self.feed.kind is FeedKind.HISTORY else "market"
+    def spec(self) -> FeedSpec:
+        return FEEDS[self.feed.kind]
 
     @property
     def live(self) -> bool:
@@ -126,54 +125,54 @@ class Line:
         self.crowded = False
         self._kind = "active"
 
-    def flowed(self, now: float) -> list[Say]:
+    def flowed(self, now: float) -> list[StreamStatus]:
         """Data came."""
         news = self.state is not LineState.FLOWING
         self.unanswered = 0
         self.state = LineState.FLOWING
         if self.gap is None:
-            return [Say(self._kind)] if news else []
+            return [StreamStatus(self._kind)] if news else []
         gap, self.gap = self.gap, None
-        resumed = Say("resumed", reason=gap.reason, since=gap.since, until=now)
-        return [resumed] if self._kind == "active" else [resumed, Say(self._kind)]
+        resumed = StreamStatus("resumed", reason=gap.reason, since=gap.since, until=now)
+        return [resumed] if self._kind == "active" else [resumed, StreamStatus(self._kind)]
 
-    def turned(self, market_data_type: int) -> list[Say]:
+    def turned(self, market_data_type: int) -> list[StreamStatus]:
         """The gateway said which kind of data this is."""
         kind = _KINDS.get(market_data_type, "active")
         if kind == self._kind:
             return []
         self._kind = kind
-        return [Say(kind)] if self.state is LineState.FLOWING and self.gap is None else []
+        return [StreamStatus(kind)] if self.state is LineState.FLOWING and self.gap is None else []
 
-    def interrupted(self, since: float, reason: str, farm: str = "") -> list[Say]:
+    def interrupted(self, since: float, reason: str, farm: str = "") -> list[StreamStatus]:
         """Data may be missing from `since` on; the request stands. `farm`: the one that broke."""
         if self.state is not LineState.FLOWING or self.gap is not None:
             return []
         self.gap = Gap(since, reason, farm)
-        return [self.present()]
+        return [self.status()]
 
-    def still_interrupted(self, reason: str, farm: str) -> list[Say]:
+    def still_interrupted(self, reason: str, farm: str) -> list[StreamStatus]:
         """What opened the gap is over, but `farm` is missing."""
         if self.gap is None or self.gap.farm:
             return []
         self.gap = Gap(self.gap.since, reason, farm)
-        return [self.present()]
+        return [self.status()]
 
-    def lost(self, since: float, reason: str) -> list[Say]:
+    def lost(self, since: float, reason: str) -> list[StreamStatus]:
         """The request is gone and has to be made again. A line refused or done stays so."""
-        says = self.interrupted(since, reason)
+        statuses = self.interrupted(since, reason)
         if self.state in (LineState.ASKED, LineState.FLOWING):
             self.state = LineState.WAITING
-        return says
+        return statuses
 
-    def completed(self) -> list[Say]:
+    def completed(self) -> list[StreamStatus]:
         """A one-time snapshot has come; it is not asked for again, since each costs a fee."""
         self.state = LineState.DONE
-        return [self.present()]
+        return [self.status()]
 
-    def refused(self, refusal: Refusal, retry_at: float | None = None) -> list[Say]:
+    def refused(self, refusal: Refusal, retry_at: float | None = None) -> list[StreamStatus]:
         self.state = LineState.REFUSED
         self.gap = None
         self.refusal = refusal
         self.retry_at = retry_at
-        return [self.present()]
+        return [self.status()]

@@ -17,22 +17,15 @@ from msgspec.structs import replace
 from twsmq_protocol.config import Marketdata
 
 from . import events as ev
-from .contracts import Listing, Refusal
-from .feeds import Feed, FeedKind, cancel_of, request_of
-from .line import Line, LineState, Say
+from .feeds import FEEDS, Feed, FeedKind
+from .line import Line, LineState, StreamStatus
+from .listings import Listing, Refusal
 from .subscription import Subscription
 
 
 def limits_of(config: Marketdata) -> dict[FeedKind, int]:
-    """Lines of one shard. Of histories kept up to date the gateway allows 50 at once (IBKR API docs)."""
-    configured = {
-        FeedKind.MARKET_DATA: config.lines,
-        FeedKind.REALTIME_BARS: config.lines,
-        FeedKind.DEPTH: config.depth_lines,
-        FeedKind.TICK_BY_TICK: config.tick_by_tick_lines,
-        FeedKind.HISTORY: 50,
-    }
-    return {kind: max(1, number // config.instances) for kind, number in configured.items()}
+    """Lines of one shard, by kind."""
+    return {kind: max(1, spec.limit(config) // config.instances) for kind, spec in FEEDS.items()}
 
 
 class Lines:
@@ -60,10 +53,12 @@ class Lines:
         return self._lines.get(feed)
 
     def used(self, kind: FeedKind) -> int:
-        return sum(line.feed.kind is kind for line in self.asked.values())
+        """Lines out of this kind and of those that share its limit."""
+        pool = _pool(kind)
+        return sum(_pool(line.feed.kind) is pool for line in self.asked.values())
 
     def allowed(self, kind: FeedKind) -> int:
-        return self._granted.get(kind, self._limits[kind])
+        return self._granted.get(_pool(kind), self._limits[kind])
 
     def has_room(self, kind: FeedKind) -> bool:
         return self.used(kind) < self.allowed(kind)
@@ -88,7 +83,7 @@ class Lines:
                 del self._lines[line.feed]
                 self.withdraw(line)
 
-    def ask(self, line: Line) -> list[Say]:
+    def ask(self, line: Line) -> list[StreamStatus]:
         """Send the line's request under a new id, unless one is out or it was refused; what to tell of it."""
         if line.state is not LineState.WAITING:
             return []
@@ -105,7 +100,7 @@ class Lines:
         self.asked[req_id] = line
         self._do(ev.OpenFeed(req_id, line.feed))
         feed = line.feed if line.source is None else replace(line.feed, contract=line.source)
-        self._do(ev.Ask(req_id, request_of(feed, req_id)))
+        self._do(ev.Ask(req_id, FEEDS[feed.kind].request(feed, req_id)))
         return []
 
     def waiting(self, *, crowded: bool = False) -> list[Line]:
@@ -116,7 +111,7 @@ class Lines:
 
     def grant(self, kind: FeedKind) -> None:
         """The gateway refused one more line of a kind: what is out now is all there is, which may be none."""
-        self._granted[kind] = self.used(kind)
+        self._granted[_pool(kind)] = self.used(kind)
 
     def raise_grants(self) -> bool:
         """Try for a quarter more, since others may have left; whether some limit is still low."""
@@ -130,7 +125,11 @@ class Lines:
 
     def _make_room(self, kind: FeedKind) -> bool:
         """Give back the idle line of a kind that was left longest ago; whether there was one."""
-        idle = [line for line in self.asked.values() if line.feed.kind is kind and not line.interest()]
+        idle = [
+            line
+            for line in self.asked.values()
+            if _pool(line.feed.kind) is _pool(kind) and not line.interest()
+        ]
         if not idle:
             return False
         line = min(idle, key=Line.idle_since)
@@ -157,4 +156,11 @@ class Lines:
             del self.asked[req_id]
             self.freed = True
             self._do(ev.CloseFeed(req_id))
-            self._do(ev.Cancel(req_id, cancel_of(line.feed, req_id) if line.written else None))
+            self._do(
+                ev.Cancel(req_id, FEEDS[line.feed.kind].cancel(line.feed, req_id) if line.written else None)
+            )
+
+
+def _pool(kind: FeedKind) -> FeedKind:
+    """The kind whose limit counts for lines of `kind`."""
+    return FEEDS[kind].pool or kind

@@ -17,7 +17,7 @@ from twsmq_nodes.tws.reference_events import ContractDetailsReceived
 from twsmq_nodes.tws.requests import ReqContractDetails
 
 from . import events as ev
-from .contracts import Listing, Refusal, combo_of, judge
+from .listings import Listing, Refusal, combo_of, judge
 from .subscription import Lookup, Subscription
 
 TIMEOUT_S = 15.0

@@ -27,10 +27,10 @@ from twsmq_nodes.tws.requests import Priority, Request
 from . import events as ev
 from .calls import Calls
 from .core import MarketdataCore
-from .publisher import Publisher
-from .quotes import NS
-from .router import Data, Router
-from .silence import beyond_us
+from .data.publisher import Publisher
+from .data.quotes import NS
+from .data.router import Data, Router
+from .silence import unanswered_lines
 from .store import Store
 
 CLOCK_SET_NS = 50_000_000
@@ -103,7 +103,7 @@ class MarketdataShell:
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, Data):
-            self._router.hear(event)
+            self._router.on_event(event)
         else:
             self._router.flush()  # what came before it goes out before it
             self._feed(event)
@@ -128,7 +128,7 @@ class MarketdataShell:
     def _watch(self) -> None:
         """Once a second: repeat what is quiet, look for lines that are silent, note that we live."""
         self._router.repeat_quiet(self._quiet_s)
-        self._feed(ev.Listened(dict(self._router.heard()), time()))
+        self._feed(ev.LinesChecked(dict(self._router.data_times()), time()))
         self._store.remember_alive()
         self._watching = self._loop.call_later(min(1.0, self._quiet_s / 4), self._watch)
 
@@ -137,7 +137,7 @@ class MarketdataShell:
     def _carry_out(self, action: ev.Action) -> None:
         router = self._router
         match action:
-            case ev.Tell():
+            case ev.PublishStatus():
                 self._tell(action)
             case ev.Greet(topic):
                 router.greet(topic)
@@ -175,17 +175,17 @@ class MarketdataShell:
             case _:
                 self._calls.answer(action)
 
-    def _tell(self, tell: ev.Tell) -> None:
-        say = tell.say
-        self._publisher.tell(
+    def _tell(self, tell: ev.PublishStatus) -> None:
+        status = tell.status
+        self._publisher.publish_status(
             tell.topic,
             Stream(
-                state=say.state,
-                code=say.code,
-                text=say.text,
-                reason=say.reason,
-                from_=self._wall(say.since),
-                to=self._wall(say.until),
+                state=status.state,
+                code=status.code,
+                text=status.text,
+                reason=status.reason,
+                from_=self._wall(status.since),
+                to=self._wall(status.until),
                 con_id=tell.con_id,
                 repeated=tell.repeated,
             ),
@@ -234,7 +234,7 @@ class MarketdataShell:
     # -- what the connection node is told and asks for
 
     def _complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
-        silent = beyond_us(self._core.lines)
+        silent = unanswered_lines(self._core.lines)
         if silent > self._silent:
             log.warning("lines stay silent though asked for again", lines=silent)
         self._silent = silent

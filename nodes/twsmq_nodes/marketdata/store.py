@@ -20,8 +20,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from .contracts import Listing
-from .quotes import NS
+from .data.quotes import NS
+from .listings import Listing
 
 log = structlog.stdlib.get_logger()
 

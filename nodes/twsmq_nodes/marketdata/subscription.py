@@ -8,8 +8,8 @@ from twsmq_protocol.topics import StreamTopic
 
 from twsmq_nodes.tws.contracts import ContractInfo
 
-from .contracts import Refusal
-from .line import Line, Say
+from .line import Line, StreamStatus
+from .listings import Refusal
 
 RETURN_S = 30.0
 """How long after a restart subscribers may take to be connected again (ZeroMQ tries every 0.1 s)."""
@@ -86,15 +86,19 @@ class Subscription:
         """Nobody came back in time."""
         return not self.wanted and now >= self.left_at + grace_s
 
-    def present(self) -> Say:
+    def status(self) -> StreamStatus:
         """What somebody who joins now should know."""
         if self.line is not None:
-            return self.line.present()
+            return self.line.status()
         refusal = self.refusal or (self.lookup.refusal if self.lookup else None)
-        return Say("error", code=refusal.code, text=refusal.text) if refusal else Say("starting")
+        return (
+            StreamStatus("error", code=refusal.code, text=refusal.text)
+            if refusal
+            else StreamStatus("starting")
+        )
 
 
-class Inquiry(Subscription):
+class PendingCall(Subscription):
     """A call that waits for a look-up, and perhaps for a quote, as a subscription does; nobody listens to
     it.
     """

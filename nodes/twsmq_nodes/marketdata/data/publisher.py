@@ -16,22 +16,33 @@ from typing import Any, Protocol
 import msgspec
 from twsmq_protocol.envelope import Event
 from twsmq_protocol.market_events import Stream
-from twsmq_transport.outbox import Outbox
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 
 
 class Outlet:
-    """One topic's way out. `told` is the last word on how its stream stands."""
+    """One topic's way out. `status` is the last event on how its stream stands."""
 
-    __slots__ = ("buffer", "prefix", "sent_at", "told", "topic")
+    __slots__ = ("buffer", "prefix", "sent_at", "status", "topic")
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.buffer = bytearray(topic.encode() + b"\0")
         self.prefix = len(self.buffer)
         self.sent_at = 0.0
-        self.told: Stream | None = None
+        self.status: Stream | None = None
+
+
+class Sender(Protocol):
+    """The node's outbox, as far as it is used here."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def incarnation(self) -> int: ...
+    def next_seq(self, topic: str) -> int: ...
+    def send_frame(self, frame: bytearray) -> None: ...
+    def publish(self, topic: str, event: Event) -> object: ...
 
 
 class Held(Protocol):
@@ -49,7 +60,7 @@ class Publisher:
 
     def __init__(
         self,
-        outbox: Outbox,
+        outbox: Sender,
         clock: Callable[[], float],
         *,
         quote_interval_s: float,
@@ -112,10 +123,10 @@ class Publisher:
         for each in held:
             each.flush_held()
 
-    def tell(self, topic: str, event: Stream) -> None:
+    def publish_status(self, topic: str, event: Stream) -> None:
         """Send a stream event."""
         outlet = self.outlet(topic)
-        outlet.told = event
+        outlet.status = event
         outlet.sent_at = self.clock()
         self._outbox.publish(topic, event)
 
@@ -125,6 +136,6 @@ class Publisher:
         return [outlet for outlet in self._outlets.values() if outlet.sent_at <= before]
 
     def repeat(self, outlet: Outlet) -> None:
-        """Say again how the stream stands."""
-        if outlet.told is not None:
-            self.tell(outlet.topic, msgspec.structs.replace(outlet.told, repeated=True))
+        """Publish the last stream event again."""
+        if outlet.status is not None:
+            self.publish_status(outlet.topic, msgspec.structs.replace(outlet.status, repeated=True))

@@ -10,17 +10,15 @@ first after a request, or after a gap. Data under a request id that is nobody's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from time import monotonic
 
 from twsmq_nodes.tws.events import Depth, Event, RealTimeBar, TickNews, TickOptionComputation
 from twsmq_nodes.tws.reference_events import HistoricalBars, HistoricalBarsEnd, HistoricalBarUpdate
 from twsmq_nodes.tws.ticks import Tick
 
-from .bars import HistoryChannel, RealTimeBarChannel
-from .channels import Channel, MarketDataChannel, NewsChannel, TickByTickChannel
-from .contracts import Listing
+from ..feeds import FEEDS, Feed
+from ..listings import Listing
+from .channels import Channel, MarketDataChannel
 from .depth import DepthChannel
-from .feeds import Feed, FeedKind
 from .publisher import Publisher
 from .quotes import QuoteRow
 
@@ -38,13 +36,6 @@ Data = (
 DATA: frozenset[type[Event]] = frozenset(Data.__args__)
 
 _FLOWING = frozenset(("active", "delayed", "frozen", "resumed"))
-_CHANNELS: dict[FeedKind, type[Channel]] = {
-    FeedKind.MARKET_DATA: MarketDataChannel,
-    FeedKind.TICK_BY_TICK: TickByTickChannel,
-    FeedKind.DEPTH: DepthChannel,
-    FeedKind.REALTIME_BARS: RealTimeBarChannel,
-    FeedKind.HISTORY: HistoryChannel,
-}
 
 
 class Router:
@@ -85,23 +76,23 @@ class Router:
                     touched[channel] = None
                 batch.append(tick)
 
-    def hear(self, event: Data) -> None:
+    def on_event(self, event: Data) -> None:
         """An event of a read."""
         channel = self._by_req_id.get(event.req_id)
         if channel is not None:
             self._touched[channel] = None
             self._publisher.begin()
             self._begin(channel)
-            channel.hear(event)
+            channel.on_event(event)
 
     def _batch(self) -> None:
         if self._touched and not self._waiting:
             self._waiting = True
-            self._call_later(max(0.0, self._next_batch_at - monotonic()), self._waited)
+            self._call_later(max(0.0, self._next_batch_at - self._publisher.clock()), self._waited)
 
     def _waited(self) -> None:
         self._waiting = False
-        self._next_batch_at = monotonic() + self._batch_interval_s
+        self._next_batch_at = self._publisher.clock() + self._batch_interval_s
         self.flush()
 
     def flush(self) -> None:
@@ -117,7 +108,7 @@ class Router:
                 channel.settle()
 
     def _begin(self, channel: Channel) -> None:
-        channel.heard_at = self._publisher.now
+        channel.data_at = self._publisher.now
         if channel.renewed:
             channel.renewed = False
             channel.renew()
@@ -132,7 +123,7 @@ class Router:
         self._by_req_id[req_id] = channel
         channel.armed = req_id
         channel.renewed = True
-        channel.heard_at = self._publisher.clock()
+        channel.data_at = self._publisher.clock()
 
     def close(self, req_id: int) -> None:
         channel = self._by_req_id.pop(req_id, None)
@@ -153,8 +144,7 @@ class Router:
     def join(self, feed: Feed, listing: Listing, topic: str) -> None:
         channel = self._channels.get(feed)
         if channel is None:
-            kind = NewsChannel if topic.startswith("news/") else _CHANNELS[feed.kind]
-            channel = self._channels[feed] = kind(self._publisher, listing)
+            channel = self._channels[feed] = FEEDS[feed.kind].channel(self._publisher, listing)
         channel.join(self._publisher.outlet(topic))
         self._by_topic[topic] = channel
 
@@ -174,16 +164,16 @@ class Router:
         return channel.greet(channel.outlets[topic])
 
     def repeat_quiet(self, quiet_s: float) -> None:
-        """Say again what has not been said for `quiet_s`: the value while data flows, else how it stands."""
+        """Repeat what has been quiet for `quiet_s`: the value while data flows, else the stream's status."""
         for outlet in self._publisher.quiet(quiet_s):
             channel = self._by_topic.get(outlet.topic)
-            flowing = outlet.told is not None and outlet.told.state in _FLOWING
+            flowing = outlet.status is not None and outlet.status.state in _FLOWING
             if not (flowing and channel and channel.repeats_value and self.greet(outlet.topic)):
                 self._publisher.repeat(outlet)
 
-    def heard(self) -> Iterator[tuple[int, float]]:
+    def data_times(self) -> Iterator[tuple[int, float]]:
         """When data last came under each request id, or when it was asked for."""
-        return ((req_id, channel.heard_at) for req_id, channel in self._by_req_id.items())
+        return ((req_id, channel.data_at) for req_id, channel in self._by_req_id.items())
 
     def collect(self, req_id: int, listing: Listing) -> None:
         """Keep what comes under `req_id` for `collected`, published nowhere."""

@@ -16,8 +16,8 @@ from twsmq_nodes.tws.events import Event, RealTimeBar
 from twsmq_nodes.tws.reference_events import Bar as HistoryBar
 from twsmq_nodes.tws.reference_events import HistoricalBars, HistoricalBarsEnd, HistoricalBarUpdate
 
-from .channels import Channel
-from .contracts import Listing
+from ..listings import Listing
+from .channels import Channel, LastEventChannel
 from .publisher import Outlet, Publisher
 from .quotes import NS
 
@@ -25,19 +25,15 @@ MOST_KEPT = 10_000
 """Bars kept for newcomers; the oldest go first."""
 
 
-class RealTimeBarChannel(Channel):
+class RealTimeBarChannel(LastEventChannel):
     """Serves `bar5s/`."""
 
-    __slots__ = ("_last",)
+    __slots__ = ()
 
-    def __init__(self, publisher: Publisher, listing: Listing) -> None:
-        super().__init__(publisher, listing)
-        self._last: Bar | None = None
-
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if not isinstance(event, RealTimeBar):
             return
-        self._last = Bar(
+        bar = Bar(
             con_id=self.con_id,
             time=event.time_s * NS,
             open=event.open,
@@ -48,15 +44,7 @@ class RealTimeBarChannel(Channel):
             wap=event.wap,
             count=event.count,
         )
-        self.publish(self._last)
-
-    def flush(self) -> None:
-        self.batch = []
-
-    def greet(self, outlet: Outlet) -> bool:
-        if self._last is not None:
-            self.publisher.repost(outlet, self._last)
-        return self._last is not None
+        self.publish_last(bar)
 
 
 class HistoryChannel(Channel):
@@ -74,7 +62,7 @@ class HistoryChannel(Channel):
         self._bars = []
         self._complete = False
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         match event:
             case HistoricalBars(bars=bars):
                 self._bars += filter(None, map(_row, bars))
@@ -100,9 +88,6 @@ class HistoryChannel(Channel):
             bars.append(row)
             del bars[:-MOST_KEPT]
         self.publish(self._bar(row, final=False))
-
-    def flush(self) -> None:
-        self.batch = []
 
     def greet(self, outlet: Outlet) -> bool:
         if self._complete:

@@ -17,100 +17,100 @@ from twsmq_protocol.topics import StreamTopic
 from twsmq_nodes.tws.requests import CancelMktData, ReqMktData
 
 from . import events as ev
-from .contracts import Listing, Refusal
 from .feeds import Feed, feed_of, news_feed
 from .lines import Lines
-from .subscription import Inquiry
+from .listings import Listing, Refusal
+from .subscription import PendingCall
 
 DEADLINE_S = 15.0
 """A snapshot takes up to 11 s (IBKR API docs)."""
 
 
-class Inquiries:
+class PendingCalls:
     """`do` takes the actions, in order."""
 
     def __init__(self, lines: Lines, req_ids: count[int], do: Callable[[ev.Action], None]) -> None:
-        self.open: dict[int, Inquiry] = {}
-        self._snapshots: dict[int, Inquiry] = {}
+        self.open: dict[int, PendingCall] = {}
+        self._snapshots: dict[int, PendingCall] = {}
         self._lines = lines
         self._req_ids = req_ids
         self._do = do
 
-    def begin(self, happened: ev.SnapshotWanted | ev.PreviewWanted, now: float) -> Inquiry:
+    def begin(self, happened: ev.SnapshotWanted | ev.PreviewWanted, now: float) -> PendingCall:
         if isinstance(happened, ev.PreviewWanted):
-            inquiry = Inquiry(happened.call, happened.topic, now, preview=True, regulatory=False)
+            pending = PendingCall(happened.call, happened.topic, now, preview=True, regulatory=False)
         else:
             topic = StreamTopic("quote", happened.instrument)
-            inquiry = Inquiry(happened.call, topic, now, preview=False, regulatory=happened.regulatory)
-        self.open[inquiry.call] = inquiry
-        return inquiry
+            pending = PendingCall(happened.call, topic, now, preview=False, regulatory=happened.regulatory)
+        self.open[pending.call] = pending
+        return pending
 
-    def resolved(self, inquiry: Inquiry, listing: Listing | None, shard: int) -> None:
+    def resolved(self, pending: PendingCall, listing: Listing | None, shard: int) -> None:
         """What it asks about is known now; None for news, which has no contract."""
-        assert inquiry.parsed is not None
-        feed = feed_of(inquiry.parsed, listing) if listing else news_feed(inquiry.parsed.qualifier)
+        assert pending.parsed is not None
+        feed = feed_of(pending.parsed, listing) if listing else news_feed(pending.parsed.qualifier)
         line = self._lines.get(feed)
-        if inquiry.preview:
-            self._preview(inquiry, feed, shard)
-        elif listing is not None and line and line.live and not inquiry.regulatory:
-            self._end(inquiry, ev.AnswerQuote(inquiry.call, feed))
+        if pending.preview:
+            self._preview(pending, feed, shard)
+        elif listing is not None and line and line.live and not pending.regulatory:
+            self._end(pending, ev.AnswerQuote(pending.call, feed))
         elif listing is not None:
             req_id = next(self._req_ids)
-            self._snapshots[req_id] = inquiry
+            self._snapshots[req_id] = pending
             self._do(ev.Collect(req_id, listing))
-            regulatory = inquiry.regulatory
+            regulatory = pending.regulatory
             request = ReqMktData(req_id, feed.contract, "", not regulatory, regulatory)
             self._do(ev.Ask(req_id, request))
 
-    def _preview(self, inquiry: Inquiry, feed: Feed, shard: int) -> None:
+    def _preview(self, pending: PendingCall, feed: Feed, shard: int) -> None:
         line = self._lines.get(feed)
         room = self._lines.has_room(feed.kind)
         gives: Literal["shared", "new", "none"] = "shared" if line else "new" if room else "none"
-        state: StreamState | None = line.present().state if line else None
+        state: StreamState | None = line.status().state if line else None
         con_id = feed.contract.con_id or None
-        answer = ev.AnswerPreview(inquiry.call, str(inquiry.parsed), con_id, shard, gives, state)
-        self._end(inquiry, answer)
+        answer = ev.AnswerPreview(pending.call, str(pending.parsed), con_id, shard, gives, state)
+        self._end(pending, answer)
 
     def snapshot_ended(self, req_id: int) -> None:
-        inquiry = self._snapshots.pop(req_id, None)
-        if inquiry is not None:
-            self._end(inquiry, ev.AnswerCollected(inquiry.call, req_id))
+        pending = self._snapshots.pop(req_id, None)
+        if pending is not None:
+            self._end(pending, ev.AnswerCollected(pending.call, req_id))
 
     def refused(self, req_id: int, refusal: Refusal) -> None:
-        inquiry = self._snapshots.pop(req_id, None)
-        if inquiry is not None:
+        pending = self._snapshots.pop(req_id, None)
+        if pending is not None:
             self._do(ev.CloseFeed(req_id))
-            self.fail(inquiry, refusal)
+            self.fail(pending, refusal)
 
-    def fail(self, inquiry: Inquiry, refusal: Refusal) -> None:
+    def fail(self, pending: PendingCall, refusal: Refusal) -> None:
         code = ErrorCode.INVALID_ARGUMENT if refusal.code is None else ErrorCode.GATEWAY_REJECTED
-        self._end(inquiry, ev.Fail(inquiry.call, code, refusal.text, refusal.code))
+        self._end(pending, ev.Fail(pending.call, code, refusal.text, refusal.code))
 
-    def overdue(self, call: int) -> Inquiry | None:
-        """The inquiry, if it was still open: it has failed now."""
-        inquiry = self.open.get(call)
-        if inquiry is None:
+    def overdue(self, call: int) -> PendingCall | None:
+        """The pending, if it was still open: it has failed now."""
+        pending = self.open.get(call)
+        if pending is None:
             return None
-        for req_id in [req_id for req_id, each in self._snapshots.items() if each is inquiry]:
+        for req_id in [req_id for req_id, each in self._snapshots.items() if each is pending]:
             del self._snapshots[req_id]
             self._do(ev.CloseFeed(req_id))
             self._do(ev.Cancel(req_id, CancelMktData(req_id)))
         self._end(
-            inquiry, ev.Fail(call, ErrorCode.TIMEOUT, f"the gateway did not answer in {DEADLINE_S:.0f} s")
+            pending, ev.Fail(call, ErrorCode.TIMEOUT, f"the gateway did not answer in {DEADLINE_S:.0f} s")
         )
-        return inquiry
+        return pending
 
-    def lose_all(self) -> list[Inquiry]:
+    def lose_all(self) -> list[PendingCall]:
         """The session is lost; what was open has failed now."""
         lost = list(self.open.values())
         for req_id in self._snapshots:
             self._do(ev.CloseFeed(req_id))
         self._snapshots.clear()
-        for inquiry in lost:
+        for pending in lost:
             text = "the session with the gateway was lost; ask again when the node is ready"
-            self._end(inquiry, ev.Fail(inquiry.call, ErrorCode.NOT_READY, text))
+            self._end(pending, ev.Fail(pending.call, ErrorCode.NOT_READY, text))
         return lost
 
-    def _end(self, inquiry: Inquiry, answer: ev.Action) -> None:
-        del self.open[inquiry.call]
+    def _end(self, pending: PendingCall, answer: ev.Action) -> None:
+        del self.open[pending.call]
         self._do(answer)

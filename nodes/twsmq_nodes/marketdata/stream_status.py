@@ -17,13 +17,13 @@ from twsmq_protocol.market_events import StreamState
 from twsmq_nodes.tws.contracts import Contract
 
 from . import events as ev
-from .line import Line, LineState, Say
-from .subscription import Inquiry, Missed, Subscription
+from .line import Line, LineState, StreamStatus
+from .subscription import Missed, PendingCall, Subscription
 
 RESTARTED = "the market data node was restarted"
 
 
-class Teller:
+class StatusAnnouncer:
     """`do` takes the actions, in order; `now` is set before each. This is shard `shard` of `shards`."""
 
     def __init__(
@@ -36,43 +36,45 @@ class Teller:
         self._shard, self._shards = shard, shards
         self._subscriptions = subscriptions
         self._do = do
-        self._held_up: str | None = None
+        self._blocked: str | None = None
         self.now = 0.0
 
-    def hold_up(self, reason: str | None) -> None:
+    def set_blocked(self, reason: str | None) -> None:
         """Nothing can start at present, for this `reason`, or None: it can again. Told when it changes."""
-        if reason == self._held_up:
+        if reason == self._blocked:
             return
-        self._held_up = reason
+        self._blocked = reason
         for subscription in self._subscriptions.values():
-            if self._speaks_for(subscription) and subscription.present().state == "starting":
-                self._do(ev.Tell(subscription.topic, self._present(subscription), subscription.con_id))
+            if self._speaks_for(subscription) and subscription.status().state == "starting":
+                self._do(
+                    ev.PublishStatus(subscription.topic, self._present(subscription), subscription.con_id)
+                )
 
-    def say(self, line: Line, says: Iterable[Say]) -> None:
+    def announce(self, line: Line, statuses: Iterable[StreamStatus]) -> None:
         """Tell all who listen to the line."""
-        for say in says:
+        for status in statuses:
             for subscription in line.listeners.values():
-                if subscription.missing and say.state != "gap":
-                    self._end_missed(subscription, say)
+                if subscription.missing and status.state != "gap":
+                    self._end_missed(subscription, status)
                 else:
-                    self._do(ev.Tell(subscription.topic, say, subscription.con_id))
+                    self._do(ev.PublishStatus(subscription.topic, status, subscription.con_id))
 
-    def say_present(self, subscription: Subscription, *, repeated: bool = False) -> None:
+    def announce_current(self, subscription: Subscription, *, repeated: bool = False) -> None:
         """Tell a newcomer how its topic stands, and the last value."""
-        if isinstance(subscription, Inquiry) or not self._speaks_for(subscription):
+        if isinstance(subscription, PendingCall) or not self._speaks_for(subscription):
             return
-        line, topic, say = subscription.line, subscription.topic, self._present(subscription)
+        line, topic, status = subscription.line, subscription.topic, self._present(subscription)
         if subscription.missing and not subscription.missed_told and self._serves(subscription):
             subscription.missed_told = True
             self._tell_missed(subscription, "gap")
         if subscription.missing and line is not None and line.live:
-            self._end_missed(subscription, say)
+            self._end_missed(subscription, status)
         else:
-            self._do(ev.Tell(topic, say, subscription.con_id, repeated))
+            self._do(ev.PublishStatus(topic, status, subscription.con_id, repeated))
         if line is not None and (line.state in (LineState.FLOWING, LineState.DONE) or line.gap is not None):
             self._do(ev.Greet(topic))
 
-    def say_missed(self, subscription: Subscription) -> None:
+    def announce_missed(self, subscription: Subscription) -> None:
         """Tell one who listened before the restart, and is back only now, what the first one was told."""
         if self._serves(subscription):
             self._tell_missed(subscription, "gap", repeated=True)
@@ -84,10 +86,10 @@ class Teller:
         missed = subscription.missed if subscription.missing else None
         self._do(ev.RememberTopic(subscription.topic, True, missed.since if missed else None))
 
-    def say_closed(self, subscription: Subscription) -> None:
+    def announce_closed(self, subscription: Subscription) -> None:
         """The last word."""
         if self._speaks_for(subscription):
-            self._do(ev.Tell(subscription.topic, Say("closed"), subscription.con_id))
+            self._do(ev.PublishStatus(subscription.topic, StreamStatus("closed"), subscription.con_id))
         self._do(ev.ForgetTopic(subscription.topic))
 
     def shard_of(self, contract: Contract) -> int:
@@ -95,26 +97,26 @@ class Teller:
         key = contract.con_id or contract.combo_legs or contract.symbol
         return crc32(str(key).encode()) % self._shards
 
-    def _present(self, subscription: Subscription) -> Say:
-        say = subscription.present()
-        return structs.replace(say, reason=self._held_up) if say.state == "starting" else say
+    def _present(self, subscription: Subscription) -> StreamStatus:
+        status = subscription.status()
+        return structs.replace(status, reason=self._blocked) if status.state == "starting" else status
 
-    def _end_missed(self, subscription: Subscription, say: Say) -> None:
+    def _end_missed(self, subscription: Subscription, status: StreamStatus) -> None:
         assert subscription.missed is not None
         subscription.missed = Missed(subscription.missed.since, self.now)
         if subscription.wanted:
             self.remember(subscription)
-        if say.state != "error":
+        if status.state != "error":
             self._tell_missed(subscription, "resumed")
-        if say.state not in ("active", "resumed"):
-            self._do(ev.Tell(subscription.topic, say, subscription.con_id))
+        if status.state not in ("active", "resumed"):
+            self._do(ev.PublishStatus(subscription.topic, status, subscription.con_id))
 
     def _tell_missed(self, subscription: Subscription, state: StreamState, *, repeated: bool = False) -> None:
         missed = subscription.missed
         assert missed is not None
         until = missed.until if state == "resumed" else None
-        say = Say(state, reason=RESTARTED, since=missed.since, until=until)
-        self._do(ev.Tell(subscription.topic, say, subscription.con_id, repeated))
+        status = StreamStatus(state, reason=RESTARTED, since=missed.since, until=until)
+        self._do(ev.PublishStatus(subscription.topic, status, subscription.con_id, repeated))
 
     def _serves(self, subscription: Subscription) -> bool:
         """A gap is told by the shard that will tell its end, once it is known which that is."""

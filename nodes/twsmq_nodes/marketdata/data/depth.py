@@ -13,8 +13,8 @@ from twsmq_protocol.market_events import Depth, DepthChange, DepthDelta, DepthRo
 from twsmq_nodes.tws.events import Depth as DepthTick
 from twsmq_nodes.tws.events import Event
 
+from ..listings import Listing
 from .channels import Channel
-from .contracts import Listing
 from .publisher import Outlet, Publisher
 
 _SIDES: tuple[Literal["ask"], Literal["bid"]] = ("ask", "bid")
@@ -76,7 +76,7 @@ class DepthChannel(Channel):
         self._whole = False
         self.publish(self._depth())
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if not isinstance(event, DepthTick):
             return
         if event.operation in range(3) and event.side in (0, 1) and event.position >= 0:

@@ -1,6 +1,6 @@
 """A feed's data on its way out: one channel per feed keeps its state and publishes it.
 
-A channel collects what came in one read (`take` ticks, `hear` events) and publishes it in `flush`: so one
+A channel collects what came in one read (`take` ticks, `on_event` events) and publishes it in `flush`: so one
 quote goes out for a whole burst, and one `ticks` event holds every tick of it. `greet` publishes the state
 again, for a newcomer. `renew` says that what comes now answers a new request: the state of the old one is
 worth nothing.
@@ -24,7 +24,7 @@ from twsmq_nodes.tws.events import (
     TickOptionComputation,
 )
 
-from .contracts import Listing
+from ..listings import Listing
 from .publisher import Outlet, Publisher
 from .quotes import NS, VOLUMES, AnyTick, QuoteBook, QuoteRow
 
@@ -32,13 +32,13 @@ from .quotes import NS, VOLUMES, AnyTick, QuoteBook, QuoteRow
 class Channel:
     """Base of all channels. `batch` holds the ticks since the last flush.
 
-    `armed` is the request id whose next data is to be told, or None. `heard_at`: when data last came.
+    `armed` is the request id whose next data is to be told, or None. `data_at`: when data last came.
     `repeats_value`: a quiet topic repeats the value itself, which is small, and not only how the stream
     stands.
     """
 
     repeats_value = True
-    __slots__ = ("armed", "batch", "con_id", "heard_at", "listing", "outlets", "publisher", "renewed")
+    __slots__ = ("armed", "batch", "con_id", "data_at", "listing", "outlets", "publisher", "renewed")
 
     def __init__(self, publisher: Publisher, listing: Listing) -> None:
         self.publisher = publisher
@@ -48,7 +48,7 @@ class Channel:
         self.batch: list[AnyTick] = []
         self.armed: int | None = None
         self.renewed = False
-        self.heard_at = 0.0
+        self.data_at = 0.0
 
     def join(self, outlet: Outlet) -> None:
         self.outlets[outlet.topic] = outlet
@@ -59,11 +59,12 @@ class Channel:
     def renew(self) -> None:
         """Forget the state of the request before."""
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take in an event that is no plain tick."""
 
     def flush(self) -> None:
-        """Publish what came in this read."""
+        """Publish what came in this read; ticks that the kind has no use for are dropped."""
+        self.batch = []
 
     def settle(self) -> None:
         """What can wait until all channels have flushed."""
@@ -76,6 +77,28 @@ class Channel:
     def publish(self, event: WireEvent) -> None:
         for outlet in self.outlets.values():
             self.publisher.post(outlet, event)
+
+
+class LastEventChannel(Channel):
+    """Its state is the last event. `renew` forgets it: it belongs to the request before."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self, publisher: Publisher, listing: Listing) -> None:
+        super().__init__(publisher, listing)
+        self._last: WireEvent | None = None
+
+    def renew(self) -> None:
+        self._last = None
+
+    def publish_last(self, event: WireEvent) -> None:
+        self._last = event
+        self.publish(event)
+
+    def greet(self, outlet: Outlet) -> bool:
+        if self._last is not None:
+            self.publisher.repost(outlet, self._last)
+        return self._last is not None
 
 
 class TicksRow(Struct, tag="ticks", tag_field="type", kw_only=True):
@@ -152,7 +175,7 @@ class MarketDataChannel(Channel):
         self._flushed.clear()
         self._greeks.clear()
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Option computations are ticks too, but no plain ones."""
         if not isinstance(event, TickOptionComputation) or event.tick_type not in _BASES:
             return
@@ -252,17 +275,10 @@ class MarketDataChannel(Channel):
         return None if self._quote.empty else self._quote.row
 
 
-class TickByTickChannel(Channel):
+class TickByTickChannel(LastEventChannel):
     """Serves `trade/`, `bbo/` or `midpoint/`: one event for each tick."""
 
-    __slots__ = ("_last",)
-
-    def __init__(self, publisher: Publisher, listing: Listing) -> None:
-        super().__init__(publisher, listing)
-        self._last: WireEvent | None = None
-
-    def renew(self) -> None:
-        self._last = None
+    __slots__ = ()
 
     def flush(self) -> None:
         batch = self.batch
@@ -270,13 +286,7 @@ class TickByTickChannel(Channel):
         for _, _, value, _ in batch:
             event = self._event(value)
             if event is not None:
-                self._last = event
-                self.publish(event)
-
-    def greet(self, outlet: Outlet) -> bool:
-        if self._last is not None:
-            self.publisher.repost(outlet, self._last)
-        return self._last is not None
+                self.publish_last(event)
 
     def _event(self, tick: object) -> WireEvent | None:
         match tick:
@@ -308,32 +318,20 @@ class TickByTickChannel(Channel):
                 return None
 
 
-class NewsChannel(Channel):
+class NewsChannel(LastEventChannel):
     """Serves `news/`: headlines as they come out."""
 
     repeats_value = False
-    __slots__ = ("_last",)
+    __slots__ = ()
 
-    def __init__(self, publisher: Publisher, listing: Listing) -> None:
-        super().__init__(publisher, listing)
-        self._last: Headline | None = None
-
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if not isinstance(event, TickNews):
             return
-        self._last = Headline(
+        headline = Headline(
             provider=event.provider_code,
             article_id=event.article_id,
             headline=event.headline,
             time=event.time_ms * 1_000_000,
             extra=event.extra_data,
         )
-        self.publish(self._last)
-
-    def flush(self) -> None:
-        self.batch = []
-
-    def greet(self, outlet: Outlet) -> bool:
-        if self._last is not None:
-            self.publisher.repost(outlet, self._last)
-        return self._last is not None
+        self.publish_last(headline)
