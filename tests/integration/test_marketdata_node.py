@@ -107,7 +107,14 @@ def test_every_stream_starts_by_being_subscribed_to(tmp_path: Path, port_base: i
         held = client.result("marketdata-0", "subscriptions")
         assert {row["topic"] for row in held["subscriptions"]} == set(wanted)
         used = {row["kind"]: row["used"] for row in held["lines"]}
-        assert used == {"market_data": 1, "tick_by_tick": 3, "depth": 1, "realtime_bars": 1, "history": 1}
+        assert used == {
+            "market_data": 1,
+            "tick_by_tick": 3,
+            "depth": 1,
+            "realtime_bars": 1,
+            "history": 1,
+            "news": 0,
+        }
 
 
 def test_spellings_share_a_line_and_a_late_joiner_gets_the_last_value(

@@ -10,7 +10,7 @@ from msgspec import Struct
 from twsmq_nodes.marketdata.data.channels import TicksRow
 from twsmq_nodes.marketdata.data.depth import DepthBook
 from twsmq_nodes.marketdata.data.quotes import QuoteBook, QuoteRow
-from twsmq_nodes.marketdata.feeds import feed_of
+from twsmq_nodes.marketdata.feeds import FEEDS, feed_of
 from twsmq_nodes.marketdata.hours import is_open, parse_hours
 from twsmq_nodes.marketdata.listings import Listing, judge
 from twsmq_nodes.tws import requests as req
@@ -214,9 +214,9 @@ def test_the_exchange_that_was_spelled_is_kept():
 def test_a_topic_and_its_options_are_one_request(text: str, request_made: req.Request):
     topic = parse_stream_topic(text)
     assert topic is not None
-    check_options(topic)
     listing = Listing(Contract(con_id=1, exchange="SMART"), "STK")
-    assert request_of(feed_of(topic, listing), 5) == request_made
+    feed = feed_of(topic, listing)
+    assert FEEDS[feed.kind].request(feed, 5) == request_made
 
 
 def test_bars_of_what_has_no_trades_are_of_midpoints():

@@ -1,4 +1,4 @@
-"""The market data node: live streams, one gateway line for all who want the same; who listens learns of breaks.
+"""The market data node: live streams, one gateway line for all who want the same, every break announced.
 
 What decides (pure: events in, actions out, no clock, socket or log)
   core.py           topics come and go, the contract behind each, its line; the table of what reacts to what

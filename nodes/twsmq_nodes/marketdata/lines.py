@@ -53,15 +53,13 @@ class Lines:
         return self._lines.get(feed)
 
     def used(self, kind: FeedKind) -> int:
-        """Lines out of this kind and of those that share its limit."""
-        pool = _pool(kind)
-        return sum(_pool(line.feed.kind) is pool for line in self.asked.values())
+        return sum(line.feed.kind is kind for line in self.asked.values())
 
     def allowed(self, kind: FeedKind) -> int:
         return self._granted.get(_pool(kind), self._limits[kind])
 
     def has_room(self, kind: FeedKind) -> bool:
-        return self.used(kind) < self.allowed(kind)
+        return self._out(kind) < self.allowed(kind)
 
     def join(self, feed: Feed, listing: Listing, subscription: Subscription) -> Line:
         """The feed's line, with one more listener."""
@@ -111,7 +109,7 @@ class Lines:
 
     def grant(self, kind: FeedKind) -> None:
         """The gateway refused one more line of a kind: what is out now is all there is, which may be none."""
-        self._granted[_pool(kind)] = self.used(kind)
+        self._granted[_pool(kind)] = self._out(kind)
 
     def raise_grants(self) -> bool:
         """Try for a quarter more, since others may have left; whether some limit is still low."""
@@ -122,6 +120,11 @@ class Lines:
     def renew_grants(self) -> None:
         """A new session: nothing is known of what the gateway grants."""
         self._granted.clear()
+
+    def _out(self, kind: FeedKind) -> int:
+        """Lines of the kind and of those that share its limit."""
+        pool = _pool(kind)
+        return sum(_pool(line.feed.kind) is pool for line in self.asked.values())
 
     def _make_room(self, kind: FeedKind) -> bool:
         """Give back the idle line of a kind that was left longest ago; whether there was one."""
