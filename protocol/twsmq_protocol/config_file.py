@@ -11,6 +11,7 @@ from .config import Config, parse_config
 from .errors import ConfigError
 
 DEFAULT_FILE = Path("twsmq.toml")
+_LONGEST = 1 << 20
 
 
 class LoadedConfig(Struct, frozen=True, kw_only=True):
@@ -37,7 +38,11 @@ def load_config(file: Path | None = None, gateway: str | None = None) -> LoadedC
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        with file.open("rb") as opened:
+            content = opened.read(_LONGEST + 1)
+        if len(content) > _LONGEST:
+            raise ConfigError(f"is longer than {_LONGEST:,} bytes; that is no configuration", file=str(file))
+        return content.decode()
     except OSError as error:
         raise ConfigError(
             f"cannot be read: {error.strerror}; name another with --config", file=str(file)

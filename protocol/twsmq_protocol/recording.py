@@ -5,6 +5,9 @@ head `{"twsmq_recording": 1, "protocol", "started", "topics"}`, then `{"at", "to
 event, `at` in ns since the epoch when it was received and `event` the event as published. A recording that
 was cut off in the middle of an event is whole up to there. A file whose name ends in `.zst` is compressed
 with zstd, for which the package `zstandard` is needed: the extra `record`.
+
+A file may come from anywhere, so reading one is bounded whatever it holds: no value is longer than an event
+may be, nothing is decoded deeper than its own level, and what grows without end is refused.
 """
 
 from __future__ import annotations
@@ -21,6 +24,14 @@ from .errors import PeerError
 
 FORMAT = 1
 CHUNK = 1 << 20
+LONGEST_VALUE = 8 << 20
+"""Bytes of one msgpack value: as many as a frame of the sockets may have."""
+_MOST_ITEMS = 1 << 20
+"""Values inside one value."""
+_LONGEST_TOPIC = 1024
+_GROWS_BY, _SMALL = 1000, 64 << 20
+"""A compressed file that becomes so many times as long, and more than this, is no recording of ours."""
+_LONGEST_GAP_NS = 366 * 86_400 * 10**9
 
 
 class BadRecording(PeerError):
@@ -72,7 +83,7 @@ class Recording:
     def __init__(self, path: Path) -> None:
         """Raises OSError and BadRecording."""
         self._file, damage = _opened(path, "rb")
-        self._maps = _maps(self._file, damage)
+        self._maps = _maps(self._file, damage, max(_SMALL, _GROWS_BY * path.stat().st_size))
         try:
             self.head = self._read_head(path)
         except BaseException:
@@ -89,23 +100,36 @@ class Recording:
         return head
 
     def __iter__(self) -> Iterator[Recorded]:
+        """Raises BadRecording at the first thing that is no recorded event."""
         decode = msgspec.msgpack.Decoder(Recorded).decode
+        before: int | None = None
         for body in self._maps:
             try:
-                yield decode(body)
-            except msgspec.MsgspecError as error:
+                recorded = decode(body)
+                _MAP.decode(recorded.event)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 raise BadRecording(f"the recording holds something that is no event: {error}") from error
+            if "\0" in recorded.topic or len(recorded.topic) > _LONGEST_TOPIC:
+                raise BadRecording(f"the recording holds no topic of ours: {recorded.topic[:80]!r}")
+            if before is not None and abs(recorded.at - before) > _LONGEST_GAP_NS:
+                raise BadRecording(f"the recording holds a time, {recorded.at}, years from the one before it")
+            before = recorded.at
+            yield recorded
 
     def close(self) -> None:
         self._file.close()
 
 
-def _maps(file: IO[bytes], damage: tuple[type[Exception], ...]) -> Iterator[bytes]:
+_MAP = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
+
+
+def _maps(file: IO[bytes], damage: tuple[type[Exception], ...], most: int) -> Iterator[bytes]:
     """The msgpack values of a stream; one that was cut off at the end is left out.
 
-    `damage`: what reading raises besides OSError.
+    `damage`: what reading raises besides OSError. `most`: bytes that the file may become.
     """
     pending = b""
+    read = 0
     while True:
         try:
             chunk = file.read(CHUNK)
@@ -113,21 +137,34 @@ def _maps(file: IO[bytes], damage: tuple[type[Exception], ...]) -> Iterator[byte
             raise BadRecording(f"the file is damaged: {error}") from error
         if not chunk:
             return
+        read += len(chunk)
+        if read > most:
+            raise BadRecording(f"the file grows to more than {most:,} bytes: it is no recording")
         pending += chunk
         at = 0
         while (end := _end_of(pending, at)) is not None:
             yield pending[at:end]
             at = end
         pending = pending[at:]
+        if len(pending) > LONGEST_VALUE:
+            raise BadRecording(
+                f"the file holds a value of more than {LONGEST_VALUE:,} bytes, which no event is"
+            )
 
 
 def _end_of(data: bytes, at: int) -> int | None:
     """Where the msgpack value that begins at `at` ends, None if that is not there yet."""
     left = 1
     size = len(data)
+    passed = 0
     while left:
         if at >= size:
             return None
+        passed += 1
+        if passed > _MOST_ITEMS:
+            raise BadRecording(
+                f"the file holds a value of more than {_MOST_ITEMS:,} parts, which no event is"
+            )
         kind = data[at]
         at, items = _step(data, at + 1, kind)
         if at > size:

@@ -35,6 +35,9 @@ _FIELDS = {
 }  # fmt: skip
 
 Row = dict[str, Any]
+_DAMAGE = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
+_NAMES = {"type", "strategy", "client_order_id"}
+_decode = msgspec.msgpack.Decoder(Row).decode
 
 
 @click.group()
@@ -79,12 +82,20 @@ def _events(journal: Path, strategy: str | None) -> Iterator[Row]:
     """Every event in the order of the numbers, without what only its publishing gave it."""
     where, wanted = ("", ()) if strategy is None else ("WHERE strategy = ?", (strategy,))
     try:
-        with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as database:
             query = f"SELECT event FROM entries {where} ORDER BY event_no"  # noqa: S608 - `where` is ours
             for (packed,) in database.execute(query, wanted):
-                event: Row = msgspec.msgpack.decode(packed)
+                event = _decode(packed)
+                if not event.keys() >= _NAMES:
+                    raise Unusable(f"{journal} holds something that is no order event")
                 yield {name: value for name, value in event.items() if name not in _NOT_KEPT}
-    except sqlite3.DatabaseError as error:
+    except (
+        sqlite3.DatabaseError,
+        msgspec.MsgspecError,
+        UnicodeDecodeError,
+        RecursionError,
+        TypeError,
+    ) as error:
         raise Unusable(f"{journal} cannot be read: {error}") from error
 
 
@@ -101,11 +112,11 @@ def _executions(events: Iterator[Row]) -> Iterator[Row]:
     for event in events:
         kind = event.pop("type")
         if kind == "fill":
-            found.pop(event.pop("corrects") or "", None)
-            found[event["exec_id"]] = event
-        elif kind == "commission" and event["exec_id"] in found:
-            found[event["exec_id"]] |= {
-                name: event[name] for name in ("commission", "currency", "realized_pnl")
+            found.pop(event.pop("corrects", None) or "", None)
+            found[str(event.get("exec_id"))] = event
+        elif kind == "commission" and str(event.get("exec_id")) in found:
+            found[str(event["exec_id"])] |= {
+                name: event.get(name) for name in ("commission", "currency", "realized_pnl")
             }
     yield from found.values()
 

@@ -21,9 +21,15 @@ _JOIN_S = 0.3
 _QUEUE = 1_000_000
 
 
+def _speed(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    if value and not 1e-3 <= value <= 1e6:
+        raise click.BadParameter("must be 0, or from 0.001 to 1000000")
+    return value
+
+
 @click.command()
 @config_option
-@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(min=0), help="0: at once.")
+@click.option("--speed", default=1.0, show_default=True, callback=_speed, help="Times as fast; 0: at once.")
 @click.option("--endpoint", metavar="ADDRESS", help="Where to publish. [default: marketdata-0's events]")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Begin with the first subscriber.")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
@@ -67,6 +73,9 @@ def replay(config: Path | None, speed: float, endpoint: str | None, wait: bool, 
         context.destroy(linger=2000)
 
 
+_fields = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
+
+
 class Player:
     """Publishes recorded events at `address`, each when its time has come."""
 
@@ -93,8 +102,8 @@ class Player:
         if speed:
             due = self._first[1] + (recorded.at - self._first[0]) / 1e9 / speed
             time.sleep(max(0.0, due - time.monotonic()))
-        event: dict[str, Any] = msgspec.msgpack.decode(recorded.event)
+        event = _fields(recorded.event)  # the header is written anew, the rest goes out as it came
         seq = self._seqs[recorded.topic] = self._seqs.get(recorded.topic, 0) + 1
-        event |= {"src": SOURCE, "inc": self._inc, "seq": seq, "ts": time.time_ns()}
-        self._pub.send(recorded.topic.encode() + b"\0" + msgspec.msgpack.encode(event))
+        header: dict[str, Any] = {"src": SOURCE, "inc": self._inc, "seq": seq, "ts": time.time_ns()}
+        self._pub.send(recorded.topic.encode() + b"\0" + msgspec.msgpack.encode(event | header))
         self.events += 1
