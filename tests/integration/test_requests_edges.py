@@ -91,10 +91,10 @@ class Asker:
 
     def ask(self, requests: list[dict[str, Any]], within_s: float = 60) -> dict[Any, dict[str, Any]]:
         for request in requests:
-            self._socket.send(msgpack.packb(request, unicode_errors="surrogatepass"))
+            self._socket.send(msgpack.packb(request))
         replies: dict[Any, dict[str, Any]] = {}
         while len(replies) < len(requests):
-            assert self._socket.poll(within_s * 1000), f"{len(requests) - len(replies)} were never answered"
+            assert self._socket.poll(int(within_s * 1000)), f"{len(requests) - len(replies)} were never answered"
             reply = msgpack.unpackb(self._socket.recv())
             replies[reply["id"]] = reply
         return replies
