@@ -94,7 +94,9 @@ class Asker:
             self._socket.send(msgpack.packb(request))
         replies: dict[Any, dict[str, Any]] = {}
         while len(replies) < len(requests):
-            assert self._socket.poll(int(within_s * 1000)), f"{len(requests) - len(replies)} were never answered"
+            assert self._socket.poll(int(within_s * 1000)), (
+                f"{len(requests) - len(replies)} were never answered"
+            )
             reply = msgpack.unpackb(self._socket.recv())
             replies[reply["id"]] = reply
         return replies
