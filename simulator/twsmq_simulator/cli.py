@@ -131,6 +131,12 @@ async def run(settings: Settings) -> None:
     help="What stands in for data that are not subscribed.",
 )
 @click.option(
+    "--reports",
+    default="captured",
+    type=click.Choice(["captured", "plain"]),
+    help="Orders are reported as gateways were seen to, by seed; or always in one way.",
+)
+@click.option(
     "--log-level", default="info", type=click.Choice(LEVELS), help="JSON lines on stderr from this level."
 )
 def main(
@@ -149,6 +155,7 @@ def main(
     limits: str,
     unsubscribed: tuple[str, ...],
     delayed_data: str,
+    reports: str,
     log_level: str,
 ) -> None:
     """Run a simulated Interactive Brokers Gateway.
@@ -178,6 +185,7 @@ def main(
         limits=limits,
         unsubscribed=unsubscribed,
         delayed_data=delayed_data,
+        reports=reports,
     )
     try:
         if sys.platform != "win32":

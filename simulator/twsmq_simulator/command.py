@@ -19,6 +19,7 @@ _TYPES: dict[Any, str] = {
     float: "number",
     bool: "boolean",
     str: "text",
+    str | None: "text",
 }
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from twsmq_simulator.broker import corrections
+from twsmq_simulator.broker.rules import HOUSE_RULES
 from twsmq_simulator.command import Command, CommandRefused, arguments, named
 from twsmq_simulator.faults import Line
 from twsmq_simulator.market_commands import (
@@ -70,7 +71,7 @@ class Status(Command, frozen=True):
         return {
             "pid": os.getpid(),
             "clients": sorted(gateway.by_client),
-            "open_orders": len(gateway.broker.open_orders()),
+            "open_orders": len(gateway.broker.orders.open()),
             "executions": len(gateway.broker.executions),
             "followed": sorted(gateway.followers),
             "now": gateway.clock.now(),
@@ -106,7 +107,7 @@ class ConnectivityLost(Command, frozen=True):
     """1100 to every client; ticks stop and orders wait until connectivity_restored. Sockets stay open."""
 
     def apply(self, gateway: Gateway) -> dict[str, Any]:
-        gateway.faults.disconnected = True
+        gateway.faults.disconnected = gateway.broker.lost = True
         gateway.notify(1100, LOST)
         return {}
 
@@ -117,7 +118,7 @@ class ConnectivityRestored(Command, frozen=True):
     data_lost: bool = False
 
     def apply(self, gateway: Gateway) -> dict[str, Any]:
-        gateway.faults.disconnected = False
+        gateway.faults.disconnected = gateway.broker.lost = False
         if self.data_lost:
             gateway.end_subscriptions()
             gateway.notify(1101, RESTORED_LOST)
@@ -316,6 +317,24 @@ class NightlyRestart(Command, frozen=True):
         return {}
 
 
+class OrderRules(Command, frozen=True):
+    """What differs between accounts and gateways, until changed again: empty_tif "day" or "refused" (10052),
+    fx_leverage "allowed" or "refused" (Inactive, 201), previews "margin" or "none" (unset figures)."""
+
+    empty_tif: str | None = None
+    fx_leverage: str | None = None
+    previews: str | None = None
+
+    def apply(self, gateway: Gateway) -> dict[str, Any]:
+        wanted = {name: value for name in HOUSE_RULES if (value := getattr(self, name)) is not None}
+        for name, value in wanted.items():
+            if value not in HOUSE_RULES[name]:
+                known = " or ".join(HOUSE_RULES[name])
+                raise CommandRefused("invalid_argument", f"{name} is {known}", name)
+        gateway.broker.house = msgspec.structs.replace(gateway.broker.house, **wanted)
+        return msgspec.structs.asdict(gateway.broker.house)
+
+
 class ReadOnly(Command, frozen=True):
     """The gateway's "Read-Only API" setting: orders are refused with 321."""
 
@@ -359,6 +378,7 @@ COMMANDS: dict[str, type[Command]] = {
     "linger_client_id": LingerClientId,
     "nightly_restart": NightlyRestart,
     "read_only": ReadOnly,
+    "order_rules": OrderRules,
     "price_jump": PriceJump,
     "set_price": SetPrice,
     "halt": Halt,

@@ -96,17 +96,19 @@ class Delivery:
             return False
         return True
 
-    def _preview(self, session: Session, order: Order, preview: Preview) -> bytes:
-        margin = order_messages.Margin(
-            float(preview.initial_before),
-            float(preview.maintenance_before),
-            float(preview.equity_before),
-            float(preview.initial_change),
-            float(preview.maintenance_change),
-            float(preview.equity_change),
-            float(preview.commission),
-            preview.currency,
-        )
+    def _preview(self, session: Session, order: Order, preview: Preview | None) -> bytes:
+        margin = None
+        if preview is not None:
+            margin = order_messages.Margin(
+                float(preview.initial_before),
+                float(preview.maintenance_before),
+                float(preview.equity_before),
+                float(preview.initial_change),
+                float(preview.maintenance_change),
+                float(preview.equity_change),
+                float(preview.commission),
+                preview.currency,
+            )
         instrument = self._gateway.broker.instrument(order.con_id)
         return order_messages.open_order(
             session.version, order, instrument, order.order_id, order.client_id, margin

@@ -62,6 +62,7 @@ class TopOfBook:
         self._model = model
         self._stock = book.instrument.sec_type == "STK"
         self._heads = {kind: self._head(kind) for kind in t.SIZE_OF}
+        self._late: list[bytes] = []  # what a delayed stream has not told yet of how things stood
 
     def _head(self, kind: int) -> tuple[bytes, bytes, bytes]:
         """The fixed parts of a quote's two messages; a bid or ask is marked as tradable by itself."""
@@ -145,6 +146,45 @@ class TopOfBook:
         parts.append(self._option_values(book, BID | ASK | LAST if self._has_quotes else LAST))
         return b"".join(parts)
 
+    def open_delayed(self, book: Book, now: int) -> bytes:
+        """A delayed stream begins with little: the day's open at once, then its other prices, then the
+        quotes, whose sizes come apart (captured at 225). Where the market is closed everything comes at once.
+        """
+        day = [
+            self._price(t.HIGH, book.price(book.high_ticks)),
+            self._price(t.LOW, book.price(book.low_ticks)),
+        ]
+        if book.instrument.sec_type not in ("CASH", "BAG"):
+            day.append(t.tick_size(self.request_id, self._id(t.VOLUME), self._volume(book)))
+        day += [self._price(t.CLOSE, book.price(book.close_ticks)), self._generic.first(now)]
+        first = self._price(t.OPEN, book.price(book.open_ticks))
+        self._late = [b"".join(day), self.standing(book, now)]
+        return first if self._open else first + self.rest()
+
+    def standing(self, book: Book, now: int) -> bytes:
+        """Last, bid and ask as they are, and their sizes once more after them."""
+        shown: list[tuple[int, float, int | Decimal]] = []
+        if book.instrument.sec_type not in ("CASH", "BAG"):
+            shown.append((t.LAST, book.last, book.last_size))
+        if book.instrument.quoted and self._has_quotes:
+            shown.append((t.BID, book.bid, book.bids[0][1]))
+            shown.append((t.ASK, book.ask, book.asks[0][1]))
+        parts = [
+            t.tick_price(self.request_id, self._id(kind), t.price_text(price), self._size(size))
+            for kind, price, size in shown
+        ]
+        if shown and shown[0][0] == t.LAST:
+            at = str(now // 1_000_000_000)
+            parts.insert(1, t.tick_string(self.request_id, self._id(t.LAST_TIMESTAMP), at))
+        sizes = [(t.SIZE_OF[kind], size) for kind, _, size in shown]
+        parts += [t.tick_size(self.request_id, self._id(kind), self._size(size)) for kind, size in sizes]
+        return b"".join(parts)
+
+    def rest(self) -> bytes:
+        """What is still to be told of how things stood, at once."""
+        late, self._late = self._late, []
+        return b"".join(late)
+
     def _option_values(self, book: Book, changed: int) -> bytes:
         if self._model is None or not changed & (BID | ASK | LAST):
             return b""
@@ -163,6 +203,9 @@ class TopOfBook:
         return b"%d" % volume
 
     def on_step(self, book: Book, changed: int, now: int) -> None:
+        if self._late:
+            self.session.write(self._late.pop(0))
+            return
         if changed and not self.session.congested:
             data = self.ticks(book, changed, now)
             if data:

@@ -16,7 +16,9 @@ from typing import Protocol
 import structlog
 
 from twsmq_simulator import handlers
+from twsmq_simulator.broker.cancelling import end_day
 from twsmq_simulator.broker.core import Broker
+from twsmq_simulator.broker.habits import Habits
 from twsmq_simulator.broker.model import Execution, Order, Position
 from twsmq_simulator.broker.store import Store
 from twsmq_simulator.delivery import Delivery
@@ -81,6 +83,7 @@ class Gateway:
             settings.accounts,
             int(settings.latency_ms * 1e6),
             always_open=settings.hours == "always",
+            habits=Habits(settings.seed, plain=settings.reports == "plain"),
         )
         self._restore()
         self.sessions: dict[Session, None] = {}
@@ -108,9 +111,11 @@ class Gateway:
             store.read("realized", Decimal).get("all", Decimal(0)),
         )
         counters = store.read("counter", int)
-        broker.next_perm_id = counters.get("perm_id", broker.next_perm_id)
+        broker.orders.next_perm_id = counters.get("perm_id", broker.orders.next_perm_id)
         broker.next_execution = counters.get("execution", 0)
-        broker.highest_ids = {int(key): order_id for key, order_id in store.read("highest_id", int).items()}
+        broker.orders.highest_ids = {
+            int(key): order_id for key, order_id in store.read("highest_id", int).items()
+        }
         orders = store.read("order", Order).values()
         executions = store.read("execution", Execution).values()
         broker.restore(orders, sorted(executions, key=lambda e: (e.time, e.exec_id)), self.clock.now())
@@ -127,7 +132,7 @@ class Gateway:
         for session in list(self.sessions):
             session.close()
         self._save_prices()
-        self.store.write(self.broker.take_changes())
+        self.store.write(self.broker.orders.take_changes())
         self.store.close()
 
     def _schedule(self) -> None:
@@ -173,7 +178,9 @@ class Gateway:
 
     def step_market(self, now: int) -> None:
         """One step of every book that somebody follows or trades in."""
-        active = set(self.followers) | {con_id for con_id, working in self.broker.working.items() if working}
+        active = set(self.followers) | {
+            con_id for con_id, working in self.broker.orders.working.items() if working
+        }
         for con_id in list(active):
             active |= self.exchange.sources(con_id)
         for con_id in sorted(active):
@@ -217,7 +224,7 @@ class Gateway:
             return
         if not self.faults.disconnected:
             self.delivery.deliver(self.broker.advance(self.clock.now()))
-        changes = self.broker.take_changes()
+        changes = self.broker.orders.take_changes()
         if changes:
             self._save_instruments(changes)
             try:
@@ -233,7 +240,7 @@ class Gateway:
 
     def _save_prices(self) -> None:
         for con_id, price in self.exchange.prices().items():
-            self.broker.save_record("price", str(con_id), price)
+            self.broker.orders.save_record("price", str(con_id), price)
 
     def _save_instruments(self, changes: dict[tuple[str, str], object]) -> None:
         """What orders name has to be known after a restart, when chains may have moved on."""
@@ -287,7 +294,7 @@ class Gateway:
             return
         session.client_id = client_id
         self.by_client[client_id] = session
-        own = self.broker.open_orders(client_id)
+        own = self.broker.orders.open(client_id)
         for order in own:
             self.delivery.report(session, order)
         if own:
@@ -299,7 +306,7 @@ class Gateway:
         log.info("client_connected", client_id=client_id, version=session.version)
 
     def next_order_id(self, client_id: int) -> int:
-        return self.faults.next_ids.get(client_id, self.broker.next_order_id(client_id))
+        return self.faults.next_ids.get(client_id, self.broker.orders.next_order_id(client_id))
 
     def notify(self, code: int, text: str, client_id: int | None = None, request_id: int = -1) -> None:
         """A message to every client, or to one."""
@@ -324,7 +331,7 @@ class Gateway:
         """The nightly restart: every socket closed, connections refused for a while, day orders gone."""
         for session in list(self.sessions):
             session.close()
-        self.delivery.deliver(self.broker.end_day(self.clock.now()))
+        self.delivery.deliver(end_day(self.broker, self.clock.now()))
         if self.listener is not None:
             self.listener.refuse(seconds)
 

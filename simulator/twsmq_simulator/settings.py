@@ -15,7 +15,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     "always" (every market trades around the clock) or "exchange" (the usual hours of each). `limits` is
     "paper" (rates and numbers of subscriptions as a paper Gateway has them) or "none".
     `unsubscribed` names exchanges and security types without live market data; `delayed_data` says what
-    stands in for it: "available" (who asks for it gets it), "disabled" or "none".
+    stands in for it: "available" (who asks for it gets it), "disabled" or "none". `reports` is "captured"
+    (orders are reported in one of the ways real gateways were seen to, by seed) or "plain" (always one way).
     """
 
     data_dir: Path
@@ -34,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     master_client_id: int | None = None
     unsubscribed: tuple[str, ...] = ()
     delayed_data: str = "available"
+    reports: str = "captured"
 
     def checked(self) -> "Settings":
         """Itself, or BadSettings naming the setting and the cure."""
@@ -43,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadSettings(f"hours '{self.hours}' is unknown: choose always or exchange")
         if self.limits not in ("paper", "none"):
             raise BadSettings(f"limits '{self.limits}' is unknown: choose paper or none")
+        if self.reports not in ("captured", "plain"):
+            raise BadSettings(f"reports '{self.reports}' is unknown: choose captured or plain")
         if self.delayed_data not in STAND_INS:
             raise BadSettings(
                 f"delayed-data '{self.delayed_data}' is unknown: choose available, disabled or none"

@@ -254,6 +254,7 @@ def replayed(folder: Path, recording: Recording) -> list[Turn]:
             accounts=(recording.account,),
             tick_rate=20,
             clock_speed=0,
+            reports="plain",
         )
         server = await serve(settings)
         try:

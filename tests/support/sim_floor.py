@@ -15,6 +15,7 @@ from twsmq_simulator.broker.effects import (
     Previewed,
     StatusReported,
 )
+from twsmq_simulator.broker.habits import PLAIN, Habits
 from twsmq_simulator.broker.ticket import OrderTicket
 from twsmq_simulator.market import listing
 from twsmq_simulator.market.contracts import ContractSpec
@@ -27,11 +28,13 @@ AAPL = ContractSpec(symbol="AAPL", sec_type="STK", exchange="SMART", currency="U
 class Floor:
     """A broker on a market, and the time."""
 
-    def __init__(self, *, always_open: bool = True, start: int = START) -> None:
+    def __init__(
+        self, *, always_open: bool = True, start: int = START, habits: Habits = PLAIN
+    ) -> None:
         self.now = start
         self.catalogue = listing.build(date(2026, 4, 15))
         self.exchange = Exchange(self.catalogue, 1, lambda: self.now, 0.25, {})
-        self.broker = Broker(self.catalogue, self.exchange, ("DU1",), always_open=always_open)
+        self.broker = Broker(self.catalogue, self.exchange, ("DU1",), always_open=always_open, habits=habits)
         self.next_id = 1
 
     def price(self, value: float, con_id: int = 265598) -> list[str]:
@@ -59,7 +62,7 @@ class Floor:
         return story(self.broker.advance(self.now))
 
     def status(self, order_id: int) -> str:
-        order = self.broker.find(1, order_id)
+        order = self.broker.orders.find(1, order_id)
         assert order is not None
         return f"{order.status.value}{':' + order.why_held if order.why_held else ''}"
 

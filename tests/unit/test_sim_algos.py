@@ -20,7 +20,7 @@ def floor() -> Floor:
 
 
 def filled(floor: Floor, order_id: int) -> Decimal:
-    order = floor.broker.find(1, order_id)
+    order = floor.broker.orders.find(1, order_id)
     assert order is not None
     return order.filled
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from support.sim_floor import AAPL, START, Floor, story
+from twsmq_simulator.broker import cancelling
 from twsmq_simulator.broker.effects import OrderMessage
 from twsmq_simulator.broker.ticket import Condition, OrderTicket
 from twsmq_simulator.market.contracts import ComboLeg, ContractSpec
@@ -52,7 +53,7 @@ def test_ids_are_never_used_twice(floor: Floor, order_id: int, code: int) -> Non
     floor.next_id = 5
     floor.place("BUY", 10, "LMT", limit_price=200.0)
     assert story(floor.replace(order_id, "BUY", 1, "MKT")) == [f"error {order_id} {code}"]
-    assert floor.broker.next_order_id(1) == 6
+    assert floor.broker.orders.next_order_id(1) == 6
 
 
 def test_a_filled_order_cannot_be_modified(floor: Floor) -> None:
@@ -64,10 +65,10 @@ def test_a_filled_order_cannot_be_modified(floor: Floor) -> None:
 def test_a_limit_order_becomes_a_market_order_and_keeps_its_perm_id(floor: Floor) -> None:
     order = floor.place("BUY", 10, "LMT", limit_price=200.0)
     floor.later()
-    before = floor.broker.find(1, order)
+    before = floor.broker.orders.find(1, order)
     floor.replace(order, "BUY", 10, "MKT")
     floor.later()
-    after = floor.broker.find(1, order)
+    after = floor.broker.orders.find(1, order)
     assert before is not None
     assert after is not None
     assert (after.perm_id, after.status.value) == (before.perm_id, "Filled")
@@ -123,7 +124,7 @@ def test_a_trailing_stop_follows_up_and_never_down(floor: Floor) -> None:
     order = floor.place("SELL", 10, "TRAIL", aux_price=5.0)
     floor.later()
     floor.price(300.0)
-    held = floor.broker.find(1, order)
+    held = floor.broker.orders.find(1, order)
     assert held is not None
     assert held.stop is not None
     assert 294 < held.stop < 296
@@ -156,7 +157,7 @@ def test_a_large_order_fills_in_parts_and_pays_one_commission(floor: Floor) -> N
     order = floor.place("BUY", size, "MKT")
     told = floor.later()
     assert [word for word in told if word.startswith("exec")] == [f"exec 1 {size - 1}", "exec 1 1"]
-    filled = floor.broker.find(1, order)
+    filled = floor.broker.orders.find(1, order)
     assert filled is not None
     assert filled.commission == max(Decimal(1), Decimal(size) * Decimal("0.005"))
     assert sum(e.commission for e in floor.broker.executions.values()) == filled.commission
@@ -166,7 +167,7 @@ def test_a_staged_order_is_silent_until_transmitted(floor: Floor) -> None:
     order = floor.place("BUY", 10, "LMT", limit_price=200.0, transmit=False)
     assert floor.told == []
     assert floor.later() == []
-    assert floor.broker.open_orders() == []
+    assert floor.broker.orders.open() == []
     assert story(floor.replace(order, "BUY", 10, "LMT", limit_price=200.0)) == ["open 1 PreSubmitted"]
 
 
@@ -177,8 +178,8 @@ def test_a_bracket_wakes_with_its_parent_and_ends_with_one_child(floor: Floor) -
     assert floor.told == ["open 1 PreSubmitted", "open 2 PreSubmitted", "open 3 PreSubmitted"]
     floor.later()
     assert (floor.status(take), floor.status(stop)) == ("PreSubmitted:child", "PreSubmitted:child,trigger")
-    child = floor.broker.find(1, take)
-    main = floor.broker.find(1, parent)
+    child = floor.broker.orders.find(1, take)
+    main = floor.broker.orders.find(1, parent)
     assert child is not None
     assert main is not None
     assert (child.oca_group, child.oca_type) == (str(main.perm_id), 3)
@@ -265,14 +266,14 @@ def test_what_if_leaves_nothing_behind(floor: Floor) -> None:
     floor.place("BUY", 100, "MKT", what_if=True)
     assert floor.told == ["preview 1"]
     assert floor.later() == []
-    assert floor.broker.next_order_id(1) == 1
+    assert floor.broker.orders.next_order_id(1) == 1
 
 
 def test_global_cancel_hits_everybody(floor: Floor) -> None:
     floor.place("BUY", 10, "LMT", limit_price=200.0)
     floor.broker.place(2, OrderTicket(1, AAPL, "BUY", Decimal(1), "LMT", 200.0), floor.now)
     floor.later()
-    assert story(floor.broker.cancel_all(1, floor.now)) == []
+    assert story(cancelling.cancel_all(floor.broker, 1, floor.now)) == []
     assert floor.later() == ["status 1 Cancelled", "error 1 202"] * 2
 
 

@@ -64,17 +64,45 @@ def test_delayed_data_stand_in_for_who_asks_for_them(tmp_path: Path, kind: int) 
     async def story(server: Server) -> None:
         client = await connected(server.port, 1)
         answer = await ask(client, kind)
-        assert answer[0] == ["58", "1", "1", "3"]
-        assert answer[1][0] == "81"
+        assert answer[0][0] == "81"  # before the type of the data, other than for live data
+        assert answer[1] == ["58", "1", "1", "3"]
         assert answer[2][1:4] == [
             "1", "10167", "Requested market data is not subscribed. Displaying delayed market data."
         ]  # fmt: skip
-        assert prices(answer) == DELAYED_TICKS
+        assert prices(answer) == {"76"}
         server.gateway.step_clock(30_000_000_000)
         server.gateway.settle()
         before = len(client.seen)
         await client.drained()
-        assert {"66", "67", "68"} <= prices(client.seen[before:]) <= DELAYED_TICKS
+        assert prices(client.seen[before:]) == DELAYED_TICKS - {"76"}
+
+    play(tmp_path, story, unsubscribed=("NASDAQ",), clock_speed=0)
+
+
+def test_a_delayed_stream_goes_on_for_a_moment_after_its_cancel(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        await ask(client, 3)
+        before = len(client.seen)
+        client.send("2", "2", "1")
+        await client.drained()
+        late = client.seen[before:-1]
+        assert {"72", "73", "75"} < prices(late), "what had not come yet comes now"
+        kinds = [(f[0], f[3]) for f in late]
+        after = kinds[kinds.index(("1", "68")) :]
+        assert after == [
+            ("1", "68"),
+            ("46", "88"),
+            ("1", "66"),
+            ("1", "67"),
+            ("2", "71"),
+            ("2", "69"),
+            ("2", "70"),
+        ]
+        server.gateway.step_clock(30_000_000_000)
+        server.gateway.settle()
+        await client.drained()
+        assert client.seen[before + len(late) + 1 : -1] == [], "and nothing after that"
 
     play(tmp_path, story, unsubscribed=("NASDAQ",), clock_speed=0)
 

@@ -61,6 +61,16 @@ class Account:
             return ""
         return NOT_ACCEPTED.format(self.net_liquidation(), self.margin_required() + needed)
 
+    def leverages(self, ticket: OrderTicket, instrument: Instrument) -> bool:
+        """Whether a trade in a pair needs more of the currency it gives than there is."""
+        if instrument.sec_type != "CASH":
+            return False
+        cash = self.ledger.cash
+        if ticket.action == "SELL":
+            return ticket.quantity > cash.get(instrument.symbol, Decimal(0))
+        price = Decimal(str(ticket.limit_price or float(self.market_price(instrument.con_id))))
+        return ticket.quantity * price > cash.get(instrument.currency, Decimal(0))
+
     def preview(self, ticket: OrderTicket, instrument: Instrument) -> Preview:
         """What an order would cost."""
         price = ticket.limit_price or float(self.market_price(instrument.con_id))

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from twsmq_simulator.broker.model import Order
 from twsmq_simulator.broker.ticket import OrderTicket
-from twsmq_simulator.broker.triggers import parse_time
 from twsmq_simulator.errors import RequestRefused
+from twsmq_simulator.market.times import parse_time
 
 SECOND: Final = 1_000_000_000
 PARTS: Final = 10

@@ -16,7 +16,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from twsmq_simulator.broker import algos, rules, working
-from twsmq_simulator.broker.account import Account
+from twsmq_simulator.broker.cancelling import begin_cancel, expire, finish_cancel
 from twsmq_simulator.broker.effects import (
     AccountChanged,
     Effect,
@@ -25,91 +25,17 @@ from twsmq_simulator.broker.effects import (
     Previewed,
     StatusReported,
 )
-from twsmq_simulator.broker.model import FINAL, Execution, Order, Status, cancelled_by
-from twsmq_simulator.broker.schedule import Schedule
+from twsmq_simulator.broker.model import FINAL, Execution, Order, Status
+from twsmq_simulator.broker.state import State
 from twsmq_simulator.broker.ticket import OrderTicket
-from twsmq_simulator.broker.triggers import Markets, parse_time, stamp
 from twsmq_simulator.errors import RequestRefused
-from twsmq_simulator.market.hours import is_open, next_close, next_open
-from twsmq_simulator.market.instruments import Catalogue, Instrument
-
-DEFAULT_LATENCY = 2_000_000  # ns between a request and the exchange's answer
-FIRST_PERM_ID = 1_426_086_000
-CANCELLED_TEXT = "Order Canceled - reason:"
+from twsmq_simulator.market.hours import next_close, next_open
+from twsmq_simulator.market.instruments import Instrument
+from twsmq_simulator.market.times import parse_time, stamp
 
 
-class Broker:
-    """`changes` maps (kind, key) to a record to store, or None to forget one; take it with `take_changes`."""
-
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        markets: Markets,
-        accounts: tuple[str, ...],
-        latency: int = DEFAULT_LATENCY,
-        *,
-        always_open: bool = True,
-    ) -> None:
-        self.catalogue = catalogue
-        self.markets = markets
-        self.accounts = accounts
-        self.latency = latency
-        self.always_open = always_open
-        self.account = Account(catalogue, markets)
-        self.ledger = self.account.ledger
-        self.orders: dict[int, Order] = {}
-        self.executions: dict[str, Execution] = {}
-        self.highest_ids: dict[int, int] = {}
-        self.next_perm_id = FIRST_PERM_ID
-        self.next_execution = 0
-        self.schedule = Schedule()
-        self.working: dict[int, dict[int, None]] = {}  # conId -> perm ids at work there
-        self._active: dict[int, None] = {}  # perm ids of orders that are not final
-        self._by_client: dict[tuple[int, int], list[int]] = {}  # one permId, unless `double` made another
-        self._changes: dict[tuple[str, str], object] = {}
-        self.late_fills: list[int | None] = []  # armed faults: whose next cancelled order fills all the same
-
-    # ---- what others may ask
-
-    def find(self, client_id: int, order_id: int) -> Order | None:
-        """Of several under one id the one that works, the newest first."""
-        found = [self.orders[perm_id] for perm_id in self._by_client.get((client_id, order_id), ())]
-        return max(
-            found,
-            key=lambda o: (not o.is_final, o.status is not Status.PENDING_CANCEL, o.perm_id),
-            default=None,
-        )
-
-    def next_order_id(self, client_id: int) -> int:
-        """1 + the highest id this client ever used, kept across connections (captured)."""
-        return self.highest_ids.get(client_id, 0) + 1
-
-    def open_orders(self, client_id: int | None = None) -> list[Order]:
-        """Orders a client would see as open, oldest first; None for everyone's."""
-        found = [o for o in self.active() if o.status is not Status.STAGED]
-        return found if client_id is None else [o for o in found if o.client_id == client_id]
-
-    def active(self) -> list[Order]:
-        """Every order that is not final, staged ones too, in the order of their permIds."""
-        return [self.orders[perm_id] for perm_id in self._active]
-
-    def is_open(self, order: Order, now: int) -> bool:
-        """Whether the order's market trades at a moment; outside regular hours only what asked for it
-        does.
-        """
-        if self.always_open:
-            return True
-        kind = self.instrument(order.con_id).hours
-        return is_open(kind, now, regular=not order.ticket.outside_rth and kind == "us_equity")
-
-    def take_changes(self) -> dict[tuple[str, str], object]:
-        changes, self._changes = self._changes, {}
-        return changes
-
-    def instrument(self, con_id: int) -> Instrument:
-        found = self.catalogue.get(con_id)
-        assert found is not None, f"order on conId {con_id}, which the catalogue does not know"
-        return found
+class Broker(State):
+    """The requests. `orders` holds every order and what is to be stored."""
 
     # ---- events
 
@@ -123,23 +49,33 @@ class Broker:
     def _place(self, client_id: int, ticket: OrderTicket, now: int) -> list[Effect]:
         if ticket.order_id <= 0:
             raise RequestRefused(10149, f"Invalid order id: {ticket.order_id}")
-        known = self.find(client_id, ticket.order_id)
+        known = self.orders.find(client_id, ticket.order_id)
         if known is not None and (known.is_final or known.status is Status.PENDING_CANCEL):
             raise RequestRefused(104, "Cannot modify a filled order.")
-        if known is None and ticket.order_id <= self.highest_ids.get(client_id, 0) and not ticket.what_if:
+        if (
+            known is None
+            and ticket.order_id <= self.orders.highest_ids.get(client_id, 0)
+            and not ticket.what_if
+        ):
             raise RequestRefused(103, "Duplicate order id")
         instrument = self.catalogue.one(ticket.contract)
-        rules.check(ticket, instrument, self.accounts)
+        rules.check(ticket, instrument, self.accounts, self.house)
         algos.check(ticket)
         ticket = self._completed(ticket, instrument)
         if ticket.what_if:
             return [self._previewed(client_id, ticket, instrument, now)]
         if known is not None and known.status is not Status.STAGED:
             return self._modify(known, ticket, now)
+        if (
+            known is None
+            and self.house.fx_leverage == "refused"
+            and self.account.leverages(ticket, instrument)
+        ):
+            return self._inactive(client_id, ticket, instrument, now)
         if known is None and (shortfall := self.account.shortfall(ticket, instrument)):
             return self.discard(client_id, ticket, shortfall, now)
         order = self._admit(client_id, ticket, instrument, now, known)
-        self.save(order)
+        self.orders.save(order)
         if not ticket.transmit:
             return []
         return [effect for member in self._group_of(order) for effect in self._submit(member, now)]
@@ -148,36 +84,39 @@ class Broker:
         """The broker refuses an order: orderStatus Cancelled without openOrder, then 201; the id is used up
         and placing it again is a duplicate (captured).
         """
-        if self.find(client_id, ticket.order_id) is not None:
+        if self.orders.find(client_id, ticket.order_id) is not None:
             return [OrderMessage(client_id, ticket.order_id, 201, f"Order rejected - reason:{reason}")]
-        self._use_id(client_id, ticket.order_id)
+        self.orders.use_id(client_id, ticket.order_id)
         instrument = self.catalogue.one(ticket.contract)
-        perm_id = self._use_perm_id()
+        perm_id = self.orders.use_perm_id()
         order = Order(perm_id, client_id, ticket, instrument.con_id, Status.CANCELLED, now)
         message = OrderMessage(client_id, ticket.order_id, 201, f"Order rejected - reason:{reason}")
         return [StatusReported(order), message]
+
+    def _inactive(
+        self, client_id: int, ticket: OrderTicket, instrument: Instrument, now: int
+    ) -> list[Effect]:
+        """Refused after it was accepted: openOrder and orderStatus Inactive, then 201 (captured)."""
+        order = self._admit(client_id, ticket, instrument, now, None)
+        order = self.orders.save(
+            replace(order, status=Status.INACTIVE, completed=now, completed_status="Inactive")
+        )
+        text = f"Order rejected - reason:{rules.FX_LEVERAGE}"
+        return [OrderReported(order), OrderMessage(client_id, order.order_id, 201, text)]
 
     def double(self, order: Order, ticket: OrderTicket, now: int) -> list[Effect]:
         """A modification that becomes an order of its own, with the id of the first, which stays alive."""
         ticket = self._completed(ticket, self.instrument(order.con_id))
         second = replace(
-            order, perm_id=self._use_perm_id(), ticket=ticket, status=Status.STAGED, filled=Decimal(0),
+            order, perm_id=self.orders.use_perm_id(), ticket=ticket, status=Status.STAGED, filled=Decimal(0),
             average_price=0.0, last_price=0.0, limit=None, stop=None, arrived=False, triggered=False,
+            reported=False,
         )  # fmt: skip
-        return self._submit(self.save(second), now)
-
-    def end_day(self, now: int) -> list[Effect]:
-        """The nightly restart: orders good for the day are gone, the others stay."""
-        effects: list[Effect] = []
-        for perm_id in [o.perm_id for o in self.active()]:
-            order = self.orders[perm_id]
-            if not order.is_final and order.ticket.tif not in ("GTC", "GTD"):
-                effects += self.expire(order, now)
-        return effects
+        return self._submit(self.orders.save(second), now)
 
     def cancel(self, client_id: int, order_id: int, now: int) -> list[Effect]:
         """A cancelOrder request; another client's order does not exist for this one (captured: 10147)."""
-        order = self.find(client_id, order_id)
+        order = self.orders.find(client_id, order_id)
         if order is None:
             text = f"OrderId {order_id} that needs to be cancelled is not found."
             return [OrderMessage(client_id, order_id, 10147, text)]
@@ -185,24 +124,7 @@ class Broker:
             state = order.status.value
             text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {state}."
             return [OrderMessage(client_id, order_id, 10148, text)]
-        self.begin_cancel(order, now, "")
-        return []
-
-    def cancel_all(self, client_id: int, now: int) -> list[Effect]:
-        """reqGlobalCancel: every client's working orders; those past cancelling are named with 161
-        (captured).
-        """
-        effects: list[Effect] = []
-        for order in self.active():
-            if order.status is Status.PENDING_CANCEL:
-                text = (
-                    "Cancel attempted when order is not in a cancellable state.  "
-                    f"Order permId ={order.perm_id}"
-                )
-                effects.append(OrderMessage(client_id, order.order_id, 161, text))
-            else:
-                self.begin_cancel(order, now, "")
-        return effects
+        return begin_cancel(self, order, now)
 
     def advance(self, now: int) -> list[Effect]:
         """Everything that has fallen due: orders reaching the exchange, cancels confirmed, dates passed."""
@@ -218,16 +140,16 @@ class Broker:
                 case "activate":
                     effects += working.activate(self, order, now)
                 case "cancel":
-                    effects += self.finish_cancel(order, now)
+                    effects += finish_cancel(self, order, now)
                 case "expire":
-                    effects += self.expire(order, now)
+                    effects += expire(self, order, now)
                 case _:
                     effects += working.work(self, order, now, fresh=False)
         return effects
 
     def on_market(self, con_id: int, now: int) -> list[Effect]:
         """The book of an instrument changed: its working orders may trade, trigger or move."""
-        working_here = self.working.get(con_id)
+        working_here = self.orders.working.get(con_id)
         if not working_here:
             return []
         effects: list[Effect] = []
@@ -236,67 +158,6 @@ class Broker:
             if order.arrived and not order.is_final:
                 effects += working.work(self, order, now, fresh=False)
         return effects
-
-    # ---- pieces used by `working` and by faults
-
-    def save(self, order: Order) -> Order:
-        self.orders[order.perm_id] = order
-        same = self._by_client.setdefault((order.client_id, order.order_id), [])
-        if order.perm_id not in same:
-            same.append(order.perm_id)
-        self._changes[("order", str(order.perm_id))] = order
-        if order.is_final:
-            self._active.pop(order.perm_id, None)
-        else:
-            self._active[order.perm_id] = None
-        here = self.working.setdefault(order.con_id, {})
-        if order.is_final or order.status is Status.STAGED:
-            here.pop(order.perm_id, None)
-        else:
-            here[order.perm_id] = None
-        return order
-
-    def save_record(self, kind: str, key: str, record: object) -> None:
-        self._changes[(kind, key)] = record
-
-    def begin_cancel(self, order: Order, now: int, reason: str) -> None:
-        if order.status is Status.STAGED:
-            self.schedule.add(now, "cancel", order.perm_id)
-        else:
-            self.schedule.add(now + self.latency, "cancel", order.perm_id)
-        self.save(replace(order, status=Status.PENDING_CANCEL, cancel_reason=reason))
-
-    def finish_cancel(self, order: Order, now: int, *, along: bool = False) -> list[Effect]:
-        """orderStatus Cancelled without openOrder, then 202 (captured); children and OCA siblings follow
-        `along`.
-        """
-        done = replace(
-            order,
-            status=Status.CANCELLED,
-            why_held="",
-            completed=now,
-            completed_status=cancelled_by(order.cancel_reason, along=along),
-        )
-        self.save(done)
-        for armed in (order.client_id, None):
-            if armed in self.late_fills:
-                self.late_fills.remove(armed)
-                self.schedule.add(now + self.latency, "late_fill", order.perm_id)
-                break
-        text = CANCELLED_TEXT + order.cancel_reason
-        effects: list[Effect] = [StatusReported(done), OrderMessage(done.client_id, done.order_id, 202, text)]
-        for perm_id in [o.perm_id for o in self.active()]:
-            other = self.orders[perm_id]  # an earlier one may have taken it along
-            if other.is_final or other.status is Status.PENDING_CANCEL:
-                continue
-            child = other.parent_perm_id == order.perm_id
-            sibling = bool(order.oca_group) and other.oca_group == order.oca_group
-            if (child and order.filled == 0) or (sibling and not child):
-                effects += self.finish_cancel(replace(other, cancel_reason=""), now, along=True)
-        return effects
-
-    def expire(self, order: Order, now: int) -> list[Effect]:
-        return self.finish_cancel(replace(order, cancel_reason="Order has expired"), now)
 
     # ---- placing
 
@@ -319,12 +180,14 @@ class Broker:
     def _admit(
         self, client_id: int, ticket: OrderTicket, instrument: Instrument, now: int, staged: Order | None
     ) -> Order:
-        parent = self.find(client_id, ticket.parent_id) if ticket.parent_id else None
+        parent = self.orders.find(client_id, ticket.parent_id) if ticket.parent_id else None
         if ticket.parent_id and parent is None:
             raise rules.validation_error(f"Can't find order with id ={ticket.parent_id}")
-        perm_id = staged.perm_id if staged is not None else self._use_perm_id()
+        if parent is not None:
+            rules.check_child(ticket, parent.ticket)
+        perm_id = staged.perm_id if staged is not None else self.orders.use_perm_id()
         if staged is None:
-            self._use_id(client_id, ticket.order_id)
+            self.orders.use_id(client_id, ticket.order_id)
         group, kind = ticket.oca_group, ticket.oca_type
         if parent is not None and not group:
             group, kind = str(parent.perm_id), 3  # captured: a bracket's children form one group of type 3
@@ -340,29 +203,24 @@ class Broker:
             oca_type=kind,
         )
 
-    def _use_perm_id(self) -> int:
-        perm_id, self.next_perm_id = self.next_perm_id, self.next_perm_id + 1
-        self.save_record("counter", "perm_id", self.next_perm_id)
-        return perm_id
-
-    def _use_id(self, client_id: int, order_id: int) -> None:
-        if order_id > self.highest_ids.get(client_id, 0):
-            self.highest_ids[client_id] = order_id
-            self.save_record("highest_id", str(client_id), order_id)
-
     def _group_of(self, order: Order) -> list[Order]:
         """A transmitted order and the staged ones that go with it: its parent, siblings and children."""
         root = order.parent_perm_id or order.perm_id
-        staged = [o for o in self.active() if o.status is Status.STAGED]
+        staged = self.orders.staged()
         members = [o for o in staged if root in (o.perm_id, o.parent_perm_id) or o.perm_id == order.perm_id]
         return sorted(members, key=lambda o: o.perm_id)
 
     def _submit(self, order: Order, now: int) -> list[Effect]:
         order = replace(order, status=Status.PRE_SUBMITTED, why_held=working.why_held(self, order))
-        order = self.save(order)
+        order = self.orders.save(order)
         self.schedule.add(now + self.latency, "activate", order.perm_id)
         self._watch(order, now)
-        return [*self._market_closed(order, now), OrderReported(order)]
+        notice = self._market_closed(order, now)
+        if not notice and working.is_quiet(self, order, now):
+            return []
+        order = self.orders.save(replace(order, reported=True))
+        first = OrderReported(self.habits.first_shown(order))
+        return [*notice, first] if self.habits.notice_first(order) else [first, *notice]
 
     def _watch(self, order: Order, now: int) -> None:
         """Schedules what an order waits for: its dates, the close, the times of its conditions."""
@@ -381,7 +239,7 @@ class Broker:
                 self.schedule.add(moment, "work", order.perm_id)
 
     def _market_closed(self, order: Order, now: int) -> list[Effect]:
-        """Notice 399 comes before the first openOrder (captured); a DAY order ends with its session."""
+        """Notice 399 (captured); a DAY order ends with its session."""
         if self.always_open:
             return []
         instrument = self.instrument(order.con_id)
@@ -417,13 +275,15 @@ class Broker:
             and order.ticket.aux_price == ticket.aux_price
         )
         changed = replace(order, ticket=ticket, limit=None, stop=None, arrived=False, triggered=stops)
-        changed = self.save(replace(changed, why_held=working.why_held(self, changed)))
+        changed = replace(changed, revision=order.revision + 1)
+        changed = self.orders.save(replace(changed, why_held=working.why_held(self, changed)))
         self.schedule.add(now + self.latency, "activate", changed.perm_id)
         return []
 
     def _previewed(self, client_id: int, ticket: OrderTicket, instrument: Instrument, now: int) -> Effect:
         order = Order(0, client_id, ticket, instrument.con_id, Status.PRE_SUBMITTED, now)
-        return Previewed(order, self.account.preview(ticket, instrument))
+        unknown = self.house.previews == "none" or instrument.sec_type == "CRYPTO"  # paid in full: no margins
+        return Previewed(order, None if unknown else self.account.preview(ticket, instrument))
 
     def exercise(self, i: Instrument, quantity: int, *, exercise: bool) -> list[Effect] | None:
         """Exercise (or lapse) of a long option; None when not that many are held."""
@@ -435,13 +295,6 @@ class Broker:
             self.save_position(con_id)
         return [AccountChanged(con_id) for con_id in moved]
 
-    def save_position(self, con_id: int) -> None:
-        """A position changed, and cash with it."""
-        currency = self.instrument(con_id).currency
-        self.save_record("position", str(con_id), self.ledger.positions[con_id])
-        self.save_record("cash", currency, self.ledger.cash[currency])
-        self.save_record("realized", "all", self.ledger.realized)
-
     # ---- after a restart
 
     def restore(self, orders: Iterable[Order], executions: Iterable[Execution], now: int) -> None:
@@ -449,8 +302,8 @@ class Broker:
         there.
         """
         for order in sorted(orders, key=lambda o: o.perm_id):
-            self.save(order)
-            self.next_perm_id = max(self.next_perm_id, order.perm_id + 1)
+            self.orders.save(order)
+            self.orders.next_perm_id = max(self.orders.next_perm_id, order.perm_id + 1)
             if order.status is Status.PENDING_CANCEL:
                 self.schedule.add(now, "cancel", order.perm_id)
             elif order.status not in FINAL and order.status is not Status.STAGED:
@@ -460,4 +313,4 @@ class Broker:
                 self._watch(order, now)
         for execution in executions:
             self.executions[execution.exec_id] = execution
-        self._changes.clear()
+        self.orders.take_changes()

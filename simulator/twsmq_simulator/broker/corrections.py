@@ -8,32 +8,32 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from twsmq_simulator.broker.core import Broker
 from twsmq_simulator.broker.effects import AccountChanged, CommissionReported, Effect, Executed
 from twsmq_simulator.broker.model import Execution
+from twsmq_simulator.broker.state import State
 
 
 def repeated(execution: Execution) -> list[Effect]:
     return [Executed(execution), CommissionReported(execution)]
 
 
-def correct(broker: Broker, original: Execution, price: float) -> tuple[list[Effect], Execution]:
+def correct(state: State, original: Execution, price: float) -> tuple[list[Effect], Execution]:
     """The effects and the new execution; position and cash become what they would be at the new price."""
     stem, _, suffix = original.exec_id.rpartition(".")
     corrected = replace(original, exec_id=f"{stem}.{int(suffix) + 1:02d}", price=price)
-    instrument = broker.instrument(original.con_id)
+    instrument = state.instrument(original.con_id)
     if not instrument.legs:
         size, zero = original.quantity, Decimal(0)
-        broker.ledger.apply(
+        state.ledger.apply(
             instrument, bought=not original.bought, quantity=size, price=original.price, fee=zero
         )
-        realized = broker.ledger.apply(
+        realized = state.ledger.apply(
             instrument, bought=original.bought, quantity=size, price=price, fee=zero
         )
         corrected = replace(corrected, realized=realized)
-        broker.save_position(instrument.con_id)
-    del broker.executions[original.exec_id]
-    broker.executions[corrected.exec_id] = corrected
-    broker.save_record("execution", original.exec_id, None)
-    broker.save_record("execution", corrected.exec_id, corrected)
+        state.save_position(instrument.con_id)
+    del state.executions[original.exec_id]
+    state.executions[corrected.exec_id] = corrected
+    state.orders.save_record("execution", original.exec_id, None)
+    state.orders.save_record("execution", corrected.exec_id, corrected)
     return [Executed(corrected), CommissionReported(corrected), AccountChanged(original.con_id)], corrected

@@ -45,7 +45,7 @@ class Previewed(Effect, frozen=True):
     """A what-if order's one openOrder; there is no orderStatus and no order afterwards (captured)."""
 
     order: Order
-    preview: Preview
+    preview: Preview | None  # None where the gateway has no margins: unset doubles
 
 
 class AccountChanged(Effect, frozen=True):

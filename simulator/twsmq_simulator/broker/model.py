@@ -42,6 +42,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: float | None = None
     stop: float | None = None
     arrived: bool = False  # this version of it has reached the exchange
+    reported: bool = False  # it has had its first openOrder
+    revision: int = 0  # how often it was modified
     triggered: bool = False
     released: bool = False  # conditions met and goodAfterTime passed
     parent_perm_id: int = 0

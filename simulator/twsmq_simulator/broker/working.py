@@ -2,7 +2,7 @@
 ledger.
 
 The order of callbacks of a fill is as captured: execDetails, openOrder and orderStatus with the new state,
-the same pair again once the commission is known, then commissionReport.
+mostly the same pair again with the commission, then commissionReport.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from twsmq_simulator.broker import algos, rules, triggers
+from twsmq_simulator.broker.cancelling import finish_cancel
 from twsmq_simulator.broker.effects import (
     AccountChanged,
     CommissionReported,
@@ -24,113 +25,144 @@ from twsmq_simulator.broker.effects import (
 )
 from twsmq_simulator.broker.model import Execution, Order, Status
 from twsmq_simulator.broker.preview import commission
+from twsmq_simulator.broker.state import State
 from twsmq_simulator.market import hours
+from twsmq_simulator.market.times import parse_time
 
 if TYPE_CHECKING:
-    from twsmq_simulator.broker.core import Broker
     from twsmq_simulator.market.book import Book
     from twsmq_simulator.market.instruments import Instrument
 
 EXECUTION_PREFIX = "0000e0d5"
 
 
-def why_held(broker: Broker, order: Order) -> str:
+def why_held(state: State, order: Order) -> str:
     """Captured: "trigger" for an untriggered stop, "child" and "child,trigger" for a waiting bracket
     child.
     """
-    reasons = ["child"] if _waits_for_parent(broker, order) else []
+    reasons = ["child"] if _waits_for_parent(state, order) else []
     if triggers.waits_for_trigger(order):
         reasons.append("trigger")
     return ",".join(reasons)
 
 
-def _waits_for_parent(broker: Broker, order: Order) -> bool:
-    parent = broker.orders.get(order.parent_perm_id)
+def _waits_for_parent(state: State, order: Order) -> bool:
+    parent = state.orders.get(order.parent_perm_id)
     return parent is not None and parent.status is not Status.FILLED and parent.remaining > 0
 
 
-def activate(broker: Broker, order: Order, now: int) -> list[Effect]:
+def is_quiet(state: State, order: Order, now: int) -> bool:
+    """Whether a new order is first reported when it is Submitted: market orders in some ways of reporting."""
+    way = state.habits.market_way(order)
+    return (
+        order.ticket.order_type == "MKT"
+        and way[0] is Status.SUBMITTED
+        and not (state.lost or _is_held(state, order, now))
+    )
+
+
+def activate(state: State, order: Order, now: int) -> list[Effect]:
     """An order (or its new version) reaches the exchange."""
     if order.status is Status.PENDING_CANCEL:
         return []
-    order = broker.save(replace(order, arrived=True))
-    modified = order.status is Status.SUBMITTED
-    if not modified and _is_held(broker, order, now):
-        return work(broker, order, now, fresh=True)
-    if order.ticket.order_type == "MKT" and not modified:
-        return work(broker, order, now, fresh=True)  # captured: a market order fills without being Submitted
-    return [*_submitted(broker, order), *work(broker, broker.orders[order.perm_id], now, fresh=True)]
+    first, heard = not order.arrived and not order.revision, order.reported
+    revised = not order.arrived and order.revision > 0
+    order = state.orders.save(replace(order, arrived=True, reported=True))
+    if revised:
+        return _revised(state, order, now)
+    if order.status is not Status.SUBMITTED and _is_held(state, order, now):
+        pairs = state.habits.waiting_pairs(order) if first else 1
+        return [OrderReported(order)] * (pairs - heard) + work(state, order, now, fresh=True)
+    if order.ticket.order_type == "MKT" and order.status is not Status.SUBMITTED:
+        shows = Status.SUBMITTED in state.habits.market_way(order)
+        effects = _submitted(state, order) if shows else [OrderReported(order)] * (not heard)
+        return effects + work(state, state.orders[order.perm_id], now, fresh=True)
+    return _at_work(state, order, state.habits.submitted_pairs(order), now)
 
 
-def _submitted(broker: Broker, order: Order) -> list[Effect]:
+def _revised(state: State, order: Order, now: int) -> list[Effect]:
+    """A new version is reported once or twice, waiting or not (captured: stops, LMT made MKT at night)."""
+    pairs = state.habits.changed_pairs(order)
+    if order.status is not Status.SUBMITTED and _is_held(state, order, now):
+        held = state.orders.save(replace(order, why_held=why_held(state, order)))
+        return [OrderReported(held)] * pairs + work(state, held, now, fresh=True)
+    return _at_work(state, order, pairs, now)
+
+
+def _at_work(state: State, order: Order, pairs: int, now: int) -> list[Effect]:
+    reported = _submitted(state, order) * pairs
+    return [*reported, *work(state, state.orders[order.perm_id], now, fresh=True)]
+
+
+def _submitted(state: State, order: Order) -> list[Effect]:
     waits = triggers.waits_for_trigger(order)
     status = Status.PRE_SUBMITTED if waits else Status.SUBMITTED
-    changed = broker.save(replace(order, status=status, why_held=why_held(broker, order)))
+    changed = state.orders.save(replace(order, status=status, why_held=why_held(state, order)))
     return [OrderReported(changed)]
 
 
-def _is_held(broker: Broker, order: Order, now: int) -> bool:
+def _is_held(state: State, order: Order, now: int) -> bool:
     """Not at the exchange: waits for its parent, a condition, a time, the close or a trigger."""
     ticket = order.ticket
-    if _waits_for_parent(broker, order):
+    if _waits_for_parent(state, order):
         return True
-    after = triggers.parse_time(ticket.good_after_time)
+    after = parse_time(ticket.good_after_time)
     if after is not None and now < after:
         return True
     if ticket.conditions and not order.released:
-        executed = frozenset((e.symbol, e.sec_type) for e in _executed_instruments(broker))
-        if not triggers.conditions_met(order, broker.markets, now, executed):
+        executed = frozenset((e.symbol, e.sec_type) for e in _executed_instruments(state))
+        if not triggers.conditions_met(order, state.markets, now, executed):
             return True
-    if ticket.order_type in rules.ON_CLOSE and not _closing(broker, order, now):
+    if ticket.order_type in rules.ON_CLOSE and not _closing(state, order, now):
         return True
-    if not broker.is_open(order, now):
+    if not state.is_open(order, now):
         return True
     return triggers.waits_for_trigger(order)
 
 
-def _executed_instruments(broker: Broker) -> list[Instrument]:
-    return [broker.instrument(e.con_id) for e in broker.executions.values()]
+def _executed_instruments(state: State) -> list[Instrument]:
+    return [state.instrument(e.con_id) for e in state.executions.values()]
 
 
-def _closing(broker: Broker, order: Order, now: int) -> bool:
+def _closing(state: State, order: Order, now: int) -> bool:
     """On-close orders trade when the close they were placed for has come."""
-    return now >= hours.next_close(broker.instrument(order.con_id).hours, order.created)
+    return now >= hours.next_close(state.instrument(order.con_id).hours, order.created)
 
 
-def work(broker: Broker, order: Order, now: int, *, fresh: bool) -> list[Effect]:
+def work(state: State, order: Order, now: int, *, fresh: bool) -> list[Effect]:
     """One look at a working order: release it, trigger it, trade it."""
     if order.status is Status.PENDING_CANCEL:
-        return _trade(broker, order, now, fresh=False) if order.triggered or not order.why_held else []
-    book = broker.markets.book(order.con_id)
+        return _trade(state, order, now, fresh=False) if order.triggered or not order.why_held else []
+    book = state.markets.book(order.con_id)
     if book is None or order.status is Status.STAGED:
         return []
     effects: list[Effect] = []
     followed = triggers.follow(order, book)
     if followed is not order:
-        order = broker.save(followed)
-    if _is_held(broker, order, now):
+        order = state.orders.save(followed)
+    if _is_held(state, order, now):
         only_trigger = triggers.waits_for_trigger(order) and not _is_held(
-            broker, replace(order, triggered=True), now
+            state, replace(order, triggered=True), now
         )
         if not only_trigger:
             return effects
         if order.why_held == "child,trigger":
-            order = broker.save(replace(order, why_held="trigger"))
+            order = state.orders.save(replace(order, why_held="trigger"))
             effects.append(OrderReported(order))
         if not triggers.is_triggered(order, book):
             return effects
-        order = broker.save(replace(order, triggered=True, why_held=""))
+        order = state.orders.save(replace(order, triggered=True, why_held=""))
     if order.ticket.conditions and not order.released:
-        order = broker.save(replace(order, released=True))
+        order = state.orders.save(replace(order, released=True))
     if order.status is Status.PRE_SUBMITTED and not (fresh and order.ticket.order_type == "MKT"):
-        effects += _submitted(broker, order)
-        order = broker.orders[order.perm_id]
-    return effects + _trade(broker, order, now, fresh=fresh)
+        effects += _submitted(state, order)
+        order = state.orders[order.perm_id]
+    return effects + _trade(state, order, now, fresh=fresh)
 
 
-def _trade(broker: Broker, order: Order, now: int, *, fresh: bool) -> list[Effect]:
-    book = broker.markets.book(order.con_id)
-    if book is None or not broker.is_open(order, now):
+def _trade(state: State, order: Order, now: int, *, fresh: bool) -> list[Effect]:
+    book = state.markets.book(order.con_id)
+    if book is None or not state.is_open(order, now):
         return []
     limit = triggers.price_limit(order, book)
     ticket = order.ticket
@@ -144,12 +176,12 @@ def _trade(broker: Broker, order: Order, now: int, *, fresh: bool) -> list[Effec
         fills = _passive(book, order, limit, wanted)
     effects: list[Effect] = []
     for price, quantity in fills:
-        effects += fill(broker, order, price, quantity, now)
-        order = broker.orders[order.perm_id]
+        effects += fill(state, order, price, quantity, now)
+        order = state.orders[order.perm_id]
     if fills and ticket.order_type == "MTL" and order.remaining > 0 and order.limit is None:
-        order = broker.save(replace(order, limit=fills[-1][0]))
+        order = state.orders.save(replace(order, limit=fills[-1][0]))
     if order.remaining > 0:
-        effects += _after_attempt(broker, order, now)
+        effects += _after_attempt(state, order, now)
     return effects
 
 
@@ -164,25 +196,27 @@ def _passive(book: Book, order: Order, limit: float, wanted: Decimal) -> list[tu
     return []
 
 
-def _after_attempt(broker: Broker, order: Order, now: int) -> list[Effect]:
+def _after_attempt(state: State, order: Order, now: int) -> list[Effect]:
     """IOC cancels what is left (captured: PendingCancel, then Cancelled); an unfillable FOK goes Inactive."""
     ticket = order.ticket
     if order.status is Status.PENDING_CANCEL:
         return []
     if ticket.tif == "FOK":
-        done = broker.save(replace(order, status=Status.INACTIVE, completed=now, completed_status="Inactive"))
+        done = state.orders.save(
+            replace(order, status=Status.INACTIVE, completed=now, completed_status="Inactive")
+        )
         return [StatusReported(done)]
     if ticket.tif == "IOC":
-        pending = broker.save(replace(order, status=Status.PENDING_CANCEL))
-        return [StatusReported(pending), *broker.finish_cancel(pending, now)]
+        pending = state.orders.save(replace(order, status=Status.PENDING_CANCEL))
+        return [StatusReported(pending), *finish_cancel(state, pending, now)]
     if order.status is Status.PRE_SUBMITTED:
-        return _submitted(broker, order)
+        return _submitted(state, order)
     return []
 
 
-def fill(broker: Broker, order: Order, price: float, quantity: Decimal, now: int) -> list[Effect]:
+def fill(state: State, order: Order, price: float, quantity: Decimal, now: int) -> list[Effect]:
     """Books one execution and reports it."""
-    instrument = broker.instrument(order.con_id)
+    instrument = state.instrument(order.con_id)
     filled = order.filled + quantity
     total = Decimal(str(order.average_price)) * order.filled + Decimal(str(price)) * quantity
     average = float(round(total / filled, 8))
@@ -204,46 +238,46 @@ def fill(broker: Broker, order: Order, price: float, quantity: Decimal, now: int
         completed=now if done else 0,
         completed_status=f"Filled Size: {filled.normalize():f}" if done else "",
     )
-    executions = _executions(broker, changed, instrument, price, quantity, fee - charged, now)
-    broker.save(changed)
+    executions = _executions(state, changed, instrument, price, quantity, fee - charged, now)
+    state.orders.save(changed)
     effects: list[Effect] = [Executed(e) for e in executions]
     effects.append(OrderReported(changed))
-    changed = broker.save(replace(changed, commission=fee))
-    effects.append(OrderReported(changed))
+    changed = state.orders.save(replace(changed, commission=fee))
+    effects += [OrderReported(changed)] * (state.habits.filled_pairs(changed) - 1)
     effects += [CommissionReported(e) for e in executions]
     effects += [AccountChanged(e.con_id) for e in executions]
-    return effects + _group_after_fill(broker, changed, now)
+    return effects + _group_after_fill(state, changed, now)
 
 
 def _executions(
-    broker: Broker, order: Order, i: Instrument, price: float, quantity: Decimal, fee: Decimal, now: int
+    state: State, order: Order, i: Instrument, price: float, quantity: Decimal, fee: Decimal, now: int
 ) -> list[Execution]:
     """The execution of an order; a combo has one for itself and one for each leg, and only legs are
     booked.
     """
-    number = max(broker.next_execution, now // 1_000_000_000)
-    broker.next_execution = number + 1
-    broker.save_record("counter", "execution", broker.next_execution)
+    number = max(state.next_execution, now // 1_000_000_000)
+    state.next_execution = number + 1
+    state.orders.save_record("counter", "execution", state.next_execution)
     stem = f"{EXECUTION_PREFIX}.{number & 0xFFFFFFFF:08x}"
     if not i.legs:
-        return [_execution(broker, order, i, f"{stem}.01.01", price, quantity, fee, now, bought=order.is_buy)]
+        return [_execution(state, order, i, f"{stem}.01.01", price, quantity, fee, now, bought=order.is_buy)]
     parts = [
-        _execution(broker, order, i, f"{stem}.01.01", price, quantity, Decimal(0), now, bought=order.is_buy)
+        _execution(state, order, i, f"{stem}.01.01", price, quantity, Decimal(0), now, bought=order.is_buy)
     ]
     share = fee / len(i.legs)
     for nth, leg in enumerate(i.legs, 2):
-        member = broker.instrument(leg.con_id)
-        leg_price = round(float(broker.account.market_price(leg.con_id)) / member.min_tick) * member.min_tick
+        member = state.instrument(leg.con_id)
+        leg_price = round(float(state.account.market_price(leg.con_id)) / member.min_tick) * member.min_tick
         bought = order.is_buy is (leg.ratio > 0)
         exec_id = f"{stem}.{nth:02d}.01"
         size = quantity * abs(leg.ratio)
         leg_price = round(leg_price, 8)
-        parts.append(_execution(broker, order, member, exec_id, leg_price, size, share, now, bought=bought))
+        parts.append(_execution(state, order, member, exec_id, leg_price, size, share, now, bought=bought))
     return parts
 
 
 def _execution(
-    broker: Broker,
+    state: State,
     order: Order,
     i: Instrument,
     exec_id: str,
@@ -256,8 +290,8 @@ def _execution(
 ) -> Execution:
     realized = None
     if not i.legs:
-        realized = broker.ledger.apply(i, bought=bought, quantity=quantity, price=price, fee=fee)
-        broker.save_position(i.con_id)
+        realized = state.ledger.apply(i, bought=bought, quantity=quantity, price=price, fee=fee)
+        state.save_position(i.con_id)
     execution = Execution(
         exec_id=exec_id,
         perm_id=order.perm_id,
@@ -278,8 +312,8 @@ def _execution(
         realized=realized,
         submitter=order.ticket.account,
     )
-    broker.executions[exec_id] = execution
-    broker.save_record("execution", exec_id, execution)
+    state.executions[exec_id] = execution
+    state.orders.save_record("execution", exec_id, execution)
     return execution
 
 
@@ -288,26 +322,26 @@ def _venue(order: Order, i: Instrument) -> str:
     return i.exchange if wanted in ("", "SMART") else wanted
 
 
-def _group_after_fill(broker: Broker, order: Order, now: int) -> list[Effect]:
+def _group_after_fill(state: State, order: Order, now: int) -> list[Effect]:
     """Children wake up with their parent's fill; an OCA group ends with a complete fill, or shrinks."""
     effects: list[Effect] = []
-    for perm_id in [o.perm_id for o in broker.active()]:
-        other = broker.orders[perm_id]  # an earlier one may have ended it
+    for perm_id in [o.perm_id for o in state.orders.active()]:
+        other = state.orders[perm_id]  # an earlier one may have ended it
         if other.is_final or other.perm_id == order.perm_id or other.status is Status.STAGED:
             continue
         if order.status is Status.FILLED and other.parent_perm_id == order.perm_id:
-            broker.schedule.add(now + broker.latency, "activate", other.perm_id)
+            state.schedule.add(now + state.latency, "activate", other.perm_id)
         elif order.oca_group and other.oca_group == order.oca_group:
-            effects += _sibling_after_fill(broker, order, other, now)
+            effects += _sibling_after_fill(state, order, other, now)
     return effects
 
 
-def _sibling_after_fill(broker: Broker, order: Order, other: Order, now: int) -> list[Effect]:
+def _sibling_after_fill(state: State, order: Order, other: Order, now: int) -> list[Effect]:
     if order.status is Status.FILLED or order.oca_type in (0, 1):
-        return [] if other.status is Status.PENDING_CANCEL else broker.finish_cancel(other, now)
+        return [] if other.status is Status.PENDING_CANCEL else finish_cancel(state, other, now)
     left = other.ticket.quantity - (order.ticket.quantity - order.remaining)
     if left <= other.filled:
-        return broker.finish_cancel(other, now)
-    reduced = broker.save(replace(other, ticket=replace(other.ticket, quantity=left)))
+        return finish_cancel(state, other, now)
+    reduced = state.orders.save(replace(other, ticket=replace(other.ticket, quantity=left)))
     text = "Order size was reduced."
     return [OrderMessage(other.client_id, other.order_id, 481, text), OrderReported(reduced)]

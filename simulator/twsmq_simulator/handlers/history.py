@@ -5,12 +5,12 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from twsmq_simulator.broker.triggers import parse_time
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.handlers.market_data import book_of
 from twsmq_simulator.handlers.table import Table, handles
 from twsmq_simulator.market import history
 from twsmq_simulator.market.instruments import Instrument
+from twsmq_simulator.market.times import parse_time
 from twsmq_simulator.streams import GrowingBars
 from twsmq_simulator.wire import history_messages
 from twsmq_simulator.wire import requests as r

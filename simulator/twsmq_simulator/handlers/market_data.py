@@ -43,7 +43,7 @@ def market_data_type(gateway: Gateway, session: Session, request: r.MarketDataTy
 @handles(TABLE, r.MarketData)
 def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> None:
     """marketDataType, tickReqParams, then what is known and every change (captured); a snapshot ends with
-    57. Delayed data, where they stand in, are announced by 10167, but not a snapshot's (captured at 225).
+    57. A delayed stream has the two the other way round and is announced by 10167 (captured at 225).
     """
     request_id = request.request_id
     key = (r.Cancel.MARKET_DATA, request_id)
@@ -76,12 +76,14 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
         generic=GenericTicks(request_id, session.version, wanted, book, gateway.exchange),
         model=gateway.exchange.model(book.instrument),
     )
-    session.write(tick_messages.market_data_type(request_id, subscription.kind_now))
-    session.write(parameters)
     once = request.snapshot or request.regulatory_snapshot
+    told = tick_messages.market_data_type(request_id, subscription.kind_now)
     if subscription.delayed and not once:
+        session.write(parameters + told)  # in this order (captured at 225)
         session.error(request_id, 10167, permissions.SHOWN_DELAYED)
-    session.write(subscription.snapshot(book, gateway.clock.now()))
+        session.write(subscription.open_delayed(book, gateway.clock.now()))
+    else:
+        session.write(told + parameters + subscription.snapshot(book, gateway.clock.now()))
     if once:
         session.write(tick_messages.snapshot_end(request_id))
         return
@@ -152,6 +154,10 @@ def cancel(gateway: Gateway, session: Session, request: r.Cancel) -> None:
     subscription = session.subscriptions.pop((request.what, request.request_id), None)
     if subscription is not None:
         gateway.unfollow(subscription)
+        if isinstance(subscription, TopOfBook) and subscription.delayed:
+            book = gateway.exchange.required(subscription.con_id)
+            left = subscription.rest() or subscription.standing(book, gateway.clock.now())
+            session.write(left)  # ticks under way when the cancel arrives (captured at 225)
         if request.what == r.Cancel.HISTORY:
             raise RequestRefused(162, QUERY_CANCELLED + str(request.request_id))
         return

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twsmq_simulator.broker.triggers import stamp
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.handlers.table import Table, handles
 from twsmq_simulator.market.instruments import NO_DEFINITION
+from twsmq_simulator.market.times import stamp
 from twsmq_simulator.wire import messages, tick_messages
 from twsmq_simulator.wire import requests as r
 

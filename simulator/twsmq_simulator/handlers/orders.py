@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from twsmq_simulator.broker import cancelling
 from twsmq_simulator.broker.model import FINAL, Execution, Status
-from twsmq_simulator.broker.triggers import parse_time
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.handlers.table import Table, handles
 from twsmq_simulator.market import hours
+from twsmq_simulator.market.times import parse_time
 from twsmq_simulator.wire import messages, order_messages
 from twsmq_simulator.wire import requests as r
 
@@ -41,12 +42,12 @@ def place_order(gateway: Gateway, session: Session, request: r.PlaceOrder) -> No
     if reason is not None:
         gateway.delivery.deliver(gateway.broker.discard(client_id, ticket, reason, now))
         return
-    known = gateway.broker.find(client_id, ticket.order_id)
+    known = gateway.broker.orders.find(client_id, ticket.order_id)
     if known is not None and known.status in DOUBLED and armed.take("double_perm_id", client_id) is not None:
         gateway.delivery.deliver(gateway.broker.double(known, ticket, now))
         return
     effects = gateway.broker.place(client_id, ticket, now)
-    after = gateway.broker.find(client_id, ticket.order_id)
+    after = gateway.broker.orders.find(client_id, ticket.order_id)
     if after is not None and armed.take("lose_ack", client_id) is not None:
         gateway.delivery.unheard.add(after.perm_id)
     gateway.delivery.deliver(effects)
@@ -67,13 +68,15 @@ def cancel_order(gateway: Gateway, session: Session, request: r.CancelOrder) -> 
 @handles(TABLE, r.GlobalCancel)
 def global_cancel(gateway: Gateway, session: Session, request: r.GlobalCancel) -> None:
     del request
-    gateway.delivery.deliver(gateway.broker.cancel_all(client_id_of(session), gateway.clock.now()))
+    gateway.delivery.deliver(
+        cancelling.cancel_all(gateway.broker, client_id_of(session), gateway.clock.now())
+    )
 
 
 @handles(TABLE, r.OpenOrders)
 def open_orders(gateway: Gateway, session: Session, request: r.OpenOrders) -> None:
     del request
-    for order in gateway.broker.open_orders(session.client_id):
+    for order in gateway.broker.orders.open(session.client_id):
         gateway.delivery.report(session, order)
     session.write(messages.open_order_end())
 
@@ -82,7 +85,7 @@ def open_orders(gateway: Gateway, session: Session, request: r.OpenOrders) -> No
 def all_open_orders(gateway: Gateway, session: Session, request: r.AllOpenOrders) -> None:
     """Everyone's orders, under their owners' ids, and none of them bound to this client (captured)."""
     del request
-    for order in gateway.broker.open_orders():
+    for order in gateway.broker.orders.open():
         gateway.delivery.report(session, order)
     session.write(messages.open_order_end())
 
