@@ -28,9 +28,7 @@ AAPL = ContractSpec(symbol="AAPL", sec_type="STK", exchange="SMART", currency="U
 class Floor:
     """A broker on a market, and the time."""
 
-    def __init__(
-        self, *, always_open: bool = True, start: int = START, habits: Habits = PLAIN
-    ) -> None:
+    def __init__(self, *, always_open: bool = True, start: int = START, habits: Habits = PLAIN) -> None:
         self.now = start
         self.catalogue = listing.build(date(2026, 4, 15))
         self.exchange = Exchange(self.catalogue, 1, lambda: self.now, 0.25, {})

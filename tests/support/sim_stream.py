@@ -127,7 +127,8 @@ def play(folder: Path, story: Story, **settings: Any) -> None:
     """Runs a story against a simulator of its own, in one loop; nothing is left open."""
 
     async def run() -> None:
-        server = await serve(Settings(**({"data_dir": folder, "tick_rate": 50, "reports": "plain"} | settings)))
+        usual = {"data_dir": folder, "tick_rate": 50, "reports": "plain"}
+        server = await serve(Settings(**(usual | settings)))
         try:
             await asyncio.wait_for(story(server), 20)
         finally:
