@@ -103,16 +103,6 @@ class Config(Table, frozen=True):
     simulator: Simulator = Simulator()
 
 
-_SHARES = {"connection": 0.05, "status": 0.10, "reference": 0.15, "orders": 0.40, "marketdata": 0.30}
-
-
-def message_share(config: Config, name: str) -> float:
-    """Messages a second one process may send, so that all together keep the limit; 0 = no limit."""
-    family = name.partition("-")[0]
-    split = config.marketdata.instances if family == "marketdata" else 1
-    return config.gateway.messages_per_second * _SHARES[family] / split
-
-
 def parse_config(text: str, file: str = "twsmq.toml") -> Config:
     """Raises `ConfigError` naming the line, the key and the cure."""
     try:

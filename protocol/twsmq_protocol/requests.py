@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from . import endpoints
 from .envelope import Args, Finite, NoArgs
 from .instruments import parse_instrument
 from .market_requests import (
@@ -44,6 +43,7 @@ from .order_requests import (
 from .order_requests import OrderKey as OrderKey
 from .order_types import PRICES_NEEDED as PRICES_NEEDED
 from .order_types import TIFS as TIFS
+from .processes import CONNECTION, ORDERS, REFERENCE, STATUS, SUPERVISOR, marketdata
 from .system_events import Gateway, NodeState, ProcessState
 
 
@@ -187,40 +187,51 @@ class Description(Struct, frozen=True, kw_only=True):
 
 
 class Op(Struct, frozen=True):
-    """What an op takes and gives, and the process that answers it (None: every one)."""
+    """The process that answers an op (None: every one; a shard: each of its kind, this one unless another is
+    meant), what the op takes and gives, and what it does in one line.
+    """
 
     process: str | None
     args: type[Args]
     result: type[Struct]
+    summary: str
 
 
 OPS: dict[str, Op] = {
-    "describe": Op(None, NoArgs, Description),
-    "status": Op(endpoints.SUPERVISOR, NoArgs, ClusterStatus),
-    "restart": Op(endpoints.SUPERVISOR, RestartProcess, Restarting),
-    "stop": Op(endpoints.SUPERVISOR, NoArgs, Stopping),
-    "contract_details": Op(endpoints.REFERENCE, ContractDetails, ContractList),
-    "gateway_status": Op(endpoints.CONNECTION, NoArgs, Gateway),
-    "positions": Op(endpoints.STATUS, NoArgs, PositionList),
-    "health": Op(endpoints.STATUS, NoArgs, Health),
-    "place_order": Op(endpoints.ORDERS, PlaceOrder, OrderAccepted),
-    "modify_order": Op(endpoints.ORDERS, ModifyOrder, OrderAccepted),
-    "cancel_order": Op(endpoints.ORDERS, CancelOrder, OrderAccepted),
-    "get_orders": Op(endpoints.ORDERS, GetOrders, OrderList),
-    "place_orders": Op(endpoints.ORDERS, PlaceOrders, OrdersAccepted),
-    "cancel_orders": Op(endpoints.ORDERS, CancelOrders, OrdersAccepted),
-    "preview_order": Op(endpoints.ORDERS, PreviewOrder, Preview),
-    "get_executions": Op(endpoints.ORDERS, GetExecutions, ExecutionList),
-    "replay_events": Op(endpoints.ORDERS, ReplayEvents, EventPage),
-    "halt": Op(endpoints.ORDERS, Halt, Halted),
-    "resume": Op(endpoints.ORDERS, Resume, Halted),
-    "get_risk": Op(endpoints.ORDERS, NoArgs, RiskLayers),
-    "set_risk": Op(endpoints.ORDERS, SetRisk, RiskLayers),
-    "adopt_order": Op(endpoints.ORDERS, AdoptOrder, OrderAccepted),
-    "resolve_order": Op(endpoints.ORDERS, ResolveOrder, OrderAccepted),
-    "subscriptions": Op(endpoints.marketdata(0), NoArgs, SubscriptionList),
-    "snapshot": Op(endpoints.marketdata(0), Snapshot, SnapshotQuote),
-    "subscribe": Op(endpoints.marketdata(0), Subscribe, SubscribePreview),
-    "reconnect": Op(endpoints.marketdata(0), NoArgs, Reconnecting),
+    "describe": Op(None, NoArgs, Description, "What this process is and what it answers"),
+    "status": Op(SUPERVISOR, NoArgs, ClusterStatus, "Every process, and the link to the gateway"),
+    "restart": Op(SUPERVISOR, RestartProcess, Restarting, "End one process in order and start it again"),
+    "stop": Op(SUPERVISOR, NoArgs, Stopping, "End every process in order, then the supervisor"),
+    "contract_details": Op(
+        REFERENCE, ContractDetails, ContractList, "Every contract that matches an instrument"
+    ),
+    "gateway_status": Op(CONNECTION, NoArgs, Gateway, "The state of the gateway link"),
+    "positions": Op(STATUS, NoArgs, PositionList, "All positions of all accounts"),
+    "health": Op(STATUS, NoArgs, Health, "What every process last said of itself"),
+    "place_order": Op(
+        ORDERS, PlaceOrder, OrderAccepted, "Place one order; the same request again places nothing"
+    ),
+    "modify_order": Op(ORDERS, ModifyOrder, OrderAccepted, "Change quantity or prices of a working order"),
+    "cancel_order": Op(ORDERS, CancelOrder, OrderAccepted, "Cancel an order; the node owes it from then on"),
+    "get_orders": Op(ORDERS, GetOrders, OrderList, "All orders"),
+    "place_orders": Op(ORDERS, PlaceOrders, OrdersAccepted, "Place all of a group or none: bracket, OCA"),
+    "cancel_orders": Op(ORDERS, CancelOrders, OrdersAccepted, "Cancel all orders that match"),
+    "preview_order": Op(ORDERS, PreviewOrder, Preview, "Margin and commission, without an order"),
+    "get_executions": Op(
+        ORDERS, GetExecutions, ExecutionList, "Executions and what they cost, after corrections"
+    ),
+    "replay_events": Op(ORDERS, ReplayEvents, EventPage, "Order events again, from a number, in pages"),
+    "halt": Op(ORDERS, Halt, Halted, "No new orders, until resumed; tells what remains"),
+    "resume": Op(ORDERS, Resume, Halted, "Take a halt back"),
+    "get_risk": Op(ORDERS, NoArgs, RiskLayers, "The limits that hold"),
+    "set_risk": Op(ORDERS, SetRisk, RiskLayers, "Other limits for a layer, from now on"),
+    "adopt_order": Op(ORDERS, AdoptOrder, OrderAccepted, "Take a foreign order over under a key of ours"),
+    "resolve_order": Op(ORDERS, ResolveOrder, OrderAccepted, "Say what became of an unknown order"),
+    "subscriptions": Op(marketdata(0), NoArgs, SubscriptionList, "Live streams, and the lines they take"),
+    "snapshot": Op(marketdata(0), Snapshot, SnapshotQuote, "One quote, once"),
+    "subscribe": Op(
+        marketdata(0), Subscribe, SubscribePreview, "What subscribing to a topic would give; holds no line"
+    ),
+    "reconnect": Op(marketdata(0), NoArgs, Reconnecting, "End the session and connect again"),
 }
 """Every op there is. Adding one here is what makes it part of the protocol."""

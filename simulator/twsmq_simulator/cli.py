@@ -16,13 +16,13 @@ from typing import Any
 
 import click
 import structlog
+from twsmq_protocol.processes import LIFELINE_FD
 
 from twsmq_simulator.errors import SimulatorError, StoreFailed
 from twsmq_simulator.market.permissions import STAND_INS
 from twsmq_simulator.server import serve
 from twsmq_simulator.settings import Settings
 
-LIFELINE = "TWSMQ_LIFELINE_FD"
 LEVELS = ["debug", "info", "warning", "error"]
 
 
@@ -42,14 +42,14 @@ def configure_logging(level: str) -> None:
 
 def watch_lifeline(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     """Sets `stop` when the inherited pipe ends. The pipe's content does not matter."""
-    text = os.environ.get(LIFELINE, "")
+    text = os.environ.get(LIFELINE_FD, "")
     if not text:
         return
     try:
         fd = int(text)
         os.set_blocking(fd, False)
     except (ValueError, OSError):
-        raise click.ClickException(f"{LIFELINE}={text} is no open file descriptor: unset it") from None
+        raise click.ClickException(f"{LIFELINE_FD}={text} is no open file descriptor: unset it") from None
 
     def readable() -> None:
         if not os.read(fd, 4096):

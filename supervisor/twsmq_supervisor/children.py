@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 from twsmq_protocol import endpoints
+from twsmq_protocol.processes import SIMULATOR, node_names, process_of, shard_of
 
 from .settings import Settings
 
@@ -26,12 +27,12 @@ class ChildSpec(Struct, frozen=True, kw_only=True):
 def cluster(settings: Settings) -> Mapping[str, ChildSpec]:
     """Every child by name, in start order: the gateway first when it is ours to run, then the nodes."""
     config = settings.config
-    nodes = {name: _node(settings, name) for name in endpoints.node_names(config)}
+    nodes = {name: _node(settings, name) for name in node_names(config)}
     if config.gateway.mode == "external":
         return nodes
     control = f"tcp://{config.gateway.host}:{endpoints.simulator_control_port(config)}"
     gateway = ChildSpec(argv=simulator_argv(settings), control=control)
-    return {endpoints.SIMULATOR: gateway, **nodes}
+    return {SIMULATOR: gateway, **nodes}
 
 
 def simulator_argv(settings: Settings) -> tuple[str, ...]:
@@ -50,10 +51,9 @@ def simulator_argv(settings: Settings) -> tuple[str, ...]:
 
 
 def _node(settings: Settings, name: str) -> ChildSpec:
-    shard = endpoints.shard_of(name)
-    package = name if shard is None else "marketdata"
+    shard = shard_of(name)
     which = () if shard is None else ("--shard", str(shard))
     return ChildSpec(
-        argv=(sys.executable, "-m", f"twsmq_nodes.{package}", *which, *settings.arguments()),
+        argv=(sys.executable, "-m", process_of(name).module, *which, *settings.arguments()),
         events=endpoints.events_endpoint(settings.config, name),
     )

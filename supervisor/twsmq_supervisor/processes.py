@@ -19,10 +19,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from twsmq_protocol.processes import LIFELINE_FD
+
 from .last_words import last_words
 from .settings import Settings
 
-LIFELINE = "TWSMQ_LIFELINE_FD"
 LOG_LIMIT_BYTES = 8 * 1024 * 1024
 _TAIL_BYTES = 64 * 1024  # a bug is logged as one line with its whole traceback
 _LAST_LINES = 20
@@ -52,7 +53,7 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, LIFELINE: str(self._lifeline), "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, LIFELINE_FD: str(self._lifeline), "PYTHONUNBUFFERED": "1"},
                 pass_fds=(self._lifeline,),
                 start_new_session=True,
             )

@@ -13,13 +13,13 @@ import structlog
 import zmq
 from msgspec.msgpack import decode, encode
 from support.plain_client import PlainClient
-from twsmq_nodes.runtime.node import Node
+from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_protocol.config_file import load_config
-from twsmq_protocol.envelope import NoArgs
-from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
-from twsmq_protocol.requests import ContractDetails
+from twsmq_protocol.errors import ErrorCode, FieldError, LocalError, RequestError
+from twsmq_protocol.requests import OPS, ContractDetails
 from twsmq_transport.mailbox import Call
 
+AAPL = "STK:AAPL:SMART:USD"
 DESCRIBE = encode({"v": 1, "id": 7, "op": "describe"})
 Ask = Callable[..., Coroutine[Any, Any, Any]]
 
@@ -33,7 +33,7 @@ def serve(
         node = Node(load_config(config_file), "reference")
         client = PlainClient(port_base)
         try:
-            node.start()
+            node.start(Shell())
             await story(node, client, asyncio.to_thread)
         finally:
             client.close()
@@ -128,10 +128,10 @@ def test_whatever_a_handler_raises_becomes_the_reply(config_file: Path, port_bas
         raise raised[0]
 
     async def story(node: Node, client: PlainClient, ask: Ask) -> None:
-        node.mailbox.add("fail", ContractDetails, handler, "Fails")
+        node.mailbox.add("contract_details", handler)
         found: list[tuple[Any, ...]] = []
         while raised:
-            error = await ask(client.error, "reference", "fail", instrument="STK:AAPL:SMART:USD")
+            error = await ask(client.error, "reference", "contract_details", instrument=AAPL)
             found.append((error["code"], error["field"], error["tws_code"]))
             assert "secret" not in error["message"]
             raised.pop(0)
@@ -152,12 +152,12 @@ def test_a_call_may_be_answered_later_but_never_twice(config_file: Path, port_ba
     async def story(node: Node, client: PlainClient, ask: Ask) -> None:
         arrived = asyncio.Event()
 
-        def handler(_: NoArgs, call: Call) -> None:
+        def handler(_: ContractDetails, call: Call) -> None:
             kept.append(call)
             arrived.set()
 
-        node.mailbox.add("wait", NoArgs, handler, "Answers later")
-        waiting = asyncio.create_task(ask(client.result, "reference", "wait"))
+        node.mailbox.add("contract_details", handler)
+        waiting = asyncio.create_task(ask(client.result, "reference", "contract_details", instrument=AAPL))
         await arrived.wait()
         kept[0].succeed({"n": 1})
         kept[0].succeed({"n": 2})
@@ -172,10 +172,10 @@ def test_a_call_may_be_answered_later_but_never_twice(config_file: Path, port_ba
 
 def test_a_result_that_cannot_be_encoded_is_still_answered(config_file: Path, port_base: int) -> None:
     async def story(node: Node, client: PlainClient, ask: Ask) -> None:
-        node.mailbox.add("odd", NoArgs, lambda _, call: call.succeed(object()), "Odd")
-        node.mailbox.add("huge", NoArgs, lambda _, call: call.succeed(2**70), "Huge")
-        for op in ("odd", "huge"):
-            assert (await ask(client.error, "reference", op))["code"] == "internal"
+        for odd in (object(), 2**70):
+            node.mailbox.add("contract_details", lambda _, call, odd=odd: call.succeed(odd))
+            error = await ask(client.error, "reference", "contract_details", instrument=AAPL)
+            assert error["code"] == "internal"
 
     serve(config_file, port_base, story)
 
@@ -183,9 +183,11 @@ def test_a_result_that_cannot_be_encoded_is_still_answered(config_file: Path, po
 def test_an_answer_to_a_client_that_is_gone_is_dropped(config_file: Path, port_base: int) -> None:
     async def story(node: Node, client: PlainClient, ask: Ask) -> None:
         arrived: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
-        node.mailbox.add("wait", NoArgs, lambda _, call: arrived.set_result(call), "Answers later")
+        node.mailbox.add("contract_details", lambda _, call: arrived.set_result(call))
         gone = PlainClient(port_base)
-        gone.dealer("reference").send(encode({"v": 1, "id": 1, "op": "wait"}))
+        gone.dealer("reference").send(
+            encode({"v": 1, "id": 1, "op": "contract_details", "args": {"instrument": AAPL}})
+        )
         call = await arrived
         gone.close()
         call.succeed({})
@@ -215,10 +217,11 @@ def test_a_request_that_waited_while_the_node_was_down_expires(config_file: Path
 
 def test_describe_names_every_op_with_its_arguments(config_file: Path, port_base: int) -> None:
     async def story(node: Node, client: PlainClient, ask: Ask) -> None:
-        node.mailbox.add("look", ContractDetails, lambda _, call: call.succeed(None), "Looks something up")
+        node.mailbox.add("contract_details", lambda _, call: call.succeed(None))
         described = await ask(client.result, "reference", "describe")
-        assert {op["op"]: op["summary"] for op in described["ops"]}["look"] == "Looks something up"
-        schema = next(op["args"] for op in described["ops"] if op["op"] == "look")
+        summaries = {op["op"]: op["summary"] for op in described["ops"]}
+        assert summaries == {op: OPS[op].summary for op in ("describe", "contract_details")}
+        schema = next(op["args"] for op in described["ops"] if op["op"] == "contract_details")
         assert "instrument" in str(schema)
         assert (described["requests"], described["incarnation"]) == (
             f"tcp://127.0.0.1:{port_base + 50}",
@@ -230,19 +233,39 @@ def test_describe_names_every_op_with_its_arguments(config_file: Path, port_base
 
 def test_an_op_that_needs_readiness_says_what_the_node_waits_for(config_file: Path, port_base: int) -> None:
     async def story(node: Node, client: PlainClient, ask: Ask) -> None:
-        def handler(_: NoArgs, call: Call) -> None:
+        def handler(_: ContractDetails, call: Call) -> None:
             node.require_ready()
             call.succeed("done")
 
-        node.mailbox.add("work", NoArgs, handler, "Works when ready")
+        node.mailbox.add("contract_details", handler)
         node.enter("connecting", "the gateway is away")
-        error = await ask(client.error, "reference", "work")
+        error = await ask(client.error, "reference", "contract_details", instrument=AAPL)
         assert error["code"] == "not_ready"
         assert "the gateway is away" in error["message"]
         node.enter("ready")
-        assert await ask(client.result, "reference", "work") == "done"
+        assert await ask(client.result, "reference", "contract_details", instrument=AAPL) == "done"
 
     serve(config_file, port_base, story)
+
+
+@pytest.mark.parametrize("op", ["sing", "place_order", "Describe"])
+def test_a_process_cannot_answer_what_is_no_op_of_its_own(config_file: Path, port_base: int, op: str) -> None:
+    async def story(node: Node, _: PlainClient, __: Ask) -> None:
+        with pytest.raises(LocalError, match=op):
+            node.mailbox.add(op, lambda _, call: call.succeed(None))
+
+    serve(config_file, port_base, story)
+
+
+def test_every_shard_answers_the_ops_of_its_kind(config_file: Path, port_base: int) -> None:
+    async def story() -> None:
+        node = Node(load_config(config_file), "marketdata-1")
+        try:
+            node.mailbox.add("snapshot", lambda _, call: call.succeed(None))
+        finally:
+            node.close()
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("junk", [b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100_000, b""])

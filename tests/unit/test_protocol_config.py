@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from twsmq_protocol import endpoints
-from twsmq_protocol.config import Config, message_share, parse_config
+from twsmq_protocol.config import Config, parse_config
 from twsmq_protocol.config_file import load_config
 from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.processes import message_share
 
 
 def refusal(text: str) -> ConfigError:

@@ -1,8 +1,9 @@
-"""A node's mailbox: a ROUTER that answers each request exactly once, however broken it was.
+"""A process's mailbox: a ROUTER that answers each request exactly once, however broken it was.
 
 A request is decoded, its op looked up, its arguments checked, and the op's handler called with a `Call`. The
 handler answers at once or keeps the `Call` and answers when the outcome is known. Whatever it raises becomes
-the reply. A second answer to the same call is our bug and is logged, never sent.
+the reply. A second answer to the same call is our bug and is logged, never sent. What an op takes stands in
+`twsmq_protocol.requests.OPS`; there is no other op.
 
 DEALER and REQ clients are alike: an empty delimiter frame is mirrored.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import time_ns
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 import structlog
@@ -19,12 +20,11 @@ import zmq
 from msgspec import Struct
 from twsmq_protocol import codec
 from twsmq_protocol.envelope import Request
-from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
-from twsmq_protocol.requests import OpDescription
+from twsmq_protocol.errors import ErrorCode, FieldError, LocalError, RequestError
+from twsmq_protocol.processes import process_of
+from twsmq_protocol.requests import OPS, Op, OpDescription
 
 from . import sockets
-
-A = TypeVar("A", bound=Struct)
 
 log = structlog.stdlib.get_logger()
 
@@ -75,37 +75,61 @@ class Call:
         self._mailbox.send(self._address, body)
 
 
-class Op(Struct, Generic[A], frozen=True):
-    name: str
-    args: type[A]
-    handler: Callable[[A, Call], None]
-    summary: str
+Handler = Callable[[Any, Call], None]
+"""Called with the op's arguments, an instance of its row's `args`."""
+
+
+class Answered(Struct, frozen=True):
+    """An op with who answers it."""
+
+    op: Op
+    handler: Handler
 
 
 class Mailbox:
-    """Binds `endpoint` and dispatches to the ops that were added."""
+    """Binds `endpoint` and answers the ops that were added, for the process called `name`.
+
+    after_pass: called whenever the requests that were there have been handed to their handlers, so that what
+    they have in common is done once for all.
+    """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, *, name: str, send_queue: int
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        endpoint: str,
+        *,
+        name: str,
+        send_queue: int,
+        after_pass: Callable[[], None] | None = None,
     ) -> None:
-        self._ops: dict[str, Op[Any]] = {}
+        self.name = name
+        self._ops: dict[str, Answered] = {}
         self._socket = sockets.bind(
-            context, zmq.ROUTER, endpoint, self._received, send_queue=send_queue, wanted_by=f"{name} requests"
+            context,
+            zmq.ROUTER,
+            endpoint,
+            self._received,
+            send_queue=send_queue,
+            wanted_by=f"{name} requests",
+            after_pass=after_pass,
         )
 
-    def add(self, name: str, args: type[A], handler: Callable[[A, Call], None], summary: str) -> None:
-        """From now on answer op `name`: `handler(args, call)` must answer `call` once, now or later."""
-        self._ops[name] = Op(name, args, handler, summary)
+    def add(self, name: str, handler: Handler) -> None:
+        """From now on answer op `name`: `handler(args, call)` must answer `call` once, now or later.
 
-    def after_pass(self, call: Callable[[], None]) -> None:
-        """Have `call` called whenever the requests that were there have been handed to their handlers: what
-        they have in common can be done once for all."""
-        self._socket.after_pass = call
+        Raises `LocalError` for an op that is none, or another process's.
+        """
+        op = OPS.get(name)
+        if op is None:
+            raise LocalError(f"{self.name} cannot answer {name!r}: add a row to OPS first")
+        if op.process is not None and process_of(op.process) is not process_of(self.name):
+            raise LocalError(f"{self.name} cannot answer {name!r}: OPS gives it to {op.process}")
+        self._ops[name] = Answered(op, handler)
 
     def descriptions(self) -> list[OpDescription]:
         return [
-            OpDescription(op=op.name, summary=op.summary, args=msgspec.json.schema(op.args))
-            for op in self._ops.values()
+            OpDescription(op=name, summary=answered.op.summary, args=msgspec.json.schema(answered.op.args))
+            for name, answered in self._ops.items()
         ]
 
     def send(self, address: list[bytes], body: bytes) -> None:
@@ -139,11 +163,11 @@ class Mailbox:
         try:
             if call.expired:
                 raise RequestError(ErrorCode.TIMEOUT, "valid_until had passed on arrival; it had no effect")
-            op = self._ops.get(request.op)
-            if op is None:
+            answered = self._ops.get(request.op)
+            if answered is None:
                 known = ", ".join(sorted(self._ops))
                 raise RequestError(ErrorCode.UNKNOWN_OP, f"no op {request.op[:80]!r} here; there are {known}")
-            op.handler(codec.decode_args(request, op.args), call)
+            answered.handler(codec.decode_args(request, answered.op.args), call)
         except RequestError as error:
             log.debug("request refused", op=request.op[:80], code=error.code, problem=error.message)
             call.fail(error)

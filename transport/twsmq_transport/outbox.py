@@ -41,7 +41,7 @@ class Outbox:
     ) -> None:
         self.name = name
         self.incarnation = incarnation
-        self.on_presence = on_presence
+        self._on_presence = on_presence
         self._seqs: dict[str, int] = {}
         self._retained: dict[str, Event] = {}
         self._socket = sockets.bind(
@@ -99,8 +99,8 @@ class Outbox:
         wanted = frame[0] == 1
         if wanted:
             self._greet(topic)
-        if self.on_presence is not None:
-            self.on_presence(topic, wanted)
+        if self._on_presence is not None:
+            self._on_presence(topic, wanted)
 
     def _greet(self, prefix: str) -> None:
         for topic in [topic for topic in self._retained if topic.startswith(prefix)]:

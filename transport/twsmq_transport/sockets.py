@@ -31,9 +31,10 @@ RECONNECT_MS = 200
 
 
 class LoopSocket:
-    """A socket whose messages are handed to `on_message` as lists of frames. `after_pass` is called when
-    those that were there have been. `swallowed_s`: how long a message may wait whose edge a send has
-    swallowed.
+    """A socket whose messages are handed to `on_message` as lists of frames.
+
+    after_pass: called when those that were there have been. swallowed_s: how long a message may wait whose
+    edge a send has swallowed.
     """
 
     def __init__(
@@ -42,8 +43,9 @@ class LoopSocket:
         on_message: Callable[[list[bytes]], None],
         *,
         swallowed_s: float = 0.0,
+        after_pass: Callable[[], None] | None = None,
     ) -> None:
-        self.after_pass: Callable[[], None] | None = None
+        self._after_pass = after_pass
         self.socket = socket
         # The backend's own: pyzmq's wrapper around it costs as much again, for options that are not used.
         self._send = super(zmq.Socket, socket).send
@@ -111,8 +113,8 @@ class LoopSocket:
                 raise
         else:
             self._schedule_pass()
-        if handled and self.after_pass is not None:
-            self.after_pass()
+        if handled and self._after_pass is not None:
+            self._after_pass()
 
 
 def bind(
@@ -123,6 +125,7 @@ def bind(
     *,
     send_queue: int,
     wanted_by: str,
+    after_pass: Callable[[], None] | None = None,
 ) -> LoopSocket:
     """A ROUTER or XPUB that listens on `endpoint`. Raises `ConfigError` when it cannot."""
     socket = _tuned(context, kind, send_queue)
@@ -138,7 +141,8 @@ def bind(
             f"cannot listen on {endpoint} for {wanted_by}: {error.strerror}; end whoever uses that port "
             "or set another [cluster] port_base"
         ) from error
-    return LoopSocket(socket, on_message, swallowed_s=SWALLOWED_S if kind == zmq.XPUB else 0.0)
+    swallowed_s = SWALLOWED_S if kind == zmq.XPUB else 0.0
+    return LoopSocket(socket, on_message, swallowed_s=swallowed_s, after_pass=after_pass)
 
 
 def subscribe(

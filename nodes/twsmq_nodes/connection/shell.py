@@ -12,7 +12,7 @@ from twsmq_protocol.topics import GATEWAY, node_topic
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.link import GatewayLink
-from twsmq_nodes.runtime.node import Node
+from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws import events
 from twsmq_nodes.tws.events import CurrentTime
 
@@ -24,7 +24,7 @@ RECONNECT_VALID_S = 5.0
 log = structlog.stdlib.get_logger()
 
 
-class ConnectionShell:
+class ConnectionShell(Shell):
     """Ready while its session is up; what the gateway's own connection does is told, not waited for."""
 
     def __init__(self, node: Node) -> None:
@@ -38,7 +38,7 @@ class ConnectionShell:
         self._requesters = {name: node.requester(name) for name in shards}
         node.listen(shards, [node_topic(name) for name in shards], self._shard_heard)
         node.topics.append(GATEWAY)
-        node.mailbox.add("gateway_status", NoArgs, self._answer_status, "The state of the gateway link")
+        node.mailbox.add("gateway_status", self._answer_status)
 
     def start(self) -> None:
         self._publish(self._core.gateway)

@@ -54,10 +54,9 @@ class Calls:
         self._wall = wall
         self._numbers = count(1)
         self._open: dict[int, Call] = {}
-        add = node.mailbox.add
-        add("subscriptions", NoArgs, self._subscriptions, "Live streams, and the lines they take")
-        add("snapshot", Snapshot, self._snapshot, "One quote, once")
-        add("subscribe", Subscribe, self._subscribe, "What subscribing to a topic would give; holds no line")
+        node.mailbox.add("subscriptions", self._subscriptions)
+        node.mailbox.add("snapshot", self._snapshot)
+        node.mailbox.add("subscribe", self._subscribe)
 
     def answer(self, action: ev.Action) -> None:
         """Carry out an action that answers a call."""

@@ -18,7 +18,7 @@ from twsmq_protocol.topics import STREAM_KINDS
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.link import GatewayLink
-from twsmq_nodes.runtime.node import Node
+from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.notices import Notice, SessionLost
@@ -38,7 +38,7 @@ CLOCK_SET_NS = 50_000_000
 log = structlog.stdlib.get_logger()
 
 
-class MarketdataShell:
+class MarketdataShell(Shell):
     """Ready while its session is up. Topics may come at any time: they are told what they wait for."""
 
     def __init__(self, node: Node) -> None:
@@ -79,17 +79,14 @@ class MarketdataShell:
         self._watching: asyncio.TimerHandle | None = None
         self._silent = 0
         node.topics += [f"{kind}/" for kind in sorted(STREAM_KINDS)]
-        node.complete_heartbeat = self._complete_heartbeat
-        node.mailbox.add("reconnect", NoArgs, self._reconnect, "End the session and connect again")
+        node.mailbox.add("reconnect", self._reconnect)
 
     def start(self) -> None:
-        self._node.outbox.on_presence = self._presence
         self._watch()
         self._link.open()
         self._tell_unconnected()
 
     async def stop(self) -> None:
-        self._node.outbox.on_presence = None
         for handle in (self._timer, self._watching):
             if handle is not None:
                 handle.cancel()
@@ -98,7 +95,7 @@ class MarketdataShell:
 
     # -- in
 
-    def _presence(self, topic: str, wanted: bool) -> None:
+    def presence(self, topic: str, wanted: bool) -> None:
         self._feed(ev.TopicWanted(topic) if wanted else ev.TopicLeft(topic))
 
     def _heard(self, event: Event) -> None:
@@ -233,7 +230,7 @@ class MarketdataShell:
 
     # -- what the connection node is told and asks for
 
-    def _complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
+    def complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
         silent = unanswered_lines(self._core.lines)
         if silent > self._silent:
             log.warning("lines stay silent though asked for again", lines=silent)

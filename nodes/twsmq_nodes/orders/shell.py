@@ -23,34 +23,22 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol import endpoints
-from twsmq_protocol.config import message_share
-from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
-    AdoptOrder,
-    CancelOrder,
-    CancelOrders,
     EventPage,
-    GetExecutions,
-    GetOrders,
-    Halt,
-    ModifyOrder,
     PlaceOrder,
-    PlaceOrders,
-    PreviewOrder,
     ReplayEvents,
-    ResolveOrder,
-    Resume,
     SetRisk,
 )
+from twsmq_protocol.processes import message_share
 from twsmq_protocol.risk_limits import RiskLimits
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import order_topic, quote_topic
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.alarm import Alarm
-from twsmq_nodes.runtime.node import Node
+from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import notices
 from twsmq_nodes.tws.errors import NotConnected
@@ -77,7 +65,7 @@ _RISK = "risk/"
 log = structlog.stdlib.get_logger()
 
 
-class OrdersShell:
+class OrdersShell(Shell):
     """Reads the journal at once: a node that cannot must not start."""
 
     def __init__(self, node: Node) -> None:
@@ -120,7 +108,6 @@ class OrdersShell:
         self._timer = Alarm(self._tick)
         self._gate_timer = Alarm(lambda: self._carry(()))
         node.topics.append("order/<strategy>/<client_order_id>/")
-        node.complete_heartbeat = self._complete_heartbeat
         self._add_ops()
 
     def start(self) -> None:
@@ -153,30 +140,24 @@ class OrdersShell:
         def place(args: PlaceOrder, call: Call) -> None:
             self._todo.extend(core.place(args, call, self._now()))  # and through the gate with the others
 
-        self._node.mailbox.after_pass(lambda: self._carry(()))
+        add("place_order", place)
+        add("place_orders", ask(core.place_group))
+        add("modify_order", ask(core.modify))
+        add("cancel_order", ask(core.cancel))
+        add("cancel_orders", ask(core.cancel_matching))
+        add("preview_order", ask(core.preview))
+        add("halt", ask(core.halt))
+        add("resume", ask(core.resume))
+        add("adopt_order", ask(core.adopt))
+        add("resolve_order", ask(core.resolve))
+        add("get_orders", lambda args, call: call.succeed(core.orders(args)))
+        add("get_executions", lambda args, call: call.succeed(core.executions(args)))
+        add("get_risk", lambda _args, call: call.succeed(self._rules.listed()))
+        add("set_risk", self._set_risk)
+        add("replay_events", self._replay)
 
-        add("place_order", PlaceOrder, place, "Place one order; the same request again places nothing")
-        add("place_orders", PlaceOrders, ask(core.place_group), "Place all of a group or none: bracket, OCA")
-        add("modify_order", ModifyOrder, ask(core.modify), "Change quantity or prices of a working order")
-        add("cancel_order", CancelOrder, ask(core.cancel), "Cancel an order; the node owes it from then on")
-        add("cancel_orders", CancelOrders, ask(core.cancel_matching), "Cancel all orders that match")
-        add("preview_order", PreviewOrder, ask(core.preview), "Margin and commission, without an order")
-        add("halt", Halt, ask(core.halt), "No new orders, until resumed; tells what remains")
-        add("resume", Resume, ask(core.resume), "Take a halt back")
-        add("adopt_order", AdoptOrder, ask(core.adopt), "Take a foreign order over under a key of ours")
-        add("resolve_order", ResolveOrder, ask(core.resolve), "Say what became of an unknown order")
-        add("get_orders", GetOrders, lambda args, call: call.succeed(core.orders(args)), "All orders")
-        add(
-            "get_executions",
-            GetExecutions,
-            lambda args, call: call.succeed(core.executions(args)),
-            "Executions and what they cost, after corrections",
-        )
-        add(
-            "get_risk", NoArgs, lambda _args, call: call.succeed(self._rules.listed()), "The limits that hold"
-        )
-        add("set_risk", SetRisk, self._set_risk, "Other limits for a layer, from now on")
-        add("replay_events", ReplayEvents, self._replay, "Order events again, from a number, in pages")
+    def requests_handled(self) -> None:
+        self._carry(())
 
     def _set_risk(self, args: SetRisk, call: Call) -> None:
         name = f"{_RISK}{args.scope}/{args.name}"
@@ -348,7 +329,7 @@ class OrdersShell:
     def _now(self) -> Now:
         return Now(self._loop.time(), time_ns())
 
-    def _complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
+    def complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
         numbers: dict[str, Any] = {
             "last_event_no": self._core.published_no,
             "strategy_nos": self._core.published_strategy_nos,

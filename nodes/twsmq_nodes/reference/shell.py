@@ -12,7 +12,7 @@ from twsmq_protocol.requests import ContractDetails, ContractList, ContractRow
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.link import GatewayLink
-from twsmq_nodes.runtime.node import Node
+from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws.contracts import ContractInfo
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
@@ -38,7 +38,7 @@ DEADLINE_S = 30.0
 """How long a call waits at most; its own `valid_until` may end it sooner."""
 
 
-class ReferenceShell:
+class ReferenceShell(Shell):
     """Ready while its session is up; what it has cached it answers in any state."""
 
     def __init__(self, node: Node) -> None:
@@ -49,9 +49,7 @@ class ReferenceShell:
         self._calls: dict[int, Call] = {}
         self._call_ids = count(1)
         self._timer: asyncio.TimerHandle | None = None
-        node.mailbox.add(
-            "contract_details", ContractDetails, self._asked, "Every contract that matches an instrument"
-        )
+        node.mailbox.add("contract_details", self._asked)
 
     def start(self) -> None:
         self._link.open()

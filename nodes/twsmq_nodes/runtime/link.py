@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from twsmq_protocol.config import message_share
+from twsmq_protocol.processes import message_share
 
 from twsmq_nodes.tws import notices
 from twsmq_nodes.tws.events import Event, FrameRejected

@@ -32,6 +32,29 @@ HEARTBEAT_S = 0.5
 log = structlog.stdlib.get_logger()
 
 
+class Shell:
+    """The outer room of a node: made on its runtime, started once that stands, stopped before it is closed.
+
+    What a node does not need it leaves as it is here.
+    """
+
+    def start(self) -> None:
+        """Begin to work."""
+
+    async def stop(self) -> None:
+        """End in order."""
+
+    def complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
+        """The heartbeat about to go out, with what this node adds."""
+        return beat
+
+    def presence(self, topic: str, wanted: bool) -> None:
+        """Somebody wants exactly `topic`, or nobody is left."""
+
+    def requests_handled(self) -> None:
+        """The requests that were there have been handed to their handlers."""
+
+
 class Node:
     """One node's runtime. Its shell adds ops, publishes, and calls `enter` when its state changes."""
 
@@ -45,7 +68,7 @@ class Node:
         self.state: NodeState = "starting"
         self.detail: str | None = None
         self.topics: list[str] = [node_topic(name)]
-        self.complete_heartbeat: Callable[[Heartbeat], Heartbeat] = lambda beat: beat
+        self._shell = Shell()
         self._born = monotonic()
         self._loop = asyncio.get_running_loop()
         self._next_beat: asyncio.TimerHandle | None = None
@@ -55,19 +78,37 @@ class Node:
         queue = config.cluster.send_queue
         with ExitStack() as opened:
             opened.callback(self._context.term)
-            self.mailbox = Mailbox(self._context, self._requests, name=name, send_queue=queue)
+            self.mailbox = Mailbox(
+                self._context,
+                self._requests,
+                name=name,
+                send_queue=queue,
+                after_pass=self._requests_handled,
+            )
             opened.callback(self.mailbox.close)
             self.outbox = Outbox(
-                self._context, self._events, name=name, incarnation=self.incarnation, send_queue=queue
+                self._context,
+                self._events,
+                name=name,
+                incarnation=self.incarnation,
+                send_queue=queue,
+                on_presence=self._presence,
             )
             opened.callback(self.outbox.close)
             self._opened = opened.pop_all()  # each socket leaves the loop before its descriptor is closed
-        self.mailbox.add("describe", NoArgs, self._describe, "What this process is and what it answers")
+        self.mailbox.add("describe", self._describe)
 
-    def start(self) -> None:
-        """Begin to beat."""
-        self.detail = None  # what the start was at
+    def start(self, shell: Shell) -> None:
+        """Begin to beat, and let `shell` begin."""
+        self.detail = None  # the start-up progress text
+        self._shell = shell
         self._beat()
+        shell.start()
+
+    async def stop(self) -> None:
+        """Let the shell end in order."""
+        self.enter("stopping")
+        await self._shell.stop()
 
     def starting(self, detail: str) -> None:
         """Tell how far a long start has come: until `start` nothing else shows that this process lives."""
@@ -134,7 +175,14 @@ class Node:
             uptime_s=round(monotonic() - self._born, 3),
             detail=self.detail,
         )
-        self.outbox.publish(node_topic(self.name), self.complete_heartbeat(beat))
+        self.outbox.publish(node_topic(self.name), self._shell.complete_heartbeat(beat))
+
+    def _requests_handled(self) -> None:
+        self._shell.requests_handled()
+
+    def _presence(self, topic: str, wanted: bool) -> None:
+        if self.state != "stopping":
+            self._shell.presence(topic, wanted)
 
     def _describe(self, _args: NoArgs, call: Call) -> None:
         call.succeed(

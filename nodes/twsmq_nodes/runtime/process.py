@@ -18,30 +18,23 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import click
 import structlog
 from twsmq_protocol.config_file import LoadedConfig, load_config
 from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.processes import LIFELINE_FD
 
 from . import log as logs
-from .node import Node
+from .node import Node, Shell
 
-LIFELINE = "TWSMQ_LIFELINE_FD"
 EXIT_CONFIG, EXIT_ORPHANED, EXIT_BUG = 2, 3, 70
 GC_THRESHOLD = 100_000
 
 log = structlog.stdlib.get_logger()
-
-
-class Shell(Protocol):
-    """The outer room of a node: started once its runtime stands, stopped before that is closed."""
-
-    def start(self) -> None: ...
-    def stop(self) -> Awaitable[None]: ...
 
 
 def run(name: str | Callable[[int], str], build: Callable[[Node], Shell]) -> NoReturn:
@@ -80,7 +73,7 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
 
 def watch_lifeline() -> None:
     """Exit at once when the process that started this one is gone."""
-    fd = os.environ.pop(LIFELINE, None)
+    fd = os.environ.pop(LIFELINE_FD, None)
     if fd is None:
         return
 
@@ -107,12 +100,10 @@ async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell])
     try:
         shell = build(node)
         _settle_memory()
-        node.start()
-        shell.start()
+        node.start(shell)
         log.info("node started", pid=os.getpid())
         await stopping.wait()
-        node.enter("stopping")
-        await shell.stop()
+        await node.stop()
         log.info("node stopped")
     finally:
         node.close()

@@ -13,7 +13,7 @@ from twsmq_protocol.system_events import Heartbeat, Process
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.link import GatewayLink
-from twsmq_nodes.runtime.node import Node
+from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws.errors import NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.notices import Notice
@@ -26,7 +26,7 @@ from .health import HealthBoard
 log = structlog.stdlib.get_logger()
 
 
-class StatusShell:
+class StatusShell(Shell):
     """Ready once all positions of the present session are known. `health` is answered in every state."""
 
     def __init__(self, node: Node) -> None:
@@ -41,8 +41,8 @@ class StatusShell:
         self._timer: asyncio.TimerHandle | None = None
         node.topics += ["position/<account>/<instrument>/", "account/<account>/<tag>/[<currency>/]"]
         node.topics.append("pnl/<account>/[<instrument>/]")
-        node.mailbox.add("positions", NoArgs, self._answer_positions, "All positions of all accounts")
-        node.mailbox.add("health", NoArgs, self._answer_health, "What every process last said of itself")
+        node.mailbox.add("positions", self._answer_positions)
+        node.mailbox.add("health", self._answer_health)
         node.listen((SUPERVISOR, *nodes), ("node/", "process/"), self._heard)
 
     def start(self) -> None:
