@@ -92,13 +92,14 @@ def test_whatever_raises_ends_the_process_rather_than_leave_it_half_changed(
     config_file: Path, start: str
 ) -> None:
     script = (
+        "from twsmq_nodes.runtime.node import Shell\n"
         "from twsmq_nodes.runtime.process import run\n"
         "import asyncio, threading\n"
         "def bug(): {}['a key nobody has']\n"
-        "class Shell:\n"
+        "class Faulty(Shell):\n"
         "    def __init__(self, node): pass\n"
         f"    def start(self): {start}\n"
-        "run('connection', Shell)\n"
+        "run('connection', Faulty)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "--config", str(config_file)], stderr=subprocess.PIPE, timeout=30
