@@ -53,6 +53,10 @@ class ConfigError(LocalError):
         super().__init__(where + message)
 
 
+class Unmendable(ConfigError):
+    """What no restart can mend: a person has to look at it first. A process ends with a code of its own."""
+
+
 class MalformedMessage(PeerError):
     """Bytes that are no message of this protocol."""
 

@@ -349,11 +349,13 @@ class EventPage(Struct, frozen=True, kw_only=True):
 class Halted(Struct, frozen=True, kw_only=True):
     """Result of `halt` and `resume`: what is halted now, by whom none ("" is everybody), and why.
 
-    `remaining`: keys of the orders that still work or are unknown, after cancels had some seconds.
+    `remaining`: the orders that still work or are unknown, after cancels had some seconds. `durable`: false
+    if the disk stalls: it holds, cancels go out, but it would not survive the end of the node yet.
     """
 
     halted: dict[str, str]
     remaining: list[dict[str, Any]]
+    durable: bool = True
 
 
 class RiskLayer(Struct, frozen=True, kw_only=True):

@@ -96,3 +96,32 @@ def test_a_file_that_cannot_be_written_is_one_line(config: Path, tmp_path: Path)
     assert result.exit_code == 2
     assert result.output.startswith("twsmq: cannot write to ")
     assert result.output.count("\n") == 1
+
+
+def forgotten(config: Path, *options: str) -> Result:
+    return CliRunner().invoke(orders, ["forget", "--config", str(config), *options])
+
+
+def test_a_journal_is_moved_aside_only_when_asked_twice(config: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "var" / "orders.journal"
+    before = journal.read_bytes()
+    said = forgotten(config)
+    assert (said.exit_code, journal.read_bytes()) == (2, before)
+    assert "adopt_order" in said.output
+    assert forgotten(config, "--yes").exit_code == 0
+    (moved,) = (tmp_path / "var").glob("orders.journal.forgotten-*/orders.journal")
+    assert moved.read_bytes() == before
+    SqliteJournal(journal).close()
+    assert forgotten(config, "--yes").exit_code == 0
+
+
+def test_a_journal_in_use_or_none_at_all_is_not_forgotten(config: Path, tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "var" / "orders.journal")
+    refused = forgotten(config, "--yes")
+    assert refused.exit_code == 2
+    assert "stop the cluster first" in refused.output
+    journal.close()
+    nowhere = tmp_path / "nowhere" / "twsmq.toml"
+    nowhere.parent.mkdir()
+    nowhere.write_text("")
+    assert "nothing to forget" in forgotten(nowhere, "--yes").output

@@ -18,7 +18,7 @@ from twsmq_nodes.orders.gate import Gate
 from twsmq_nodes.orders.ids import OrderIds, parse_ref, split_exec_id
 from twsmq_nodes.orders.journal import MOST_ROWS, SqliteJournal
 from twsmq_nodes.orders.states import TABLE, Trigger
-from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.errors import ConfigError, Unmendable
 from twsmq_protocol.order_events import TERMINAL_STATUSES, OrderStatus
 
 HOUR = 3_600_000_000_000
@@ -274,7 +274,7 @@ def test_two_nodes_cannot_share_a_journal(tmp_path: Path) -> None:
 def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "j"
     path.write_bytes(b"not a database at all" * 100)
-    with pytest.raises(ConfigError, match="restore it"):
+    with pytest.raises(Unmendable, match=r"restore the journal.*orders forget --yes"):
         SqliteJournal(path)
     assert path.read_bytes().startswith(b"not a database")
 

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import click
 import msgspec
 
+from .forget import forget
 from .options import Unusable, config_option, settings_from
 from .terminal import json_text, printable
 
@@ -43,6 +44,9 @@ _decode = msgspec.msgpack.Decoder(Row).decode
 @click.group()
 def orders() -> None:
     """The journal of all orders."""
+
+
+orders.add_command(forget)
 
 
 @orders.command(short_help="Write orders, executions or every event to a file.")

@@ -39,6 +39,12 @@ from .pipeline import Pipeline
 from .reports import Reports
 
 _ENDED = frozenset(("Filled", "Cancelled", "ApiCancelled"))
+_ABOUT_ORDERS = frozenset((None, 3, 5, 11, 101))
+"""Message ids of orderStatus, openOrder, execDetails, completedOrder; None for a frame that has none."""
+IDS_USED_UP = (
+    "the gateway's order ids are used up: reset them there (Global Configuration, API, Settings: Reset API "
+    "order ID sequence) while no order works; cancels still pass"
+)
 
 
 class OrdersCore:
@@ -63,6 +69,7 @@ class OrdersCore:
         self._client_id = client_id
         self._reports = Reports(self.book, client_id)
         self._doubts = Doubts(self.book, self.pipeline, self._reports, self._actions)
+        self.intake.claimed = self._doubts.claimed
         self._unpublished: deque[Entry] = deque()
         self.published_no = self.book.last_no
         self.published_strategy_nos = dict(self.book.strategy_nos)
@@ -117,6 +124,8 @@ class OrdersCore:
             return "reconciling", f"the journal cannot write: {self._stalled}"
         if not self._doubts.upstream:
             return "connecting", "the gateway has lost its connection to the broker"
+        if self._doubts.reconciled and self.book.ids.used_up:
+            return "reconciling", IDS_USED_UP
         if not self._doubts.reconciled:
             return "reconciling", f"asking the gateway for its {self._doubts.asking}"
         return "ready", None
@@ -153,7 +162,7 @@ class OrdersCore:
         return self._asked(lambda: self._halts.halt(args, caller, now))
 
     def resume(self, args: rq.Resume, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self._halts.resume(args, caller))
+        return self._asked(lambda: self._halts.resume(args, caller, now))
 
     def kept(self, name: str) -> list[Action]:
         """What was to be kept under this name is on disk."""
@@ -234,6 +243,8 @@ class OrdersCore:
             case tws.OpenOrder():
                 record, follow_ups = self._reports.open_order(event, now.ns)
                 self._doubts.open_order(event, record, listed=event.state.status not in _ENDED)
+                if record is None and event.order.client_id == self._client_id:
+                    self._doubts.claim(event.order.order_ref, "an order", event.order.perm_id)
                 self._doubts.follow(follow_ups, now)
             case tws.OrderStatus():
                 record, follow_ups = self._reports.order_status(event, now.ns)
@@ -244,13 +255,18 @@ class OrdersCore:
                 record, follow_ups = self._reports.execution(event, now.ns)
                 if record is not None and self._reports.complete(record):
                     self._doubts.closed(record, event.execution.perm_id)
+                elif record is None and event.execution.client_id == self._client_id:
+                    self._doubts.claim(event.execution.order_ref, "executions of an order", 0)
                 self._doubts.follow(follow_ups, now)
             case tws.CommissionReport():
                 self._reports.commission(event, now.ns)
             case tws.GatewayError():
                 self._doubts.follow(self._reports.error(event, now.ns), now)
-            case tws.CompletedOrder():
-                self._reports.completed(event, now.ns)
+            case tws.CompletedOrder(_, order):
+                if self._reports.completed(event, now.ns) is None:
+                    self._doubts.claim(order.order_ref, "a completed order", 0)
+            case tws.FrameRejected(message_id) if message_id in _ABOUT_ORDERS:
+                self._doubts.unreadable(now)
             case tws.NextValidId(order_id):
                 self.book.ids.raise_floor(order_id)
             case tws.OpenOrderEnd() | tws.ExecDetailsEnd() | tws.CompletedOrdersEnd():
@@ -267,7 +283,7 @@ class OrdersCore:
 
     def tick(self, now: Now) -> list[Action]:
         self._halts.answer(now.mono)
-        self.pipeline.give_up_previews(now)
+        self.pipeline.tick(now)
         self._doubts.tick(now)
         return self._flush()
 

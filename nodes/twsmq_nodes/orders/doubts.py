@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from msgspec import Struct
 from twsmq_protocol.order_requests import ForeignOrder
 
 from twsmq_nodes.tws import events as tws
@@ -17,7 +18,7 @@ from twsmq_nodes.tws.requests import CancelOrder, ReqIds
 
 from .actions import Action, Now, Send, Warn
 from .book import Book, Record
-from .ids import Key
+from .ids import Key, parse_ref
 from .pipeline import Pipeline
 from .reconcile import End, Snapshot, Snapshots, Step, verdict
 from .reports import (
@@ -42,17 +43,30 @@ DOUBT_S = 0.25
 EXECUTIONS_S = 1.0
 AGAIN_S = 1.0
 STEP_TIMEOUT_S = 10.0
+IDS_S = 10.0
+"""How often the gateway is asked whether its order ids were reset, once none are left."""
+UNREAD_S = 30.0
+"""How soon a report that cannot be read may have everything looked at again."""
 
-_LOOK, _STEP, _UNANSWERED, _VERDICT = "look", "step", "unanswered", "verdict"
+_LOOK, _STEP, _UNANSWERED, _VERDICT, _IDS = "look", "step", "unanswered", "verdict", "ids"
+
+
+class Claim(Struct, frozen=True):
+    """An order at the gateway that carries the reference of a key. `perm_id`: 0 if it cannot be adopted."""
+
+    what: str
+    perm_id: int
 
 
 class Doubts:
     """`reconciled`: a snapshot of this session is complete. `upstream`: the gateway reaches the broker.
-    `foreign`: orders nobody placed here, by permanent id, as last listed.
+    `foreign`: orders nobody placed here, by permanent id, as last listed. `claimed`: keys whose orders the
+    gateway has, under our own client id, though the journal does not know them.
     """
 
     def __init__(self, book: Book, pipeline: Pipeline, reports: Reports, actions: list[Action]) -> None:
         self.foreign: dict[int, ForeignOrder] = {}
+        self.claimed: dict[Key, Claim] = {}
         self.reconciled = False
         self.upstream = True
         self._book = book
@@ -66,6 +80,7 @@ class Doubts:
         self._short: dict[Key, ExecutionsMissing] = {}
         self._given_up: dict[Key, float] = {}  # filled so far, of which the gateway reports no executions
         self._verdicts_due: dict[Key, float] = {}
+        self._unread_at: float | None = None
 
     # -- sessions
 
@@ -84,6 +99,7 @@ class Doubts:
         self._short.clear()
         self._given_up.clear()
         self._verdicts_due.clear()
+        self._unread_at = None
         self.lose_all(f"the session ended before the gateway answered ({reason})", now)
 
     def upstream_changed(self, connected: bool, *, data_lost: bool, now: Now) -> None:
@@ -126,6 +142,20 @@ class Doubts:
         elif snapshot is not None and perm_id:
             row = foreign_order(event.order_id, event.contract, event.order, event.state.status)
             snapshot.foreign[perm_id] = row
+
+    def claim(self, reference: str, what: str, perm_id: int) -> None:
+        """The gateway has an order of ours with this reference, and no record of ours is meant."""
+        key = parse_ref(reference)
+        if key is not None and key not in self._book.records:
+            self.claimed[key] = Claim(what, perm_id)
+
+    def unreadable(self, now: Now) -> None:
+        """A report about some order could not be read."""
+        if self._snapshots.current is not None:
+            self._snapshots.current.spoiled = True
+        elif self._unread_at is None or self._unread_at + UNREAD_S <= now.mono:
+            self._unread_at = now.mono
+            self.look_within(AGAIN_S, now)
 
     def closed(self, record: Record | None, perm_id: int | None) -> None:
         """A report says that this one is not open any more."""
@@ -195,6 +225,8 @@ class Doubts:
             return
         self._snapshots.give_up()
         self._timers.pop(_STEP, None)
+        if self._book.ids.used_up:
+            self._timers[_IDS] = now.mono + IDS_S
         self._conclude(snapshot, now)
 
     def _conclude(self, snapshot: Snapshot, now: Now) -> None:
@@ -251,6 +283,10 @@ class Doubts:
                     self._chase(now)
                 case "verdict":
                     self._give_verdicts(now)
+                case "ids":
+                    if self._book.ids.used_up:
+                        self._timers[_IDS] = now.mono + IDS_S
+                        self._actions.append(Send(ReqIds()))
                 case "look" if self._snapshots.current is None:
                     self._look(now)
                 case "look":

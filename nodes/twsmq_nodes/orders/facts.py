@@ -57,8 +57,9 @@ class LiveFacts:
                 self._not_live.add(_instrument(topic))
                 self._markets[_instrument(topic)] = None
             case Position():
-                self._positions[event.account, event.instrument] = event.quantity
+                self._book.spellings.con_id(event.instrument)  # raises for what is no spelling
                 self._book.spellings.learn(event.instrument, event.con_id)
+                self._positions[event.account, event.instrument] = event.quantity
             case AccountValue(tag=tag) if tag == DAILY_PNL:
                 self._results[event.account] = float(event.value)
             case Heartbeat(name=name, state=state) if name == STATUS:

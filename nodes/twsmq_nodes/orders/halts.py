@@ -1,12 +1,14 @@
 """The kill switch: halts that outlive the node, and callers who wait to hear what remains.
 
 Invariants: a halt holds from the moment it is asked for, and is answered once it is on disk and the cancels
-it asked for have come to an end, or `PATIENCE_S` have passed: then the answer says what remains.
+it asked for have come to an end, or `PATIENCE_S` have passed: then the answer says what remains. A disk that
+stalls holds no answer up for longer than `DURABLE_S`: the answer says that the halt is not durable yet.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 from twsmq_protocol.order_requests import CancelOrders, Halt, Resume
 
 from . import queries
@@ -15,6 +17,7 @@ from .book import Book
 from .intake import EVERYBODY, Intake
 
 PATIENCE_S = 5.0
+DURABLE_S = 0.5
 _PREFIX = "halt/"
 
 
@@ -22,7 +25,9 @@ class _Waiting(Struct, eq=False):
     caller: Caller
     strategy: str | None
     name: str
-    patient_until: float | None  # None: does not wait for cancels
+    patience: float  # how long it waits for cancels
+    patient_until: float
+    durable_until: float  # and for the disk until then
     kept: bool = False
 
 
@@ -45,14 +50,19 @@ class Halts:
             everything = args.strategy is None
             self._intake.cancel_all(CancelOrders(strategy=args.strategy, all=everything), now)
         self._keep(strategy, args.reason)
-        patient = now.mono + PATIENCE_S if args.cancel else None
-        self._waiting.append(_Waiting(caller, args.strategy, _PREFIX + strategy, patient))
+        patience = PATIENCE_S if args.cancel else 0.0
+        self._wait(caller, args.strategy, patience, now)
 
-    def resume(self, args: Resume, caller: Caller) -> None:
+    def _wait(self, caller: Caller, strategy: str | None, patience: float, now: Now) -> None:
+        name = _PREFIX + (strategy or EVERYBODY)
+        durable = now.mono + DURABLE_S
+        self._waiting.append(_Waiting(caller, strategy, name, patience, now.mono + patience, durable))
+
+    def resume(self, args: Resume, caller: Caller, now: Now) -> None:
         strategy = args.strategy or EVERYBODY
         self._intake.halted.pop(strategy, None)
         self._keep(strategy, None)
-        self._waiting.append(_Waiting(caller, args.strategy, _PREFIX + strategy, None))
+        self._wait(caller, args.strategy, 0.0, now)
 
     def kept(self, name: str) -> None:
         """The oldest wish under this name is on disk: it is told once for each."""
@@ -68,16 +78,20 @@ class Halts:
     @property
     def due(self) -> list[float]:
         """When to call `answer`, monotonic."""
-        return [waiting.patient_until for waiting in self._waiting if waiting.patient_until is not None]
+        return [w.patient_until if w.kept else w.durable_until for w in self._waiting]
 
     def answer(self, mono: float) -> None:
         """Answer whoever need not wait any longer."""
         for waiting in list(self._waiting):
             outcome = queries.halted(self._book, self._intake.halted, waiting.strategy)
-            until = waiting.patient_until
-            if waiting.kept and (until is None or not outcome.remaining or mono >= until):
-                self._waiting.remove(waiting)
-                self._actions.append(Reply(waiting.caller, outcome))
+            if not waiting.kept:
+                if mono < waiting.durable_until:
+                    continue
+                outcome = replace(outcome, durable=False)  # nothing can be told of what remains by waiting
+            elif waiting.patience and outcome.remaining and mono < waiting.patient_until:
+                continue
+            self._waiting.remove(waiting)
+            self._actions.append(Reply(waiting.caller, outcome))
 
     def _keep(self, strategy: str, reason: str | None) -> None:
         self._actions.append(Keep(_PREFIX + strategy, reason))

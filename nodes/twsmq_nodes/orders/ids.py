@@ -7,6 +7,8 @@ last dot; the part after it numbers corrections.
 
 from __future__ import annotations
 
+from twsmq_protocol.order_requests import MAX_GROUP
+
 Key = tuple[str, str]
 """(strategy, client_order_id)."""
 
@@ -16,18 +18,32 @@ FIRST_REQ_ID = 1_500_000_000
 
 
 class OrderIds:
-    """Gives out order ids. The floor is one above everything seen: own journal, nextValidId."""
+    """Gives out order ids. The floor is one above everything seen: own journal, nextValidId.
+
+    One thing lowers it: all ids are used up, and a person has reset them at the gateway.
+    """
 
     def __init__(self) -> None:
         self.next = 1
+        self.was_reset = False
+
+    @property
+    def used_up(self) -> bool:
+        """What is left is not enough for the largest group."""
+        return self.next + MAX_GROUP > HIGHEST_ORDER_ID
 
     def raise_floor(self, floor: int) -> None:
-        """No id below `floor` will be given out. A lower floor than before has no effect."""
-        self.next = max(self.next, floor)
+        """No id below `floor` will be given out. A lower floor than before has no effect, unless nothing was
+        left above it."""
+        if self.used_up and 0 < floor < self.next:
+            self.next, self.was_reset = floor, True
+        else:
+            self.next = max(self.next, floor)
 
-    def take(self) -> int:
+    def take(self, count: int = 1) -> int:
+        """The first of as many in a row."""
         taken = self.next
-        self.next += 1
+        self.next += count
         return taken
 
 

@@ -9,7 +9,8 @@ Invariants:
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import Order
@@ -32,7 +33,7 @@ from .actions import Action, Caller, Now, Reply
 from .book import EPSILON, Book, Record
 from .entries import Adopted, CancelWanted, Values
 from .ids import Key
-from .pipeline import CancelDue, Modifying, Pipeline, Placing, Previewing, Waiter
+from .pipeline import Modifying, Pipeline, Placing, Previewing, Waiter
 from .states import Trigger, after, shown
 from .wire import prices_of
 
@@ -49,6 +50,15 @@ _RESOLVED = {
 }
 
 
+class Claim(Protocol):
+    """An order at the gateway that has the reference of a key."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def perm_id(self) -> int: ...
+
+
 class Intake:
     """Raises the RequestError that is the reply. `closed`: why no order can be sent now."""
 
@@ -56,6 +66,7 @@ class Intake:
         self.accounts: tuple[str, ...] = ()
         self.closed: str | None = "it is starting"
         self.halted: dict[str, str] = {}  # why, by strategy; EVERYBODY for all
+        self.claimed: Mapping[Key, Claim] = {}
         self._book = book
         self._pipeline = pipeline
         self._allow_live = allow_live
@@ -76,6 +87,7 @@ class Intake:
         if self._joined(orders, waiter, link):
             return
         self._require_open(orders[0].strategy)
+        self._require_unclaimed(waiter.keys)
         accounts = tuple(self._account(order.account) for order in orders)
         self._pipeline.push(orders[0].strategy, Placing(orders, accounts, [waiter], link, oca_type))
 
@@ -175,7 +187,7 @@ class Intake:
             self._pipeline.forget_cancel(record.key)
             status = shown(status, cancel_wanted=True)
             self._book.change(record, now.ns, CancelWanted(), status=status)
-            self._pipeline.once_durable(CancelDue(record.key))
+            self._pipeline.cancel_once_durable(record.key, now)
         elif not record.done:
             self._pipeline.cancel_again(record, now)
 
@@ -245,6 +257,17 @@ class Intake:
         if len(self._pipeline.gate) >= MOST_WAITING:
             why = f"{MOST_WAITING} orders wait for the message budget; try again later"
             raise RequestError(ErrorCode.THROTTLED, why)
+
+    def _require_unclaimed(self, keys: tuple[Key, ...]) -> None:
+        """An order that carries the reference of a key *is* that order, whatever the journal knows of it."""
+        for key in keys if self.claimed else ():
+            claim = self.claimed.get(key)
+            if claim is not None:
+                cure = f"take it over: adopt_order with perm_id {claim.perm_id}" if claim.perm_id else ""
+                raise _conflict(
+                    f"the gateway has {claim.what} with the reference {key[0]}/{key[1]}, which this journal "
+                    f"does not know; {cure or 'it has ended'}, or take a new client_order_id"
+                )
 
     def _require_same(self, asked: tuple[PlaceOrder, ...], first: tuple[PlaceOrder | None, ...]) -> None:
         if asked == first:

@@ -6,7 +6,13 @@ on disk (WAL, synchronous=FULL), `committed` is called on the thread and then `d
 highest number there; if the disk refuses, `stalled` is called and the same rows are tried again until it does
 not: nothing is lost or overtaken.
 
+With `durability = "process"` a commit reaches the operating system and not yet the disk: it outlives whatever
+ends this process, but not a power loss.
+
 One process at a time: a lock on a file beside the database is held until this process ends, however it ends.
+Whether it is the journal that was written here, and whole, is told by the file beside it (see `watermark`).
+Nothing counts as durable once the database or its write-ahead log is not where it was: another process would
+not find what is written there.
 """
 
 from __future__ import annotations
@@ -21,14 +27,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+from uuid import uuid4
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import astuple
-from twsmq_protocol.errors import ConfigError
+from msgspec.structs import astuple, replace
+from twsmq_protocol.errors import ConfigError, Unmendable
 
-from .entries import Entry, Row, to_entry, to_row
+from .entries import Adopted, Entry, Placed, Row, to_entry, to_row
+from .watermark import CURE, Mark, WatermarkFile, boot_id, require_fit
 
 RETRY_S = 0.5
 CLOSE_S = 5.0
@@ -50,6 +58,7 @@ _MIGRATIONS: tuple[str, ...] = (
     """,
     "CREATE UNIQUE INDEX entries_by_strategy ON entries (strategy, strategy_no)",
     "CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE identity (id TEXT NOT NULL)",
 )
 """Number n brings the schema from version n to n + 1. Never change one that was released: add another."""
 
@@ -70,8 +79,14 @@ def _ignore() -> None:
 
 
 class _Appended(Struct, frozen=True):
+    """`order_id`: the highest that these give out, 0 for none."""
+
     rows: list[Row]
     committed: Callable[[], None]
+    order_id: int = 0
+
+
+Durability = Literal["disk", "process"]
 
 
 class Journal(Protocol):
@@ -86,28 +101,68 @@ class Journal(Protocol):
 
 
 class SqliteJournal:
-    """Opens (or makes) the journal at `path`. Call `run` before the first `append`."""
+    """Opens (or makes) the journal at `path`. Call `run` before the first `append`.
 
-    def __init__(self, path: Path) -> None:
+    `lost`: what a power loss may have taken from the end of a journal whose durability was "process": numbers
+    up to these were given out. None: nothing is missing.
+    """
+
+    def __init__(self, path: Path, durability: Durability = "disk") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(path.with_name(path.name + ".lock"))
         self._path = path
+        self._durability: Durability = durability
+        self._mark_file = WatermarkFile(path.with_name(path.name + ".mark"))
+        self.lost: Mark | None = None
         self._queue: queue.SimpleQueue[_Appended | Kept | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._given_up = threading.Event()
         try:
-            self._reader = _connect(path)
+            mark = self._mark_file.read()
+            if mark is not None and (not path.exists() or not path.stat().st_size):
+                require_fit(path, mark, None, 0)  # before SQLite makes a new one there
+            self._reader = _connect(path, durability)
             _migrate(self._reader, path)
+            self._mark = self._fitting(mark)
             _lay_out(self._reader)
-            self._file = os.open(path, os.O_RDONLY)
+            self._writer = _connect(path, durability)  # now: later another file might stand there
+            self._files = tuple(os.open(each, os.O_RDONLY | os.O_CLOEXEC) for each in self._paths)
         except ConfigError:
-            os.close(self._lock)
+            self._give_way()
             raise
-        except sqlite3.DatabaseError as error:
-            os.close(self._lock)
-            raise ConfigError(
-                f"{path}: {error}; restore it from a backup, or move it away and forget its orders"
-            ) from error
+        except (sqlite3.DatabaseError, OSError) as error:
+            self._give_way()
+            raise Unmendable(f"{path}: {error}; {CURE}") from error
+
+    @property
+    def _paths(self) -> tuple[Path, Path]:
+        return self._path, self._path.with_name(self._path.name + "-wal")
+
+    def _give_way(self) -> None:
+        """What was opened before the start was refused."""
+        self._mark_file.close()
+        os.close(self._lock)
+
+    def _fitting(self, mark: Mark | None) -> Mark:
+        """The mark of this journal from now on. Raises Unmendable if `mark` remembers another one."""
+        (last,) = self._reader.execute("SELECT ifnull(max(event_no), 0) FROM entries").fetchone()
+        row = self._reader.execute("SELECT id FROM identity").fetchone()
+        own: str | None = None if row is None else row[0]
+        boot = boot_id()
+        order_id = 0
+        if mark is not None:
+            power_lost = self._durability == "process" and bool(boot) and mark.boot != boot
+            require_fit(self._path, mark, own, last, power_lost=power_lost)
+            order_id = mark.order_id
+            if last < mark.event_no:
+                self.lost = mark
+        if own is None:
+            own = uuid4().hex
+            self._reader.execute("INSERT INTO identity VALUES (?)", (own,))
+        fitting = Mark(own, max(last, 0 if mark is None else mark.event_no), order_id, boot)
+        self._mark_file.write(fitting)
+        self._mark_file.settle()
+        return fitting
 
     def entries(self, progress: Callable[[int, int], None] = lambda _no, _last: None) -> Iterator[Entry]:
         """Everything, in the order of the event numbers. `progress(event_no, last)` every `PROGRESS` entries:
@@ -124,7 +179,7 @@ class SqliteJournal:
                 if number % PROGRESS == 0:
                     progress(number, last)
         except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
-            raise ConfigError(
+            raise Unmendable(
                 f"{self._path}: the entry after event {number} cannot be read ({error}); restore it from a "
                 "backup, or use the version of twsmq that wrote it"
             ) from error
@@ -165,7 +220,8 @@ class SqliteJournal:
 
     def append(self, entries: tuple[Entry, ...], committed: Callable[[], None] = _ignore) -> None:
         """Have these committed, all or none. `committed` is called on the journal's thread."""
-        self._queue.put(_Appended([to_row(entry) for entry in entries], committed))
+        ids = [entry.fact.order_id for entry in entries if isinstance(entry.fact, Placed | Adopted)]
+        self._queue.put(_Appended([to_row(entry) for entry in entries], committed, max(ids, default=0)))
 
     def keep(self, name: str, value: str | None) -> None:
         """Have a setting committed, after what was appended before it."""
@@ -181,8 +237,12 @@ class SqliteJournal:
             self._thread.join(CLOSE_S)
             self._given_up.set()
             self._thread.join(CLOSE_S)
+        if self._thread is None or not self._thread.is_alive():
+            self._writer.close()
         self._reader.close()
-        os.close(self._file)  # last: it would give up SQLite's own locks on the file
+        for file in self._files:  # last: it would give up SQLite's own locks on the file
+            os.close(file)
+        self._mark_file.close()
         os.close(self._lock)
 
     def _commit_all(
@@ -191,12 +251,13 @@ class SqliteJournal:
         stalled: Callable[[str | None], None],
         on_kept: Callable[[str], None],
     ) -> None:
-        database = _connect(self._path)
+        database = self._writer
         closing = False
         while not closing:
             rows: list[Row] = []
             committed: list[Callable[[], None]] = []
             kept: list[Kept] = []
+            order_id = self._mark.order_id
             waiting = self._queue.get()
             while waiting is not None:
                 if isinstance(waiting, Kept):
@@ -204,12 +265,15 @@ class SqliteJournal:
                 else:
                     rows += waiting.rows
                     committed.append(waiting.committed)
+                    order_id = max(order_id, waiting.order_id)
                 try:
                     waiting = self._queue.get_nowait()
                 except queue.Empty:
                     break
             else:
                 closing = True
+            if rows:
+                self._mark = replace(self._mark, event_no=rows[-1].event_no, order_id=order_id)
             if (rows or kept) and not self._commit(database, rows, kept, stalled):
                 break
             for call in committed:
@@ -218,7 +282,6 @@ class SqliteJournal:
                 durable(rows[-1].event_no)
             for setting in kept:
                 on_kept(setting.name)
-        database.close()
 
     def _commit(
         self,
@@ -228,18 +291,15 @@ class SqliteJournal:
         stalled: Callable[[str | None], None],
     ) -> bool:
         """Tries until it is done; False if it was given up, with the node."""
-        refused = False
+        refused = inserted = False
         while True:
             try:
+                if not inserted:
+                    _insert_all(database, rows, kept)
+                    inserted = True
                 self._require_in_place()
-                if kept or len(rows) > MOST_ROWS:
-                    database.execute("BEGIN IMMEDIATE")
-                for at in range(0, len(rows), MOST_ROWS):
-                    _insert(database, rows[at : at + MOST_ROWS])
-                for setting in kept:
-                    _keep(database, setting)
-                if database.in_transaction:
-                    database.execute("COMMIT")
+                if rows:
+                    self._mark_file.write(self._mark)
             except (sqlite3.OperationalError, OSError) as error:  # full, locked by a backup, gone
                 if database.in_transaction:
                     database.execute("ROLLBACK")
@@ -254,9 +314,27 @@ class SqliteJournal:
         return True
 
     def _require_in_place(self) -> None:
-        """Raises OSError once the file was removed or replaced: nobody would find what is written there."""
-        if os.fstat(self._file).st_nlink == 0:
-            raise OSError(f"{self._path} was removed; no order is safe any more: stop, and restore it")
+        """Raises OSError once a file was removed, renamed or replaced: nobody would find what is written."""
+        for path, file in zip(self._paths, self._files, strict=True):
+            try:
+                there = path.stat()
+            except FileNotFoundError:
+                there = None
+            if there is None or not os.path.samestat(there, os.fstat(file)):
+                what = "was removed or renamed" if there is None else "was replaced by another file"
+                raise OSError(f"{path} {what}; no order is safe any more: stop the node, put the file back")
+
+
+def _insert_all(database: sqlite3.Connection, rows: list[Row], kept: list[Kept]) -> None:
+    """All or none."""
+    if kept or len(rows) > MOST_ROWS:
+        database.execute("BEGIN IMMEDIATE")
+    for at in range(0, len(rows), MOST_ROWS):
+        _insert(database, rows[at : at + MOST_ROWS])
+    for setting in kept:
+        _keep(database, setting)
+    if database.in_transaction:
+        database.execute("COMMIT")
 
 
 def _insert(database: sqlite3.Connection, rows: list[Row]) -> None:
@@ -280,10 +358,10 @@ def read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, durability: Durability) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
+    database.execute(f"PRAGMA synchronous = {'FULL' if durability == 'disk' else 'NORMAL'}")
     if sys.platform == "darwin":
         database.execute("PRAGMA fullfsync = ON")  # fsync alone does not reach the platter there
     return database
@@ -303,7 +381,7 @@ def _lay_out(database: sqlite3.Connection) -> None:
 def _migrate(database: sqlite3.Connection, path: Path) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > len(_MIGRATIONS):
-        raise ConfigError(f"{path} was written by a newer twsmq (schema {version}); use that version")
+        raise Unmendable(f"{path} was written by a newer twsmq (schema {version}); use that version")
     for number in range(version, len(_MIGRATIONS)):
         database.execute("BEGIN IMMEDIATE")
         database.execute(_MIGRATIONS[number])

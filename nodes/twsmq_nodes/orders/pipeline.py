@@ -30,7 +30,7 @@ from .actions import Action, Caller, Now, Reply, Send, Write
 from .book import Book, Record
 from .entries import ChangeSent, ChangeSettled, Links, Placed, Values
 from .gate import Gate
-from .ids import HIGHEST_ORDER_ID, Key, order_ref
+from .ids import Key, order_ref
 from .states import Trigger, after
 from .wire import shaped_order
 
@@ -81,6 +81,8 @@ class CancelDue(Struct, frozen=True):
 PREVIEW_S = 10.0
 CANCEL_AGAIN_S = 2.0
 """How long a cancel has to take effect before it may go out again."""
+CANCEL_PATIENCE_S = 0.25
+"""How long a cancel waits for the disk."""
 
 Item = Placing | Modifying | Previewing
 Afterwards = Action | CancelDue
@@ -106,6 +108,7 @@ class Pipeline:
         self.previews: dict[int, tuple[Caller, float]] = {}  # by order id, with the time they were sent
         self._waiters: dict[Key, list[Waiter]] = {}  # between gate and wire
         self._cancels_written: dict[Key, float] = {}  # when, monotonic
+        self._cancels_parked: dict[Key, float] = {}  # since when they wait for the disk, monotonic
         self._afterwards: dict[int, list[Afterwards]] = {}  # by the event number that must be durable first
         self.session_no = 0  # a write belongs to the session it was journaled in
         self.parked: list[Write] = []  # since they were last taken, in `_afterwards`
@@ -180,8 +183,6 @@ class Pipeline:
     def _place(self, item: Placing, now: Now) -> None:
         _require_time(item.waiters[0].caller, now)
         first_id = self._book.ids.next
-        if first_id + len(item.orders) > HIGHEST_ORDER_ID:
-            raise RequestError(ErrorCode.INTERNAL, "order ids are used up; reset them at the gateway")
         writes: list[Write] = []
         links: list[Links] = []
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
@@ -266,8 +267,13 @@ class Pipeline:
 
     @property
     def due(self) -> list[float]:
-        """When to call `give_up_previews`, monotonic."""
-        return [at + PREVIEW_S for _, at in self.previews.values()]
+        """When to call `tick`, monotonic."""
+        previews = [at + PREVIEW_S for _, at in self.previews.values()]
+        return previews + [at + CANCEL_PATIENCE_S for at in self._cancels_parked.values()]
+
+    def tick(self, now: Now) -> None:
+        self.give_up_previews(now)
+        self.cancel_in_spite(now)
 
     def give_up_previews(self, now: Now) -> None:
         for order_id in [n for n, (_, at) in self.previews.items() if at + PREVIEW_S <= now.mono]:
@@ -276,6 +282,19 @@ class Pipeline:
             self._actions.append(Reply(caller, RequestError(ErrorCode.TIMEOUT, why)))
 
     # -- onto the wire
+
+    def cancel_once_durable(self, key: Key, now: Now) -> None:
+        """The wish has been journaled; on a disk that stalls, the cancel does not wait for it."""
+        self._cancels_parked[key] = now.mono
+        self.once_durable(CancelDue(key))
+
+    def cancel_in_spite(self, now: Now) -> None:
+        """Let those cancels go that have waited too long for the disk: a cancel of an order that was written
+        does no harm if it is forgotten in a crash."""
+        for key in [k for k, at in self._cancels_parked.items() if at + CANCEL_PATIENCE_S <= now.mono]:
+            del self._cancels_parked[key]
+            if self.connected and key not in self.unwritten:
+                self.gate.push_cancel(key)
 
     def once_durable(self, action: Afterwards) -> None:
         """When everything told so far is durable."""
@@ -288,7 +307,8 @@ class Pipeline:
 
     def _do(self, action: Afterwards) -> None:
         if isinstance(action, CancelDue):
-            if self.connected:
+            in_time = self._cancels_parked.pop(action.key, None) is not None
+            if self.connected and (in_time or action.key not in self._cancels_written):
                 self.gate.push_cancel(action.key)
         elif self.connected or not isinstance(action, Send):
             self._actions.append(action)
@@ -316,7 +336,7 @@ class Pipeline:
         """A cancel may go once more: asked for anew, swallowed, or still owed after a crash or a reconnect.
         Not if the gateway says that it is at it: it would refuse the second one."""
         if record.order.gateway_status != "PendingCancel" and self._may_cancel(record.key, now):
-            self.once_durable(CancelDue(record.key))
+            self.cancel_once_durable(record.key, now)
 
     def _may_cancel(self, key: Key, now: Now) -> bool:
         written = self._cancels_written.get(key)
@@ -390,6 +410,7 @@ class Pipeline:
         self.session_no += 1
         error = RequestError(ErrorCode.NOT_READY, "the session ended before it was sent; no effect")
         self.withdraw_all(None, error)
+        self._cancels_parked.clear()
         self.gate.clear_cancels()  # they are owed, and asked for again by the next session
         for waiting in self._afterwards.values():
             waiting[:] = [action for action in waiting if not isinstance(action, Send)]

@@ -62,6 +62,7 @@ class Snapshot:
         self.written: set[Key] = set()  # since it began, so that it may have missed them
         self.foreign: dict[int, ForeignOrder] = {}  # by permanent id
         self.short: dict[Key, ExecutionsMissing] = {}  # what was missing when executions were asked for
+        self.spoiled = False  # some of it could not be read: it proves the absence of nothing
 
     def request(self) -> Request:
         """What to ask in this step."""
@@ -167,6 +168,8 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
             return Verdict(Trigger.LISTED, "the gateway lists it as open")
         return _NOTHING
     if record.done:
+        return _NOTHING
+    if snapshot.spoiled:
         return _NOTHING
     if record.sent_at >= snapshot.began_at:  # since then, or by a clock that was set back since
         return Verdict(again=order.status == "unknown")

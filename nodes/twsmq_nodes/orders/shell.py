@@ -23,6 +23,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol import endpoints
+from twsmq_protocol.envelope import Event
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
@@ -96,11 +97,12 @@ class OrdersShell(Shell):
         )
         repeat_s = config.marketdata.quiet_repeat_s
         facts = LiveFacts(self._core.book, self._want_quote, self._loop.time, repeat_s=repeat_s)
-        self._heard = facts.heard
+        self._facts = facts
         self._rules = RiskRules(config.orders.risk, facts)
         self._risk_calls: dict[str, list[Call]] = {}  # waiting until the new limits are on disk
         self._restore_risk()
         self._ahead = WriteAhead()
+        self._not_believed: set[str] = set()
         self._reports: list[tws.Event] = []  # of the read that goes on
         self._todo: deque[Action] = deque()
         self._busy = False
@@ -176,6 +178,16 @@ class OrdersShell(Shell):
 
     def _guard(self) -> None:
         self._core.pipeline.guard = None if self._rules.idle else self._rules
+
+    def _heard(self, topic: str, event: Event) -> None:
+        """What another process publishes. Nothing in it may end this one."""
+        try:
+            self._facts.heard(topic, event)
+        except ValueError as error:
+            kind = type(event).__name__
+            if kind not in self._not_believed:
+                self._not_believed.add(kind)  # told once: it may come again and again
+                log.warning("event of another process set aside", topic=topic[:200], problem=str(error)[:200])
 
     def _want_quote(self, instrument: str) -> None:
         shards = [endpoints.marketdata(n) for n in range(self._node.config.marketdata.instances)]

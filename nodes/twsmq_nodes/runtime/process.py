@@ -4,7 +4,8 @@ It starts with its configuration and, under a supervisor, a lifeline: a pipe who
 PDEATHSIG, which fires when the supervisor's spawning *thread* ends.) A thread watches it, so that even a loop
 that hangs leaves no orphan. Without a lifeline the process lives until it is told to stop.
 
-It ends by SIGTERM or SIGINT, in order, with 0; with 2 when its configuration cannot be used; with 70 when a
+It ends by SIGTERM or SIGINT, in order, with 0; with 2 when its configuration cannot be used; with 4 when no
+restart can mend what it found (a journal that is not the one it wrote); with 70 when a
 callback or a thread raised, which is a bug of ours: what is in memory can no longer be trusted, what is on
 disk can, so the process ends at once and is started anew.
 """
@@ -25,13 +26,13 @@ from typing import Any, NoReturn
 import click
 import structlog
 from twsmq_protocol.config_file import LoadedConfig, load_config
-from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.errors import ConfigError, Unmendable
 from twsmq_protocol.processes import LIFELINE_FD
 
 from . import log as logs
 from .node import Node, Shell
 
-EXIT_CONFIG, EXIT_ORPHANED, EXIT_BUG = 2, 3, 70
+EXIT_CONFIG, EXIT_ORPHANED, EXIT_UNMENDABLE, EXIT_BUG = 2, 3, 4, 70
 GC_THRESHOLD = 100_000
 
 log = structlog.stdlib.get_logger()
@@ -53,6 +54,9 @@ def run(name: str | Callable[[int], str], build: Callable[[Node], Shell]) -> NoR
         watch_lifeline()
         try:
             run_loop(_live(load_config(config, gateway), own_name, build))
+        except Unmendable as error:
+            log.error("start refused until a person has looked", problem=str(error))
+            sys.exit(EXIT_UNMENDABLE)
         except ConfigError as error:
             log.error("configuration refused", problem=str(error))
             sys.exit(EXIT_CONFIG)

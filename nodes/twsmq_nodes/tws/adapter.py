@@ -29,6 +29,7 @@ from twsmq_nodes.tws.adapter_values import BadField
 from twsmq_nodes.tws.errors import EncodeRefused
 from twsmq_nodes.tws.events import Event, FrameRejected
 from twsmq_nodes.tws.order_template import OrderTemplates, ShapedOrder
+from twsmq_nodes.tws.ranges import problem
 from twsmq_nodes.tws.report_template import OPEN_ORDER, OpenOrderTemplates
 from twsmq_nodes.tws.requests import Request
 from twsmq_nodes.tws.status_report import ORDER_STATUS, order_status
@@ -110,6 +111,10 @@ class Codec:
             return [FrameRejected(message_id, callbacks.local_errors[0][1], frame[:200])]
         if not events and message_id != _HISTORICAL_DATA:
             return [FrameRejected(message_id, "unknown message, or a wrong number of fields", frame[:200])]
+        for event in events:
+            untrue = problem(event)
+            if untrue is not None:
+                return [FrameRejected(message_id, untrue, frame[:200])]
         return events
 
     def encode(self, request: Request | ShapedOrder) -> bytes:

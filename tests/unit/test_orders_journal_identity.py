@@ -1,0 +1,232 @@
+"""A journal that is not the one that was written here, whole, is never taken for it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from support.orders_desk import Desk
+from twsmq_nodes.orders import journal as journals
+from twsmq_nodes.orders import watermark
+from twsmq_nodes.orders.journal import SqliteJournal
+from twsmq_protocol.errors import Unmendable
+
+
+def entries(count: int = 4) -> tuple[journals.Entry, ...]:
+    desk = Desk()
+    desk.place()
+    desk.accepted()
+    first = desk.committed[0]
+    return (
+        first,
+        *(
+            replace(first, event=replace(first.event, event_no=no, strategy_no=no))
+            for no in range(2, count + 1)
+        ),
+    )
+
+
+async def _write(journal: SqliteJournal, *groups: tuple[journals.Entry, ...]) -> None:
+    told: asyncio.Queue[int] = asyncio.Queue()
+    journal.run(told.put_nowait, lambda _why: None)
+    for group in groups:
+        journal.append(group)
+        assert await told.get() == group[-1].event.event_no
+
+
+def written(path: Path, *groups: tuple[journals.Entry, ...]) -> None:
+    async def write() -> None:
+        journal = SqliteJournal(path)
+        await _write(journal, *groups)
+        journal.close()
+
+    asyncio.run(write())
+
+
+def killed_copy(source: Path, target: Path) -> Path:
+    """The folder as `kill -9` leaves it: nothing was closed."""
+
+    async def write() -> None:
+        journal = SqliteJournal(source / "j")
+        some = entries()
+        await _write(journal, some[:2], some[2:])
+        shutil.copytree(source, target)
+        journal.close()
+
+    asyncio.run(write())
+    return target / "j"
+
+
+def remove(path: Path) -> None:
+    for each in (path, path.with_name("j-wal"), path.with_name("j-shm")):
+        each.unlink(missing_ok=True)
+
+
+def empty(path: Path) -> None:
+    remove(path)
+    path.touch()
+
+
+def begin_anew(path: Path) -> None:
+    """As an older version would."""
+    with sqlite3.connect(path) as database:
+        database.execute("DELETE FROM entries")
+    database.close()
+
+
+@pytest.mark.parametrize("harm", [remove, empty, begin_anew])
+def test_a_journal_that_is_gone_or_empty_is_not_begun_anew(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "j"
+    written(path, entries())
+    harm(path)
+    before = path.stat().st_size if path.exists() else None
+    with pytest.raises(Unmendable, match=r"4 order events were recorded.*orders forget --yes"):
+        SqliteJournal(path)
+    assert (path.stat().st_size if path.exists() else None) == before, "left as it was found"
+
+
+def test_another_clusters_journal_is_refused(tmp_path: Path) -> None:
+    mine, other = tmp_path / "mine" / "j", tmp_path / "other" / "j"
+    written(mine, entries())
+    written(other, entries(9))
+    shutil.copy(other, mine)
+    with pytest.raises(Unmendable, match="another journal than the one this folder was used with"):
+        SqliteJournal(mine)
+
+
+def test_an_older_copy_is_refused(tmp_path: Path) -> None:
+    path, some = tmp_path / "j", entries()
+    written(path, some[:2])
+    shutil.copy(path, tmp_path / "backup")
+    written(path, some[2:])
+    shutil.copy(tmp_path / "backup", path)
+    with pytest.raises(Unmendable, match="ends at order event 2, but 4 were recorded"):
+        SqliteJournal(path)
+
+
+def test_the_end_of_the_log_lost_after_a_kill_is_noticed(tmp_path: Path) -> None:
+    path = killed_copy(tmp_path / "alive", tmp_path / "dead")
+    journal = SqliteJournal(path)  # whole as long as its log is there
+    assert len(list(journal.entries())) == 4
+    journal.close()
+    path = killed_copy(tmp_path / "alive2", tmp_path / "dead2")
+    path.with_name("j-wal").unlink()
+    path.with_name("j-shm").unlink(missing_ok=True)
+    with pytest.raises(Unmendable, match=r"is empty|-wal file was removed"):
+        SqliteJournal(path)
+
+
+def test_a_mark_that_cannot_be_read_refuses_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    written(path, entries())
+    path.with_name("j.mark").write_text("no mark")
+    with pytest.raises(Unmendable, match=r"j\.mark cannot be read"):
+        SqliteJournal(path)
+    path.with_name("j.mark").unlink()
+    path.with_name("j.mark").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Unmendable, match=r"j\.mark"):
+        SqliteJournal(path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_journal_from_before_the_mark_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    written(path, entries())
+    path.with_name("j.mark").unlink()
+    SqliteJournal(path).close()
+    remove(path)
+    with pytest.raises(Unmendable, match="4 order events"):
+        SqliteJournal(path)
+
+
+def rename(folder: Path) -> None:
+    (folder / "j").rename(folder / "k")
+
+
+def rename_folder(folder: Path) -> None:
+    folder.rename(folder.with_name("moved"))
+
+
+def remove_log(folder: Path) -> None:
+    (folder / "j-wal").unlink()
+
+
+def replace_file(folder: Path) -> None:
+    shutil.copy(folder / "j", folder / "copy")
+    (folder / "copy").rename(folder / "j")
+
+
+@pytest.mark.parametrize("harm", [rename, rename_folder, remove_log, replace_file])
+def test_nothing_counts_as_durable_where_nobody_would_find_it(
+    tmp_path: Path, harm: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "CLOSE_S", 0.1)
+    folder, some = tmp_path / "data", entries()
+
+    async def trade() -> object:
+        journal = SqliteJournal(folder / "j")
+        told: asyncio.Queue[object] = asyncio.Queue()
+        journal.run(told.put_nowait, told.put_nowait)
+        journal.append(some[:2])
+        assert await told.get() == 2
+        harm(folder)
+        journal.append(some[2:])
+        why = [await told.get(), await told.get()]  # and again, without committing it twice
+        journal.close()
+        return why
+
+    why = str(asyncio.run(asyncio.wait_for(trade(), 30)))
+    assert "no order is safe any more" in why
+    assert "UNIQUE" not in why
+
+
+def test_orders_go_on_once_the_file_is_back(tmp_path: Path) -> None:
+    some = entries()
+
+    async def trade() -> None:
+        journal = SqliteJournal(tmp_path / "j")
+        told: asyncio.Queue[object] = asyncio.Queue()
+        journal.run(told.put_nowait, told.put_nowait)
+        (tmp_path / "j").rename(tmp_path / "k")
+        journal.append(some)
+        assert "renamed" in str(await told.get())
+        (tmp_path / "k").rename(tmp_path / "j")
+        heard = await told.get()
+        while isinstance(heard, str):
+            heard = await told.get()
+        assert (heard, await told.get()) == (None, 4)
+        journal.close()
+
+    asyncio.run(asyncio.wait_for(trade(), 30))
+    journal = SqliteJournal(tmp_path / "j")
+    assert list(journal.entries()) == list(some)
+    journal.close()
+
+
+def test_only_a_power_loss_excuses_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not flushed is gone: of a journal that promises no more, the end may be missing."""
+    path, some = tmp_path / "j", entries()
+    written(path, some[:2])
+    shutil.copy(path, tmp_path / "flushed")
+    written(path, some[2:])
+    shutil.copy(tmp_path / "flushed", path)
+    with pytest.raises(Unmendable):
+        SqliteJournal(path, "process")
+    monkeypatch.setattr(journals, "boot_id", lambda: "another boot")
+    with pytest.raises(Unmendable):
+        SqliteJournal(path, "disk")
+    journal = SqliteJournal(path, "process")
+    assert journal.lost is not None
+    assert (journal.lost.event_no, journal.lost.order_id) == (4, 1)
+    journal.close()
+
+
+def test_this_run_of_the_machine_has_a_name() -> None:
+    assert watermark.boot_id() == watermark.boot_id() != ""
