@@ -32,10 +32,12 @@ AMOUNTS = st.one_of(
 TEXTS = st.one_of(
     st.sampled_from(
         [
-            "", "s/a", "s/b", "s/", "/", "a", "BUY", "SELL", "BOT", "SLD", "LMT", "STP", "BAG", "STK", "USD", "DU1",
-            "Submitted", "Filled", "Cancelled", "Inactive", "PendingCancel", "PreSubmitted", "ApiCancelled", "DAY",
-            "GTC", "nonsense", "\x1b[31m", "\x00", "a\u202eb", "\ud83d", "20250225-15:15:00", "x" * 5000,
-            "99999999 99:99:99 Mars/Phobos", "20260928 05:04:56 US/Eastern", "0000e0d5.69e02bfb.01.01", "....",
+            "", "s/a", "s/b", "s/", "/", "a", "BUY", "SELL", "BOT", "SLD", "LMT", "STP",
+            "BAG", "STK", "USD", "DU1",
+            "Submitted", "Filled", "Cancelled", "Inactive", "PendingCancel", "PreSubmitted", "ApiCancelled",
+            "DAY", "GTC", "nonsense", "\x1b[31m", "\x00", "a\u202eb", "\ud83d", "20250225-15:15:00", "x" * 5000,
+            "99999999 99:99:99 Mars/Phobos", "20260928 05:04:56 US/Eastern", "0000e0d5.69e02bfb.01.01",
+            "....",
             "s/" + "c" * 500, "FUT", "OPT",
         ]
     ),
