@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from .options import Unusable, config_option, settings_from
+from .terminal import echo
 
 JOURNAL_FILE = "orders.journal"
 
@@ -39,7 +40,7 @@ def forget(config: Path | None, yes: bool) -> None:
     moved = [path for path in found if path.name != JOURNAL_FILE + ".lock"]
     if not moved:
         raise Unusable(f"there is no journal in {folder}: nothing to forget")
-    click.echo(_MEANING.format(folder=folder))
+    echo(_MEANING.format(folder=folder))
     if not yes:
         raise Unusable("nothing was changed; to do it: twsmq orders forget --yes")
     descriptor = os.open(folder / (JOURNAL_FILE + ".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -56,4 +57,4 @@ def forget(config: Path | None, yes: bool) -> None:
         raise Unusable(f"cannot move the journal: {error}") from error
     finally:
         os.close(descriptor)
-    click.echo(f"the old journal is in {aside}")
+    echo(f"the old journal is in {aside}")

@@ -60,8 +60,8 @@ def problem(event: ev.Event) -> str | None:
 
 def _first(struct: Struct, name: str) -> str | None:
     for field in struct.__struct_fields__:
-        value = getattr(struct, field)
-        check = _CHECKS.get(type(value))
+        value: Any = getattr(struct, field)
+        check = _CHECKS.get(value.__class__)
         if check is not None and not check(field, value):
             shown = f"{value!r}"
             return f"{name}.{field} cannot be {shown[:60]}{'…' if shown[60:] else ''}"
@@ -86,23 +86,24 @@ def _text(_field: str, value: str) -> bool:
         return False
 
 
-def _items(field: str, value: Any) -> bool:
-    items: Any = value.values() if isinstance(value, dict) else value  # pyright: ignore[reportUnknownMemberType]
-    for item in items:
+def _items(field: str, value: tuple[Any, ...]) -> bool:
+    for item in value:
         if isinstance(item, Struct):
             if _first(item, field) is not None:
                 return False
-            continue
-        check = _CHECKS.get(type(item))
-        if check is not None and not check("", item):
+        elif (check := _CHECKS.get(item.__class__)) is not None and not check("", item):
             return False
     return True
 
 
-_CHECKS: dict[type, Callable[[str, Any], bool]] = {
+def _values(field: str, value: dict[str, Any]) -> bool:
+    return _items(field, tuple(value.values()))
+
+
+_CHECKS: dict[type[Any], Callable[[str, Any], bool]] = {
     int: _whole,
     float: _amount,
     str: _text,
     tuple: _items,
-    dict: _items,
+    dict: _values,
 }
