@@ -16,6 +16,8 @@ import { Queue } from "./queue.js";
 import { openEvents, openRequests, watch } from "./sockets.js";
 import type { AnyEvent, Ops, PlaceOrder } from "./types.js";
 
+/** Heartbeats of the orders node name the newest order numbers, so that a lost last event shows. */
+const BEATS = "node/orders/";
 const MAX_REQUEST_BYTES = 256 * 1024;
 
 export interface Options {
@@ -65,6 +67,7 @@ export class Client implements AsyncDisposable {
   private readonly watchers = new Set<(received: Received) => void>();
   private readonly requests = new Map<string, Dealer>();
   private readonly waiting = new Map<number, Waiting>();
+  private readonly topics = new Set<string>();
   private nextId = 1;
   private readonly refusals = new Map<string, ConnectionRefused>();
   private closed = false;
@@ -80,17 +83,19 @@ export class Client implements AsyncDisposable {
 
   /** Subscribing to a complete market-data topic is what starts its line. */
   subscribe(...topics: string[]): void {
-    this.events_.subscribe(...topics);
+    this.events_.subscribe(...topics.filter((topic) => !this.topics.has(topic)));
     for (const topic of topics) {
+      this.topics.add(topic);
       if (!/^order\/([^/]+\/)?$/.test(topic)) continue;
-      this.orderNumbers.set(topic, new OrderNumbers());
-      this.events_.subscribe("node/orders/");
+      if (this.orderNumbers.size === 0 && !this.topics.has(BEATS)) this.events_.subscribe(BEATS);
+      if (!this.orderNumbers.has(topic)) this.orderNumbers.set(topic, new OrderNumbers());
     }
   }
 
   unsubscribe(...topics: string[]): void {
-    this.events_.unsubscribe(...topics);
+    this.events_.unsubscribe(...topics.filter((topic) => this.topics.has(topic)));
     for (const topic of topics) {
+      this.topics.delete(topic);
       this.numbers.forget(topic);
       this.orderNumbers.delete(topic);
     }
@@ -254,25 +259,34 @@ export class Client implements AsyncDisposable {
       }
       const { topic, event, known } = decoded;
       if (!known) this.unknown += 1;
-      const received: Received = { topic, event, lost: this.numbers.observe(topic, event.inc, event.seq) };
-      this.countOrders(topic, event);
+      const byTopic = this.numbers.observe(topic, event.inc, event.seq);
+      const lost = this.orderLoss(topic, event) ?? byTopic;
+      if (topic === BEATS && lost === 0 && !this.listens(topic)) continue; // ours alone, to see the last loss
+      const received: Received = { topic, event, lost };
       for (const watcher of this.watchers) watcher(received);
       this.received.put(received);
     }
   }
 
-  private countOrders(topic: string, event: AnyEvent | UnknownEvent): void {
+  /** Of the whole subscription to order events, by their durable numbers; undefined where none counts this event. */
+  private orderLoss(topic: string, event: AnyEvent | UnknownEvent): number | undefined {
+    const found: number[] = [];
     for (const [prefix, numbers] of this.orderNumbers) {
       const strategy = prefix.split("/")[1] ?? "";
-      if (topic === "node/orders/" && event.type === "heartbeat") {
+      if (topic === BEATS && event.type === "heartbeat") {
         const beat = event as Extract<AnyEvent, { type: "heartbeat" }>;
-        const newest = strategy === "" ? beat.last_event_no : beat.strategy_nos?.[strategy];
-        if (newest !== null && newest !== undefined) numbers.observeHeartbeat(newest);
+        const newest = strategy === "" ? beat.last_event_no : beat.strategy_nos === null ? null : (beat.strategy_nos[strategy] ?? 0);
+        found.push(newest === null ? 0 : numbers.observeHeartbeat(newest));
       } else if (topic.startsWith(prefix) && "event_no" in event) {
         const number = strategy === "" ? event["event_no"] : event["strategy_no"];
         const snapshot = "snapshot" in event && event["snapshot"] === true;
-        if (typeof number === "number") numbers.observeEvent(number, snapshot);
+        if (typeof number === "number") found.push(numbers.observeEvent(number, snapshot));
       }
     }
+    return found.length === 0 ? undefined : Math.max(...found);
+  }
+
+  private listens(topic: string): boolean {
+    return [...this.topics].some((prefix) => topic.startsWith(prefix));
   }
 }

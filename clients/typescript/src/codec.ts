@@ -31,8 +31,8 @@ export interface ErrorBody {
 }
 
 export type Reply =
-  | { readonly id: string | number | null; readonly ok: true; readonly result: Value }
-  | { readonly id: string | number | null; readonly ok: false; readonly error: ErrorBody };
+  | { readonly id: string | number | bigint | null; readonly ok: true; readonly result: Value }
+  | { readonly id: string | number | bigint | null; readonly ok: false; readonly error: ErrorBody };
 
 const decoder = new Decoder({ useBigInt64: true });
 const encoder = new Encoder({ useBigInt64: true, ignoreUndefined: true });
@@ -63,7 +63,7 @@ export function decodeEvent(frame: Uint8Array): Frame {
 export function decodeReply(frame: Uint8Array): Reply {
   const { v, id, ok, result, error } = decodeMap(frame);
   if (v !== 1) throw new Malformed("a reply of another version");
-  if (!(typeof id === "string" || typeof id === "number" || id === null)) throw new Malformed("a reply without an id");
+  if (!(typeof id === "string" || typeof id === "number" || typeof id === "bigint" || id === null)) throw new Malformed("a reply without an id");
   if (ok === true) return { id, ok, result: result ?? null };
   const body = isMap(error) ? error : {};
   if (ok !== false || typeof body["code"] !== "string") throw new Malformed("a reply that is neither result nor error");
@@ -81,7 +81,7 @@ export function decodeReply(frame: Uint8Array): Reply {
 }
 
 /** A request. `validUntil`: ns since the epoch; past it the request has no effect. */
-export function encodeRequest(id: string | number, op: string, args: object, validUntil: bigint | null): Uint8Array {
+export function encodeRequest(id: string | number | bigint, op: string, args: object, validUntil: bigint | null): Uint8Array {
   const envelope: Fields = { v: 1, id, op, args: args as Fields };
   if (validUntil !== null) envelope["valid_until"] = validUntil;
   return encoder.encode(envelope);

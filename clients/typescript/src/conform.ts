@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { Client, type Received } from "./client.js";
 import { decodeEvent, decodeReply, encodeRequest, type Fields, isMap } from "./codec.js";
 import { Malformed, OutcomeUnknown, Refused } from "./errors.js";
-import type { Ops, Value } from "./types.js";
+import { EVENT_TYPES, type Ops, type Value } from "./types.js";
 
 interface Command {
   readonly do: string;
@@ -64,9 +64,19 @@ function connected(): Client {
   return our.client;
 }
 
+/** The next event of a type that this version knows. */
 async function nextEvent(timeoutMs: number): Promise<unknown> {
   events ??= connected().events();
-  pending ??= events.next();
+  const found = await within(events, timeoutMs);
+  if ("topic" in found && !EVENT_TYPES.has(found.event.type)) return nextEvent(timeoutMs);
+  return found;
+}
+
+async function within(
+  from: AsyncGenerator<Received, void, void>,
+  timeoutMs: number,
+): Promise<Received | { nothing: true } | { ended: true }> {
+  pending ??= from.next();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {
     timer = setTimeout(() => resolve(null), timeoutMs);
@@ -76,8 +86,7 @@ async function nextEvent(timeoutMs: number): Promise<unknown> {
   if (first === null) return { nothing: true };
   pending = null;
   if (first.done === true) return { ended: true };
-  const { topic, event, lost } = first.value;
-  return { topic, event, lost };
+  return first.value;
 }
 
 async function request(command: Command): Promise<unknown> {
@@ -99,7 +108,7 @@ async function carryOut(command: Command): Promise<unknown> {
     case "encode_request": {
       const { id, args, valid_until: until } = command;
       const validUntil = typeof until === "bigint" ? until : typeof until === "number" ? BigInt(until) : null;
-      if (typeof id !== "string" && typeof id !== "number") throw new Error("encode_request without id");
+      if (typeof id !== "string" && typeof id !== "number" && typeof id !== "bigint") throw new Error("encode_request without id");
       const frame = encodeRequest(id, text(command, "op"), isMap(args) ? args : {}, validUntil);
       return { hex: Buffer.from(frame).toString("hex") };
     }
