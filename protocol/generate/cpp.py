@@ -61,6 +61,10 @@ struct Header {
 def render(protocol: Protocol) -> str:
     parts = [_TOP]
     parts += [_struct(message) for message in _in_order(protocol)]
+    events = ", ".join(message.name for message in protocol.of("event"))
+    parts.append(
+        f"/** Every event of this version, for whoever wants to go through them all. */\n#define TWSMQ_EVENTS {events}\n"
+    )
     parts.append("}  // namespace twsmq")
     return "\n".join(parts) + "\n"
 
@@ -94,19 +98,21 @@ def _struct(message: Message) -> str:
     if event:
         lines.append(f'  static constexpr const char* TYPE = "{message.tag}";\n')
     lines += [_member(field) for field in message.fields]
-    reads = [f'get(value, "{field.name}", {_name(field)})' for field in message.fields]
+    reads = [f'get(from_wire, "{field.name}", {_name(field)})' for field in message.fields]
     if event:
-        reads.insert(0, "Header::read(value)")
-    body = " && ".join(reads) or "value.is_map()"
+        reads.insert(0, "Header::read(from_wire)")
+    body = " && ".join(reads) or "from_wire.is_map()"
     lines.append(
-        f"\n  /** False where `value` is no such message. */\n  bool read(const Value& value) {{\n    return {body};\n  }}"
+        f"\n  /** False where it is no such message. */\n  bool read(const Value& from_wire) {{\n    return {body};\n  }}"
     )
     if not event:
-        sets = "\n".join(f'    put(map, "{field.name}", {_name(field)});' for field in message.fields)
+        sets = "\n".join(f'    put(to_wire, "{field.name}", {_name(field)});' for field in message.fields)
         made = (
-            f"    Value map = Value::map();\n{sets}\n    return map;" if sets else "    return Value::map();"
+            f"    Value to_wire = Value::map();\n{sets}\n    return to_wire;"
+            if sets
+            else "    return Value::map();"
         )
-        lines.append(f"\n  Value value() const {{\n{made}\n  }}")
+        lines.append(f"\n  Value to_value() const {{\n{made}\n  }}")
     lines.append("};\n")
     return "\n".join(lines)
 

@@ -53,9 +53,9 @@ struct Quote : Header {
   std::optional<bool> delayed;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "con_id", con_id) && get(value, "bid", bid) && get(value, "ask", ask) && get(value, "last", last) && get(value, "bid_size", bid_size) && get(value, "ask_size", ask_size) && get(value, "last_size", last_size) && get(value, "volume", volume) && get(value, "open", open) && get(value, "high", high) && get(value, "low", low) && get(value, "close", close) && get(value, "last_time", last_time) && get(value, "halted", halted) && get(value, "delayed", delayed) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "bid", bid) && get(from_wire, "ask", ask) && get(from_wire, "last", last) && get(from_wire, "bid_size", bid_size) && get(from_wire, "ask_size", ask_size) && get(from_wire, "last_size", last_size) && get(from_wire, "volume", volume) && get(from_wire, "open", open) && get(from_wire, "high", high) && get(from_wire, "low", low) && get(from_wire, "close", close) && get(from_wire, "last_time", last_time) && get(from_wire, "halted", halted) && get(from_wire, "delayed", delayed) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -69,9 +69,9 @@ struct Ticks : Header {
   std::vector<Value> ticks;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "con_id", con_id) && get(value, "ticks", ticks) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "ticks", ticks) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -91,9 +91,9 @@ struct Trade : Header {
   std::optional<bool> unreported;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "con_id", con_id) && get(value, "time", time) && get(value, "price", price) && get(value, "size", size) && get(value, "exchange", exchange) && get(value, "conditions", conditions) && get(value, "past_limit", past_limit) && get(value, "unreported", unreported) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "time", time) && get(from_wire, "price", price) && get(from_wire, "size", size) && get(from_wire, "exchange", exchange) && get(from_wire, "conditions", conditions) && get(from_wire, "past_limit", past_limit) && get(from_wire, "unreported", unreported) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -113,9 +113,9 @@ struct BestBidOffer : Header {
   std::optional<bool> ask_past_high;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "con_id", con_id) && get(value, "time", time) && get(value, "bid", bid) && get(value, "ask", ask) && get(value, "bid_size", bid_size) && get(value, "ask_size", ask_size) && get(value, "bid_past_low", bid_past_low) && get(value, "ask_past_high", ask_past_high) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "time", time) && get(from_wire, "bid", bid) && get(from_wire, "ask", ask) && get(from_wire, "bid_size", bid_size) && get(from_wire, "ask_size", ask_size) && get(from_wire, "bid_past_low", bid_past_low) && get(from_wire, "ask_past_high", ask_past_high) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -130,9 +130,9 @@ struct Midpoint : Header {
   std::optional<double> price;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "con_id", con_id) && get(value, "time", time) && get(value, "price", price) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "time", time) && get(from_wire, "price", price) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -147,9 +147,9 @@ struct Depth : Header {
   std::vector<Value> asks;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "con_id", con_id) && get(value, "bids", bids) && get(value, "asks", asks) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "bids", bids) && get(from_wire, "asks", asks) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -162,9 +162,9 @@ struct DepthDelta : Header {
   std::optional<std::int64_t> con_id;
   std::vector<Value> changes;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "con_id", con_id) && get(value, "changes", changes);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "changes", changes);
   }
 };
 
@@ -186,9 +186,9 @@ struct Bar : Header {
   std::optional<bool> final;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "con_id", con_id) && get(value, "time", time) && get(value, "open", open) && get(value, "high", high) && get(value, "low", low) && get(value, "close", close) && get(value, "volume", volume) && get(value, "wap", wap) && get(value, "count", count) && get(value, "final", final) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "time", time) && get(from_wire, "open", open) && get(from_wire, "high", high) && get(from_wire, "low", low) && get(from_wire, "close", close) && get(from_wire, "volume", volume) && get(from_wire, "wap", wap) && get(from_wire, "count", count) && get(from_wire, "final", final) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -205,22 +205,22 @@ struct BarRow {
   std::optional<double> wap;
   std::optional<std::int64_t> count;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "time", time) && get(value, "open", open) && get(value, "high", high) && get(value, "low", low) && get(value, "close", close) && get(value, "volume", volume) && get(value, "wap", wap) && get(value, "count", count);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "time", time) && get(from_wire, "open", open) && get(from_wire, "high", high) && get(from_wire, "low", low) && get(from_wire, "close", close) && get(from_wire, "volume", volume) && get(from_wire, "wap", wap) && get(from_wire, "count", count);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "time", time);
-    put(map, "open", open);
-    put(map, "high", high);
-    put(map, "low", low);
-    put(map, "close", close);
-    put(map, "volume", volume);
-    put(map, "wap", wap);
-    put(map, "count", count);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "time", time);
+    put(to_wire, "open", open);
+    put(to_wire, "high", high);
+    put(to_wire, "low", low);
+    put(to_wire, "close", close);
+    put(to_wire, "volume", volume);
+    put(to_wire, "wap", wap);
+    put(to_wire, "count", count);
+    return to_wire;
   }
 };
 
@@ -234,9 +234,9 @@ struct Bars : Header {
   std::vector<BarRow> bars;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "con_id", con_id) && get(value, "bars", bars) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "bars", bars) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -259,9 +259,9 @@ struct Greeks : Header {
   std::optional<bool> delayed;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "con_id", con_id) && get(value, "basis", basis) && get(value, "implied_vol", implied_vol) && get(value, "delta", delta) && get(value, "price", price) && get(value, "pv_dividend", pv_dividend) && get(value, "gamma", gamma) && get(value, "vega", vega) && get(value, "theta", theta) && get(value, "underlying", underlying) && get(value, "delayed", delayed) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "basis", basis) && get(from_wire, "implied_vol", implied_vol) && get(from_wire, "delta", delta) && get(from_wire, "price", price) && get(from_wire, "pv_dividend", pv_dividend) && get(from_wire, "gamma", gamma) && get(from_wire, "vega", vega) && get(from_wire, "theta", theta) && get(from_wire, "underlying", underlying) && get(from_wire, "delayed", delayed) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -278,9 +278,9 @@ struct Headline : Header {
   std::optional<std::string> extra;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "provider", provider) && get(value, "article_id", article_id) && get(value, "headline", headline) && get(value, "time", time) && get(value, "extra", extra) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "provider", provider) && get(from_wire, "article_id", article_id) && get(from_wire, "headline", headline) && get(from_wire, "time", time) && get(from_wire, "extra", extra) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -305,9 +305,9 @@ struct Stream : Header {
   std::optional<std::int64_t> con_id;
   std::optional<bool> repeated;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "state", state) && get(value, "code", code) && get(value, "text", text) && get(value, "reason", reason) && get(value, "from", from_) && get(value, "to", to) && get(value, "con_id", con_id) && get(value, "repeated", repeated);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "state", state) && get(from_wire, "code", code) && get(from_wire, "text", text) && get(from_wire, "reason", reason) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "con_id", con_id) && get(from_wire, "repeated", repeated);
   }
 };
 
@@ -342,9 +342,9 @@ struct Order : Header {
   std::optional<std::string> gateway_status;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "client_order_id", client_order_id) && get(value, "strategy", strategy) && get(value, "event_no", event_no) && get(value, "strategy_no", strategy_no) && get(value, "instrument", instrument) && get(value, "side", side) && get(value, "quantity", quantity) && get(value, "order_type", order_type) && get(value, "status", status) && get(value, "order_id", order_id) && get(value, "perm_id", perm_id) && get(value, "account", account) && get(value, "limit_price", limit_price) && get(value, "stop_price", stop_price) && get(value, "tif", tif) && get(value, "filled", filled) && get(value, "remaining", remaining) && get(value, "avg_price", avg_price) && get(value, "reason", reason) && get(value, "tws_code", tws_code) && get(value, "gateway_status", gateway_status) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "status", status) && get(from_wire, "order_id", order_id) && get(from_wire, "perm_id", perm_id) && get(from_wire, "account", account) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "filled", filled) && get(from_wire, "remaining", remaining) && get(from_wire, "avg_price", avg_price) && get(from_wire, "reason", reason) && get(from_wire, "tws_code", tws_code) && get(from_wire, "gateway_status", gateway_status) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -372,9 +372,9 @@ struct Fill : Header {
   std::optional<std::int64_t> con_id;
   std::optional<bool> leg;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "client_order_id", client_order_id) && get(value, "strategy", strategy) && get(value, "event_no", event_no) && get(value, "strategy_no", strategy_no) && get(value, "exec_id", exec_id) && get(value, "account", account) && get(value, "side", side) && get(value, "quantity", quantity) && get(value, "price", price) && get(value, "time", time) && get(value, "corrects", corrects) && get(value, "recovered", recovered) && get(value, "con_id", con_id) && get(value, "leg", leg);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "exec_id", exec_id) && get(from_wire, "account", account) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "price", price) && get(from_wire, "time", time) && get(from_wire, "corrects", corrects) && get(from_wire, "recovered", recovered) && get(from_wire, "con_id", con_id) && get(from_wire, "leg", leg);
   }
 };
 
@@ -393,9 +393,9 @@ struct Commission : Header {
   std::string currency;
   std::optional<double> realized_pnl;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "client_order_id", client_order_id) && get(value, "strategy", strategy) && get(value, "event_no", event_no) && get(value, "strategy_no", strategy_no) && get(value, "exec_id", exec_id) && get(value, "commission", commission) && get(value, "currency", currency) && get(value, "realized_pnl", realized_pnl);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "exec_id", exec_id) && get(from_wire, "commission", commission) && get(from_wire, "currency", currency) && get(from_wire, "realized_pnl", realized_pnl);
   }
 };
 
@@ -412,9 +412,9 @@ struct Notice : Header {
   std::int64_t tws_code = 0;
   std::string text;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "client_order_id", client_order_id) && get(value, "strategy", strategy) && get(value, "event_no", event_no) && get(value, "strategy_no", strategy_no) && get(value, "tws_code", tws_code) && get(value, "text", text);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "tws_code", tws_code) && get(from_wire, "text", text);
   }
 };
 
@@ -438,9 +438,9 @@ struct Heartbeat : Header {
   std::optional<Map<std::int64_t>> strategy_nos;
   std::optional<std::int64_t> silent_lines;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "name", name) && get(value, "pid", pid) && get(value, "state", state) && get(value, "client_id", client_id) && get(value, "uptime_s", uptime_s) && get(value, "detail", detail) && get(value, "last_event_no", last_event_no) && get(value, "strategy_nos", strategy_nos) && get(value, "silent_lines", silent_lines);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "pid", pid) && get(from_wire, "state", state) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "detail", detail) && get(from_wire, "last_event_no", last_event_no) && get(from_wire, "strategy_nos", strategy_nos) && get(from_wire, "silent_lines", silent_lines);
   }
 };
 
@@ -459,9 +459,9 @@ struct Process : Header {
   std::optional<std::string> reason;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "name", name) && get(value, "state", state) && get(value, "pid", pid) && get(value, "client_id", client_id) && get(value, "restarts", restarts) && get(value, "uptime_s", uptime_s) && get(value, "reason", reason) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "state", state) && get(from_wire, "pid", pid) && get(from_wire, "client_id", client_id) && get(from_wire, "restarts", restarts) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "reason", reason) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -484,9 +484,9 @@ struct Gateway : Header {
   std::optional<std::string> reason;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "state", state) && get(value, "host", host) && get(value, "port", port) && get(value, "server_version", server_version) && get(value, "accounts", accounts) && get(value, "upstream", upstream) && get(value, "farms", farms) && get(value, "reason", reason) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "state", state) && get(from_wire, "host", host) && get(from_wire, "port", port) && get(from_wire, "server_version", server_version) && get(from_wire, "accounts", accounts) && get(from_wire, "upstream", upstream) && get(from_wire, "farms", farms) && get(from_wire, "reason", reason) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -503,9 +503,9 @@ struct Position : Header {
   std::optional<double> avg_cost;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "account", account) && get(value, "instrument", instrument) && get(value, "con_id", con_id) && get(value, "quantity", quantity) && get(value, "avg_cost", avg_cost) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "account", account) && get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "quantity", quantity) && get(from_wire, "avg_cost", avg_cost) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -521,9 +521,9 @@ struct AccountValue : Header {
   std::optional<std::string> currency;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "account", account) && get(value, "tag", tag) && get(value, "value", value) && get(value, "currency", currency) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "account", account) && get(from_wire, "tag", tag) && get(from_wire, "value", value) && get(from_wire, "currency", currency) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -543,9 +543,9 @@ struct ProfitAndLoss : Header {
   std::optional<double> value;
   std::optional<bool> snapshot;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return Header::read(value) && get(value, "account", account) && get(value, "instrument", instrument) && get(value, "con_id", con_id) && get(value, "daily", daily) && get(value, "unrealized", unrealized) && get(value, "realized", realized) && get(value, "value", value) && get(value, "snapshot", snapshot);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "account", account) && get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "daily", daily) && get(from_wire, "unrealized", unrealized) && get(from_wire, "realized", realized) && get(from_wire, "value", value) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -554,12 +554,12 @@ struct ProfitAndLoss : Header {
  */
 struct NoArgs {
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return value.is_map();
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return from_wire.is_map();
   }
 
-  Value value() const {
+  Value to_value() const {
     return Value::map();
   }
 };
@@ -570,15 +570,15 @@ struct NoArgs {
 struct RestartProcess {
   std::string name;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "name", name);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "name", name);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    return to_wire;
   }
 };
 
@@ -588,15 +588,15 @@ struct RestartProcess {
 struct ContractDetails {
   std::string instrument;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "instrument", instrument);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "instrument", instrument);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    return to_wire;
   }
 };
 
@@ -607,16 +607,16 @@ struct Algo {
   std::string strategy;
   std::optional<Map<std::string>> params;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "params", params);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "params", params);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "params", params);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "params", params);
+    return to_wire;
   }
 };
 
@@ -639,24 +639,24 @@ struct Condition {
   std::optional<std::string> sec_type;
   std::optional<std::int64_t> trigger_method;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "kind", kind) && get(value, "join", join) && get(value, "more", more) && get(value, "value", value) && get(value, "text", text) && get(value, "con_id", con_id) && get(value, "exchange", exchange) && get(value, "symbol", symbol) && get(value, "sec_type", sec_type) && get(value, "trigger_method", trigger_method);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "kind", kind) && get(from_wire, "join", join) && get(from_wire, "more", more) && get(from_wire, "value", value) && get(from_wire, "text", text) && get(from_wire, "con_id", con_id) && get(from_wire, "exchange", exchange) && get(from_wire, "symbol", symbol) && get(from_wire, "sec_type", sec_type) && get(from_wire, "trigger_method", trigger_method);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "kind", kind);
-    put(map, "join", join);
-    put(map, "more", more);
-    put(map, "value", value);
-    put(map, "text", text);
-    put(map, "con_id", con_id);
-    put(map, "exchange", exchange);
-    put(map, "symbol", symbol);
-    put(map, "sec_type", sec_type);
-    put(map, "trigger_method", trigger_method);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "kind", kind);
+    put(to_wire, "join", join);
+    put(to_wire, "more", more);
+    put(to_wire, "value", value);
+    put(to_wire, "text", text);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "symbol", symbol);
+    put(to_wire, "sec_type", sec_type);
+    put(to_wire, "trigger_method", trigger_method);
+    return to_wire;
   }
 };
 
@@ -699,46 +699,46 @@ struct PlaceOrder {
   std::optional<Map<std::string>> routing;
   std::optional<Map<Value>> extra;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "client_order_id", client_order_id) && get(value, "instrument", instrument) && get(value, "side", side) && get(value, "quantity", quantity) && get(value, "order_type", order_type) && get(value, "limit_price", limit_price) && get(value, "stop_price", stop_price) && get(value, "tif", tif) && get(value, "account", account) && get(value, "outside_rth", outside_rth) && get(value, "trail_amount", trail_amount) && get(value, "trail_percent", trail_percent) && get(value, "trail_stop_price", trail_stop_price) && get(value, "limit_offset", limit_offset) && get(value, "offset", offset) && get(value, "cash_quantity", cash_quantity) && get(value, "good_till", good_till) && get(value, "good_after", good_after) && get(value, "display_size", display_size) && get(value, "min_quantity", min_quantity) && get(value, "all_or_none", all_or_none) && get(value, "hidden", hidden) && get(value, "oca_group", oca_group) && get(value, "oca_type", oca_type) && get(value, "algo", algo) && get(value, "conditions", conditions) && get(value, "conditions_cancel", conditions_cancel) && get(value, "conditions_ignore_rth", conditions_ignore_rth) && get(value, "leg_prices", leg_prices) && get(value, "routing", routing) && get(value, "extra", extra);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "account", account) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "cash_quantity", cash_quantity) && get(from_wire, "good_till", good_till) && get(from_wire, "good_after", good_after) && get(from_wire, "display_size", display_size) && get(from_wire, "min_quantity", min_quantity) && get(from_wire, "all_or_none", all_or_none) && get(from_wire, "hidden", hidden) && get(from_wire, "oca_group", oca_group) && get(from_wire, "oca_type", oca_type) && get(from_wire, "algo", algo) && get(from_wire, "conditions", conditions) && get(from_wire, "conditions_cancel", conditions_cancel) && get(from_wire, "conditions_ignore_rth", conditions_ignore_rth) && get(from_wire, "leg_prices", leg_prices) && get(from_wire, "routing", routing) && get(from_wire, "extra", extra);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "client_order_id", client_order_id);
-    put(map, "instrument", instrument);
-    put(map, "side", side);
-    put(map, "quantity", quantity);
-    put(map, "order_type", order_type);
-    put(map, "limit_price", limit_price);
-    put(map, "stop_price", stop_price);
-    put(map, "tif", tif);
-    put(map, "account", account);
-    put(map, "outside_rth", outside_rth);
-    put(map, "trail_amount", trail_amount);
-    put(map, "trail_percent", trail_percent);
-    put(map, "trail_stop_price", trail_stop_price);
-    put(map, "limit_offset", limit_offset);
-    put(map, "offset", offset);
-    put(map, "cash_quantity", cash_quantity);
-    put(map, "good_till", good_till);
-    put(map, "good_after", good_after);
-    put(map, "display_size", display_size);
-    put(map, "min_quantity", min_quantity);
-    put(map, "all_or_none", all_or_none);
-    put(map, "hidden", hidden);
-    put(map, "oca_group", oca_group);
-    put(map, "oca_type", oca_type);
-    put(map, "algo", algo);
-    put(map, "conditions", conditions);
-    put(map, "conditions_cancel", conditions_cancel);
-    put(map, "conditions_ignore_rth", conditions_ignore_rth);
-    put(map, "leg_prices", leg_prices);
-    put(map, "routing", routing);
-    put(map, "extra", extra);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "side", side);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "order_type", order_type);
+    put(to_wire, "limit_price", limit_price);
+    put(to_wire, "stop_price", stop_price);
+    put(to_wire, "tif", tif);
+    put(to_wire, "account", account);
+    put(to_wire, "outside_rth", outside_rth);
+    put(to_wire, "trail_amount", trail_amount);
+    put(to_wire, "trail_percent", trail_percent);
+    put(to_wire, "trail_stop_price", trail_stop_price);
+    put(to_wire, "limit_offset", limit_offset);
+    put(to_wire, "offset", offset);
+    put(to_wire, "cash_quantity", cash_quantity);
+    put(to_wire, "good_till", good_till);
+    put(to_wire, "good_after", good_after);
+    put(to_wire, "display_size", display_size);
+    put(to_wire, "min_quantity", min_quantity);
+    put(to_wire, "all_or_none", all_or_none);
+    put(to_wire, "hidden", hidden);
+    put(to_wire, "oca_group", oca_group);
+    put(to_wire, "oca_type", oca_type);
+    put(to_wire, "algo", algo);
+    put(to_wire, "conditions", conditions);
+    put(to_wire, "conditions_cancel", conditions_cancel);
+    put(to_wire, "conditions_ignore_rth", conditions_ignore_rth);
+    put(to_wire, "leg_prices", leg_prices);
+    put(to_wire, "routing", routing);
+    put(to_wire, "extra", extra);
+    return to_wire;
   }
 };
 
@@ -752,19 +752,19 @@ struct ModifyOrder {
   std::optional<double> limit_price;
   std::optional<double> stop_price;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "client_order_id", client_order_id) && get(value, "quantity", quantity) && get(value, "limit_price", limit_price) && get(value, "stop_price", stop_price);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "quantity", quantity) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "client_order_id", client_order_id);
-    put(map, "quantity", quantity);
-    put(map, "limit_price", limit_price);
-    put(map, "stop_price", stop_price);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "limit_price", limit_price);
+    put(to_wire, "stop_price", stop_price);
+    return to_wire;
   }
 };
 
@@ -775,16 +775,16 @@ struct CancelOrder {
   std::string strategy;
   std::string client_order_id;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "client_order_id", client_order_id);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "client_order_id", client_order_id);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "client_order_id", client_order_id);
+    return to_wire;
   }
 };
 
@@ -798,18 +798,18 @@ struct GetOrders {
   std::optional<bool> active;
   std::optional<std::int64_t> since;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "client_order_id", client_order_id) && get(value, "active", active) && get(value, "since", since);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "active", active) && get(from_wire, "since", since);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "client_order_id", client_order_id);
-    put(map, "active", active);
-    put(map, "since", since);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "active", active);
+    put(to_wire, "since", since);
+    return to_wire;
   }
 };
 
@@ -824,17 +824,17 @@ struct PlaceOrders {
   std::optional<std::string> link;
   std::optional<std::int64_t> oca_type;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "orders", orders) && get(value, "link", link) && get(value, "oca_type", oca_type);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "orders", orders) && get(from_wire, "link", link) && get(from_wire, "oca_type", oca_type);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "orders", orders);
-    put(map, "link", link);
-    put(map, "oca_type", oca_type);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "orders", orders);
+    put(to_wire, "link", link);
+    put(to_wire, "oca_type", oca_type);
+    return to_wire;
   }
 };
 
@@ -847,18 +847,18 @@ struct CancelOrders {
   std::optional<std::string> instrument;
   std::optional<bool> all;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "account", account) && get(value, "instrument", instrument) && get(value, "all", all);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "account", account) && get(from_wire, "instrument", instrument) && get(from_wire, "all", all);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "account", account);
-    put(map, "instrument", instrument);
-    put(map, "all", all);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "account", account);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "all", all);
+    return to_wire;
   }
 };
 
@@ -899,46 +899,46 @@ struct PreviewOrder {
   std::optional<Map<std::string>> routing;
   std::optional<Map<Value>> extra;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "client_order_id", client_order_id) && get(value, "instrument", instrument) && get(value, "side", side) && get(value, "quantity", quantity) && get(value, "order_type", order_type) && get(value, "limit_price", limit_price) && get(value, "stop_price", stop_price) && get(value, "tif", tif) && get(value, "account", account) && get(value, "outside_rth", outside_rth) && get(value, "trail_amount", trail_amount) && get(value, "trail_percent", trail_percent) && get(value, "trail_stop_price", trail_stop_price) && get(value, "limit_offset", limit_offset) && get(value, "offset", offset) && get(value, "cash_quantity", cash_quantity) && get(value, "good_till", good_till) && get(value, "good_after", good_after) && get(value, "display_size", display_size) && get(value, "min_quantity", min_quantity) && get(value, "all_or_none", all_or_none) && get(value, "hidden", hidden) && get(value, "oca_group", oca_group) && get(value, "oca_type", oca_type) && get(value, "algo", algo) && get(value, "conditions", conditions) && get(value, "conditions_cancel", conditions_cancel) && get(value, "conditions_ignore_rth", conditions_ignore_rth) && get(value, "leg_prices", leg_prices) && get(value, "routing", routing) && get(value, "extra", extra);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "account", account) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "cash_quantity", cash_quantity) && get(from_wire, "good_till", good_till) && get(from_wire, "good_after", good_after) && get(from_wire, "display_size", display_size) && get(from_wire, "min_quantity", min_quantity) && get(from_wire, "all_or_none", all_or_none) && get(from_wire, "hidden", hidden) && get(from_wire, "oca_group", oca_group) && get(from_wire, "oca_type", oca_type) && get(from_wire, "algo", algo) && get(from_wire, "conditions", conditions) && get(from_wire, "conditions_cancel", conditions_cancel) && get(from_wire, "conditions_ignore_rth", conditions_ignore_rth) && get(from_wire, "leg_prices", leg_prices) && get(from_wire, "routing", routing) && get(from_wire, "extra", extra);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "client_order_id", client_order_id);
-    put(map, "instrument", instrument);
-    put(map, "side", side);
-    put(map, "quantity", quantity);
-    put(map, "order_type", order_type);
-    put(map, "limit_price", limit_price);
-    put(map, "stop_price", stop_price);
-    put(map, "tif", tif);
-    put(map, "account", account);
-    put(map, "outside_rth", outside_rth);
-    put(map, "trail_amount", trail_amount);
-    put(map, "trail_percent", trail_percent);
-    put(map, "trail_stop_price", trail_stop_price);
-    put(map, "limit_offset", limit_offset);
-    put(map, "offset", offset);
-    put(map, "cash_quantity", cash_quantity);
-    put(map, "good_till", good_till);
-    put(map, "good_after", good_after);
-    put(map, "display_size", display_size);
-    put(map, "min_quantity", min_quantity);
-    put(map, "all_or_none", all_or_none);
-    put(map, "hidden", hidden);
-    put(map, "oca_group", oca_group);
-    put(map, "oca_type", oca_type);
-    put(map, "algo", algo);
-    put(map, "conditions", conditions);
-    put(map, "conditions_cancel", conditions_cancel);
-    put(map, "conditions_ignore_rth", conditions_ignore_rth);
-    put(map, "leg_prices", leg_prices);
-    put(map, "routing", routing);
-    put(map, "extra", extra);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "side", side);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "order_type", order_type);
+    put(to_wire, "limit_price", limit_price);
+    put(to_wire, "stop_price", stop_price);
+    put(to_wire, "tif", tif);
+    put(to_wire, "account", account);
+    put(to_wire, "outside_rth", outside_rth);
+    put(to_wire, "trail_amount", trail_amount);
+    put(to_wire, "trail_percent", trail_percent);
+    put(to_wire, "trail_stop_price", trail_stop_price);
+    put(to_wire, "limit_offset", limit_offset);
+    put(to_wire, "offset", offset);
+    put(to_wire, "cash_quantity", cash_quantity);
+    put(to_wire, "good_till", good_till);
+    put(to_wire, "good_after", good_after);
+    put(to_wire, "display_size", display_size);
+    put(to_wire, "min_quantity", min_quantity);
+    put(to_wire, "all_or_none", all_or_none);
+    put(to_wire, "hidden", hidden);
+    put(to_wire, "oca_group", oca_group);
+    put(to_wire, "oca_type", oca_type);
+    put(to_wire, "algo", algo);
+    put(to_wire, "conditions", conditions);
+    put(to_wire, "conditions_cancel", conditions_cancel);
+    put(to_wire, "conditions_ignore_rth", conditions_ignore_rth);
+    put(to_wire, "leg_prices", leg_prices);
+    put(to_wire, "routing", routing);
+    put(to_wire, "extra", extra);
+    return to_wire;
   }
 };
 
@@ -951,18 +951,18 @@ struct GetExecutions {
   std::optional<std::string> account;
   std::optional<std::int64_t> since;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "client_order_id", client_order_id) && get(value, "account", account) && get(value, "since", since);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "account", account) && get(from_wire, "since", since);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "client_order_id", client_order_id);
-    put(map, "account", account);
-    put(map, "since", since);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "account", account);
+    put(to_wire, "since", since);
+    return to_wire;
   }
 };
 
@@ -976,17 +976,17 @@ struct ReplayEvents {
   std::optional<std::string> strategy;
   std::optional<std::int64_t> limit;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "after", after) && get(value, "strategy", strategy) && get(value, "limit", limit);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "after", after) && get(from_wire, "strategy", strategy) && get(from_wire, "limit", limit);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "after", after);
-    put(map, "strategy", strategy);
-    put(map, "limit", limit);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "after", after);
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "limit", limit);
+    return to_wire;
   }
 };
 
@@ -998,17 +998,17 @@ struct Halt {
   std::optional<std::string> strategy;
   std::optional<bool> cancel;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "reason", reason) && get(value, "strategy", strategy) && get(value, "cancel", cancel);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "reason", reason) && get(from_wire, "strategy", strategy) && get(from_wire, "cancel", cancel);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "reason", reason);
-    put(map, "strategy", strategy);
-    put(map, "cancel", cancel);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "reason", reason);
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "cancel", cancel);
+    return to_wire;
   }
 };
 
@@ -1018,15 +1018,15 @@ struct Halt {
 struct Resume {
   std::optional<std::string> strategy;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    return to_wire;
   }
 };
 
@@ -1055,28 +1055,28 @@ struct RiskLimits {
   std::optional<std::string> time_zone;
   std::optional<std::string> missing;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "max_order_quantity", max_order_quantity) && get(value, "max_order_notional", max_order_notional) && get(value, "max_position", max_position) && get(value, "price_collar", price_collar) && get(value, "max_open_orders", max_open_orders) && get(value, "max_orders_per_side", max_orders_per_side) && get(value, "max_orders_per_second", max_orders_per_second) && get(value, "max_daily_loss", max_daily_loss) && get(value, "duplicate_s", duplicate_s) && get(value, "instruments", instruments) && get(value, "order_types", order_types) && get(value, "trading_windows", trading_windows) && get(value, "time_zone", time_zone) && get(value, "missing", missing);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "max_order_quantity", max_order_quantity) && get(from_wire, "max_order_notional", max_order_notional) && get(from_wire, "max_position", max_position) && get(from_wire, "price_collar", price_collar) && get(from_wire, "max_open_orders", max_open_orders) && get(from_wire, "max_orders_per_side", max_orders_per_side) && get(from_wire, "max_orders_per_second", max_orders_per_second) && get(from_wire, "max_daily_loss", max_daily_loss) && get(from_wire, "duplicate_s", duplicate_s) && get(from_wire, "instruments", instruments) && get(from_wire, "order_types", order_types) && get(from_wire, "trading_windows", trading_windows) && get(from_wire, "time_zone", time_zone) && get(from_wire, "missing", missing);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "max_order_quantity", max_order_quantity);
-    put(map, "max_order_notional", max_order_notional);
-    put(map, "max_position", max_position);
-    put(map, "price_collar", price_collar);
-    put(map, "max_open_orders", max_open_orders);
-    put(map, "max_orders_per_side", max_orders_per_side);
-    put(map, "max_orders_per_second", max_orders_per_second);
-    put(map, "max_daily_loss", max_daily_loss);
-    put(map, "duplicate_s", duplicate_s);
-    put(map, "instruments", instruments);
-    put(map, "order_types", order_types);
-    put(map, "trading_windows", trading_windows);
-    put(map, "time_zone", time_zone);
-    put(map, "missing", missing);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "max_order_quantity", max_order_quantity);
+    put(to_wire, "max_order_notional", max_order_notional);
+    put(to_wire, "max_position", max_position);
+    put(to_wire, "price_collar", price_collar);
+    put(to_wire, "max_open_orders", max_open_orders);
+    put(to_wire, "max_orders_per_side", max_orders_per_side);
+    put(to_wire, "max_orders_per_second", max_orders_per_second);
+    put(to_wire, "max_daily_loss", max_daily_loss);
+    put(to_wire, "duplicate_s", duplicate_s);
+    put(to_wire, "instruments", instruments);
+    put(to_wire, "order_types", order_types);
+    put(to_wire, "trading_windows", trading_windows);
+    put(to_wire, "time_zone", time_zone);
+    put(to_wire, "missing", missing);
+    return to_wire;
   }
 };
 
@@ -1090,17 +1090,17 @@ struct SetRisk {
   RiskLimits limits;
   std::optional<std::string> name;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "scope", scope) && get(value, "limits", limits) && get(value, "name", name);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "scope", scope) && get(from_wire, "limits", limits) && get(from_wire, "name", name);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "scope", scope);
-    put(map, "limits", limits);
-    put(map, "name", name);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "scope", scope);
+    put(to_wire, "limits", limits);
+    put(to_wire, "name", name);
+    return to_wire;
   }
 };
 
@@ -1112,17 +1112,17 @@ struct AdoptOrder {
   std::string client_order_id;
   std::int64_t perm_id = 0;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "client_order_id", client_order_id) && get(value, "perm_id", perm_id);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "perm_id", perm_id);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "client_order_id", client_order_id);
-    put(map, "perm_id", perm_id);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "perm_id", perm_id);
+    return to_wire;
   }
 };
 
@@ -1135,18 +1135,18 @@ struct ResolveOrder {
   std::string status;
   std::string reason;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "client_order_id", client_order_id) && get(value, "status", status) && get(value, "reason", reason);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "status", status) && get(from_wire, "reason", reason);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "client_order_id", client_order_id);
-    put(map, "status", status);
-    put(map, "reason", reason);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "status", status);
+    put(to_wire, "reason", reason);
+    return to_wire;
   }
 };
 
@@ -1157,16 +1157,16 @@ struct Snapshot {
   std::string instrument;
   std::optional<bool> regulatory;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "instrument", instrument) && get(value, "regulatory", regulatory);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "regulatory", regulatory);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "instrument", instrument);
-    put(map, "regulatory", regulatory);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "regulatory", regulatory);
+    return to_wire;
   }
 };
 
@@ -1176,15 +1176,15 @@ struct Snapshot {
 struct Subscribe {
   std::string topic;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "topic", topic);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "topic", topic);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "topic", topic);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "topic", topic);
+    return to_wire;
   }
 };
 
@@ -1195,17 +1195,17 @@ struct OpDescription {
   std::string summary;
   Map<Value> args;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "op", op) && get(value, "summary", summary) && get(value, "args", args);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "op", op) && get(from_wire, "summary", summary) && get(from_wire, "args", args);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "op", op);
-    put(map, "summary", summary);
-    put(map, "args", args);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "op", op);
+    put(to_wire, "summary", summary);
+    put(to_wire, "args", args);
+    return to_wire;
   }
 };
 
@@ -1222,22 +1222,22 @@ struct Description {
   std::string requests;
   std::string events;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "name", name) && get(value, "version", version) && get(value, "protocol", protocol) && get(value, "incarnation", incarnation) && get(value, "ops", ops) && get(value, "topics", topics) && get(value, "requests", requests) && get(value, "events", events);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "version", version) && get(from_wire, "protocol", protocol) && get(from_wire, "incarnation", incarnation) && get(from_wire, "ops", ops) && get(from_wire, "topics", topics) && get(from_wire, "requests", requests) && get(from_wire, "events", events);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "name", name);
-    put(map, "version", version);
-    put(map, "protocol", protocol);
-    put(map, "incarnation", incarnation);
-    put(map, "ops", ops);
-    put(map, "topics", topics);
-    put(map, "requests", requests);
-    put(map, "events", events);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "version", version);
+    put(to_wire, "protocol", protocol);
+    put(to_wire, "incarnation", incarnation);
+    put(to_wire, "ops", ops);
+    put(to_wire, "topics", topics);
+    put(to_wire, "requests", requests);
+    put(to_wire, "events", events);
+    return to_wire;
   }
 };
 
@@ -1252,21 +1252,21 @@ struct ProcessRow {
   double uptime_s = 0;
   std::optional<std::string> reason;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "name", name) && get(value, "state", state) && get(value, "pid", pid) && get(value, "client_id", client_id) && get(value, "restarts", restarts) && get(value, "uptime_s", uptime_s) && get(value, "reason", reason);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "state", state) && get(from_wire, "pid", pid) && get(from_wire, "client_id", client_id) && get(from_wire, "restarts", restarts) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "reason", reason);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "name", name);
-    put(map, "state", state);
-    put(map, "pid", pid);
-    put(map, "client_id", client_id);
-    put(map, "restarts", restarts);
-    put(map, "uptime_s", uptime_s);
-    put(map, "reason", reason);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "state", state);
+    put(to_wire, "pid", pid);
+    put(to_wire, "client_id", client_id);
+    put(to_wire, "restarts", restarts);
+    put(to_wire, "uptime_s", uptime_s);
+    put(to_wire, "reason", reason);
+    return to_wire;
   }
 };
 
@@ -1277,16 +1277,16 @@ struct ClusterStatus {
   std::vector<ProcessRow> processes;
   std::optional<Map<Value>> gateway;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "processes", processes) && get(value, "gateway", gateway);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "processes", processes) && get(from_wire, "gateway", gateway);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "processes", processes);
-    put(map, "gateway", gateway);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "processes", processes);
+    put(to_wire, "gateway", gateway);
+    return to_wire;
   }
 };
 
@@ -1296,15 +1296,15 @@ struct ClusterStatus {
 struct Restarting {
   std::string name;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "name", name);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "name", name);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    return to_wire;
   }
 };
 
@@ -1315,16 +1315,16 @@ struct Stopping {
   std::int64_t pid = 0;
   std::string lock;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "pid", pid) && get(value, "lock", lock);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "pid", pid) && get(from_wire, "lock", lock);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "pid", pid);
-    put(map, "lock", lock);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "pid", pid);
+    put(to_wire, "lock", lock);
+    return to_wire;
   }
 };
 
@@ -1358,36 +1358,36 @@ struct ContractRow {
   std::optional<std::string> trading_hours;
   std::optional<std::string> liquid_hours;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "instrument", instrument) && get(value, "con_id", con_id) && get(value, "sec_type", sec_type) && get(value, "symbol", symbol) && get(value, "exchange", exchange) && get(value, "primary_exchange", primary_exchange) && get(value, "currency", currency) && get(value, "local_symbol", local_symbol) && get(value, "trading_class", trading_class) && get(value, "expiry", expiry) && get(value, "right", right) && get(value, "strike", strike) && get(value, "multiplier", multiplier) && get(value, "long_name", long_name) && get(value, "min_tick", min_tick) && get(value, "min_size", min_size) && get(value, "size_increment", size_increment) && get(value, "order_types", order_types) && get(value, "valid_exchanges", valid_exchanges) && get(value, "time_zone_id", time_zone_id) && get(value, "trading_hours", trading_hours) && get(value, "liquid_hours", liquid_hours);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "sec_type", sec_type) && get(from_wire, "symbol", symbol) && get(from_wire, "exchange", exchange) && get(from_wire, "primary_exchange", primary_exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "trading_class", trading_class) && get(from_wire, "expiry", expiry) && get(from_wire, "right", right) && get(from_wire, "strike", strike) && get(from_wire, "multiplier", multiplier) && get(from_wire, "long_name", long_name) && get(from_wire, "min_tick", min_tick) && get(from_wire, "min_size", min_size) && get(from_wire, "size_increment", size_increment) && get(from_wire, "order_types", order_types) && get(from_wire, "valid_exchanges", valid_exchanges) && get(from_wire, "time_zone_id", time_zone_id) && get(from_wire, "trading_hours", trading_hours) && get(from_wire, "liquid_hours", liquid_hours);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "instrument", instrument);
-    put(map, "con_id", con_id);
-    put(map, "sec_type", sec_type);
-    put(map, "symbol", symbol);
-    put(map, "exchange", exchange);
-    put(map, "primary_exchange", primary_exchange);
-    put(map, "currency", currency);
-    put(map, "local_symbol", local_symbol);
-    put(map, "trading_class", trading_class);
-    put(map, "expiry", expiry);
-    put(map, "right", right);
-    put(map, "strike", strike);
-    put(map, "multiplier", multiplier);
-    put(map, "long_name", long_name);
-    put(map, "min_tick", min_tick);
-    put(map, "min_size", min_size);
-    put(map, "size_increment", size_increment);
-    put(map, "order_types", order_types);
-    put(map, "valid_exchanges", valid_exchanges);
-    put(map, "time_zone_id", time_zone_id);
-    put(map, "trading_hours", trading_hours);
-    put(map, "liquid_hours", liquid_hours);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "sec_type", sec_type);
+    put(to_wire, "symbol", symbol);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "primary_exchange", primary_exchange);
+    put(to_wire, "currency", currency);
+    put(to_wire, "local_symbol", local_symbol);
+    put(to_wire, "trading_class", trading_class);
+    put(to_wire, "expiry", expiry);
+    put(to_wire, "right", right);
+    put(to_wire, "strike", strike);
+    put(to_wire, "multiplier", multiplier);
+    put(to_wire, "long_name", long_name);
+    put(to_wire, "min_tick", min_tick);
+    put(to_wire, "min_size", min_size);
+    put(to_wire, "size_increment", size_increment);
+    put(to_wire, "order_types", order_types);
+    put(to_wire, "valid_exchanges", valid_exchanges);
+    put(to_wire, "time_zone_id", time_zone_id);
+    put(to_wire, "trading_hours", trading_hours);
+    put(to_wire, "liquid_hours", liquid_hours);
+    return to_wire;
   }
 };
 
@@ -1397,15 +1397,15 @@ struct ContractRow {
 struct ContractList {
   std::vector<ContractRow> contracts;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "contracts", contracts);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "contracts", contracts);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "contracts", contracts);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "contracts", contracts);
+    return to_wire;
   }
 };
 
@@ -1418,19 +1418,19 @@ struct PositionRow {
   double quantity = 0;
   std::optional<double> avg_cost;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "account", account) && get(value, "instrument", instrument) && get(value, "con_id", con_id) && get(value, "quantity", quantity) && get(value, "avg_cost", avg_cost);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "account", account) && get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "quantity", quantity) && get(from_wire, "avg_cost", avg_cost);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "account", account);
-    put(map, "instrument", instrument);
-    put(map, "con_id", con_id);
-    put(map, "quantity", quantity);
-    put(map, "avg_cost", avg_cost);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "account", account);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "avg_cost", avg_cost);
+    return to_wire;
   }
 };
 
@@ -1440,15 +1440,15 @@ struct PositionRow {
 struct PositionList {
   std::vector<PositionRow> positions;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "positions", positions);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "positions", positions);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "positions", positions);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "positions", positions);
+    return to_wire;
   }
 };
 
@@ -1468,23 +1468,23 @@ struct HealthRow {
   std::optional<std::string> supervised;
   std::optional<std::int64_t> restarts;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "name", name) && get(value, "state", state) && get(value, "detail", detail) && get(value, "pid", pid) && get(value, "client_id", client_id) && get(value, "uptime_s", uptime_s) && get(value, "heard_s", heard_s) && get(value, "supervised", supervised) && get(value, "restarts", restarts);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "state", state) && get(from_wire, "detail", detail) && get(from_wire, "pid", pid) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "heard_s", heard_s) && get(from_wire, "supervised", supervised) && get(from_wire, "restarts", restarts);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "name", name);
-    put(map, "state", state);
-    put(map, "detail", detail);
-    put(map, "pid", pid);
-    put(map, "client_id", client_id);
-    put(map, "uptime_s", uptime_s);
-    put(map, "heard_s", heard_s);
-    put(map, "supervised", supervised);
-    put(map, "restarts", restarts);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "state", state);
+    put(to_wire, "detail", detail);
+    put(to_wire, "pid", pid);
+    put(to_wire, "client_id", client_id);
+    put(to_wire, "uptime_s", uptime_s);
+    put(to_wire, "heard_s", heard_s);
+    put(to_wire, "supervised", supervised);
+    put(to_wire, "restarts", restarts);
+    return to_wire;
   }
 };
 
@@ -1495,16 +1495,16 @@ struct Health {
   bool ready = false;
   std::vector<HealthRow> processes;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "ready", ready) && get(value, "processes", processes);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "ready", ready) && get(from_wire, "processes", processes);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "ready", ready);
-    put(map, "processes", processes);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "ready", ready);
+    put(to_wire, "processes", processes);
+    return to_wire;
   }
 };
 
@@ -1516,17 +1516,17 @@ struct OrderAccepted {
   std::optional<std::int64_t> order_id;
   std::string status;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "client_order_id", client_order_id) && get(value, "order_id", order_id) && get(value, "status", status);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "client_order_id", client_order_id) && get(from_wire, "order_id", order_id) && get(from_wire, "status", status);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "client_order_id", client_order_id);
-    put(map, "order_id", order_id);
-    put(map, "status", status);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "order_id", order_id);
+    put(to_wire, "status", status);
+    return to_wire;
   }
 };
 
@@ -1551,28 +1551,28 @@ struct ForeignOrder {
   std::optional<double> limit_price;
   std::optional<double> stop_price;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "perm_id", perm_id) && get(value, "client_id", client_id) && get(value, "order_id", order_id) && get(value, "instrument", instrument) && get(value, "side", side) && get(value, "quantity", quantity) && get(value, "order_type", order_type) && get(value, "account", account) && get(value, "tif", tif) && get(value, "status", status) && get(value, "filled", filled) && get(value, "reference", reference) && get(value, "limit_price", limit_price) && get(value, "stop_price", stop_price);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "perm_id", perm_id) && get(from_wire, "client_id", client_id) && get(from_wire, "order_id", order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "account", account) && get(from_wire, "tif", tif) && get(from_wire, "status", status) && get(from_wire, "filled", filled) && get(from_wire, "reference", reference) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "perm_id", perm_id);
-    put(map, "client_id", client_id);
-    put(map, "order_id", order_id);
-    put(map, "instrument", instrument);
-    put(map, "side", side);
-    put(map, "quantity", quantity);
-    put(map, "order_type", order_type);
-    put(map, "account", account);
-    put(map, "tif", tif);
-    put(map, "status", status);
-    put(map, "filled", filled);
-    put(map, "reference", reference);
-    put(map, "limit_price", limit_price);
-    put(map, "stop_price", stop_price);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "perm_id", perm_id);
+    put(to_wire, "client_id", client_id);
+    put(to_wire, "order_id", order_id);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "side", side);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "order_type", order_type);
+    put(to_wire, "account", account);
+    put(to_wire, "tif", tif);
+    put(to_wire, "status", status);
+    put(to_wire, "filled", filled);
+    put(to_wire, "reference", reference);
+    put(to_wire, "limit_price", limit_price);
+    put(to_wire, "stop_price", stop_price);
+    return to_wire;
   }
 };
 
@@ -1583,16 +1583,16 @@ struct OrderList {
   std::vector<Map<Value>> orders;
   std::optional<std::vector<ForeignOrder>> foreign;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "orders", orders) && get(value, "foreign", foreign);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "orders", orders) && get(from_wire, "foreign", foreign);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "orders", orders);
-    put(map, "foreign", foreign);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "orders", orders);
+    put(to_wire, "foreign", foreign);
+    return to_wire;
   }
 };
 
@@ -1602,15 +1602,15 @@ struct OrderList {
 struct OrdersAccepted {
   std::vector<OrderAccepted> orders;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "orders", orders);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "orders", orders);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "orders", orders);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "orders", orders);
+    return to_wire;
   }
 };
 
@@ -1633,28 +1633,28 @@ struct Preview {
   std::optional<std::string> currency;
   std::optional<std::string> warning;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "init_margin_before", init_margin_before) && get(value, "init_margin_after", init_margin_after) && get(value, "init_margin_change", init_margin_change) && get(value, "maint_margin_before", maint_margin_before) && get(value, "maint_margin_after", maint_margin_after) && get(value, "maint_margin_change", maint_margin_change) && get(value, "equity_with_loan_before", equity_with_loan_before) && get(value, "equity_with_loan_after", equity_with_loan_after) && get(value, "equity_with_loan_change", equity_with_loan_change) && get(value, "commission", commission) && get(value, "min_commission", min_commission) && get(value, "max_commission", max_commission) && get(value, "currency", currency) && get(value, "warning", warning);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "init_margin_before", init_margin_before) && get(from_wire, "init_margin_after", init_margin_after) && get(from_wire, "init_margin_change", init_margin_change) && get(from_wire, "maint_margin_before", maint_margin_before) && get(from_wire, "maint_margin_after", maint_margin_after) && get(from_wire, "maint_margin_change", maint_margin_change) && get(from_wire, "equity_with_loan_before", equity_with_loan_before) && get(from_wire, "equity_with_loan_after", equity_with_loan_after) && get(from_wire, "equity_with_loan_change", equity_with_loan_change) && get(from_wire, "commission", commission) && get(from_wire, "min_commission", min_commission) && get(from_wire, "max_commission", max_commission) && get(from_wire, "currency", currency) && get(from_wire, "warning", warning);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "init_margin_before", init_margin_before);
-    put(map, "init_margin_after", init_margin_after);
-    put(map, "init_margin_change", init_margin_change);
-    put(map, "maint_margin_before", maint_margin_before);
-    put(map, "maint_margin_after", maint_margin_after);
-    put(map, "maint_margin_change", maint_margin_change);
-    put(map, "equity_with_loan_before", equity_with_loan_before);
-    put(map, "equity_with_loan_after", equity_with_loan_after);
-    put(map, "equity_with_loan_change", equity_with_loan_change);
-    put(map, "commission", commission);
-    put(map, "min_commission", min_commission);
-    put(map, "max_commission", max_commission);
-    put(map, "currency", currency);
-    put(map, "warning", warning);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "init_margin_before", init_margin_before);
+    put(to_wire, "init_margin_after", init_margin_after);
+    put(to_wire, "init_margin_change", init_margin_change);
+    put(to_wire, "maint_margin_before", maint_margin_before);
+    put(to_wire, "maint_margin_after", maint_margin_after);
+    put(to_wire, "maint_margin_change", maint_margin_change);
+    put(to_wire, "equity_with_loan_before", equity_with_loan_before);
+    put(to_wire, "equity_with_loan_after", equity_with_loan_after);
+    put(to_wire, "equity_with_loan_change", equity_with_loan_change);
+    put(to_wire, "commission", commission);
+    put(to_wire, "min_commission", min_commission);
+    put(to_wire, "max_commission", max_commission);
+    put(to_wire, "currency", currency);
+    put(to_wire, "warning", warning);
+    return to_wire;
   }
 };
 
@@ -1676,28 +1676,28 @@ struct ExecutionRow {
   std::optional<std::string> currency;
   std::optional<double> realized_pnl;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "strategy", strategy) && get(value, "client_order_id", client_order_id) && get(value, "instrument", instrument) && get(value, "exec_id", exec_id) && get(value, "account", account) && get(value, "side", side) && get(value, "quantity", quantity) && get(value, "price", price) && get(value, "time", time) && get(value, "recovered", recovered) && get(value, "leg", leg) && get(value, "commission", commission) && get(value, "currency", currency) && get(value, "realized_pnl", realized_pnl);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "exec_id", exec_id) && get(from_wire, "account", account) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "price", price) && get(from_wire, "time", time) && get(from_wire, "recovered", recovered) && get(from_wire, "leg", leg) && get(from_wire, "commission", commission) && get(from_wire, "currency", currency) && get(from_wire, "realized_pnl", realized_pnl);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "strategy", strategy);
-    put(map, "client_order_id", client_order_id);
-    put(map, "instrument", instrument);
-    put(map, "exec_id", exec_id);
-    put(map, "account", account);
-    put(map, "side", side);
-    put(map, "quantity", quantity);
-    put(map, "price", price);
-    put(map, "time", time);
-    put(map, "recovered", recovered);
-    put(map, "leg", leg);
-    put(map, "commission", commission);
-    put(map, "currency", currency);
-    put(map, "realized_pnl", realized_pnl);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "exec_id", exec_id);
+    put(to_wire, "account", account);
+    put(to_wire, "side", side);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "price", price);
+    put(to_wire, "time", time);
+    put(to_wire, "recovered", recovered);
+    put(to_wire, "leg", leg);
+    put(to_wire, "commission", commission);
+    put(to_wire, "currency", currency);
+    put(to_wire, "realized_pnl", realized_pnl);
+    return to_wire;
   }
 };
 
@@ -1707,15 +1707,15 @@ struct ExecutionRow {
 struct ExecutionList {
   std::vector<ExecutionRow> executions;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "executions", executions);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "executions", executions);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "executions", executions);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "executions", executions);
+    return to_wire;
   }
 };
 
@@ -1727,17 +1727,17 @@ struct EventPage {
   std::int64_t next = 0;
   std::int64_t last = 0;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "events", events) && get(value, "next", next) && get(value, "last", last);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "events", events) && get(from_wire, "next", next) && get(from_wire, "last", last);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "events", events);
-    put(map, "next", next);
-    put(map, "last", last);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "events", events);
+    put(to_wire, "next", next);
+    put(to_wire, "last", last);
+    return to_wire;
   }
 };
 
@@ -1750,16 +1750,16 @@ struct Halted {
   Map<std::string> halted;
   std::vector<Map<Value>> remaining;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "halted", halted) && get(value, "remaining", remaining);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "halted", halted) && get(from_wire, "remaining", remaining);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "halted", halted);
-    put(map, "remaining", remaining);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "halted", halted);
+    put(to_wire, "remaining", remaining);
+    return to_wire;
   }
 };
 
@@ -1770,17 +1770,17 @@ struct RiskLayer {
   std::string name;
   Map<Value> limits;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "scope", scope) && get(value, "name", name) && get(value, "limits", limits);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "scope", scope) && get(from_wire, "name", name) && get(from_wire, "limits", limits);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "scope", scope);
-    put(map, "name", name);
-    put(map, "limits", limits);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "scope", scope);
+    put(to_wire, "name", name);
+    put(to_wire, "limits", limits);
+    return to_wire;
   }
 };
 
@@ -1790,15 +1790,15 @@ struct RiskLayer {
 struct RiskLayers {
   std::vector<RiskLayer> layers;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "layers", layers);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "layers", layers);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "layers", layers);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "layers", layers);
+    return to_wire;
   }
 };
 
@@ -1815,20 +1815,20 @@ struct SubscriptionRow {
   std::optional<std::int64_t> con_id;
   std::optional<std::int64_t> line;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "topic", topic) && get(value, "state", state) && get(value, "wanted", wanted) && get(value, "since", since) && get(value, "con_id", con_id) && get(value, "line", line);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "topic", topic) && get(from_wire, "state", state) && get(from_wire, "wanted", wanted) && get(from_wire, "since", since) && get(from_wire, "con_id", con_id) && get(from_wire, "line", line);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "topic", topic);
-    put(map, "state", state);
-    put(map, "wanted", wanted);
-    put(map, "since", since);
-    put(map, "con_id", con_id);
-    put(map, "line", line);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "topic", topic);
+    put(to_wire, "state", state);
+    put(to_wire, "wanted", wanted);
+    put(to_wire, "since", since);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "line", line);
+    return to_wire;
   }
 };
 
@@ -1840,17 +1840,17 @@ struct LineUse {
   std::int64_t used = 0;
   std::int64_t allowed = 0;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "kind", kind) && get(value, "used", used) && get(value, "allowed", allowed);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "kind", kind) && get(from_wire, "used", used) && get(from_wire, "allowed", allowed);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "kind", kind);
-    put(map, "used", used);
-    put(map, "allowed", allowed);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "kind", kind);
+    put(to_wire, "used", used);
+    put(to_wire, "allowed", allowed);
+    return to_wire;
   }
 };
 
@@ -1861,16 +1861,16 @@ struct SubscriptionList {
   std::vector<SubscriptionRow> subscriptions;
   std::vector<LineUse> lines;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "subscriptions", subscriptions) && get(value, "lines", lines);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "subscriptions", subscriptions) && get(from_wire, "lines", lines);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "subscriptions", subscriptions);
-    put(map, "lines", lines);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "subscriptions", subscriptions);
+    put(to_wire, "lines", lines);
+    return to_wire;
   }
 };
 
@@ -1880,15 +1880,15 @@ struct SubscriptionList {
 struct SnapshotQuote {
   Map<Value> quote;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "quote", quote);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "quote", quote);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "quote", quote);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "quote", quote);
+    return to_wire;
   }
 };
 
@@ -1904,19 +1904,19 @@ struct SubscribePreview {
   std::string line;
   std::optional<std::string> state;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "topic", topic) && get(value, "con_id", con_id) && get(value, "events", events) && get(value, "line", line) && get(value, "state", state);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "topic", topic) && get(from_wire, "con_id", con_id) && get(from_wire, "events", events) && get(from_wire, "line", line) && get(from_wire, "state", state);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "topic", topic);
-    put(map, "con_id", con_id);
-    put(map, "events", events);
-    put(map, "line", line);
-    put(map, "state", state);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "topic", topic);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "events", events);
+    put(to_wire, "line", line);
+    put(to_wire, "state", state);
+    return to_wire;
   }
 };
 
@@ -1926,16 +1926,19 @@ struct SubscribePreview {
 struct Reconnecting {
   std::string name;
 
-  /** False where `value` is no such message. */
-  bool read(const Value& value) {
-    return get(value, "name", name);
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name);
   }
 
-  Value value() const {
-    Value map = Value::map();
-    put(map, "name", name);
-    return map;
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    return to_wire;
   }
 };
+
+/** Every event of this version, for whoever wants to go through them all. */
+#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Heartbeat, Process, Gateway, Position, AccountValue, ProfitAndLoss
 
 }  // namespace twsmq

@@ -1,0 +1,501 @@
+// twsmq for C++17: one header over cppzmq and msgpack-cxx.
+//
+// Theory: a `Client` belongs to one thread, because ZeroMQ sockets do. Nothing throws across this boundary: a call gives
+// a `Result`, which holds the value or says what went wrong; whoever looks at the value of a failure gets an empty one.
+// No reply in time is a failure of its own kind: the outcome is unknown, and the same request again is safe.
+//
+// Invariants: a request's id is used once; a reply that comes after its request was given up is dropped; every request
+// carries the time until which it may take effect; every event is handed out once, in order, with what was lost before.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+#include <zmq.hpp>
+
+#include "twsmq/types.hpp"
+#include "twsmq/value.hpp"
+
+namespace twsmq {
+
+struct Error {
+  enum class Kind {
+    none,
+    refused,          // the process answered with an error: code, field, tws_code
+    outcome_unknown,  // no reply in time: it may have taken effect; the same request again is safe
+    malformed,        // what came is no message of this protocol
+    unusable,         // a wrong name or file: the message says which
+  };
+  Kind kind = Kind::none;
+  std::string code;
+  std::string message;
+  std::optional<std::string> field;
+  std::optional<std::int64_t> tws_code;
+};
+
+template <typename T>
+struct Result {
+  T value{};
+  Error error;
+
+  bool ok() const { return error.kind == Error::Kind::none; }
+  explicit operator bool() const { return ok(); }
+
+  static Result failed(Error::Kind kind, std::string message) {
+    Result made;
+    made.error.kind = kind;
+    made.error.message = std::move(message);
+    return made;
+  }
+};
+
+// --- bytes ---------------------------------------------------------------------------------------------------------
+
+inline std::optional<Value> decode_map(const char* bytes, std::size_t size) {
+  try {
+    std::size_t end = 0;
+    const auto handle = msgpack::unpack(bytes, size, end);
+    if (end != size) return std::nullopt;
+    auto value = Value::unpack(handle.get());
+    return value && value->is_map() ? value : std::nullopt;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+inline std::string encode(const Value& value) {
+  msgpack::sbuffer buffer;
+  msgpack::packer<msgpack::sbuffer> packer(buffer);
+  value.pack(packer);
+  return std::string(buffer.data(), buffer.size());
+}
+
+/** An event as it came: `as<Quote>()` gives its struct, empty where it is of another type. */
+struct Event {
+  std::string topic;
+  std::string type;
+  Header header;
+  Value fields;
+  /** How many events were lost just before this one. */
+  std::int64_t lost = 0;
+
+  template <typename T>
+  std::optional<T> as() const {
+    T made{};
+    if (type != T::TYPE || !made.read(fields)) return std::nullopt;
+    return made;
+  }
+};
+
+inline std::optional<Event> decode_event(const char* bytes, std::size_t size) {
+  const auto* end = std::find(bytes, bytes + size, '\0');
+  if (end == bytes + size) return std::nullopt;
+  Event event;
+  event.topic.assign(bytes, end);
+  auto map = decode_map(end + 1, static_cast<std::size_t>(bytes + size - end - 1));
+  if (!map || !get(*map, "type", event.type) || !event.header.read(*map) || event.header.v != 1) return std::nullopt;
+  event.fields = std::move(*map);
+  return event;
+}
+
+struct Reply {
+  Value id;
+  Result<Value> result;
+};
+
+inline std::optional<Reply> decode_reply(const char* bytes, std::size_t size) {
+  const auto map = decode_map(bytes, size);
+  std::int64_t v = 0;
+  bool ok = false;
+  if (!map || !get(*map, "v", v) || v != 1 || !get(*map, "ok", ok)) return std::nullopt;
+  Reply reply;
+  if (const auto* id = map->find("id")) reply.id = *id;
+  if (ok) {
+    if (const auto* result = map->find("result")) reply.result.value = *result;
+    return reply;
+  }
+  const auto* body = map->find("error");
+  auto& error = reply.result.error;
+  error.kind = Error::Kind::refused;
+  if (body == nullptr || !get(*body, "code", error.code) || !get(*body, "message", error.message) ||
+      !get(*body, "field", error.field) || !get(*body, "tws_code", error.tws_code)) {
+    return std::nullopt;
+  }
+  return reply;
+}
+
+inline std::string encode_request(const Value& id, const std::string& op, const Value& args,
+                                  std::optional<std::int64_t> valid_until) {
+  Value envelope = Value::map();
+  envelope.set("v", 1);
+  envelope.set("id", id);
+  envelope.set("op", op);
+  envelope.set("args", args);
+  if (valid_until) envelope.set("valid_until", *valid_until);
+  return encode(envelope);
+}
+
+// --- losses (SPEC: Numbering and loss) -----------------------------------------------------------------------------
+
+class TopicNumbers {
+ public:
+  std::int64_t lost = 0;
+  std::int64_t restarts = 0;
+
+  std::int64_t observe(const std::string& topic, std::int64_t inc, std::int64_t seq) {
+    const auto [at, fresh] = seen_.try_emplace(topic, inc, seq);
+    if (fresh) return 0;
+    auto& [known_inc, known_seq] = at->second;
+    if (inc < known_inc || (inc == known_inc && seq <= known_seq)) return 0;
+    const bool restarted = inc != known_inc;
+    const std::int64_t missed = std::max<std::int64_t>(0, seq - 1 - (restarted ? 0 : known_seq));
+    restarts += restarted ? 1 : 0;
+    known_inc = inc;
+    known_seq = seq;
+    lost += missed;
+    return missed;
+  }
+
+  void forget(const std::string& prefix) {
+    for (auto at = seen_.begin(); at != seen_.end();) {
+      at = at->first.compare(0, prefix.size(), prefix) == 0 ? seen_.erase(at) : std::next(at);
+    }
+  }
+
+ private:
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> seen_;
+};
+
+/** One durable series of order events: over the node (`order/`) or within a strategy (`order/<strategy>/`). */
+class OrderNumbers {
+ public:
+  std::optional<std::int64_t> newest;
+  std::int64_t lost = 0;
+
+  std::int64_t observe_event(std::int64_t number, bool snapshot) {
+    if (newest) return advance(number, number - 1);
+    if (!snapshot) newest = number;
+    return 0;
+  }
+  std::int64_t observe_heartbeat(std::int64_t number) {
+    if (newest) return advance(number, number);
+    newest = number;
+    return 0;
+  }
+
+ private:
+  std::int64_t advance(std::int64_t number, std::int64_t accounted) {
+    const auto missed = std::max<std::int64_t>(0, accounted - *newest);
+    newest = std::max(*newest, number);
+    lost += missed;
+    return missed;
+  }
+};
+
+// --- where the cluster is ------------------------------------------------------------------------------------------
+
+/** `local(port_base)` for a cluster on this machine, `from_file` for the file that `twsmq keys add` writes. */
+struct Cluster {
+  std::string host = "127.0.0.1";
+  int port_base = 5500;
+  int shards = 5;
+  std::string public_key, secret_key, server_key;
+
+  static Cluster local(int port_base = 5500) {
+    Cluster made;
+    made.port_base = port_base;
+    return made;
+  }
+
+  /** Lines of `name = "text"` or `name = number` (SPEC: Keys). */
+  static Result<Cluster> from_file(const std::string& path) {
+    std::ifstream file(path);
+    if (!file) return Result<Cluster>::failed(Error::Kind::unusable, path + " cannot be read");
+    std::map<std::string, std::string> found;
+    for (std::string line; std::getline(file, line);) {
+      const auto equals = line.find('=');
+      if (equals == std::string::npos || line.find_first_not_of(" \t") == line.find('#')) continue;
+      found[trimmed(line.substr(0, equals))] = unquoted(trimmed(line.substr(equals + 1)));
+    }
+    for (const char* key : {"host", "port_base", "public_key", "secret_key", "server_key"}) {
+      if (found[key].empty()) {
+        return Result<Cluster>::failed(Error::Kind::unusable,
+                                       path + " has no " + key + ": write it again with 'twsmq keys add'");
+      }
+    }
+    Result<Cluster> made;
+    made.value.host = found["host"];
+    made.value.port_base = std::atoi(found["port_base"].c_str());
+    if (!found["marketdata"].empty()) made.value.shards = std::atoi(found["marketdata"].c_str());
+    made.value.public_key = found["public_key"];
+    made.value.secret_key = found["secret_key"];
+    made.value.server_key = found["server_key"];
+    return made;
+  }
+
+  /** Empty for a name that is no process. */
+  std::optional<std::string> requests(const std::string& process) const {
+    static const std::map<std::string, int> offsets = {{"supervisor", 0}, {"connection", 10}, {"orders", 30},
+                                                       {"status", 40},    {"reference", 50},  {"history", 60}};
+    const auto known = offsets.find(process);
+    if (known != offsets.end()) return tcp(known->second);
+    const std::string shard = "marketdata-";
+    if (process.size() == shard.size() + 1 && process.compare(0, shard.size(), shard) == 0) {
+      const int number = process.back() - '0';
+      if (number >= 0 && number < 5) return tcp(20 + 2 * number);
+    }
+    return std::nullopt;
+  }
+
+  std::vector<std::string> events() const {
+    std::vector<std::string> all;
+    for (const int offset : {0, 10, 30, 40, 50, 60}) all.push_back(tcp(offset + 1));
+    for (int shard = 0; shard < shards; ++shard) all.push_back(tcp(21 + 2 * shard));
+    return all;
+  }
+
+ private:
+  std::string tcp(int offset) const { return "tcp://" + host + ":" + std::to_string(port_base + offset); }
+
+  static std::string trimmed(const std::string& text) {
+    const auto first = text.find_first_not_of(" \t\r");
+    return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+  }
+  static std::string unquoted(const std::string& text) {
+    if (text.size() < 2 || text.front() != '"') return text.substr(0, text.find_first_of(" \t#"));
+    return text.substr(1, text.find('"', 1) - 1);
+  }
+};
+
+// --- the client ----------------------------------------------------------------------------------------------------
+
+class Client {
+ public:
+  using Milliseconds = std::chrono::milliseconds;
+
+  explicit Client(Cluster cluster = Cluster::local(), Milliseconds timeout = Milliseconds(10'000))
+      : cluster_(std::move(cluster)), timeout_(timeout), events_(context_, zmq::socket_type::sub) {
+    tune(events_);
+    events_.set(zmq::sockopt::rcvhwm, 100'000);
+    for (const auto& endpoint : cluster_.events()) events_.connect(endpoint);
+  }
+
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  TopicNumbers numbers;
+  /** By subscription: `order/`, `order/<strategy>/`. */
+  std::map<std::string, OrderNumbers> order_numbers;
+  std::int64_t malformed = 0;
+
+  /** Subscribing to a complete market-data topic is what starts its line. */
+  void subscribe(const std::string& topic) {
+    if (topics_.insert(topic).second) events_.set(zmq::sockopt::subscribe, topic);
+    if (!counts_orders(topic)) return;
+    if (order_numbers.empty() && topics_.count(BEATS) == 0) events_.set(zmq::sockopt::subscribe, BEATS);
+    order_numbers.try_emplace(topic);
+  }
+
+  void unsubscribe(const std::string& topic) {
+    if (topics_.erase(topic) > 0) events_.set(zmq::sockopt::unsubscribe, topic);
+    numbers.forget(topic);
+    order_numbers.erase(topic);
+    if (order_numbers.empty() && counts_orders(topic) && topics_.count(BEATS) == 0) {
+      events_.set(zmq::sockopt::unsubscribe, BEATS);
+    }
+  }
+
+  /** The next event; empty when none came in time. */
+  std::optional<Event> next(Milliseconds patience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+      zmq::message_t frame;
+      if (!receive(events_, frame, deadline)) return std::nullopt;
+      auto event = decode_event(frame.data<char>(), frame.size());
+      if (!event) {
+        ++malformed;
+        continue;
+      }
+      event->lost = numbers.observe(event->topic, event->header.inc, event->header.seq);
+      if (const auto lost = order_loss(*event)) event->lost = *lost;
+      if (event->topic == BEATS && event->lost == 0 && !listens(event->topic)) continue;
+      return event;
+    }
+  }
+
+  /** The result of any op. `Args` may be one of the generated structs or a `Value`. */
+  template <typename R = Value, typename Args>
+  Result<R> request(const std::string& process, const std::string& op, const Args& args,
+                    std::optional<Milliseconds> patience = std::nullopt) {
+    const auto wait = patience.value_or(timeout_);
+    const std::int64_t id = next_id_++;
+    const auto until = std::chrono::system_clock::now() + wait;
+    const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(until.time_since_epoch()).count();
+    auto reply = exchange(process, Value(id), encode_request(Value(id), op, made(args), ns), wait);
+    Result<R> result;
+    result.error = std::move(reply.error);
+    if (result.ok() && !take(reply.value, result.value)) {
+      return Result<R>::failed(Error::Kind::malformed, "the result of " + op + " has another shape");
+    }
+    return result;
+  }
+
+  /**
+   * Durable and written, or why not. Placing the same order again under its `client_order_id` never places a second
+   * one, so after `outcome_unknown` simply call it again. Its verdict comes on `order/<strategy>/<client_order_id>/`.
+   */
+  Result<OrderAccepted> place(const PlaceOrder& order) {
+    return request<OrderAccepted>("orders", "place_order", order);
+  }
+  Result<OrderAccepted> cancel(const CancelOrder& order) {
+    return request<OrderAccepted>("orders", "cancel_order", order);
+  }
+
+  /** Waits until nothing more can come of an order; its last event, or empty. Other events are handed to `others`. */
+  template <typename Others>
+  std::optional<Order> done(const std::string& strategy, const std::string& client_order_id, Milliseconds patience,
+                            Others others) {
+    static const std::set<std::string> terminal = {"filled", "cancelled", "rejected", "not_sent"};
+    const auto topic = "order/" + strategy + "/" + client_order_id + "/";
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < deadline) {
+      const auto left =
+          std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now()) + Milliseconds(1);
+      auto event = next(left);
+      if (!event) break;
+      auto order = event->topic == topic ? event->as<Order>() : std::nullopt;
+      if (order && terminal.count(order->status) > 0) return order;
+      others(*event);
+    }
+    return std::nullopt;
+  }
+
+  /** Sends any bytes at all and takes the reply under `id`; for tests of the protocol. */
+  Result<Value> exchange(const std::string& process, const Value& id, const std::string& frame,
+                         Milliseconds patience) {
+    const auto where = cluster_.requests(process);
+    if (!where) return Result<Value>::failed(Error::Kind::unusable, "no process is called " + process);
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    auto& socket = dealer(process, *where);
+    if (socket.send(zmq::buffer(frame), zmq::send_flags::dontwait)) {
+      zmq::message_t answer;
+      while (receive(socket, answer, deadline)) {
+        auto reply = decode_reply(answer.data<char>(), answer.size());
+        if (!reply) {
+          ++malformed;
+        } else if (same(reply->id, id)) {
+          return std::move(reply->result);
+        }
+      }
+    }
+    return Result<Value>::failed(Error::Kind::outcome_unknown,
+                                 process + " has not answered: the outcome is unknown; the same request again is safe");
+  }
+
+ private:
+  static constexpr const char* BEATS = "node/orders/";
+
+  /** No ZMTP heartbeats: they end processes (SPEC: Sockets). TCP keepalive finds a peer that is gone. */
+  void tune(zmq::socket_t& socket) const {
+    socket.set(zmq::sockopt::linger, 0);
+    socket.set(zmq::sockopt::reconnect_ivl, 50);
+    socket.set(zmq::sockopt::reconnect_ivl_max, 500);
+    socket.set(zmq::sockopt::tcp_keepalive, 1);
+    socket.set(zmq::sockopt::tcp_keepalive_idle, 5);
+    socket.set(zmq::sockopt::tcp_keepalive_intvl, 2);
+    socket.set(zmq::sockopt::tcp_keepalive_cnt, 3);
+    if (!cluster_.server_key.empty()) {
+      socket.set(zmq::sockopt::curve_serverkey, cluster_.server_key);
+      socket.set(zmq::sockopt::curve_publickey, cluster_.public_key);
+      socket.set(zmq::sockopt::curve_secretkey, cluster_.secret_key);
+    }
+  }
+
+  zmq::socket_t& dealer(const std::string& process, const std::string& where) {
+    auto& socket = dealers_[process];
+    if (!socket) {
+      socket = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::dealer);
+      tune(*socket);
+      socket->set(zmq::sockopt::sndhwm, 10'000);
+      socket->connect(where);
+    }
+    return *socket;
+  }
+
+  static bool receive(zmq::socket_t& socket, zmq::message_t& frame, std::chrono::steady_clock::time_point deadline) {
+    for (;;) {
+      if (socket.recv(frame, zmq::recv_flags::dontwait)) return true;
+      const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
+      if (left.count() < 0) return false;
+      zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
+      try {
+        zmq::poll(&item, 1, left + Milliseconds(1));
+      } catch (const zmq::error_t&) {
+        return false;  // a signal: the caller sees that nothing came
+      }
+    }
+  }
+
+  static bool same(const Value& found, const Value& wanted) {
+    const auto* number = wanted.as<std::int64_t>();
+    const auto* given = found.as<std::int64_t>();
+    return number == nullptr || (given != nullptr && *given == *number);
+  }
+
+  static bool counts_orders(const std::string& topic) {
+    return topic.compare(0, 6, "order/") == 0 && std::count(topic.begin(), topic.end(), '/') <= 2 &&
+           topic.back() == '/';
+  }
+
+  bool listens(const std::string& topic) const {
+    return std::any_of(topics_.begin(), topics_.end(),
+                       [&topic](const std::string& prefix) { return topic.compare(0, prefix.size(), prefix) == 0; });
+  }
+
+  /** Of the whole subscription to order events, by their durable numbers; empty where none counts this event. */
+  std::optional<std::int64_t> order_loss(const Event& event) {
+    std::optional<std::int64_t> most;
+    for (auto& [prefix, series] : order_numbers) {
+      const auto strategy = prefix.size() > 6 ? prefix.substr(6, prefix.size() - 7) : std::string();
+      std::optional<std::int64_t> lost;
+      if (event.topic == BEATS) {
+        lost = observe_beat(event, strategy, series);
+      } else if (event.topic.compare(0, prefix.size(), prefix) == 0) {
+        std::int64_t number = 0;
+        std::optional<bool> snapshot;
+        if (!get(event.fields, strategy.empty() ? "event_no" : "strategy_no", number)) continue;
+        get(event.fields, "snapshot", snapshot);
+        lost = series.observe_event(number, snapshot.value_or(false));
+      }
+      if (lost) most = std::max(most.value_or(0), *lost);
+    }
+    return most;
+  }
+
+  static std::optional<std::int64_t> observe_beat(const Event& event, const std::string& strategy, OrderNumbers& series) {
+    const auto beat = event.as<Heartbeat>();
+    if (!beat) return std::nullopt;
+    if (strategy.empty()) return beat->last_event_no ? series.observe_heartbeat(*beat->last_event_no) : 0;
+    if (!beat->strategy_nos) return 0;
+    const auto found = beat->strategy_nos->find(strategy);
+    return series.observe_heartbeat(found == beat->strategy_nos->end() ? 0 : found->second);
+  }
+
+  Cluster cluster_;
+  Milliseconds timeout_;
+  zmq::context_t context_;
+  zmq::socket_t events_;
+  std::map<std::string, std::unique_ptr<zmq::socket_t>> dealers_;
+  std::set<std::string> topics_;
+  std::int64_t next_id_ = 1;
+};
+
+}  // namespace twsmq
