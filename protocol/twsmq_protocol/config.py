@@ -95,12 +95,51 @@ class Simulator(Table, frozen=True):
     """Ticks a second of each subscribed instrument."""
 
 
+class Web(Table, frozen=True):
+    """The page, `/metrics` and `/api/board`. It listens where the cluster does, on `port_base` + 80."""
+
+    enabled: bool = True
+    """false: the process is not started. It never is without the extra `web`."""
+    hosts: list[str] = []
+    """Other names under which a browser may reach it, as in `desk.example:5580`; the cluster's own address
+    and localhost always count. Whatever else a browser asks for is refused (DNS rebinding)."""
+    session_hours: Annotated[float, Meta(gt=0, le=24 * 365)] = 24.0
+    """How long a browser stays logged in without being used."""
+
+
+class Alerts(Table, frozen=True):
+    """Where alerts go, besides the topic `alert/<name>/` and the page. Addresses may hold secrets: they are
+    never logged."""
+
+    webhook: str = ""
+    """A URL that gets each alert as JSON by POST. Empty: none."""
+    command: list[str] = []
+    """A program and its arguments; it gets each alert as JSON on its standard input. Empty: none."""
+    apprise: list[str] = []
+    """Addresses for apprise (mail, Slack, Pushover and a hundred others; extra `alerts`). Empty: none."""
+    log: bool = True
+    """Write each alert to the status node's log."""
+    minimum: Literal["warn", "page"] = "warn"
+    """The least severity that reaches webhook, command and apprise."""
+    deadman_url: str = ""
+    """A URL that is fetched every `deadman_s` seconds while status is alive and hears the other processes: a
+    service beyond this machine notices when that ends. Empty: none."""
+    deadman_s: Annotated[float, Meta(ge=1, le=86400)] = 60.0
+    restart_at: Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")] = ""
+    """HH:MM at which the gateway restarts every day, as set there. Empty: no restart is expected."""
+    restart_time_zone: str = "America/New_York"
+    restart_minutes: Annotated[float, Meta(gt=0, le=120)] = 5.0
+    """How long after `restart_at` the link may be down before anybody is called."""
+
+
 class Config(Table, frozen=True):
     cluster: Cluster = Cluster()
     gateway: GatewayTable = GatewayTable()
     marketdata: Marketdata = Marketdata()
     orders: Orders = Orders()
     simulator: Simulator = Simulator()
+    web: Web = Web()
+    alerts: Alerts = Alerts()
 
 
 def parse_config(text: str, file: str = "twsmq.toml") -> Config:

@@ -6,6 +6,16 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from .board import (
+    AccountFigures,
+    AcknowledgeAlert,
+    AlertList,
+    Board,
+    GetBoard,
+    PnlFigures,
+    SilenceAlert,
+    TryAlerts,
+)
 from .envelope import Args, Finite, NoArgs
 from .instruments import parse_instrument
 from .market_requests import (
@@ -16,6 +26,7 @@ from .market_requests import (
     SubscribePreview,
     SubscriptionList,
 )
+from .metrics import Metrics
 from .order_requests import (
     AdoptOrder,
     CancelOrder,
@@ -199,6 +210,7 @@ class Op(Struct, frozen=True):
 
 OPS: dict[str, Op] = {
     "describe": Op(None, NoArgs, Description, "What this process is and what it answers"),
+    "metrics": Op(None, NoArgs, Metrics, "What this process has counted since it started"),
     "status": Op(SUPERVISOR, NoArgs, ClusterStatus, "Every process, and the link to the gateway"),
     "restart": Op(SUPERVISOR, RestartProcess, Restarting, "End one process in order and start it again"),
     "stop": Op(SUPERVISOR, NoArgs, Stopping, "End every process in order, then the supervisor"),
@@ -208,6 +220,13 @@ OPS: dict[str, Op] = {
     "gateway_status": Op(CONNECTION, NoArgs, Gateway, "The state of the gateway link"),
     "positions": Op(STATUS, NoArgs, PositionList, "All positions of all accounts"),
     "health": Op(STATUS, NoArgs, Health, "What every process last said of itself"),
+    "board": Op(STATUS, GetBoard, Board, "Everything a desk looks at, in sections"),
+    "account": Op(STATUS, NoArgs, AccountFigures, "Figures of every account, cash of every currency"),
+    "pnl": Op(STATUS, NoArgs, PnlFigures, "Profit and loss of accounts, strategies and positions"),
+    "alerts": Op(STATUS, NoArgs, AlertList, "The alerts that fire, and those that did"),
+    "acknowledge_alert": Op(STATUS, AcknowledgeAlert, AlertList, "Somebody takes care of an alert"),
+    "silence_alert": Op(STATUS, SilenceAlert, AlertList, "Keep an alert from the sinks for a while"),
+    "test_alerts": Op(STATUS, TryAlerts, AlertList, "Try every sink"),
     "place_order": Op(
         ORDERS, PlaceOrder, OrderAccepted, "Place one order; the same request again places nothing"
     ),

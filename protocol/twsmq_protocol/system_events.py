@@ -31,9 +31,11 @@ LinkState = Literal["disconnected", "connecting", "waiting_client_id", "up", "up
 class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     """Every half second from every node on `node/<name>/`. `detail` says what it waits for, nil when ready.
 
-    `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out, so
-    that a subscriber sees that it lost the last order event. `silent_lines` comes from market-data shards
-    only: lines of which nothing comes though others tick and they were asked for again.
+    `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out,
+    so that a subscriber sees that it lost the last order event; so do `halted` (each halted strategy, "" is
+    everybody, and why) and `killed` (those whose halt also cancels all that works). `silent_lines` comes
+    from market-data shards only: lines of which nothing comes though others tick and they were asked for
+    again.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     last_event_no: int | None = None
     strategy_nos: dict[str, int] | None = None
     silent_lines: int | None = None
+    halted: dict[str, str] | None = None
+    killed: list[str] | None = None
 
 
 class Process(Event, frozen=True, kw_only=True, tag="process"):
@@ -99,7 +103,7 @@ class AccountValue(Event, frozen=True, kw_only=True, tag="account_value"):
     snapshot: bool = False
 
 
-class ProfitAndLoss(Event, frozen=True, kw_only=True, tag="pnl"):
+class ProfitAndLoss(Event, frozen=True, kw_only=True, tag="profit_and_loss"):
     """Profit and loss of an account, or of one position of it (`instrument`, `con_id`), in the account's own
     currency: of the day, of what is held, of what was closed today. `value`: the position's market value.
     """

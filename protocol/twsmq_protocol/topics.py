@@ -3,7 +3,7 @@
     quote/STK:AAPL:SMART:USD/              order/<strategy>/<client_order_id>/
     bars/1m/STK:AAPL:SMART:USD;rth=1/      node/<name>/   process/<name>/   gateway/
     position/<account>/<instrument>/       account/<account>/<tag>/[<currency>/]
-    pnl/<account>/[<instrument>/]
+    pnl/<account>/[<instrument>/]          board/<section>/   alert/<name>/
 
 Invariants: a level never holds `/` or NUL; a *complete* topic is one that events are
 published under, any shorter prefix only listens. Options of a stream stay inside the instrument's level.
@@ -29,7 +29,7 @@ STREAM_KINDS = frozenset(STREAMS)
 STATES = ("node", "process", "gateway", "position", "account", "pnl")
 """First levels under which every event is a whole state, so that the newest makes up for all before it."""
 
-FIRST_LEVELS = (*STREAMS, "order", *STATES)
+FIRST_LEVELS = (*STREAMS, "order", *STATES, "board", "alert")
 """Every first level there is, in SPEC's order."""
 
 
@@ -114,3 +114,11 @@ def account_value_topic(account: str, tag: str, currency: str | None) -> str:
 
 def pnl_topic(account: str, instrument: str | None = None) -> str:
     return f"pnl/{account}/" + (f"{instrument}/" if instrument else "")
+
+
+def board_topic(section: str) -> str:
+    return f"board/{section}/"
+
+
+def alert_topic(name: str) -> str:
+    return f"alert/{name}/"

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import structs
 from twsmq_protocol import topics
+from twsmq_protocol.board import Alert, BoardChange
 from twsmq_protocol.envelope import Event
 from twsmq_protocol.market_events import (
     Bar,
@@ -299,6 +300,8 @@ EVENTS: dict[str, tuple[str, str, Event]] = {
             uptime_s=60.5,
             last_event_no=45,
             strategy_nos={"alpha": 11},
+            halted={"beta": "loss limit"},
+            killed=[],
         ),
     ),
     "heartbeat of a market-data shard": (
@@ -359,6 +362,31 @@ EVENTS: dict[str, tuple[str, str, Event]] = {
             unrealized=30.25,
             realized=None,
             value=18730.5,
+        ),
+    ),
+    "change of the board": (
+        "status",
+        topics.board_topic("strategies"),
+        BoardChange(
+            section="strategies",
+            rev=7,
+            as_of=NOW,
+            rows={
+                "alpha": {"key": "alpha", "strategy": "alpha", "working": 2, "realized": None},
+                "beta": None,
+            },
+        ),
+    ),
+    "alert": (
+        "status",
+        topics.alert_topic("OrderUnknown"),
+        Alert(
+            name="OrderUnknown",
+            severity="page",
+            state="firing",
+            text="1 orders unknown, the oldest for 31 s",
+            since=NOW,
+            runbook="docs/runbook/OrderUnknown.md",
         ),
     ),
 }

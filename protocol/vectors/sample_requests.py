@@ -7,6 +7,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 from sample_events import AAPL, BORN, LINK, NOW, WORKING
+from twsmq_protocol.board import (
+    AccountFigures,
+    AlertList,
+    AlertRow,
+    Board,
+    BoardSection,
+    PnlFigures,
+)
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.market_requests import (
     LineUse,
@@ -16,6 +24,7 @@ from twsmq_protocol.market_requests import (
     SubscriptionList,
     SubscriptionRow,
 )
+from twsmq_protocol.metrics import Metrics, MetricSamples, Sample
 from twsmq_protocol.order_requests import (
     EventPage,
     ExecutionList,
@@ -57,6 +66,14 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "status": ("s-1", "status", None, None),
     "contract details": (2, "contract_details", {"instrument": AAPL}, NOW),
     "positions": (3, "positions", {}, NOW),
+    "metrics": ("m", "metrics", None, None),
+    "board": ("b-1", "board", {"sections": ["desk", "orders"], "after": 500}, NOW),
+    "account": (31, "account", None, None),
+    "pnl": (32, "pnl", None, None),
+    "alerts": (33, "alerts", None, None),
+    "acknowledge alert": (34, "acknowledge_alert", {"name": "OrderUnknown", "by": "ann"}, NOW),
+    "silence alert": (35, "silence_alert", {"name": "*", "minutes": 30, "by": "ann"}, NOW),
+    "test alerts": (36, "test_alerts", {"by": "ann"}, NOW),
     "gateway status": (21, "gateway_status", None, None),
     "health": (22, "health", {}, None),
     "subscriptions": (24, "subscriptions", {}, None),
@@ -181,6 +198,60 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
                     time_zone_id="US/Eastern",
                 )
             ]
+        ),
+    ),
+    "metrics": (
+        "m",
+        Metrics(
+            name="orders",
+            incarnation=BORN,
+            metrics=[
+                MetricSamples(
+                    name="journal_commit_seconds",
+                    kind="histogram",
+                    text="One commit of the journal.",
+                    bounds=[0.001, 0.01],
+                    samples=[Sample(labels={}, value=0.5, buckets=[40, 44, 45])],
+                )
+            ],
+        ),
+    ),
+    "board": (
+        "b-1",
+        Board(
+            at=NOW,
+            incarnation=BORN,
+            sections=[
+                BoardSection(name="desk", rev=3, as_of=NOW, total=1, rows=[{"key": "desk", "mode": "paper"}]),
+                BoardSection(name="orders", rev=45, as_of=None, total=0, rows=[]),
+            ],
+        ),
+    ),
+    "account": (
+        31,
+        AccountFigures(
+            as_of=NOW,
+            accounts=[{"key": "DU1234567", "account": "DU1234567", "net_liquidation": 1000042.25}],
+            currencies=[{"key": "DU1234567/EUR", "account": "DU1234567", "currency": "EUR", "cash": 1204.0}],
+        ),
+    ),
+    "pnl": (32, PnlFigures(as_of=None, accounts=[], strategies=[], positions=[])),
+    "alerts": (
+        33,
+        AlertList(
+            alerts=[
+                AlertRow(
+                    name="OrderUnknown",
+                    about="",
+                    severity="page",
+                    state="acknowledged",
+                    text="1 orders unknown, the oldest for 31 s",
+                    since=NOW,
+                    acknowledged_by="ann",
+                )
+            ],
+            silences={"*": NOW},
+            sinks=["webhook", "log"],
         ),
     ),
     "positions": (

@@ -220,7 +220,7 @@ def test_describe_names_every_op_with_its_arguments(config_file: Path, port_base
         node.mailbox.add("contract_details", lambda _, call: call.succeed(None))
         described = await ask(client.result, "reference", "describe")
         summaries = {op["op"]: op["summary"] for op in described["ops"]}
-        assert summaries == {op: OPS[op].summary for op in ("describe", "contract_details")}
+        assert summaries == {op: OPS[op].summary for op in ("metrics", "describe", "contract_details")}
         schema = next(op["args"] for op in described["ops"] if op["op"] == "contract_details")
         assert "instrument" in str(schema)
         assert (described["requests"], described["incarnation"]) == (

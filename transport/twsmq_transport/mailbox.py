@@ -11,7 +11,7 @@ DEALER and REQ clients are alike: an empty delimiter frame is mirrored.
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from twsmq_protocol.processes import process_of
 from twsmq_protocol.requests import OPS, Op, OpDescription
 
 from . import sockets
+from .metrics import Counter, Histogram, Registry
 
 log = structlog.stdlib.get_logger()
 
@@ -32,7 +33,7 @@ log = structlog.stdlib.get_logger()
 class Call:
     """One request being answered. `valid_until` (ns, or None): past it the request must have no effect."""
 
-    __slots__ = ("_address", "_answered", "_mailbox", "op", "request_id", "valid_until")
+    __slots__ = ("_address", "_answered", "_arrived", "_mailbox", "op", "request_id", "valid_until")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Call:
         self._mailbox = mailbox
         self._address = address
         self._answered = False
+        self._arrived = monotonic()
         self.request_id = request_id
         self.op = op
         self.valid_until = valid_until
@@ -61,18 +63,19 @@ class Call:
             log.exception("reply could not be encoded", op=self.op)
             self.fail(RequestError(ErrorCode.INTERNAL, f"the result could not be encoded: {error}"))
             return
-        self._send(body)
+        self._send(body, "ok")
 
     def fail(self, error: RequestError) -> None:
         """Answer `ok: false`."""
-        self._send(codec.encode_error(self.request_id, error))
+        self._send(codec.encode_error(self.request_id, error), error.code)
 
-    def _send(self, body: bytes) -> None:
+    def _send(self, body: bytes, code: str) -> None:
         if self._answered:
             log.error("second answer to one request dropped", op=self.op, request_id=self.request_id)
             return
         self._answered = True
         self._mailbox.send(self._address, body)
+        self._mailbox.answered(self.op, code, monotonic() - self._arrived)
 
 
 Handler = Callable[[Any, Call], None]
@@ -101,9 +104,13 @@ class Mailbox:
         name: str,
         send_queue: int,
         after_pass: Callable[[], None] | None = None,
+        registry: Registry | None = None,
     ) -> None:
         self.name = name
         self._ops: dict[str, Answered] = {}
+        self._registry = registry or Registry()
+        self._counts: dict[tuple[str, str], Counter] = {}
+        self._durations: dict[str, Histogram] = {}
         self._socket = sockets.bind(
             context,
             zmq.ROUTER,
@@ -125,6 +132,16 @@ class Mailbox:
         if op.process is not None and process_of(op.process) is not process_of(self.name):
             raise LocalError(f"{self.name} cannot answer {name!r}: OPS gives it to {op.process}")
         self._ops[name] = Answered(op, handler)
+
+    def answered(self, op: str, code: str, seconds: float) -> None:
+        """Count one answer. An op that nobody knows counts as `other`: clients choose its name."""
+        op = op if op in self._ops else "other"
+        counter = self._counts.get((op, code))
+        if counter is None:
+            counter = self._counts[op, code] = self._registry.counter("requests_total", op, code)
+            self._durations.setdefault(op, self._registry.histogram("request_seconds", op))
+        counter.n += 1
+        self._durations[op].observe(seconds)
 
     def descriptions(self) -> list[OpDescription]:
         return [

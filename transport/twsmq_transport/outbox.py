@@ -9,7 +9,7 @@ XPUB tells presence per topic, never who: nothing here knows subscribers. A raw 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import time_ns
 from typing import Any
 
@@ -75,6 +75,10 @@ class Outbox:
 
     def last_seq(self, topic: str) -> int:
         return self._seqs.get(topic, 0)
+
+    def last_seqs(self) -> Iterable[tuple[str, int]]:
+        """Every topic that was published under, with its newest number."""
+        return self._seqs.items()
 
     def forget(self, topic: str) -> None:
         """No longer greet newcomers of `topic`; its seq goes on."""

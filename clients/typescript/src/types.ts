@@ -297,9 +297,11 @@ export interface Notice extends Header {
 /**
  * Every half second from every node on `node/<name>/`. `detail` says what it waits for, nil when ready.
  *
- * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out, so
- * that a subscriber sees that it lost the last order event. `silent_lines` comes from market-data shards
- * only: lines of which nothing comes though others tick and they were asked for again.
+ * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out,
+ * so that a subscriber sees that it lost the last order event; so do `halted` (each halted strategy, "" is
+ * everybody, and why) and `killed` (those whose halt also cancels all that works). `silent_lines` comes
+ * from market-data shards only: lines of which nothing comes though others tick and they were asked for
+ * again.
  */
 export interface Heartbeat extends Header {
   readonly type: "heartbeat";
@@ -312,6 +314,8 @@ export interface Heartbeat extends Header {
   readonly last_event_no: number | null;
   readonly strategy_nos: { readonly [key: string]: number } | null;
   readonly silent_lines: number | null;
+  readonly halted: { readonly [key: string]: string } | null;
+  readonly killed: readonly (string)[] | null;
 }
 
 /**
@@ -378,7 +382,7 @@ export interface AccountValue extends Header {
  * currency: of the day, of what is held, of what was closed today. `value`: the position's market value.
  */
 export interface ProfitAndLoss extends Header {
-  readonly type: "pnl";
+  readonly type: "profit_and_loss";
   readonly account: string;
   readonly instrument: string | null;
   readonly con_id: number | null;
@@ -386,6 +390,40 @@ export interface ProfitAndLoss extends Header {
   readonly unrealized: number | null;
   readonly realized: number | null;
   readonly value: number | null;
+  readonly snapshot: boolean;
+}
+
+/**
+ * What changed in a section: `rows` by key, nil for one that is gone. `rev` counts the changes of the
+ * section; `as_of` (ns) is when its source last confirmed it, nil for never.
+ */
+export interface BoardChange extends Header {
+  readonly type: "board_change";
+  readonly section: string;
+  readonly rev: number;
+  readonly as_of: number | null;
+  readonly rows: { readonly [key: string]: { readonly [key: string]: Value } | null };
+}
+
+/**
+ * An alert whenever its state changes, and again while it fires (`repeat`), on `alert/<name>/`.
+ *
+ * `about`: what it is about (a process, an account, a strategy), empty for the whole. `since`: ns at which
+ * it began to fire. `runbook`: the page that says what to do. `test`: somebody tries the sinks.
+ */
+export interface Alert extends Header {
+  readonly type: "alert";
+  readonly name: string;
+  readonly severity: Open<"page" | "warn">;
+  readonly state: Open<"acknowledged" | "firing" | "resolved">;
+  readonly text: string;
+  readonly about: string;
+  readonly since: bigint;
+  readonly resolved: number | null;
+  readonly acknowledged_by: string | null;
+  readonly runbook: string;
+  readonly repeat: number;
+  readonly test: boolean;
   readonly snapshot: boolean;
 }
 
@@ -408,6 +446,40 @@ export interface RestartProcess {
  */
 export interface ContractDetails {
   readonly instrument: string;
+}
+
+/**
+ * `board`: the board as it stands, in pages: rows `after` … `after` + `limit` of each section.
+ */
+export interface GetBoard {
+  readonly sections?: readonly (string)[] | null;
+  readonly after?: number;
+  readonly limit?: number;
+}
+
+/**
+ * `acknowledge_alert`: somebody (`by`) takes care; it is not repeated until it has resolved.
+ */
+export interface AcknowledgeAlert {
+  readonly name: string;
+  readonly about?: string | null;
+  readonly by: string;
+}
+
+/**
+ * `silence_alert`: for so many minutes it reaches no sink; `name` `*` is every alert, 0 ends it.
+ */
+export interface SilenceAlert {
+  readonly name: string;
+  readonly minutes: number;
+  readonly by: string;
+}
+
+/**
+ * `test_alerts`: send a test through every sink.
+ */
+export interface TryAlerts {
+  readonly by?: string;
 }
 
 /**
@@ -699,6 +771,36 @@ export interface OpDescription {
 }
 
 /**
+ * Result of `metrics`: what this process has counted since it started.
+ */
+export interface Metrics {
+  readonly name: string;
+  readonly incarnation: bigint;
+  readonly metrics: readonly (MetricSamples)[];
+}
+
+/**
+ * `name` without prefix; kind, text and bounds are those of `METRICS`, repeated for other languages.
+ */
+export interface MetricSamples {
+  readonly name: string;
+  readonly kind: Open<"counter" | "gauge" | "histogram">;
+  readonly text: string;
+  readonly bounds: readonly (number)[];
+  readonly samples: readonly (Sample)[];
+}
+
+/**
+ * One series. `value`: of a histogram the sum; `buckets`: counts up to and including each bound of the
+ * metric and, last, all.
+ */
+export interface Sample {
+  readonly labels: { readonly [key: string]: string };
+  readonly value: number;
+  readonly buckets: readonly (number)[] | null;
+}
+
+/**
  * Result of `status` (supervisor): a row per process, and the link as the connection node last told.
  */
 export interface ClusterStatus {
@@ -814,6 +916,71 @@ export interface HealthRow {
 }
 
 /**
+ * Result of `board`. `next`: ask with it as `after` for more, nil on the last page.
+ */
+export interface Board {
+  readonly at: number;
+  readonly incarnation: bigint;
+  readonly sections: readonly (BoardSection)[];
+  readonly next: number | null;
+}
+
+/**
+ * `total`: how many rows there are. `rev` as in the `board_change` event.
+ */
+export interface BoardSection {
+  readonly name: string;
+  readonly rev: number;
+  readonly as_of: number | null;
+  readonly total: number;
+  readonly rows: readonly ({ readonly [key: string]: Value })[];
+}
+
+/**
+ * Result of `account`: rows of the sections `accounts` and `cash`.
+ */
+export interface AccountFigures {
+  readonly as_of: number | null;
+  readonly accounts: readonly ({ readonly [key: string]: Value })[];
+  readonly currencies: readonly ({ readonly [key: string]: Value })[];
+}
+
+/**
+ * Result of `pnl`: of each account, strategy and position, as in the board.
+ */
+export interface PnlFigures {
+  readonly as_of: number | null;
+  readonly accounts: readonly ({ readonly [key: string]: Value })[];
+  readonly strategies: readonly ({ readonly [key: string]: Value })[];
+  readonly positions: readonly ({ readonly [key: string]: Value })[];
+}
+
+/**
+ * Result of `alerts`, `acknowledge_alert`, `silence_alert` and `test_alerts`: what fires, then the latest
+ * that were resolved. `silences`: names (`*`: all) and until when (ns). `sinks`: where alerts go.
+ */
+export interface AlertList {
+  readonly alerts: readonly (AlertRow)[];
+  readonly silences: { readonly [key: string]: number };
+  readonly sinks: readonly (string)[];
+}
+
+/**
+ * An alert as it stands. `silenced_until`: ns, nil if nothing silences it.
+ */
+export interface AlertRow {
+  readonly name: string;
+  readonly about: string;
+  readonly severity: Open<"page" | "warn">;
+  readonly state: Open<"acknowledged" | "firing" | "resolved">;
+  readonly text: string;
+  readonly since: bigint;
+  readonly resolved: number | null;
+  readonly acknowledged_by: string | null;
+  readonly silenced_until: bigint | null;
+}
+
+/**
  * Result of `place_order`, `modify_order`, `cancel_order`: durable and written, no verdict yet.
  */
 export interface OrderAccepted {
@@ -917,11 +1084,13 @@ export interface EventPage {
 /**
  * Result of `halt` and `resume`: what is halted now, by whom none ("" is everybody), and why.
  *
- * `remaining`: keys of the orders that still work or are unknown, after cancels had some seconds.
+ * `remaining`: the orders that still work or are unknown, after cancels had some seconds. `durable`: false
+ * if the disk stalls: it holds, cancels go out, but it would not survive the end of the node yet.
  */
 export interface Halted {
   readonly halted: { readonly [key: string]: string };
   readonly remaining: readonly ({ readonly [key: string]: Value })[];
+  readonly durable: boolean;
 }
 
 /**
@@ -1020,7 +1189,9 @@ export type AnyEvent =
   | Gateway
   | Position
   | AccountValue
-  | ProfitAndLoss;
+  | ProfitAndLoss
+  | BoardChange
+  | Alert;
 
 export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "quote",
@@ -1044,12 +1215,15 @@ export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "gateway",
   "position",
   "account_value",
-  "pnl",
+  "profit_and_loss",
+  "board_change",
+  "alert",
 ]);
 
 /** Every op: the process that answers it, what it takes, what it gives. */
 export interface Ops {
   describe: { process: string; args: NoArgs; result: Description };
+  metrics: { process: string; args: NoArgs; result: Metrics };
   status: { process: "supervisor"; args: NoArgs; result: ClusterStatus };
   restart: { process: "supervisor"; args: RestartProcess; result: Restarting };
   stop: { process: "supervisor"; args: NoArgs; result: Stopping };
@@ -1057,6 +1231,13 @@ export interface Ops {
   gateway_status: { process: "connection"; args: NoArgs; result: Gateway };
   positions: { process: "status"; args: NoArgs; result: PositionList };
   health: { process: "status"; args: NoArgs; result: Health };
+  board: { process: "status"; args: GetBoard; result: Board };
+  account: { process: "status"; args: NoArgs; result: AccountFigures };
+  pnl: { process: "status"; args: NoArgs; result: PnlFigures };
+  alerts: { process: "status"; args: NoArgs; result: AlertList };
+  acknowledge_alert: { process: "status"; args: AcknowledgeAlert; result: AlertList };
+  silence_alert: { process: "status"; args: SilenceAlert; result: AlertList };
+  test_alerts: { process: "status"; args: TryAlerts; result: AlertList };
   place_order: { process: "orders"; args: PlaceOrder; result: OrderAccepted };
   modify_order: { process: "orders"; args: ModifyOrder; result: OrderAccepted };
   cancel_order: { process: "orders"; args: CancelOrder; result: OrderAccepted };
@@ -1085,6 +1266,7 @@ export const BIGINT_FIELDS: ReadonlySet<string> = new Set([
   "incarnation",
   "last_time",
   "perm_id",
+  "silenced_until",
   "since",
   "time",
   "to",

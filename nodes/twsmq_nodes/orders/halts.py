@@ -47,6 +47,7 @@ class Halts:
         strategy = args.strategy or EVERYBODY
         self._intake.halt(strategy, args.reason)
         if args.cancel:
+            self._intake.killed.add(strategy)
             everything = args.strategy is None
             self._intake.cancel_all(CancelOrders(strategy=args.strategy, all=everything), now)
         self._keep(strategy, args.reason)
@@ -61,6 +62,7 @@ class Halts:
     def resume(self, args: Resume, caller: Caller, now: Now) -> None:
         strategy = args.strategy or EVERYBODY
         self._intake.halted.pop(strategy, None)
+        self._intake.killed.discard(strategy)
         self._keep(strategy, None)
         self._wait(caller, args.strategy, 0.0, now)
 

@@ -67,6 +67,7 @@ class Intake:
         self.closed: str | None = "it is starting"
         self.halted: dict[str, str] = {}  # why, by strategy; EVERYBODY for all
         self.claimed: Mapping[Key, Claim] = {}
+        self.killed: set[str] = set()  # those whose halt also cancels
         self._book = book
         self._pipeline = pipeline
         self._allow_live = allow_live

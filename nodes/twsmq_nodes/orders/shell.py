@@ -345,5 +345,7 @@ class OrdersShell(Shell):
         numbers: dict[str, Any] = {
             "last_event_no": self._core.published_no,
             "strategy_nos": self._core.published_strategy_nos,
+            "halted": dict(self._core.intake.halted),
+            "killed": sorted(self._core.intake.killed),
         }
         return replace(beat, **numbers)

@@ -24,7 +24,9 @@ from twsmq_protocol.system_events import Heartbeat, NodeState
 from twsmq_protocol.topics import node_topic
 from twsmq_transport import sockets
 from twsmq_transport.mailbox import Call, Mailbox
+from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
+from twsmq_transport.process_metrics import ProcessMetrics
 from twsmq_transport.requester import Requester
 
 HEARTBEAT_S = 0.5
@@ -78,12 +80,14 @@ class Node:
         queue = config.cluster.send_queue
         with ExitStack() as opened:
             opened.callback(self._context.term)
+            self.metrics = Registry()
             self.mailbox = Mailbox(
                 self._context,
                 self._requests,
                 name=name,
                 send_queue=queue,
                 after_pass=self._requests_handled,
+                registry=self.metrics,
             )
             opened.callback(self.mailbox.close)
             self.outbox = Outbox(
@@ -96,6 +100,9 @@ class Node:
             )
             opened.callback(self.outbox.close)
             self._opened = opened.pop_all()  # each socket leaves the loop before its descriptor is closed
+        self._counts = ProcessMetrics(self.metrics, self.outbox, name, self.incarnation)
+        self._beat_due: float | None = None
+        self.mailbox.add("metrics", lambda _, call: call.succeed(self._counts.answer()))
         self.mailbox.add("describe", self._describe)
 
     def start(self, shell: Shell) -> None:
@@ -163,7 +170,11 @@ class Node:
     def _beat(self) -> None:
         if self._next_beat is not None:
             self._next_beat.cancel()
-        self._next_beat = self._loop.call_later(HEARTBEAT_S, self._beat)
+        now = self._loop.time()
+        if self._beat_due is not None and now >= self._beat_due:
+            self._counts.timer_rang(now - self._beat_due)
+        self._beat_due = now + HEARTBEAT_S
+        self._next_beat = self._loop.call_at(self._beat_due, self._beat)
         self._tell()
 
     def _tell(self) -> None:

@@ -1,11 +1,16 @@
-"""The status node's outer room: one session, an ear for every process, the ops `positions` and `health`."""
+"""The status node's outer room: one session with the gateway, the watch over all processes, and the ops."""
 
 from __future__ import annotations
 
 import asyncio
+from time import time_ns
 
 import structlog
 from twsmq_protocol import envelope
+from twsmq_protocol.board import (
+    AccountFigures,
+    PnlFigures,
+)
 from twsmq_protocol.endpoints import SUPERVISOR, node_names
 from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.requests import PositionList
@@ -15,13 +20,24 @@ from twsmq_transport.mailbox import Call
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws.errors import NotConnected, TwsError
-from twsmq_nodes.tws.events import Event
+from twsmq_nodes.tws.events import (
+    AccountSummary,
+    AccountUpdateMulti,
+    Event,
+    PnL,
+    PnLSingle,
+    Position,
+    PositionEnd,
+)
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import Request
 
 from .actions import Action, Publish, Ready, Reconcile, Send, SetTimer, Warn
 from .core import StatusCore, TimerFired
 from .health import HealthBoard
+from .watch import ClusterWatch
+
+_FIGURES = (AccountSummary, AccountUpdateMulti, PnL, PnLSingle, Position, PositionEnd)
 
 log = structlog.stdlib.get_logger()
 
@@ -34,7 +50,7 @@ class StatusShell(Shell):
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._link = GatewayLink(
-            node, on_event=self._feed, on_notice=self._feed, reconciles="asking for all positions"
+            node, on_event=self._spoke, on_notice=self._feed, reconciles="asking for all positions"
         )
         self._core = StatusCore(self._link.session.next_req_id)
         self._board = HealthBoard(nodes)
@@ -44,14 +60,46 @@ class StatusShell(Shell):
         node.mailbox.add("positions", self._answer_positions)
         node.mailbox.add("health", self._answer_health)
         node.listen((SUPERVISOR, *nodes), ("node/", "process/"), self._heard)
+        self._watch = ClusterWatch(node, self._core)
+        self._add_board_ops()
 
     def start(self) -> None:
         self._link.open()
+        self._watch.start()
 
     async def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._link.close()
+        await self._watch.stop()
+
+    def _add_board_ops(self) -> None:
+        """Answered in every state: a board says itself how old its parts are."""
+        watch, add = self._watch, self._node.mailbox.add
+        board, alerting = watch.board, watch.alerting
+
+        add("board", lambda args, call: call.succeed(board.answer(args, time_ns())))
+        add("account", lambda _, call: call.succeed(self._account()))
+        add("pnl", lambda _, call: call.succeed(self._pnl()))
+        add("alerts", lambda _, call: call.succeed(alerting.listed()))
+        add("acknowledge_alert", lambda args, call: call.succeed(alerting.acknowledge(args)))
+        add("silence_alert", lambda args, call: call.succeed(alerting.silence(args)))
+        add("test_alerts", lambda args, call: call.succeed(alerting.test(args)))
+
+    def _account(self) -> AccountFigures:
+        board = self._watch.board
+        return AccountFigures(
+            as_of=board.as_of("accounts"), accounts=board.rows("accounts"), currencies=board.rows("cash")
+        )
+
+    def _pnl(self) -> PnlFigures:
+        board = self._watch.board
+        return PnlFigures(
+            as_of=board.as_of("accounts"),
+            accounts=board.rows("accounts"),
+            strategies=board.rows("strategies"),
+            positions=board.rows("positions"),
+        )
 
     def _answer_positions(self, _: NoArgs, call: Call) -> None:
         self._node.require_ready()
@@ -65,6 +113,11 @@ class StatusShell(Shell):
     def _heard(self, _topic: str, event: envelope.Event) -> None:
         if isinstance(event, Heartbeat | Process):
             self._board.heard(event, self._loop.time())
+
+    def _spoke(self, event: Event) -> None:
+        self._feed(event)
+        if isinstance(event, _FIGURES):
+            self._watch.gateway_spoke()
 
     def _feed(self, happened: Notice | Event | TimerFired) -> None:
         for action in self._core.handle(happened, self._loop.time()):

@@ -421,9 +421,11 @@ struct Notice : Header {
 /**
  * Every half second from every node on `node/<name>/`. `detail` says what it waits for, nil when ready.
  *
- * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out, so
- * that a subscriber sees that it lost the last order event. `silent_lines` comes from market-data shards
- * only: lines of which nothing comes though others tick and they were asked for again.
+ * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out,
+ * so that a subscriber sees that it lost the last order event; so do `halted` (each halted strategy, "" is
+ * everybody, and why) and `killed` (those whose halt also cancels all that works). `silent_lines` comes
+ * from market-data shards only: lines of which nothing comes though others tick and they were asked for
+ * again.
  */
 struct Heartbeat : Header {
   static constexpr const char* TYPE = "heartbeat";
@@ -437,10 +439,12 @@ struct Heartbeat : Header {
   std::optional<std::int64_t> last_event_no;
   std::optional<Map<std::int64_t>> strategy_nos;
   std::optional<std::int64_t> silent_lines;
+  std::optional<Map<std::string>> halted;
+  std::optional<std::vector<std::string>> killed;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "pid", pid) && get(from_wire, "state", state) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "detail", detail) && get(from_wire, "last_event_no", last_event_no) && get(from_wire, "strategy_nos", strategy_nos) && get(from_wire, "silent_lines", silent_lines);
+    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "pid", pid) && get(from_wire, "state", state) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "detail", detail) && get(from_wire, "last_event_no", last_event_no) && get(from_wire, "strategy_nos", strategy_nos) && get(from_wire, "silent_lines", silent_lines) && get(from_wire, "halted", halted) && get(from_wire, "killed", killed);
   }
 };
 
@@ -532,7 +536,7 @@ struct AccountValue : Header {
  * currency: of the day, of what is held, of what was closed today. `value`: the position's market value.
  */
 struct ProfitAndLoss : Header {
-  static constexpr const char* TYPE = "pnl";
+  static constexpr const char* TYPE = "profit_and_loss";
 
   std::string account;
   std::optional<std::string> instrument;
@@ -546,6 +550,52 @@ struct ProfitAndLoss : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "account", account) && get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "daily", daily) && get(from_wire, "unrealized", unrealized) && get(from_wire, "realized", realized) && get(from_wire, "value", value) && get(from_wire, "snapshot", snapshot);
+  }
+};
+
+/**
+ * What changed in a section: `rows` by key, nil for one that is gone. `rev` counts the changes of the
+ * section; `as_of` (ns) is when its source last confirmed it, nil for never.
+ */
+struct BoardChange : Header {
+  static constexpr const char* TYPE = "board_change";
+
+  std::string section;
+  std::int64_t rev = 0;
+  std::optional<std::int64_t> as_of;
+  std::optional<Map<Map<Value>>> rows;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "section", section) && get(from_wire, "rev", rev) && get(from_wire, "as_of", as_of) && get(from_wire, "rows", rows);
+  }
+};
+
+/**
+ * An alert whenever its state changes, and again while it fires (`repeat`), on `alert/<name>/`.
+ *
+ * `about`: what it is about (a process, an account, a strategy), empty for the whole. `since`: ns at which
+ * it began to fire. `runbook`: the page that says what to do. `test`: somebody tries the sinks.
+ */
+struct Alert : Header {
+  static constexpr const char* TYPE = "alert";
+
+  std::string name;
+  std::string severity;
+  std::string state;
+  std::string text;
+  std::optional<std::string> about;
+  std::int64_t since = 0;
+  std::optional<std::int64_t> resolved;
+  std::optional<std::string> acknowledged_by;
+  std::optional<std::string> runbook;
+  std::optional<std::int64_t> repeat;
+  std::optional<bool> test;
+  std::optional<bool> snapshot;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "severity", severity) && get(from_wire, "state", state) && get(from_wire, "text", text) && get(from_wire, "about", about) && get(from_wire, "since", since) && get(from_wire, "resolved", resolved) && get(from_wire, "acknowledged_by", acknowledged_by) && get(from_wire, "runbook", runbook) && get(from_wire, "repeat", repeat) && get(from_wire, "test", test) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -596,6 +646,90 @@ struct ContractDetails {
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "instrument", instrument);
+    return to_wire;
+  }
+};
+
+/**
+ * `board`: the board as it stands, in pages: rows `after` … `after` + `limit` of each section.
+ */
+struct GetBoard {
+  std::optional<std::vector<std::string>> sections;
+  std::optional<std::int64_t> after;
+  std::optional<std::int64_t> limit;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "sections", sections) && get(from_wire, "after", after) && get(from_wire, "limit", limit);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "sections", sections);
+    put(to_wire, "after", after);
+    put(to_wire, "limit", limit);
+    return to_wire;
+  }
+};
+
+/**
+ * `acknowledge_alert`: somebody (`by`) takes care; it is not repeated until it has resolved.
+ */
+struct AcknowledgeAlert {
+  std::string name;
+  std::optional<std::string> about;
+  std::string by;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "about", about) && get(from_wire, "by", by);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "about", about);
+    put(to_wire, "by", by);
+    return to_wire;
+  }
+};
+
+/**
+ * `silence_alert`: for so many minutes it reaches no sink; `name` `*` is every alert, 0 ends it.
+ */
+struct SilenceAlert {
+  std::string name;
+  double minutes = 0;
+  std::string by;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "minutes", minutes) && get(from_wire, "by", by);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "minutes", minutes);
+    put(to_wire, "by", by);
+    return to_wire;
+  }
+};
+
+/**
+ * `test_alerts`: send a test through every sink.
+ */
+struct TryAlerts {
+  std::optional<std::string> by;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "by", by);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "by", by);
     return to_wire;
   }
 };
@@ -1242,6 +1376,77 @@ struct Description {
 };
 
 /**
+ * One series. `value`: of a histogram the sum; `buckets`: counts up to and including each bound of the
+ * metric and, last, all.
+ */
+struct Sample {
+  std::optional<Map<std::string>> labels;
+  double value = 0;
+  std::optional<std::vector<std::int64_t>> buckets;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "labels", labels) && get(from_wire, "value", value) && get(from_wire, "buckets", buckets);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "labels", labels);
+    put(to_wire, "value", value);
+    put(to_wire, "buckets", buckets);
+    return to_wire;
+  }
+};
+
+/**
+ * `name` without prefix; kind, text and bounds are those of `METRICS`, repeated for other languages.
+ */
+struct MetricSamples {
+  std::string name;
+  std::string kind;
+  std::string text;
+  std::vector<double> bounds;
+  std::vector<Sample> samples;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "kind", kind) && get(from_wire, "text", text) && get(from_wire, "bounds", bounds) && get(from_wire, "samples", samples);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "kind", kind);
+    put(to_wire, "text", text);
+    put(to_wire, "bounds", bounds);
+    put(to_wire, "samples", samples);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `metrics`: what this process has counted since it started.
+ */
+struct Metrics {
+  std::string name;
+  std::int64_t incarnation = 0;
+  std::vector<MetricSamples> metrics;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "incarnation", incarnation) && get(from_wire, "metrics", metrics);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "incarnation", incarnation);
+    put(to_wire, "metrics", metrics);
+    return to_wire;
+  }
+};
+
+/**
  */
 struct ProcessRow {
   std::string name;
@@ -1509,6 +1714,159 @@ struct Health {
 };
 
 /**
+ * `total`: how many rows there are. `rev` as in the `board_change` event.
+ */
+struct BoardSection {
+  std::string name;
+  std::int64_t rev = 0;
+  std::optional<std::int64_t> as_of;
+  std::int64_t total = 0;
+  std::vector<Map<Value>> rows;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "rev", rev) && get(from_wire, "as_of", as_of) && get(from_wire, "total", total) && get(from_wire, "rows", rows);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "rev", rev);
+    put(to_wire, "as_of", as_of);
+    put(to_wire, "total", total);
+    put(to_wire, "rows", rows);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `board`. `next`: ask with it as `after` for more, nil on the last page.
+ */
+struct Board {
+  std::int64_t at = 0;
+  std::int64_t incarnation = 0;
+  std::vector<BoardSection> sections;
+  std::optional<std::int64_t> next;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "at", at) && get(from_wire, "incarnation", incarnation) && get(from_wire, "sections", sections) && get(from_wire, "next", next);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "at", at);
+    put(to_wire, "incarnation", incarnation);
+    put(to_wire, "sections", sections);
+    put(to_wire, "next", next);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `account`: rows of the sections `accounts` and `cash`.
+ */
+struct AccountFigures {
+  std::optional<std::int64_t> as_of;
+  std::vector<Map<Value>> accounts;
+  std::vector<Map<Value>> currencies;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "as_of", as_of) && get(from_wire, "accounts", accounts) && get(from_wire, "currencies", currencies);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "as_of", as_of);
+    put(to_wire, "accounts", accounts);
+    put(to_wire, "currencies", currencies);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `pnl`: of each account, strategy and position, as in the board.
+ */
+struct PnlFigures {
+  std::optional<std::int64_t> as_of;
+  std::vector<Map<Value>> accounts;
+  std::vector<Map<Value>> strategies;
+  std::vector<Map<Value>> positions;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "as_of", as_of) && get(from_wire, "accounts", accounts) && get(from_wire, "strategies", strategies) && get(from_wire, "positions", positions);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "as_of", as_of);
+    put(to_wire, "accounts", accounts);
+    put(to_wire, "strategies", strategies);
+    put(to_wire, "positions", positions);
+    return to_wire;
+  }
+};
+
+/**
+ * An alert as it stands. `silenced_until`: ns, nil if nothing silences it.
+ */
+struct AlertRow {
+  std::string name;
+  std::string about;
+  std::string severity;
+  std::string state;
+  std::string text;
+  std::int64_t since = 0;
+  std::optional<std::int64_t> resolved;
+  std::optional<std::string> acknowledged_by;
+  std::optional<std::int64_t> silenced_until;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "about", about) && get(from_wire, "severity", severity) && get(from_wire, "state", state) && get(from_wire, "text", text) && get(from_wire, "since", since) && get(from_wire, "resolved", resolved) && get(from_wire, "acknowledged_by", acknowledged_by) && get(from_wire, "silenced_until", silenced_until);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "about", about);
+    put(to_wire, "severity", severity);
+    put(to_wire, "state", state);
+    put(to_wire, "text", text);
+    put(to_wire, "since", since);
+    put(to_wire, "resolved", resolved);
+    put(to_wire, "acknowledged_by", acknowledged_by);
+    put(to_wire, "silenced_until", silenced_until);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `alerts`, `acknowledge_alert`, `silence_alert` and `test_alerts`: what fires, then the latest
+ * that were resolved. `silences`: names (`*`: all) and until when (ns). `sinks`: where alerts go.
+ */
+struct AlertList {
+  std::vector<AlertRow> alerts;
+  Map<std::int64_t> silences;
+  std::vector<std::string> sinks;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "alerts", alerts) && get(from_wire, "silences", silences) && get(from_wire, "sinks", sinks);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "alerts", alerts);
+    put(to_wire, "silences", silences);
+    put(to_wire, "sinks", sinks);
+    return to_wire;
+  }
+};
+
+/**
  * Result of `place_order`, `modify_order`, `cancel_order`: durable and written, no verdict yet.
  */
 struct OrderAccepted {
@@ -1744,21 +2102,24 @@ struct EventPage {
 /**
  * Result of `halt` and `resume`: what is halted now, by whom none ("" is everybody), and why.
  *
- * `remaining`: keys of the orders that still work or are unknown, after cancels had some seconds.
+ * `remaining`: the orders that still work or are unknown, after cancels had some seconds. `durable`: false
+ * if the disk stalls: it holds, cancels go out, but it would not survive the end of the node yet.
  */
 struct Halted {
   Map<std::string> halted;
   std::vector<Map<Value>> remaining;
+  std::optional<bool> durable;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "halted", halted) && get(from_wire, "remaining", remaining);
+    return get(from_wire, "halted", halted) && get(from_wire, "remaining", remaining) && get(from_wire, "durable", durable);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "halted", halted);
     put(to_wire, "remaining", remaining);
+    put(to_wire, "durable", durable);
     return to_wire;
   }
 };
@@ -1939,6 +2300,6 @@ struct Reconnecting {
 };
 
 /** Every event of this version, for whoever wants to go through them all. */
-#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Heartbeat, Process, Gateway, Position, AccountValue, ProfitAndLoss
+#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Heartbeat, Process, Gateway, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
 
 }  // namespace twsmq

@@ -1,0 +1,156 @@
+"""The line on top of everything: paper or live, the link, halts; and the cluster's own metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from twsmq_protocol.metrics import MOST_STRATEGIES
+from twsmq_protocol.system_events import Gateway
+from twsmq_transport.metrics import Reading
+
+from .order_monitor import OrderMonitor
+from .processes import ProcessBoard
+
+Row = dict[str, Any]
+NS = 1_000_000_000
+_PAPER = ("DU", "DF")
+
+
+class Link:
+    """The gateway link as the connection node last published it, and since when it has not been up.
+
+    While nothing is known of it, it counts as down since this process began: whoever watches is awake above
+    all while nothing is connected.
+    """
+
+    def __init__(self, ns: int) -> None:
+        self._event: Gateway | None = None
+        self.as_of: int | None = None
+        self.since = ns
+        self.down_since: int | None = ns
+
+    def heard(self, event: Gateway, ns: int) -> None:
+        if self._event is None or event.state != self._event.state:
+            self.since = event.ts or ns
+        self._event, self.as_of = event, ns
+        up = event.state in ("up", "upstream_lost")
+        self.down_since = None if up else self.down_since or ns
+
+    def confirmed(self, ns: int) -> None:
+        """The connection node lives, and would have said if it were otherwise."""
+        if self._event is not None:
+            self.as_of = ns
+
+    @property
+    def state(self) -> str | None:
+        return None if self._event is None else self._event.state
+
+    @property
+    def reason(self) -> str | None:
+        return None if self._event is None else self._event.reason
+
+    @property
+    def upstream(self) -> str | None:
+        return None if self._event is None else self._event.upstream
+
+    @property
+    def upstream_lost(self) -> bool:
+        return self.upstream == "lost"
+
+    @property
+    def mode(self) -> str | None:
+        """paper, live or mixed, by the names of the accounts; None while there are none."""
+        accounts = () if self._event is None else self._event.accounts
+        kinds = {"paper" if account.startswith(_PAPER) else "live" for account in accounts}
+        return None if not kinds else kinds.pop() if len(kinds) == 1 else "mixed"
+
+    @property
+    def address(self) -> str | None:
+        return None if self._event is None else f"{self._event.host}:{self._event.port}"
+
+    def farms(self, state: str) -> list[str]:
+        farms = {} if self._event is None else self._event.farms
+        return sorted(name for name, each in farms.items() if each == state)
+
+    def farm_counts(self) -> Mapping[str, int]:
+        return Counter({} if self._event is None else self._event.farms.values())
+
+
+def desk_row(
+    link: Link,
+    *,
+    halts: Mapping[str, str],
+    unknown: int,
+    working: int,
+    alerts: int,
+    next_restart: int | None,
+) -> dict[str, Row]:
+    """The only row of the section `desk`."""
+    farms = ", ".join(f"{count} {state}" for state, count in sorted(link.farm_counts().items()))
+    who = ", ".join(f"{name or 'everybody'}: {why}" for name, why in sorted(halts.items()))
+    return {
+        "desk": {
+            "key": "desk",
+            "mode": link.mode,
+            "gateway": link.state,
+            "gateway_since": link.since,
+            "upstream": link.upstream,
+            "farms": farms or None,
+            "halted": f"halted: {who}" if who else None,
+            "unknown": unknown,
+            "working": working,
+            "alerts": alerts,
+            "next_restart": next_restart,
+            "reason": link.reason,
+            "host": link.address,
+        }
+    }
+
+
+def readings(
+    link: Link, processes: ProcessBoard, monitor: OrderMonitor, now: float, ns: int
+) -> Iterator[Reading]:
+    """The metrics that only the status node knows: of processes, the link and orders."""
+    for name, state, age, restarts in processes.states(now):
+        yield "process_state", (name, state), 1
+        if age is not None:
+            yield "heartbeat_age_seconds", (name,), round(age, 3)
+        if restarts is not None:
+            yield "restarts_total", (name,), restarts
+    yield "gateway_state", (link.state or "unknown",), 1
+    yield "gateway_upstream_up", (), int(link.upstream == "connected")
+    yield "gateway_down_seconds", (), 0.0 if link.down_since is None else (ns - link.down_since) / NS
+    for state, count in link.farm_counts().items():
+        yield "gateway_farms", (state,), count
+    yield from _orders(monitor, ns)
+
+
+def _orders(monitor: OrderMonitor, ns: int) -> Iterator[Reading]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for (strategy, status), count in _few(monitor.by_state().items()):
+        counts[strategy, status] += count
+    for (strategy, status), count in counts.items():
+        yield "orders", (strategy, status), count
+    yield "orders_foreign", (), len(monitor.foreign())
+    oldest = monitor.oldest_unknown()
+    yield "orders_unknown_oldest_seconds", (), 0.0 if oldest is None else (ns - oldest) / NS
+    fills: Counter[str] = Counter()
+    for number, (strategy, count) in enumerate(sorted(monitor.fills_total.items())):
+        fills[strategy if number < MOST_STRATEGIES else "other"] += count
+    for strategy, count in fills.items():
+        yield "fills_total", (strategy,), count
+    for scope in ("everybody", "strategy"):
+        halted = sum((name == "") == (scope == "everybody") for name in monitor.halts)
+        yield "halts", (scope,), halted
+
+
+def _few(
+    counted: Iterable[tuple[tuple[str, str], int]],
+) -> Iterator[tuple[tuple[str, str], int]]:
+    """Strategies beyond the most count as `other`."""
+    ranked = sorted(counted)
+    named = sorted({strategy for (strategy, _), _ in ranked})[:MOST_STRATEGIES]
+    for (strategy, status), count in ranked:
+        yield (strategy if strategy in named else "other", status), count

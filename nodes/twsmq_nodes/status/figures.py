@@ -1,0 +1,132 @@
+"""Rows of the sections `accounts`, `cash` and `positions`, from what the gateway sent of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from twsmq_protocol.requests import PositionRow
+from twsmq_protocol.system_events import AccountValue, ProfitAndLoss
+
+from .own_count import OwnCount
+
+Row = dict[str, Any]
+Key = tuple[str, int]
+
+_OF_THE_ACCOUNT = {
+    "NetLiquidation": "net_liquidation",
+    "TotalCashValue": "cash",
+    "BuyingPower": "buying_power",
+    "ExcessLiquidity": "excess_liquidity",
+    "MaintMarginReq": "maintenance_margin",
+    "Cushion": "cushion",
+}
+_OF_A_CURRENCY = {
+    "CashBalance": "cash",
+    "ExchangeRate": "rate",
+    "NetLiquidationByCurrency": "net_liquidation",
+    "UnrealizedPnL": "unrealized",
+}
+
+
+def account_rows(
+    values: Mapping[str, AccountValue], results: Mapping[str, ProfitAndLoss], as_of: int | None
+) -> dict[str, Row]:
+    """`as_of`: when the gateway last sent any figure of an account."""
+    rows: dict[str, Row] = {}
+    for value in values.values():
+        name = _OF_THE_ACCOUNT.get(value.tag)
+        if name is None:
+            continue
+        row = rows.setdefault(value.account, _empty(value.account))
+        row[name] = number(value.value)
+        if value.tag == "NetLiquidation":
+            row["currency"] = value.currency
+    for account, result in results.items():
+        row = rows.setdefault(account, _empty(account))
+        row |= {"daily": result.daily, "unrealized": result.unrealized, "realized": result.realized}
+    for row in rows.values():
+        row["updated"] = as_of
+    return dict(sorted(rows.items()))
+
+
+def cash_rows(values: Mapping[str, AccountValue], as_of: int | None) -> dict[str, Row]:
+    """A row for each currency of each account; `BASE` is the account's own."""
+    rows: dict[str, Row] = {}
+    for value in values.values():
+        name = _OF_A_CURRENCY.get(value.tag)
+        if name is None or value.currency is None:
+            continue
+        key = f"{value.account}/{value.currency}"
+        row = rows.setdefault(
+            key, {"key": key, "account": value.account, "currency": value.currency, "updated": as_of}
+        )
+        row[name] = number(value.value)
+    return dict(sorted(rows.items()))
+
+
+def position_rows(
+    held: list[PositionRow] | None,
+    before: Mapping[str, Row],
+    results: Mapping[Key, ProfitAndLoss],
+    count: OwnCount,
+    as_of: int | None,
+) -> dict[str, Row]:
+    """`held` None: not known at present; the rows stay as they were (`before`) and get old."""
+    if held is None:
+        return dict(before)
+    rows: dict[str, Row] = {}
+    seen: set[Key] = set()
+    for position in held:
+        key = (position.account, position.con_id)
+        seen.add(key)
+        result = results.get(key)
+        rows[_spelled(key)] = {
+            "key": _spelled(key),
+            "account": position.account,
+            "instrument": position.instrument,
+            "con_id": position.con_id,
+            "quantity": position.quantity,
+            "own": count.own(key),
+            "outside": count.outside.get(key),
+            "difference": count.difference(key, position.quantity),
+            "avg_cost": position.avg_cost,
+            "value": None if result is None else result.value,
+            "daily": None if result is None else result.daily,
+            "unrealized": None if result is None else result.unrealized,
+            "realized": None if result is None else result.realized,
+            "updated": as_of,
+        }
+    for key in sorted(count.keys() - seen):
+        difference = count.difference(key, 0.0)
+        if difference:
+            rows[_spelled(key)] = {
+                "key": _spelled(key),
+                "account": key[0],
+                "instrument": f"CONID:{key[1]}",
+                "con_id": key[1],
+                "quantity": 0.0,
+                "own": count.own(key),
+                "outside": count.outside.get(key),
+                "difference": difference,
+                "updated": as_of,
+            }
+    return rows
+
+
+def number(text: str) -> float | None:
+    """The gateway's text as a number; None where it is none (`-1` days left is one)."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if isfinite(value) and abs(value) < 1e300 else None
+
+
+def _empty(account: str) -> Row:
+    return {"key": account, "account": account, "currency": None}
+
+
+def _spelled(key: Key) -> str:
+    return f"{key[0]}/{key[1]}"

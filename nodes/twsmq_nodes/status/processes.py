@@ -1,0 +1,250 @@
+"""Rows of the sections `processes` and `budget`: alive, beating and ready apart, and what each costs.
+
+alive    the supervisor's word: it knows whether the process exists
+beating  heartbeats come; silence is shown as silence and never taken for a death
+ready    what the last heartbeat said, nothing once it is silent
+The rest comes from each process's own `metrics`; rates are differences of two answers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+from twsmq_protocol.metrics import METRICS, Metrics, Sample
+from twsmq_protocol.system_events import Heartbeat, Process
+
+SILENT_AFTER_S = 2.0
+FLAPPING_S = 600.0
+_DEAD = frozenset(("stopped", "backoff", "failed"))
+
+Row = dict[str, Any]
+
+
+class _Usage(Struct):
+    """What two answers to `metrics` told."""
+
+    at: float
+    samples: dict[str, list[Sample]]
+    cpu: float | None = None
+    rate: float | None = None
+    lag: float | None = None
+    wait: float | None = None
+    commit: float | None = None
+
+
+class ProcessBoard:
+    """`nodes`: the processes that must beat. Times in seconds, monotonic; `ns` since the epoch."""
+
+    def __init__(self, nodes: Iterable[str], client_ids: Mapping[str, int | None]) -> None:
+        self._nodes = tuple(nodes)
+        self._client_ids = client_ids
+        self._beats: dict[str, tuple[float, int, Heartbeat]] = {}
+        self._supervised: dict[str, tuple[int, Process]] = {}
+        self._usage: dict[str, _Usage] = {}
+        self._restarts: dict[str, deque[float]] = {}
+        self._refused: deque[tuple[float, float]] = deque()
+        self.newest: float | None = None
+
+    def heard(self, event: Heartbeat | Process, now: float, ns: int) -> None:
+        self.newest = now
+        if isinstance(event, Heartbeat):
+            self._beats[event.name] = (now, ns, event)
+            return
+        before = self._supervised.get(event.name)
+        self._supervised[event.name] = (ns, event)
+        if before is not None and event.restarts > before[1].restarts:
+            self._restarts.setdefault(event.name, deque(maxlen=100)).append(now)
+
+    def counted(self, answer: Metrics, now: float) -> None:
+        """An answer to `metrics`."""
+        samples = {each.name: each.samples for each in answer.metrics}
+        before = self._usage.get(answer.name)
+        usage = _Usage(now, samples)
+        if before is not None and now > before.at:
+            usage.cpu = _rate(before, usage, "cpu_seconds_total")
+            usage.rate = _rate(before, usage, "gateway_messages_sent_total")
+            usage.lag = _recent(before, usage, "loop_lag_seconds")
+            usage.wait = _recent(before, usage, "gateway_budget_wait_seconds")
+            usage.commit = _recent(before, usage, "journal_commit_seconds")
+        self._usage[answer.name] = usage
+
+    def beating(self, name: str, now: float) -> bool:
+        beat = self._beats.get(name)
+        return beat is not None and now - beat[0] < SILENT_AFTER_S
+
+    def names(self) -> list[str]:
+        """Nodes in the order they start, then whoever else was heard of."""
+        others = sorted((self._supervised.keys() | self._beats.keys()) - set(self._nodes))
+        return [*self._nodes, *others]
+
+    def processes(self, now: float) -> dict[str, Row]:
+        return {name: self._process(name, now) for name in self.names()}
+
+    def budget(self) -> dict[str, Row]:
+        rows: dict[str, Row] = {}
+        for name in self.names():
+            usage = self._usage.get(name)
+            sent = None if usage is None else _value(usage.samples, "gateway_messages_sent_total")
+            if usage is None or sent is None:
+                continue
+            share = _value(usage.samples, "gateway_budget_messages_per_second")
+            rate = None if usage.rate is None else round(usage.rate, 1)
+            rows[name] = {
+                "key": name,
+                "name": name,
+                "client_id": self._client_ids.get(name),
+                "rate": rate,
+                "share": share or None,
+                "used": None if rate is None or not share else round(rate / share, 3),
+                "queue": _integer(_value(usage.samples, "gateway_queue_messages")),
+                "wait_s": usage.wait,
+                "sent": int(sent),
+                "errors": _integer(_sum(usage.samples, "gateway_errors_total")),
+            }
+        return rows
+
+    # -- for the alerts
+
+    def restarts(self, now: float) -> dict[str, int]:
+        """How often each was restarted within ten minutes."""
+        found: dict[str, int] = {}
+        for name, moments in self._restarts.items():
+            while moments and now - moments[0] > FLAPPING_S:
+                moments.popleft()
+            if moments:
+                found[name] = len(moments)
+        return found
+
+    def failed(self) -> dict[str, str]:
+        return {
+            name: event.reason or "no reason given"
+            for name, (_, event) in self._supervised.items()
+            if event.state == "failed"
+        }
+
+    def silent(self, now: float) -> dict[str, float]:
+        """Nodes that beat once and do not any more, and for how long."""
+        return {
+            name: now - self._beats[name][0]
+            for name in self._nodes
+            if name in self._beats and now - self._beats[name][0] >= SILENT_AFTER_S
+        }
+
+    def budget_waits(self) -> dict[str, float]:
+        return {name: usage.wait for name, usage in self._usage.items() if usage.wait is not None}
+
+    def commit_s(self) -> float | None:
+        return max((each.commit for each in self._usage.values() if each.commit is not None), default=None)
+
+    def refused_per_minute(self, now: float) -> float:
+        """Requests refused for want of a right, over the last minute."""
+        total = 0.0
+        for usage in self._usage.values():
+            unauthorized = sum(
+                each.value
+                for each in usage.samples.get("requests_total", ())
+                if each.labels.get("code") == "unauthorized"
+            )
+            total += unauthorized + (_sum(usage.samples, "auth_refused_total") or 0.0)
+        self._refused.append((now, total))
+        while now - self._refused[0][0] > 60.0:
+            self._refused.popleft()
+        return max(0.0, total - self._refused[0][1])
+
+    def sample(self, process: str, name: str) -> float | None:
+        """The newest value of one metric of one process, its labels summed up."""
+        usage = self._usage.get(process)
+        return None if usage is None else _sum(usage.samples, name)
+
+    def states(self, now: float) -> Iterable[tuple[str, str, float | None, int | None]]:
+        """Name, state, age of the last heartbeat, restarts."""
+        for name in self.names():
+            beat = self._beats.get(name)
+            supervised = self._supervised.get(name)
+            state = self._ready(name, now) or (supervised[1].state if supervised else "silent")
+            age = None if beat is None else now - beat[0]
+            yield name, state, age, supervised[1].restarts if supervised else None
+
+    # -- within
+
+    def _process(self, name: str, now: float) -> Row:
+        _, supervised = self._supervised.get(name, (0, None))
+        _, beat_ns, beat = self._beats.get(name, (0.0, None, None))
+        usage = self._usage.get(name)
+        beats = name in self._nodes or beat is not None
+        known = supervised or beat
+        since = None
+        if supervised is not None and supervised.pid is not None:
+            since = self._supervised[name][0] - int(supervised.uptime_s * 1e9)
+        elif beat is not None and beat_ns is not None:
+            since = beat_ns - int(beat.uptime_s * 1e9)
+        return {
+            "key": name,
+            "name": name,
+            "alive": None if supervised is None else _alive(supervised),
+            "beating": ("beating" if self.beating(name, now) else "silent") if beats else None,
+            "ready": self._ready(name, now),
+            "heard": beat_ns,
+            "since": None if since is None else since // 1_000_000_000 * 1_000_000_000,
+            "restarts": None if supervised is None else supervised.restarts,
+            "memory": None if usage is None else _integer(_value(usage.samples, "resident_memory_bytes")),
+            "cpu": None if usage is None or usage.cpu is None else round(usage.cpu, 3),
+            "lag_s": None if usage is None else usage.lag,
+            "pid": None if known is None else known.pid,
+            "client_id": self._client_ids.get(name),
+            "words": (supervised.reason if supervised else None) or (beat.detail if beat else None),
+        }
+
+    def _ready(self, name: str, now: float) -> str | None:
+        beat = self._beats.get(name)
+        if beat is not None and self.beating(name, now):
+            return beat[2].state
+        if beat is not None or name in self._nodes:
+            return "silent"
+        supervised = self._supervised.get(name)
+        return None if supervised is None else supervised[1].state
+
+
+def _alive(process: Process) -> str:
+    return process.state if process.state in _DEAD or process.state == "hung" else "alive"
+
+
+def _value(samples: Mapping[str, list[Sample]], name: str) -> float | None:
+    found = samples.get(name)
+    return found[0].value if found else None
+
+
+def _sum(samples: Mapping[str, list[Sample]], name: str) -> float | None:
+    found = samples.get(name)
+    return sum(each.value for each in found) if found else None
+
+
+def _integer(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _rate(before: _Usage, after: _Usage, name: str) -> float | None:
+    """Growth a second; None where the process was restarted in between."""
+    old, new = _value(before.samples, name), _value(after.samples, name)
+    if old is None or new is None or new < old:
+        return None
+    return (new - old) / (after.at - before.at)
+
+
+def _recent(before: _Usage, after: _Usage, name: str) -> float | None:
+    """The 99th percentile of what was observed between two answers; None without an observation."""
+    old, new = before.samples.get(name), after.samples.get(name)
+    if not new or not (counts := new[0].buckets):
+        return None
+    earlier = old[0].buckets if old and old[0].buckets else [0] * len(counts)
+    fresh = [now - then for now, then in zip(counts, earlier, strict=True)]
+    if fresh[-1] <= 0:
+        return None
+    bounds = METRICS[name].bounds
+    for bound, seen in zip(bounds, fresh, strict=False):
+        if seen >= 0.99 * fresh[-1]:
+            return bound
+    return bounds[-1]

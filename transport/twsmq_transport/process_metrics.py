@@ -1,0 +1,46 @@
+"""What every process counts of itself, whatever it does: version, memory, processor time, events
+published."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from importlib.metadata import version
+
+import psutil
+from twsmq_protocol.metrics import Metrics
+
+from .metrics import Reading, Registry
+from .outbox import Outbox
+
+
+class ProcessMetrics:
+    """Gives the answer to `metrics`. `outbox`: where the process publishes."""
+
+    def __init__(self, registry: Registry, outbox: Outbox, name: str, incarnation: int) -> None:
+        self._registry = registry
+        self._outbox = outbox
+        self._name = name
+        self._incarnation = incarnation
+        self._self = psutil.Process()
+        self._version = version("twsmq")
+        self._lag = registry.histogram("loop_lag_seconds")
+        registry.collect(self._collect)
+
+    def timer_rang(self, late_s: float) -> None:
+        """A timer of the loop rang so many seconds after its time."""
+        self._lag.observe(max(0.0, late_s))
+
+    def answer(self) -> Metrics:
+        return Metrics(name=self._name, incarnation=self._incarnation, metrics=self._registry.gather())
+
+    def _collect(self) -> Iterable[Reading]:
+        yield "build_info", (self._version,), 1
+        yield "resident_memory_bytes", (), self._self.memory_info().rss
+        yield "cpu_seconds_total", (), time.process_time()
+        published: Counter[str] = Counter()
+        for topic, seq in self._outbox.last_seqs():
+            published[topic.partition("/")[0]] += seq
+        for level, count in published.items():
+            yield "events_published_total", (level,), count
