@@ -63,6 +63,7 @@ class NewOrder(TypedDict, total=False):
     leg_prices: list[float | None]
     routing: dict[str, str]
     extra: dict[str, str | int | float | bool]
+    reduce_only: bool
 
 
 class OrderChange(OrderName, total=False):

@@ -44,6 +44,8 @@ class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
     """`place_order`: one order. The same request again returns the first answer and places nothing.
 
     `extra`: further attributes of an order under `ibapi`'s own names, checked against the installed release.
+    `reduce_only`: refused unless it can only bring the strategy's position nearer to 0, or the account's
+    where the strategy holds nothing.
     """
 
     instrument: str
@@ -76,6 +78,7 @@ class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
     leg_prices: tuple[Price | None, ...] = ()
     routing: dict[str, Text] = field(default_factory=dict[str, Text])
     extra: dict[str, Scalar] = field(default_factory=dict[str, Scalar])
+    reduce_only: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -26,7 +26,8 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     `duplicate_s`: two orders alike within so many seconds are one too many. `max_orders_per_side`: working
     orders of one account, instrument and side (the broker's own rule is 20). `instruments`: spellings, or
     beginnings ending in `*`. `trading_windows`: `HH:MM-HH:MM` in `time_zone`. `missing`: what a rule does
-    whose input is not there.
+    whose input is not there. `reduce_only_passes`: what only brings a position nearer to 0 is not subject to
+    the limits of exposure (quantity, notional, position, open orders, the day's loss).
     """
 
     max_order_quantity: Positive | None = None
@@ -43,6 +44,7 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     trading_windows: tuple[str, ...] | None = None
     time_zone: str = "UTC"
     missing: Literal["refuse", "allow"] | None = None
+    reduce_only_passes: bool = True
 
     def __post_init__(self) -> None:
         try:

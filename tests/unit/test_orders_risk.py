@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from support.orders_desk import EXEC, Desk, execution
-from twsmq_nodes.orders.facts import LiveFacts
-from twsmq_nodes.orders.risk import Market, Open, RiskRules, Scope
+from twsmq_nodes.orders.entries import Links
+from twsmq_nodes.orders.risk.guard import RiskGuard
+from twsmq_nodes.orders.risk.inputs import Market, Open, Scope, working_as
+from twsmq_nodes.orders.risk.live_inputs import LiveRiskInputs
+from twsmq_nodes.orders.risk.rules import OPTIONS, RULES
 from twsmq_nodes.orders.spellings import Spellings
 from twsmq_nodes.tws import events as tws
 from twsmq_protocol.errors import FieldError, RequestError
@@ -24,6 +27,7 @@ SECOND = 10**9
 MARKET: dict[str, Any] = {"order_type": "MKT", "limit_price": None}
 STOP: dict[str, Any] = {"order_type": "STP", "limit_price": None, "stop_price": 0.01}
 CASH: dict[str, Any] = {"quantity": 0.0, "cash_quantity": 1_100.0}
+DOLLARS = AccountValue(account="DU1", tag="NetLiquidation", value="1000000", currency="USD")
 BUYING = Open("s", "DU1", AAPL, "BUY", 1.0)
 
 
@@ -39,7 +43,7 @@ class Known:
     def market(self, instrument: str) -> Market | None:
         return self.quotes.get(instrument)
 
-    def multiplier(self, instrument: str) -> float:
+    def unit_value(self, instrument: str) -> float:
         return 100.0 if instrument.startswith("OPT") else 1.0
 
     def position(self, scope: Scope, name: str, instrument: str) -> float | None:
@@ -68,10 +72,14 @@ def order(cid: str = "a", **changes: Any) -> PlaceOrder:
     return PlaceOrder(**(args | changes))
 
 
-def verdict(rules: RiskRules, *orders: PlaceOrder, ns: int = NOON) -> str:
+def working(order: PlaceOrder, order_id: int = 0, **links: Any) -> Open:
+    return working_as(order, order_id, Links(**links), order, order.quantity, "DU1")
+
+
+def verdict(rules: RiskGuard, *orders: PlaceOrder, ns: int = NOON) -> str:
     """The rule that forbids them, "" if none does."""
     try:
-        rules.check(orders, ("DU1",) * len(orders), ns)
+        rules.check(orders, [working(order) for order in orders], ns)
     except RequestError as error:
         return error.message.partition(":")[0] if error.code == "risk_rejected" else error.code
     return ""
@@ -129,7 +137,7 @@ def verdict(rules: RiskRules, *orders: PlaceOrder, ns: int = NOON) -> str:
     ],
 )  # fmt: skip
 def test_a_rule(limits: dict[str, Any], changes: dict[str, Any], facts: dict[str, Any], rule: str) -> None:
-    assert verdict(RiskRules(Risk(**limits), Known(**facts)), order(**changes)) == rule
+    assert verdict(RiskGuard(Risk(**limits), Known(**facts)), order(**changes)) == rule
 
 
 @pytest.mark.parametrize(
@@ -144,13 +152,13 @@ def test_limits_that_cannot_be_name_the_field(limits: dict[str, Any], field: str
 
 def test_a_refusal_names_rule_limit_value_and_field() -> None:
     with pytest.raises(RequestError) as refused:
-        RiskRules(Risk(max_order_quantity=5), Known()).check((order(),), ("DU1",), NOON)
+        RiskGuard(Risk(max_order_quantity=5), Known()).check((order(),), (working(order()),), NOON)
     assert refused.value.message == "max_order_quantity: the limit is 5, this is 10"
     assert refused.value.field == "quantity"
 
 
 def test_all_layers_hold() -> None:
-    rules = RiskRules(
+    rules = RiskGuard(
         Risk(
             max_order_quantity=100,
             strategy={"s": RiskLimits(max_order_quantity=50)},
@@ -163,7 +171,7 @@ def test_all_layers_hold() -> None:
 
 
 def test_orders_per_second_and_doubles() -> None:
-    rules = RiskRules(Risk(max_orders_per_second=2, duplicate_s=5), Known())
+    rules = RiskGuard(Risk(max_orders_per_second=2, duplicate_s=5), Known())
     assert verdict(rules, order("a")) == ""
     assert verdict(rules, order("b")) == "duplicate_s"
     assert verdict(rules, order("b", quantity=11.0)) == ""
@@ -173,21 +181,21 @@ def test_orders_per_second_and_doubles() -> None:
 
 
 def test_doubles_are_remembered_as_long_as_the_limit_says() -> None:
-    rules = RiskRules(Risk(duplicate_s=7200), Known())
+    rules = RiskGuard(Risk(duplicate_s=7200), Known())
     assert verdict(rules, order("a")) == ""
     assert verdict(rules, order("b"), ns=NOON + 7000 * SECOND) == "duplicate_s"
     assert verdict(rules, order("b"), ns=NOON + 7300 * SECOND) == ""
 
 
 def test_a_group_counts_together_and_leaves_no_trace_when_refused() -> None:
-    rules = RiskRules(Risk(max_open_orders=2, max_orders_per_second=3), Known())
+    rules = RiskGuard(Risk(max_open_orders=2, max_orders_per_second=3), Known())
     group = [order(cid, quantity=float(n + 1)) for n, cid in enumerate("abc")]
     assert verdict(rules, *group) == "max_open_orders"
     assert verdict(rules, *group[:2]) == ""
 
 
 def test_no_order_before_the_gateways_own_restart() -> None:
-    rules = RiskRules(Risk(restart_at="12:01", restart_lock_s=120), Known())
+    rules = RiskGuard(Risk(restart_at="12:01", restart_lock_s=120), Known())
     assert not rules.idle
     assert verdict(rules, order()) == "restart_lock_s"
     assert verdict(rules, order(), ns=NOON - 120 * SECOND) == ""
@@ -195,16 +203,16 @@ def test_no_order_before_the_gateways_own_restart() -> None:
 
 
 def test_a_modification_is_checked_for_size_price_and_time() -> None:
-    rules = RiskRules(
+    rules = RiskGuard(
         Risk(max_order_quantity=10, max_open_orders=1), Known(working=[Open("s", "DU1", AAPL, "BUY", 1)])
     )
-    rules.check_change(order(), "DU1", 0.0, NOON)
+    rules.check_change(order(), working(order()), 0.0, NOON)
     with pytest.raises(RequestError):
-        rules.check_change(order(quantity=11.0), "DU1", 1.0, NOON)
+        rules.check_change(order(quantity=11.0), working(order(quantity=11.0)), 1.0, NOON)
 
 
 def test_limits_can_be_replaced_and_taken_away() -> None:
-    rules = RiskRules(Risk(), Known())
+    rules = RiskGuard(Risk(), Known())
     assert rules.idle
     rules.replace("strategy", "s", RiskLimits(max_order_quantity=1))
     assert verdict(rules, order()) == "max_order_quantity"
@@ -219,7 +227,7 @@ def test_limits_can_be_replaced_and_taken_away() -> None:
 
 def guarded(**limits: Any) -> Desk:
     desk = Desk()
-    desk.core.pipeline.guard = RiskRules(Risk(**limits), Known())
+    desk.core.pipeline.guard = RiskGuard(Risk(**limits), Known())
     return desk
 
 
@@ -240,8 +248,8 @@ def test_an_order_that_cannot_be_encoded_does_not_count_as_sent() -> None:
 
 def test_an_order_whose_multiplier_is_no_number_is_answered_and_refused() -> None:
     desk = Desk()
-    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
-    desk.core.pipeline.guard = RiskRules(Risk(max_order_notional=100), facts)
+    facts = LiveRiskInputs(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
+    desk.core.pipeline.guard = RiskGuard(Risk(max_order_notional=100), facts)
     for _ in range(2):
         assert desk.place(instrument="OPT:SPY:SMART:USD:20261218:C:450:x").code == "risk_rejected"
 
@@ -257,8 +265,8 @@ def test_a_forbidden_modification_leaves_the_order_as_it_is() -> None:
 
 def test_a_position_is_not_exceeded_by_modifying_a_working_order() -> None:
     desk = Desk()
-    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
-    desk.core.pipeline.guard = RiskRules(Risk(max_position=20), facts)
+    facts = LiveRiskInputs(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
+    desk.core.pipeline.guard = RiskGuard(Risk(max_position=20), facts)
     desk.place()
     desk.accepted()
     desk.says(execution(1, shares=4.0))
@@ -272,7 +280,7 @@ def test_a_position_is_not_exceeded_by_modifying_a_working_order() -> None:
 def test_a_repeat_is_answered_though_a_rule_would_forbid_it_now() -> None:
     desk = guarded()
     first = desk.place().answer
-    desk.core.pipeline.guard = RiskRules(Risk(max_order_quantity=1), Known())
+    desk.core.pipeline.guard = RiskGuard(Risk(max_order_quantity=1), Known())
     assert desk.place().answer == first
 
 
@@ -281,12 +289,14 @@ def test_a_repeat_is_answered_though_a_rule_would_forbid_it_now() -> None:
 
 def test_a_strategys_position_and_result_are_its_own_fills_and_costs() -> None:
     desk = Desk()
-    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
+    facts = LiveRiskInputs(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
     desk.place()
     desk.accepted()
     desk.says(execution(1, f"{EXEC}.01.01", 4.0), execution(1, f"{EXEC}.01.02", 3.0))
     desk.says(tws.CommissionReport(f"{EXEC}.01.02", 1.0, "USD", -5.0, None, None))
     assert facts.position("strategy", "s", AAPL) == 3.0
+    assert facts.daily_pnl("strategy", "s", desk.now.ns) is None, "in which currency are the account's own?"
+    facts.on_event("account/DU1/NetLiquidation/USD/", DOLLARS)
     assert facts.daily_pnl("strategy", "s", desk.now.ns) == -6.0
     (working,) = facts.open_orders()
     assert (working.account, working.remaining) == ("DU1", 7.0)
@@ -294,8 +304,9 @@ def test_a_strategys_position_and_result_are_its_own_fills_and_costs() -> None:
 
 def test_the_losses_of_a_day_are_forgotten_with_it() -> None:
     desk = Desk()
-    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
-    desk.core.pipeline.guard = RiskRules(Risk(max_daily_loss=3.0), facts)
+    facts = LiveRiskInputs(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
+    desk.core.pipeline.guard = RiskGuard(Risk(max_daily_loss=3.0), facts)
+    facts.on_event("account/DU1/NetLiquidation/USD/", DOLLARS)
     desk.place(quantity=4.0)
     desk.accepted()
     desk.says(execution(1, f"{EXEC}.01.01", 4.0))
@@ -309,9 +320,10 @@ def test_the_losses_of_a_day_are_forgotten_with_it() -> None:
 
 def test_a_cost_reported_anew_counts_once() -> None:
     desk = Desk()
-    facts = LiveFacts(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
+    facts = LiveRiskInputs(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
     desk.place()
     desk.accepted()
+    facts.on_event("account/DU1/NetLiquidation/USD/", DOLLARS)
     desk.says(execution(1, f"{EXEC}.01.01", 4.0))
     desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.0, "USD", None, None, None))
     desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.5, "USD", -5.0, None, None))
@@ -323,20 +335,20 @@ def test_a_cost_reported_anew_counts_once() -> None:
 
 def test_an_accounts_facts_are_believed_only_while_status_is_ready() -> None:
     now = [0.0]
-    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: now[0], repeat_s=5.0)
+    facts = LiveRiskInputs(Desk().core.book, lambda _instrument: None, lambda: now[0], repeat_s=5.0)
     position = Position(account="DU1", instrument=AAPL, con_id=1, quantity=7.0)
-    facts.heard("position/DU1/x/", position)
-    facts.heard("account/DU1/DailyPnL/", AccountValue(account="DU1", tag="DailyPnL", value="-12.5"))
+    facts.on_event("position/DU1/x/", position)
+    facts.on_event("account/DU1/DailyPnL/", AccountValue(account="DU1", tag="DailyPnL", value="-12.5"))
     assert facts.position("account", "DU1", AAPL) in (7.0, None)
     now[0] = 10.0
     assert facts.position("account", "DU1", AAPL) is None
-    facts.heard("node/status/", Heartbeat(name="status", pid=1, state="ready"))
+    facts.on_event("node/status/", Heartbeat(name="status", pid=1, state="ready"))
     assert facts.position("account", "DU1", AAPL) == 7.0
     assert facts.position("account", "DU1", IBM) == 0.0
     assert facts.position("account", "DU1", "CONID:5") == 0.0
     assert facts.position("account", "DU1", "CONID:1") == 7.0
     assert facts.daily_pnl("account", "DU1", NOON) == -12.5
-    facts.heard("node/status/", Heartbeat(name="status", pid=1, state="connecting"))
+    facts.on_event("node/status/", Heartbeat(name="status", pid=1, state="connecting"))
     now[0] = 10.1
     assert facts.daily_pnl("account", "DU1", NOON) is None
 
@@ -344,8 +356,8 @@ def test_an_accounts_facts_are_believed_only_while_status_is_ready() -> None:
 def test_a_position_is_the_contracts_whatever_it_is_called() -> None:
     wanted: list[str] = []
     desk = Desk()
-    facts = LiveFacts(desk.core.book, wanted.append, lambda: 0.0, repeat_s=5.0)
-    desk.core.pipeline.guard = RiskRules(Risk(max_position=20), facts)
+    facts = LiveRiskInputs(desk.core.book, wanted.append, lambda: 0.0, repeat_s=5.0)
+    desk.core.pipeline.guard = RiskGuard(Risk(max_position=20), facts)
     desk.place(quantity=15.0)
     assert desk.place("b", instrument="CONID:265598:SMART").code == "risk_rejected", "it may be the same"
     desk.accepted()
@@ -355,7 +367,7 @@ def test_a_position_is_the_contracts_whatever_it_is_called() -> None:
     listed = "STK:AAPL:SMART@NASDAQ:USD"
     assert desk.place("c", instrument=listed).code == "risk_rejected"
     assert wanted == [listed]
-    facts.heard(f"quote/{listed}/", Quote(con_id=265598, bid=1.0, ask=2.0))
+    facts.on_event(f"quote/{listed}/", Quote(con_id=265598, bid=1.0, ask=2.0))
     assert facts.position("strategy", "s", listed) == 15.0
     assert facts.position("strategy", "s", IBM) == 0.0
     assert desk.place("c", instrument=IBM).answer.order_id == 3
@@ -375,42 +387,42 @@ def test_which_spellings_may_be_one_contract() -> None:
 
 def test_a_quote_is_asked_for_once_and_believed_while_its_stream_lives() -> None:
     wanted: list[str] = []
-    facts = LiveFacts(Desk().core.book, wanted.append, lambda: 0.0, repeat_s=5.0)
+    facts = LiveRiskInputs(Desk().core.book, wanted.append, lambda: 0.0, repeat_s=5.0)
     assert facts.market(AAPL) is None
     assert facts.market(AAPL) is None
     assert wanted == [AAPL]
-    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0))
+    facts.on_event(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0))
     assert facts.market(AAPL) == Market(1.0, 2.0, None)
-    facts.heard(f"quote/{AAPL}/", Stream(state="gap"))
+    facts.on_event(f"quote/{AAPL}/", Stream(state="gap"))
     assert facts.market(AAPL) is None
-    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0, snapshot=True))
+    facts.on_event(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0, snapshot=True))
     assert facts.market(AAPL) is None, "a newcomer is sent it in the gap as well"
-    facts.heard(f"quote/{AAPL}/", Stream(state="resumed"))
+    facts.on_event(f"quote/{AAPL}/", Stream(state="resumed"))
     assert facts.market(AAPL) is None
-    facts.heard(f"quote/{AAPL}/", Quote(bid=3.0, ask=4.0))
+    facts.on_event(f"quote/{AAPL}/", Quote(bid=3.0, ask=4.0))
     assert facts.market(AAPL) == Market(3.0, 4.0, None)
 
 
 @pytest.mark.parametrize("state", ["frozen", "delayed", "starting", "error", "closed"])
 def test_a_quote_that_is_not_live_is_none(state: StreamState) -> None:
-    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
-    facts.heard(f"quote/{AAPL}/", Stream(state=state))
-    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0))
+    facts = LiveRiskInputs(Desk().core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
+    facts.on_event(f"quote/{AAPL}/", Stream(state=state))
+    facts.on_event(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0))
     assert facts.market(AAPL) is None
-    facts.heard(f"quote/{AAPL}/", Stream(state="active"))
-    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0, delayed=True))
+    facts.on_event(f"quote/{AAPL}/", Stream(state="active"))
+    facts.on_event(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0, delayed=True))
     assert facts.market(AAPL) is None
 
 
 def test_a_quote_whose_sender_fell_silent_is_not_believed_for_ever() -> None:
     now = [0.0]
-    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: now[0], repeat_s=5.0)
-    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0))
+    facts = LiveRiskInputs(Desk().core.book, lambda _instrument: None, lambda: now[0], repeat_s=5.0)
+    facts.on_event(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0))
     now[0] = 10.0
     assert facts.market(AAPL) == Market(1.0, 2.0, None)
     now[0] = 12.0
     assert facts.market(AAPL) is None
-    facts.heard(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0, snapshot=True))
+    facts.on_event(f"quote/{AAPL}/", Quote(bid=1.0, ask=2.0, snapshot=True))
     assert facts.market(AAPL) is not None
 
 
@@ -431,5 +443,12 @@ def test_a_quote_whose_sender_fell_silent_is_not_believed_for_ever() -> None:
     ],
 )
 def test_multipliers(instrument: str, multiplier: float | None) -> None:
-    facts = LiveFacts(Desk().core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
-    assert facts.multiplier(instrument) == multiplier
+    facts = LiveRiskInputs(Desk().core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
+    assert facts.unit_value(instrument) == multiplier
+
+
+def test_every_limit_has_a_rule_or_is_an_option() -> None:
+    rules = [rule.name for rule in RULES]
+    assert len(set(rules)) == len(rules)
+    assert set(rules).isdisjoint(OPTIONS)
+    assert {*rules, *OPTIONS} == set(RiskLimits.__struct_fields__)

@@ -49,6 +49,7 @@ _HELP = {
     "min_quantity": "At least so much at once.",
     "all_or_none": "All at once or nothing.",
     "hidden": "Not shown in the book.",
+    "reduce_only": "Refused unless it only brings the position nearer to 0.",
     "oca_group": "Name of a one-cancels-all group.",
     "oca_type": "1 cancel, 2 reduce, 3 reduce without block; with --oca-group.",
 }

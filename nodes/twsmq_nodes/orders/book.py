@@ -130,7 +130,7 @@ class Book:
         self.outgoing: list[Entry] = []
         self.positions: dict[tuple[str, str], float] = {}  # by strategy and instrument, from fills
         self.spellings = Spellings()
-        self._results: dict[str, float] = {}  # by strategy: realised less commissions, of `_result_day` (UTC)
+        self._results: dict[str, dict[tuple[str, str], float]] = {}  # see `results`; of `_result_day` (UTC)
         self._result_day = 0
         self._result_parts: dict[str, float] = {}  # of that day, by execution: a later report replaces
         self._live: dict[Key, None] = {}
@@ -155,7 +155,7 @@ class Book:
                 self._apply_fill(record, event)
                 self._by_exec_id[event.exec_id] = key
             case Commission():
-                self._add_result(event)
+                self._add_result(event, record.order.account or "")
                 record.costs[event.exec_id] = Cost(event.commission, event.currency, event.realized_pnl)
             case Notice():
                 record.complaint = event
@@ -172,18 +172,19 @@ class Book:
         change = _signed(fill) - (0.0 if before is None else _signed(before))
         self.positions[at] = self.positions.get(at, 0.0) + change
 
-    def _add_result(self, cost: Commission) -> None:
+    def _add_result(self, cost: Commission, account: str) -> None:
         day = cost.ts // _DAY_NS
         if day > self._result_day:
             self._result_day, self._results, self._result_parts = day, {}, {}
         result, prefix = (cost.realized_pnl or 0.0) - cost.commission, split_exec_id(cost.exec_id)[0]
         change = result - self._result_parts.get(prefix, 0.0)
         self._result_parts[prefix] = result
-        self._results[cost.strategy] = self._results.get(cost.strategy, 0.0) + change
+        mine, at = self._results.setdefault(cost.strategy, {}), (account, cost.currency)
+        mine[at] = mine.get(at, 0.0) + change
 
-    def result(self, strategy: str, ns: int) -> float:
-        """Of the day (UTC) of `ns`, the present moment: realised less commissions."""
-        return self._results.get(strategy, 0.0) if ns // _DAY_NS <= self._result_day else 0.0
+    def results(self, strategy: str, ns: int) -> dict[tuple[str, str], float]:
+        """Of the day (UTC) of `ns`, the present moment: realised less costs, by account and currency."""
+        return self._results.get(strategy, {}) if ns // _DAY_NS <= self._result_day else {}
 
     def _apply_order(self, record: Record, key: Key, order: Order) -> None:
         record.order = order

@@ -10,7 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -31,6 +31,7 @@ from .book import Book, Record
 from .entries import ChangeSent, ChangeSettled, Links, Placed, Values
 from .gate import Gate
 from .ids import Key, order_ref
+from .risk.inputs import Open, working_as
 from .states import Trigger, after
 from .wire import shaped_order
 
@@ -91,8 +92,8 @@ Afterwards = Action | CancelDue
 class Guard(Protocol):
     """Raises RequestError for orders that must not be sent."""
 
-    def check(self, orders: tuple[PlaceOrder, ...], accounts: tuple[str, ...], ns: int) -> None: ...
-    def check_change(self, order: PlaceOrder, account: str, more: float, ns: int) -> None: ...
+    def check(self, orders: Sequence[PlaceOrder], working: Sequence[Open], ns: int) -> None: ...
+    def check_change(self, order: PlaceOrder, own: Open, more: float, ns: int) -> None: ...
 
 
 class Pipeline:
@@ -196,7 +197,11 @@ class Pipeline:
             writes.append(Write(key, self._encode(request), self.session_no))
             links.append(link)
         if self.guard is not None:
-            self.guard.check(item.orders, item.accounts, now.ns)  # last: what passes counts as sent
+            working = [
+                working_as(args, first_id + index, links[index], args, args.quantity, item.accounts[index])
+                for index, args in enumerate(item.orders)
+            ]
+            self.guard.check(item.orders, working, now.ns)  # last: what passes counts as sent
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
             order_id = first_id + index
             fact = Placed(args, order_id, now.ns, links[index])
@@ -222,7 +227,10 @@ class Pipeline:
         if self.guard is not None:
             changes: dict[str, Any] = {name: getattr(values, name) for name in values.__struct_fields__}
             more = values.quantity - record.largest
-            self.guard.check_change(replace(record.request, **changes), account, more, now.ns)
+            becomes = replace(record.request, **changes)
+            remaining = record.order.remaining + max(values.quantity, record.largest) - record.order.quantity
+            own = working_as(becomes, record.order_id, record.links, becomes, remaining, account)
+            self.guard.check_change(becomes, own, more, now.ns)
         request = shaped_order(
             record.reference, record.request, values, record.order_id, account, record.links
         )

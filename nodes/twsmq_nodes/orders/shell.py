@@ -30,10 +30,9 @@ from twsmq_protocol.order_requests import (
     EventPage,
     PlaceOrder,
     ReplayEvents,
-    SetRisk,
 )
 from twsmq_protocol.processes import message_share
-from twsmq_protocol.risk_limits import RiskLimits
+from twsmq_protocol.requests import ContractList
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import order_topic, quote_topic
 from twsmq_transport.mailbox import Call
@@ -51,9 +50,10 @@ from twsmq_nodes.tws.session import TwsSession
 from .actions import Action, Caller, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
 from .ahead import WriteAhead
 from .core import OrdersCore
-from .facts import LiveFacts
 from .journal import SqliteJournal
-from .risk import RiskRules
+from .risk.guard import RiskGuard
+from .risk.live_inputs import LiveRiskInputs
+from .risk.settings import RiskSettings
 from .times import gateway_offset_s
 
 JOURNAL_FILE = "orders.journal"
@@ -61,7 +61,7 @@ TOGETHER = 32
 """Messages let through the gate at once, if the budget allows as many: they go to the journal together."""
 
 A = TypeVar("A", bound=Struct)
-_RISK = "risk/"
+CONTRACT_VALID_S = 30.0
 
 log = structlog.stdlib.get_logger()
 
@@ -96,11 +96,17 @@ class OrdersShell(Shell):
             kept=self._journal.kept(),
         )
         repeat_s = config.marketdata.quiet_repeat_s
-        facts = LiveFacts(self._core.book, self._want_quote, self._loop.time, repeat_s=repeat_s)
-        self._facts = facts
-        self._rules = RiskRules(config.orders.risk, facts)
-        self._risk_calls: dict[str, list[Call]] = {}  # waiting until the new limits are on disk
-        self._restore_risk()
+        self._inputs = LiveRiskInputs(
+            self._core.book,
+            self._want_quote,
+            self._loop.time,
+            repeat_s=repeat_s,
+            want_contract=self._want_contract,
+        )
+        self._reference = node.requester(endpoints.REFERENCE)
+        self._guard = self._core.pipeline.guard = RiskGuard(config.orders.risk, self._inputs)
+        self._risk = RiskSettings(self._guard, self._journal.keep)
+        self._risk.restore(self._journal.kept())
         self._ahead = WriteAhead()
         self._not_believed: set[str] = set()
         self._reports: list[tws.Event] = []  # of the read that goes on
@@ -119,7 +125,8 @@ class OrdersShell(Shell):
             lambda reason: self._carry(core.journal_stalled(reason)),
             self._kept,
         )
-        self._node.listen((endpoints.STATUS,), ("node/status/", "position/", "account/"), self._heard)
+        about = ("node/status/", "position/", "account/")
+        self._node.listen((endpoints.STATUS,), about, self._heard)
         self._carry(core.start(self._now()))
         self._session.open()
 
@@ -154,35 +161,17 @@ class OrdersShell(Shell):
         add("resolve_order", ask(core.resolve))
         add("get_orders", lambda args, call: call.succeed(core.orders(args)))
         add("get_executions", lambda args, call: call.succeed(core.executions(args)))
-        add("get_risk", lambda _args, call: call.succeed(self._rules.listed()))
-        add("set_risk", self._set_risk)
+        add("get_risk", lambda _args, call: call.succeed(self._guard.listed()))
+        add("set_risk", self._risk.set)
         add("replay_events", self._replay)
 
     def requests_handled(self) -> None:
         self._carry(())
 
-    def _set_risk(self, args: SetRisk, call: Call) -> None:
-        name = f"{_RISK}{args.scope}/{args.name}"
-        self._rules.replace(args.scope, args.name, args.limits)
-        self._guard()
-        self._journal.keep(name, msgspec.json.encode(args.limits).decode())
-        self._risk_calls.setdefault(name, []).append(call)
-
-    def _restore_risk(self) -> None:
-        """Limits set at run time stand above the file's."""
-        for name, value in self._journal.kept().items():
-            if name.startswith(_RISK):
-                scope, _, own = name.removeprefix(_RISK).partition("/")
-                self._rules.replace(scope, own, msgspec.json.decode(value, type=RiskLimits))
-        self._guard()
-
-    def _guard(self) -> None:
-        self._core.pipeline.guard = None if self._rules.idle else self._rules
-
     def _heard(self, topic: str, event: Event) -> None:
         """What another process publishes. Nothing in it may end this one."""
         try:
-            self._facts.heard(topic, event)
+            self._inputs.on_event(topic, event)
         except ValueError as error:
             kind = type(event).__name__
             if kind not in self._not_believed:
@@ -193,10 +182,17 @@ class OrdersShell(Shell):
         shards = [endpoints.marketdata(n) for n in range(self._node.config.marketdata.instances)]
         self._node.listen(shards, (quote_topic(instrument),), self._heard)
 
+    def _want_contract(self, instrument: str) -> None:
+        def learn(result: Any) -> None:
+            rows = msgspec.convert(result, ContractList).contracts
+            multipliers = {row.multiplier for row in rows}
+            if len(multipliers) == 1:  # else the spelling names contracts that differ in it
+                self._inputs.learn_contract(instrument, multipliers.pop(), None)
+
+        self._reference.ask("contract_details", {"instrument": instrument}, CONTRACT_VALID_S, learn)
+
     def _kept(self, name: str) -> None:
-        calls = self._risk_calls.get(name)
-        if calls:  # one for each time it is kept, the oldest first
-            calls.pop(0).succeed(self._rules.listed())
+        self._risk.kept(name)
         self._carry(self._core.kept(name))
 
     def _replay(self, args: ReplayEvents, call: Call) -> None:

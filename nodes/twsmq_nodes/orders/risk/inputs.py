@@ -1,0 +1,111 @@
+"""What a rule judges, and what it may ask about the world. Whatever is not known is None."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+from twsmq_protocol.order_events import Order
+from twsmq_protocol.order_requests import PlaceOrder
+from twsmq_protocol.risk_limits import RiskLimits
+
+from ..entries import Links
+
+Scope = Literal["strategy", "account"]
+
+
+class Market(Struct, frozen=True):
+    """A live quote. A price without a size behind it is none: see `price_of`."""
+
+    bid: float | None
+    ask: float | None
+    last: float | None
+
+    def price(self, side: str) -> float | None:
+        """What the order would pay or get now."""
+        first = self.ask if side == "BUY" else self.bid
+        return self.last if first is None else first
+
+
+def price_of(price: float | None, size: float | None) -> float | None:
+    """None for the gateway's "no price": 0 or -1 with a size of 0 (ib_insync #221, Lean #3699), and for a
+    0 of which no size is known. A combo may well trade at 0, and then has a size."""
+    return None if price in (0.0, -1.0) and not size else price
+
+
+class Open(Struct, frozen=True):
+    """A working order, or one of the same request that is checked just now.
+
+    `order_id` and `parent_id` are the gateway's; `oca` names a one-cancels-all group, "" is none.
+    """
+
+    strategy: str
+    account: str
+    instrument: str
+    side: str
+    remaining: float
+    order_id: int = 0
+    parent_id: int = 0
+    oca: str = ""
+
+
+def working_as(
+    order: Order | PlaceOrder,
+    order_id: int,
+    links: Links,
+    request: PlaceOrder | None,
+    remaining: float,
+    account: str,
+) -> Open:
+    """An order as it works at the gateway, or will. `request`: as its client placed it, if one did."""
+    oca = links.oca_group or ("" if request is None else request.oca_group)
+    return Open(
+        order.strategy, account, order.instrument, order.side, remaining, order_id, links.parent_id, oca
+    )
+
+
+class SentOrder(Struct, frozen=True):
+    """An order that passed, for rules about how many and how alike."""
+
+    ns: int
+    strategy: str
+    account: str
+    order: PlaceOrder
+
+
+class RiskInputs(Protocol):
+    def market(self, instrument: str) -> Market | None: ...
+
+    def unit_value(self, instrument: str) -> float | None:
+        """What one unit is worth at a price of 1: multiplier by price magnifier."""
+        ...
+
+    def position(self, scope: Scope, name: str, instrument: str) -> float | None: ...
+    def daily_pnl(self, scope: Scope, name: str, ns: int) -> float | None: ...
+    def same(self, one: str, other: str) -> bool | None: ...
+    def open_orders(self) -> Iterator[Open]: ...
+
+
+class Candidate(Struct, frozen=True):
+    """An order as one layer of limits sees it.
+
+    `more`: by how much it grows what works (a modification by less than its quantity). `own`: itself as a
+    working order. `mine`: what works already within the layer's scope, orders of the same request included;
+    for a modification without the order itself. `sent`: what passed before, newest last.
+    """
+
+    order: PlaceOrder
+    account: str
+    scope: Scope
+    limits: RiskLimits
+    more: float
+    own: Open
+    mine: Sequence[Open]
+    sent: Sequence[SentOrder]
+    inputs: RiskInputs
+    ns: int
+
+    @property
+    def name(self) -> str:
+        return self.order.strategy if self.scope == "strategy" else self.account

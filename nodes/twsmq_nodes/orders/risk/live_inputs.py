@@ -1,0 +1,214 @@
+"""The world as the rules see it: the market, contracts, positions, the day's result, what works now.
+
+A strategy's position and result are our own fills and what they cost; an account's are the status node's
+events, believed only while that node beats and is ready. A quote is believed while its stream says that live
+data flow, and no longer than quotes are repeated: the process that sends it may have died. A result in
+several currencies is added by the account's own rates (`ExchangeRate` of its ledger), or is not known. Facts
+of a contract come from the reference node and are a day old at most.
+Whatever is not known is None, and the rule that asked decides what that means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from msgspec import Struct
+from twsmq_protocol.endpoints import STATUS
+from twsmq_protocol.envelope import Event
+from twsmq_protocol.instruments import parse_instrument
+from twsmq_protocol.market_events import Quote, Stream
+from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
+
+from ..book import Book
+from .arithmetic import leg_spellings
+from .inputs import Market, Open, Scope, price_of, working_as
+
+BEAT_S = 2.0
+DAILY_PNL = "DailyPnL"
+EXCHANGE_RATE = "ExchangeRate"
+WORTH = "NetLiquidation"
+"""Told in the account's own currency (IBKR API docs, "Account Summary")."""
+ASK_AGAIN_S = 5.0
+BELIEVE_CONTRACT_S = 86_400.0
+_MULTIPLIED = frozenset(("OPT", "FOP", "WAR", "IOPT", "FUT", "CONTFUT"))
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,15})?")
+_LIVE = frozenset(("active", "resumed"))
+
+
+class _Worth(Struct, frozen=True):
+    """Of one contract: its multiplier and price magnifier, as they were `at`."""
+
+    multiplier: float | None
+    magnifier: float
+    at: float
+
+
+class LiveRiskInputs:
+    """`want`: is called once for each instrument whose quote is asked for, `want_contract` for one of whose
+    contract something is to be known, and again every few seconds until `learn_contract`. `clock`: monotonic
+    seconds. `repeat_s`: how often a quote comes again where nothing changes.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        want: Callable[[str], None],
+        clock: Callable[[], float],
+        *,
+        repeat_s: float,
+        want_contract: Callable[[str], None] = lambda _instrument: None,
+    ) -> None:
+        self._book = book
+        self._want = want
+        self._want_contract = want_contract
+        self._clock = clock
+        self._contracts: dict[str, _Worth] = {}
+        self._contract_wanted: dict[str, float] = {}  # when it was asked for last
+        self._currencies: dict[str, str] = {}  # each account's own
+        self._rates: dict[tuple[str, str], float] = {}  # by account and currency: what one unit is worth
+        self._believe_s = 2 * repeat_s + 1.0
+        self._markets: dict[str, Market | None] = {}
+        self._quoted_at: dict[str, float] = {}
+        self._not_live: set[str] = set()  # as their streams said last
+        self._positions: dict[tuple[str, str], float] = {}
+        self._results: dict[str, float] = {}
+        self._believed_until = 0.0
+
+    def on_event(self, topic: str, event: Event) -> None:
+        """An event of another node."""
+        match event:
+            case Quote():
+                self._quoted(_instrument(topic), event)
+            case Stream(state=state) if state in _LIVE:
+                self._not_live.discard(_instrument(topic))
+            case Stream():
+                self._not_live.add(_instrument(topic))
+                self._markets[_instrument(topic)] = None
+            case Position():
+                self._book.spellings.con_id(event.instrument)  # raises for what is no spelling
+                self._book.spellings.learn(event.instrument, event.con_id)
+                self._positions[event.account, event.instrument] = event.quantity
+            case AccountValue(tag=tag) if tag == DAILY_PNL:
+                self._results[event.account] = float(event.value)
+            case AccountValue(tag=tag, currency=str(currency)) if tag == EXCHANGE_RATE:
+                rate = _number(event.value)
+                if rate is not None:
+                    self._rates[event.account, currency] = rate
+            case AccountValue(tag=tag, currency=str(currency)) if tag == WORTH:
+                self._currencies[event.account] = currency
+            case Heartbeat(name=name, state=state) if name == STATUS:
+                self._believed_until = self._clock() + (BEAT_S if state == "ready" else 0.0)
+            case _:
+                pass
+
+    def _quoted(self, instrument: str, quote: Quote) -> None:
+        self._book.spellings.learn(instrument, quote.con_id)
+        live = not quote.delayed and instrument not in self._not_live
+        bid, ask = price_of(quote.bid, quote.bid_size), price_of(quote.ask, quote.ask_size)
+        last = price_of(quote.last, quote.last_size)
+        self._markets[instrument] = Market(bid, ask, last) if live else None
+        self._quoted_at[instrument] = self._clock()
+
+    # -- for the rules
+
+    def market(self, instrument: str) -> Market | None:
+        if instrument not in self._markets:
+            self._markets[instrument] = None
+            self._want(instrument)
+        market = self._markets[instrument]
+        if market is None or self._clock() - self._quoted_at[instrument] > self._believe_s:
+            return None
+        return market
+
+    def unit_value(self, instrument: str) -> float | None:
+        """A combo's is that of its legs; of legs that differ (a share and an option on it) the largest, as
+        the gateway's own price of such a combo is per share."""
+        legs = leg_spellings(instrument)
+        if legs:
+            values = [self.unit_value(leg) for _, leg in legs]
+            return None if None in values else max(value for value in values if value is not None)
+        known = self._contract(instrument)
+        multiplier = _spelled_multiplier(instrument)
+        if multiplier is None and known is not None:
+            multiplier = known.multiplier
+        return None if multiplier is None else multiplier / (1.0 if known is None else known.magnifier)
+
+    def learn_contract(self, instrument: str, multiplier: str | None, magnifier: float | None) -> None:
+        """What the gateway's database has of it: texts as there, nil where it has none."""
+        units = _number(multiplier) if multiplier else 1.0
+        self._contracts[instrument] = _Worth(units, magnifier or 1.0, self._clock())
+
+    def _contract(self, instrument: str) -> _Worth | None:
+        now, known = self._clock(), self._contracts.get(instrument)
+        if known is not None and now - known.at < BELIEVE_CONTRACT_S:
+            return known
+        if now - self._contract_wanted.get(instrument, -ASK_AGAIN_S) >= ASK_AGAIN_S:
+            self._contract_wanted[instrument] = now
+            self._want_contract(instrument)
+        return None
+
+    def position(self, scope: Scope, name: str, instrument: str) -> float | None:
+        """Under whatever spelling. None also while it is unknown whether what is held is this contract: its
+        quote, which is asked for then, tells."""
+        if scope == "account" and self._clock() > self._believed_until:
+            return None
+        positions = self._book.positions if scope == "strategy" else self._positions
+        total = 0.0
+        for (owner, spelled), units in positions.items():
+            if owner != name or not units:
+                continue
+            same = self.same(spelled, instrument)
+            if same is None:
+                self.market(instrument)
+                return None
+            total += units if same else 0.0
+        return total
+
+    def same(self, one: str, other: str) -> bool | None:
+        return self._book.spellings.same(one, other)
+
+    def daily_pnl(self, scope: Scope, name: str, ns: int) -> float | None:
+        if scope == "strategy":
+            return self._in_one_currency(self._book.results(name, ns))
+        return self._results.get(name) if self._clock() <= self._believed_until else None
+
+    def _in_one_currency(self, results: Mapping[tuple[str, str], float]) -> float | None:
+        """Of amounts by account and currency the sum in the accounts' own, by their rates."""
+        total = 0.0
+        for (account, currency), amount in results.items():
+            own = currency == self._currencies.get(account)
+            rate = 1.0 if own or not amount else self._rates.get((account, currency))
+            if rate is None:
+                return None
+            total += amount * rate
+        return total
+
+    def open_orders(self) -> Iterator[Open]:
+        for record in self._book.active():
+            order = record.order
+            remaining = order.remaining + record.largest - order.quantity
+            account = order.account or ""
+            yield working_as(order, record.order_id, record.links, record.request, remaining, account)
+
+
+def _spelled_multiplier(instrument: str) -> float | None:
+    """As spelled, where the type has one; an option's is 100 unless it says otherwise. None where the
+    spelling does not tell: a future's, and anything by its conId."""
+    parsed = parse_instrument(instrument)
+    if parsed.con_id:
+        return None
+    if parsed.sec_type not in _MULTIPLIED:
+        return 1.0
+    if parsed.multiplier:
+        return _number(parsed.multiplier)
+    return None if parsed.sec_type in ("FUT", "CONTFUT") else 100.0
+
+
+def _number(text: str) -> float | None:
+    """A plain decimal number above 0."""
+    return (float(text) or None) if _NUMBER.fullmatch(text) else None
+
+
+def _instrument(topic: str) -> str:
+    return topic.split("/")[1]
