@@ -71,7 +71,8 @@ class ContractRow(Struct, frozen=True, kw_only=True):
     """One contract of the gateway's database; texts are the gateway's own, nil where it has none.
 
     `instrument` is the canonical spelling, the same in positions. `order_types` and `valid_exchanges` are
-    comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument.
+    comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument, prices
+    in its currency divided by `price_magnifier` (100: pence).
     """
 
     instrument: str
@@ -91,6 +92,7 @@ class ContractRow(Struct, frozen=True, kw_only=True):
     min_tick: Finite | None = None
     min_size: Finite | None = None
     size_increment: Finite | None = None
+    price_magnifier: int | None = None
     order_types: str | None = None
     valid_exchanges: str | None = None
     time_zone_id: str | None = None

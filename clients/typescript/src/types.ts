@@ -486,6 +486,8 @@ export interface TryAlerts {
  * `place_order`: one order. The same request again returns the first answer and places nothing.
  *
  * `extra`: further attributes of an order under `ibapi`'s own names, checked against the installed release.
+ * `reduce_only`: refused unless it can only bring the strategy's position nearer to 0, or the account's
+ * where the strategy holds nothing.
  */
 export interface PlaceOrder {
   readonly strategy: string;
@@ -520,6 +522,7 @@ export interface PlaceOrder {
   readonly leg_prices?: readonly (number | null)[];
   readonly routing?: { readonly [key: string]: string };
   readonly extra?: { readonly [key: string]: string | number | number | boolean };
+  readonly reduce_only?: boolean;
 }
 
 /**
@@ -638,6 +641,7 @@ export interface PreviewOrder {
   readonly leg_prices?: readonly (number | null)[];
   readonly routing?: { readonly [key: string]: string };
   readonly extra?: { readonly [key: string]: string | number | number | boolean };
+  readonly reduce_only?: boolean;
 }
 
 /**
@@ -695,7 +699,8 @@ export interface SetRisk {
  * `duplicate_s`: two orders alike within so many seconds are one too many. `max_orders_per_side`: working
  * orders of one account, instrument and side (the broker's own rule is 20). `instruments`: spellings, or
  * beginnings ending in `*`. `trading_windows`: `HH:MM-HH:MM` in `time_zone`. `missing`: what a rule does
- * whose input is not there.
+ * whose input is not there. `reduce_only_passes`: what only brings a position nearer to 0 is not subject to
+ * the limits of exposure (quantity, notional, position, open orders, the day's loss).
  */
 export interface RiskLimits {
   readonly max_order_quantity?: number | null;
@@ -712,6 +717,7 @@ export interface RiskLimits {
   readonly trading_windows?: readonly (string)[] | null;
   readonly time_zone?: string;
   readonly missing?: "allow" | "refuse" | null;
+  readonly reduce_only_passes?: boolean;
 }
 
 /**
@@ -846,7 +852,8 @@ export interface ContractList {
  * One contract of the gateway's database; texts are the gateway's own, nil where it has none.
  *
  * `instrument` is the canonical spelling, the same in positions. `order_types` and `valid_exchanges` are
- * comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument.
+ * comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument, prices
+ * in its currency divided by `price_magnifier` (100: pence).
  */
 export interface ContractRow {
   readonly instrument: string;
@@ -866,6 +873,7 @@ export interface ContractRow {
   readonly min_tick: number | null;
   readonly min_size: number | null;
   readonly size_increment: number | null;
+  readonly price_magnifier: number | null;
   readonly order_types: string | null;
   readonly valid_exchanges: string | null;
   readonly time_zone_id: string | null;

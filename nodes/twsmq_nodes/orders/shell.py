@@ -184,10 +184,14 @@ class OrdersShell(Shell):
 
     def _want_contract(self, instrument: str) -> None:
         def learn(result: Any) -> None:
-            rows = msgspec.convert(result, ContractList).contracts
-            multipliers = {row.multiplier for row in rows}
-            if len(multipliers) == 1:  # else the spelling names contracts that differ in it
-                self._inputs.learn_contract(instrument, multipliers.pop(), None)
+            try:
+                rows = msgspec.convert(result, ContractList).contracts
+            except msgspec.ValidationError as error:
+                log.warning("contract details not understood", instrument=instrument, problem=str(error))
+                return
+            worth = {(row.multiplier, row.price_magnifier) for row in rows}
+            if len(worth) == 1:  # else the spelling names contracts that differ in it
+                self._inputs.learn_contract(instrument, *worth.pop())
 
         self._reference.ask("contract_details", {"instrument": instrument}, CONTRACT_VALID_S, learn)
 

@@ -140,6 +140,7 @@ def _row(info: ContractInfo) -> ContractRow:
         min_tick=info.min_tick,
         min_size=info.min_size,
         size_increment=info.size_increment,
+        price_magnifier=info.price_magnifier or None,
         order_types=info.order_types or None,
         valid_exchanges=info.valid_exchanges or None,
         time_zone_id=info.time_zone_id or None,

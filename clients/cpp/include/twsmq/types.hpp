@@ -798,6 +798,8 @@ struct Condition {
  * `place_order`: one order. The same request again returns the first answer and places nothing.
  *
  * `extra`: further attributes of an order under `ibapi`'s own names, checked against the installed release.
+ * `reduce_only`: refused unless it can only bring the strategy's position nearer to 0, or the account's
+ * where the strategy holds nothing.
  */
 struct PlaceOrder {
   std::string strategy;
@@ -832,10 +834,11 @@ struct PlaceOrder {
   std::optional<std::vector<double>> leg_prices;
   std::optional<Map<std::string>> routing;
   std::optional<Map<Value>> extra;
+  std::optional<bool> reduce_only;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "account", account) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "cash_quantity", cash_quantity) && get(from_wire, "good_till", good_till) && get(from_wire, "good_after", good_after) && get(from_wire, "display_size", display_size) && get(from_wire, "min_quantity", min_quantity) && get(from_wire, "all_or_none", all_or_none) && get(from_wire, "hidden", hidden) && get(from_wire, "oca_group", oca_group) && get(from_wire, "oca_type", oca_type) && get(from_wire, "algo", algo) && get(from_wire, "conditions", conditions) && get(from_wire, "conditions_cancel", conditions_cancel) && get(from_wire, "conditions_ignore_rth", conditions_ignore_rth) && get(from_wire, "leg_prices", leg_prices) && get(from_wire, "routing", routing) && get(from_wire, "extra", extra);
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "account", account) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "cash_quantity", cash_quantity) && get(from_wire, "good_till", good_till) && get(from_wire, "good_after", good_after) && get(from_wire, "display_size", display_size) && get(from_wire, "min_quantity", min_quantity) && get(from_wire, "all_or_none", all_or_none) && get(from_wire, "hidden", hidden) && get(from_wire, "oca_group", oca_group) && get(from_wire, "oca_type", oca_type) && get(from_wire, "algo", algo) && get(from_wire, "conditions", conditions) && get(from_wire, "conditions_cancel", conditions_cancel) && get(from_wire, "conditions_ignore_rth", conditions_ignore_rth) && get(from_wire, "leg_prices", leg_prices) && get(from_wire, "routing", routing) && get(from_wire, "extra", extra) && get(from_wire, "reduce_only", reduce_only);
   }
 
   Value to_value() const {
@@ -872,6 +875,7 @@ struct PlaceOrder {
     put(to_wire, "leg_prices", leg_prices);
     put(to_wire, "routing", routing);
     put(to_wire, "extra", extra);
+    put(to_wire, "reduce_only", reduce_only);
     return to_wire;
   }
 };
@@ -1032,10 +1036,11 @@ struct PreviewOrder {
   std::optional<std::vector<double>> leg_prices;
   std::optional<Map<std::string>> routing;
   std::optional<Map<Value>> extra;
+  std::optional<bool> reduce_only;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "account", account) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "cash_quantity", cash_quantity) && get(from_wire, "good_till", good_till) && get(from_wire, "good_after", good_after) && get(from_wire, "display_size", display_size) && get(from_wire, "min_quantity", min_quantity) && get(from_wire, "all_or_none", all_or_none) && get(from_wire, "hidden", hidden) && get(from_wire, "oca_group", oca_group) && get(from_wire, "oca_type", oca_type) && get(from_wire, "algo", algo) && get(from_wire, "conditions", conditions) && get(from_wire, "conditions_cancel", conditions_cancel) && get(from_wire, "conditions_ignore_rth", conditions_ignore_rth) && get(from_wire, "leg_prices", leg_prices) && get(from_wire, "routing", routing) && get(from_wire, "extra", extra);
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "account", account) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "cash_quantity", cash_quantity) && get(from_wire, "good_till", good_till) && get(from_wire, "good_after", good_after) && get(from_wire, "display_size", display_size) && get(from_wire, "min_quantity", min_quantity) && get(from_wire, "all_or_none", all_or_none) && get(from_wire, "hidden", hidden) && get(from_wire, "oca_group", oca_group) && get(from_wire, "oca_type", oca_type) && get(from_wire, "algo", algo) && get(from_wire, "conditions", conditions) && get(from_wire, "conditions_cancel", conditions_cancel) && get(from_wire, "conditions_ignore_rth", conditions_ignore_rth) && get(from_wire, "leg_prices", leg_prices) && get(from_wire, "routing", routing) && get(from_wire, "extra", extra) && get(from_wire, "reduce_only", reduce_only);
   }
 
   Value to_value() const {
@@ -1072,6 +1077,7 @@ struct PreviewOrder {
     put(to_wire, "leg_prices", leg_prices);
     put(to_wire, "routing", routing);
     put(to_wire, "extra", extra);
+    put(to_wire, "reduce_only", reduce_only);
     return to_wire;
   }
 };
@@ -1171,7 +1177,8 @@ struct Resume {
  * `duplicate_s`: two orders alike within so many seconds are one too many. `max_orders_per_side`: working
  * orders of one account, instrument and side (the broker's own rule is 20). `instruments`: spellings, or
  * beginnings ending in `*`. `trading_windows`: `HH:MM-HH:MM` in `time_zone`. `missing`: what a rule does
- * whose input is not there.
+ * whose input is not there. `reduce_only_passes`: what only brings a position nearer to 0 is not subject to
+ * the limits of exposure (quantity, notional, position, open orders, the day's loss).
  */
 struct RiskLimits {
   std::optional<double> max_order_quantity;
@@ -1188,10 +1195,11 @@ struct RiskLimits {
   std::optional<std::vector<std::string>> trading_windows;
   std::optional<std::string> time_zone;
   std::optional<std::string> missing;
+  std::optional<bool> reduce_only_passes;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "max_order_quantity", max_order_quantity) && get(from_wire, "max_order_notional", max_order_notional) && get(from_wire, "max_position", max_position) && get(from_wire, "price_collar", price_collar) && get(from_wire, "max_open_orders", max_open_orders) && get(from_wire, "max_orders_per_side", max_orders_per_side) && get(from_wire, "max_orders_per_second", max_orders_per_second) && get(from_wire, "max_daily_loss", max_daily_loss) && get(from_wire, "duplicate_s", duplicate_s) && get(from_wire, "instruments", instruments) && get(from_wire, "order_types", order_types) && get(from_wire, "trading_windows", trading_windows) && get(from_wire, "time_zone", time_zone) && get(from_wire, "missing", missing);
+    return get(from_wire, "max_order_quantity", max_order_quantity) && get(from_wire, "max_order_notional", max_order_notional) && get(from_wire, "max_position", max_position) && get(from_wire, "price_collar", price_collar) && get(from_wire, "max_open_orders", max_open_orders) && get(from_wire, "max_orders_per_side", max_orders_per_side) && get(from_wire, "max_orders_per_second", max_orders_per_second) && get(from_wire, "max_daily_loss", max_daily_loss) && get(from_wire, "duplicate_s", duplicate_s) && get(from_wire, "instruments", instruments) && get(from_wire, "order_types", order_types) && get(from_wire, "trading_windows", trading_windows) && get(from_wire, "time_zone", time_zone) && get(from_wire, "missing", missing) && get(from_wire, "reduce_only_passes", reduce_only_passes);
   }
 
   Value to_value() const {
@@ -1210,6 +1218,7 @@ struct RiskLimits {
     put(to_wire, "trading_windows", trading_windows);
     put(to_wire, "time_zone", time_zone);
     put(to_wire, "missing", missing);
+    put(to_wire, "reduce_only_passes", reduce_only_passes);
     return to_wire;
   }
 };
@@ -1537,7 +1546,8 @@ struct Stopping {
  * One contract of the gateway's database; texts are the gateway's own, nil where it has none.
  *
  * `instrument` is the canonical spelling, the same in positions. `order_types` and `valid_exchanges` are
- * comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument.
+ * comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument, prices
+ * in its currency divided by `price_magnifier` (100: pence).
  */
 struct ContractRow {
   std::string instrument;
@@ -1557,6 +1567,7 @@ struct ContractRow {
   std::optional<double> min_tick;
   std::optional<double> min_size;
   std::optional<double> size_increment;
+  std::optional<std::int64_t> price_magnifier;
   std::optional<std::string> order_types;
   std::optional<std::string> valid_exchanges;
   std::optional<std::string> time_zone_id;
@@ -1565,7 +1576,7 @@ struct ContractRow {
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "sec_type", sec_type) && get(from_wire, "symbol", symbol) && get(from_wire, "exchange", exchange) && get(from_wire, "primary_exchange", primary_exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "trading_class", trading_class) && get(from_wire, "expiry", expiry) && get(from_wire, "right", right) && get(from_wire, "strike", strike) && get(from_wire, "multiplier", multiplier) && get(from_wire, "long_name", long_name) && get(from_wire, "min_tick", min_tick) && get(from_wire, "min_size", min_size) && get(from_wire, "size_increment", size_increment) && get(from_wire, "order_types", order_types) && get(from_wire, "valid_exchanges", valid_exchanges) && get(from_wire, "time_zone_id", time_zone_id) && get(from_wire, "trading_hours", trading_hours) && get(from_wire, "liquid_hours", liquid_hours);
+    return get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "sec_type", sec_type) && get(from_wire, "symbol", symbol) && get(from_wire, "exchange", exchange) && get(from_wire, "primary_exchange", primary_exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "trading_class", trading_class) && get(from_wire, "expiry", expiry) && get(from_wire, "right", right) && get(from_wire, "strike", strike) && get(from_wire, "multiplier", multiplier) && get(from_wire, "long_name", long_name) && get(from_wire, "min_tick", min_tick) && get(from_wire, "min_size", min_size) && get(from_wire, "size_increment", size_increment) && get(from_wire, "price_magnifier", price_magnifier) && get(from_wire, "order_types", order_types) && get(from_wire, "valid_exchanges", valid_exchanges) && get(from_wire, "time_zone_id", time_zone_id) && get(from_wire, "trading_hours", trading_hours) && get(from_wire, "liquid_hours", liquid_hours);
   }
 
   Value to_value() const {
@@ -1587,6 +1598,7 @@ struct ContractRow {
     put(to_wire, "min_tick", min_tick);
     put(to_wire, "min_size", min_size);
     put(to_wire, "size_increment", size_increment);
+    put(to_wire, "price_magnifier", price_magnifier);
     put(to_wire, "order_types", order_types);
     put(to_wire, "valid_exchanges", valid_exchanges);
     put(to_wire, "time_zone_id", time_zone_id);

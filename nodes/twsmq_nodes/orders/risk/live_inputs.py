@@ -10,6 +10,7 @@ Whatever is not known is None, and the rule that asked decides what that means.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 
@@ -90,7 +91,7 @@ class LiveRiskInputs:
                 self._book.spellings.learn(event.instrument, event.con_id)
                 self._positions[event.account, event.instrument] = event.quantity
             case AccountValue(tag=tag) if tag == DAILY_PNL:
-                self._results[event.account] = float(event.value)
+                self._learn_result(event.account, event.value)
             case AccountValue(tag=tag, currency=str(currency)) if tag == EXCHANGE_RATE:
                 rate = _number(event.value)
                 if rate is not None:
@@ -101,6 +102,13 @@ class LiveRiskInputs:
                 self._believed_until = self._clock() + (BEAT_S if state == "ready" else 0.0)
             case _:
                 pass
+
+    def _learn_result(self, account: str, text: str) -> None:
+        result = float(text)  # raises for what is no number
+        if math.isfinite(result):
+            self._results[account] = result
+        else:
+            self._results.pop(account, None)
 
     def _quoted(self, instrument: str, quote: Quote) -> None:
         self._book.spellings.learn(instrument, quote.con_id)
