@@ -22,8 +22,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from twsmq_protocol import endpoints
-from twsmq_protocol.envelope import Event
+from twsmq_protocol import endpoints, envelope
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
@@ -168,7 +167,7 @@ class OrdersShell(Shell):
     def requests_handled(self) -> None:
         self._carry(())
 
-    def _heard(self, topic: str, event: Event) -> None:
+    def _heard(self, topic: str, event: envelope.Event) -> None:
         """What another process publishes. Nothing in it may end this one."""
         try:
             self._inputs.on_event(topic, event)
@@ -183,9 +182,11 @@ class OrdersShell(Shell):
         self._node.listen(shards, (quote_topic(instrument),), self._heard)
 
     def _want_contract(self, instrument: str) -> None:
-        def learn(result: Any) -> None:
+        def learn(reply: envelope.Reply) -> None:
+            if reply.error is not None:
+                return  # the rule that asked says that it is not known, and asks again
             try:
-                rows = msgspec.convert(result, ContractList).contracts
+                rows = msgspec.convert(reply.result, ContractList).contracts
             except msgspec.ValidationError as error:
                 log.warning("contract details not understood", instrument=instrument, problem=str(error))
                 return
