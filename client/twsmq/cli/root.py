@@ -27,6 +27,7 @@ _COMMANDS = {
     "replay": ("replay", "Play a recording onto its topics."),
     "order": ("order", "Place, cancel and list orders."),
     "orders": ("orders", "The journal of all orders."),
+    "doctor": ("doctor", "Find out why a gateway does not work."),
     "conform": ("conform", "Prove a client in any language, without a cluster."),
     "simulator": ("simulator", "Run the simulated gateway alone, and command a running one."),
 }

@@ -1,0 +1,219 @@
+"""`twsmq doctor` as a user runs it, at gateways in every state: simulated ones, and sockets that are none."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+import zmq
+from support.simulated_gateway import running_gateway
+
+Checks = dict[str, dict[str, Any]]
+ENOUGH_S = 15.0
+
+
+def doctor(*words: str) -> tuple[int, Checks, str]:
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "twsmq.cli", "doctor", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert time.monotonic() - began < ENOUGH_S
+    assert "Traceback" not in done.stderr
+    found: Checks = {}
+    if "--json" in words and done.stdout:
+        result = json.loads(done.stdout)
+        found = {check["id"]: check for check in result["checks"]}
+        assert result["ok"] is (done.returncode == 0)
+    return done.returncode, found, done.stdout + done.stderr
+
+
+@contextmanager
+def scripted(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A port where each connection is handled by `answer`, in a thread of its own."""
+    server = socket.create_server(("127.0.0.1", 0))
+    threads: list[threading.Thread] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connected, _ = server.accept()
+            except OSError:
+                return
+
+            def handle(one: socket.socket = connected) -> None:
+                with one:
+                    answer(one)
+
+            threads.append(threading.Thread(target=handle))
+            threads[-1].start()
+
+    accepting = threading.Thread(target=accept)
+    accepting.start()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        accepting.join()
+        for thread in threads:
+            thread.join()
+
+
+def fault(control_port: int, op: str, **args: object) -> None:
+    with zmq.Context() as context, context.socket(zmq.REQ) as control:
+        control.linger = 0
+        control.connect(f"tcp://127.0.0.1:{control_port}")
+        control.send(msgpack.packb({"v": 1, "id": 1, "op": op, "args": args}))
+        assert control.poll(10_000)
+        assert msgpack.unpackb(control.recv())["ok"]
+
+
+def say(data: bytes) -> Callable[[socket.socket], None]:
+    def answer(connected: socket.socket) -> None:
+        connected.recv(1024)
+        connected.sendall(data)
+        while connected.recv(1024):
+            pass
+
+    return answer
+
+
+def framed(*fields: str) -> bytes:
+    payload = "".join(field + "\0" for field in fields).encode()
+    return len(payload).to_bytes(4, "big") + payload
+
+
+def test_nothing_there(port_base: int) -> None:
+    code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port_base}")
+    assert code == 1
+    assert found["port-open"]["verdict"] == "fail"
+    assert found["handshake"]["verdict"] == "skip"
+    code, _, text = doctor("--gateway", f"127.0.0.1:{port_base}")
+    assert code == 1
+    assert "Enable ActiveX" in text
+
+
+def test_a_healthy_gateway_and_one_that_is_read_only(tmp_path: Path) -> None:
+    with running_gateway(tmp_path, "--tick-rate", "20", "--control-port", "0") as gateway:
+        code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{gateway.port}")
+        assert {name for name, check in found.items() if check["verdict"] == "fail"} == set()
+        assert code == 0
+        for name in ("handshake", "client-id", "accounts", "farms", "clock", "market-data", "orders-allowed"):
+            assert found[name]["verdict"] == "ok", found[name]
+        fault(gateway.control_port, "read_only", on=True)
+        code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{gateway.port}")
+        assert code == 1
+        assert found["orders-allowed"]["verdict"] == "fail"
+        assert "ReadOnlyApi=no" in found["orders-allowed"]["cure"]
+
+
+def test_data_that_are_not_subscribed_or_delayed(tmp_path: Path) -> None:
+    with running_gateway(tmp_path, "--tick-rate", "20", "--unsubscribed", "NASDAQ") as gateway:
+        _, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{gateway.port}")
+    assert found["market-data"]["verdict"] == "warn"
+
+
+def test_a_client_id_that_another_holds(tmp_path: Path) -> None:
+    with (
+        running_gateway(tmp_path) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.port)) as holder,
+    ):
+        holder.sendall(b"API\0" + len(b"v157..200").to_bytes(4, "big") + b"v157..200")
+        holder.recv(1024)
+        holder.sendall(framed("71", "2", "109", ""))
+        holder.recv(1024)
+        code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{gateway.port}")
+    assert code == 1
+    assert found["client-id"]["verdict"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("answer", "cure"),
+    [
+        pytest.param(say(b""), "dialog", id="silent"),
+        pytest.param(lambda _: None, "Trusted IPs", id="closed"),
+        pytest.param(say(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "Client Portal", id="http"),
+        pytest.param(say(b"SSH-2.0-OpenSSH_9.2\r\n"), "lsof", id="ssh"),
+        pytest.param(say(b"\0\0\0\x10" + b"\xff" * 16), "lsof", id="rubbish"),
+    ],
+)
+def test_what_is_no_gateway(answer: Callable[[socket.socket], None], cure: str) -> None:
+    with scripted(answer) as port:
+        code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port}")
+    assert code == 1
+    assert found["handshake"]["verdict"] == "fail"
+    assert cure in found["handshake"]["cure"]
+
+
+def test_an_old_gateway() -> None:
+    with scripted(say(framed("151", "20200102 10:00:00 EST"))) as port:
+        code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port}")
+    assert (code, found["server-version"]["verdict"]) == (1, "fail")
+
+
+def a_gateway_that_tells_its_settings(connected: socket.socket) -> None:
+    """IBKR's own protobuf classes make the answer; up to 200 it speaks text."""
+    from ibapi.protobuf import ConfigResponse_pb2
+
+    hello = connected.recv(1024)
+    newest = int(hello.rsplit(b"..", 1)[1].split(b" ")[0])
+    version = min(newest, 222)
+    connected.sendall(framed(str(version), "20261128 10:00:00 US/Eastern"))
+    if version <= 200:
+        connected.recv(1024)
+        connected.sendall(framed("15", "1", "DU1234567") + framed("9", "1", "7"))
+        connected.sendall(framed("4", "2", "-1", "2104", "Market data farm connection is OK:usfarm", "", "0"))
+        while connected.recv(1024):
+            pass
+        return
+    connected.recv(4096)
+    made: Any = vars(ConfigResponse_pb2)["ConfigResponse"](reqId=1)
+    made.api.settings.readOnlyApi = True
+    made.api.settings.sendMarketDataInLotsForUsStocks = True
+    made.api.settings.masterClientId = 101
+    made.lockAndExit.autoLogoffTime = "11:45 PM"
+    made.lockAndExit.autoLogoffType = "logoff"
+    body = made.SerializeToString()
+    from ibapi.message import IN
+
+    answer: int = vars(IN)["CONFIG_RESPONSE"] + 200
+    payload = answer.to_bytes(4, "big") + body
+    connected.sendall(len(payload).to_bytes(4, "big") + payload)
+    while connected.recv(1024):
+        pass
+
+
+def test_a_gateway_that_tells_its_settings() -> None:
+    with scripted(a_gateway_that_tells_its_settings) as port:
+        code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port}")
+    assert code == 1
+    verdicts = {name: check["verdict"] for name, check in found.items()}
+    expected = {
+        "settings": "ok",
+        "orders-allowed": "fail",
+        "lots": "fail",
+        "master-client-id": "fail",
+        "auto-restart": "warn",
+    }
+    assert {name: verdicts[name] for name in expected} == expected
+    assert verdicts["max-rate"] == "skip", "what the gateway did not say is not judged"
+
+
+def test_a_wrong_address_is_one_line() -> None:
+    code, _, text = doctor("--gateway", "nonsense")
+    assert code == 2
+    assert len(text.strip().splitlines()) == 1
