@@ -32,8 +32,10 @@ from twsmq_simulator.market.clock import Clock, ClockSettings
 from twsmq_simulator.market.exchange import Exchange
 from twsmq_simulator.market.hours import is_open
 from twsmq_simulator.market.instruments import Instrument
+from twsmq_simulator.market.past import Levels
 from twsmq_simulator.market.permissions import Permissions
 from twsmq_simulator.market.replay import Replay
+from twsmq_simulator.market.tape import Watched
 from twsmq_simulator.session import Repeat, Session
 from twsmq_simulator.settings import Settings
 from twsmq_simulator.wire import messages
@@ -75,8 +77,18 @@ class Gateway:
         self.store = Store(settings.data_dir / "broker.sqlite3")
         for instrument in self.store.read("instrument", Instrument).values():
             self.catalogue.add(instrument)
-        saved = {int(key): price for key, price in self.store.read("price", float).items()}
-        self.exchange = Exchange(self.catalogue, settings.seed, self.clock.now, 1 / settings.tick_rate, saved)
+        anchor = self.store.read("counter", int).get("anchor")
+        self.exchange = Exchange(
+            self.catalogue,
+            settings.seed,
+            self.clock.now,
+            1 / settings.tick_rate,
+            anchor=anchor,
+            always_open=settings.hours == "always",
+        )
+        if anchor is None:
+            self.exchange.changes[("counter", "anchor")] = self.clock.now()
+        self.exchange.restore(self.store.read("levels", Levels), self.store.read("minute", Watched).items())
         self.broker = Broker(
             self.catalogue,
             self.exchange,
@@ -131,8 +143,7 @@ class Gateway:
             self._timer.cancel()
         for session in list(self.sessions):
             session.close()
-        self._save_prices()
-        self.store.write(self.broker.orders.take_changes())
+        self.store.write(self._take_changes())
         self.store.close()
 
     def _schedule(self) -> None:
@@ -164,7 +175,6 @@ class Gateway:
         for _ in range(min(count, 10_000)):
             self.step_market(now)
         if now - self._second_begun >= SECOND:
-            self._save_prices()
             self._second_begun = now
             if not self.faults.disconnected:
                 self._repeat_what_is_due(now)
@@ -191,6 +201,7 @@ class Gateway:
                 continue
             changes = self._replayed(con_id, now) if con_id in self.replays else iter((book.step(),))
             for changed in changes:
+                self.exchange.look(book, changed, now)
                 if self.faults.feeds(con_id):
                     for follower in self.followers.get(con_id, ()):
                         follower.on_step(book, changed, now)
@@ -224,7 +235,7 @@ class Gateway:
             return
         if not self.faults.disconnected:
             self.delivery.deliver(self.broker.advance(self.clock.now()))
-        changes = self.broker.orders.take_changes()
+        changes = self._take_changes()
         if changes:
             self._save_instruments(changes)
             try:
@@ -238,9 +249,10 @@ class Gateway:
             session.flush()
         self._schedule()
 
-    def _save_prices(self) -> None:
-        for con_id, price in self.exchange.prices().items():
-            self.broker.orders.save_record("price", str(con_id), price)
+    def _take_changes(self) -> dict[tuple[str, str], object]:
+        """What broker and market have to store."""
+        market, self.exchange.changes = self.exchange.changes, {}
+        return self.broker.orders.take_changes() | market
 
     def _save_instruments(self, changes: dict[tuple[str, str], object]) -> None:
         """What orders name has to be known after a restart, when chains may have moved on."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 
 from twsmq_simulator.errors import RequestRefused
-from twsmq_simulator.wire.requests import HistoricalData, Request
+from twsmq_simulator.wire.requests import HeadTimestamp, HistoricalData, Request
 
 RATE = 50
 TICKERS = 100
@@ -19,6 +19,11 @@ TICK_STREAMS = 5
 HISTORY_REPEAT_NS = 15_000_000_000
 HISTORY_WINDOW_NS = 600_000_000_000
 HISTORY_REQUESTS = 60
+HISTORY_BURST_NS = 2_000_000_000
+HISTORY_BURST = 6
+HISTORY_OPEN = 50
+SMALL_BARS = 60  # seconds: below this the rules are hard
+TOO_MANY = "Error processing request:Only 50 simultaneous API historical data requests"
 PACING = "Historical Market Data Service error message:Historical data request pacing violation"
 SECOND = 1_000_000_000
 
@@ -31,7 +36,9 @@ class Limits:
         self._times: deque[int] = deque()
         self._violations = 0
         self._last_violation = -SECOND
-        self._history: deque[tuple[int, HistoricalData]] = deque()
+        self._history: deque[tuple[int, tuple[object, ...], tuple[object, ...], int]] = deque()
+        self._tick_requests: dict[int, int] = {}  # conId -> when last asked
+        self.heads: dict[int, None] = {}  # request ids of head timestamps not cancelled yet
 
     def rate_exceeded(self, now: int) -> str | None:
         """Counts one message; the text of error 100 if it is one too many and the second has not been told
@@ -64,22 +71,56 @@ class Limits:
                 10190, "Max number of tick-by-tick requests has been reached", request.reply_id
             )
 
-    def check_history(self, request: HistoricalData, now: int) -> None:
-        """The same request within 15 s, or more than 60 in 10 minutes (IBKR docs). Raises
-        RequestRefused(162).
+    def check_history(self, request: HistoricalData, con_id: int, seconds: int, now: int, held: int) -> None:
+        """Before one more query; `held` are those that stay open. Raises RequestRefused(322 or 162).
+
+        Bars of a minute and more have no hard rule any more (IBKR's old docs, note 1).
         """
         if not self.enforced:
             return
+        self._check_open(held, request.request_id)
+        if seconds < SMALL_BARS:
+            what = (con_id, request.contract.exchange, request.what)
+            same = (*what, request.end, request.bar_size, request.duration, request.regular_hours)
+            self._count_small(what, same, 2 if request.what == "BID_ASK" else 1, now, request.request_id)
+
+    def check_head(self, request: HeadTimestamp, con_id: int, now: int, held: int) -> None:
+        """A head timestamp always falls under the rules of small bars and stays open until cancelled."""
+        if not self.enforced:
+            return
+        self._check_open(held, request.request_id)
+        what = (con_id, request.contract.exchange, request.what)
+        self._count_small(what, (*what, "head"), 1, now, request.request_id)
+        self.heads[request.request_id] = None
+
+    def _check_open(self, held: int, request_id: int) -> None:
+        if held + len(self.heads) >= HISTORY_OPEN:
+            raise RequestRefused(322, TOO_MANY, request_id)
+
+    def _count_small(
+        self, what: tuple[object, ...], same: tuple[object, ...], weight: int, now: int, request_id: int
+    ) -> None:
+        """60 in 10 minutes, the same within 15 s, 6 for one contract, exchange and kind in 2 s."""
         while self._history and self._history[0][0] <= now - HISTORY_WINDOW_NS:
             self._history.popleft()
-        for at, earlier in self._history:
-            if at > now - HISTORY_REPEAT_NS and _same(earlier, request):
-                raise RequestRefused(162, PACING, request.request_id)
-        if len(self._history) >= HISTORY_REQUESTS:
-            raise RequestRefused(162, PACING, request.request_id)
-        self._history.append((now, request))
+        recent = [(at, w, s) for at, w, s, _ in self._history if at > now - HISTORY_REPEAT_NS]
+        burst = sum(1 for at, w, _ in recent if w == what and at > now - HISTORY_BURST_NS)
+        spent = sum(weight for _, _, _, weight in self._history)
+        if (
+            any(s == same for _, _, s in recent)
+            or burst >= HISTORY_BURST
+            or spent + weight > HISTORY_REQUESTS
+        ):
+            raise RequestRefused(162, PACING, request_id)
+        self._history.append((now, what, same, weight))
 
-
-def _same(one: HistoricalData, other: HistoricalData) -> bool:
-    keys = ("contract", "end", "bar_size", "duration", "what", "regular_hours")
-    return all(getattr(one, key) == getattr(other, key) for key in keys)
+    def check_tick_pace(self, con_id: int, now: int, request_id: int) -> None:
+        """One tick-by-tick request for an instrument in 15 s (IBKR docs 22.10); with which code a gateway
+        refuses more is not evidenced.
+        """
+        if not self.enforced:
+            return
+        if now - self._tick_requests.get(con_id, -HISTORY_REPEAT_NS) < HISTORY_REPEAT_NS:
+            text = "Max number of tick-by-tick requests has been reached"
+            raise RequestRefused(10190, text, request_id)
+        self._tick_requests[con_id] = now

@@ -8,11 +8,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from twsmq_simulator.market.book import ASK, BID, LAST, Book
-from twsmq_simulator.market.history import DAY, Bar
-from twsmq_simulator.market.hours import bar_start, trading_day
+from twsmq_simulator.market.history import DAY, Bar, Kind, Span, bars, sessions
+from twsmq_simulator.market.hours import bar_start
+from twsmq_simulator.market.past import Past
 from twsmq_simulator.wire import history_messages
 from twsmq_simulator.wire import tick_messages as t
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from twsmq_simulator.session import Session
 
 SECOND = 1_000_000_000
+FIVE = 5 * SECOND
 MAKERS = (b"NSDQ", b"ARCA", b"BATS", b"IEX", b"NYSE")
 
 
@@ -118,66 +118,37 @@ class Depth(Stream):
         return t.depth(self.request_id, row, operation, side, price, size)
 
 
-class _Bars(Stream):
-    """Bars of some seconds, collected from the book; `always`: its market is open round the clock."""
+class RealTimeBars(Stream):
+    """Bars of five seconds, each once it is over."""
 
     def __init__(
-        self,
-        session: Session,
-        request_id: int,
-        book: Book,
-        seconds: int,
-        what: str,
-        *,
-        always: bool = True,
+        self, session: Session, request_id: int, book: Book, past: Past, what: str, now: int
     ) -> None:
         super().__init__(session, request_id, book)
+        self._past = past
         self._what = what
-        self.seconds = seconds
-        self._always = always
-        self._bar: Bar | None = None
-        self._until = 0  # where the bar ends
-        self._volume_before = int(book.volume)
+        self._next = (now // FIVE + 1) * FIVE  # where the bar being formed ends
 
-    def _begin(self, book: Book, now: int) -> int:
-        start = bar_start(book.instrument.hours, now, self.seconds, always=self._always)
-        self._until = start + self.seconds * SECOND
-        return start
-
-    def _collect(self, book: Book, now: int) -> Bar | None:
-        """Takes the present price in; returns the bar that ended with it, if one did."""
-        price = book.seen_as(self._what)
-        volume = int(book.volume)
-        bar, ended = self._bar, None
-        if bar is None or now >= self._until:
-            ended = bar
-            self._volume_before = volume
-            bar = Bar(self._begin(book, now), price, price, price, price, 0, price, 0)
-        traded = volume - self._volume_before
-        self._bar = replace(
-            bar,
-            high=max(bar.high, price),
-            low=min(bar.low, price),
-            close=price,
-            volume=traded,
-            average=round((bar.high + bar.low + price) / 3, 6),
-            count=bar.count + 1,
-        )
-        return ended
-
-
-class RealTimeBars(_Bars):
     def on_step(self, book: Book, changed: int, now: int) -> None:
         del changed
-        ended = self._collect(book, now)
-        if ended is not None and not self.session.congested:
-            self.session.write(
-                history_messages.real_time_bar(self.session.version, self.request_id, book.instrument, ended)
-            )
+        if now < self._next:
+            return
+        begin = now // FIVE * FIVE - FIVE
+        self._next = begin + 2 * FIVE
+        kind = Kind(self._past, self._what, now)
+        for start, watched in self._past.spans(begin, begin + FIVE, 5, now):
+            if not self.session.congested:
+                bar = kind.bar(start * SECOND, [watched])
+                version = self.session.version
+                self.session.write(
+                    history_messages.real_time_bar(version, self.request_id, book.instrument, bar)
+                )
 
 
-class GrowingBars(_Bars):
-    """A historical query that keeps up to date: the last bar again whenever it changed, once a second."""
+class GrowingBars(Stream):
+    """A historical query that keeps up to date: the last bar again about once a second, and a bar that has
+    ended once more as it ended.
+    """
 
     def __init__(
         self,
@@ -185,37 +156,57 @@ class GrowingBars(_Bars):
         request_id: int,
         book: Book,
         seconds: int,
-        what: str,
+        kind: Kind,
         date_format: int,
         *,
         always: bool,
+        regular: bool,
     ) -> None:
-        super().__init__(session, request_id, book, seconds, what, always=always)
+        super().__init__(session, request_id, book)
+        self.seconds = seconds
+        self._kind = kind
         self._date_format = date_format
+        self._always = always
+        self._regular = regular
         self._sent = 0
-
-    def go_on(self, bar: Bar, book: Book, now: int) -> None:
-        """Continues the last bar of the answer, if it has not ended."""
-        start = self._begin(book, now)
-        kind = book.instrument.hours
-        same_day = trading_day(kind, bar.start) == trading_day(kind, start)
-        if bar.start == start or (self.seconds >= DAY and same_day):
-            self._bar = bar
-            self._volume_before = int(book.volume) - bar.volume
+        self._start = -1  # of the bar last sent
+        self._span: Span | None = None
 
     def on_step(self, book: Book, changed: int, now: int) -> None:
         del changed
-        self._collect(book, now)
-        if now - self._sent < SECOND or self._bar is None or self.session.congested:
+        if now - self._sent < SECOND or self.session.congested:
             return
         self._sent = now
-        self.session.write(
-            history_messages.historical_update(
-                self.session.version,
-                self.request_id,
-                book.instrument,
-                self._bar,
-                self.seconds,
-                self._date_format,
+        found = self._bars(book, now)
+        if found and self._start < 0:
+            found = found[-1:]
+        for bar in found:
+            self._start = bar.start
+            self.session.write(
+                history_messages.historical_update(
+                    self.session.version,
+                    self.request_id,
+                    book.instrument,
+                    bar,
+                    self.seconds,
+                    self._date_format,
+                )
             )
-        )
+
+    def _bars(self, book: Book, now: int) -> list[Bar]:
+        """The bar last sent and what has begun since."""
+        hours = book.instrument.hours
+        if self._start < 0 or self._span is None or now >= self._span.closes:
+            back = max(self.seconds, DAY) * SECOND
+            spans = sessions(hours, now - back, now + 1, regular=self._regular, always=self._always)
+            spans = [span for span in spans if span.opens <= now]
+            if not spans:
+                return []
+            self._span = spans[-1]
+        else:
+            spans = [self._span]
+        begin = spans[0].opens
+        if self.seconds < DAY:
+            present = bar_start(hours, now, self.seconds, always=self._always)
+            begin = self._start if self._start >= 0 else max(begin, present)
+        return bars(self._kind, spans, begin, now + 1, self.seconds, now)[-2:]

@@ -31,7 +31,7 @@ class Floor:
     def __init__(self, *, always_open: bool = True, start: int = START, habits: Habits = PLAIN) -> None:
         self.now = start
         self.catalogue = listing.build(date(2026, 4, 15))
-        self.exchange = Exchange(self.catalogue, 1, lambda: self.now, 0.25, {})
+        self.exchange = Exchange(self.catalogue, 1, lambda: self.now, 0.25)
         self.broker = Broker(self.catalogue, self.exchange, ("DU1",), always_open=always_open, habits=habits)
         self.next_id = 1
 

@@ -123,7 +123,10 @@ def test_bid_ask_and_midpoint_are_a_spread_apart(tmp_path: Path) -> None:
         bid, middle, ask = found["BID"], found["MIDPOINT"], found["ASK"]
         assert [round(high - low, 6) for low, high in zip(bid, ask, strict=True)] == [0.02] * 4
         assert middle == pytest.approx([price + 0.01 for price in bid])
-        assert found["BID_ASK"] == [bid[0], ask[1], bid[2], ask[3]]
+        average_bid, highest, lowest, average_ask = found["BID_ASK"]
+        assert (highest, lowest) == (ask[1], bid[2])
+        assert bid[2] <= average_bid <= bid[1]
+        assert ask[2] <= average_ask <= ask[1]
         assert all(0.1 < value < 0.5 for value in found["HISTORICAL_VOLATILITY"])
 
     play(tmp_path, story, clock_speed=0, start=at(EVENING))

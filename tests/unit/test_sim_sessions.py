@@ -155,8 +155,8 @@ def test_limits_of_a_paper_gateway(tmp_path: Path) -> None:
         for request_id in range(4):
             client.send("10", "5", str(request_id), *stock, "5", "0", "")
         assert (await client.error(309))[1] == "3"
-        for request_id in range(6):
-            client.send("97", str(request_id), *stock, "BidAsk", "0", "0")
+        for request_id, symbol in enumerate(("AAPL", "MSFT", "TSLA", "NVDA", "AMZN", "GOOG")):
+            client.send("97", str(request_id), "0", symbol, *stock[2:], "BidAsk", "0", "0")
         assert (await client.error(10190))[1] == "5"
 
     play(tmp_path, story, tick_rate=1)
@@ -165,13 +165,79 @@ def test_limits_of_a_paper_gateway(tmp_path: Path) -> None:
 def test_the_same_history_twice_is_a_pacing_violation(tmp_path: Path) -> None:
     async def story(server: Server) -> None:
         client = await connected(server.port, 1)
-        query = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", "", "0", "", "1 hour", "2 D"]
-        client.send("20", "1", *query, "1", "TRADES", "1", "0", "")
-        await client.until("108")
-        client.send("20", "2", *query, "1", "TRADES", "1", "0", "")
+        query = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", "", "0", ""]
+        for size, back in (("5 secs", "120 S"), ("1 hour", "2 D"), ("1 hour", "2 D")):
+            client.send("20", "1", *query, size, back, "0", "TRADES", "1", "0", "")
+            await client.until("108")  # bars of a minute and more have no such rule
+        client.send("20", "2", *query, "5 secs", "120 S", "0", "TRADES", "1", "0", "")
         assert "pacing" in (await client.error(162))[3]
 
     play(tmp_path, story)
+
+
+def test_six_small_queries_for_one_contract_within_two_seconds_are_enough(tmp_path: Path) -> None:
+    """Of another kind of data there may be more, and BID_ASK counts twice among the sixty in ten minutes."""
+
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        asked = 0
+
+        def ask(what: str, seconds: int) -> None:
+            nonlocal asked
+            asked += 1
+            query = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", "", "0", ""]
+            client.send("20", str(asked), *query, "5 secs", f"{seconds} S", "0", what, "1", "0", "")
+
+        for seconds in range(60, 67):
+            ask("TRADES", seconds)
+        assert (await client.error(162))[1] == "7"
+        ask("BID", 60)
+        await client.until("108", lambda f: f[1] == "8")
+        for window in range(26):
+            server.gateway.step_clock(3 * 10**9)
+            ask("BID_ASK", 60 + window)
+            await client.until("108")
+        server.gateway.step_clock(3 * 10**9)
+        ask("BID_ASK", 200)  # 6 + 1 + 26 x 2 were counted
+        assert "pacing" in (await client.error(162))[3]
+        server.gateway.step_clock(600 * 10**9)
+        ask("BID_ASK", 200)
+        await client.until("108")
+
+    play(tmp_path, story, clock_speed=0, tick_rate=1)
+
+
+def test_fifty_queries_may_be_open_and_head_timestamps_stay_open(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        stock = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", ""]
+        client.send("87", "1000", *stock, "0", "1", "TRADES", "1")
+        await client.until("88")
+        for request_id in range(50):
+            server.gateway.step_clock(10**9)
+            client.send("20", str(request_id), *stock, "0", "", "1 min", "600 S", "0", "TRADES", "1", "1", "")
+        refused = await client.error(322)
+        assert (refused[1], "50 simultaneous" in refused[3]) == ("49", True)
+        client.send("90", "1000")  # the head timestamp's end makes room
+        client.send("20", "60", *stock, "0", "", "1 min", "600 S", "0", "TRADES", "1", "1", "")
+        await client.until("108", lambda f: f[1] == "60")
+
+    play(tmp_path, story, clock_speed=0, tick_rate=1)
+
+
+def test_one_tick_by_tick_request_for_an_instrument_in_fifteen_seconds(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        stock = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", ""]
+        client.send("97", "1", *stock, "Last", "0", "0")
+        client.send("98", "1")
+        client.send("97", "2", *stock, "Last", "0", "0")
+        assert (await client.error(10190))[1] == "2"
+        server.gateway.step_clock(16 * 10**9)
+        client.send("97", "3", *stock, "MidPoint", "0", "0")
+        await client.until("99")
+
+    play(tmp_path, story, clock_speed=0, tick_rate=1)
 
 
 def test_an_option_comes_with_its_greeks_and_a_stock_with_its_generic_ticks(tmp_path: Path) -> None:

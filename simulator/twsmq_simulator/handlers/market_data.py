@@ -106,6 +106,7 @@ def tick_by_tick(gateway: Gateway, session: Session, request: r.TickByTick) -> N
     elif not gateway.permissions.has_live(book.instrument):
         raise RequestRefused(10089, permissions.SUBSCRIBE, request_id)
     now = gateway.clock.now()
+    session.limits.check_tick_pace(book.instrument.con_id, now, request_id)
     match request.kind:
         case "Last" | "AllLast":
             stream = TradeTicks(session, request_id, book, 1 if request.kind == "Last" else 2)
@@ -144,12 +145,15 @@ def real_time_bars(gateway: Gateway, session: Session, request: r.RealTimeBars) 
     """Bars of five seconds, whatever size was asked for (IBKR docs)."""
     book = book_of(gateway, request.contract, request.request_id)
     gateway.permissions.check_live(book.instrument, 420, "Invalid Real-time Query:", request.request_id)
-    gateway.follow(RealTimeBars(session, request.request_id, book, 5, request.what), r.Cancel.REAL_TIME_BARS)
+    past = gateway.exchange.past(book.instrument.con_id)
+    stream = RealTimeBars(session, request.request_id, book, past, request.what, gateway.clock.now())
+    gateway.follow(stream, r.Cancel.REAL_TIME_BARS)
 
 
 @handles(TABLE, r.Cancel)
 def cancel(gateway: Gateway, session: Session, request: r.Cancel) -> None:
     """The end of a subscription; an unknown one is an error for market data only."""
+    session.limits.heads.pop(request.request_id, None)
     repeated = gateway.stop_repeating(session, (request.what, request.request_id))
     subscription = session.subscriptions.pop((request.what, request.request_id), None)
     if subscription is not None:

@@ -6,10 +6,12 @@ hit either side and sizes at the levels change. Invariants after every call: bot
 outwards, best bid below best ask, `DEPTH` levels a side, every size positive.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -25,6 +27,23 @@ SECONDS_PER_YEAR: Final = 252 * 6.5 * 3600
 
 
 Size = int | Decimal  # whole units, but for what clients trade in fractions
+
+
+class DayFigures(Protocol):
+    """Prices in ticks."""
+
+    @property
+    def open(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def volume(self) -> int: ...
+    @property
+    def average(self) -> float: ...
+    @property
+    def trades(self) -> int: ...
 
 
 class Trade(msgspec.Struct, frozen=True):
@@ -63,6 +82,7 @@ class Book:
         self.trades = 0
         self._turnover: Size = 0  # ticks times size
         self.halted = False
+        self.on_moved: Callable[[float], None] | None = None  # on command, other than by its own process
         self.replayed = False  # a tick file moves it, not its own process
         self.trade: Trade | None = None
         self._rebuild()
@@ -154,11 +174,36 @@ class Book:
         """Moves the fair value at once and rebuilds the book around it."""
         self.fair_ticks = self._bounded(self.fair_ticks * factor)
         self._rebuild()
+        self._moved()
 
     def set_price(self, price: float) -> None:
         self.fair_ticks = self._bounded(price / self._tick)
         self._rebuild()
         self.last_ticks = round(self.fair_ticks)
+        self._moved()
+
+    def _moved(self) -> None:
+        if self.on_moved is not None:
+            self.on_moved(self.fair_ticks * self._tick)
+
+    def settle_here(self) -> None:
+        """Goes on from where a replay left it."""
+        self.fair_ticks = (self.bids[0][0] + self.asks[0][0]) / 2
+        self._moved()
+
+    def rescale(self, price: float) -> None:
+        """After a split: the same market at another price."""
+        before, self.fair_ticks = self.fair_ticks, self._bounded(price / self._tick)
+        for name in ("last_ticks", "open_ticks", "high_ticks", "low_ticks", "close_ticks"):
+            setattr(self, name, round(getattr(self, name) * self.fair_ticks / before))
+        self._rebuild()
+
+    def begin_day(self, so_far: DayFigures, close: float) -> None:
+        """The figures of a day that has come so far, and the close of the one before."""
+        self.open_ticks, self.high_ticks = int(so_far.open), int(so_far.high)
+        self.low_ticks, self.close_ticks = int(so_far.low), int(close)
+        self.volume, self.trades = max(0, so_far.volume), max(0, so_far.trades)
+        self._turnover = round(so_far.average * self.volume)
 
     def show(self, side: int, price: float, size: int) -> None:
         """Puts a recorded bid, ask or last (a bit each) into the book; the other side gives way if it

@@ -155,7 +155,10 @@ class Catalogue:
             candidates = self._by_symbol.get((spec.symbol, sec_type), [])
         else:
             candidates = [i for i in self._by_con_id.values() if i.sec_type == sec_type and spec.local_symbol]
-        return [i for i in candidates if _fits(spec, i)]
+        found = [i for i in candidates if _fits(spec, i)]
+        if spec.sec_type == "CONTFUT":  # the front contract
+            found = sorted(found, key=lambda i: i.expiry)[:1]
+        return found
 
     def one(self, spec: ContractSpec, request_id: int = -1) -> Instrument:
         """The one instrument described. Raises RequestRefused(200)."""

@@ -74,6 +74,8 @@ class Replay:
             return 0
         tick = self._ticks[self._next]
         self._next += 1
-        self.book.replayed = not self.done
         self.book.show(CHANGES[tick.kind], tick.price, tick.size)
+        if self.done:
+            self.book.replayed = False
+            self.book.settle_here()
         return CHANGES[tick.kind]

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from twsmq_simulator.market.book import Book
-from twsmq_simulator.market.history import DAY, Bar, bars, sessions, starts
+from twsmq_simulator.market.history import DAY, Bar, Kind, bars, sessions
+from twsmq_simulator.market.past import Past
 
 YEAR_DAYS: Final = 252
 QUARTER_WEEKS: Final = 13
@@ -26,23 +26,24 @@ class Statistics(msgspec.Struct, frozen=True):
     volatility: float
 
 
-def of_past_year(book: Book, seed: int, now: int) -> Statistics:
+def of_past_year(past: Past, now: int) -> Statistics:
     """As the historical bars of regular hours have it, the day being formed included."""
     begin = now - 52 * 7 * DAY * 1_000_000_000
-    spans = sessions(book.instrument.hours, begin, now, regular=True, always=False)
-    year = bars(book, seed, starts(spans, begin, now, DAY), DAY, trades=True)
+    spans = sessions(past.instrument.hours, begin, now, regular=True, always=False)
+    year = bars(Kind(past, "TRADES", now), spans, begin, now, DAY, now)
+    tick = past.instrument.min_tick
+    weeks = (QUARTER_WEEKS, 2 * QUARTER_WEEKS, 4 * QUARTER_WEEKS)
     return Statistics(
-        ranges=tuple(
-            _range(year, now, weeks) for weeks in (QUARTER_WEEKS, 2 * QUARTER_WEEKS, 4 * QUARTER_WEEKS)
-        ),
+        ranges=tuple(_range(year, now, count, tick) for count in weeks),
         average_volume=sum(bar.volume for bar in year[-VOLUME_DAYS:]) // len(year[-VOLUME_DAYS:]),
         volatility=_volatility(year[-VOLATILITY_DAYS - 1 :]),
     )
 
 
-def _range(year: list[Bar], now: int, weeks: int) -> tuple[float, float]:
+def _range(year: list[Bar], now: int, weeks: int, tick: float) -> tuple[float, float]:
     recent = [bar for bar in year if bar.start >= now - weeks * 7 * DAY * 1_000_000_000] or year[-1:]
-    return min(bar.low for bar in recent), max(bar.high for bar in recent)
+    low, high = min(bar.low for bar in recent), max(bar.high for bar in recent)
+    return round(low * tick, 8), round(high * tick, 8)
 
 
 def _volatility(days: list[Bar]) -> float:

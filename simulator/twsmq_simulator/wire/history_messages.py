@@ -16,6 +16,9 @@ from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.wire import versions
 from twsmq_simulator.wire.fields import Field, message
 
+SECOND = 1_000_000_000
+TWO = [f"{n:02d}" for n in range(60)]
+
 
 def local(i: Instrument, ns: int) -> datetime:
     return datetime.fromtimestamp(ns / 1e9, UTC).astimezone(ZoneInfo(SESSIONS[i.hours].zone))
@@ -31,11 +34,54 @@ def time_text(version: int, i: Instrument, ns: int) -> str:
 def bar_date(version: int, i: Instrument, ns: int, seconds: int, date_format: int) -> str:
     if seconds >= DAY:
         return f"{trading_day(i.hours, ns):%Y%m%d}"
-    return str(ns // 1_000_000_000) if date_format == 2 else time_text(version, i, ns)
+    return str(ns // SECOND) if date_format == 2 else time_text(version, i, ns)
+
+
+class Dates:
+    """The dates of many bars, made by the hour."""
+
+    def __init__(self, version: int, i: Instrument, seconds: int, date_format: int) -> None:
+        self._instrument = i
+        self._days = seconds >= DAY
+        self._epoch = date_format == 2
+        named = version >= versions.INSTRUMENT_TIMEZONE
+        self._tail = f" {i.time_zone}" if named else ""
+        self._gap = " " if named else "  "
+        self._heads: dict[int, str] = {}
+
+    def text(self, ns: int) -> str:
+        if self._days:
+            return f"{trading_day(self._instrument.hours, ns):%Y%m%d}"
+        at = ns // SECOND
+        if self._epoch:
+            return str(at)
+        hour, within = divmod(at, 3600)
+        head = self._heads.get(hour)
+        if head is None:
+            moment = local(self._instrument, hour * 3600 * SECOND)
+            head = self._heads[hour] = f"{moment:%Y%m%d}{self._gap}{moment:%H}:"
+        return f"{head}{TWO[within // 60]}:{TWO[within % 60]}{self._tail}"
+
+
+class Prices:
+    """Prices in ticks as text; most come again and again."""
+
+    def __init__(self, i: Instrument) -> None:
+        self._tick = i.min_tick
+        self._texts: dict[float, str] = {}
+
+    def text(self, ticks: float) -> str:
+        found = self._texts.get(ticks)
+        if found is None:
+            found = self._texts[ticks] = str(round(ticks * self._tick, 8))
+        return found
+
+    def average(self, bar: Bar) -> str:
+        return str(round(bar.average * self._tick, 6)) if bar.volume >= 0 else "-1"
 
 
 def bar_volume(version: int, i: Instrument, volume: int) -> Decimal:
-    if i.sec_type == "STK" and version < versions.HISTORICAL_VOLUME_IN_SHARES:
+    if i.sec_type == "STK" and version < versions.HISTORICAL_VOLUME_IN_SHARES and volume > 0:
         return Decimal(volume // 100)
     return Decimal(volume)
 
@@ -45,15 +91,20 @@ def historical_data(
 ) -> bytes:
     """All bars of a query, with or followed by its end."""
     begin, end = time_text(version, i, span.opens), time_text(version, i, span.closes)
-    fields: list[Field] = [17, request_id]
+    head = ["17", str(request_id)]
     if version < versions.HISTORICAL_DATA_END:
-        fields += [begin, end]
-    fields.append(len(found))
-    for bar in found:
-        fields += [bar_date(version, i, bar.start, seconds, date_format)]
-        fields += [bar.open, bar.high, bar.low, bar.close, bar_volume(version, i, bar.volume)]
-        fields += [bar.average, bar.count]
-    data = message(*fields)
+        head += [begin, end]
+    head.append(str(len(found)))
+    date, price = Dates(version, i, seconds, date_format).text, Prices(i)
+    text, average = price.text, price.average
+    lots = i.sec_type == "STK" and version < versions.HISTORICAL_VOLUME_IN_SHARES
+    rows = [
+        f"{date(bar[0])}\0{text(bar[1])}\0{text(bar[2])}\0{text(bar[3])}\0{text(bar[4])}\0"
+        f"{bar[5] // 100 if lots and bar[5] > 0 else bar[5]}\0{average(bar)}\0{bar[7]}"
+        for bar in found
+    ]
+    payload = ("\0".join([*head, *rows]) + "\0").encode("ascii")
+    data = len(payload).to_bytes(4, "big") + payload
     if version >= versions.HISTORICAL_DATA_END:
         data += message(108, request_id, begin, end)
     return data
@@ -62,10 +113,10 @@ def historical_data(
 def historical_update(
     version: int, request_id: int, i: Instrument, bar: Bar, seconds: int, date_format: int
 ) -> bytes:
-    date = bar_date(version, i, bar.start, seconds, date_format)
-    volume = bar_volume(version, i, bar.volume)
+    date, price = bar_date(version, i, bar.start, seconds, date_format), Prices(i)
+    o, h, low, c = (price.text(ticks) for ticks in bar[1:5])
     return message(
-        90, request_id, bar.count, date, bar.open, bar.close, bar.high, bar.low, bar.average, volume
+        90, request_id, bar.trades, date, o, c, h, low, price.average(bar), bar_volume(version, i, bar.volume)
     )
 
 
@@ -80,7 +131,10 @@ def schedule(request_id: int, i: Instrument, spans: list[Span]) -> bytes:
 
 
 def head_timestamp(request_id: int, i: Instrument, ns: int, date_format: int) -> bytes:
-    text = str(ns // 1_000_000_000) if date_format == 2 else f"{local(i, ns):%Y%m%d-%H:%M:%S}"
+    """In UTC, whatever the instrument's zone (captured: 19801212-14:30:00)."""
+    del i
+    moment = datetime.fromtimestamp(ns // SECOND, UTC)
+    text = str(ns // SECOND) if date_format == 2 else f"{moment:%Y%m%d-%H:%M:%S}"
     return message(88, request_id, text)
 
 
@@ -111,6 +165,7 @@ def ticks_last(request_id: int, rows: list[tuple[int, float, int, str]]) -> byte
 
 
 def real_time_bar(version: int, request_id: int, i: Instrument, bar: Bar) -> bytes:
+    price = Prices(i)
+    prices = [price.text(ticks) for ticks in bar[1:5]]
     volume = bar_volume(version, i, bar.volume)
-    prices = (bar.open, bar.high, bar.low, bar.close)
-    return message(50, 3, request_id, bar.start // 1_000_000_000, *prices, volume, bar.average, bar.count)
+    return message(50, 3, request_id, bar.start // SECOND, *prices, volume, price.average(bar), bar.trades)
