@@ -249,7 +249,7 @@ def test_bars_that_go_on_end_as_history_tells_them(tmp_path: Folder) -> None:
         updates: dict[str, Fields] = {}
         for f in client.all("90"):
             updates[f[3]] = f
-        assert list(updates)[0] == first[0], "the bar being formed continues the last one of the answer"
+        assert next(iter(updates)) == first[0], "the bar being formed continues the last one of the answer"
         await ask(client, "1 min", "300 S", end="20260415-19:23:30")
         for bar in rows(await client.until("17", lambda f: f[0] == "17"))[-3:-1]:
             _, _, count, _, opened, closed, high, low, average, volume = updates[bar[0]]
@@ -291,7 +291,7 @@ def test_ticks_page_by_page_and_a_second_with_more_than_a_thousand(tmp_path: Fol
         ("BTC CRYPTO PAXOS", "1 min", "1 D", "TRADES", "", 10299, "AGGTRADES"),
         ("IBUS500 CFD SMART", "1 min", "1 D", "TRADES", "", 10299, "MIDPOINT"),
         ("VINIX FUND FUNDSERV", "1 day", "5 D", "TRADES", "", 10299, "instead of TRADES"),
-        ("EUR CASH IDEALPRO", "1 min", "1 D", "TRADES", "", 162, "No historical market data for EUR/CASH@IDEALPRO"),
+        ("EUR CASH IDEALPRO", "1 min", "1 D", "TRADES", "", 162, "data for EUR/CASH@IDEALPRO"),
         ("SPX IND CBOE", "1 min", "1 D", "MIDPOINT", "", 162, "No historical market data for SPX/IND@CBOE"),
         ("AAPL STK SMART", "1 secs", "3600 S", "TRADES", "", 162, "Time length exceed max"),
         ("AAPL STK SMART", "30 secs", "1 Y", "TRADES", "", 162, "Time length exceed max"),
@@ -301,7 +301,7 @@ def test_ticks_page_by_page_and_a_second_with_more_than_a_thousand(tmp_path: Fol
         ("ES CONTFUT CME", "1 min", "1 D", "TRADES", "20260410-12:00:00", 10339, "continuous future"),
         ("AAPL STK SMART", "1 min", "1 D", "SCHEDULE", "", 10295, "Only daily resolution"),
         ("AAPL STK SMART", "1 day", "1 D", "ADJUSTED_LAST", "20260410-12:00:00", 321, "adjusted last"),
-        ("AAPL STK SMART", "1 day", "1 D", "TRADES", "19500101-12:00:00", 162, "returned no data: AAPL@SMART Trades"),
+        ("AAPL STK SMART", "1 day", "1 D", "TRADES", "19500101-12:00:00", 162, "no data: AAPL@SMART Trades"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_is_refused_in_a_gateways_words(
