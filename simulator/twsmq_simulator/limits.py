@@ -37,7 +37,7 @@ class Limits:
         self._violations = 0
         self._last_violation = -SECOND
         self._history: deque[tuple[int, tuple[object, ...], tuple[object, ...], int]] = deque()
-        self._tick_requests: dict[int, int] = {}  # conId -> when last asked
+        self._tick_requests: dict[tuple[int, str], int] = {}  # conId and kind -> when last asked
         self.heads: dict[int, None] = {}  # request ids of head timestamps not cancelled yet
 
     def rate_exceeded(self, now: int) -> str | None:
@@ -114,13 +114,13 @@ class Limits:
             raise RequestRefused(162, PACING, request_id)
         self._history.append((now, what, same, weight))
 
-    def check_tick_pace(self, con_id: int, now: int, request_id: int) -> None:
-        """One tick-by-tick request for an instrument in 15 s (IBKR docs 22.10); with which code a gateway
-        refuses more is not evidenced.
+    def check_tick_pace(self, con_id: int, kind: str, now: int, request_id: int) -> None:
+        """One tick-by-tick request for an instrument in 15 s (IBKR docs 22.10). Whether kinds count apart, as
+        here, and with which code a gateway refuses more, is not evidenced.
         """
         if not self.enforced:
             return
-        if now - self._tick_requests.get(con_id, -HISTORY_REPEAT_NS) < HISTORY_REPEAT_NS:
+        if now - self._tick_requests.get((con_id, kind), -HISTORY_REPEAT_NS) < HISTORY_REPEAT_NS:
             text = "Max number of tick-by-tick requests has been reached"
             raise RequestRefused(10190, text, request_id)
-        self._tick_requests[con_id] = now
+        self._tick_requests[(con_id, kind)] = now

@@ -229,13 +229,13 @@ def test_one_tick_by_tick_request_for_an_instrument_in_fifteen_seconds(tmp_path:
     async def story(server: Server) -> None:
         client = await connected(server.port, 1)
         stock = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", ""]
-        client.send("97", "1", *stock, "Last", "0", "0")
+        client.send("97", "1", *stock, "BidAsk", "0", "0")
         client.send("98", "1")
-        client.send("97", "2", *stock, "Last", "0", "0")
+        client.send("97", "2", *stock, "BidAsk", "0", "0")
         assert (await client.error(10190))[1] == "2"
         server.gateway.step_clock(16 * 10**9)
-        client.send("97", "3", *stock, "MidPoint", "0", "0")
-        await client.until("99")
+        client.send("97", "3", *stock, "BidAsk", "0", "0")
+        await client.until("99", lambda f: f[1] == "3")
 
     play(tmp_path, story, clock_speed=0, tick_rate=1)
 

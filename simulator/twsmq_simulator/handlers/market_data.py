@@ -106,7 +106,7 @@ def tick_by_tick(gateway: Gateway, session: Session, request: r.TickByTick) -> N
     elif not gateway.permissions.has_live(book.instrument):
         raise RequestRefused(10089, permissions.SUBSCRIBE, request_id)
     now = gateway.clock.now()
-    session.limits.check_tick_pace(book.instrument.con_id, now, request_id)
+    session.limits.check_tick_pace(book.instrument.con_id, request.kind, now, request_id)
     match request.kind:
         case "Last" | "AllLast":
             stream = TradeTicks(session, request_id, book, 1 if request.kind == "Last" else 2)
