@@ -6,6 +6,7 @@ import time
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path as Folder
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -52,6 +53,9 @@ class Market:
 
 def summed(parts: list[Bar], start: int) -> Bar:
     volume = sum(bar.volume for bar in parts)
+    average: Any = parts[0].average
+    if volume:
+        average = pytest.approx(sum(bar.average * bar.volume for bar in parts) / volume)
     return Bar(
         start,
         parts[0].open,
@@ -59,9 +63,7 @@ def summed(parts: list[Bar], start: int) -> Bar:
         min(bar.low for bar in parts),
         parts[-1].close,
         volume,
-        pytest.approx(sum(bar.average * bar.volume for bar in parts) / volume)
-        if volume
-        else parts[0].average,
+        average,
         sum(bar.trades for bar in parts),
     )
 
