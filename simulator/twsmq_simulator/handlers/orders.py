@@ -75,7 +75,9 @@ def global_cancel(gateway: Gateway, session: Session, request: r.GlobalCancel) -
 
 @handles(TABLE, r.OpenOrders)
 def open_orders(gateway: Gateway, session: Session, request: r.OpenOrders) -> None:
+    """Refused like an order while the API is read-only (captured: ib_insync issue 1)."""
     del request
+    refuse_if_read_only(gateway)
     for order in gateway.broker.orders.open(session.client_id):
         gateway.delivery.report(session, order)
     session.write(messages.open_order_end())
