@@ -16,9 +16,8 @@ from twsmq_nodes.reference.core import (
     ReferenceCore,
     Send,
     SessionDown,
-    SetTimer,
-    TimerFired,
 )
+from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
@@ -54,8 +53,7 @@ class Calls(RuleBasedStateMachine):
                     assert rows == (info(key),)
                 case Fail(call):
                     del self.waiting[call]
-                case SetTimer(at):
-                    self.timer = at
+        self.timer = self.core.wake_at
 
     @rule(key=KEYS, patience=st.floats(0.5, 30.0))
     def ask(self, key: str, patience: float) -> None:

@@ -6,6 +6,7 @@ import itertools
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import core as c
 from twsmq_nodes.tws.events import CurrentTime, GatewayError, ManagedAccounts, NextValidId
 from twsmq_nodes.tws.notices import SessionLost, SessionUp
@@ -25,12 +26,12 @@ inputs = st.one_of(
         st.sampled_from([326, 1100, 1101, 1102, 1300, 2103, 2104, 2107, 2110, 2158, 200]),
         st.text(max_size=20) | st.just("the new port -7497"),
     ),
-    st.just(c.TimerFired()),
-    st.just(c.TimerFired()),
+    st.just(TimerFired()),
+    st.just(TimerFired()),
 )
 COMES_UP: list[c.Input] = [
     c.Open(),
-    c.TimerFired(),
+    TimerFired(),
     c.Connected(),
     c.HandshakeReceived(b"200\0now\0"),
     ManagedAccounts(("DU1",)),
@@ -52,14 +53,12 @@ def test_promises(happenings: list[tuple[c.Input, float]], jitter: float) -> Non
     probes: list[float] = []
     for happened, later in happenings:
         now += later
-        if isinstance(happened, c.TimerFired):
+        if isinstance(happened, TimerFired):
             if timer is None:
                 continue  # a timer that is not set does not fire
             now, timer = max(now, timer), None
         for action in core.handle(happened, now):
             match action:
-                case c.SetTimer(at):
-                    timer = at
                 case c.Notify(SessionUp()):
                     assert not up
                     up = True
@@ -75,6 +74,7 @@ def test_promises(happenings: list[tuple[c.Input, float]], jitter: float) -> Non
                     probes.append(now)
                 case _:
                     pass
+        timer = core.wake_at
         assert up == (core.state is c.State.UP) or isinstance(happened, GatewayError)
         up = core.state is c.State.UP
         # somebody always comes back to it, unless nobody wants it

@@ -15,9 +15,8 @@ from twsmq_nodes.reference.core import (
     ReferenceCore,
     Send,
     SessionDown,
-    SetTimer,
-    TimerFired,
 )
+from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
@@ -54,14 +53,15 @@ def learn(core: ReferenceCore, call: int, key: str, *rows: ContractInfo, now: fl
 
 
 def test_identical_calls_share_one_request_and_all_are_answered(core: ReferenceCore) -> None:
-    assert core.handle(asked(1), 0.0) == [Send(1, AAPL), SetTimer(30.0)]
+    assert core.handle(asked(1), 0.0) == [Send(1, AAPL)]
+    assert core.wake_at == 30.0
     assert core.handle(asked(2), 1.0) == []
     core.handle(ContractDetailsReceived(1, AAPL_INFO), 2.0)
     assert core.handle(ContractDetailsEnd(1), 2.0) == [
         Answer(1, (AAPL_INFO,)),
         Answer(2, (AAPL_INFO,)),
-        SetTimer(None),
     ]
+    assert core.wake_at is None
 
 
 def test_distinct_instruments_are_asked_side_by_side_and_not_mixed_up(core: ReferenceCore) -> None:
@@ -117,10 +117,11 @@ def test_a_request_that_cannot_be_encoded_is_answered_with_why(core: ReferenceCo
 
 def test_a_call_times_out_alone_while_others_go_on_waiting(core: ReferenceCore) -> None:
     core.handle(asked(1, deadline=30.0), 0.0)
-    assert core.handle(asked(2, deadline=5.0), 0.0) == [SetTimer(5.0)]
+    assert core.handle(asked(2, deadline=5.0), 0.0) == []
+    assert core.wake_at == 5.0
     late = core.handle(TimerFired(), 5.0)
     assert failures(late) == [(2, "timeout", None)]
-    assert SetTimer(30.0) in late
+    assert core.wake_at == 30.0
     assert core.wanted(1)
     core.handle(ContractDetailsReceived(1, AAPL_INFO), 6.0)
     assert answers(core.handle(ContractDetailsEnd(1), 6.0)) == [1]
@@ -136,7 +137,8 @@ def test_what_nobody_waits_for_is_not_sent_and_its_late_answer_ignored(core: Ref
 
 def test_a_timer_that_fires_early_fails_nobody_and_is_set_again(core: ReferenceCore) -> None:
     core.handle(asked(1, deadline=5.0), 0.0)
-    assert core.handle(TimerFired(), 4.9) == [SetTimer(5.0)]
+    assert core.handle(TimerFired(), 4.9) == []
+    assert core.wake_at == 5.0
 
 
 def test_rows_are_remembered_until_they_are_too_old(core: ReferenceCore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.core import (
     Action,
     Close,
@@ -16,10 +17,8 @@ from twsmq_nodes.tws.core import (
     Send,
     SendHandshake,
     SessionCore,
-    SetTimer,
     Shut,
     State,
-    TimerFired,
     Timing,
     UseVersion,
 )
@@ -69,14 +68,14 @@ def said(code: int, text: str = "", req_id: int = -1) -> GatewayError:
 
 def test_from_nothing_to_up() -> None:
     core = new_core()
-    assert core.handle(Open(), 0.0) == [SetTimer(2.0), Connect(4002)]
-    assert core.handle(Connected(), 0.1) == [SetTimer(3.1), SendHandshake()]
-    assert core.handle(HELLO, 0.2) == [SetTimer(10.2), UseVersion(200), Send(StartApi(101))]
+    assert (core.handle(Open(), 0.0), core.wake_at) == ([Connect(4002)], 2.0)
+    assert (core.handle(Connected(), 0.1), core.wake_at) == ([SendHandshake()], 3.1)
+    assert (core.handle(HELLO, 0.2), core.wake_at) == ([UseVersion(200), Send(StartApi(101))], 10.2)
     assert core.handle(ManagedAccounts(("DU1", "DU2")), 0.3) == []
     assert core.handle(NextValidId(42), 0.4) == [
-        SetTimer(5.4),
         Notify(SessionUp(200, ("DU1", "DU2"), 42, True)),
     ]
+    assert core.wake_at == 5.4
     assert core.state is State.UP
 
 
@@ -95,10 +94,11 @@ def test_a_client_id_in_use_is_waited_for_under_the_same_id() -> None:
         core.handle(happened, 0.0)
     busy = said(326, "Unable connect as the client id is already in use. Retry with a unique client id.")
     assert core.handle(busy, 1.0) == [
-        SetTimer(2.0), Close("client id in use"), Notify(WaitingClientId(101, 1.0)),
+        Close("client id in use"), Notify(WaitingClientId(101, 1.0)),
     ]  # fmt: skip
+    assert core.wake_at == 2.0
     assert core.state is State.WAITING_CLIENT_ID
-    assert core.handle(TimerFired(), 2.0) == [SetTimer(4.0), Connect(4002)]
+    assert (core.handle(TimerFired(), 2.0), core.wake_at) == ([Connect(4002)], 4.0)
     core.handle(Connected(), 2.1)
     assert Send(StartApi(101)) in core.handle(HELLO, 2.2)
 
@@ -116,8 +116,8 @@ def test_a_peer_we_cannot_talk_to_is_left_and_tried_again_later(frame: bytes, re
     core = new_core()
     core.handle(Open(), 0.0)
     core.handle(Connected(), 0.0)
-    timer, close, told = core.handle(HandshakeReceived(frame), 0.0)
-    assert isinstance(timer, SetTimer)
+    close, told = core.handle(HandshakeReceived(frame), 0.0)
+    assert core.wake_at is not None
     assert isinstance(close, Close)
     assert isinstance(told, Notify)
     assert reason in told.notice.reason  # type: ignore[attr-defined]
@@ -161,7 +161,7 @@ def test_every_step_to_up_is_bounded(steps: int) -> None:
     core.handle(Open(), 0.0)
     for happened in (Connected(), HELLO)[:steps]:
         core.handle(happened, 0.0)
-    _timer, close, told = core.handle(TimerFired(), 10.0)
+    close, told = core.handle(TimerFired(), 10.0)
     assert isinstance(close, Close)
     assert isinstance(told, Notify)
     assert isinstance(told.notice, ConnectFailed)
@@ -173,14 +173,15 @@ def test_many_open_orders_may_take_longer_than_the_start_timeout() -> None:
     for happened in (Open(), Connected(), HELLO):
         core.handle(happened, 0.0)
     core.received(9.0)
-    assert core.handle(TimerFired(), 10.0) == [SetTimer(19.0)]
+    assert (core.handle(TimerFired(), 10.0), core.wake_at) == ([], 19.0)
     assert core.state is State.STARTING
 
 
 def test_a_silent_gateway_is_asked_for_the_time_and_left_if_it_stays_silent() -> None:
     core = up_core()
-    assert core.handle(TimerFired(), 5.0) == [SetTimer(9.0), Send(ReqCurrentTime())]
-    _timer, close, told = core.handle(TimerFired(), 9.0)
+    assert core.handle(TimerFired(), 5.0) == [Send(ReqCurrentTime())]
+    assert core.wake_at == 9.0
+    close, told = core.handle(TimerFired(), 9.0)
     assert isinstance(close, Close)
     assert isinstance(told, Notify)
     assert isinstance(told.notice, SessionLost)
@@ -190,17 +191,17 @@ def test_a_silent_gateway_is_asked_for_the_time_and_left_if_it_stays_silent() ->
 def test_whatever_arrives_proves_that_it_lives() -> None:
     core = up_core()
     core.received(3.0)
-    assert core.handle(TimerFired(), 5.0) == [SetTimer(8.0)]
-    assert core.handle(TimerFired(), 8.0) == [SetTimer(12.0), Send(ReqCurrentTime())]
+    assert (core.handle(TimerFired(), 5.0), core.wake_at) == ([], 8.0)
+    assert (core.handle(TimerFired(), 8.0), core.wake_at) == ([Send(ReqCurrentTime())], 12.0)
     core.received(8.2)
     assert core.handle(CurrentTime(1700000000), 8.2) == []
-    assert core.handle(TimerFired(), 12.0) == [SetTimer(13.2)]
+    assert (core.handle(TimerFired(), 12.0), core.wake_at) == ([], 13.2)
     assert core.state is State.UP
 
 
 def test_a_timer_that_fires_early_is_set_again() -> None:
     core = up_core()
-    assert core.handle(TimerFired(), 4.999) == [SetTimer(5.0)]
+    assert (core.handle(TimerFired(), 4.999), core.wake_at) == ([], 5.0)
 
 
 def test_two_probes_are_a_second_apart() -> None:
@@ -317,7 +318,8 @@ def test_notices_about_orders_and_requests_are_none_of_its_business() -> None:
 
 def test_a_shut_session_stays_down_until_it_is_opened_again() -> None:
     core = up_core()
-    assert core.handle(Shut(), 1.0) == [SetTimer(None), Close("closed by its owner", flush=True)]
+    assert core.handle(Shut(), 1.0) == [Close("closed by its owner", flush=True)]
+    assert core.wake_at is None
     for happened in (TimerFired(), Connected(), LinkLost("late"), HELLO, NextValidId(1)):
         assert core.handle(happened, 2.0) == []
     assert Connect(4002) in core.handle(Open(), 3.0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 from twsmq_protocol.endpoints import node_names, shard_of
 from twsmq_protocol.envelope import Event, NoArgs
@@ -11,12 +9,13 @@ from twsmq_protocol.system_events import Gateway, Heartbeat
 from twsmq_protocol.topics import GATEWAY, node_topic
 from twsmq_transport.mailbox import Call
 
+from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws import events
 from twsmq_nodes.tws.events import CurrentTime
 
-from .core import ConnectionCore, Input, PublishGateway
+from .core import Action, ConnectionCore, Input, PublishGateway
 from .escalation import Probe, Reconnect, ShardHeard
 
 RECONNECT_VALID_S = 5.0
@@ -32,8 +31,8 @@ class ConnectionShell(Shell):
         self._node = node
         self._core = ConnectionCore(gateway.host, gateway.port)
         self._told: Event = self._core.gateway
-        self._loop = asyncio.get_running_loop()
-        self._link = GatewayLink(node, on_notice=self._feed, on_event=self._heard)
+        self._driver: Driver[Input, Action] = Driver(self._core.handle, self._carry_out)
+        self._link = GatewayLink(node, on_notice=self._driver.feed, on_event=self._heard)
         shards = [name for name in node_names(node.config) if shard_of(name) is not None]
         self._requesters = {name: node.requester(name) for name in shards}
         node.listen(shards, [node_topic(name) for name in shards], self._shard_heard)
@@ -49,22 +48,21 @@ class ConnectionShell(Shell):
 
     def _heard(self, event: events.Event) -> None:
         if isinstance(event, CurrentTime):
-            self._feed(event)
+            self._driver.feed(event)
 
     def _shard_heard(self, _topic: str, event: Event) -> None:
         if isinstance(event, Heartbeat) and event.silent_lines is not None:
-            self._feed(ShardHeard(event.name, event.state == "ready", event.silent_lines))
+            self._driver.feed(ShardHeard(event.name, event.state == "ready", event.silent_lines))
 
-    def _feed(self, happened: Input) -> None:
-        for action in self._core.handle(happened, self._loop.time()):
-            match action:
-                case PublishGateway(event):
-                    self._publish(event)
-                case Probe():
-                    self._link.session.probe()
-                case Reconnect(name):
-                    log.warning("shard asked to connect anew", shard=name)
-                    self._requesters[name].send("reconnect", RECONNECT_VALID_S)
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case PublishGateway(event):
+                self._publish(event)
+            case Probe():
+                self._link.session.probe()
+            case Reconnect(name):
+                log.warning("shard asked to connect anew", shard=name)
+                self._requesters[name].send("reconnect", RECONNECT_VALID_S)
 
     def _publish(self, event: Gateway) -> None:
         self._told = self._node.outbox.publish(GATEWAY, event, retain=True)

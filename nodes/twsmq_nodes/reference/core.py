@@ -20,6 +20,7 @@ from typing import TypeAlias
 from msgspec import Struct, field
 from twsmq_protocol.errors import ErrorCode, RequestError
 
+from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
@@ -55,10 +56,6 @@ class SessionDown(Struct, frozen=True):
     """Whatever was asked will not be answered."""
 
 
-class TimerFired(Struct, frozen=True):
-    pass
-
-
 Input = Asked | NotSent | SessionDown | TimerFired | Event
 
 
@@ -79,13 +76,7 @@ class Fail(Struct, frozen=True):
     error: RequestError
 
 
-class SetTimer(Struct, frozen=True):
-    """One timer, replacing the previous one; None stops it."""
-
-    at: float | None
-
-
-Action = Send | Answer | Fail | SetTimer
+Action = Send | Answer | Fail
 
 
 class _LookUp(Struct):
@@ -107,7 +98,6 @@ class ReferenceCore:
         self._cache: OrderedDict[str, tuple[float, Rows]] = OrderedDict()
         self._look_ups: dict[int, _LookUp] = {}
         self._by_key: dict[str, int] = {}
-        self._timer: float | None = None
 
     def handle(self, happened: Input, now: float) -> list[Action]:
         actions: list[Action] = []
@@ -126,11 +116,16 @@ class ReferenceCore:
             case SessionDown():
                 actions = [action for req_id in list(self._look_ups) for action in self._lost(req_id)]
             case TimerFired():
-                self._timer = None
                 actions = self._expire(now)
             case _:
                 pass
-        return actions + self._rewind()
+        return actions
+
+    @property
+    def wake_at(self) -> float | None:
+        """When TimerFired must come: the first call's deadline."""
+        deadlines = (at for look_up in self._look_ups.values() for at in look_up.waiting.values())
+        return min(deadlines, default=None)
 
     def cached(self, key: str, now: float) -> Rows | None:
         """What is known about an instrument without asking."""
@@ -191,14 +186,6 @@ class ReferenceCore:
         look_up = self._look_ups.pop(req_id)
         del self._by_key[look_up.key]
         return look_up
-
-    def _rewind(self) -> list[Action]:
-        deadlines = [at for look_up in self._look_ups.values() for at in look_up.waiting.values()]
-        first = min(deadlines, default=None)
-        if first == self._timer:
-            return []
-        self._timer = first
-        return [SetTimer(first)]
 
     def _keep(self, key: str, rows: Rows, now: float) -> None:
         if len(rows) > self._cache_rows:

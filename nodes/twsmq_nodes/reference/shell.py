@@ -11,8 +11,10 @@ from twsmq_protocol.instruments import parse_instrument
 from twsmq_protocol.requests import ContractDetails, ContractList, ContractRow
 from twsmq_transport.mailbox import Call
 
+from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
+from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.contracts import ContractInfo
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
@@ -21,6 +23,7 @@ from twsmq_nodes.tws.notices import Notice, SessionLost
 from twsmq_nodes.tws.requests import Priority, ReqContractDetails
 
 from .core import (
+    Action,
     Answer,
     Asked,
     Fail,
@@ -30,8 +33,6 @@ from .core import (
     Rows,
     Send,
     SessionDown,
-    SetTimer,
-    TimerFired,
 )
 
 DEADLINE_S = 30.0
@@ -44,19 +45,22 @@ class ReferenceShell(Shell):
     def __init__(self, node: Node) -> None:
         self._node = node
         self._loop = asyncio.get_running_loop()
-        self._link = GatewayLink(node, on_event=self._feed, on_notice=self._noticed)
+        self._link = GatewayLink(node, on_event=self._on_event, on_notice=self._noticed)
         self._core = ReferenceCore(self._link.session.next_req_id)
         self._calls: dict[int, Call] = {}
         self._call_ids = count(1)
-        self._timer: asyncio.TimerHandle | None = None
+        self._driver: Driver[Input, Action] = Driver(
+            self._core.handle, self._carry_out, lambda: self._core.wake_at, TimerFired()
+        )
         node.mailbox.add("contract_details", self._asked)
 
     def start(self) -> None:
         self._link.open()
 
     async def stop(self) -> None:
-        self._feed(SessionDown())
+        self._driver.feed(SessionDown())
         self._link.close()
+        self._driver.close()
 
     def _asked(self, args: ContractDetails, call: Call) -> None:
         instrument = parse_instrument(args.instrument)
@@ -68,31 +72,29 @@ class ReferenceShell(Shell):
         self._node.require_ready()
         call_id = next(self._call_ids)
         self._calls[call_id] = call
-        self._feed(Asked(call_id, key, contract_of(instrument), now + _patience(call)))
+        self._driver.feed(Asked(call_id, key, contract_of(instrument), now + _patience(call)))
 
     def _noticed(self, notice: Notice) -> None:
         if isinstance(notice, SessionLost):
-            self._feed(SessionDown())
+            self._driver.feed(SessionDown())
 
-    def _feed(self, happened: Input | Event) -> None:
-        for action in self._core.handle(happened, self._loop.time()):
-            match action:
-                case Send():
-                    self._send(action)
-                case Answer(call, rows):
-                    self._calls.pop(call).succeed(_listed(rows))
-                case Fail(call, error):
-                    self._calls.pop(call).fail(error)
-                case SetTimer(at):
-                    if self._timer is not None:
-                        self._timer.cancel()
-                    self._timer = None if at is None else self._loop.call_at(at, self._feed, TimerFired())
+    def _on_event(self, event: Event) -> None:
+        self._driver.feed(event)
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case Send():
+                self._send(action)
+            case Answer(call, rows):
+                self._calls.pop(call).succeed(_listed(rows))
+            case Fail(call, error):
+                self._calls.pop(call).fail(error)
 
     def _send(self, send: Send) -> None:
         request = ReqContractDetails(send.req_id, send.contract)
 
         def refused(error: TwsError) -> None:
-            self._feed(NotSent(send.req_id, _explained(error)))
+            self._driver.feed(NotSent(send.req_id, _explained(error)))
 
         try:
             self._link.session.send(

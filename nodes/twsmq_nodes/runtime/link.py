@@ -35,7 +35,9 @@ class GatewayLink:
     """Owns the node's `session`. Callbacks as in `TwsSession`; they must not raise.
 
     `reconciles`: what the node has to find out after each SessionUp before it is ready, in a few words; None
-    for a node that is ready as soon as the session is up.
+    for a node that is ready as soon as the session is up. `rate`: messages per second, 0 for a node that
+    keeps the budget itself; its share of the cluster's unless given. `shows_state=False`:
+    the node's core decides when it is ready; the link shows only what keeps the session from being up.
     """
 
     def __init__(
@@ -47,13 +49,16 @@ class GatewayLink:
         on_ticks: Callable[[list[Tick]], None] = _ignore,
         on_read_end: Callable[[], None] | None = None,
         reconciles: str | None = None,
+        rate: float | None = None,
+        shows_state: bool = True,
     ) -> None:
         if node.client_id is None:
             raise ValueError(f"{node.name} has no gateway client ID")
         self._node = node
         self._reconciles = reconciles
-        self._on_event = on_event
-        self._on_notice = on_notice
+        self._shows_state = shows_state
+        self._hand_on = on_event
+        self._announce = on_notice
         self._undecodable: set[int | None] = set()
         gateway = node.config.gateway
         self._address = f"{gateway.host}:{gateway.port}"
@@ -61,11 +66,11 @@ class GatewayLink:
             gateway.host,
             gateway.port,
             node.client_id,
-            on_event=self._hear,
-            on_notice=self._notice,
+            on_event=self.on_event,
+            on_notice=self.on_notice,
             on_ticks=on_ticks,
             on_read_end=on_read_end,
-            rate=message_share(node.config, node.name),
+            rate=message_share(node.config, node.name) if rate is None else rate,
         )
 
     def open(self) -> None:
@@ -79,32 +84,37 @@ class GatewayLink:
     def reconnect(self, reason: str) -> None:
         """End a session that is up, which counts as lost, and connect again."""
         self.session.close()
-        self._notice(notices.SessionLost(reason, retry_in=0.0))
+        self.on_notice(notices.SessionLost(reason, retry_in=0.0))
         self.session.open()
 
-    def _hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if isinstance(event, FrameRejected) and event.message_id not in self._undecodable:
             self._undecodable.add(event.message_id)  # told once: the gateway may send thousands
             log.warning("gateway message not understood", message_id=event.message_id, problem=event.reason)
-        self._on_event(event)
+        self._hand_on(event)
 
-    def _notice(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice) -> None:
         if self._node.state != "stopping":
-            self._tell(notice)
-        self._on_notice(notice)
+            self._show(notice)
+        self._announce(notice)
 
-    def _tell(self, notice: Notice) -> None:
+    def _show(self, notice: Notice) -> None:
         enter = self._node.enter
         match notice:
             case notices.SessionUp(server_version=version):
                 log.info("session up", server_version=version, client_id=self._node.client_id)
-                if self._reconciles is None:
+                if not self._shows_state:
+                    pass
+                elif self._reconciles is None:
                     enter("ready")
                 else:
                     enter("reconciling", self._reconciles)
             case notices.SessionLost(reason=reason):
                 log.warning("session lost", reason=reason)
-                enter("connecting", f"the session was lost: {reason}; connecting to {self._address} again")
+                if self._shows_state:
+                    enter(
+                        "connecting", f"the session was lost: {reason}; connecting to {self._address} again"
+                    )
             case notices.ConnectFailed(reason=reason):
                 enter("connecting", f"no session with the gateway at {self._address} yet: {reason}")
             case notices.WaitingClientId(client_id=client_id):

@@ -32,16 +32,10 @@ class Reconcile(Struct, frozen=True):
     detail: str
 
 
-class SetTimer(Struct, frozen=True):
-    """One timer, replacing the previous one; None stops it."""
-
-    at: float | None
-
-
 class Warn(Struct, frozen=True):
     """For the log."""
 
     text: str
 
 
-Action = Send | Publish | Ready | Reconcile | SetTimer | Warn
+Action = Send | Publish | Ready | Reconcile | Warn

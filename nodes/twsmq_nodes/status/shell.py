@@ -17,8 +17,10 @@ from twsmq_protocol.requests import PositionList
 from twsmq_protocol.system_events import Heartbeat, Process
 from twsmq_transport.mailbox import Call
 
+from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
+from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.errors import NotConnected, TwsError
 from twsmq_nodes.tws.events import (
     AccountSummary,
@@ -32,8 +34,8 @@ from twsmq_nodes.tws.events import (
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import Request
 
-from .actions import Action, Publish, Ready, Reconcile, Send, SetTimer, Warn
-from .core import StatusCore, TimerFired
+from .actions import Action, Publish, Ready, Reconcile, Send, Warn
+from .core import StatusCore
 from .health import HealthBoard
 from .watch import ClusterWatch
 
@@ -50,11 +52,16 @@ class StatusShell(Shell):
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._link = GatewayLink(
-            node, on_event=self._spoke, on_notice=self._feed, reconciles="asking for all positions"
+            node,
+            on_event=self._spoke,
+            on_notice=self._on_notice,
+            reconciles="asking for all positions",
         )
         self._core = StatusCore(self._link.session.next_req_id)
         self._board = HealthBoard(nodes)
-        self._timer: asyncio.TimerHandle | None = None
+        self._driver: Driver[Notice | Event | TimerFired, Action] = Driver(
+            self._core.handle, self._carry_out, lambda: self._core.wake_at, TimerFired()
+        )
         node.topics += ["position/<account>/<instrument>/", "account/<account>/<tag>/[<currency>/]"]
         node.topics.append("pnl/<account>/[<instrument>/]")
         node.mailbox.add("positions", self._answer_positions)
@@ -68,9 +75,8 @@ class StatusShell(Shell):
         self._watch.start()
 
     async def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         self._link.close()
+        self._driver.close()
         await self._watch.stop()
 
     def _add_board_ops(self) -> None:
@@ -115,13 +121,12 @@ class StatusShell(Shell):
             self._board.heard(event, self._loop.time())
 
     def _spoke(self, event: Event) -> None:
-        self._feed(event)
+        self._driver.feed(event)
         if isinstance(event, _FIGURES):
             self._watch.gateway_spoke()
 
-    def _feed(self, happened: Notice | Event | TimerFired) -> None:
-        for action in self._core.handle(happened, self._loop.time()):
-            self._carry_out(action)
+    def _on_notice(self, notice: Notice) -> None:
+        self._driver.feed(notice)
 
     def _carry_out(self, action: Action) -> None:
         match action:
@@ -135,10 +140,6 @@ class StatusShell(Shell):
                 self._node.enter("ready")
             case Reconcile(detail):
                 self._node.enter("reconciling", detail)
-            case SetTimer(at):
-                if self._timer is not None:
-                    self._timer.cancel()
-                self._timer = None if at is None else self._loop.call_at(at, self._feed, TimerFired())
             case Warn(text):
                 log.warning("gateway account data", problem=text)
 

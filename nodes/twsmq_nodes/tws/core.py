@@ -25,6 +25,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import farms, notices
 from twsmq_nodes.tws.events import Event, GatewayError, ManagedAccounts, NextValidId
 from twsmq_nodes.tws.notices import FarmState, FarmStatus, Notice
@@ -91,10 +92,6 @@ class ProbeWanted(Struct, frozen=True):
     """The owner would like to know the gateway's time; a CurrentTime event answers."""
 
 
-class TimerFired(Struct, frozen=True):
-    pass
-
-
 Input = Open | Shut | Connected | LinkLost | HandshakeReceived | ProbeWanted | TimerFired | Event
 
 
@@ -128,17 +125,11 @@ class Close(Struct, frozen=True):
     flush: bool = False
 
 
-class SetTimer(Struct, frozen=True):
-    """One timer, replacing the previous one; None stops it."""
-
-    at: float | None
-
-
 class Notify(Struct, frozen=True):
     notice: Notice
 
 
-Action = Connect | SendHandshake | UseVersion | Send | Close | SetTimer | Notify
+Action = Connect | SendHandshake | UseVersion | Send | Close | Notify
 
 _Rule = Callable[["SessionCore", Input, float], list[Action]]
 
@@ -173,20 +164,21 @@ class SessionCore:
         self._probed_at: float | None = None
         self._deadline: float | None = None
 
+    @property
+    def wake_at(self) -> float | None:
+        """When TimerFired must come; None for never."""
+        return self._deadline
+
     def received(self, now: float) -> None:
         """Bytes arrived; kept apart from `handle` because it happens for every read."""
         self.last_received = now
 
     def handle(self, happened: Input, now: float) -> list[Action]:
-        """What to do about `happened`, which has no effect if the table has no rule for it."""
+        """What to do about `happened` (then look at `wake_at`); nothing if the table has no rule for it."""
         rule = self._RULES.get((self.state, type(happened))) or self._ANYWHERE.get(type(happened))
         if rule is None:
             return []
-        # A timer that fired must be set again even for the same moment: loops fire a little early.
-        before = None if isinstance(happened, TimerFired) else self._deadline
-        actions = rule(self, happened, now)
-        # First, so that an owner who acts on a notice within it has the last word.
-        return actions if self._deadline == before else [SetTimer(self._deadline), *actions]
+        return rule(self, happened, now)
 
     # -- getting there
 

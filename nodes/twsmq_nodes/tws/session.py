@@ -17,6 +17,9 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from twsmq_nodes.runtime.alarm import Alarm
+from twsmq_nodes.runtime.driver import Driver
+from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import core
 from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
 from twsmq_nodes.tws.core import SessionCore, State, Timing
@@ -86,8 +89,11 @@ class TwsSession:
         self._link: Link | None = None
         self._links: set[Link] = set()  # with those that are closing
         self._attempt: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._wake: asyncio.TimerHandle | None = None
+        self._wake = Alarm(self._drain)
+        self._driver: Driver[core.Input, core.Action] = Driver(
+            self._core.handle, self._carry_out, lambda: self._core.wake_at, TimerFired()
+        )
+        self._feed = self._driver.feed
         self._draining = False
         self._last_req_id = 0
 
@@ -191,22 +197,16 @@ class TwsSession:
 
     # -- the core's actions
 
-    def _feed(self, happened: core.Input) -> None:
-        for action in self._core.handle(happened, self._loop.time()):
-            self._carry_out(action)
-
     def _carry_out(self, action: core.Action) -> None:
         match action:
             case core.Notify(notice):
+                if self._link is None:  # what will not be written any more is refused before anything else
+                    self._forget()
                 self._on_notice(notice)
             case core.Send(request):
                 self._pacer.charge(self._loop.time())
                 if self._codec is not None and self._link is not None:
                     self._link.write(self._codec.encode(request))
-            case core.SetTimer(at):
-                if self._timer is not None:
-                    self._timer.cancel()
-                self._timer = None if at is None else self._loop.call_at(at, self._feed, core.TimerFired())
             case core.Connect(port):
                 self._attempt = self._loop.create_task(self._connect(port))
             case core.SendHandshake():
@@ -237,9 +237,7 @@ class TwsSession:
     def _forget(self) -> None:
         """The link is gone: nothing queued will be written any more."""
         self._codec = None
-        if self._wake is not None:
-            self._wake.cancel()
-            self._wake = None
+        self._wake.set(None)
         for waiting in self._pacer.clear():
             if waiting.on_refused is not None:
                 waiting.on_refused(NotConnected(_name(waiting.request)))
@@ -254,10 +252,7 @@ class TwsSession:
     def link_lost(self, link: Link, reason: str) -> None:
         if link is self._link:
             self._link = None
-            actions = self._core.handle(core.LinkLost(reason), self._loop.time())
-            self._forget()  # before the node hears of it
-            for action in actions:
-                self._carry_out(action)
+            self._feed(core.LinkLost(reason))
 
     def link_gone(self, link: Link) -> None:
         self._links.discard(link)
@@ -314,12 +309,8 @@ class TwsSession:
             self._come_back()
 
     def _come_back(self) -> None:
-        if self._wake is not None:
-            self._wake.cancel()
-            self._wake = None
-        at = self._pacer.wake_at(self._loop.time())
-        if at is not None and self._link is not None and self._link.writable:
-            self._wake = self._loop.call_at(at, self._drain)
+        writable = self._link is not None and self._link.writable
+        self._wake.set(self._pacer.wake_at(self._loop.time()) if writable else None)
 
     def _write(self, waiting: _Waiting, link: Link, codec: Codec) -> None:
         given = waiting.request
