@@ -1,0 +1,198 @@
+"""Who may ask what, and which topics an identity may listen to. Deny by default; pure.
+
+A key opens only what it was given. Rights are words, several to a key:
+
+    reader      market data, contracts, history, the health of processes
+    accounts    reader, and positions, account values, profit and loss, executions, the board
+    trader:S    reader, and the orders of strategy S: place, change, cancel, its events, a halt of its own
+    risk        accounts, and every strategy's orders as events; halt, limits, cancelling all of them
+    operator    everything
+
+Halting needs less than resuming, on purpose: whoever sees smoke may stop, whoever knows why may go on. A
+strategy in a request must be the key's own; what is refused tells nothing of whether the order exists.
+
+A wish for a topic is narrowed, not refused: `order/` becomes `order/alpha/` for a trader of alpha. A new op
+or a new kind of topic without a row here fails the tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from .errors import ErrorCode, FieldError, RequestError
+
+Kind = Literal["reader", "accounts", "trader", "risk", "operator"]
+KINDS: tuple[Kind, ...] = ("reader", "accounts", "trader", "risk", "operator")
+IMPLIED: dict[Kind, tuple[Kind, ...]] = {
+    "reader": ("reader",),
+    "accounts": ("accounts", "reader"),
+    "trader": ("trader", "reader"),
+    "risk": ("risk", "accounts", "reader"),
+    "operator": KINDS,
+}
+_WRITTEN = re.compile(r"(reader|accounts|risk|operator)|trader:([A-Za-z0-9._-]{1,16})")
+
+OP_RIGHTS: dict[str, tuple[Kind, ...]] = {
+    "describe": ("reader",),
+    "metrics": ("reader",),
+    "status": ("reader",),
+    "restart": ("operator",),
+    "stop": ("operator",),
+    "contract_details": ("reader",),
+    "gateway_status": ("reader",),
+    "positions": ("accounts",),
+    "health": ("reader",),
+    "board": ("accounts",),
+    "account": ("accounts",),
+    "pnl": ("accounts",),
+    "alerts": ("reader",),
+    "acknowledge_alert": ("risk",),
+    "silence_alert": ("risk",),
+    "test_alerts": ("operator",),
+    "place_order": ("trader",),
+    "modify_order": ("trader",),
+    "cancel_order": ("trader", "risk"),
+    "get_orders": ("trader", "risk"),
+    "place_orders": ("trader",),
+    "cancel_orders": ("trader", "risk"),
+    "preview_order": ("trader",),
+    "get_executions": ("trader", "accounts"),
+    "replay_events": ("trader", "risk"),
+    "halt": ("trader", "risk"),
+    "resume": ("operator",),
+    "get_risk": ("trader", "risk"),
+    "set_risk": ("risk",),
+    "adopt_order": ("operator",),
+    "resolve_order": ("operator",),
+    "subscriptions": ("reader",),
+    "snapshot": ("reader",),
+    "subscribe": ("reader",),
+    "reconnect": ("operator",),
+}
+"""The kinds of right any of which lets an op through. `trader` counts only for the key's own strategy."""
+
+UNSCOPED = frozenset(("get_risk",))
+"""Ops of a trader's that name no strategy and tell nothing of others'."""
+
+TOPIC_RIGHTS: dict[str, Kind] = {
+    "quote": "reader",
+    "tick": "reader",
+    "trade": "reader",
+    "bbo": "reader",
+    "midpoint": "reader",
+    "depth": "reader",
+    "bar5s": "reader",
+    "bars": "reader",
+    "greeks": "reader",
+    "news": "reader",
+    "node": "reader",
+    "process": "reader",
+    "gateway": "reader",
+    "alert": "reader",
+    "position": "accounts",
+    "account": "accounts",
+    "pnl": "accounts",
+    "board": "accounts",
+    "order": "risk",
+}
+"""The right that opens a first level as a whole. A trader of S is let into `order/S/` besides."""
+
+DENIED = "denied"
+
+
+class Right(Struct, frozen=True, order=True):
+    """`strategy` of a trader, empty for the others."""
+
+    kind: Kind
+    strategy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.strategy}" if self.strategy else self.kind
+
+
+class Identity(Struct, frozen=True):
+    """Who a key belongs to, and what it may."""
+
+    name: str
+    rights: tuple[Right, ...] = ()
+
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset(kind for right in self.rights for kind in IMPLIED[right.kind])
+
+    def strategies(self) -> frozenset[str]:
+        return frozenset(right.strategy for right in self.rights if right.kind == "trader")
+
+
+EVERYBODY = Identity("", (Right("operator"),))
+"""Whoever comes over the loopback interface while keys are off."""
+
+
+def parse_rights(texts: Iterable[str]) -> tuple[Right, ...]:
+    """Raises `FieldError` naming the word that is none."""
+    found: list[Right] = []
+    for text in texts:
+        match = _WRITTEN.fullmatch(text.strip())
+        if match is None:
+            raise FieldError(
+                "rights",
+                f"{text[:40]!r} is no right; there are reader, accounts, risk, operator, and trader:STRATEGY "
+                "(1 to 16 of A-Z a-z 0-9 . _ -)",
+            )
+        found.append(Right("trader", match[2]) if match[2] else msgspec.convert({"kind": match[1]}, Right))
+    return tuple(sorted(set(found)))
+
+
+def require(identity: Identity, op: str, args: Struct) -> None:
+    """Raises `RequestError` unauthorized unless one of the identity's rights lets this request through."""
+    allowed = OP_RIGHTS.get(op, ("operator",))
+    kinds = identity.kinds()
+    if "operator" in kinds or any(kind in kinds for kind in allowed if kind != "trader"):
+        return
+    if "trader" in allowed and "trader" in kinds:
+        if op in UNSCOPED:
+            return
+        touched = strategies_of(args)
+        if touched and touched <= identity.strategies():
+            return
+        own = ", ".join(sorted(identity.strategies()))
+        raise RequestError(
+            ErrorCode.UNAUTHORIZED, f"this key may ask {op} for the strategy {own} only", field="strategy"
+        )
+    raise RequestError(ErrorCode.UNAUTHORIZED, f"this key may not ask {op}: it needs {' or '.join(allowed)}")
+
+
+def strategies_of(args: Struct) -> frozenset[str]:
+    """Every strategy a request names; empty where it names none, which is all of them."""
+    strategy = getattr(args, "strategy", None)
+    if isinstance(strategy, str):
+        return frozenset((strategy,))
+    order, orders = getattr(args, "order", None), getattr(args, "orders", ())
+    parts = [order] if isinstance(order, Struct) else list(orders)
+    found = [strategies_of(part) for part in parts]
+    return frozenset[str]().union(*found) if found and all(found) else frozenset()
+
+
+def narrowed(identity: Identity, wish: str) -> tuple[str, ...]:
+    """The prefixes that an identity which wishes for `wish` may have: itself, narrower ones, or none."""
+    granted: list[str] = []
+    for open_prefix in _open_to(identity):
+        if wish.startswith(open_prefix):
+            return (wish,)
+        if open_prefix.startswith(wish):
+            granted.append(open_prefix)
+    return tuple(granted)
+
+
+def _open_to(identity: Identity) -> list[str]:
+    kinds = identity.kinds()
+    if "operator" in kinds:
+        return [""]
+    levels = [f"{level}/" for level, kind in TOPIC_RIGHTS.items() if kind in kinds]
+    if "risk" not in kinds:
+        levels += [f"order/{strategy}/" for strategy in sorted(identity.strategies())]
+    return [*levels, f"{DENIED}/{identity.name}/"]
