@@ -24,8 +24,8 @@ context = zmq.Context()
 
 events = context.socket(zmq.SUB)
 events.setsockopt(zmq.RCVHWM, 100_000)
-events.setsockopt(zmq.HEARTBEAT_IVL, 1000)
-events.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
+events.setsockopt(zmq.TCP_KEEPALIVE, 1)
+events.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 5)
 for instrument in INSTRUMENTS:
     events.subscribe(f"quote/{instrument}/".encode())  # this is what starts the line at the gateway
 events.subscribe(b"order/plain/")  # everything of strategy "plain"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import zmq
-from twsmq_protocol import endpoints
+from twsmq_protocol import endpoints, half_open
 from twsmq_protocol.config import Cluster, Config, Marketdata
 from twsmq_protocol.config_file import load_config
 
@@ -16,8 +16,6 @@ Socket = zmq.Socket[bytes]
 RECEIVE_QUEUE = 100_000
 """libzmq's own 1,000 would lose two thirds of a burst of 20,000 events."""
 SEND_QUEUE = 10_000
-HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 1000, 3000
-"""Without them a half-open connection looks quiet for ever."""
 RECONNECT_MS, RECONNECT_MAX_MS = 50, 500
 
 
@@ -68,8 +66,11 @@ def _open(context: zmq.Context[Socket], kind: int, addresses: Iterable[str], rec
         (zmq.LINGER, 0),  # closing never waits for a process that is down
         (zmq.RCVHWM, receive_queue),
         (zmq.SNDHWM, SEND_QUEUE),
-        (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
-        (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
+        (zmq.TCP_KEEPALIVE, 1),  # else a connection that is half open looks quiet for ever
+        (zmq.TCP_KEEPALIVE_IDLE, half_open.KEEPALIVE_IDLE_S),
+        (zmq.TCP_KEEPALIVE_INTVL, half_open.KEEPALIVE_INTERVAL_S),
+        (zmq.TCP_KEEPALIVE_CNT, half_open.KEEPALIVE_COUNT),
+        (zmq.TCP_MAXRT, half_open.MAXRT_MS),
         (zmq.RECONNECT_IVL, RECONNECT_MS),
         (zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS),
     ):

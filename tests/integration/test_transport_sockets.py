@@ -29,7 +29,7 @@ def test_a_flood_of_messages_lets_everybody_else_in_between(run: Callable[..., A
 
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         endpoint = "inproc://flood"  # there at once: the first pass and the FD's edge come together
-        router = sockets.bind(context, zmq.ROUTER, endpoint, received, send_queue=100, wanted_by="a test")
+        router = sockets.bind_requests(context, endpoint, received, wanted_by="a test")
         dealer = context.socket(zmq.DEALER)
         dealer.connect(endpoint)
         for _ in range(20):
@@ -50,8 +50,8 @@ def test_a_subscription_is_heard_although_a_send_swallowed_its_edge(run: Callabl
         heard = asyncio.Event()
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         endpoint = "inproc://swallowed"
-        publisher = sockets.bind(
-            context, zmq.XPUB, endpoint, lambda _frames: heard.set(), send_queue=100, wanted_by="a test"
+        publisher = sockets.bind_events(
+            context, endpoint, lambda _frames: heard.set(), send_queue=100, wanted_by="a test"
         )
         subscriber = context.socket(zmq.SUB)
         subscriber.connect(endpoint)

@@ -26,6 +26,7 @@ from twsmq_protocol.requests import OPS, Op, OpDescription
 
 from . import sockets
 from .metrics import Counter, Histogram, Registry
+from .replies import Replies
 
 log = structlog.stdlib.get_logger()
 
@@ -102,7 +103,6 @@ class Mailbox:
         endpoint: str,
         *,
         name: str,
-        send_queue: int,
         after_pass: Callable[[], None] | None = None,
         registry: Registry | None = None,
     ) -> None:
@@ -111,15 +111,10 @@ class Mailbox:
         self._registry = registry or Registry()
         self._counts: dict[tuple[str, str], Counter] = {}
         self._durations: dict[str, Histogram] = {}
-        self._socket = sockets.bind(
-            context,
-            zmq.ROUTER,
-            endpoint,
-            self._received,
-            send_queue=send_queue,
-            wanted_by=f"{name} requests",
-            after_pass=after_pass,
+        self._socket = sockets.bind_requests(
+            context, endpoint, self._received, wanted_by=f"{name} requests", after_pass=after_pass
         )
+        self._replies = Replies(self._socket, name)
 
     def add(self, name: str, handler: Handler) -> None:
         """From now on answer op `name`: `handler(args, call)` must answer `call` once, now or later.
@@ -150,14 +145,10 @@ class Mailbox:
         ]
 
     def send(self, address: list[bytes], body: bytes) -> None:
-        try:
-            self._socket.socket.send_multipart([*address, body], zmq.NOBLOCK)
-        except zmq.ZMQError as error:
-            # The client is gone or does not read: its outcome is in the events, nobody else may wait for it.
-            log.warning("reply dropped", error=str(error))
-        self._socket.sent()
+        self._replies.send([*address, body])
 
     def close(self) -> None:
+        self._replies.close()
         self._socket.close()
 
     def _received(self, frames: list[bytes]) -> None:
@@ -170,6 +161,7 @@ class Mailbox:
             return
         try:
             request = codec.decode_request(body[0])
+            _require_unnamed(address[0], request.id)
         except RequestError as error:
             log.debug("request refused", code=error.code, problem=error.message)
             self.send(address, codec.encode_error(error.request_id, error))
@@ -183,7 +175,9 @@ class Mailbox:
             answered = self._ops.get(request.op)
             if answered is None:
                 known = ", ".join(sorted(self._ops))
-                raise RequestError(ErrorCode.UNKNOWN_OP, f"no op {request.op[:80]!r} here; there are {known}")
+                raise RequestError(
+                    ErrorCode.UNKNOWN_OP, f"no op {request.op[:80]!r} here; there are {known}", field="op"
+                )
             answered.handler(codec.decode_args(request, answered.op.args), call)
         except RequestError as error:
             log.debug("request refused", op=request.op[:80], code=error.code, problem=error.message)
@@ -193,5 +187,20 @@ class Mailbox:
         except Exception as error:
             log.exception("request failed", op=request.op)
             call.fail(
-                RequestError(ErrorCode.INTERNAL, f"{type(error).__name__}; the node's log has the details")
+                RequestError(
+                    ErrorCode.INTERNAL, f"{type(error).__name__}; the log of {self.name} has the details"
+                )
             )
+
+
+def _require_unnamed(peer: bytes, request_id: str | int | None) -> None:
+    """Names that libzmq gives are five bytes, the first of them zero, which no client can choose. A name that
+    a client has chosen may be another's too, who would then get its replies.
+    """
+    if len(peer) != 5 or peer[0]:
+        raise RequestError(
+            ErrorCode.MALFORMED,
+            "the socket that asks has a name of its own, under which another could take its replies; "
+            "leave ZMQ_ROUTING_ID (ZMQ_IDENTITY) unset",
+            request_id=request_id,
+        )

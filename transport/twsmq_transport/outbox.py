@@ -23,8 +23,6 @@ from . import sockets
 
 log = structlog.stdlib.get_logger()
 
-LONGEST_TOPIC = 1024
-
 
 class Outbox:
     """Binds `endpoint`. `on_presence(topic, wanted)`: somebody wants exactly `topic`, or nobody is left."""
@@ -44,8 +42,8 @@ class Outbox:
         self._on_presence = on_presence
         self._seqs: dict[str, int] = {}
         self._retained: dict[str, Event] = {}
-        self._socket = sockets.bind(
-            context, zmq.XPUB, endpoint, self._received, send_queue=send_queue, wanted_by=f"{name} events"
+        self._socket = sockets.bind_events(
+            context, endpoint, self._received, send_queue=send_queue, wanted_by=f"{name} events"
         )
         self.send_frame = self._socket.send
         """An XPUB never blocks: a subscriber whose queue is full loses the message and sees it in `seq`."""
@@ -89,7 +87,7 @@ class Outbox:
 
     def _received(self, frames: list[bytes]) -> None:
         frame = frames[0]
-        if len(frames) != 1 or not frame or frame[0] > 1 or len(frame) > LONGEST_TOPIC:
+        if len(frames) != 1 or not frame or frame[0] > 1 or len(frame) > sockets.TOPIC_BYTES:
             log.info("frame on the events socket ignored", bytes=len(frame), frames=len(frames))
             return
         try:

@@ -17,7 +17,7 @@ from twsmq_protocol import codec
 from twsmq_protocol.envelope import Reply
 from twsmq_protocol.errors import MalformedMessage
 
-from .sockets import LoopSocket
+from . import sockets
 
 log = structlog.stdlib.get_logger()
 
@@ -28,14 +28,10 @@ class Requester:
     """One DEALER to a process that listens for requests on `endpoint`. Refusals are logged."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
-        socket = context.socket(zmq.DEALER)
-        for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, QUEUE), (zmq.RCVHWM, QUEUE)):
-            socket.setsockopt(option, value)
-        socket.connect(endpoint)
         self._endpoint = endpoint
         self._ids = count(1)
         self._asked: dict[str | int | None, tuple[int, Callable[[Reply], None]]] = {}
-        self._socket = LoopSocket(socket, self._received)
+        self._socket = sockets.connect_requests(context, endpoint, self._received, queue=QUEUE)
 
     def send(self, op: str, valid_s: float) -> None:
         """Send a request without arguments that is void after `valid_s` seconds."""

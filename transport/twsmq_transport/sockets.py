@@ -7,27 +7,48 @@ later: just after a send every core is wanted by those who take what was sent. O
 after `PASS_S`, so that no peer starves the rest of the process: what the disk or the gateway has to say waits
 as long as a pass takes.
 
+Bounds: whatever a peer does, what it makes us hold is bounded in bytes, by a limit on each message and a
+queue of few messages for each peer, behind which TCP makes it wait.
+
 Measured on the tick path (decode, encode, publish): loop reader 458k messages a second, `zmq.asyncio` 115k.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
-from typing import cast
+from typing import Any, cast
 
 import zmq
+from twsmq_protocol import half_open
 from twsmq_protocol.errors import ConfigError
+
+from .turns import Turns
 
 PASS_S = 0.002
 SWALLOWED_S = 0.01
-HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 500, 1500
-"""Without ZMTP heartbeats a half-open peer holds its subscriptions for ever."""
-MAX_FRAME_BYTES = 8 * 1024 * 1024
-"""Above this libzmq drops the peer without a word; requests are refused in words from 256 KiB on."""
 LINGER_MS = 250
 RECONNECT_MS = 200
+HANDSHAKE_MS = 5_000
+"""A peer that connects and says nothing is dropped after that."""
+
+REQUEST_BYTES = 1024 * 1024 + 64 * 1024
+"""Above this libzmq drops the peer without a word; requests are refused in words from 256 KiB on."""
+REQUESTS_PER_PEER = 16
+"""Complete requests of one peer that libzmq reads ahead; the rest waits in its own send queue. With the bound
+on each this bounds what a peer can make us hold."""
+REPLIES_PER_PEER = 128
+"""Replies that libzmq holds for one peer; see `mailbox` for those beyond."""
+TOPIC_BYTES = 1024
+"""The longest topic a subscription may name: SPEC's longest is some 600 bytes."""
+SUBSCRIPTION_BYTES = TOPIC_BYTES + 64
+"""What comes in on an XPUB is a topic and a few bytes around it. libzmq keeps each subscription in a tree
+that takes about 50 times the bytes of a topic, so 8 MB would take 400 MB."""
+SUBSCRIPTIONS_PER_PEER = 1000
+EVENT_BYTES = 8 * 1024 * 1024
+AHEAD_MESSAGES, AHEAD_BYTES = 256, 2 * 1024 * 1024
+"""How many requests of all peers are taken out of libzmq to decide whose turn it is."""
 
 
 class LoopSocket:
@@ -96,53 +117,124 @@ class LoopSocket:
 
     def _drain(self) -> None:
         self._pass_scheduled = False
-        handled = False
         end = monotonic() + PASS_S
-        while monotonic() < end:
-            if self._closed or not cast("int", self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-                break
-            try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                break
-            handled = True
-            try:
-                self._on_message(frames)
-            except BaseException:
-                self._schedule_pass()  # the loop reports it; those behind it must not wait for another edge
-                raise
-        else:
-            self._schedule_pass()
-        if handled and self._after_pass is not None:
+        handled = False
+        try:
+            while not self._closed and (frames := self._next()) is not None:
+                handled = True
+                self._handle(frames)
+                if monotonic() >= end:
+                    self._schedule_pass()
+                    break
+        except BaseException:
+            self._schedule_pass()  # the loop reports it; those behind it must not wait for another edge
+            raise
+        if handled:
+            self._passed()
+
+    def _next(self) -> list[bytes] | None:
+        return self._read()
+
+    def _read(self) -> list[bytes] | None:
+        if not cast("int", self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            return None
+        try:
+            return self.socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+
+    def _handle(self, frames: list[bytes]) -> None:
+        self._on_message(frames)
+
+    def _passed(self) -> None:
+        if self._after_pass is not None:
             self._after_pass()
 
 
-def bind(
+class FairSocket(LoopSocket):
+    """A ROUTER whose peers share its time: see `turns`."""
+
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        on_message: Callable[[list[bytes]], None],
+        *,
+        after_pass: Callable[[], None] | None = None,
+    ) -> None:
+        self._turns = Turns()
+        self._handled: dict[bytes, int] = {}  # in this pass, by peer
+        super().__init__(socket, on_message, after_pass=after_pass)
+
+    def _next(self) -> list[bytes] | None:
+        turns = self._turns
+        while turns.count < AHEAD_MESSAGES and turns.size < AHEAD_BYTES:
+            frames = self._read()
+            if frames is None:
+                break
+            turns.add(frames)
+        return turns.take()
+
+    def _handle(self, frames: list[bytes]) -> None:
+        began, peer = monotonic(), frames[0]
+        self._handled[peer] = self._handled.get(peer, 0) + 1
+        try:
+            self._on_message(frames)
+        finally:
+            self._turns.charge(peer, monotonic() - began)
+
+    def _passed(self) -> None:
+        began = monotonic()
+        super()._passed()
+        self._turns.bill(self._handled, monotonic() - began)
+        self._handled.clear()
+
+
+def bind_requests(
     context: zmq.Context[zmq.Socket[bytes]],
-    kind: int,
+    endpoint: str,
+    on_message: Callable[[list[bytes]], None],
+    *,
+    wanted_by: str,
+    after_pass: Callable[[], None] | None = None,
+) -> FairSocket:
+    """A ROUTER that listens on `endpoint`. Raises `ConfigError` when it cannot.
+
+    It tells a peer that is gone (EHOSTUNREACH) and one that does not read (EAGAIN) from one that does. No
+    ROUTER_HANDOVER: a second peer of the same name would get the replies to the first.
+    """
+    socket = _tuned(
+        context,
+        zmq.ROUTER,
+        {
+            zmq.SNDHWM: REPLIES_PER_PEER,
+            zmq.RCVHWM: REQUESTS_PER_PEER,
+            zmq.MAXMSGSIZE: REQUEST_BYTES,
+            zmq.ROUTER_MANDATORY: 1,
+        },
+    )
+    return FairSocket(_bound(socket, endpoint, wanted_by), on_message, after_pass=after_pass)
+
+
+def bind_events(
+    context: zmq.Context[zmq.Socket[bytes]],
     endpoint: str,
     on_message: Callable[[list[bytes]], None],
     *,
     send_queue: int,
     wanted_by: str,
-    after_pass: Callable[[], None] | None = None,
 ) -> LoopSocket:
-    """A ROUTER or XPUB that listens on `endpoint`. Raises `ConfigError` when it cannot."""
-    socket = _tuned(context, kind, send_queue)
-    if kind == zmq.XPUB:
-        socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # never VERBOSER: its counts leak
-    if kind == zmq.ROUTER:
-        socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a named client that reconnects keeps its name
-    try:
-        socket.bind(endpoint)
-    except zmq.ZMQError as error:
-        socket.close(0)
-        raise ConfigError(
-            f"cannot listen on {endpoint} for {wanted_by}: {error.strerror}; end whoever uses that port "
-            "or set another [cluster] port_base"
-        ) from error
-    swallowed_s = SWALLOWED_S if kind == zmq.XPUB else 0.0
-    return LoopSocket(socket, on_message, swallowed_s=swallowed_s, after_pass=after_pass)
+    """An XPUB that listens on `endpoint`. Raises `ConfigError` when it cannot."""
+    socket = _tuned(
+        context,
+        zmq.XPUB,
+        {
+            zmq.SNDHWM: send_queue,
+            zmq.RCVHWM: SUBSCRIPTIONS_PER_PEER,
+            zmq.MAXMSGSIZE: SUBSCRIPTION_BYTES,
+            zmq.XPUB_VERBOSE: 1,  # never VERBOSER: its counts leak
+        },
+    )
+    return LoopSocket(_bound(socket, endpoint, wanted_by), on_message, swallowed_s=SWALLOWED_S)
 
 
 def subscribe(
@@ -153,9 +245,9 @@ def subscribe(
     *,
     queue: int,
 ) -> LoopSocket:
-    """A SUB that hears `prefixes` from all `endpoints`, now or whenever somebody listens there."""
-    socket = _tuned(context, zmq.SUB, queue)
-    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+    """A SUB that receives `prefixes` from all `endpoints`, now or whenever somebody listens there."""
+    options = {zmq.RCVHWM: queue, zmq.MAXMSGSIZE: EVENT_BYTES, zmq.RECONNECT_IVL: RECONNECT_MS}
+    socket = _tuned(context, zmq.SUB, options)
     for endpoint in endpoints:
         socket.connect(endpoint)
     for prefix in prefixes:
@@ -163,15 +255,56 @@ def subscribe(
     return LoopSocket(socket, on_message)
 
 
-def _tuned(context: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int) -> zmq.Socket[bytes]:
+def connect_requests(
+    context: zmq.Context[zmq.Socket[bytes]],
+    endpoint: str,
+    on_message: Callable[[list[bytes]], None],
+    *,
+    queue: int,
+    immediate: bool = False,
+) -> LoopSocket:
+    """A DEALER to whoever listens on `endpoint`. `immediate`: nothing is kept for one still to come."""
+    options = {
+        zmq.SNDHWM: queue,
+        zmq.RCVHWM: queue,
+        zmq.MAXMSGSIZE: EVENT_BYTES,
+        zmq.RECONNECT_IVL: RECONNECT_MS,
+        zmq.IMMEDIATE: int(immediate),
+        zmq.LINGER: 0,
+    }
+    socket = _tuned(context, zmq.DEALER, options)
+    socket.connect(endpoint)
+    return LoopSocket(socket, on_message)
+
+
+def _bound(socket: zmq.Socket[bytes], endpoint: str, wanted_by: str) -> zmq.Socket[bytes]:
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        socket.close(0)
+        raise ConfigError(
+            f"cannot listen on {endpoint} for {wanted_by}: {error.strerror}; end whoever uses that port "
+            "or set another [cluster] port_base"
+        ) from error
+    return socket
+
+
+def _tuned(
+    context: zmq.Context[zmq.Socket[bytes]], kind: int, options: Mapping[Any, int]
+) -> zmq.Socket[bytes]:
     socket = context.socket(kind)
-    for option, value in (
-        (zmq.LINGER, LINGER_MS),
-        (zmq.SNDHWM, queue),
-        (zmq.RCVHWM, queue),
-        (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
-        (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
-        (zmq.MAXMSGSIZE, MAX_FRAME_BYTES),
-    ):
+    for option, value in (COMMON | dict(options)).items():
         socket.setsockopt(option, value)
     return socket
+
+
+COMMON: dict[int, int] = {
+    zmq.LINGER: LINGER_MS,
+    zmq.HANDSHAKE_IVL: HANDSHAKE_MS,
+    zmq.TCP_KEEPALIVE: 1,
+    zmq.TCP_KEEPALIVE_IDLE: half_open.KEEPALIVE_IDLE_S,
+    zmq.TCP_KEEPALIVE_INTVL: half_open.KEEPALIVE_INTERVAL_S,
+    zmq.TCP_KEEPALIVE_CNT: half_open.KEEPALIVE_COUNT,
+    zmq.TCP_MAXRT: half_open.MAXRT_MS,
+}
+"""Of every socket. Without the last five a half-open peer would hold its subscriptions for ever."""

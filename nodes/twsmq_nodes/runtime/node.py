@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from time import monotonic, time_ns
 
+import msgspec
 import structlog
 import zmq
 from twsmq_protocol import codec, endpoints
@@ -72,6 +73,7 @@ class Node:
         self.topics: list[str] = [node_topic(name)]
         self._shell = Shell()
         self._born = monotonic()
+        self._description: msgspec.Raw | None = None
         self._loop = asyncio.get_running_loop()
         self._next_beat: asyncio.TimerHandle | None = None
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -85,7 +87,6 @@ class Node:
                 self._context,
                 self._requests,
                 name=name,
-                send_queue=queue,
                 after_pass=self._requests_handled,
                 registry=self.metrics,
             )
@@ -196,15 +197,18 @@ class Node:
             self._shell.presence(topic, wanted)
 
     def _describe(self, _args: NoArgs, call: Call) -> None:
-        call.succeed(
-            Description(
-                name=self.name,
-                version=version("twsmq"),
-                protocol=PROTOCOL_VERSION,
-                incarnation=self.incarnation,
-                ops=self.mailbox.descriptions(),
-                topics=self.topics,
-                requests=self._requests,
-                events=self._events,
-            )
+        if self._description is None:  # schemas cost a thousand times the reply
+            self._description = msgspec.Raw(msgspec.msgpack.encode(self._described()))
+        call.succeed(self._description)
+
+    def _described(self) -> Description:
+        return Description(
+            name=self.name,
+            version=version("twsmq"),
+            protocol=PROTOCOL_VERSION,
+            incarnation=self.incarnation,
+            ops=self.mailbox.descriptions(),
+            topics=self.topics,
+            requests=self._requests,
+            events=self._events,
         )
