@@ -19,6 +19,19 @@ EVERY_COMMAND = (
     ("order", "place", *AN_ORDER),
     ("order", "cancel", "--client-order-id", "a"),
     ("order", "list"),
+    ("order", "modify", "--client-order-id", "a", "--limit-price", "1"),
+    ("order", "bracket", *AN_ORDER[:6], "--stop-loss", "1"),
+    ("order", "preview", *AN_ORDER),
+    ("order", "cancel-all", "--strategy", "a"),
+    ("order", "watch"),
+    ("orders", "executions"),
+    ("positions",),
+    ("account",),
+    ("flatten", "--instrument", "STK:A:SMART:USD"),
+    ("halt", "--reason", "a"),
+    ("resume",),
+    ("risk", "show"),
+    ("risk", "set", "--max-position", "1"),
     ("simulator",),
 )
 
@@ -28,7 +41,11 @@ def twsmq(*words: str) -> Result:
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("up",), ("status",), ("watch",), ("order", "place"), ("order", "list"), ("simulator",)]
+    "command",
+    [(), ("up",), ("status",), ("watch",), ("order", "place"), ("order", "list"), ("simulator",)]
+    + [("order", name) for name in ("modify", "bracket", "preview", "cancel", "cancel-all", "watch")]
+    + [(name,) for name in ("positions", "account", "flatten", "halt", "resume", "risk")]
+    + [("risk", "set"), ("orders", "executions")],
 )
 def test_help_teaches_by_example(command: tuple[str, ...]) -> None:
     result = twsmq(*command, "--help")
@@ -99,6 +116,25 @@ def test_an_order_without_a_cluster_was_not_placed(config_file: Path) -> None:
     result = twsmq("order", "place", *AN_ORDER, "--config", str(config_file))
     assert result.exit_code == 3
     assert "does not listen" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        (("order", "cancel-all"), "everything"),
+        (("halt", "--reason", "a", "--cancel"), "everything"),
+        (("flatten",), "flatten"),
+        (("flatten", "--account", "DU1"), "flatten"),
+    ],
+)
+def test_what_hits_all_orders_wants_a_word(config_file: Path, command: tuple[str, ...], word: str) -> None:
+    result = twsmq(*command, "--config", str(config_file))
+    assert result.exit_code == 2
+    assert f"--confirm {word}" in result.stderr
+    result = twsmq(*command, "--confirm", "yes", "--config", str(config_file))
+    assert result.exit_code == 2
+    result = twsmq(*command, "--confirm", word, "--config", str(config_file))
+    assert result.exit_code == 3, "it went on and found no cluster"
 
 
 def test_a_missing_option_is_named() -> None:

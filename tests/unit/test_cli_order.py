@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twsmq.cli.order import Story
+from twsmq.cli.order_story import Story
 from twsmq_protocol.order_events import Commission, Fill, Notice, Order
 
 

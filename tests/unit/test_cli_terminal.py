@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
 from twsmq.cli.options import Refused
-from twsmq.cli.order import Story
+from twsmq.cli.order_story import Story
 from twsmq.cli.rendering import show
 from twsmq.cli.terminal import echo, echo_json, json_text, printable
 from twsmq.cli.watch import Teller, line

@@ -1,65 +1,69 @@
-"""`twsmq order`: place, cancel and list orders from the command line."""
+"""`twsmq order`: place, change, cancel and watch orders from the command line."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 from twsmq_protocol import endpoints
-from twsmq_protocol.envelope import Event, payload
-from twsmq_protocol.order_events import TERMINAL_STATUSES, Commission, Fill, Notice, Order
+from twsmq_protocol.envelope import payload
+from twsmq_protocol.order_events import Order
+from twsmq_protocol.requests import CancelOrders
 from twsmq_protocol.topics import order_topic
-from twsmq_supervisor.settings import Settings
 
 from ..client import Client
-from ..errors import OutcomeUnknown, RequestRefused
+from ..errors import OutcomeUnknown
 from ..ops import OrderFilter
-from .options import NoCluster, Refused, config_option, failure_of, settings_from, typed
+from .asking import asking, confirm_option, json_option, require_word, strategy_option
+from .options import Refused, Unusable, config_option, settings_from, typed
+from .order_changes import modify
+from .order_groups import bracket, preview
 from .order_options import arguments, order_options, order_type_table
-from .reach import NobodyListens, require_listener
-from .rendering import optional, show
-from .terminal import echo, echo_json, printable
-
-_ASK_AGAIN_S = 1.0
-_COMMISSIONS_WITHIN_S = 2.0
-_SETTLES_WITHIN_S = 2.0
-_NOT_WORKING = frozenset(("rejected", "inactive", "not_sent", "unknown"))
-_STILL_WORKS, _INTERRUPTED = 4, 130
-NO_SUCH_CONTRACT = 200
-"""The gateway's words for it, "No security definition has been found for the request", name no instrument."""
-_HEADINGS = ("order", "instrument", "side", "quantity", "type", "price", "status", "filled", "avg")
+from .order_story import INTERRUPTED, NOT_WORKING, Story, follow, in_words, why
+from .rendering import narrow_table, show
+from .terminal import echo, echo_json, number, printable
 
 
 @click.group()
 def order() -> None:
-    """Place, cancel and list orders.
+    """Place, change, cancel and watch orders.
 
     An order is named by its strategy and its client order id, which you may choose: the same `place` again
     with the same id places nothing twice.
+
+    \b
+    Examples:
+      twsmq order place --instrument STK:AAPL:SMART:USD --side BUY --quantity 10 --order-type MKT
+      twsmq order list --active
+      twsmq order modify --client-order-id my-1 --limit-price 190
+      twsmq order cancel --client-order-id my-1
     """
+
+
+def new_name() -> str:
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 
 
 @order.command(short_help="Place one order and wait for the verdict.", epilog=order_type_table())
 @config_option
 @order_options
-@click.option("--strategy", default="cli", show_default=True)
+@strategy_option
 @click.option("--client-order-id", help="Your own name for it. [default: a new one]")
 @click.option("--no-wait", is_flag=True, help="Return once the order is accepted, without its verdict.")
 @click.option("--timeout", type=float, help="Seconds to wait for the verdict. [default: until it comes]")
+@json_option
 def place(
     config: Path | None,
     strategy: str,
     client_order_id: str | None,
     no_wait: bool,
     timeout: float | None,
+    as_json: bool,
     **rest: Any,
 ) -> None:
     """Place one order and print what becomes of it until it is done.
@@ -82,42 +86,108 @@ def place(
                         --order-type TRAIL --trail-percent 2
     """
     settings = settings_from(config)
-    name = client_order_id or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    name = client_order_id or new_name()
     args = {"strategy": strategy, "client_order_id": name, **arguments(rest)}
-    with _client(settings, args["instrument"]) as client:
+    with asking(settings, instrument=args["instrument"]) as client:
         client.subscribe(order_topic(strategy, name))
         try:
             accepted = client.request(endpoints.ORDERS, "place_order", args)
         except OutcomeUnknown as error:
             raise Refused(f"{error}: --client-order-id {name}") from error
-        echo(f"{strategy}/{name}: {accepted['status']}, order id {accepted['order_id']}")
+        if as_json:
+            echo_json({"strategy": strategy, **accepted})
+        else:
+            echo(f"{strategy}/{name}: {accepted['status']}, order id {accepted['order_id']}")
         if no_wait:
-            raise SystemExit(Refused.exit_code if accepted["status"] in _NOT_WORKING else 0)
-        story = Story(echo)
-        code = _INTERRUPTED
+            raise SystemExit(Refused.exit_code if accepted["status"] in NOT_WORKING else 0)
+        story = JsonStory() if as_json else Story(echo)
+        code = INTERRUPTED
         with suppress(KeyboardInterrupt):
-            _follow(client, strategy, name, timeout, story)
+            follow(client, strategy, name, timeout, story)
             code = story.exit_code()
-    if story.may_fill():
+    if story.may_fill() and not as_json:
         cure = typed(settings, "order", "cancel", "--strategy", strategy, "--client-order-id", name)
         echo(f"no longer waiting; the order goes on. Cancel it with: {cure}")
     raise SystemExit(code)
 
 
+class JsonStory(Story):
+    """The same as the events themselves, one JSON object a line."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _line: None)
+        self._events: list[dict[str, Any]] = []
+
+    def hear(self, event: Any, now: float) -> None:
+        super().hear(event, now)
+        if event is not None and in_words(event) is not None:
+            row = {"type": event.__struct_config__.tag, **payload(event)}
+            if row not in self._events:
+                self._events.append(row)
+                echo_json(row)
+
+
 @order.command(short_help="Ask the gateway to cancel an order.")
 @config_option
-@click.option("--strategy", default="cli", show_default=True)
+@strategy_option
 @click.option("--client-order-id", required=True)
-def cancel(config: Path | None, strategy: str, client_order_id: str) -> None:
-    """Ask the gateway to cancel an order; `twsmq order list` or `twsmq watch order/` tell whether it did.
+@json_option
+def cancel(config: Path | None, strategy: str, client_order_id: str, as_json: bool) -> None:
+    """Ask the gateway to cancel an order; `twsmq order list` or `twsmq order watch` tell whether it did.
 
     \b
     Example:
       twsmq order cancel --client-order-id 20260102-093000-1a2b3c
     """
-    with _client(settings_from(config)) as client:
+    with asking(settings_from(config)) as client:
         accepted = client.cancel_order(strategy=strategy, client_order_id=client_order_id)
-    echo(f"{strategy}/{client_order_id}: {accepted.status}, order id {accepted.order_id}")
+    if as_json:
+        echo_json(accepted)
+    else:
+        echo(f"{strategy}/{client_order_id}: {accepted.status}, order id {accepted.order_id}")
+
+
+@order.command("cancel-all", short_help="Cancel all orders that match, or everybody's.")
+@config_option
+@click.option("--strategy", help="Only those of this strategy.")
+@click.option("--account", help="Only those on this account.")
+@click.option("--instrument", help="Only those of this instrument.")
+@confirm_option
+@json_option
+def cancel_all(
+    config: Path | None,
+    strategy: str | None,
+    account: str | None,
+    instrument: str | None,
+    confirm: str | None,
+    as_json: bool,
+) -> None:
+    """Cancel every working order that matches all that is given; without anything, everybody's.
+
+    Everybody's wants the word "everything" typed, or given as --confirm.
+
+    \b
+    Examples:
+      twsmq order cancel-all --strategy alpha
+      twsmq order cancel-all --instrument STK:AAPL:SMART:USD
+      twsmq order cancel-all --confirm everything
+    """
+    given = {"strategy": strategy, "account": account, "instrument": instrument}
+    wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    assert wanted.keys() <= set(CancelOrders.__struct_fields__)
+    settings = settings_from(config)
+    if not wanted:
+        require_word("everything", confirm, "cancels every working order of every strategy")
+        wanted = {"all": True}
+    with asking(settings) as client:
+        rows = client.request(endpoints.ORDERS, "cancel_orders", wanted)["orders"]
+    for row in rows:
+        if as_json:
+            echo_json(row)
+        else:
+            echo(f"{row['client_order_id']}: {row['status']}, order id {row['order_id']}")
+    if not as_json:
+        echo(f"{len(rows)} cancels are under way" if rows else "no working order matches")
 
 
 @order.command("list", short_help="List all orders.")
@@ -130,7 +200,7 @@ def cancel(config: Path | None, strategy: str, client_order_id: str) -> None:
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
     help="Only what changed since then (UTC).",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every field.")
+@json_option
 def list_orders(
     config: Path | None,
     strategy: str | None,
@@ -155,145 +225,88 @@ def list_orders(
     if active:
         wanted["active"] = True
     if since is not None:
-        wanted["since"] = int(since.replace(tzinfo=UTC).timestamp()) * 10**9
-    with _client(settings_from(config)) as client:
+        at = int(since.replace(tzinfo=UTC).timestamp())
+        if at < 0:
+            raise Unusable(f"--since {since:%Y-%m-%d} is before 1970")
+        wanted["since"] = at * 10**9
+    with asking(settings_from(config)) as client:
         rows = client.orders(**wanted)
     if as_json:
         for row in rows:
             echo_json(payload(row))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in _HEADINGS:
-        table.add_column(heading, no_wrap=True)
-    table.add_column("")
-    for row in rows:
-        prices = (row.limit_price, row.stop_price)
-        table.add_row(
+    if not rows:
+        echo("no orders")
+        return
+    cells = [
+        (
             f"{row.strategy}/{row.client_order_id}",
             row.instrument,
-            row.side,
-            optional(row.quantity),
-            row.order_type,
-            " / ".join(optional(price) for price in prices if price is not None),
+            f"{row.side} {number(row.quantity)} {_kind(row)}",
             row.status,
-            optional(row.filled),
-            optional(row.avg_price),
-            escape(_why(row)),
+            f"{number(row.filled)}" + (f" at {number(row.avg_price)}" if row.avg_price else ""),
         )
-    show(table if rows else "no orders")
+        for row in rows
+    ]
+    show(narrow_table(("order", "instrument", "what", "status", "filled"), cells))
+    for row in rows:
+        if why(row):
+            echo(f"{row.strategy}/{row.client_order_id} {row.status}: {printable(why(row))}")
 
 
-def _follow(client: Client, strategy: str, name: str, timeout: float | None, story: Story) -> None:
-    """Tell what happens to the order until it is done or `timeout` seconds have passed.
+@order.command(short_help="Print what happens to orders, as it happens.")
+@config_option
+@click.option("--strategy", help="Only those of this strategy.")
+@click.option("--client-order-id", help="Only this one; with --strategy.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so long.")
+@json_option
+def watch(
+    config: Path | None,
+    strategy: str | None,
+    client_order_id: str | None,
+    seconds: float | None,
+    as_json: bool,
+) -> None:
+    """Print a line for every change, fill, commission and notice of the orders named, until Ctrl-C.
 
-    What the subscription may have missed, because it was young or events were lost, is asked for.
+    What works already is printed first.
+
+    \b
+    Examples:
+      twsmq order watch
+      twsmq order watch --strategy alpha
+      twsmq order watch --strategy alpha --json | jq .status
     """
-    deadline = None if timeout is None else time.monotonic() + timeout
-    while not story.over(time.monotonic()):
-        left = _ASK_AGAIN_S if deadline is None else min(_ASK_AGAIN_S, deadline - time.monotonic())
-        if left <= 0:
-            return
-        received = client.receive(left)
-        event = _present(client, strategy, name) if received is None else received.event
-        story.hear(event, time.monotonic())
+    if client_order_id is not None and strategy is None:
+        raise Unusable("--client-order-id goes with --strategy")
+    prefix = "".join(f"{level}/" for level in ("order", strategy, client_order_id) if level is not None)
+    settings = settings_from(config)
+    with asking(settings) as client, suppress(KeyboardInterrupt):
+        client.subscribe(prefix)
+        _print_events(client, seconds, as_json=as_json)
 
 
-class Story:
-    """What has become of one order, told once each.
-
-    Over when it is done and its commissions are known. A cancel nobody asked for, and `inactive`, must have
-    stood for a moment: the gateway may say only afterwards why (orderStatus Cancelled or Inactive, then error
-    201, IBKR API docs).
-    """
-
-    def __init__(self, tell: Callable[[str], object]) -> None:
-        self._tell = tell
-        self._told: set[tuple[Any, ...]] = set()
-        self._uncharged: set[str] = set()
-        self._since = 0.0
-        self._asked = False  # twsmq was told to cancel it
-        self._explained = False
-        self.status: str | None = None
-
-    def hear(self, event: Event | None, now: float) -> None:
-        match event:
-            case Order():
-                if event.status != self.status:
-                    self.status, self._since = event.status, now
-                self._asked |= event.status == "pending_cancel"
-                self._explained = event.reason is not None or event.tws_code is not None
-                self._say(event.status, _standing(event))
-            case Fill():
-                self._uncharged.add(event.exec_id)
-                self._say("fill", f"{optional(event.quantity)} at {optional(event.price)}  {event.exec_id}")
-            case Commission():
-                self._uncharged.discard(event.exec_id)
-                self._say("commission", f"{optional(event.commission)} {event.currency}  {event.exec_id}")
-            case Notice():
-                self._say("notice", f"{event.tws_code}: {event.text}")
-            case _:
-                pass
-
-    def may_fill(self) -> bool:
-        return self.status not in TERMINAL_STATUSES
-
-    def over(self, now: float) -> bool:
-        stood = now - self._since
-        if self.status == "inactive":
-            return stood >= _SETTLES_WITHIN_S
-        if self.may_fill():
-            return False
-        if self.status == "cancelled" and not (self._asked or self._explained):
-            return stood >= _SETTLES_WITHIN_S
-        return not self._uncharged or stood >= _COMMISSIONS_WITHIN_S
-
-    def exit_code(self) -> int:
-        """As `twsmq order place --help` lists them."""
-        if self.status == "filled" or (self.status == "cancelled" and self._asked):
-            return 0
-        if self.status in _NOT_WORKING or not self.may_fill():
-            return Refused.exit_code
-        return _STILL_WORKS
-
-    def _say(self, what: str, detail: str) -> None:
-        if (what, detail) not in self._told:
-            self._told.add((what, detail))
-            self._tell(f"  {what:<17}{printable(detail)}")
+def _print_events(client: Client, seconds: float | None, *, as_json: bool) -> None:
+    for topic, event, lost in client.events(within=seconds):
+        told = in_words(event)
+        if lost:
+            echo(f"{lost} events were lost; `twsmq order list` shows how all stands", err=True)
+        if told is None:
+            continue
+        if as_json:
+            echo_json({"topic": topic, "type": event.__struct_config__.tag, **payload(event)})
+            continue
+        at = datetime.fromtimestamp(event.ts / 1e9).strftime("%H:%M:%S")
+        name = topic.removeprefix("order/").rstrip("/")
+        echo(f"{at}  {printable(name)}  {told[0]}: {printable(told[1])}")
 
 
-def _standing(event: Order) -> str:
-    """How far it is filled, why it came to this status, and the gateway's own word for `submitted`."""
-    at = f" at {optional(event.avg_price)}" if event.avg_price else ""
-    word = event.gateway_status if event.status == "submitted" else None
-    notes = [f"  ({note})" for note in (word, _why(event)) if note]
-    return f"filled {optional(event.filled)} of {optional(event.quantity)}{at}{''.join(notes)}"
+def _kind(row: Order) -> str:
+    prices = [number(price) for price in (row.limit_price, row.stop_price) if price is not None]
+    words = (row.order_type, "/".join(prices), "" if row.tif == "DAY" else row.tif)
+    return " ".join(word for word in words if word)
 
 
-def _why(event: Order) -> str:
-    code = "" if event.tws_code is None else f"{event.tws_code}: "
-    why = f"{code}{event.reason}" if event.reason else code.removesuffix(": ")
-    return f"{why}: {event.instrument}" if event.tws_code == NO_SUCH_CONTRACT else why
-
-
-def _present(client: Client, strategy: str, name: str) -> Order | None:
-    """The order as it now stands, or None while its node does not tell."""
-    try:
-        found = client.orders(strategy=strategy, client_order_id=name)
-    except (RequestRefused, OutcomeUnknown):
-        return None
-    return found[0] if found else None
-
-
-@contextmanager
-def _client(settings: Settings, instrument: str = "") -> Generator[Client]:
-    """What goes wrong with a request ends the command with one line."""
-    try:
-        require_listener(settings.config, endpoints.ORDERS)
-        with Client(settings.config) as client:
-            yield client
-    except NobodyListens as error:
-        raise NoCluster(f"{error}; `{typed(settings, 'status')}` tells whether the cluster runs") from error
-    except RequestRefused as error:
-        if error.tws_code == NO_SUCH_CONTRACT and instrument not in error.message:
-            error.message += f": {instrument}"
-        raise failure_of(error) from error
+order.add_command(modify)
+order.add_command(bracket)
+order.add_command(preview)

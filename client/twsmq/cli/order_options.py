@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
-from msgspec import inspect
+from msgspec import Struct, inspect
 from twsmq_protocol.order_requests import PlaceOrder
 from twsmq_protocol.order_types import ORDER_TYPES, PRICE_FIELDS, TIFS, Prices
 
@@ -27,7 +27,8 @@ _KINDS: dict[type[inspect.Type], Any] = {
 _OMITTED = ("strategy", "client_order_id", "conditions_cancel", "conditions_ignore_rth")
 """The command has its own for the first two; the others go with conditions, which no option gives."""
 _REQUIRED = ("instrument", "side", "order_type")
-_HELP = {
+LIST = "a comma list"
+HELP = {
     "instrument": "Like STK:AAPL:SMART:USD.",
     "side": "BUY or SELL.",
     "quantity": "In the instrument's units (shares, contracts), above 0.",
@@ -56,6 +57,34 @@ _HELP = {
 """What each option says."""
 
 
+def struct_options(
+    kind: type[Struct],
+    helps: dict[str, str],
+    *,
+    omitted: tuple[str, ...] = (),
+    required: tuple[str, ...] = (),
+    partial: bool = False,
+) -> Callable[[F], F]:
+    """An option for every plain argument of an op, in their order. `partial`: what is not given is None."""
+
+    def decorate(command: F) -> F:
+        declared = inspect.type_info(kind)
+        assert isinstance(declared, inspect.StructType)
+        for field in reversed(declared.fields):
+            plain = _kind(field.type)
+            if plain is not None and field.name not in omitted:
+                option = _option(field.name, plain, helps.get(field.name), field.name in required, partial)
+                command = option(command)
+        return command
+
+    return decorate
+
+
+def given_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Those that were given."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def order_options(command: F) -> F:
     """Every plain argument but the two names, then `--extra`."""
     extra = click.option(
@@ -65,14 +94,7 @@ def order_options(command: F) -> F:
         callback=_read_extra,
         help="Another attribute of ibapi's Order, like volatility=0.2; may be repeated.",
     )
-    decorated = extra(command)
-    declared = inspect.type_info(PlaceOrder)
-    assert isinstance(declared, inspect.StructType)
-    for field in reversed(declared.fields):
-        kind = _kind(field.type)
-        if kind is not None and field.name not in _OMITTED:
-            decorated = _option(field.name, kind)(decorated)
-    return decorated
+    return struct_options(PlaceOrder, HELP, omitted=_OMITTED, required=_REQUIRED)(extra(command))
 
 
 def arguments(given: dict[str, Any]) -> dict[str, Any]:
@@ -96,14 +118,20 @@ def order_type_table() -> str:
     return "\b\nOrder types and the prices each takes, [those] that may be left out:\n" + "\n".join(lines)
 
 
-def _option(name: str, kind: Any) -> Callable[[F], F]:
+def _option(name: str, kind: Any, told: str | None, required: bool, partial: bool) -> Callable[[F], F]:
     spelling = _spelt(name)
+    if kind is bool and partial:  # absent is neither yes nor no
+        return click.option(f"{spelling}/--no-{spelling[2:]}", default=None, help=told)
     if kind is bool:
-        return click.option(spelling, is_flag=True, help=_HELP.get(name))
+        return click.option(spelling, is_flag=True, help=told)
     checked = _above_zero if name in ("quantity", "cash_quantity") else None
-    return click.option(
-        spelling, type=kind, required=name in _REQUIRED, callback=checked, help=_HELP.get(name)
-    )
+    if kind is LIST:
+        return click.option(spelling, metavar="A,B,...", callback=_read_list, help=told)
+    return click.option(spelling, type=kind, required=required, callback=checked, help=told)
+
+
+def _read_list(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _kind(declared: inspect.Type) -> Any:
@@ -111,6 +139,10 @@ def _kind(declared: inspect.Type) -> Any:
     if isinstance(declared, inspect.UnionType):
         inner = [each for each in declared.types if not isinstance(each, inspect.NoneType)]
         return _kind(inner[0]) if len(inner) == 1 else None
+    if isinstance(declared, inspect.LiteralType) and declared.values == (True,):
+        return bool
+    if isinstance(declared, inspect.VarTupleType) and isinstance(declared.item_type, inspect.StrType):
+        return LIST
     return _KINDS.get(type(declared))
 
 

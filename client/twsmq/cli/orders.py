@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import click
 import msgspec
 
+from .executions import executions
 from .forget import forget
 from .options import Unusable, config_option, settings_from
 from .terminal import json_text, printable
@@ -43,9 +44,10 @@ _decode = msgspec.msgpack.Decoder(Row).decode
 
 @click.group()
 def orders() -> None:
-    """The journal of all orders."""
+    """Executions, and the journal of all orders."""
 
 
+orders.add_command(executions)
 orders.add_command(forget)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
@@ -13,7 +14,7 @@ from twsmq_protocol.market_events import Quote
 from twsmq_protocol.requests import ProcessRow
 from twsmq_protocol.system_events import Process
 
-from .terminal import printable
+from .terminal import number, printable
 from .trouble import in_short
 
 _STYLES = {"ready": "green", "failed": "bold red", "hung": "bold red", "backoff": "red", "stopped": "dim"}
@@ -35,7 +36,8 @@ class Escaped:
 
 def show(shown: RenderableType) -> None:
     """On stdout; as wide as the terminal, or wide enough for a line a row where there is none."""
-    Console(width=None if sys.stdout.isatty() else _WIDE).print(Escaped(shown))
+    told = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(width=None if told else _WIDE).print(Escaped(shown))
 
 
 def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:
@@ -78,8 +80,17 @@ def quote_line(quote: Quote) -> str:
     return f"bid {bid or '-'}  ask {ask or '-'}  last {last or '-'}"
 
 
-def optional(value: float | None) -> str:
-    return "" if value is None else f"{value:.12g}"
+optional = number
+
+
+def narrow_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> Table:
+    """Folds its cells rather than leave the terminal's width, so 80 columns show all of it."""
+    table = Table(box=None, pad_edge=False)
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if index in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
 
 
 def spoken(seconds: float) -> str:

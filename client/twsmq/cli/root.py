@@ -25,8 +25,14 @@ _COMMANDS = {
     "watch": ("watch", "Print events as they come."),
     "record": ("record", "Record events into a file."),
     "replay": ("replay", "Play a recording onto its topics."),
-    "order": ("order", "Place, cancel and list orders."),
-    "orders": ("orders", "The journal of all orders."),
+    "order": ("order", "Place, change, cancel and watch orders."),
+    "orders": ("orders", "Executions, and the journal of all orders."),
+    "positions": ("account", "Show what is held."),
+    "account": ("account", "Show the figures of every account."),
+    "flatten": ("flatten", "Close positions, by orders that only reduce."),
+    "halt": ("halts", "Take no new orders, of one strategy or of all: the kill switch."),
+    "resume": ("halts", "Take a halt back."),
+    "risk": ("risk", "Show and set the limits on orders."),
     "doctor": ("doctor", "Find out why a gateway does not work."),
     "conform": ("conform", "Prove a client in any language, without a cluster."),
     "simulator": ("simulator", "Run the simulated gateway alone, and command a running one."),
@@ -87,6 +93,7 @@ def main() -> None:
       twsmq order place --instrument STK:AAPL:SMART:USD --side BUY \\
                         --quantity 10 --order-type MKT
       twsmq status                                    which process is in which state
+      twsmq positions                                 what is held; `order list`: what works
     \b
     With your own gateway (paper account, API enabled):
       twsmq up --gateway 127.0.0.1:4002

@@ -26,6 +26,11 @@ def printable(text: str, keep: str = "") -> str:
     )
 
 
+def number(value: float | None) -> str:
+    """Up to twelve digits, none that say nothing; empty for what is not there."""
+    return "" if value is None else f"{value:.12g}"
+
+
 def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     """Print lines of our own making, whatever texts of others they hold."""
     click.echo(printable(text, _LAYOUT), err=err, nl=nl)

@@ -1,0 +1,63 @@
+"""What commands share that ask a process: a client, one line for what goes wrong, and a typed word for much.
+
+`--json` is on every one of them: one JSON object a line, whole.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+from twsmq_protocol import endpoints
+from twsmq_supervisor.settings import Settings
+
+from ..client import Client
+from ..errors import OutcomeUnknown, RequestRefused
+from .options import NoCluster, Refused, Unusable, failure_of, typed
+from .reach import NobodyListens, require_listener
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+NO_SUCH_CONTRACT = 200
+"""The gateway's words for it, "No security definition has been found for the request", name no instrument."""
+
+
+@contextmanager
+def asking(settings: Settings, process: str = endpoints.ORDERS, instrument: str = "") -> Generator[Client]:
+    """What goes wrong with a request ends the command with one line."""
+    try:
+        require_listener(settings.config, process)
+        with Client(settings.config) as client:
+            yield client
+    except NobodyListens as error:
+        raise NoCluster(f"{error}; `{typed(settings, 'status')}` tells whether the cluster runs") from error
+    except OutcomeUnknown as error:
+        raise Refused(str(error)) from error
+    except RequestRefused as error:
+        if error.tws_code == NO_SUCH_CONTRACT and instrument not in error.message:
+            error.message += f": {instrument}"
+        raise failure_of(error) from error
+
+
+def json_option(command: F) -> F:
+    told = "One JSON object a line, every field."
+    return click.option("--json", "as_json", is_flag=True, help=told)(command)
+
+
+def strategy_option(command: F) -> F:
+    return click.option("--strategy", default="cli", show_default=True, help="Whose order it is.")(command)
+
+
+def confirm_option(command: F) -> F:
+    return click.option("--confirm", metavar="WORD", help="The word that would be asked for.")(command)
+
+
+def require_word(word: str, given: str | None, effect: str) -> None:
+    """What hits everybody's orders wants a word typed: at the prompt, or else as `--confirm`."""
+    if given is None and sys.stdin.isatty():
+        given = click.prompt(f"This {effect}. Type {word} to do it", default="", show_default=False)
+    if given != word:
+        raise Unusable(f"nothing was done: this {effect}; to do it: --confirm {word}")

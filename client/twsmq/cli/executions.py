@@ -1,0 +1,75 @@
+"""`twsmq orders executions`: what was executed, and what it cost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from twsmq_protocol import endpoints
+
+from .asking import asking, json_option
+from .options import Unusable, config_option, settings_from
+from .rendering import narrow_table, show
+from .terminal import echo, echo_json, number
+
+
+@click.command(short_help="List executions with what they cost.")
+@config_option
+@click.option("--strategy", help="Only those of this strategy.")
+@click.option("--client-order-id", help="Only those of this order.")
+@click.option("--account", help="Only those on this account.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="Only those told since then (UTC).",
+)
+@json_option
+def executions(
+    config: Path | None,
+    strategy: str | None,
+    client_order_id: str | None,
+    account: str | None,
+    since: datetime | None,
+    as_json: bool,
+) -> None:
+    """List executions as they stand after corrections, oldest first. Times are UTC.
+
+    \b
+    Examples:
+      twsmq orders executions --since 2026-01-02
+      twsmq orders executions --strategy alpha --json | jq .commission
+    """
+    given: dict[str, Any] = {"strategy": strategy, "client_order_id": client_order_id, "account": account}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if since is not None:
+        at = int(since.replace(tzinfo=UTC).timestamp())
+        if at < 0:
+            raise Unusable(f"--since {since:%Y-%m-%d} is before 1970")
+        wanted["since"] = at * 10**9
+    with asking(settings_from(config)) as client:
+        rows: list[dict[str, Any]] = client.request(endpoints.ORDERS, "get_executions", wanted)["executions"]
+    if as_json:
+        for row in rows:
+            echo_json(row)
+    elif not rows:
+        echo("no executions")
+    else:
+        cells = [
+            (
+                _at(row["time"]),
+                f"{row['strategy']}/{row['client_order_id']}",
+                row["instrument"],
+                f"{row['side']} {number(row['quantity'])} at {number(row['price'])}",
+                f"{number(row['commission'])} {row['currency'] or ''}".strip(),
+                number(row["realized_pnl"]),
+            )
+            for row in rows
+        ]
+        headings = ("time", "order", "instrument", "what", "cost", "realized")
+        show(narrow_table(headings, cells, right=(4, 5)))
+
+
+def _at(ns: int | None) -> str:
+    return "" if ns is None else f"{datetime.fromtimestamp(ns // 10**9, UTC):%m-%d %H:%M:%S}"

@@ -1,0 +1,118 @@
+"""A trader's day by the command line alone, on the cluster as shipped: every line that is shown is true."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from typing import Any
+
+import pytest
+from support.cluster import Cluster
+from support.command import Command
+
+AAPL = "STK:AAPL:SMART:USD"
+WHAT = ("--instrument", AAPL, "--quantity", "100")
+
+
+@pytest.fixture(scope="module")
+def desk(cluster: Cluster) -> Command:
+    return Command(cluster.config)
+
+
+def run(desk: Command, *words: str, code: int = 0) -> list[str]:
+    """The lines of a command that ends with `code`, and that fit 80 columns."""
+    done = subprocess.run(
+        desk.line(*words),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"COLUMNS": "80"},
+    )
+    assert done.returncode == code, (words, done.stdout, done.stderr)
+    return (done.stdout + done.stderr).splitlines()
+
+
+def rows(desk: Command, *words: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run(desk, *words, "--json")]
+
+
+def an_order(desk: Command, name: str) -> dict[str, Any]:
+    (row,) = rows(desk, "order", "list", "--client-order-id", name)
+    return row
+
+
+def test_the_day(desk: Command) -> None:
+    buy = ("order", "place", *WHAT, "--side", "BUY", "--order-type", "MKT")
+    told = run(desk, *buy, "--client-order-id", "in")
+    assert told[0].startswith("cli/in: pending, order id ")
+    filled = re.search(r"filled 100 of 100 at ([0-9.]+)", "\n".join(told))
+    assert filled is not None
+    price = float(filled[1])
+    bought = an_order(desk, "in")
+    assert (bought["status"], bought["avg_price"]) == ("filled", price)
+    (position,) = rows(desk, "positions")
+    assert (position["instrument"], position["quantity"]) == (AAPL, 100.0)
+    assert any(re.search(rf"{AAPL}\s+100\s", line) for line in run(desk, "positions"))
+
+    stop = ("--side", "SELL", "--order-type", "STP", "--tif", "GTC", "--client-order-id", "stop", "--no-wait")
+    run(desk, "order", "place", *WHAT, *stop, "--stop-price", "100")
+    for moved in ("101", "102", "103", "104", "105"):
+        lines = run(desk, "order", "modify", "--client-order-id", "stop", "--stop-price", moved)
+        assert lines[0] == f"cli/stop: change sent: stop_price {moved}"
+        assert "confirmed" in lines[-1]
+        assert an_order(desk, "stop")["stop_price"] == float(moved)
+    run(desk, "order", "modify", "--client-order-id", "stop", "--quantity", "-1", code=2)
+    lines = run(desk, "order", "modify", "--client-order-id", "nobody", "--stop-price", "1", code=1)
+    assert "unknown_order" in lines[0]
+
+    entry = ("--side", "BUY", "--entry", "100", "--take-profit", "900", "--stop-loss", "90")
+    lines = run(
+        desk, "order", "bracket", "--instrument", AAPL, "--quantity", "10", *entry, "--client-order-id", "b"
+    )
+    assert [line.split(":")[0].strip() for line in lines[3:]] == ["b", "b-profit", "b-stop"]
+    assert {row["client_order_id"] for row in rows(desk, "order", "list", "--active")} == {
+        "stop", "b", "b-profit", "b-stop",
+    }  # fmt: skip
+
+    (limit,) = rows(desk, "risk", "set", "--scope", "strategy", "--name", "cli", "--max-position", "150")[1:]
+    assert limit["limits"] == {"max_position": 150.0}
+    lines = run(desk, *buy, code=1)
+    assert "max_position: the limit is 150.0, this is 210" in lines[0]
+    lines = run(
+        desk, "order", "place", *WHAT, "--side", "BUY", "--order-type", "MKT", "--reduce-only", code=1
+    )
+    assert "reduce_only" in lines[0]
+
+    lines = run(desk, "flatten", "--instrument", AAPL)
+    assert lines[0].startswith(f"SELL 100 {AAPL} on DU1234567: pending, cli/flatten-")
+    name = lines[0].rpartition("/")[2]
+    while (row := an_order(desk, name))["status"] != "filled":
+        assert row["status"] in ("pending", "submitted", "partially_filled")
+    assert an_order(desk, "stop")["status"] == "cancelled"
+    assert rows(desk, "order", "list", "--active") == []
+
+    halted = run(desk, "halt", "--reason", "lunch", "--cancel", "--confirm", "everything")
+    assert halted == ["halted: everybody (lunch)"]
+    lines = run(desk, *buy, code=1)
+    assert "lunch" in lines[0]
+    assert run(desk, "resume") == ["nothing is halted"]
+
+    executions = rows(desk, "orders", "executions")
+    assert sum(e["quantity"] * (1 if e["side"] == "BUY" else -1) for e in executions) == 0
+    assert all(e["commission"] > 0 for e in executions)
+    assert run(desk, "positions") == ["no positions"]
+    assert any("net liquidation" in line for line in run(desk, "account"))
+    preview = run(desk, "order", "preview", *WHAT, "--side", "BUY", "--order-type", "MKT")
+    assert any(line.startswith("initial margin") for line in preview)
+
+
+@pytest.mark.parametrize(
+    "command", [("order", "list"), ("orders", "executions"), ("positions",), ("account",), ("risk", "show")]
+)
+def test_tables_fit_80_columns(desk: Command, command: tuple[str, ...]) -> None:
+    place = ("--instrument", AAPL, "--side", "BUY", "--quantity", "1", "--order-type", "MKT")
+    run(desk, "order", "place", *place, "--strategy", "s" * 16)
+    assert all(len(line) <= 80 for line in run(desk, *command))
