@@ -22,10 +22,36 @@ from msgspec import Struct
 
 from .errors import FieldError
 
-SEC_TYPES = frozenset(
-    ("STK", "OPT", "FUT", "FOP", "IND", "CASH", "CFD", "CRYPTO", "BOND", "CMDTY", "FUND", "WAR", "IOPT")
-) | {"CONTFUT", "BAG"}
-_EXPIRY_TYPES = frozenset(("FUT", "OPT", "FOP", "WAR", "IOPT"))
+
+class SecType(Struct, frozen=True):
+    """`dated`: its spelling has an expiry; `option`: and a right and a strike; `multiplied`: one contract
+    stands for several units, so that its worth is not known without the multiplier."""
+
+    dated: bool = False
+    option: bool = False
+    multiplied: bool = False
+
+
+_OPTION = SecType(dated=True, option=True, multiplied=True)
+SEC_TYPES: dict[str, SecType] = {
+    "STK": SecType(),
+    "OPT": _OPTION,
+    "FUT": SecType(dated=True, multiplied=True),
+    "FOP": _OPTION,
+    "IND": SecType(),
+    "CASH": SecType(),
+    "CFD": SecType(),
+    "CRYPTO": SecType(),
+    "BOND": SecType(),
+    "CMDTY": SecType(),
+    "FUND": SecType(),
+    "WAR": _OPTION,
+    "IOPT": _OPTION,
+    "CONTFUT": SecType(multiplied=True),
+    "BAG": SecType(),
+}
+"""The kinds of contract, and what follows for a spelling of each."""
+
 _RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P", "": ""}
 _RESERVED = re.compile(r"[%/:;@,\x00-\x1f\x7f]")
 _ESCAPE = re.compile(r"%([2-7][0-9A-F])?")
@@ -129,7 +155,7 @@ def _parse_plain(text: str, parts: list[str]) -> Instrument:
         raise _bad(text, "has an expiry that is neither YYYYMM nor YYYYMMDD")
     if right not in _RIGHTS:
         raise _bad(text, "has a right other than C or P")
-    if (expiry or right or strike) and sec_type not in _EXPIRY_TYPES:
+    if (expiry or right or strike) and not SEC_TYPES[sec_type].dated:
         raise _bad(text, f"names an expiry, right or strike, which {sec_type} does not have")
     return Instrument(
         sec_type=sec_type,

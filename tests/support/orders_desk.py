@@ -29,9 +29,9 @@ from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.adapter import Codec
 from twsmq_nodes.tws.contracts import Contract
+from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.orders import ExecutionView, OrderStateView, OrderView
-from twsmq_nodes.tws.session import Encoded, Sent
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_events import Commission, Fill, Notice, Order
 from twsmq_protocol.requests import CancelOrder, GetOrders, ModifyOrder, PlaceOrder

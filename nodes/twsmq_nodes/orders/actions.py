@@ -8,8 +8,8 @@ from msgspec import Struct
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.system_events import NodeState
 
+from twsmq_nodes.tws.encoded import Encoded
 from twsmq_nodes.tws.requests import Request
-from twsmq_nodes.tws.session import Encoded
 
 from .entries import Entry, JournalEvent
 from .ids import Key

@@ -25,7 +25,7 @@ from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws import events as tws
-from twsmq_nodes.tws.session import Encoded, Sent
+from twsmq_nodes.tws.encoded import Encoded, Sent
 
 from . import queries
 from .actions import Action, Caller, Enter, Journal, Now, Publish, Write

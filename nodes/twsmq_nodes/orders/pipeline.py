@@ -20,10 +20,10 @@ from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import ModifyOrder, OrderAccepted, OrdersAccepted, PlaceOrder, Preview
 
 from twsmq_nodes.tws import requests as tws
+from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused
 from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.orders import OrderStateView
-from twsmq_nodes.tws.session import Encoded, Sent
 
 from . import codes
 from .actions import Action, Caller, Now, Reply, Send, Write

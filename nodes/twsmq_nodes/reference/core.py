@@ -21,6 +21,7 @@ from msgspec import Struct, field
 from twsmq_protocol.errors import ErrorCode, RequestError
 
 from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.tws.codes import NO_DEFINITION, is_warning
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
@@ -29,8 +30,6 @@ CACHE_S = 3600.0
 CACHE_ROWS = 20_000
 MOST_LOOK_UPS = 1000
 """At the node's share of the message budget these take minutes already: more are refused, not queued."""
-_WARNINGS = range(2100, 2200)
-_NO_DEFINITION = 200
 
 CallId: TypeAlias = int
 Rows: TypeAlias = tuple[ContractInfo, ...]
@@ -108,7 +107,7 @@ class ReferenceCore:
                 self._look_ups[req_id].rows.append(details)
             case ContractDetailsEnd(req_id=req_id) if req_id in self._look_ups:
                 actions = self._ended(req_id, now)
-            case GatewayError(req_id=req_id, code=code) if req_id in self._look_ups and code not in _WARNINGS:
+            case GatewayError(req_id=req_id, code=code) if req_id in self._look_ups and not is_warning(code):
                 error = RequestError(ErrorCode.GATEWAY_REJECTED, happened.text, tws_code=code)
                 actions = self._fail(req_id, error)
             case NotSent(req_id=req_id, error=error) if req_id in self._look_ups:
@@ -159,7 +158,7 @@ class ReferenceCore:
         rows = tuple(self._look_ups[req_id].rows)
         if not rows:
             text = "the gateway sent no contract for it"
-            return self._fail(req_id, RequestError(ErrorCode.GATEWAY_REJECTED, text, tws_code=_NO_DEFINITION))
+            return self._fail(req_id, RequestError(ErrorCode.GATEWAY_REJECTED, text, tws_code=NO_DEFINITION))
         look_up = self._close(req_id)
         self._keep(look_up.key, rows, now)
         return [Answer(call, rows) for call in look_up.waiting]

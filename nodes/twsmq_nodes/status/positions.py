@@ -27,6 +27,7 @@ from twsmq_protocol.system_events import Position as PositionTold
 from twsmq_protocol.topics import position_topic
 
 from twsmq_nodes.tws import notices
+from twsmq_nodes.tws.codes import is_warning
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event, GatewayError, Position, PositionEnd
 from twsmq_nodes.tws.instruments import canonical_instrument
@@ -39,7 +40,6 @@ from .actions import Action, Publish, Ready, Reconcile, Send, Warn
 LISTING_S = 15.0
 LOOK_UP_S = 15.0
 LOOK_UPS_AT_ONCE = 4
-_WARNINGS = range(2100, 2200)
 
 Key = tuple[str, int]
 
@@ -133,7 +133,7 @@ class PositionBook:
                 return []
             case ContractDetailsEnd(req_id=req_id) if req_id in self._look_ups:
                 return self._named(req_id, now)
-            case GatewayError(req_id=req_id, code=code) if req_id in self._look_ups and code not in _WARNINGS:
+            case GatewayError(req_id=req_id, code=code) if req_id in self._look_ups and not is_warning(code):
                 return self._named(req_id, now)
             case _:
                 return []

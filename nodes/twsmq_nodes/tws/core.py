@@ -26,7 +26,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import farms, notices
+from twsmq_nodes.tws import codes, farms, notices
 from twsmq_nodes.tws.events import Event, GatewayError, ManagedAccounts, NextValidId
 from twsmq_nodes.tws.notices import FarmState, FarmStatus, Notice
 from twsmq_nodes.tws.requests import ReqCurrentTime, Request, StartApi
@@ -262,17 +262,17 @@ class SessionCore:
         code = happened.code
         if code in farms.NOTICES:
             return self._farm(farms.noticed(code, happened.text))
-        if code in (1100, 2110):
+        if code in (codes.UPSTREAM_LOST, codes.UPSTREAM_BROKEN):
             was_up, self.upstream = self.upstream, False
             return [Notify(notices.UpstreamLost(code, happened.text))] if was_up else []  # 1100 is repeated
-        if code in (1101, 1102):
+        if code in (codes.DATA_LOST, codes.DATA_MAINTAINED):
             self.upstream = True
             told = farms.listed(happened.text, self.farms)  # first: what is maintained hangs on it
-            back = notices.DataLost() if code == 1101 else notices.DataMaintained()
+            back = notices.DataLost() if code == codes.DATA_LOST else notices.DataMaintained()
             return [*(action for status in list(told) for action in self._farm(status)), Notify(back)]
-        if code == 326 and happened.req_id == -1:
+        if code == codes.CLIENT_ID_IN_USE and happened.req_id == -1:
             return self._wait_for_client_id(now)
-        if code == 1300:
+        if code == codes.PORT_MOVED:
             return self._follow_port(happened.text)
         return []
 

@@ -16,9 +16,7 @@ from twsmq_protocol.instruments import SEC_TYPES, Instrument, Leg
 
 from twsmq_nodes.tws.contracts import ComboLeg, Contract, ContractInfo
 
-_DATED = frozenset(("FUT", "OPT", "FOP", "WAR", "IOPT"))
 _SMART_ROUTED = frozenset(("STK", "OPT", "WAR", "IOPT", "CFD", "BOND", "FUND", "BAG"))
-_OPTIONS = frozenset(("OPT", "FOP", "WAR", "IOPT"))
 _EXPIRY = re.compile(r"[0-9]{6}(?:[0-9]{2})?")
 
 
@@ -52,9 +50,9 @@ def instrument_of(contract: Contract) -> Instrument:
     """The spelling of a contract as the gateway sent it; by conId where its type has no spelling."""
     if contract.sec_type not in SEC_TYPES or (contract.sec_type == "BAG" and not contract.combo_legs):
         return Instrument(con_id=contract.con_id, exchange=contract.exchange)
-    dated = contract.sec_type in _DATED
+    dated = SEC_TYPES[contract.sec_type].dated
     expiry = _EXPIRY.match(contract.expiry) if dated else None
-    option = contract.sec_type in _OPTIONS
+    option = SEC_TYPES[contract.sec_type].option
     primary = contract.primary_exchange
     return Instrument(
         sec_type=contract.sec_type,

@@ -23,30 +23,20 @@ from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import core
 from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
 from twsmq_nodes.tws.core import SessionCore, State, Timing
+from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.framing import frame
 from twsmq_nodes.tws.link import Link
 from twsmq_nodes.tws.notices import Notice
-from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.pacing import Pacer
 from twsmq_nodes.tws.requests import Priority, ReqCurrentTime, Request, StartApi, priority_of
 from twsmq_nodes.tws.ticks import Tick, take_ticks, tick_of
-
-Sent = Request | ShapedOrder
-"""What can be encoded."""
 
 Thunk = Callable[[], Request | None]
 """Makes a request at the moment it is written; None if it is not wanted any more."""
 
 _HANDSHAKE = b"API\0" + frame(b"v%d..%d" % (MIN_SERVER_VERSION, MAX_SERVER_VERSION))
-
-
-class Encoded(Struct, frozen=True):
-    """A request whose bytes are made already, for this session: see `encode`."""
-
-    request: Sent
-    data: bytes
 
 
 class _Waiting(Struct, frozen=True):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from msgspec import Struct
 from twsmq_protocol.endpoints import STATUS
 from twsmq_protocol.envelope import Event
-from twsmq_protocol.instruments import parse_instrument
+from twsmq_protocol.instruments import SEC_TYPES, parse_instrument
 from twsmq_protocol.market_events import Quote, Stream
 from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
 
@@ -32,7 +32,6 @@ WORTH = "NetLiquidation"
 """Told in the account's own currency (IBKR API docs, "Account Summary")."""
 ASK_AGAIN_S = 5.0
 BELIEVE_CONTRACT_S = 86_400.0
-_MULTIPLIED = frozenset(("OPT", "FOP", "WAR", "IOPT", "FUT", "CONTFUT"))
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,15})?")
 _LIVE = frozenset(("active", "resumed"))
 
@@ -206,11 +205,11 @@ def _spelled_multiplier(instrument: str) -> float | None:
     parsed = parse_instrument(instrument)
     if parsed.con_id:
         return None
-    if parsed.sec_type not in _MULTIPLIED:
+    if not SEC_TYPES[parsed.sec_type].multiplied:
         return 1.0
     if parsed.multiplier:
         return _number(parsed.multiplier)
-    return None if parsed.sec_type in ("FUT", "CONTFUT") else 100.0
+    return 100.0 if SEC_TYPES[parsed.sec_type].option else None
 
 
 def _number(text: str) -> float | None:
