@@ -16,7 +16,7 @@ name = st.text(printable, min_size=1, max_size=8)
 strikes = st.integers(0, 10**15 - 1).map(lambda tenths: tenths / 10**6)
 plain = st.builds(
     Instrument,
-    sec_type=st.sampled_from(sorted(SEC_TYPES - {"BAG"})),
+    sec_type=st.sampled_from(sorted(set(SEC_TYPES) - {"BAG"})),
     symbol=name,
     exchange=part,
     primary_exchange=part,
