@@ -22,6 +22,7 @@ from twsmq_simulator.errors import SimulatorError, StoreFailed
 from twsmq_simulator.market.permissions import STAND_INS
 from twsmq_simulator.server import serve
 from twsmq_simulator.settings import Settings
+from twsmq_simulator.wire.zones import ZONE_STYLES
 
 LEVELS = ["debug", "info", "warning", "error"]
 
@@ -137,6 +138,15 @@ async def run(settings: Settings) -> None:
     help="Orders are reported as gateways were seen to, by seed; or always in one way.",
 )
 @click.option(
+    "--zones", default="captured", type=click.Choice(ZONE_STYLES), help="How time zones are spelled."
+)
+@click.option(
+    "--chains",
+    default="small",
+    type=click.Choice(["small", "full"]),
+    help="Full: SPX options as a real chain has them, some twenty thousand.",
+)
+@click.option(
     "--log-level", default="info", type=click.Choice(LEVELS), help="JSON lines on stderr from this level."
 )
 def main(
@@ -156,6 +166,8 @@ def main(
     unsubscribed: tuple[str, ...],
     delayed_data: str,
     reports: str,
+    zones: str,
+    chains: str,
     log_level: str,
 ) -> None:
     """Run a simulated Interactive Brokers Gateway.
@@ -186,6 +198,8 @@ def main(
         unsubscribed=unsubscribed,
         delayed_data=delayed_data,
         reports=reports,
+        zones=zones,
+        chains=chains,
     )
     try:
         if sys.platform != "win32":

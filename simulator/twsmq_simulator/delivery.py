@@ -73,6 +73,7 @@ class Delivery:
                             instrument,
                             execution.order_id,
                             execution.client_id,
+                            self._gateway.zones,
                         )
                     )
             case e.CommissionReported(execution):

@@ -42,6 +42,20 @@ class Armed:
         return [f"{kind} client={client}" for (kind, client), waiting in self._armed.items() if waiting]
 
 
+FEEDS = ("quotes", "bars", "ticks", "depth")
+HISTORY_TROUBLES = {
+    "pacing": (162, "Historical data request pacing violation"),
+    "no_data": (162, "HMDS query returned no data: {}"),
+    "other_ip": (162, "Trading TWS session is connected from a different IP address"),
+    "permissions": (162, "No market data permissions for {}"),
+    "service": (162, "Historical data service is unavailable"),
+    "disconnected": (10182, "Failed to request live updates (disconnected)"),
+    "no_definition": (200, "No security definition has been found for the request"),
+    "silent": (0, ""),
+    "half": (0, ""),
+}
+
+
 class Faults:
     def __init__(self) -> None:
         self.armed = Armed()
@@ -49,7 +63,13 @@ class Faults:
         self.disconnected = False  # from the brokerage: between 1100 and 1101 or 1102
         self.competing = False
         self.read_only = False
-        self.silent_feeds: set[int] = set()
+        self.silent_feeds: set[tuple[int, str]] = set()  # conId and one of FEEDS
+        self.no_quotes: dict[int, float] = {}  # conId -> the price that stands for none
+        self.stalled: set[int] = set()  # client ids
+        self.broken_farms: set[str] = set()  # market, history, definitions
+        self.false_200 = False
+        self.details_rate = 0.0  # rows of contractDetails per second; 0 is all at once
+        self.language = "en"
         self.line = Line()
         self.client_lines: dict[int, Line] = {}
         self.linger_seconds: dict[
@@ -63,17 +83,29 @@ class Faults:
             return self.client_lines[client_id]
         return self.line
 
-    def feeds(self, con_id: int) -> bool:
-        """Whether ticks of an instrument are sent."""
+    def feeds(self, con_id: int, kind: str = "quotes") -> bool:
+        """Whether data of a kind of an instrument are sent."""
         off = self.disconnected or self.competing or self.silent
-        return not (off or con_id in self.silent_feeds)
+        broken = ("history" if kind == "bars" else "market") in self.broken_farms
+        return not (off or broken or (con_id, kind) in self.silent_feeds)
+
+    @property
+    def finds_nothing(self) -> bool:
+        """Whether look-ups are answered 200 whatever they ask."""
+        return self.false_200 or "definitions" in self.broken_farms
 
     def active(self) -> list[str]:
         found = self.armed.describe()
         for name in ("silent", "disconnected", "competing", "read_only"):
             if getattr(self, name):
                 found.append(name)
-        found += [f"silent_feed conId={con_id}" for con_id in sorted(self.silent_feeds)]
+        found += [f"silent_feed conId={con_id} {kind}" for con_id, kind in sorted(self.silent_feeds)]
+        found += [f"no_quote conId={con_id} {price:g}" for con_id, price in sorted(self.no_quotes.items())]
+        found += [f"stall client={client}" for client in sorted(self.stalled)]
+        found += [f"farm {kind} broken" for kind in sorted(self.broken_farms)]
+        found += ["false_200"] if self.false_200 else []
+        found += [f"slow_details {self.details_rate:g}"] if self.details_rate else []
+        found += [f"texts {self.language}"] if self.language != "en" else []
         if self.line != Line():
             found.append(f"line {self.line}")
         found += [f"line client={client} {line}" for client, line in self.client_lines.items()]

@@ -25,6 +25,7 @@ class Subscription(Protocol):
     session: Session
     request_id: int
     con_id: int
+    feed: str  # one of faults.FEEDS
 
     def on_step(self, book: Book, changed: int, now: int) -> None:
         """The book moved; `changed` are its bits."""
@@ -54,6 +55,8 @@ class TopOfBook:
         self.session = session
         self.request_id = request_id
         self.con_id = book.instrument.con_id
+        self.feed = "quotes"
+        self.absent: float | None = None  # what stands for bid and ask where there is none, on command
         self.delayed = kind == DELAYED
         self._kind = kind
         self._asked = asked
@@ -112,16 +115,27 @@ class TopOfBook:
         """Bid and ask. Where a closed market has none now, live ones are -1 with size 0 (IBKR docs, logs of a
         weekend); delayed ones do not come at all (captured on a Saturday).
         """
+        if self.absent is not None:
+            return self._no_quotes(self.absent)
         if self._has_quotes:
             bid, ask = (book.bid, book.bids[0][1]), (book.ask, book.asks[0][1])
             return self._quote(t.BID, *bid) + self._quote(t.ASK, *ask)
         if self.delayed:
             return b""
+        return self._no_quotes(-1.0)
+
+    def _no_quotes(self, price: float) -> bytes:
         sides = ((kind, t.SIZE_OF[kind]) for kind in (t.BID, t.ASK))
         return b"".join(
-            self._price(kind, -1.0) + t.tick_size(self.request_id, self._id(size), b"0")
+            self._price(kind, price) + t.tick_size(self.request_id, self._id(size), b"0")
             for kind, size in sides
         )
+
+    def show_absent(self, price: float | None, book: Book) -> None:
+        """From now on there is no bid and no ask but this; None: there are again."""
+        self.absent = price
+        if book.instrument.quoted:
+            self.session.write(self._quotes(book))
 
     def snapshot(self, book: Book, now: int) -> bytes:
         """Everything there is to say of a book at once."""
@@ -166,7 +180,7 @@ class TopOfBook:
         shown: list[tuple[int, float, int | Decimal]] = []
         if book.instrument.sec_type not in ("CASH", "BAG"):
             shown.append((t.LAST, book.last, book.last_size))
-        if book.instrument.quoted and self._has_quotes:
+        if book.instrument.quoted and self._has_quotes and self.absent is None:
             shown.append((t.BID, book.bid, book.bids[0][1]))
             shown.append((t.ASK, book.ask, book.asks[0][1]))
         parts = [
@@ -214,9 +228,10 @@ class TopOfBook:
     def ticks(self, book: Book, changed: int, now: int) -> bytes:
         """The messages that tell what changed."""
         parts: list[bytes] = []
-        if changed & BID and book.instrument.quoted:
+        quoted = book.instrument.quoted and self.absent is None
+        if changed & BID and quoted:
             parts.append(self._quote(t.BID, book.bid, book.bids[0][1]))
-        if changed & ASK and book.instrument.quoted:
+        if changed & ASK and quoted:
             parts.append(self._quote(t.ASK, book.ask, book.asks[0][1]))
         if changed & LAST and book.instrument.sec_type not in ("CASH", "BAG"):
             parts.append(

@@ -40,6 +40,7 @@ from twsmq_simulator.session import Repeat, Session
 from twsmq_simulator.settings import Settings
 from twsmq_simulator.wire import messages
 from twsmq_simulator.wire.requests import Cancel, Request, StartApi
+from twsmq_simulator.wire.zones import Zones
 
 log = structlog.get_logger("twsmq.simulator")
 FARMS = (
@@ -72,9 +73,11 @@ class Gateway:
         self.settings = settings
         self.clock = Clock(ClockSettings(settings.clock_speed, settings.start))
         today = datetime.fromtimestamp(self.clock.now() / 1e9, UTC).date()
-        self.catalogue = listing.build(today)
+        self.catalogue = listing.build(today, full=settings.chains == "full")
         self.permissions = Permissions(self.catalogue, settings.unsubscribed, settings.delayed_data)
         self.store = Store(settings.data_dir / "broker.sqlite3")
+        for instrument in self.store.read("renamed", Instrument).values():
+            self.catalogue.replace(instrument)
         for instrument in self.store.read("instrument", Instrument).values():
             self.catalogue.add(instrument)
         anchor = self.store.read("counter", int).get("anchor")
@@ -104,6 +107,7 @@ class Gateway:
         self.followers: dict[int, list[Subscription]] = {}
         self.delivery = Delivery(self)
         self.faults = Faults()
+        self.zones = Zones(settings.zones)
         self.replays: dict[int, Replay] = {}
         self.display_groups: dict[int, str] = {}
         self.listener: Listener | None = None
@@ -114,6 +118,7 @@ class Gateway:
         self._known_instruments: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._later: set[asyncio.TimerHandle] = set()
 
     def _restore(self) -> None:
         store, broker = self.store, self.broker
@@ -141,6 +146,8 @@ class Gateway:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+        for handle in self._later:
+            handle.cancel()
         for session in list(self.sessions):
             session.close()
         self.store.write(self._take_changes())
@@ -202,8 +209,8 @@ class Gateway:
             changes = self._replayed(con_id, now) if con_id in self.replays else iter((book.step(),))
             for changed in changes:
                 self.exchange.look(book, changed, now)
-                if self.faults.feeds(con_id):
-                    for follower in self.followers.get(con_id, ()):
+                for follower in self.followers.get(con_id, ()):
+                    if self.faults.feeds(con_id, follower.feed):
                         follower.on_step(book, changed, now)
                 if not self.faults.disconnected:
                     self.delivery.deliver(self.broker.on_market(con_id, now))
@@ -267,9 +274,25 @@ class Gateway:
 
     def hears(self, session: Session) -> bool:
         """Whether bytes of a session are read at all."""
-        if self.faults.silent:
+        deaf = self.is_mute(session)
+        if deaf:
             session.pause_reading()
-        return not self.faults.silent
+        return not deaf
+
+    def is_mute(self, session: Session) -> bool:
+        """Whether nothing goes through a session's socket in either direction."""
+        return self.faults.silent or session.client_id in self.faults.stalled
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Calls after so many seconds of real time, unless the gateway is closed by then."""
+
+        def due() -> None:
+            self._later.discard(handle)
+            call()
+            self.settle()
+
+        handle = asyncio.get_running_loop().call_later(seconds, due)
+        self._later.add(handle)
 
     def wake_sessions(self) -> None:
         """After a silence: everything is read and sent that waited."""
@@ -330,8 +353,13 @@ class Gateway:
         for code, text in FARMS:
             self.notify(code, text)
 
-    def end_subscriptions(self) -> None:
-        """Market data of every client is gone; nobody is told but by 1101."""
+    def end_subscriptions(self, kind: str | None = None) -> None:
+        """Market data of every client is gone, or subscriptions of one kind; nobody is told but by 1101."""
+        if kind is not None:
+            for session in self.by_client.values():
+                for key in [key for key in session.subscriptions if key[0] == kind]:
+                    self.unfollow(session.subscriptions.pop(key))
+            return
         for subscription in [s for here in self.followers.values() for s in here]:
             subscription.session.drop_subscription(subscription)
         for session in self.by_client.values():

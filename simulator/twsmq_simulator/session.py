@@ -22,6 +22,7 @@ from twsmq_simulator.broker.statement import Told
 from twsmq_simulator.errors import MalformedRequest, RequestRefused
 from twsmq_simulator.feeds import Subscription
 from twsmq_simulator.limits import Limits
+from twsmq_simulator.localised import localised
 from twsmq_simulator.wire import messages, versions
 from twsmq_simulator.wire.decode import decode
 from twsmq_simulator.wire.framing import FrameSplitter
@@ -129,11 +130,12 @@ class Session(asyncio.Protocol):
         self._gateway.dirty[self] = None
 
     def error(self, request_id: int, code: int, text: str, advanced: str = "") -> None:
+        text = localised(code, text, self._gateway.faults.language)
         self.write(messages.error(self.version, request_id, code, text, self._gateway.clock.now(), advanced))
 
     def flush(self) -> None:
         """Sends what was collected, as one write, through the line as faults have made it."""
-        if self._gateway.faults.silent:
+        if self._gateway.is_mute(self):
             return
         out, self._out = self._out, []
         if not out:
@@ -197,7 +199,7 @@ class Session(asyncio.Protocol):
                 log.warning("version_refused", lowest=offered.lowest, highest=offered.highest)
                 raise MalformedRequest(f"version {offered.highest} is too old")
             self.version = version
-            self.write(messages.handshake(version, self._gateway.clock.now()))
+            self.write(messages.handshake(version, self._gateway.clock.now(), self._gateway.zones))
             self.flush()
         while (payload := self._splitter.payload()) is not None:
             self._one(payload)

@@ -6,6 +6,7 @@ import msgspec
 
 from twsmq_simulator.errors import BadSettings
 from twsmq_simulator.market.permissions import STAND_INS
+from twsmq_simulator.wire.zones import ZONE_STYLES
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `unsubscribed` names exchanges and security types without live market data; `delayed_data` says what
     stands in for it: "available" (who asks for it gets it), "disabled" or "none". `reports` is "captured"
     (orders are reported in one of the ways real gateways were seen to, by seed) or "plain" (always one way).
+    `zones` spells time zones ("captured", "iana", "windows", "utc"); `chains` "full" lists SPX options as a
+    real chain has them, some twenty thousand.
     """
 
     data_dir: Path
@@ -36,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unsubscribed: tuple[str, ...] = ()
     delayed_data: str = "available"
     reports: str = "captured"
+    zones: str = "captured"
+    chains: str = "small"
 
     def checked(self) -> "Settings":
         """Itself, or BadSettings naming the setting and the cure."""
@@ -47,6 +52,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadSettings(f"limits '{self.limits}' is unknown: choose paper or none")
         if self.reports not in ("captured", "plain"):
             raise BadSettings(f"reports '{self.reports}' is unknown: choose captured or plain")
+        if self.zones not in ZONE_STYLES:
+            raise BadSettings(f"zones '{self.zones}' is unknown: choose {', '.join(ZONE_STYLES)}")
+        if self.chains not in ("small", "full"):
+            raise BadSettings(f"chains '{self.chains}' is unknown: choose small or full")
         if self.delayed_data not in STAND_INS:
             raise BadSettings(
                 f"delayed-data '{self.delayed_data}' is unknown: choose available, disabled or none"

@@ -14,6 +14,7 @@ from twsmq_simulator.market.hours import bar_start
 from twsmq_simulator.market.past import Past
 from twsmq_simulator.wire import history_messages
 from twsmq_simulator.wire import tick_messages as t
+from twsmq_simulator.wire.zones import Zones
 
 if TYPE_CHECKING:
     from twsmq_simulator.session import Session
@@ -25,6 +26,8 @@ MAKERS = (b"NSDQ", b"ARCA", b"BATS", b"IEX", b"NYSE")
 
 class Stream:
     """What every stream has. `con_id` is the book it follows."""
+
+    feed = "ticks"
 
     def __init__(self, session: Session, request_id: int, book: Book) -> None:
         self.session = session
@@ -83,6 +86,8 @@ class MidpointTicks(Stream):
 class Depth(Stream):
     """The first rows of both sides, as updates of what the client has."""
 
+    feed = "depth"
+
     def __init__(self, session: Session, request_id: int, book: Book, rows: int, *, smart: bool) -> None:
         super().__init__(session, request_id, book)
         self._rows = rows
@@ -121,6 +126,8 @@ class Depth(Stream):
 class RealTimeBars(Stream):
     """Bars of five seconds, each once it is over."""
 
+    feed = "bars"
+
     def __init__(
         self, session: Session, request_id: int, book: Book, past: Past, what: str, now: int
     ) -> None:
@@ -150,6 +157,8 @@ class GrowingBars(Stream):
     ended once more as it ended.
     """
 
+    feed = "bars"
+
     def __init__(
         self,
         session: Session,
@@ -158,6 +167,7 @@ class GrowingBars(Stream):
         seconds: int,
         kind: Kind,
         date_format: int,
+        zones: Zones,
         *,
         always: bool,
         regular: bool,
@@ -166,6 +176,7 @@ class GrowingBars(Stream):
         self.seconds = seconds
         self._kind = kind
         self._date_format = date_format
+        self._zones = zones
         self._always = always
         self._regular = regular
         self._sent = 0
@@ -190,6 +201,7 @@ class GrowingBars(Stream):
                     bar,
                     self.seconds,
                     self._date_format,
+                    self._zones,
                 )
             )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twsmq_simulator.errors import RequestRefused
+from twsmq_simulator.faults import HISTORY_TROUBLES
 from twsmq_simulator.handlers.market_data import book_of
+from twsmq_simulator.handlers.orders import client_id_of
 from twsmq_simulator.handlers.table import Table, handles
 from twsmq_simulator.market import heads, history
 from twsmq_simulator.market.instruments import Instrument
@@ -57,13 +59,16 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
     back = history.duration(request.duration, request_id)
     _check_kind(instrument, request, seconds)
     held = session.count(r.Cancel.HISTORY)
+    trouble = _trouble(gateway, session, request, instrument)
+    if trouble == "silent":
+        return
     session.limits.check_history(request, instrument.con_id, seconds, now, held)
     if request.what != "SCHEDULE":
         _check_subscription(gateway, session, instrument, request)
     begin = end - int(back.total_seconds()) * history.SECOND
     if request.what == "SCHEDULE":
         spans = _sessions(gateway, instrument, request, begin, end)
-        session.write(history_messages.schedule(request_id, instrument, spans))
+        session.write(history_messages.schedule(request_id, instrument, spans, gateway.zones))
         return
     begin = max(begin, heads.head(instrument))
     if seconds < 60:
@@ -77,24 +82,32 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
         raise RequestRefused(
             162, NO_DATA.format(f"{instrument.local_symbol}@{_venue(request)}", shown), request_id
         )
-    session.write(
-        history_messages.historical_data(
-            session.version,
-            request_id,
-            instrument,
-            found,
-            seconds,
-            request.date_format,
-            history.Span(begin, end),
-        )
+    span = history.Span(begin, end)
+    answer = history_messages.historical_data(
+        session.version, request_id, instrument, found, seconds, request.date_format, span, gateway.zones
     )
+    rows = 4 + int.from_bytes(answer[:4], "big")
+    session.write(answer[:rows] if trouble == "half" else answer)
     if request.keep_up_to_date and request.what in LIVE:
         always = gateway.settings.hours == "always"
         stream = GrowingBars(
-            session, request_id, book, seconds, kind, request.date_format,
+            session, request_id, book, seconds, kind, request.date_format, gateway.zones,
             always=always, regular=request.regular_hours,
         )  # fmt: skip
         gateway.follow(stream, r.Cancel.HISTORY)
+
+
+def _trouble(gateway: Gateway, session: Session, request: r.HistoricalData, i: Instrument) -> str | None:
+    """What goes wrong with this query on command. Raises RequestRefused for what is refused."""
+    trouble = gateway.faults.armed.take("history", client_id_of(session))
+    if "history" in gateway.faults.broken_farms:
+        return "silent"
+    code, text = HISTORY_TROUBLES[trouble] if trouble is not None else (0, "")
+    if code:
+        where = f"{i.local_symbol}@{_venue(request)} {request.what.title()}"
+        head = SERVICE_ERROR if code == 162 else ""
+        raise RequestRefused(code, head + text.format(where), request.request_id)
+    return trouble
 
 
 def _venue(request: r.HistoricalData) -> str:

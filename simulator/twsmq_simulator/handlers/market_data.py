@@ -12,6 +12,7 @@ from twsmq_simulator.handlers.table import Table, handles
 from twsmq_simulator.market import permissions
 from twsmq_simulator.market.book import BID, DEPTH, Book
 from twsmq_simulator.market.contracts import ContractSpec
+from twsmq_simulator.market.instruments import NO_DEFINITION
 from twsmq_simulator.streams import Depth, MidpointTicks, QuoteTicks, RealTimeBars, TradeTicks
 from twsmq_simulator.wire import requests as r
 from twsmq_simulator.wire import tick_messages
@@ -28,6 +29,8 @@ BBO_EXCHANGE = "9c0001"  # captured
 
 def book_of(gateway: Gateway, contract: ContractSpec, request_id: int) -> Book:
     """The book of the one instrument a request describes. Raises RequestRefused(200)."""
+    if gateway.faults.finds_nothing:
+        raise RequestRefused(200, NO_DEFINITION, request_id)
     instrument = gateway.catalogue.one(contract, request_id)
     return gateway.exchange.required(instrument.con_id)
 
@@ -76,6 +79,7 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
         generic=GenericTicks(request_id, session.version, wanted, book, gateway.exchange),
         model=gateway.exchange.model(book.instrument),
     )
+    subscription.absent = gateway.faults.no_quotes.get(book.instrument.con_id)
     once = request.snapshot or request.regulatory_snapshot
     told = tick_messages.market_data_type(request_id, subscription.kind_now)
     if subscription.delayed and not once:

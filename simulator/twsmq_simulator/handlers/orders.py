@@ -123,7 +123,9 @@ def executions(gateway: Gateway, session: Session, request: r.Executions) -> Non
         instrument = gateway.broker.instrument(execution.con_id)
         ids = (execution.order_id, execution.client_id)
         session.write(
-            order_messages.execution_details(session.version, request.request_id, execution, instrument, *ids)
+            order_messages.execution_details(
+                session.version, request.request_id, execution, instrument, *ids, gateway.zones
+            )
         )
         session.write(order_messages.commission_report(session.version, execution))
     session.write(messages.execution_details_end(request.request_id))

@@ -23,6 +23,7 @@ MARKET_RULES = {
     239: [(0.0, 0.00005)],
 }
 MAX_SYMBOLS = 16
+SLICES = 20  # of a second
 
 
 @handles(TABLE, r.ContractDetails)
@@ -31,16 +32,32 @@ def contract_details(gateway: Gateway, session: Session, request: r.ContractDeta
     spec = request.contract
     if spec.sec_type == "BAG":
         raise RequestRefused(321, "Error validating request.-'bN' : cause - Invalid contract security type")
-    found = gateway.catalogue.resolve(spec)
+    found = [] if gateway.faults.finds_nothing else gateway.catalogue.resolve(spec)
     if not found:
         raise RequestRefused(200, NO_DEFINITION, request.request_id)
     now = gateway.clock.now()
-    for instrument in found:
+
+    def row(instrument: Instrument) -> bytes:
         exchange = spec.exchange or instrument.valid_exchanges[0]
-        session.write(
-            messages.contract_details(session.version, request.request_id, instrument, exchange, now)
-        )
-    session.write(messages.contract_details_end(request.request_id))
+        version, request_id = session.version, request.request_id
+        return messages.contract_details(version, request_id, instrument, exchange, now, gateway.zones)
+
+    end = messages.contract_details_end(request.request_id)
+    if gateway.faults.details_rate:
+        _one_after_the_other(gateway, session, [*map(row, found), end])
+        return
+    for instrument in found:
+        session.write(row(instrument))
+    session.write(end)
+
+
+def _one_after_the_other(gateway: Gateway, session: Session, rows: list[bytes]) -> None:
+    """Some every twentieth of a second, at the rate on command; none to a client that has gone."""
+    rate = gateway.faults.details_rate or len(rows) * SLICES
+    count = max(1, round(rate / SLICES))
+    session.write(b"".join(rows[:count]))
+    if rows[count:] and session.is_open:
+        gateway.later(count / rate, lambda: _one_after_the_other(gateway, session, rows[count:]))
 
 
 @handles(TABLE, r.MatchingSymbols)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Final
 
+from msgspec.structs import replace
+
 from twsmq_simulator.market.book import Book
 from twsmq_simulator.market.history import Kind, Span, bars, sessions
 from twsmq_simulator.market.instruments import Catalogue, Instrument
@@ -52,6 +54,21 @@ class Exchange:
         self._days: dict[int, Span] = {}  # the session whose figures a book shows
         self._levels: dict[int, Levels] = {}
         self._minutes: dict[int, dict[int, Watched]] = {}
+
+    def rename(self, instrument: Instrument) -> None:
+        """A conId stands for something else from now on; what traded there goes on."""
+        self.catalogue.replace(instrument)
+        self.changes[("renamed", str(instrument.con_id))] = instrument
+        if instrument.con_id in self._books:
+            self._books[instrument.con_id].instrument = instrument
+
+    def inherit(self, instrument: Instrument, from_con_id: int, ratio: float) -> None:
+        """A new conId with the past of another, split."""
+        old = self.past(from_con_id).levels
+        self._levels[instrument.con_id] = Levels(list(old.jumps), list(old.splits))
+        self.catalogue.add(instrument)
+        self.changes[("instrument", f"{instrument.con_id:012d}")] = instrument
+        self.split(instrument.con_id, ratio)
 
     def restore(self, levels: dict[str, Levels], minutes: Iterable[tuple[str, Watched]]) -> None:
         """Takes back what was stored."""
@@ -123,7 +140,8 @@ class Exchange:
             return found
         i = self.catalogue.get(con_id)
         assert i is not None, f"conId {con_id} is not in the catalogue"
-        path = Path(self._seed, i, self._anchor, self._value(i))
+        walked = replace(i, con_id=i.path_of) if i.path_of else i
+        path = Path(self._seed, walked, self._anchor, self._value(i))
         found = Past(self._seed, i, path, self._levels.setdefault(con_id, Levels()))
         kept = self._minutes.get(con_id)
         if kept:

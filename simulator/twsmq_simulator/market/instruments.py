@@ -81,6 +81,7 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
     coupon: float = 0.0
     legs: tuple[Leg, ...] = ()
     wire_con_id: int = 0
+    path_of: int = 0  # the conId whose past it has, if another's
 
     @property
     def shown_con_id(self) -> int:
@@ -132,6 +133,13 @@ class Catalogue:
         self._by_con_id[instrument.con_id] = instrument
         self._by_symbol.setdefault((instrument.symbol, instrument.sec_type), []).append(instrument)
 
+    def replace(self, instrument: Instrument) -> None:
+        """What a conId stands for has changed."""
+        old = self._by_con_id.pop(instrument.con_id, None)
+        if old is not None:
+            self._by_symbol[(old.symbol, old.sec_type)].remove(old)
+        self.add(instrument)
+
     def get(self, con_id: int) -> Instrument | None:
         return self._by_con_id.get(con_id)
 
@@ -167,6 +175,9 @@ class Catalogue:
             raise RequestRefused(200, NO_DEFINITION, request_id)
         if len(found) > 1:
             text = f"The contract description specified for {spec.symbol} is ambiguous."
+            if len({i.multiplier for i in found}) > 1:
+                text += ";\nyou must specify the multiplier or trading class."
+                text = text.replace(".;", ";", 1)
             raise RequestRefused(200, text, request_id)
         return found[0]
 

@@ -64,13 +64,15 @@ _FUTURES: Final = (
     ("MES", "CME", "5", 0.25, 6961.0, "Micro E-Mini S&P 500 Stock Price Index", 362673777, 67, (3, 6, 9, 12)),
     ("NQ", "CME", "20", 0.25, 25075.0, "E-mini NASDAQ 100", 11004958, 67, (3, 6, 9, 12)),
     ("CL", "NYMEX", "1000", 0.01, 61.30, "Light Sweet Crude Oil", 17340715, 32, tuple(range(1, 13))),
+    ("SI", "COMEX", "5000", 0.005, 50.40, "Silver", 17340721, 239, (3, 5, 7, 9, 12)),
+    ("SI", "COMEX", "1000", 0.005, 50.40, "Micro Silver", 17340721, 239, (3, 5, 7, 9, 12)),
     ("GC", "COMEX", "100", 0.10, 4120.0, "Gold", 17340718, 239, (2, 4, 6, 8, 10, 12)),
 )
 _KNOWN_FUTURES: Final = {("ES", "20250919"): 637533641, ("MES", "20260618"): 770561194}
 
 
-def build(today: date) -> Catalogue:
-    """The whole catalogue as of a day."""
+def build(today: date, *, full: bool = False) -> Catalogue:
+    """The whole catalogue as of a day; `full` with a chain of SPX options as large as the real one."""
     catalogue = Catalogue()
     for row in _STOCKS:
         catalogue.add(_stock(*row))
@@ -85,6 +87,8 @@ def build(today: date) -> Catalogue:
     for symbol, step in (("AAPL", 5.0), ("SPY", 5.0), ("TSLA", 10.0), ("SPX", 50.0)):
         under = (catalogue.underlying(symbol, "STK") + catalogue.underlying(symbol, "IND"))[0]
         _add_options(catalogue, today, under, step)
+    if full:
+        _add_full_chain(catalogue, today, catalogue.underlying("SPX", "IND")[0])
     for future in catalogue.underlying("ES", "FUT")[:2]:
         _add_future_options(catalogue, future, 50.0)
     return catalogue
@@ -187,6 +191,12 @@ def _others() -> list[Instrument]:
                long_name="INTL BUSINESS MACHINES CORP", **bond),
         listed(10753244, "VINIX", "FUND", "FUNDSERV", 0.01, 402.17, valid_exchanges=("FUNDSERV",),
                quoted=False, long_name="VANGUARD INSTITUTIONAL INDEX", size_unit=Decimal("0.001")),
+        listed(135165029, "KWEB", "STK", "ARCA", 0.01, 34.20, valid_exchanges=("SMART", "ARCA", "NASDAQ"),
+               trading_class="KWEB", long_name="KRANESHARES CSI CHINA INTERNET ETF", stock_type="ETF",
+               isin="US5007673065", size_unit=Decimal("0.0001")),
+        listed(312171930, "KWEB", "STK", "LSEETF", 0.005, 22.15, valid_exchanges=("SMART", "LSEETF"),
+               trading_class="ETF2", long_name="KRANESHARES CSI CHINA INTERNET UCITS ETF", stock_type="ETF",
+               isin="IE00BFXR7892", hours="xetra", time_zone="GB"),
         listed(14204, "SAP", "STK", "IBIS", 0.02, 208.40, currency="EUR", trading_class="XETRA",
                valid_exchanges=("SMART", "IBIS", "FWB"), long_name="SAP SE", stock_type="COMMON",
                isin="DE0007164600", hours="xetra", time_zone="MET"),
@@ -221,6 +231,7 @@ def _add_futures(
     rule: int,
     months: tuple[int, ...],
 ) -> None:
+    trading_class = "SIL" if (symbol, multiplier) == ("SI", "1000") else symbol
     for nth, (year, month) in enumerate(_months(today, months, 4)):
         last_day = third_friday(year, month)
         if (last_day.month, last_day.day) == (6, 19):
@@ -228,13 +239,13 @@ def _add_futures(
         expiry = last_day.strftime("%Y%m%d")
         catalogue.add(
             Instrument(
-                con_id=_KNOWN_FUTURES.get((symbol, expiry)) or derived_con_id("FUT", symbol, expiry),
+                con_id=_KNOWN_FUTURES.get((symbol, expiry)) or derived_con_id("FUT", trading_class, expiry),
                 symbol=symbol,
                 sec_type="FUT",
                 exchange=exchange,
                 currency="USD",
-                local_symbol=f"{symbol}{_MONTHS[month - 1]}{year % 10}",
-                trading_class=symbol,
+                local_symbol=f"{trading_class}{_MONTHS[month - 1]}{year % 10}",
+                trading_class=trading_class,
                 min_tick=tick,
                 price=round(price * (1 + 0.01 * nth) / tick) * tick,
                 long_name=name,
@@ -264,8 +275,25 @@ def _add_options(catalogue: Catalogue, today: date, under: Instrument, step: flo
                 catalogue.add(_option(under, day, middle + nth * step, right))
 
 
-def _option(under: Instrument, day: date, strike: float, right: str) -> Instrument:
-    local = f"{under.symbol:<6}{day:%y%m%d}{right}{round(strike * 1000):08d}"
+def _add_full_chain(catalogue: Catalogue, today: date, under: Instrument) -> None:
+    """SPX's size: an expiry every weekday for six weeks, then monthly; strikes of 5 points, wide ones of 25.
+    Expiries beside the third Friday are of the class SPXW.
+    """
+    days = [today + timedelta(days=n) for n in range(42) if (today + timedelta(days=n)).weekday() < 5]
+    monthly = {third_friday(y, m) for y, m in _months(today, tuple(range(1, 13)), 12)}
+    middle = round(under.price / 25) * 25
+    near = {middle + 5.0 * n for n in range(-80, 81)}
+    wide = {middle + 25.0 * n for n in range(-140, 61)}
+    for day in sorted(set(days) | monthly):
+        trading_class = "SPX" if day in monthly else "SPXW"
+        for strike in sorted(near | wide):
+            for right in ("C", "P"):
+                catalogue.add(_option(under, day, strike, right, trading_class))
+
+
+def _option(under: Instrument, day: date, strike: float, right: str, trading_class: str = "") -> Instrument:
+    trading_class = trading_class or under.symbol
+    local = f"{trading_class:<6}{day:%y%m%d}{right}{round(strike * 1000):08d}"
     return Instrument(
         con_id=derived_con_id("OPT", local),
         symbol=under.symbol,
@@ -273,7 +301,7 @@ def _option(under: Instrument, day: date, strike: float, right: str) -> Instrume
         exchange="SMART",
         currency=under.currency,
         local_symbol=local,
-        trading_class=under.symbol,
+        trading_class=trading_class,
         min_tick=0.01 if under.sec_type == "STK" else 0.05,
         price=0.0,
         long_name=under.long_name,

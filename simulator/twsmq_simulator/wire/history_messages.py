@@ -15,6 +15,7 @@ from twsmq_simulator.market.hours import SESSIONS, trading_day
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.wire import versions
 from twsmq_simulator.wire.fields import Field, message
+from twsmq_simulator.wire.zones import CAPTURED, Zones
 
 SECOND = 1_000_000_000
 TWO = [f"{n:02d}" for n in range(60)]
@@ -24,29 +25,35 @@ def local(i: Instrument, ns: int) -> datetime:
     return datetime.fromtimestamp(ns / 1e9, UTC).astimezone(ZoneInfo(SESSIONS[i.hours].zone))
 
 
-def time_text(version: int, i: Instrument, ns: int) -> str:
+def time_text(version: int, i: Instrument, ns: int, zones: Zones = CAPTURED) -> str:
     moment = local(i, ns)
     if version >= versions.INSTRUMENT_TIMEZONE:
-        return f"{moment:%Y%m%d %H:%M:%S} {i.time_zone}"
+        if zones.style == "utc":
+            return zones.text(ns, i.time_zone)
+        return f"{moment:%Y%m%d %H:%M:%S} {zones.name(i.time_zone)}"
     return f"{moment:%Y%m%d  %H:%M:%S}"
 
 
-def bar_date(version: int, i: Instrument, ns: int, seconds: int, date_format: int) -> str:
+def bar_date(
+    version: int, i: Instrument, ns: int, seconds: int, date_format: int, zones: Zones = CAPTURED
+) -> str:
     if seconds >= DAY:
         return f"{trading_day(i.hours, ns):%Y%m%d}"
-    return str(ns // SECOND) if date_format == 2 else time_text(version, i, ns)
+    return str(ns // SECOND) if date_format == 2 else time_text(version, i, ns, zones)
 
 
 class Dates:
     """The dates of many bars, made by the hour."""
 
-    def __init__(self, version: int, i: Instrument, seconds: int, date_format: int) -> None:
+    def __init__(self, version: int, i: Instrument, seconds: int, date_format: int, zones: Zones) -> None:
         self._instrument = i
         self._days = seconds >= DAY
         self._epoch = date_format == 2
         named = version >= versions.INSTRUMENT_TIMEZONE
-        self._tail = f" {i.time_zone}" if named else ""
-        self._gap = " " if named else "  "
+        utc = named and zones.style == "utc"
+        self._tail = f" {zones.name(i.time_zone)}" if named and not utc else ""
+        self._gap = "-" if utc else " " if named else "  "
+        self._zone = ZoneInfo("UTC") if utc else ZoneInfo(SESSIONS[i.hours].zone)
         self._heads: dict[int, str] = {}
 
     def text(self, ns: int) -> str:
@@ -58,7 +65,7 @@ class Dates:
         hour, within = divmod(at, 3600)
         head = self._heads.get(hour)
         if head is None:
-            moment = local(self._instrument, hour * 3600 * SECOND)
+            moment = datetime.fromtimestamp(hour * 3600, self._zone)
             head = self._heads[hour] = f"{moment:%Y%m%d}{self._gap}{moment:%H}:"
         return f"{head}{TWO[within // 60]}:{TWO[within % 60]}{self._tail}"
 
@@ -87,15 +94,22 @@ def bar_volume(version: int, i: Instrument, volume: int) -> Decimal:
 
 
 def historical_data(
-    version: int, request_id: int, i: Instrument, found: list[Bar], seconds: int, date_format: int, span: Span
+    version: int,
+    request_id: int,
+    i: Instrument,
+    found: list[Bar],
+    seconds: int,
+    date_format: int,
+    span: Span,
+    zones: Zones = CAPTURED,
 ) -> bytes:
     """All bars of a query, with or followed by its end."""
-    begin, end = time_text(version, i, span.opens), time_text(version, i, span.closes)
+    begin, end = (time_text(version, i, ns, zones) for ns in (span.opens, span.closes))
     head = ["17", str(request_id)]
     if version < versions.HISTORICAL_DATA_END:
         head += [begin, end]
     head.append(str(len(found)))
-    date, price = Dates(version, i, seconds, date_format).text, Prices(i)
+    date, price = Dates(version, i, seconds, date_format, zones).text, Prices(i)
     text, average = price.text, price.average
     lots = i.sec_type == "STK" and version < versions.HISTORICAL_VOLUME_IN_SHARES
     rows = [
@@ -111,23 +125,29 @@ def historical_data(
 
 
 def historical_update(
-    version: int, request_id: int, i: Instrument, bar: Bar, seconds: int, date_format: int
+    version: int,
+    request_id: int,
+    i: Instrument,
+    bar: Bar,
+    seconds: int,
+    date_format: int,
+    zones: Zones = CAPTURED,
 ) -> bytes:
-    date, price = bar_date(version, i, bar.start, seconds, date_format), Prices(i)
+    date, price = bar_date(version, i, bar.start, seconds, date_format, zones), Prices(i)
     o, h, low, c = (price.text(ticks) for ticks in bar[1:5])
     return message(
         90, request_id, bar.trades, date, o, c, h, low, price.average(bar), bar_volume(version, i, bar.volume)
     )
 
 
-def schedule(request_id: int, i: Instrument, spans: list[Span]) -> bytes:
+def schedule(request_id: int, i: Instrument, spans: list[Span], zones: Zones = CAPTURED) -> bytes:
     rows: list[Field] = []
     for span in spans:
         rows += [f"{local(i, span.opens):%Y%m%d-%H:%M:%S}", f"{local(i, span.closes):%Y%m%d-%H:%M:%S}"]
         rows.append(f"{local(i, span.closes):%Y%m%d}")
     begin = rows[0] if rows else ""
     end = rows[-2] if rows else ""
-    return message(106, request_id, begin, end, i.time_zone, len(spans), *rows)
+    return message(106, request_id, begin, end, zones.name(i.time_zone), len(spans), *rows)
 
 
 def head_timestamp(request_id: int, i: Instrument, ns: int, date_format: int) -> bytes:

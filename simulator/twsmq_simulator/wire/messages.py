@@ -13,6 +13,7 @@ from twsmq_simulator.market.hours import describe
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.wire import versions
 from twsmq_simulator.wire.fields import Field, frame, message
+from twsmq_simulator.wire.zones import CAPTURED, Zones
 
 ORDER_TYPES = (
     "ACTIVETIM,AD,ADJUST,ALERT,ALGO,ALLOC,AON,AVGCOST,BASKET,COND,CONDORDER,DAY,FOK,GAT,GTC,GTD,GTT,HID,IOC,LIT,LMT,"
@@ -21,10 +22,10 @@ ORDER_TYPES = (
 _EASTERN = ZoneInfo("America/New_York")
 
 
-def handshake(version: int, ns: int) -> bytes:
+def handshake(version: int, ns: int, zones: Zones = CAPTURED) -> bytes:
     """The answer to a client's opening: the version both speak and the connection time."""
     now = datetime.fromtimestamp(ns / 1e9, UTC).astimezone(_EASTERN)
-    return frame(f"{version}\0{now:%Y%m%d %H:%M:%S} EST\0".encode("ascii"))
+    return frame(f"{version}\0{now:%Y%m%d %H:%M:%S} {zones.name('EST')}\0".encode("ascii"))
 
 
 def error(version: int, request_id: int, code: int, text: str, ns: int, advanced: str = "") -> bytes:
@@ -65,10 +66,12 @@ def execution_details_end(request_id: int) -> bytes:
     return message(55, 1, request_id)
 
 
-def contract_details(version: int, request_id: int, i: Instrument, exchange: str, ns: int) -> bytes:
+def contract_details(
+    version: int, request_id: int, i: Instrument, exchange: str, ns: int, zones: Zones = CAPTURED
+) -> bytes:
     """contractDetails (10) or, for bonds, bondContractDetails (18)."""
     if i.sec_type == "BOND":
-        return _bond_details(version, request_id, i, exchange, ns)
+        return _bond_details(version, request_id, i, exchange, ns, zones)
     fields: list[Field] = [10] if version >= versions.SIZE_RULES else [10, 8]
     fields += [request_id, i.symbol, i.sec_type, i.expiry]
     if version >= versions.LAST_TRADE_DATE:
@@ -79,7 +82,7 @@ def contract_details(version: int, request_id: int, i: Instrument, exchange: str
         fields.append(100 if i.sec_type == "STK" and version < versions.MARKET_DATA_IN_SHARES else 1)
     fields += [i.multiplier, ORDER_TYPES, ",".join(i.valid_exchanges), 1, i.under_con_id, i.long_name]
     fields += [i.exchange if i.sec_type in ("STK", "IND") else "", i.contract_month]
-    fields += [i.industry, i.category, i.subcategory, i.time_zone, *describe(i.hours, ns), "", ""]
+    fields += [i.industry, i.category, i.subcategory, zones.name(i.time_zone), *describe(i.hours, ns), "", ""]
     fields += [1, "ISIN", i.isin] if i.isin else [0]
     fields += [1 if i.sec_type == "STK" else 2147483647, i.under_symbol, i.under_sec_type]
     fields += [",".join([str(i.market_rule)] * len(i.valid_exchanges)), i.expiry, i.stock_type]
@@ -101,7 +104,9 @@ def _size_rules(version: int, i: Instrument) -> list[Field]:
     return [i.size_unit, i.size_unit, step]
 
 
-def _bond_details(version: int, request_id: int, i: Instrument, exchange: str, ns: int) -> bytes:
+def _bond_details(
+    version: int, request_id: int, i: Instrument, exchange: str, ns: int, zones: Zones
+) -> bytes:
     fields: list[Field] = [18] if version >= versions.SIZE_RULES else [18, 6]
     fields += [
         request_id,
@@ -121,7 +126,7 @@ def _bond_details(version: int, request_id: int, i: Instrument, exchange: str, n
         fields.append(1)
     fields += [ORDER_TYPES, ",".join(i.valid_exchanges), "", "", False, "", i.long_name]
     if version >= versions.BOND_TRADING_HOURS:
-        fields += [i.time_zone, *describe(i.hours, ns)]
+        fields += [zones.name(i.time_zone), *describe(i.hours, ns)]
     fields += ["", "", 0, 2147483647, str(i.market_rule)]
     fields += _size_rules(version, i)
     return message(*fields)

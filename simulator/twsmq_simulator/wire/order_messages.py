@@ -27,6 +27,7 @@ from twsmq_simulator.wire.fields import (
     number_or_unset,
 )
 from twsmq_simulator.wire.place_order import is_peg_bench
+from twsmq_simulator.wire.zones import CAPTURED, Zones
 
 SHAREHOLDER: Final = "Not an insider or substantial shareholder"
 _EASTERN: Final = ZoneInfo("America/New_York")
@@ -45,13 +46,13 @@ class Margin(msgspec.Struct, frozen=True):
     currency: str
 
 
-def stamp(ns: int, version: int) -> str:
+def stamp(ns: int, version: int, zones: Zones = CAPTURED) -> str:
     """A time as the gateway prints it: with its zone from version 174 on, before that with two spaces and no
     zone (captured: "20260413 15:27:04 US/Eastern", "20230224  12:04:56").
     """
     local = datetime.fromtimestamp(ns / 1e9, UTC).astimezone(_EASTERN)
     if version >= versions.INSTRUMENT_TIMEZONE:
-        return f"{local:%Y%m%d %H:%M:%S} US/Eastern"
+        return zones.text(ns, "US/Eastern")
     return f"{local:%Y%m%d  %H:%M:%S}"
 
 
@@ -413,7 +414,13 @@ def _cancelled_by_itself(order: Order) -> str:
 
 
 def execution_details(
-    version: int, request_id: int, e: Execution, i: Instrument, order_id: int, client_id: int
+    version: int,
+    request_id: int,
+    e: Execution,
+    i: Instrument,
+    order_id: int,
+    client_id: int,
+    zones: Zones = CAPTURED,
 ) -> bytes:
     """execDetails; a live fill has request id -1. The contract's strike is 0.0 and its right empty here
     (captured).
@@ -429,7 +436,7 @@ def execution_details(
         float(i.strike),
     ]
     fields += [i.right, i.multiplier, e.exchange, i.currency, i.local_symbol, i.trading_class]
-    fields += [e.exec_id, stamp(e.time, version), e.account, e.exchange, "BOT" if e.bought else "SLD"]
+    fields += [e.exec_id, stamp(e.time, version, zones), e.account, e.exchange, "BOT" if e.bought else "SLD"]
     fields += [e.quantity, e.price, e.perm_id, client_id, 0, e.cumulative, e.average_price]
     fields += [e.order_ref, "", "", "", e.liquidity]
     if version >= versions.PENDING_PRICE_REVISION:
