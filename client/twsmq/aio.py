@@ -15,41 +15,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Self, TypeVar, Unpack
 
 import zmq
-from msgspec import Struct
 from twsmq_protocol.config import Config
 from twsmq_protocol.envelope import Reply
-from twsmq_protocol.order_events import Order
-from twsmq_protocol.requests import (
-    ContractRow,
-    Description,
-    Health,
-    OrderAccepted,
-    PositionRow,
-)
 
-from . import ops, sockets
+from . import sockets
+from ._async.handles import AsyncOrderHandle
+from ._async.requests import AsyncRequests
 from .calls import Ask, Calls, result_of
-from .client import TIMEOUT_S
 from .errors import ClientClosed, OutcomeUnknown
-from .inbox import Inbox, Received
+from .inbox import Received
+from .incidents import Incident
+from .links import Links
 from .loss import Loss
-from .ops import ClusterState, NewOrder, OrderChange, OrderFilter, OrderName
+from .mirrors import Quotes, Strategies
+from .ops import TIMEOUT_S, NewOrder
+from .reception import Reception
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 YIELD_EVERY = 100
 """Events handed out in a row before other tasks get their turn."""
 
 
-class Client:
+class Client(AsyncRequests):
     """Connects to a cluster by its configuration: `config`, or `port_base`, or `./twsmq.toml`.
 
-    Make it inside a running loop. Requests take `timeout` in seconds and raise as those of `twsmq.Client`.
+    Make it inside a running loop, also a notebook's. Requests take `timeout` in seconds and raise as those of
+    `twsmq.Client`. `quotes[instrument]` and `orders[strategy]` are live mirrors: they subscribe when first
+    asked for, and are kept up to date by the loop.
     """
 
     def __init__(
@@ -64,8 +63,14 @@ class Client:
         self._context: zmq.Context[sockets.Socket] = zmq.Context()
         self._events = sockets.open_events(self._context, self._config, receive_queue)
         self._dealers: dict[str, sockets.Socket] = {}
-        self._inbox = Inbox()
+        self._reception = Reception()
         self._calls = Calls()
+        self._links = Links(self._events)
+        self._watching = False  # the loop reads by itself, for mirrors
+        self._lookers: list[asyncio.Future[None]] = []  # who waits for any event
+        mirrors = self._reception.mirrors
+        self.quotes = Quotes(mirrors, self._mirror, self._require_open)
+        self.orders = Strategies(mirrors, self._mirror, self._require_open, self.get_orders)
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._arrival: asyncio.Future[None] | None = None
         self._in_a_row = 0
@@ -87,9 +92,10 @@ class Client:
         self._loop.remove_reader(self._events.fileno())
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_exception(ClientClosed())
-        for reply in self._replies.values():
+        for reply in (*self._replies.values(), *self._lookers):
             if not reply.done():
                 reply.set_exception(ClientClosed())
+        self._links.close()
         self._context.destroy(linger=0)
 
     # --- events --------------------------------------------------------------------------------------------
@@ -97,20 +103,20 @@ class Client:
     @property
     def loss(self) -> Loss:
         """What is known to be lost so far."""
-        return self._inbox.loss
+        return self._reception.inbox.loss
 
     def subscribe(self, *topics: str) -> None:
         """Topics or prefixes, like `quote/STK:AAPL:SMART:USD/` or `order/alpha/`."""
         self._require_open()
         for topic in topics:
-            for prefix in self._inbox.subscribe(topic):
+            for prefix in self._reception.subscribe(topic):
                 self._events.subscribe(prefix)
         self._wake()
 
     def unsubscribe(self, *topics: str) -> None:
         self._require_open()
         for topic in topics:
-            for prefix in self._inbox.unsubscribe(topic):
+            for prefix in self._reception.unsubscribe(topic):
                 self._events.unsubscribe(prefix)
         self._wake()
 
@@ -146,12 +152,14 @@ class Client:
     def _at_hand(self) -> Received | None:
         """The next event that has come already."""
         self._require_open()
+        if self._reception.backlog:
+            return self._reception.backlog.popleft()
         while True:
             try:
                 frame = self._events.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return None
-            received = self._inbox.receive(frame)
+            received = self._reception.take(frame)
             if received is not None:
                 return received
 
@@ -162,65 +170,73 @@ class Client:
         if self._arrival is not None:
             raise RuntimeError("events of one client have one reader at a time")
         self._arrival = self._loop.create_future()
-        self._loop.add_reader(self._events.fileno(), self._wake)
+        if not self._watching:
+            self._loop.add_reader(self._events.fileno(), self._wake)
         try:
             await self._arrival
         finally:
             self._arrival = None
-            if not self._context.closed:
+            if not self._context.closed and not self._watching:
                 self._loop.remove_reader(self._events.fileno())
 
     def _wake(self) -> None:
+        if self._watching:
+            self._pump()
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_result(None)
 
+    def _mirror(self, topic: str) -> None:
+        self._require_open()
+        for prefix in self._reception.mirror(topic):
+            self._events.subscribe(prefix)
+        if not self._watching:
+            self._watching = True
+            self._loop.add_reader(self._events.fileno(), self._wake)
+        self._loop.call_soon(self._wake)
+
+    def _pump(self) -> None:
+        """Take what has come, some at a time; what is the reader's stays for `receive`."""
+        for _ in range(YIELD_EVERY):
+            if self._context.closed or self._reception.full:
+                break
+            try:
+                frame = self._events.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            received = self._reception.take(frame)
+            if received is not None:
+                self._reception.backlog.append(received)
+        else:
+            self._loop.call_soon(self._wake)  # the descriptor tells of no more while some is left
+        lookers, self._lookers = self._lookers, []
+        for looker in lookers:
+            if not looker.done():
+                looker.set_result(None)
+
+    def incidents(self) -> list[Incident]:
+        """Losses, restarts and links noticed since this was asked last, oldest first."""
+        self._require_open()
+        self._links.look(self._reception.incidents)
+        return self._reception.incidents.drain()
+
     # --- requests ------------------------------------------------------------------------------------------
 
-    async def request(
-        self,
-        process: str,
-        op: str,
-        args: Struct | dict[str, Any] | None = None,
-        *,
-        timeout: float = TIMEOUT_S,
-        valid_until: int | None = None,
-    ) -> Any:
-        """Ask any op; its result as plain data. `valid_until`: ns since epoch (default: now + timeout)."""
-        return await self._ask(ops.anything(process, op, args), timeout, valid_until)
+    def place(self, *, timeout: float = TIMEOUT_S, **order: Unpack[NewOrder]) -> AsyncOrderHandle:
+        """A handle of an order; nothing is sent before one of its waits begins: `written`, `acknowledged` or
+        `done`. After `OutcomeUnknown` waiting again is safe."""
+        return AsyncOrderHandle(self, self.orders[order["strategy"]], order, timeout)
 
-    async def place_order(self, *, timeout: float = TIMEOUT_S, **order: Unpack[NewOrder]) -> OrderAccepted:
-        """Accepted means durable and written; the verdict comes on `order/<strategy>/<client_order_id>/`."""
-        return await self._ask(ops.place_order(order), timeout)
-
-    async def modify_order(
-        self, *, timeout: float = TIMEOUT_S, **change: Unpack[OrderChange]
-    ) -> OrderAccepted:
-        return await self._ask(ops.modify_order(change), timeout)
-
-    async def cancel_order(self, *, timeout: float = TIMEOUT_S, **name: Unpack[OrderName]) -> OrderAccepted:
-        return await self._ask(ops.cancel_order(name), timeout)
-
-    async def orders(self, *, timeout: float = TIMEOUT_S, **wanted: Unpack[OrderFilter]) -> list[Order]:
-        """All orders, finished ones too, oldest first."""
-        return (await self._ask(ops.orders(wanted), timeout)).orders
-
-    async def positions(self, *, timeout: float = TIMEOUT_S) -> list[PositionRow]:
-        return (await self._ask(ops.positions(), timeout)).positions
-
-    async def contract_details(self, instrument: str, *, timeout: float = 30.0) -> list[ContractRow]:
-        """Every contract that matches; the gateway answers these slowly."""
-        return (await self._ask(ops.contract_details(instrument), timeout)).contracts
-
-    async def status(self, *, timeout: float = TIMEOUT_S) -> ClusterState:
-        """Every process, as the supervisor sees it."""
-        return await self._ask(ops.status(), timeout)
-
-    async def health(self, *, timeout: float = TIMEOUT_S) -> Health:
-        """Every process, as the status node hears it; also without a supervisor."""
-        return await self._ask(ops.health(), timeout)
-
-    async def describe(self, process: str, *, timeout: float = TIMEOUT_S) -> Description:
-        return await self._ask(ops.describe(process), timeout)
+    async def wait_until(self, look: Callable[[], T | None], timeout: float | None = None) -> T:
+        """Until `look` gives something; it is asked whenever an event has come. Raises `TimeoutError`."""
+        async with asyncio.timeout(timeout):
+            while True:
+                self._require_open()
+                found = look()
+                if found is not None:
+                    return found
+                arrival = self._loop.create_future()
+                self._lookers.append(arrival)
+                await arrival
 
     async def _ask(self, ask: Ask[R], timeout: float, valid_until: int | None = None) -> R:
         self._require_open()

@@ -9,35 +9,31 @@ them again from the thread that uses the socket.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Self, TypeVar, Unpack
 
 import zmq
-from msgspec import Struct
 from twsmq_protocol.config import Config
-from twsmq_protocol.order_events import Order
-from twsmq_protocol.requests import (
-    ContractRow,
-    Description,
-    Health,
-    OrderAccepted,
-    PositionRow,
-)
 
-from . import ops, sockets
+from . import sockets
+from ._sync.handles import SyncOrderHandle
+from ._sync.requests import SyncRequests
 from .calls import Ask, Calls, result_of
 from .errors import ClientClosed, OutcomeUnknown
-from .inbox import Inbox, Received
+from .inbox import Received
+from .incidents import Incident
+from .links import Links
 from .loss import Loss
-from .ops import ClusterState, NewOrder, OrderChange, OrderFilter, OrderName
+from .mirrors import Quotes, Strategies
+from .ops import TIMEOUT_S, NewOrder
+from .reception import Reception
 
 R = TypeVar("R")
+T = TypeVar("T")
 
-TIMEOUT_S = 5.0
 
-
-class Client:
+class Client(SyncRequests):
     """Connects to a cluster by its configuration: `config`, or `port_base`, or `./twsmq.toml`.
 
     Nothing needs to be running yet: sockets connect when the other side is there, and again when it is back.
@@ -45,6 +41,9 @@ class Client:
     Every request takes `timeout` in seconds (5 unless given). It raises `RequestRefused` for an error reply
     and `OutcomeUnknown` when none came, which tells whether anybody listens there at all. After the timeout
     the request can no longer take effect.
+
+    `quotes[instrument]` and `orders[strategy]` are live mirrors: they subscribe when first asked for, and are
+    brought up to date whenever they are looked up or anything is received.
     """
 
     def __init__(
@@ -58,8 +57,12 @@ class Client:
         self._context: zmq.Context[sockets.Socket] = zmq.Context()
         self._events = sockets.open_events(self._context, self._config, receive_queue)
         self._dealers: dict[str, sockets.Socket] = {}
-        self._inbox = Inbox()
+        self._reception = Reception()
         self._calls = Calls()
+        self._links = Links(self._events)
+        mirrors = self._reception.mirrors
+        self.quotes = Quotes(mirrors, self._mirror, self._pump)
+        self.orders = Strategies(mirrors, self._mirror, self._pump, self.get_orders)
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +74,7 @@ class Client:
 
     def close(self) -> None:
         """Nothing is waited for. May be called twice."""
+        self._links.close()
         self._context.destroy(linger=0)
 
     # --- events --------------------------------------------------------------------------------------------
@@ -78,24 +82,26 @@ class Client:
     @property
     def loss(self) -> Loss:
         """What is known to be lost so far."""
-        return self._inbox.loss
+        return self._reception.inbox.loss
 
     def subscribe(self, *topics: str) -> None:
         """Topics or prefixes, like `quote/STK:AAPL:SMART:USD/` or `order/alpha/`."""
         self._require_open()
         for topic in topics:
-            for prefix in self._inbox.subscribe(topic):
+            for prefix in self._reception.subscribe(topic):
                 self._events.subscribe(prefix)
 
     def unsubscribe(self, *topics: str) -> None:
         self._require_open()
         for topic in topics:
-            for prefix in self._inbox.unsubscribe(topic):
+            for prefix in self._reception.unsubscribe(topic):
                 self._events.unsubscribe(prefix)
 
     def receive(self, timeout: float | None = None) -> Received | None:
         """The next event, or None when `timeout` seconds have passed without one (None: wait for ever)."""
         self._require_open()
+        if self._reception.backlog:
+            return self._reception.backlog.popleft()
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             try:
@@ -104,9 +110,32 @@ class Client:
                 if not self._events.poll(_left_ms(deadline)):
                     return None
                 continue
-            received = self._inbox.receive(frame)
+            received = self._reception.take(frame)
             if received is not None:
                 return received
+
+    def incidents(self) -> list[Incident]:
+        """Losses, restarts and links noticed since this was asked last, oldest first."""
+        self._pump()
+        self._links.look(self._reception.incidents)
+        return self._reception.incidents.drain()
+
+    def _mirror(self, topic: str) -> None:
+        self._require_open()
+        for prefix in self._reception.mirror(topic):
+            self._events.subscribe(prefix)
+
+    def _pump(self) -> None:
+        """Take what has come, without waiting; what is the reader's stays for `receive`."""
+        self._require_open()
+        while not self._reception.full:
+            try:
+                frame = self._events.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            received = self._reception.take(frame)
+            if received is not None:
+                self._reception.backlog.append(received)
 
     def events(self, within: float | None = None) -> Iterator[Received]:
         """Events as they come, for `within` seconds in all (None: for ever)."""
@@ -121,49 +150,24 @@ class Client:
 
     # --- requests ------------------------------------------------------------------------------------------
 
-    def request(
-        self,
-        process: str,
-        op: str,
-        args: Struct | dict[str, Any] | None = None,
-        *,
-        timeout: float = TIMEOUT_S,
-        valid_until: int | None = None,
-    ) -> Any:
-        """Ask any op; its result as plain data. `valid_until`: ns since epoch (default: now + timeout)."""
-        return self._ask(ops.anything(process, op, args), timeout, valid_until)
+    def place(self, *, timeout: float = TIMEOUT_S, **order: Unpack[NewOrder]) -> SyncOrderHandle:
+        """Place an order and return its handle once it is written; its acknowledgement and end can be
+        waited for. Raises as `place_order`; after `OutcomeUnknown` the same call again is safe."""
+        handle = SyncOrderHandle(self, self.orders[order["strategy"]], order, timeout)
+        handle.written()
+        return handle
 
-    def place_order(self, *, timeout: float = TIMEOUT_S, **order: Unpack[NewOrder]) -> OrderAccepted:
-        """Accepted means durable and written; the verdict comes on `order/<strategy>/<client_order_id>/`."""
-        return self._ask(ops.place_order(order), timeout)
-
-    def modify_order(self, *, timeout: float = TIMEOUT_S, **change: Unpack[OrderChange]) -> OrderAccepted:
-        return self._ask(ops.modify_order(change), timeout)
-
-    def cancel_order(self, *, timeout: float = TIMEOUT_S, **name: Unpack[OrderName]) -> OrderAccepted:
-        return self._ask(ops.cancel_order(name), timeout)
-
-    def orders(self, *, timeout: float = TIMEOUT_S, **wanted: Unpack[OrderFilter]) -> list[Order]:
-        """All orders, finished ones too, oldest first."""
-        return self._ask(ops.orders(wanted), timeout).orders
-
-    def positions(self, *, timeout: float = TIMEOUT_S) -> list[PositionRow]:
-        return self._ask(ops.positions(), timeout).positions
-
-    def contract_details(self, instrument: str, *, timeout: float = 30.0) -> list[ContractRow]:
-        """Every contract that matches; the gateway answers these slowly."""
-        return self._ask(ops.contract_details(instrument), timeout).contracts
-
-    def status(self, *, timeout: float = TIMEOUT_S) -> ClusterState:
-        """Every process, as the supervisor sees it."""
-        return self._ask(ops.status(), timeout)
-
-    def health(self, *, timeout: float = TIMEOUT_S) -> Health:
-        """Every process, as the status node hears it; also without a supervisor."""
-        return self._ask(ops.health(), timeout)
-
-    def describe(self, process: str, *, timeout: float = TIMEOUT_S) -> Description:
-        return self._ask(ops.describe(process), timeout)
+    def wait_until(self, look: Callable[[], T | None], timeout: float | None = None) -> T:
+        """Receive until `look` gives something; `receive` gets its events later. Raises `TimeoutError`."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            self._pump()
+            found = look()
+            if found is not None:
+                return found
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"not within {timeout:g} s")
+            self._events.poll(_left_ms(deadline))
 
     def _ask(self, ask: Ask[R], timeout: float, valid_until: int | None = None) -> R:
         self._require_open()

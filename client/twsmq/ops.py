@@ -11,14 +11,21 @@ from twsmq_protocol.requests import (
     OPS,
     ContractList,
     Description,
+    ExecutionList,
+    Halted,
     Health,
     OrderAccepted,
+    OrdersAccepted,
     PositionList,
+    Preview,
     ProcessRow,
+    RiskLayers,
 )
 from twsmq_protocol.system_events import Gateway
 
 from .calls import Ask
+
+TIMEOUT_S = 5.0
 
 
 class OrderName(TypedDict):
@@ -74,6 +81,24 @@ class OrderChange(OrderName, total=False):
     stop_price: float
 
 
+class OrderScope(TypedDict, total=False):
+    """Which working orders: those that match everything given, or `all`."""
+
+    strategy: str
+    account: str
+    instrument: str
+    all: bool
+
+
+class ExecutionFilter(TypedDict, total=False):
+    """`since`: ns since the epoch."""
+
+    strategy: str
+    client_order_id: str
+    account: str
+    since: int
+
+
 class OrderFilter(TypedDict, total=False):
     """`active`: only those that are not finished (true), only finished ones (false). `since`: ns since the
     epoch, only those of which something was told then or later."""
@@ -108,6 +133,39 @@ def modify_order(change: OrderChange) -> Ask[OrderAccepted]:
 
 def cancel_order(name: OrderName) -> Ask[OrderAccepted]:
     return _ask("cancel_order", dict(name), OrderAccepted)
+
+
+def place_orders(orders: list[NewOrder], link: str, oca_type: int) -> Ask[OrdersAccepted]:
+    args: dict[str, Any] = {"orders": [dict(order) for order in orders], "link": link, "oca_type": oca_type}
+    return _ask("place_orders", args, OrdersAccepted)
+
+
+def preview_order(order: NewOrder) -> Ask[Preview]:
+    return _ask("preview_order", dict(order), Preview)
+
+
+def cancel_orders(which: OrderScope) -> Ask[OrdersAccepted]:
+    return _ask("cancel_orders", dict(which), OrdersAccepted)
+
+
+def executions(wanted: ExecutionFilter) -> Ask[ExecutionList]:
+    return _ask("get_executions", dict(wanted), ExecutionList)
+
+
+def halt(reason: str, strategy: str | None, cancel: bool) -> Ask[Halted]:
+    return _ask("halt", {"reason": reason, "strategy": strategy, "cancel": cancel}, Halted)
+
+
+def resume(strategy: str | None) -> Ask[Halted]:
+    return _ask("resume", {"strategy": strategy}, Halted)
+
+
+def risk() -> Ask[RiskLayers]:
+    return _ask("get_risk", {}, RiskLayers)
+
+
+def set_risk(limits: dict[str, Any], scope: str, name: str) -> Ask[RiskLayers]:
+    return _ask("set_risk", {"scope": scope, "name": name, "limits": limits}, RiskLayers)
 
 
 def orders(wanted: OrderFilter) -> Ask[Orders]:

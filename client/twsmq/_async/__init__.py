@@ -1,0 +1,1 @@
+"""What both clients offer: requests by name, and handles of orders."""

@@ -1,0 +1,100 @@
+# Made by client/generate_sync.py from `_async`: change that, then run `make sync`.
+"""A handle of one order: its answer, its acknowledgement and its end can be waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, Unpack
+
+from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Order
+from twsmq_protocol.requests import OrderAccepted
+
+from ..mirrors import StrategyMirror
+from ..ops import TIMEOUT_S, NewOrder, OrderChange
+
+T = TypeVar("T")
+
+
+class SyncOwner(Protocol):
+    """The client behind a handle."""
+
+    def place_order(
+        self, *, timeout: float = TIMEOUT_S, **order: Unpack[NewOrder]
+    ) -> OrderAccepted: ...
+    def modify_order(
+        self, *, timeout: float = TIMEOUT_S, **change: Unpack[OrderChange]
+    ) -> OrderAccepted: ...
+    def cancel_order(self, *, timeout: float = TIMEOUT_S, **name: Any) -> OrderAccepted: ...
+    def get_orders(self, *, timeout: float = TIMEOUT_S, **wanted: Any) -> list[Order]: ...
+    def wait_until(self, look: Callable[[], T | None], timeout: float | None) -> T: ...
+
+
+class SyncOrderHandle:
+    """`order` as last told, None before anything was; `fills` so far. Made by `client.place`.
+
+    What happened while nobody listened (a restart, lost events) is asked for whenever a wait begins.
+    """
+
+    def __init__(self, owner: SyncOwner, mirror: StrategyMirror, order: NewOrder, timeout: float) -> None:
+        self._owner = owner
+        self._mirror = mirror
+        self._request = order
+        self._timeout = timeout
+        self._accepted: OrderAccepted | None = None
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self._request["strategy"], self._request["client_order_id"]
+
+    @property
+    def order(self) -> Order | None:
+        return self._mirror.get(self.name[1])
+
+    @property
+    def fills(self) -> list[Fill]:
+        return self._mirror.fills(self.name[1])
+
+    def written(self) -> OrderAccepted:
+        """The node's answer: durable and written. Asking again after `OutcomeUnknown` is safe: it places
+        nothing twice. Raises `RequestRefused` and `OutcomeUnknown`."""
+        if self._accepted is None:
+            self._accepted = self._owner.place_order(timeout=self._timeout, **self._request)
+        return self._accepted
+
+    def acknowledged(self, timeout: float | None = None) -> Order:
+        """The order once the gateway has spoken of it, or it has ended. Raises `TimeoutError`."""
+        self.written()
+        return self._when(_acknowledged, timeout)
+
+    def done(self, timeout: float | None = None) -> Order:
+        """The order once it has ended: filled, cancelled, rejected or never sent. Raises `TimeoutError`,
+        which ends the waiting and not the order."""
+        self.written()
+        return self._when(_done, timeout)
+
+    def modify(self, **change: Any) -> OrderAccepted:
+        """What is given changes, the rest stays."""
+        strategy, client_order_id = self.name
+        return self._owner.modify_order(strategy=strategy, client_order_id=client_order_id, **change)
+
+    def cancel(self) -> OrderAccepted:
+        """The node owes it from then on."""
+        strategy, client_order_id = self.name
+        return self._owner.cancel_order(strategy=strategy, client_order_id=client_order_id)
+
+    def _when(self, holds: Callable[[Order], bool], timeout: float | None) -> Order:
+        strategy, client_order_id = self.name
+        if self.order is None or not holds(self.order):
+            for order in self._owner.get_orders(strategy=strategy, client_order_id=client_order_id):
+                self._mirror.learn(order)
+        return self._owner.wait_until(
+            lambda: order if (order := self.order) is not None and holds(order) else None, timeout
+        )
+
+
+def _acknowledged(order: Order) -> bool:
+    return order.gateway_status is not None or order.perm_id is not None or _done(order)
+
+
+def _done(order: Order) -> bool:
+    return order.status in TERMINAL_STATUSES
