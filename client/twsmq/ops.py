@@ -68,6 +68,8 @@ class NewOrder(TypedDict, total=False):
     conditions_cancel: bool
     conditions_ignore_rth: bool
     leg_prices: list[float | None]
+    parent: str
+    transmit: bool
     routing: dict[str, str]
     extra: dict[str, str | int | float | bool]
     reduce_only: bool
@@ -79,6 +81,17 @@ class OrderChange(OrderName, total=False):
     quantity: float
     limit_price: float
     stop_price: float
+    trail_amount: float
+    trail_percent: float
+    trail_stop_price: float
+    limit_offset: float
+    offset: float
+    order_type: str
+    tif: str
+    good_till: str
+    outside_rth: bool
+    display_size: int
+    transmit: bool
 
 
 class OrderScope(TypedDict, total=False):

@@ -35,6 +35,7 @@ AnyEvent = (
     | order_events.Fill
     | order_events.Commission
     | order_events.Notice
+    | order_events.Change
     | system_events.Heartbeat
     | system_events.Process
     | system_events.Gateway

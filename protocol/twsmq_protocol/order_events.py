@@ -27,6 +27,10 @@ TERMINAL_STATUSES: frozenset[str] = frozenset(("filled", "cancelled", "rejected"
 """`inactive` is not among them: the gateway may revive such an order."""
 
 
+ChangeOutcome = Literal["sent", "confirmed", "refused", "superseded", "unanswered", "not_sent"]
+"""What became of a modification. Only `sent` is not its end."""
+
+
 class OrderEvent(Event, frozen=True, kw_only=True):
     """What every event about an order carries."""
 
@@ -39,7 +43,11 @@ class OrderEvent(Event, frozen=True, kw_only=True):
 class Order(OrderEvent, frozen=True, kw_only=True, tag="order"):
     """The order as it now stands. `reason` and `tws_code` tell why it came to this `status`.
 
-    `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any.
+    `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any. Prices and other
+    attributes are as they stand: as the gateway has shown them, or as they were first sent. `parent`: the
+    client_order_id of the order it is attached to; `group`: of the first of those placed together. `staged`:
+    it was sent to be transmitted later, and the gateway holds it back. `why_held`, `cap_price`: as the
+    gateway says (whyHeld, mktCapPrice).
     """
 
     instrument: str
@@ -60,6 +68,20 @@ class Order(OrderEvent, frozen=True, kw_only=True, tag="order"):
     tws_code: int | None = None
     gateway_status: str | None = None
     snapshot: bool = False
+    trail_amount: Finite | None = None
+    trail_percent: Finite | None = None
+    trail_stop_price: Finite | None = None
+    limit_offset: Finite | None = None
+    offset: Finite | None = None
+    good_till: str | None = None
+    outside_rth: bool | None = None
+    display_size: int | None = None
+    parent: str | None = None
+    group: str | None = None
+    oca_group: str | None = None
+    staged: bool = False
+    why_held: str | None = None
+    cap_price: Finite | None = None
 
 
 class Fill(OrderEvent, frozen=True, kw_only=True, tag="fill"):
@@ -91,7 +113,26 @@ class Commission(OrderEvent, frozen=True, kw_only=True, tag="commission"):
 
 
 class Notice(OrderEvent, frozen=True, kw_only=True, tag="notice"):
-    """Something the gateway said about an order that does not change its state (399, 2109, 10349 …)."""
+    """Something the gateway said about an order that does not change its state (399, 2109, 10349 …).
+
+    `advanced_reject`: JSON that the gateway gives with some refusals (advancedOrderRejectJson).
+    """
 
     tws_code: int
     text: str
+    advanced_reject: str | None = None
+
+
+class Change(OrderEvent, frozen=True, kw_only=True, tag="change"):
+    """A modification: sent, and then what became of it. `change_no` counts those of an order.
+
+    `asked`: the attributes it was to change, under the names of `modify_order`. `stands`: the same attributes
+    as they stand at the gateway now. `text` and `tws_code`: why, where the gateway or the node has said so.
+    """
+
+    change_no: int
+    outcome: ChangeOutcome
+    asked: dict[str, str | int | Finite | bool]
+    stands: dict[str, str | int | Finite | bool | None]
+    text: str | None = None
+    tws_code: int | None = None

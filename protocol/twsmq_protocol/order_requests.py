@@ -12,7 +12,18 @@ from .envelope import Args, Finite, Int64, Nanoseconds, Natural
 from .errors import FieldError
 from .instruments import parse_instrument
 from .order_events import Side
-from .order_types import SMALLEST, TIFS, Algo, Amount, Condition, Price, Text, require_price, require_prices
+from .order_types import (
+    PRICE_FIELDS,
+    SMALLEST,
+    TIFS,
+    Algo,
+    Amount,
+    Condition,
+    Price,
+    Text,
+    require_price,
+    require_prices,
+)
 from .risk_limits import RiskLimits
 
 Quantity = Annotated[float, Meta(ge=0, le=1e12)]
@@ -43,6 +54,9 @@ class OrderKey(Args, frozen=True, kw_only=True):
 class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
     """`place_order`: one order. The same request again returns the first answer and places nothing.
 
+    `parent`: client_order_id of a working order of the same strategy, to which this one is attached: it works
+    once that one is filled and ends with it. `transmit` false: the gateway holds it back until
+    `modify_order` with `transmit`, or until an order attached to it is transmitted.
     `extra`: further attributes of an order under `ibapi`'s own names, checked against the installed release.
     `reduce_only`: refused unless it can only bring the strategy's position nearer to 0, or the account's
     where the strategy holds nothing.
@@ -76,6 +90,8 @@ class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
     conditions_cancel: bool = False
     conditions_ignore_rth: bool = False
     leg_prices: tuple[Price | None, ...] = ()
+    parent: str | None = None
+    transmit: bool = True
     routing: dict[str, Text] = field(default_factory=dict[str, Text])
     extra: dict[str, Scalar] = field(default_factory=dict[str, Scalar])
     reduce_only: bool = False
@@ -96,6 +112,8 @@ class PlaceOrder(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
             raise FieldError("oca_type", "oca_group and oca_type (1, 2 or 3) go together")
         if self.account is not None:
             require_name("account", self.account, MAX_ACCOUNT)
+        if self.parent is not None:
+            require_name("parent", self.parent, MAX_CLIENT_ORDER_ID)
         for name in self.extra.keys() & _OWN if self.extra else ():
             raise FieldError(f"extra.{name}", f"{name} has an argument of its own, or is the node's to set")
 
@@ -133,6 +151,8 @@ class PlaceOrders(Args, frozen=True, kw_only=True):
                 raise FieldError("orders.strategy", "a group belongs to one strategy")
             if self.link == "bracket" and order.instrument != first.instrument:
                 raise FieldError("orders.instrument", "a bracket is about one instrument")
+            if self.link == "bracket" and (order.parent is not None or not order.transmit):
+                raise FieldError("orders.parent", "a bracket ties and transmits its orders by itself")
             if self.link == "oca" and order.oca_group:
                 raise FieldError("orders.oca_group", "link oca names the group by itself")
         if len({order.client_order_id for order in self.orders}) < len(self.orders):
@@ -140,18 +160,41 @@ class PlaceOrders(Args, frozen=True, kw_only=True):
 
 
 class ModifyOrder(OrderKey, frozen=True, kw_only=True):
-    """`modify_order`: change what is given, keep the rest."""
+    """`modify_order`: change what is given, keep the rest as it stands.
+
+    `transmit`: hand a staged order on to the market. What an `order_type` does not take is dropped.
+    """
 
     quantity: Annotated[float, Meta(ge=SMALLEST, le=1e12)] | None = None
     limit_price: Price | None = None
     stop_price: Price | None = None
+    trail_amount: Amount | None = None
+    trail_percent: Annotated[float, Meta(ge=1e-6, le=100)] | None = None
+    trail_stop_price: Price | None = None
+    limit_offset: Price | None = None
+    offset: Price | None = None
+    order_type: str | None = None
+    tif: str | None = None
+    good_till: Text | None = None
+    outside_rth: bool | None = None
+    display_size: Count | None = None
+    transmit: bool | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.quantity is None and self.limit_price is None and self.stop_price is None:
-            raise FieldError("quantity", "give at least one of quantity, limit_price, stop_price to change")
-        require_price("limit_price", self.limit_price)
-        require_price("stop_price", self.stop_price)
+        if all(getattr(self, name) is None for name in CHANGEABLE) and not self.transmit:
+            raise FieldError("quantity", f"give at least one of {', '.join(CHANGEABLE)}, transmit")
+        if self.transmit is False:
+            raise FieldError("transmit", "an order cannot be taken back once it was transmitted; cancel it")
+        for name in PRICE_FIELDS:
+            require_price(name, getattr(self, name))
+
+
+CHANGEABLE = (
+    "quantity", "limit_price", "stop_price", "trail_amount", "trail_percent", "trail_stop_price",
+    "limit_offset", "offset", "order_type", "tif", "good_till", "outside_rth", "display_size",
+)  # fmt: skip
+"""What a modification may change."""
 
 
 class CancelOrder(OrderKey, frozen=True, kw_only=True):
@@ -333,6 +376,7 @@ class ExecutionRow(Struct, frozen=True, kw_only=True):
     commission: Finite | None = None
     currency: str | None = None
     realized_pnl: Finite | None = None
+    con_id: int | None = None
 
 
 class ExecutionList(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from twsmq_protocol.market_events import (
     Ticks,
     Trade,
 )
-from twsmq_protocol.order_events import Commission, Fill, Notice, Order, OrderStatus
+from twsmq_protocol.order_events import Change, Commission, Fill, Notice, Order, OrderStatus
 from twsmq_protocol.system_events import AccountValue, Gateway, Heartbeat, Position, Process, ProfitAndLoss
 
 BORN = 1_800_000_000_000_000_000
@@ -287,6 +287,36 @@ EVENTS: dict[str, tuple[str, str, Event]] = {
             strategy_no=11,
             tws_code=399,
             text="Order Message: your order will not be placed at the exchange until the open",
+        ),
+    ),
+    "change sent": (
+        "orders",
+        ALPHA_1,
+        Change(
+            strategy="alpha",
+            client_order_id="alpha-0001",
+            event_no=46,
+            strategy_no=12,
+            change_no=1,
+            outcome="sent",
+            asked={"limit_price": 101.5, "quantity": 20.0},
+            stands={"limit_price": 101.0, "quantity": 10.0},
+        ),
+    ),
+    "change refused": (
+        "orders",
+        ALPHA_1,
+        Change(
+            strategy="alpha",
+            client_order_id="alpha-0001",
+            event_no=47,
+            strategy_no=13,
+            change_no=1,
+            outcome="refused",
+            asked={"tif": "GTC"},
+            stands={"tif": "DAY"},
+            text="Cannot change to the new Time in Force",
+            tws_code=462,
         ),
     ),
     "heartbeat of the orders node": (

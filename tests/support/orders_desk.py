@@ -21,7 +21,6 @@ from twsmq_nodes.orders.entries import (
     ChangeSent,
     Entry,
     Placed,
-    Values,
     to_entry,
     to_row,
 )
@@ -198,7 +197,7 @@ class Desk:
                 if not isinstance(request, rq.CancelOrder):
                     self.write_ahead.caught_up(action)
                 if not self.wire_open:
-                    return self.core.not_written(key, request, self.now)
+                    return self.core.not_written(action, self.now)
                 self.require_durable(key, request)
                 self.wire.append(request)
                 return self.core.written(key, request, self.now)
@@ -237,10 +236,13 @@ class Desk:
             return
         assert isinstance(request, rq.PlaceOrder)
         fields = request.order
-        sent = Values(fields.total_quantity, fields.limit_price, fields.aux_price)
         assert any(
             (isinstance(fact, Placed) and fact.order_id == request.order_id)
-            or (isinstance(fact, ChangeSent) and fact.values == sent)
+            or (
+                isinstance(fact, ChangeSent)
+                and (fact.values.quantity, fact.values.limit_price)
+                == (fields.total_quantity, fields.limit_price)
+            )
             for fact in facts
         )
 

@@ -169,14 +169,14 @@ def test_a_group_of_which_only_part_was_sent_is_not_sent_again(desk: Desk) -> No
 
 
 def test_a_group_proved_not_sent_may_go_again_as_a_whole(desk: Desk) -> None:
-    group(desk, order("a"), order("b"), link="bracket")
+    group(desk, order("a"), order("b"), link="oca")
     desk.session_lost()
     desk.later(10.0)
     desk.session_up()
     desk.snapshot()
-    again = group(desk, order("a"), order("b"), link="bracket")
+    again = group(desk, order("a"), order("b"), link="oca")
     assert [row.order_id for row in again.answer.orders] == [3, 4]
-    assert [(one.parent_id, one.transmit) for one in fields(desk)[2:]] == [(0, False), (3, True)]
+    assert [one.oca_group for one in fields(desk)] == ["s/a"] * 4
 
 
 def test_a_modified_child_keeps_its_parent_and_is_transmitted(desk: Desk) -> None:

@@ -214,7 +214,11 @@ export interface Stream extends Header {
 /**
  * The order as it now stands. `reason` and `tws_code` tell why it came to this `status`.
  *
- * `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any.
+ * `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any. Prices and other
+ * attributes are as they stand: as the gateway has shown them, or as they were first sent. `parent`: the
+ * client_order_id of the order it is attached to; `group`: of the first of those placed together. `staged`:
+ * it was sent to be transmitted later, and the gateway holds it back. `why_held`, `cap_price`: as the
+ * gateway says (whyHeld, mktCapPrice).
  */
 export interface Order extends Header {
   readonly type: "order";
@@ -240,6 +244,20 @@ export interface Order extends Header {
   readonly tws_code: number | null;
   readonly gateway_status: string | null;
   readonly snapshot: boolean;
+  readonly trail_amount: number | null;
+  readonly trail_percent: number | null;
+  readonly trail_stop_price: number | null;
+  readonly limit_offset: number | null;
+  readonly offset: number | null;
+  readonly good_till: string | null;
+  readonly outside_rth: boolean | null;
+  readonly display_size: number | null;
+  readonly parent: string | null;
+  readonly group: string | null;
+  readonly oca_group: string | null;
+  readonly staged: boolean;
+  readonly why_held: string | null;
+  readonly cap_price: number | null;
 }
 
 /**
@@ -283,6 +301,8 @@ export interface Commission extends Header {
 
 /**
  * Something the gateway said about an order that does not change its state (399, 2109, 10349 …).
+ *
+ * `advanced_reject`: JSON that the gateway gives with some refusals (advancedOrderRejectJson).
  */
 export interface Notice extends Header {
   readonly type: "notice";
@@ -292,6 +312,27 @@ export interface Notice extends Header {
   readonly strategy_no: number;
   readonly tws_code: number;
   readonly text: string;
+  readonly advanced_reject: string | null;
+}
+
+/**
+ * A modification: sent, and then what became of it. `change_no` counts those of an order.
+ *
+ * `asked`: the attributes it was to change, under the names of `modify_order`. `stands`: the same attributes
+ * as they stand at the gateway now. `text` and `tws_code`: why, where the gateway or the node has said so.
+ */
+export interface Change extends Header {
+  readonly type: "change";
+  readonly client_order_id: string;
+  readonly strategy: string;
+  readonly event_no: number;
+  readonly strategy_no: number;
+  readonly change_no: number;
+  readonly outcome: Open<"confirmed" | "not_sent" | "refused" | "sent" | "superseded" | "unanswered">;
+  readonly asked: { readonly [key: string]: string | number | number | boolean };
+  readonly stands: { readonly [key: string]: string | number | number | boolean | null };
+  readonly text: string | null;
+  readonly tws_code: number | null;
 }
 
 /**
@@ -485,6 +526,9 @@ export interface TryAlerts {
 /**
  * `place_order`: one order. The same request again returns the first answer and places nothing.
  *
+ * `parent`: client_order_id of a working order of the same strategy, to which this one is attached: it works
+ * once that one is filled and ends with it. `transmit` false: the gateway holds it back until
+ * `modify_order` with `transmit`, or until an order attached to it is transmitted.
  * `extra`: further attributes of an order under `ibapi`'s own names, checked against the installed release.
  * `reduce_only`: refused unless it can only bring the strategy's position nearer to 0, or the account's
  * where the strategy holds nothing.
@@ -520,6 +564,8 @@ export interface PlaceOrder {
   readonly conditions_cancel?: boolean;
   readonly conditions_ignore_rth?: boolean;
   readonly leg_prices?: readonly (number | null)[];
+  readonly parent?: string | null;
+  readonly transmit?: boolean;
   readonly routing?: { readonly [key: string]: string };
   readonly extra?: { readonly [key: string]: string | number | number | boolean };
   readonly reduce_only?: boolean;
@@ -554,7 +600,9 @@ export interface Condition {
 }
 
 /**
- * `modify_order`: change what is given, keep the rest.
+ * `modify_order`: change what is given, keep the rest as it stands.
+ *
+ * `transmit`: hand a staged order on to the market. What an `order_type` does not take is dropped.
  */
 export interface ModifyOrder {
   readonly strategy: string;
@@ -562,6 +610,17 @@ export interface ModifyOrder {
   readonly quantity?: number | null;
   readonly limit_price?: number | null;
   readonly stop_price?: number | null;
+  readonly trail_amount?: number | null;
+  readonly trail_percent?: number | null;
+  readonly trail_stop_price?: number | null;
+  readonly limit_offset?: number | null;
+  readonly offset?: number | null;
+  readonly order_type?: string | null;
+  readonly tif?: string | null;
+  readonly good_till?: string | null;
+  readonly outside_rth?: boolean | null;
+  readonly display_size?: number | null;
+  readonly transmit?: boolean | null;
 }
 
 /**
@@ -639,6 +698,8 @@ export interface PreviewOrder {
   readonly conditions_cancel?: boolean;
   readonly conditions_ignore_rth?: boolean;
   readonly leg_prices?: readonly (number | null)[];
+  readonly parent?: string | null;
+  readonly transmit?: boolean;
   readonly routing?: { readonly [key: string]: string };
   readonly extra?: { readonly [key: string]: string | number | number | boolean };
   readonly reduce_only?: boolean;
@@ -1078,6 +1139,7 @@ export interface ExecutionRow {
   readonly commission: number | null;
   readonly currency: string | null;
   readonly realized_pnl: number | null;
+  readonly con_id: number | null;
 }
 
 /**
@@ -1192,6 +1254,7 @@ export type AnyEvent =
   | Fill
   | Commission
   | Notice
+  | Change
   | Heartbeat
   | Process
   | Gateway
@@ -1218,6 +1281,7 @@ export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "fill",
   "commission",
   "notice",
+  "change",
   "heartbeat",
   "process",
   "gateway",

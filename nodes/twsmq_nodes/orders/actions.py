@@ -36,11 +36,14 @@ class Publish(Struct, frozen=True):
 
 
 class Write(Struct, frozen=True):
-    """Order bytes whose turn has come and whose intent is durable; then say `written` or `unwritten`."""
+    """Order bytes whose turn has come and whose intent is durable; then call `written` or `not_written`.
+    `number`: its own. `change_no`: of the modification it is, 0 for none."""
 
     key: Key
     request: Encoded
     session_no: int
+    number: int = 0
+    change_no: int = 0
 
 
 class Journal(Struct, frozen=True):

@@ -12,11 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from msgspec import Struct
 from msgspec.structs import replace
-from twsmq_protocol.order_events import TERMINAL_STATUSES, Commission, Fill, Notice, Order
+from twsmq_protocol.order_events import (
+    TERMINAL_STATUSES,
+    Change,
+    Commission,
+    Fill,
+    Notice,
+    Order,
+    OrderStatus,
+)
 from twsmq_protocol.order_requests import PlaceOrder
 
 from .entries import (
@@ -39,6 +47,36 @@ EPSILON = 1e-9
 _DAY_NS = 86_400_000_000_000
 
 
+class OrderChanges(TypedDict, total=False):
+    """What may change about an order, under the names of the `order` event."""
+
+    quantity: float
+    order_type: str
+    status: OrderStatus
+    order_id: int | None
+    perm_id: int | None
+    limit_price: float | None
+    stop_price: float | None
+    tif: str
+    filled: float
+    remaining: float
+    avg_price: float | None
+    reason: str | None
+    tws_code: int | None
+    gateway_status: str | None
+    trail_amount: float | None
+    trail_percent: float | None
+    trail_stop_price: float | None
+    limit_offset: float | None
+    offset: float | None
+    good_till: str | None
+    outside_rth: bool | None
+    display_size: int | None
+    staged: bool
+    why_held: str | None
+    cap_price: float | None
+
+
 class Cost(Struct, frozen=True):
     commission: float
     currency: str
@@ -52,6 +90,8 @@ class Record:
         "acknowledged",
         "born",
         "cancel_wanted",
+        "change_no",
+        "changes",
         "complaint",
         "costs",
         "fills",
@@ -62,7 +102,7 @@ class Record:
         "reference",
         "request",
         "sent_at",
-        "wanted",
+        "staged",
     )
 
     def __init__(self, order: Order) -> None:
@@ -76,7 +116,9 @@ class Record:
         self.sent_at = 0  # ns, the newest attempt's
         self.acknowledged = False  # the gateway has spoken of the newest attempt
         self.cancel_wanted = False
-        self.wanted: Values | None = None
+        self.changes: tuple[ChangeSent, ...] = ()  # modifications on their way, the oldest first
+        self.change_no = 0  # of the newest
+        self.staged = False  # sent to be held back by the gateway, which has not spoken of it since
         self.fills: dict[str, Fill] = {}
         self.costs: dict[str, Cost] = {}
         self.complaint: Notice | None = None  # the last notice since the newest attempt
@@ -95,12 +137,18 @@ class Record:
 
     @property
     def values(self) -> Values:
-        return Values(self.order.quantity, self.order.limit_price, self.order.stop_price)
+        """As they stand at the gateway."""
+        return Values(*[getattr(self.order, name) for name in Values.__struct_fields__])
+
+    @property
+    def wanted(self) -> Values | None:
+        """What the newest modification on its way makes of it."""
+        return self.changes[-1].values if self.changes else None
 
     @property
     def largest(self) -> float:
-        """The quantity it has or may have, if a modification is on its way."""
-        return max(self.order.quantity, 0.0 if self.wanted is None else self.wanted.quantity)
+        """The quantity it has or may have, if modifications are on their way."""
+        return max((self.order.quantity, *(change.values.quantity for change in self.changes)))
 
     def executed(self) -> float:
         """Units executed according to executions alone; those of a combo's legs do not count."""
@@ -133,6 +181,8 @@ class Book:
         self._results: dict[str, dict[tuple[str, str], float]] = {}  # see `results`; of `_result_day` (UTC)
         self._result_day = 0
         self._result_parts: dict[str, float] = {}  # of that day, by execution: a later report replaces
+        self.staged: dict[Key, None] = {}  # what the gateway holds back, the oldest first
+        self._groups: dict[Key, dict[Key, None]] = {}  # by strategy and first order
         self._live: dict[Key, None] = {}
         self._by_order_id: dict[int, Key] = {}
         self._by_perm_id: dict[int, Key] = {}
@@ -155,12 +205,20 @@ class Book:
                 self._apply_fill(record, event)
                 self._by_exec_id[event.exec_id] = key
             case Commission():
-                self._add_result(event, record.order.account or "")
+                fill = record.fills.get(split_exec_id(event.exec_id)[0])
+                if fill is None or fill.time is None or fill.time // _DAY_NS >= event.ts // _DAY_NS:
+                    self._add_result(event, record.order.account or "")  # of an earlier day it says nothing of this one
                 record.costs[event.exec_id] = Cost(event.commission, event.currency, event.realized_pnl)
             case Notice():
                 record.complaint = event
+            case Change():
+                pass  # its fact tells all
         if entry.fact is not None:
             self._apply_fact(record, key, entry.fact)
+        if record.staged and not record.done:
+            self.staged[key] = None
+        else:
+            self.staged.pop(key, None)
 
     def _apply_fill(self, record: Record, fill: Fill) -> None:
         prefix = split_exec_id(fill.exec_id)[0]
@@ -198,21 +256,31 @@ class Book:
         if order.perm_id is not None:
             record.perm_ids.add(order.perm_id)
             self._by_perm_id[order.perm_id] = key
-        if record.wanted is not None and record.wanted == record.values:
-            record.wanted = None
+        if record.acknowledged:
+            record.staged = False
+        if record.done:
+            record.changes = ()
+        if record.changes and not record.changes[-1].number and _old(record.changes[-1]) == _old(record):
+            record.changes = ()
 
     def _apply_fact(self, record: Record, key: Key, fact: Fact) -> None:
         match fact:
             case Placed():
                 record.request, record.links = fact.request, fact.links
                 self._attempt(record, key, fact.order_id, fact.at)
+                record.staged = not fact.transmit
+                if fact.links.group:
+                    self._groups.setdefault((key[0], fact.links.group), {})[key] = None
             case Adopted():
                 record.reference = fact.reference
                 self._attempt(record, key, fact.order_id, fact.at)
-            case ChangeSent(values):
-                record.wanted = values
-            case ChangeSettled():
-                record.wanted = None
+            case ChangeSent(number=number):
+                record.changes = (*record.changes, fact) if number else (fact,)
+                record.change_no = max(number, record.change_no)
+                if fact.transmit:
+                    record.staged, record.sent_at = False, fact.at
+            case ChangeSettled(number):
+                record.changes = tuple(one for one in record.changes if number and one.number > number)
             case CancelWanted():
                 record.cancel_wanted = True
             case CancelDropped():
@@ -222,7 +290,7 @@ class Book:
         record.order_ids.append(order_id)
         record.sent_at = at
         record.cancel_wanted = False
-        record.wanted = record.complaint = None
+        record.complaint, record.changes, record.staged = None, (), False
         self._by_order_id[order_id] = key
         self.ids.raise_floor(order_id + 1)
 
@@ -238,15 +306,29 @@ class Book:
         self.outgoing.append(entry)
         return entry
 
-    def change(self, record: Record, ts: int, fact: Fact | None = None, **changes: Any) -> bool:
+    def change(
+        self, record: Record, ts: int, fact: Fact | None = None, **changes: Unpack[OrderChanges]
+    ) -> bool:
         """Tell the order with `changes`, unless nothing would differ. A new status forgets the old reason."""
         order = record.order
         if changes.get("status", order.status) != order.status:
-            changes = {"reason": None, "tws_code": None, **changes}
+            changes.setdefault("reason", None)
+            changes.setdefault("tws_code", None)
         if fact is None and all(getattr(order, name) == value for name, value in changes.items()):
             return False
         self.tell(replace(order, **changes), ts, fact)
         return True
+
+    def last_of_group(self, record: Record) -> Record | None:
+        """The order of a bracket that hands on those before it; None for one in no bracket."""
+        group = self._groups.get((record.key[0], record.links.group))
+        if not group or record.links.kind != "bracket":
+            return None
+        return self.records[list(group)[-1]]
+
+    def children(self, record: Record) -> Iterator[Record]:
+        """What is attached to its newest attempt and has not ended."""
+        return (one for one in self.active() if record.order_id == one.links.parent_id)
 
     def active(self) -> Iterator[Record]:
         return (self.records[key] for key in list(self._live))
@@ -256,22 +338,22 @@ class Book:
     ) -> Record | None:
         """Whose order a report is about. `ours` is our client id, `client_id` the order's owner.
 
-        An order id counts only under our own client id, and only if the orderRef, where the gateway gives
-        one, agrees: after a rollback of nextValidId an id may have belonged to someone else before. A
-        reference alone counts only where the report has no order id (completed orders).
+        Ids identify; a reference is a text that a person may edit, and counts where there is no id (completed
+        orders), or where an id alone may mislead: under our own client id, an order id whose permanent id is
+        not known, since after a reset or a rollback it may have been someone else's.
         """
-        named = parse_ref(ref) if ref else None
         if order_id and client_id == ours:
             key = self._by_order_id.get(order_id)
-            if key is not None and (not ref or ref == self.records[key].reference):
-                return self.records[key]
+            if key is not None:
+                record = self.records[key]
+                if not ref or ref == record.reference or perm_id in record.perm_ids:
+                    return record
         if perm_id:
             key = self._by_perm_id.get(perm_id)
-            if key is not None and (not ref or ref == self.records[key].reference):
+            if key is not None:
                 return self.records[key]
-        if named is not None and not order_id:
-            return self.records.get(named)
-        return None
+        named = parse_ref(ref) if ref and not order_id else None
+        return None if named is None else self.records.get(named)
 
     def by_order_id(self, order_id: int) -> Record | None:
         key = self._by_order_id.get(order_id)
@@ -292,8 +374,15 @@ class Book:
             assert all(split_exec_id(fill.exec_id)[0] == prefix for prefix, fill in record.fills.items())
             if record.order.status == "filled":
                 assert record.order.filled > 0
-            if record.wanted is not None:
-                assert record.wanted != record.values, "a modification that has arrived is still awaited"
+            assert not record.done or not record.changes, "a modification of what has ended is still awaited"
+            numbers = [one.number for one in record.changes]
+            assert numbers == sorted(set(numbers)), "modifications in flight are in order"
+
+
+def _old(one: ChangeSent | Record) -> tuple[float, float | None, float | None]:
+    """What a modification could change before each had a number."""
+    values = one.values
+    return values.quantity, values.limit_price, values.stop_price
 
 
 def _signed(fill: Fill) -> float:

@@ -30,6 +30,7 @@ from twsmq_nodes.tws.encoded import Encoded, Sent
 from . import queries
 from .actions import Action, Caller, Enter, Journal, Now, Publish, Write
 from .book import Book
+from .changes import Changes
 from .doubts import DOUBT_S, Doubts
 from .entries import Entry
 from .halts import Halts
@@ -63,11 +64,12 @@ class OrdersCore:
         for entry in entries:
             self.book.apply(entry)
         self._actions: list[Action] = []
-        self.pipeline = Pipeline(self.book, encode, self._actions)
+        changes = Changes(self.book)
+        self.pipeline = Pipeline(self.book, changes, encode, self._actions)
         self.intake = Intake(self.book, self.pipeline, allow_live, self._actions)
         self._halts = Halts(self.book, self.intake, kept or {}, self._actions)
         self._client_id = client_id
-        self._reports = Reports(self.book, client_id)
+        self._reports = Reports(self.book, client_id, changes)
         self._doubts = Doubts(self.book, self.pipeline, self._reports, self._actions)
         self.intake.claimed = self._doubts.claimed
         self._unpublished: deque[Entry] = deque()
@@ -128,7 +130,7 @@ class OrdersCore:
             return "reconciling", IDS_USED_UP
         if not self._doubts.reconciled:
             return "reconciling", f"asking the gateway for its {self._doubts.asking}"
-        return "ready", None
+        return "ready", self._doubts.degraded
 
     # -- requests: a RequestError raised is the reply
 
@@ -211,8 +213,9 @@ class OrdersCore:
         self._doubts.written(key, now)
         return self._flush()
 
-    def not_written(self, key: Key, request: Sent, now: Now) -> list[Action]:
-        self.pipeline.not_written(key, request, now)
+    def not_written(self, write: Write, now: Now) -> list[Action]:
+        self.pipeline.not_written(write, now)
+        self._doubts.end_staged(now)
         return self._flush()
 
     # -- the gateway's reports
@@ -222,6 +225,8 @@ class OrdersCore:
         for event in events:
             if not self.pipeline.previews or not self._about_preview(event):
                 self._hear(event, now)
+        if self.book.staged:
+            self._doubts.end_staged(now)
         return self._flush()
 
     def _about_preview(self, event: tws.Event) -> bool:
@@ -259,7 +264,7 @@ class OrdersCore:
                     self._doubts.claim(event.execution.order_ref, "executions of an order", 0)
                 self._doubts.follow(follow_ups, now)
             case tws.CommissionReport():
-                self._reports.commission(event, now.ns)
+                self._reports.executions.commission(event, now.ns)
             case tws.GatewayError():
                 self._doubts.follow(self._reports.error(event, now.ns), now)
             case tws.CompletedOrder(_, order):

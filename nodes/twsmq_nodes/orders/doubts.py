@@ -18,37 +18,43 @@ from twsmq_nodes.tws.requests import CancelOrder, ReqIds
 
 from .actions import Action, Now, Send, Warn
 from .book import Book, Record
-from .ids import Key, parse_ref
-from .pipeline import Pipeline
-from .reconcile import End, Snapshot, Snapshots, Step, verdict
-from .reports import (
+from .follow_ups import (
     CancelMissed,
-    Doubted,
+    CancelUnexplained,
     ExecutionsMissing,
     FollowUp,
     IdsDoubted,
-    Reports,
+    InDoubt,
     StaleAttempt,
     SurvivorLeft,
-    VerdictHeld,
+    ZoneUnknown,
 )
+from .ids import Key, parse_ref
+from .pipeline import Pipeline
+from .reconcile import GRACE_S, End, Snapshot, Snapshots, Step, verdict
+from .reports import Reports
 from .states import TABLE, Trigger
+from .times import NS
 from .wire import foreign_order
 
 UNANSWERED_S = 5.0
 """A written order the gateway says nothing about for so long is looked for."""
-VERDICT_S = 0.5
+EXPLANATION_S = 0.5
 """How long a cancellation nobody here asked for waits for its reason: it may be a refusal."""
 DOUBT_S = 0.25
 EXECUTIONS_S = 1.0
 AGAIN_S = 1.0
 STEP_TIMEOUT_S = 10.0
+MOST_TRIES = 2
+"""How often a list other than our own open orders is asked for before work begins without it."""
+DEGRADED_S = 60.0
+"""How often it is asked for then."""
 IDS_S = 10.0
 """How often the gateway is asked whether its order ids were reset, once none are left."""
 UNREAD_S = 30.0
 """How soon a report that cannot be read may have everything looked at again."""
 
-_LOOK, _STEP, _UNANSWERED, _VERDICT, _IDS = "look", "step", "unanswered", "verdict", "ids"
+_LOOK, _STEP, _UNANSWERED, _EXPLAIN, _IDS = "look", "step", "unanswered", "explain", "ids"
 
 
 class Claim(Struct, frozen=True):
@@ -79,13 +85,28 @@ class Doubts:
         self._in_flight: dict[Key, float] = {}  # written, itself or its cancel, and unanswered; since when
         self._short: dict[Key, ExecutionsMissing] = {}
         self._given_up: dict[Key, float] = {}  # filled so far, of which the gateway reports no executions
-        self._verdicts_due: dict[Key, float] = {}
+        self._explanations_due: dict[Key, float] = {}
         self._unread_at: float | None = None
+        self._tries: dict[Step, int] = {}  # of this session, unanswered
+        self._silent: frozenset[Step] = frozenset()  # as of the last snapshot
+        self._began_ns = 0  # this session
+        self._zones: set[str] = set()  # that have been warned of
+
+    @property
+    def degraded(self) -> str | None:
+        """What the orders rest on less than usual."""
+        if not self._silent:
+            return None
+        lists = " and ".join(step.value for step in Step if step in self._silent)
+        return f"degraded: the gateway does not answer for {lists}; what they would tell is to be confirmed"
 
     # -- sessions
 
     def session_began(self, upstream: bool, offset_s: int | None, now: Now) -> None:
         self._offset_s = offset_s
+        self._began_ns = now.ns
+        self._tries.clear()
+        self._silent = frozenset()
         self.upstream = upstream
         self.reconciled = False
         self._look(now)
@@ -98,7 +119,7 @@ class Doubts:
         self._in_flight.clear()
         self._short.clear()
         self._given_up.clear()
-        self._verdicts_due.clear()
+        self._explanations_due.clear()
         self._unread_at = None
         self.lose_all(f"the session ended before the gateway answered ({reason})", now)
 
@@ -140,6 +161,9 @@ class Doubts:
         if record is not None:
             self._snapshots.seen(record.key, perm_id, listed=listed)
         elif snapshot is not None and perm_id:
+            mine = self._book.by_order_id(event.order_id)
+            if mine is not None and event.order.client_id == self._reports.client_id:
+                snapshot.contested.add(mine.key)
             row = foreign_order(event.order_id, event.contract, event.order, event.state.status)
             snapshot.foreign[perm_id] = row
 
@@ -165,15 +189,15 @@ class Doubts:
     def follow(self, follow_ups: list[FollowUp], now: Now) -> None:
         for follow_up in follow_ups:
             match follow_up:
-                case Doubted():
+                case InDoubt():
                     self.look_within(DOUBT_S, now)
-                case ExecutionsMissing(key, filled, word):
-                    if word is not None or filled > self._given_up.get(key, 0.0):
+                case ExecutionsMissing(key, filled, gateway_status):
+                    if gateway_status is not None or filled > self._given_up.get(key, 0.0):
                         self._short[key] = follow_up
                         self.look_within(EXECUTIONS_S, now)
-                case VerdictHeld(key):
-                    due = self._verdicts_due.setdefault(key, now.mono + VERDICT_S)
-                    self._timers.setdefault(_VERDICT, due)
+                case CancelUnexplained(key):
+                    due = self._explanations_due.setdefault(key, now.mono + EXPLANATION_S)
+                    self._timers.setdefault(_EXPLAIN, due)
                 case CancelMissed(key):
                     self._pipeline.forget_cancel(key)
                 case IdsDoubted():
@@ -181,9 +205,30 @@ class Doubts:
                 case StaleAttempt(key, order_id):
                     self._pipeline.once_durable(Send(CancelOrder(order_id)))
                     self._actions.append(Warn(f"order id {order_id} is alive beside its successor", key))
+                case ZoneUnknown(key, text):
+                    self._warn_of_zone(key, text)
                 case SurvivorLeft(key):
                     self._cancel_survivor(self._book.records[key], now)
                     self.look_within(DOUBT_S, now)
+
+    def _warn_of_zone(self, key: Key, text: str) -> None:
+        zone = text.partition(" ")[2].partition(" ")[2] or "none"
+        if zone not in self._zones:
+            self._zones.add(zone)
+            self._actions.append(Warn(f"the time zone of executions cannot be read: {text[:100]!r}", key))
+
+    def end_staged(self, now: Now) -> None:
+        """Cancel what the gateway holds back of a group whose last order, which would have handed it on, has
+        ended without having worked: it is in no list, and would be handed on by whatever comes next."""
+        for key in list(self._book.staged):
+            record = self._book.records[key]
+            last = self._book.last_of_group(record)
+            if last is None or last is record or record.cancel_wanted or key in self._pipeline.unwritten:
+                continue
+            if last.done and not last.acknowledged:
+                status = last.order.status
+                why = f"its group was never handed on: {last.order.client_order_id} is {status}"
+                self._pipeline.want_cancel(record, now, f"{why} ({last.order.reason})")
 
     def _cancel_survivor(self, record: Record, now: Now) -> None:
         """An incarnation is alive that the order's end did not reach: its own cancel, or its last fill."""
@@ -200,7 +245,7 @@ class Doubts:
         """Take a new snapshot, in place of one that is being taken."""
         self._timers.pop(_LOOK, None)
         if self.upstream:
-            self._reports.revenants.clear()
+            self._reports.look_again()
             self._snapshots.begin(now.ns, self._offset_s)
             self._ask(now)
 
@@ -215,8 +260,12 @@ class Doubts:
 
     def ended(self, end: End, now: Now) -> None:
         snapshot = self._snapshots.ended(end)
-        if snapshot is None:
-            return
+        if snapshot is not None:
+            self._tries.pop(snapshot.answered, None)
+            self._go_on(snapshot, now)
+
+    def _go_on(self, snapshot: Snapshot, now: Now) -> None:
+        """One question further."""
         if snapshot.step is Step.EXECUTIONS:
             self._reports.incarnations.listed(snapshot.open)
             snapshot.short = dict(self._short)
@@ -230,22 +279,23 @@ class Doubts:
         self._conclude(snapshot, now)
 
     def _conclude(self, snapshot: Snapshot, now: Now) -> None:
-        first = not self.reconciled
         self.foreign = snapshot.foreign
         self.reconciled = True
+        self._silent = frozenset(snapshot.silent)
+        if self._silent:
+            self.look_within(DEGRADED_S, now)
         self._finish_short(snapshot, now)
         keys = {record.key for record in self._book.active()} | snapshot.open.keys()
         for record in [self._book.records[key] for key in keys]:
             if record.key in snapshot.open:
-                self._reports.held.pop(record.key, None)
+                self._reports.unexplained.stands(record.key)
                 if record.done:
                     self._cancel_survivor(record, now)
-            undecided = (self._pipeline.unwritten, self._reports.held, self._short)
+            undecided = (self._pipeline.unwritten, self._reports.unexplained.held, self._short)
             if any(record.key in each for each in undecided):
                 continue
-            if first and record.wanted is not None and record.sent_at < snapshot.began_at:
-                why = "the modification had no effect: the gateway shows the order without it"
-                self._reports.settle(record, now.ns, reason=why)
+            if record.changes and record.key in snapshot.open:
+                self._settle_changes(record, snapshot, now)
             ruling = verdict(record, snapshot)
             if ruling.again:
                 self.look_within(AGAIN_S, now)
@@ -253,8 +303,22 @@ class Doubts:
                 self._reports.move(
                     record, ruling.trigger, now.ns, reason=ruling.reason, tws_code=ruling.tws_code
                 )
-            if record.cancel_wanted and record.acknowledged and not record.done:
+            if record.cancel_wanted and (record.acknowledged or record.staged) and not record.done:
                 self._pipeline.cancel_again(record, now)
+        self.end_staged(now)
+
+    def _settle_changes(self, record: Record, snapshot: Snapshot, now: Now) -> None:
+        """The order is listed: what modifications made of it, or did not. One that was sent just before, or
+        by a connection that has ended just before, may still be read."""
+        before = snapshot.began_at - int(GRACE_S * NS)
+        old = max((one.at for one in record.changes if one.at < self._began_ns), default=0)
+        if old and before < self._began_ns:
+            before = 0
+        changes = self._reports.changes.listed(record, before, now.ns)
+        self._reports.move(record, None, now.ns, **changes)
+        self._reports.executions.settle(record, now.ns)
+        if record.changes:
+            self.look_within(AGAIN_S, now)
 
     def _finish_short(self, snapshot: Snapshot, now: Now) -> None:
         """All executions the gateway still reports are in: its word has to do for those that were missing."""
@@ -264,8 +328,9 @@ class Doubts:
             del self._short[key]
             self._given_up[key] = missing.filled
             record = self._book.records[key]
-            if missing.word is not None and not record.done:
-                self._reports.finish_without_executions(record, missing.word, missing.filled, now.ns)
+            if missing.gateway_status is not None and not record.done:
+                silent = Step.EXECUTIONS in snapshot.silent
+                self._reports.finish_without_executions(record, missing, now.ns, silent=silent)
 
     # -- time
 
@@ -281,8 +346,8 @@ class Doubts:
             match name:
                 case "unanswered":
                     self._chase(now)
-                case "verdict":
-                    self._give_verdicts(now)
+                case "explain":
+                    self._settle_unexplained(now)
                 case "ids":
                     if self._book.ids.used_up:
                         self._timers[_IDS] = now.mono + IDS_S
@@ -292,9 +357,22 @@ class Doubts:
                 case "look":
                     self.look_within(AGAIN_S, now)
                 case _:
-                    self._actions.append(Warn("the gateway did not finish a snapshot; asking again"))
-                    self._snapshots.forget()
-                    self._look(now)
+                    self._not_answered(now)
+
+    def _not_answered(self, now: Now) -> None:
+        """Our own open orders are asked for until they come; work does not wait for ever for the rest."""
+        snapshot = self._snapshots.current
+        assert snapshot is not None
+        step = snapshot.step
+        self._tries[step] = self._tries.get(step, 0) + 1
+        if step is not Step.OPEN_ORDERS and (self._tries[step] >= MOST_TRIES or step in self._silent):
+            self._actions.append(Warn(f"the gateway does not answer for {step.value}; going on without"))
+            snapshot.skip()
+            self._go_on(snapshot, now)
+            return
+        self._actions.append(Warn("the gateway did not finish a snapshot; asking again"))
+        self._snapshots.forget()
+        self._look(now)
 
     def _chase(self, now: Now) -> None:
         """Look for orders and cancels nobody has answered."""
@@ -310,15 +388,16 @@ class Doubts:
             oldest = now.mono
         self._timers[_UNANSWERED] = oldest + UNANSWERED_S
 
-    def _give_verdicts(self, now: Now) -> None:
-        for key in [key for key, due in self._verdicts_due.items() if due <= now.mono]:
-            del self._verdicts_due[key]
-            self._reports.give_verdict(key, now.ns)
-        if self._verdicts_due:
-            self._timers[_VERDICT] = min(self._verdicts_due.values())
+    def _settle_unexplained(self, now: Now) -> None:
+        for key in [key for key, due in self._explanations_due.items() if due <= now.mono]:
+            del self._explanations_due[key]
+            self._reports.settle_unexplained(key, now.ns)
+        if self._explanations_due:
+            self._timers[_EXPLAIN] = min(self._explanations_due.values())
 
 
 def _unanswered(record: Record) -> bool:
-    """The gateway has not spoken of it, or not of its cancel."""
+    """The gateway has not spoken of it, or not of its cancel, or not of a modification."""
     cancelling = record.cancel_wanted and record.order.gateway_status != "PendingCancel"
-    return not record.done and (not record.acknowledged or cancelling)
+    silent = not record.acknowledged and not record.staged
+    return not record.done and (silent or cancelling or bool(record.changes))

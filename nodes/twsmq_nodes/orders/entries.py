@@ -9,18 +9,29 @@ from __future__ import annotations
 
 import msgspec
 from msgspec import Struct
-from twsmq_protocol.order_events import Commission, Fill, Notice, Order
+from twsmq_protocol.order_events import Change, Commission, Fill, Notice, Order
 from twsmq_protocol.order_requests import PlaceOrder
 
-JournalEvent = Order | Fill | Commission | Notice
+JournalEvent = Order | Fill | Commission | Notice | Change
 
 
 class Values(Struct, frozen=True, omit_defaults=True):
-    """What a modification may change. Absent prices are those the order type does not have."""
+    """What a modification may change, and as it is to become or stands. None: the order has no such price,
+    or the attribute is as it was placed."""
 
     quantity: float
     limit_price: float | None = None
     stop_price: float | None = None
+    trail_amount: float | None = None
+    trail_percent: float | None = None
+    trail_stop_price: float | None = None
+    limit_offset: float | None = None
+    offset: float | None = None
+    order_type: str | None = None
+    tif: str | None = None
+    good_till: str | None = None
+    outside_rth: bool | None = None
+    display_size: int | None = None
 
 
 class Links(Struct, frozen=True, omit_defaults=True):
@@ -34,12 +45,14 @@ class Links(Struct, frozen=True, omit_defaults=True):
 
 
 class Placed(Struct, frozen=True, tag=True, omit_defaults=True):
-    """A new attempt: `order_id` is about to be used for `request`. `at` in ns since the epoch."""
+    """A new attempt: `order_id` is about to be used for `request`. `at` in ns since the epoch. `transmit`
+    false: the gateway is to hold it back."""
 
     request: PlaceOrder
     order_id: int
     at: int
     links: Links = Links()
+    transmit: bool = True
 
 
 class Adopted(Struct, frozen=True, tag=True, omit_defaults=True):
@@ -51,13 +64,25 @@ class Adopted(Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class ChangeSent(Struct, frozen=True, tag=True):
-    """A modification is on its way; the order's own values stay until the gateway shows the new ones."""
+    """A modification is on its way; the order's own values stay until the gateway shows the new ones.
+
+    `number`: see the `change` event; 0 before there was one. `asked`: the attributes it is about. `at` in ns.
+    `proof`: what it asks for is what stood when it was sent (another one is in flight), so that only a
+    snapshot tells whether it has arrived. `transmit`: it hands a staged order on.
+    """
 
     values: Values
+    number: int = 0
+    asked: tuple[str, ...] = ()
+    at: int = 0
+    proof: bool = False
+    transmit: bool = False
 
 
 class ChangeSettled(Struct, frozen=True, tag=True):
-    """The modification on its way was refused, or cannot come any more."""
+    """Modifications up to this number are not on their way any more; 0: all."""
+
+    number: int = 0
 
 
 class CancelWanted(Struct, frozen=True, tag=True):
@@ -92,7 +117,13 @@ class Row(Struct, frozen=True):
 _encode = msgspec.msgpack.Encoder().encode
 _decode_event = msgspec.msgpack.Decoder(JournalEvent).decode
 _decode_fact = msgspec.msgpack.Decoder(Fact).decode
-_TYPES: dict[type[Struct], str] = {Order: "order", Fill: "fill", Commission: "commission", Notice: "notice"}
+_TYPES: dict[type[Struct], str] = {
+    Order: "order",
+    Fill: "fill",
+    Commission: "commission",
+    Notice: "notice",
+    Change: "change",
+}
 
 
 def to_row(entry: Entry) -> Row:

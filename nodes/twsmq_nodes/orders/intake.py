@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from twsmq_protocol.errors import ErrorCode, RequestError
+from msgspec.structs import replace
+from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
+    CHANGEABLE,
     AdoptOrder,
     CancelOrder,
     CancelOrders,
@@ -28,17 +30,19 @@ from twsmq_protocol.order_requests import (
     PreviewOrder,
     ResolveOrder,
 )
+from twsmq_protocol.order_types import ORDER_TYPES, PRICE_FIELDS
 
 from .actions import Action, Caller, Now, Reply
-from .book import EPSILON, Book, Record
-from .entries import Adopted, CancelWanted, Values
+from .book import EPSILON, Book, OrderChanges, Record
+from .entries import Adopted, Values
 from .ids import Key
 from .pipeline import Modifying, Pipeline, Placing, Previewing, Waiter
-from .states import Trigger, after, shown
-from .wire import prices_of
+from .states import Trigger, after
+from .wire import as_changed, prices_of
 
 PAPER = ("DU", "DF")
 EVERYBODY = ""
+_ALLOCATIONS = ("faGroup", "faProfile")
 MOST_WAITING = 1000
 """At the gate. An order that would wait for most of a minute is not what its client wants any more."""
 
@@ -89,7 +93,10 @@ class Intake:
             return
         self._require_open(orders[0].strategy)
         self._require_unclaimed(waiter.keys)
-        accounts = tuple(self._account(order.account) for order in orders)
+        for order in orders:
+            if order.parent is not None:
+                self._pipeline.require_parent(order)
+        accounts = tuple(map(self._account_of, orders))
         self._pipeline.push(orders[0].strategy, Placing(orders, accounts, [waiter], link, oca_type))
 
     def _joined(self, orders: tuple[PlaceOrder, ...], waiter: Waiter, link: str) -> bool:
@@ -129,21 +136,22 @@ class Intake:
     def preview(self, args: PreviewOrder, caller: Caller) -> None:
         if self.closed is not None:
             raise _not_ready(self.closed)
-        self._pipeline.push(args.strategy, Previewing(args, self._account(args.account), caller))
+        self._pipeline.push(args.strategy, Previewing(args, self._account_of(args), caller))
 
     # -- changing and ending
 
     def modify(self, args: ModifyOrder, caller: Caller) -> None:
         record = self._require_live(args)
-        if self._changed(record, args) == (record.wanted or record.values):
+        transmits = bool(args.transmit) and record.staged
+        if not transmits and self._changed(record, args)[1] == (record.wanted or record.values):
             self._reply(caller, _accepted(record))
             return
         self._require_open(args.strategy)
 
-        def values() -> Values:  # it may have been filled or cancelled while this waited
+        def order() -> tuple[PlaceOrder, Values]:  # it may have been filled or cancelled while this waited
             return self._changed(self._require_live(args), args)
 
-        self._pipeline.push(args.strategy, Modifying(args, values, caller))
+        self._pipeline.push(args.strategy, Modifying(args, order, caller))
 
     def cancel(self, args: CancelOrder, caller: Caller, now: Now) -> None:
         key = _key(args)
@@ -180,17 +188,11 @@ class Intake:
         return records
 
     def _want_cancel(self, record: Record, now: Now) -> None:
-        status = record.order.status
-        if status == "not_sent":
-            reason = "cancelled; it was never sent"
-            self._book.change(record, now.ns, status=after(status, Trigger.ABANDONED), reason=reason)
-        elif not record.done and not record.cancel_wanted:
-            self._pipeline.forget_cancel(record.key)
-            status = shown(status, cancel_wanted=True)
-            self._book.change(record, now.ns, CancelWanted(), status=status)
-            self._pipeline.cancel_once_durable(record.key, now)
-        elif not record.done:
-            self._pipeline.cancel_again(record, now)
+        """With all that the gateway holds back for it."""
+        self._pipeline.want_cancel(record, now)
+        for child in self._book.children(record) if self._book.staged else ():
+            if child.staged:
+                self._pipeline.want_cancel(child, now)
 
     def resolve(self, args: ResolveOrder, caller: Caller, now: Now) -> None:
         record = self._record(args)
@@ -198,10 +200,10 @@ class Intake:
             raise _conflict(f"the order is {record.order.status}, not unknown: there is nothing to resolve")
         status = after("unknown", _RESOLVED[args.status])
         reason = f"resolved by an operator: {args.reason}"
-        changes: dict[str, Any] = {"status": status, "reason": reason}
+        changes = OrderChanges(status=status, reason=reason)
         if status == "filled":
-            changes |= {"filled": record.order.quantity, "remaining": 0.0}
-        self._book.change(record, now.ns, **changes)
+            changes.update(OrderChanges(filled=record.order.quantity, remaining=0.0))
+        self._book.change(record, now.ns, None, **changes)
         self._pipeline.once_durable(Reply(caller, _accepted(record)))
 
     def adopt(
@@ -299,7 +301,7 @@ class Intake:
             raise _conflict("the order has not been sent yet; modify it then")
         record = self._record(args)
         status = record.order.status
-        if status == "unknown":
+        if status == "unknown" and not (record.staged and args.transmit):
             raise RequestError(ErrorCode.TIMEOUT, "it is unknown where this order is; ask again later")
         if record.done or record.cancel_wanted:
             raise _conflict(f"the order is {status}; it cannot be modified any more")
@@ -309,23 +311,46 @@ class Intake:
             )
         return record
 
-    def _changed(self, record: Record, args: ModifyOrder) -> Values:
-        """The values after the modification. Raises for those this order cannot have."""
+    def _changed(self, record: Record, args: ModifyOrder) -> tuple[PlaceOrder, Values]:
+        """The order after the modification, as it would be placed, and its values. Raises for those this
+        order cannot have."""
         base = record.wanted or record.values
-        prices = prices_of(record.order.order_type)
-        for name in ("limit_price", "stop_price"):
-            if getattr(args, name) is not None and name not in prices:
-                raise _invalid(name, f"a {record.order.order_type} order has no {name}")
-        if args.quantity is not None and record.request is not None and record.request.cash_quantity:
+        request = record.request
+        assert request is not None  # an adopted order is not modified
+        if args.quantity is not None and request.cash_quantity:
             raise _invalid("quantity", "the order is for an amount of cash; cancel it and place another")
         if args.quantity is not None and args.quantity <= record.order.filled + EPSILON:
             filled = f"{record.order.filled:g} are filled already; the new quantity must be more"
             raise _invalid("quantity", filled)
-        return Values(
-            base.quantity if args.quantity is None else args.quantity,
-            base.limit_price if args.limit_price is None else args.limit_price,
-            base.stop_price if args.stop_price is None else args.stop_price,
-        )
+        given = {name: value for name in CHANGEABLE if (value := getattr(args, name)) is not None}
+        known = prices_of(args.order_type or base.order_type or request.order_type)
+        for name in PRICE_FIELDS:
+            if name in given and name not in known and args.order_type in (None, *ORDER_TYPES):
+                order_type = args.order_type or record.order.order_type
+                raise _invalid(name, f"a {order_type} order has no {name}")
+        if "trail_amount" in given or "trail_percent" in given:  # one of them, whichever was given last
+            given = {"trail_amount": None, "trail_percent": None, **given}
+        if args.good_till:
+            given.setdefault("tif", "GTD")
+        values = replace(base, **given)
+        try:
+            order = as_changed(request, values)
+        except FieldError as error:
+            raise _invalid(error.field, str(error)) from error
+        kept = {name: getattr(order, name) for name in PRICE_FIELDS}
+        return order, replace(values, **kept)
+
+    def _account_of(self, args: PlaceOrder) -> str:
+        """The account to send; "" for an order of a group of accounts, which names them itself (FA)."""
+        group = next((name for name in _ALLOCATIONS if args.extra.get(name)), None)
+        if group is None:
+            return self._account(args.account)
+        if args.account is not None:
+            raise _invalid("account", f"give either account or extra.{group}, not both (201 at the gateway)")
+        if not self._allow_live and not all(account.startswith(PAPER) for account in self.accounts):
+            why = f"{group} may mean a live account and [orders] allow_live is not set"
+            raise RequestError(ErrorCode.RISK_REJECTED, why, field=f"extra.{group}")
+        return ""
 
     def _account(self, asked: str | None) -> str:
         known = ", ".join(self.accounts)

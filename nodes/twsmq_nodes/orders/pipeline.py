@@ -17,7 +17,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.order_requests import ModifyOrder, OrderAccepted, OrdersAccepted, PlaceOrder, Preview
+from twsmq_protocol.order_requests import (
+    CHANGEABLE,
+    ModifyOrder,
+    OrderAccepted,
+    OrdersAccepted,
+    PlaceOrder,
+    Preview,
+)
 
 from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.encoded import Encoded, Sent
@@ -28,11 +35,12 @@ from twsmq_nodes.tws.orders import OrderStateView
 from . import codes
 from .actions import Action, Caller, Now, Reply, Send, Write
 from .book import Book, Record
-from .entries import ChangeSent, ChangeSettled, Links, Placed, Values
+from .changes import Changes
+from .entries import CancelWanted, Links, Placed, Values
 from .gate import Gate
 from .ids import Key, order_ref
 from .risk.inputs import Open, working_as
-from .states import Trigger, after
+from .states import Trigger, after, shown
 from .wire import shaped_order
 
 
@@ -58,12 +66,18 @@ class Placing(Struct, eq=False):
     def keys(self) -> tuple[Key, ...]:
         return tuple([(order.strategy, order.client_order_id) for order in self.orders])
 
+    def transmits(self, index: int) -> bool:
+        """The last order of a bracket hands on those before it, which the gateway holds back until then."""
+        bracket = self.link == "bracket" and index < len(self.orders) - 1
+        return self.orders[index].transmit and not bracket
+
 
 class Modifying(Struct, frozen=True):
-    """`values`: what they are to become, worked out when its turn comes. It raises if they cannot."""
+    """`order`: what it is to become, and by which values, worked out when its turn comes. It raises if it
+    cannot."""
 
     args: ModifyOrder
-    values: Callable[[], Values]
+    order: Callable[[], tuple[PlaceOrder, Values]]
     caller: Caller
 
 
@@ -99,7 +113,9 @@ class Guard(Protocol):
 class Pipeline:
     """`encode` raises EncodeRefused for what cannot be sent, `guard` says what must not be."""
 
-    def __init__(self, book: Book, encode: Callable[[Sent], Encoded], actions: list[Action]) -> None:
+    def __init__(
+        self, book: Book, changes: Changes, encode: Callable[[Sent], Encoded], actions: list[Action]
+    ) -> None:
         self.guard: Guard | None = None
         self.connected = False
         self.durable_no = book.last_no
@@ -113,7 +129,9 @@ class Pipeline:
         self._afterwards: dict[int, list[Afterwards]] = {}  # by the event number that must be durable first
         self.session_no = 0  # a write belongs to the session it was journaled in
         self.parked: list[Write] = []  # since they were last taken, in `_afterwards`
+        self._write_no = 0
         self._book = book
+        self._changes = changes
         self._encode = encode
         self._actions = actions
 
@@ -187,14 +205,11 @@ class Pipeline:
         writes: list[Write] = []
         links: list[Links] = []
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
-            link = _links(item, index, first_id)
-            last = index == len(item.orders) - 1
-            transmit = last or item.link != "bracket"
+            link = self._links(item, index, first_id)
             key = (args.strategy, args.client_order_id)
-            request = shaped_order(
-                order_ref(key), args, _values(args), first_id + index, account, link, transmit=transmit
-            )
-            writes.append(Write(key, self._encode(request), self.session_no))
+            transmit = item.transmits(index)
+            request = shaped_order(order_ref(key), args, first_id + index, account, link, transmit=transmit)
+            writes.append(self._to_write(key, self._encode(request)))
             links.append(link)
         if self.guard is not None:
             working = [
@@ -204,8 +219,10 @@ class Pipeline:
             self.guard.check(item.orders, working, now.ns)  # last: what passes counts as sent
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
             order_id = first_id + index
-            fact = Placed(args, order_id, now.ns, links[index])
-            self._book.tell(_pending(args, order_id, account), now.ns, fact)
+            transmit = item.transmits(index)
+            fact = Placed(args, order_id, now.ns, links[index], transmit)
+            order = _pending(args, order_id, account, links[index], staged=not transmit)
+            self._book.tell(order, now.ns, fact)
         for key in item.keys:
             self.waiting.pop(key, None)
             self.unwritten.add(key)
@@ -214,37 +231,72 @@ class Pipeline:
         for write in writes:
             self.once_durable(write)
 
+    def _to_write(self, key: Key, encoded: Encoded, change_no: int = 0) -> Write:
+        self._write_no += 1
+        return Write(key, encoded, self.session_no, self._write_no, change_no)
+
+    def _links(self, item: Placing, index: int, first_id: int) -> Links:
+        args = item.orders[index]
+        if not item.link and args.parent is None:
+            return Links()
+        first = item.orders[0]
+        ties: dict[str, Any] = {"group": first.client_order_id, "kind": item.link} if item.link else {}
+        if item.link == "bracket" and index > 0:
+            ties["parent_id"] = first_id
+        elif item.link == "oca":
+            ties |= {"oca_group": f"{first.strategy}/{first.client_order_id}", "oca_type": item.oca_type}
+        if args.parent is not None:
+            ties["parent_id"] = self.require_parent(args).order_id
+        return Links(**ties)
+
+    def require_parent(self, args: PlaceOrder) -> Record:
+        """The working order that this one is to be attached to."""
+        parent = self._book.records.get((args.strategy, args.parent or ""))
+        if parent is None:
+            why = f"no order {args.strategy}/{args.parent} was placed here"
+            raise RequestError(ErrorCode.UNKNOWN_ORDER, why, field="parent")
+        if parent.done or parent.cancel_wanted or parent.order.status == "unknown":
+            why = (
+                f"the parent {args.strategy}/{args.parent} is {parent.order.status}: nothing can be attached"
+            )
+            raise RequestError(ErrorCode.CONFLICT, why, field="parent")
+        return parent
+
     def _modify(self, item: Modifying, now: Now) -> int:
         _require_time(item.caller, now)
         key = (item.args.strategy, item.args.client_order_id)
-        values = item.values()
-        record = self._book.records[key]
-        assert record.request is not None  # an adopted order is not modified
-        if values == (record.wanted or record.values):  # one before it in the line has seen to it
-            self.answer(Waiter(item.caller, (key,)), None)
+        order, values = item.order()
+        record, transmit = self._book.records[key], bool(item.args.transmit)
+        if values == (record.wanted or record.values) and not (transmit and record.staged):
+            self.answer(Waiter(item.caller, (key,)), None)  # one before it in the line has seen to it
             return 0
         account = record.order.account or ""
         if self.guard is not None:
-            changes: dict[str, Any] = {name: getattr(values, name) for name in values.__struct_fields__}
-            more = values.quantity - record.largest
-            becomes = replace(record.request, **changes)
             remaining = record.order.remaining + max(values.quantity, record.largest) - record.order.quantity
-            own = working_as(becomes, record.order_id, record.links, becomes, remaining, account)
-            self.guard.check_change(becomes, own, more, now.ns)
+            own = working_as(order, record.order_id, record.links, order, remaining, account)
+            self.guard.check_change(order, own, values.quantity - record.largest, now.ns)
+        links, held_back = self._ties(record), record.staged and not transmit
         request = shaped_order(
-            record.reference, record.request, values, record.order_id, account, record.links
+            record.reference, order, record.order_id, account, links, transmit=not held_back
         )
         encoded = self._encode(request)
-        self._book.change(record, now.ns, ChangeSent(values))
+        asked = tuple(name for name in CHANGEABLE if getattr(item.args, name) is not None)
+        number = self._changes.sent(record, values, asked, now.ns, transmit=transmit and record.staged)
         self._waiters.setdefault(key, []).append(Waiter(item.caller, (key,), left=1))
-        self.once_durable(Write(key, encoded, self.session_no))
+        self.once_durable(self._to_write(key, encoded, number))
         return 1
+
+    def _ties(self, record: Record) -> Links:
+        """As they stand: a child whose parent is done is on its own (135 otherwise, ib_insync issue 647)."""
+        links = record.links
+        parent = self._book.by_order_id(links.parent_id) if links.parent_id else None
+        return replace(links, parent_id=0) if parent is not None and parent.done else links
 
     def _preview(self, item: Previewing, now: Now) -> None:
         """A what-if is no order: it is not journaled, but takes an id and so keeps its place in the line."""
         _require_time(item.caller, now)
         order_id = self._book.ids.next
-        request = shaped_order("", item.args, _values(item.args), order_id, item.account, what_if=True)
+        request = shaped_order("", item.args, order_id, item.account, what_if=True)
         encoded = self._encode(request)
         self._book.ids.raise_floor(order_id + 1)
         self.previews[order_id] = (item.caller, now.mono)
@@ -255,7 +307,7 @@ class Pipeline:
         if self.connected and not record.done and record.cancel_wanted and self._may_cancel(key, now):
             self._cancels_written[key] = now.mono
             request = self._encode(tws.CancelOrder(record.order_id))
-            self._actions.append(Write(key, request, self.session_no))
+            self._actions.append(self._to_write(key, request))
             return 1
         return 0
 
@@ -267,7 +319,7 @@ class Pipeline:
         self._actions.append(Reply(caller, Preview(**margins, currency=currency, warning=warning)))
 
     def preview_refused(self, event: GatewayError) -> None:
-        if codes.is_informational(event.code) and not codes.is_complaint(event.code):
+        if not codes.is_complaint(event.code):
             return
         caller, _ = self.previews.pop(event.req_id)
         error = RequestError(ErrorCode.GATEWAY_REJECTED, event.text, tws_code=event.code)
@@ -290,6 +342,22 @@ class Pipeline:
             self._actions.append(Reply(caller, RequestError(ErrorCode.TIMEOUT, why)))
 
     # -- onto the wire
+
+    def want_cancel(self, record: Record, now: Now, why: str | None = None) -> None:
+        """The order is to end; the node owes that from now on."""
+        status = record.order.status
+        if status == "not_sent":
+            reason = "cancelled; it was never sent"
+            self._book.change(record, now.ns, status=after(status, Trigger.ABANDONED), reason=reason)
+        elif not record.done and not record.cancel_wanted:
+            self.forget_cancel(record.key)
+            status = shown(status, cancel_wanted=True)
+            self._book.change(
+                record, now.ns, CancelWanted(), status=status, reason=why or record.order.reason
+            )
+            self.cancel_once_durable(record.key, now)
+        elif not record.done:
+            self.cancel_again(record, now)
 
     def cancel_once_durable(self, key: Key, now: Now) -> None:
         """The wish has been journaled; on a disk that stalls, the cancel does not wait for it."""
@@ -329,14 +397,14 @@ class Pipeline:
     def durable(self, event_no: int, now: Now, written: Collection[Write] = ()) -> None:
         """Everything up to `event_no` is on disk: what waited for it goes on. `written`: what has gone."""
         self.durable_no = event_no
-        gone = {id(write) for write in written}
+        gone = {write.number for write in written}
         while self._afterwards and (first := next(iter(self._afterwards))) <= event_no:
             for action in self._afterwards.pop(first):
-                if isinstance(action, Write) and id(action) in gone:
+                if isinstance(action, Write) and action.number in gone:
                     assert action.session_no == self.session_no, "the end of a session was told too early"
                     self.written(action.key, action.request.request)
                 elif isinstance(action, Write) and action.session_no != self.session_no:
-                    self.not_written(action.key, action.request.request, now)
+                    self.not_written(action, now)
                 else:
                     self._do(action)
 
@@ -385,20 +453,20 @@ class Pipeline:
         ]
         self._actions.append(Reply(waiter.caller, OrdersAccepted(orders=rows) if waiter.group else rows[0]))
 
-    def not_written(self, key: Key, request: Sent, now: Now) -> None:
+    def not_written(self, write: Write, now: Now) -> None:
         """The session ended before the bytes were handed over: certainly not sent."""
+        key = write.key
         record = self._book.records[key]
-        if isinstance(request, tws.CancelOrder):
+        if isinstance(write.request.request, tws.CancelOrder):
             self.forget_cancel(key)
             return
         why = "the session ended before it was written; nothing was sent"
-        placed = key in self.unwritten
         waiters = self._served(key)
-        if placed:
+        if write.change_no:
+            self._changes.not_written(record, write.change_no, why, now.ns)
+        else:
             trigger = Trigger.ABANDONED if record.cancel_wanted else Trigger.NOT_WRITTEN
             self._book.change(record, now.ns, status=after(record.order.status, trigger), reason=why)
-        else:
-            self._book.change(record, now.ns, ChangeSettled(), reason=f"modification: {why}")
         error = RequestError(ErrorCode.NOT_READY, f"{why}; send the same request again")
         for waiter in waiters:
             if waiter.left > 0:
@@ -427,23 +495,7 @@ class Pipeline:
             self._actions.append(Reply(caller, error))
 
 
-def _values(args: PlaceOrder) -> Values:
-    return Values(args.quantity, args.limit_price, args.stop_price)
-
-
-def _links(item: Placing, index: int, first_id: int) -> Links:
-    if not item.link:
-        return Links()
-    first = item.orders[0]
-    ties: dict[str, Any] = {"group": first.client_order_id, "kind": item.link}
-    if item.link == "bracket" and index > 0:
-        ties["parent_id"] = first_id
-    elif item.link == "oca":
-        ties |= {"oca_group": f"{first.strategy}/{first.client_order_id}", "oca_type": item.oca_type}
-    return Links(**ties)
-
-
-def _pending(args: PlaceOrder, order_id: int, account: str) -> Order:
+def _pending(args: PlaceOrder, order_id: int, account: str, links: Links, *, staged: bool) -> Order:
     return Order(
         client_order_id=args.client_order_id,
         strategy=args.strategy,
@@ -458,6 +510,18 @@ def _pending(args: PlaceOrder, order_id: int, account: str) -> Order:
         stop_price=args.stop_price,
         tif=args.tif,
         remaining=args.quantity,
+        trail_amount=args.trail_amount,
+        trail_percent=args.trail_percent,
+        trail_stop_price=args.trail_stop_price,
+        limit_offset=args.limit_offset,
+        offset=args.offset,
+        good_till=args.good_till or None,
+        outside_rth=args.outside_rth,
+        display_size=args.display_size,
+        parent=args.parent or (links.group if links.parent_id else None),
+        group=links.group or None,
+        oca_group=links.oca_group or args.oca_group or None,
+        staged=staged,
     )
 
 

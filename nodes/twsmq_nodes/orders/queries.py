@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sized
 from itertools import islice
+from typing import Any
 
+import msgspec
 from twsmq_protocol.envelope import payload
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_requests import (
@@ -24,7 +26,7 @@ from .book import Book, Record
 def orders(book: Book, args: GetOrders, foreign: Iterable[ForeignOrder]) -> OrderList:
     """The oldest first. Foreign orders belong to no strategy."""
     wanted = (
-        record.order
+        record
         for record in _records(book, args)
         if args.strategy in (None, record.order.strategy)
         and args.client_order_id in (None, record.order.client_order_id)
@@ -34,7 +36,13 @@ def orders(book: Book, args: GetOrders, foreign: Iterable[ForeignOrder]) -> Orde
     found = list(islice(wanted, MAX_ROWS + 1))
     _require_few(found, "orders")
     narrowed = args.strategy is not None or args.client_order_id is not None or args.active is False
-    return OrderList(orders=[payload(order) for order in found], foreign=[] if narrowed else list(foreign))
+    return OrderList(orders=[_row(record) for record in found], foreign=[] if narrowed else list(foreign))
+
+
+def _row(record: Record) -> dict[str, Any]:
+    """The order as it stands, and as it was placed."""
+    request = None if record.request is None else msgspec.to_builtins(record.request)
+    return {**payload(record.order), "request": request}
 
 
 def _require_few(found: Sized, what: str) -> None:
@@ -86,6 +94,7 @@ def executions(book: Book, args: GetExecutions) -> ExecutionList:
                 commission=None if cost is None else cost.commission,
                 currency=None if cost is None else cost.currency,
                 realized_pnl=None if cost is None else cost.realized_pnl,
+                con_id=fill.con_id,
             )
             rows.append((fill.event_no, row))
         _require_few(rows, "executions")

@@ -16,7 +16,9 @@ What a verdict rests on:
   it had time to arrive (`GRACE_S` since its connection ended: what a dead connection still had in its buffers
   may be read later).
 - An order the gateway had spoken of, absent from all three, is `unknown`: it may have expired or been
-  cancelled on an earlier day.
+  cancelled on an earlier day. One it had called Inactive on this day has ended.
+- What the gateway holds back untransmitted is in no list: nothing proves it absent.
+- A list that was not answered, or of which a row could not be read, proves nothing absent.
 """
 
 from __future__ import annotations
@@ -28,16 +30,21 @@ from twsmq_protocol.order_requests import ForeignOrder
 
 from twsmq_nodes.tws import events as tws_events
 from twsmq_nodes.tws import requests as tws
+from twsmq_nodes.tws.orders import ExecutionFilter
 from twsmq_nodes.tws.requests import Request
 
 from . import codes
 from .book import Record
+from .codes import Meaning
+from .follow_ups import ExecutionsMissing
 from .ids import FIRST_REQ_ID, Key
-from .reports import ExecutionsMissing
 from .states import Trigger
 from .times import NS, covers
 
 GRACE_S = 3.0
+EXECUTION_DAYS = 7
+"""How far back executions are asked for, where the gateway can do that (server version 200): what ended
+while nobody was there is settled by them."""
 
 LISTS = "open orders, executions and completed orders"
 
@@ -63,6 +70,8 @@ class Snapshot:
         self.foreign: dict[int, ForeignOrder] = {}  # by permanent id
         self.short: dict[Key, ExecutionsMissing] = {}  # what was missing when executions were asked for
         self.spoiled = False  # some of it could not be read: it proves the absence of nothing
+        self.silent: set[Step] = set()  # what the gateway did not answer, likewise
+        self.contested: set[Key] = set()  # an order id of ours is listed, and may be another's order
 
     def request(self) -> Request:
         """What to ask in this step."""
@@ -72,9 +81,19 @@ class Snapshot:
             case Step.ALL_OPEN_ORDERS:
                 return tws.ReqAllOpenOrders()
             case Step.EXECUTIONS:
-                return tws.ReqExecutions(self.req_id)
+                return tws.ReqExecutions(self.req_id, ExecutionFilter(last_n_days=EXECUTION_DAYS))
             case _:
                 return tws.ReqCompletedOrders()
+
+    def skip(self) -> None:
+        """Go on without an answer to the present question."""
+        self.silent.add(self.step)
+        self.advance()
+
+    @property
+    def answered(self) -> Step:
+        """The step before the present one."""
+        return list(Step)[list(Step).index(self.step) - 1]
 
     def advance(self) -> None:
         self.step = list(Step)[list(Step).index(self.step) + 1]
@@ -169,7 +188,9 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
         return _NOTHING
     if record.done:
         return _NOTHING
-    if snapshot.spoiled:
+    if snapshot.spoiled or snapshot.silent or record.key in snapshot.contested:
+        return _NOTHING
+    if record.staged:  # never listed
         return _NOTHING
     if record.sent_at >= snapshot.began_at:  # since then, or by a clock that was set back since
         return Verdict(again=order.status == "unknown")
@@ -178,10 +199,7 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
     if record.acknowledged:
         if order.status == "unknown":
             return _NOTHING
-        return Verdict(
-            Trigger.VANISHED,
-            f"the gateway had it, and its {LISTS} of today do not know it: it ended on an earlier day",
-        )
+        return _gone(record, covers(snapshot.began_at, record.sent_at, snapshot.offset_s))
     if max(record.sent_at, order.ts) + GRACE_S * NS > snapshot.began_at:
         return Verdict(again=True)
     if not covers(snapshot.began_at, record.sent_at, snapshot.offset_s):
@@ -190,6 +208,21 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
             "sent on an earlier day of the gateway, whose lists do not reach back: use resolve_order",
         )
     return _absent(record)
+
+
+def _gone(record: Record, today: bool) -> Verdict:
+    """The gateway had it, and none of its lists has it any more."""
+    complaint = record.complaint
+    if today and record.order.status == "inactive":
+        # A killed FOK, a refused order: Inactive, and nothing else comes (captured).
+        if complaint is not None and codes.is_complaint(complaint.tws_code):
+            refused = codes.meaning(complaint.tws_code) in (Meaning.REJECTED, Meaning.REJECTED_LATE)
+            trigger = Trigger.REJECTED if refused else Trigger.CANCELLED
+            return Verdict(trigger, complaint.text, complaint.tws_code or None)
+        words = record.order.reason or "the gateway called it Inactive and lists it no more"
+        return Verdict(Trigger.CANCELLED, words, record.order.tws_code)
+    when = "how it ended it does not tell" if today else "it ended on an earlier day"
+    return Verdict(Trigger.VANISHED, f"the gateway had it, and its {LISTS} do not know it any more: {when}")
 
 
 def _absent(record: Record) -> Verdict:

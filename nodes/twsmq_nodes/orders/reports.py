@@ -1,111 +1,88 @@
 """What the gateway's reports about our orders do to the book.
 
-Every report is looked up, reduced to a trigger and amounts, and told to the book, which drops what says
-nothing new. What cannot be concluded from a report alone is returned as a `FollowUp` for the core.
+Every report is looked up, reduced to a trigger and amounts, and recorded in the book, which drops what says
+nothing new. What cannot be concluded from a report alone is returned as a `FollowUp`.
 
-- Executions are what `filled` rests on. orderStatus may run ahead of them (captured: Filled 100 ms before its
-  execDetails), so a Filled whose executions are missing waits for them.
 - openOrder brings values, ids and the status while the order works; that it is done is orderStatus's word,
   which always follows and has the amounts.
-- A cancellation nobody here asked for may be a refusal: orderStatus Cancelled and then 201 (captured from a
-  Gateway 10.40.1). It is held until the error that explains it has come (202 or 201), or `give_verdict`: who
-  waits for an order's end must not be told a wrong one.
-- A refusal belongs to the modification on its way if there is one and the order itself had been accepted; if
-  that has not been told yet, it may belong to either, and the order is looked for.
-- What ends one incarnation of an order (see `incarnations`) does not end the order while another is alive.
+- Executions are in `executions`, ends without words and words without an end in `unexplained`, modifications
+  in `changes`, orders that the broker has twice in `incarnations`.
+- A refusal belongs to the modification in flight if there is one and the order itself had been accepted; if
+  that has not been told yet, or the words could end the order as well, it is looked for.
+
+Not taken over from a report, and why: orderStatus `remaining` (follows from quantity and filled), `parentId`
+and the order's `parentPermId` (the tie is ours), `lastFillPrice` (the execution has it); of openOrder all
+fields that only repeat what was asked or are defaults that nobody set (see `wire.values_shown`); of
+OrderState the margins, which are a what-if's, and the commission, which the commission report has; of an
+execution `cumQty` and `avgPrice` (follow from the executions), `evRule`, `evMultiplier`, `modelCode`.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Unpack
 
-from msgspec import Struct
-from twsmq_protocol.order_events import Commission, Fill, Notice, OrderStatus
+from twsmq_protocol.order_events import OrderStatus
 
 from twsmq_nodes.tws import events as tws
 
 from . import codes
-from .book import EPSILON, Book, Cost, Record
-from .entries import CancelDropped, ChangeSettled, Fact
-from .ids import Key, split_exec_id
+from .book import EPSILON, Book, OrderChanges, Record
+from .changes import Changes, notice_of
+from .codes import Meaning
+from .entries import CancelDropped, Fact
+from .executions import Executions
+from .follow_ups import (
+    CancelMissed,
+    CancelUnexplained,
+    ExecutionsMissing,
+    FollowUp,
+    IdsDoubted,
+    InDoubt,
+    StaleAttempt,
+    SurvivorLeft,
+    ZoneUnknown,
+)
+from .ids import Key
 from .incarnations import Incarnations
 from .states import Trigger, after, shown, standing, trigger_of
-from .times import execution_time_ns
+from .times import NS
+from .unexplained import UNEXPLAINED, Unexplained
 from .wire import values_shown
 
-UNEXPLAINED = "the gateway cancelled it and gave no reason"
-
-
-class Held(Struct, frozen=True):
-    order_id: int
-    changes: dict[str, Any]
-
-
-class Doubted(Struct, frozen=True):
-    """Where this order is can only be told by a snapshot."""
-
-    key: Key
-
-
-class ExecutionsMissing(Struct, frozen=True):
-    """The gateway says more is filled than executions have shown. `word`: its status if the order is done."""
-
-    key: Key
-    filled: float
-    word: str | None
-
-
-class IdsDoubted(Struct, frozen=True):
-    """The gateway does not like our order id: ask for the next valid one."""
-
-
-class StaleAttempt(Struct, frozen=True):
-    """An attempt that had been proved absent is alive beside its successor."""
-
-    key: Key
-    order_id: int
-
-
-class VerdictHeld(Struct, frozen=True):
-    """It is cancelled and nobody here asked for that: `give_verdict` if nothing explains it soon."""
-
-    key: Key
-
-
-class SurvivorLeft(Struct, frozen=True):
-    """One incarnation has ended, another is alive: cancelled too if the order is to end, or is filled."""
-
-    key: Key
-
-
-class CancelMissed(Struct, frozen=True):
-    """The gateway does not know the order that was to be cancelled, nor has it ever spoken of it."""
-
-    key: Key
-
-
-FollowUp = Doubted | ExecutionsMissing | IdsDoubted | StaleAttempt | VerdictHeld | CancelMissed | SurvivorLeft
+LONGEST_TEXT = 2000
+"""Of a text of the gateway's that is recorded."""
+STAGED_S = 3.0
+"""How long bytes of a connection that has ended may still be read by the gateway."""
 
 
 class Reports:
     """Reads the gateway's reports into `book`. `client_id` is our own."""
 
-    def __init__(self, book: Book, client_id: int) -> None:
+    def __init__(self, book: Book, client_id: int, changes: Changes) -> None:
         self._book = book
-        self._client_id = client_id
-        self._early_costs: dict[str, tws.CommissionReport] = {}
-        self.held: dict[Key, Held] = {}  # cancellations nothing has explained yet
+        self.client_id = client_id
+        self.changes = changes
+        self.unexplained = Unexplained()
+        self.executions = Executions(book, self.move)
         self.incarnations = Incarnations()
-        self.revenants: set[int] = set()  # order ids of attempts that turned up after their successor
+        self._resurfaced: set[int] = set()  # order ids of attempts that turned up after their successor
+        self._noticed: dict[Key, set[str]] = {}  # texts of this session that come with every report
 
     def session_ended(self, ts: int) -> None:
-        """Costs that nobody asked after were other clients'; ours come again with the next snapshot."""
-        for key in list(self.held):
-            self.give_verdict(key, ts)
-        self._early_costs.clear()
+        for key in list(self.unexplained.held):
+            self.settle_unexplained(key, ts)
+        self.unexplained.clear()
+        self.executions.session_ended()
+        self.changes.session_ended()
         self.incarnations.forget()
-        self.revenants.clear()
+        self._resurfaced.clear()
+        self._noticed.clear()
+
+    def look_again(self) -> None:
+        """A new snapshot: what it shows of attempts given up is news."""
+        self._resurfaced.clear()
+
+    # -- openOrder
 
     def open_order(self, event: tws.OpenOrder, ts: int) -> tuple[Record | None, list[FollowUp]]:
         view = event.order
@@ -115,27 +92,46 @@ class Reports:
         if _is_stale(record, event.order_id):
             return None, self._stale(record, event.order_id, ts, event.state.status)
         self._book.spellings.learn(record.order.instrument, event.contract.con_id)
-        word = event.state.status
-        trigger = trigger_of(word)
+        status = event.state.status
+        trigger = trigger_of(status)
         follow_ups: list[FollowUp] = []
         if trigger in (Trigger.FILLED, Trigger.CANCELLED):
-            trigger, word = None, ""  # orderStatus follows with the amounts
+            trigger, status = None, ""  # orderStatus follows with the amounts
         else:
             follow_ups = self._lives(record, view.perm_id or 0, ts)
         if self.incarnations.outdated(record.key, view.perm_id or 0):
             return record, follow_ups
-        changes: dict[str, Any] = values_shown(view, record.order.order_type)
+        changes = values_shown(view, record.order)
+        changes.update(self.changes.shown(record, view, ts))
         if record.request is not None and record.request.cash_quantity:
             changes.pop("quantity", None)  # what the gateway thinks the cash will buy
         if view.perm_id:
             changes["perm_id"] = view.perm_id
-        if word:
-            changes["gateway_status"] = word
+        if status:
+            changes["gateway_status"] = status
+        changes["staged"] = False
+        if trigger is Trigger.INACTIVE and event.state.reject_reason:
+            changes["reason"] = event.state.reject_reason[:LONGEST_TEXT]
         ended = record.order.status in ("cancelled", "rejected")
         self.move(record, trigger, ts, **changes)
+        self._remarks(record, event, ts)
         if ended and trigger is Trigger.WORKING:
-            follow_ups.append(Doubted(record.key))  # late, or it lives after all: only a snapshot tells
+            follow_ups.append(InDoubt(record.key))  # late, or it lives after all: only a snapshot tells
         return record, follow_ups
+
+    def _remarks(self, record: Record, event: tws.OpenOrder, ts: int) -> None:
+        """What comes with the order in every report, told once."""
+        if event.state.warning_text:
+            self._notice_once(record, event.state.warning_text, ts)
+        reference = event.order.order_ref
+        if reference and reference != record.reference:
+            self._notice_once(record, f"its reference was changed at the gateway to {reference!r}", ts)
+
+    def _notice_once(self, record: Record, text: str, ts: int) -> None:
+        noticed = self._noticed.setdefault(record.key, set())
+        if text not in noticed:
+            noticed.add(text)
+            self.note(record, 0, text, ts)
 
     def _lives(self, record: Record, perm_id: int, ts: int) -> list[FollowUp]:
         """Take note of an incarnation that a report shows alive."""
@@ -146,7 +142,9 @@ class Reports:
             risk = "it may fill more than its quantity; a cancel goes to all of them"
             self.note(record, 0, f"{text}: {risk}", ts)
         unheard_of = bool(perm_id) and perm_id not in record.perm_ids
-        return [Doubted(record.key)] if record.done and unheard_of else []
+        return [InDoubt(record.key)] if record.done and unheard_of else []
+
+    # -- orderStatus
 
     def order_status(self, event: tws.OrderStatus, ts: int) -> tuple[Record | None, list[FollowUp]]:
         record = self._find(event.client_id, event.order_id, event.perm_id, "")
@@ -154,31 +152,62 @@ class Reports:
             return None, []
         if _is_stale(record, event.order_id):
             return None, self._stale(record, event.order_id, ts, event.status)
-        reported, executed = event.filled or 0.0, record.executed()
         trigger = trigger_of(event.status)
         follow_ups: list[FollowUp] = []
         if trigger not in (Trigger.FILLED, Trigger.CANCELLED):
             follow_ups += self._lives(record, event.perm_id or 0, ts)
         elif self.incarnations.ended(record.key, event.perm_id or 0):
             return record, self._one_ended(record, event, ts)
+        reported, executed = event.filled or 0.0, record.executed()
         if reported > executed + EPSILON or (trigger is Trigger.FILLED and not executed):
-            word = event.status if trigger is Trigger.FILLED else None
-            follow_ups.append(ExecutionsMissing(record.key, reported, word))
-            if word is not None:
+            done = event.status if trigger is Trigger.FILLED else None
+            missing = ExecutionsMissing(record.key, reported, done, event.avg_fill_price or None)
+            follow_ups.append(missing)
+            if done is not None:
                 return record, follow_ups
         elif trigger is Trigger.WORKING and reported > 0:
             trigger = Trigger.PARTLY_FILLED
-        changes: dict[str, Any] = {"gateway_status": event.status, "filled": max(reported, executed)}
+        changes = self._status_changes(record, event)
+        trigger = self._of_all(record, trigger, changes.get("filled", 0.0))
+        self._finish_status(record, trigger, changes, ts, follow_ups)
+        return record, follow_ups
+
+    def _status_changes(self, record: Record, event: tws.OrderStatus) -> OrderChanges:
+        reported, executed = event.filled or 0.0, record.executed()
+        changes = OrderChanges(
+            gateway_status=event.status,
+            filled=max(reported, executed),
+            why_held=event.why_held or None,
+            cap_price=event.mkt_cap_price or None,
+            staged=False,
+        )
         if event.perm_id and not self.incarnations.outdated(record.key, event.perm_id):
             changes["perm_id"] = event.perm_id
-        trigger = self._of_all(record, trigger, changes["filled"])
         if event.avg_fill_price and reported >= executed - EPSILON:
             changes["avg_price"] = event.avg_fill_price
+        return changes
+
+    def _finish_status(
+        self,
+        record: Record,
+        trigger: Trigger | None,
+        changes: OrderChanges,
+        ts: int,
+        follow_ups: list[FollowUp],
+    ) -> None:
+        said = self.unexplained.said.get(record.key)
         if trigger is Trigger.CANCELLED and not record.cancel_wanted and not record.done:
-            self.held[record.key] = Held(record.order_id, changes)
-            return record, [*follow_ups, VerdictHeld(record.key)]
+            if said is None:
+                self.unexplained.hold(record, changes)
+                follow_ups.append(CancelUnexplained(record.key))
+                return
+            code, text = self.unexplained.said.pop(record.key)
+            refused = codes.meaning(code) is Meaning.REJECTED_LATE
+            trigger = Trigger.REJECTED if refused else Trigger.CANCELLED
+            changes.update(OrderChanges(reason=text, tws_code=code))
+        elif trigger is Trigger.INACTIVE and said is not None:
+            changes.update(OrderChanges(reason=said[1], tws_code=said[0]))
         self.move(record, trigger, ts, **changes)
-        return record, follow_ups
 
     def _of_all(self, record: Record, trigger: Trigger | None, filled: float) -> Trigger | None:
         """What the end of its last incarnation makes of the order: filled only if all of it is."""
@@ -196,50 +225,23 @@ class Reports:
             follow_ups.insert(0, ExecutionsMissing(record.key, reported, None))
         return follow_ups
 
+    # -- executions
+
     def execution(self, event: tws.ExecDetails, ts: int) -> tuple[Record | None, list[FollowUp]]:
         seen = event.execution
         record = self._find(seen.client_id, seen.order_id, seen.perm_id, seen.order_ref)
-        if record is None or not seen.shares or seen.price is None:
+        if record is None or not self.executions.count(record, event, ts):
             return record, []
-        prefix, number = split_exec_id(seen.exec_id)
-        before = record.fills.get(prefix)
-        if before is not None and split_exec_id(before.exec_id)[1] >= number:
-            return record, []
-        fill = Fill(
-            client_order_id=record.order.client_order_id,
-            strategy=record.order.strategy,
-            exec_id=seen.exec_id,
-            account=seen.acct_number,
-            side="BUY" if seen.side == "BOT" else "SELL",
-            quantity=seen.shares,
-            price=seen.price,
-            time=execution_time_ns(seen.time),
-            corrects=None if before is None else before.exec_id,
-            recovered=event.req_id != -1,
-            con_id=event.contract.con_id or None,
-            leg=_is_leg(record, event),
-        )
-        self._book.tell(fill, ts)
         was, stale = record.order.status, _is_stale(record, seen.order_id or 0)
-        self._count(record, ts, perm_id=(not stale and seen.perm_id) or record.order.perm_id)
-        early = self._early_costs.pop(seen.exec_id, None)
-        if early is not None:
-            self.commission(early, ts)
+        perm_id = (not stale and seen.perm_id) or record.order.perm_id
+        self.executions.settle(record, ts, perm_id=perm_id)
+        self.executions.cost_of(seen.exec_id, ts)
         follow_ups = self._stale(record, seen.order_id or 0, ts, "Submitted") if stale else []
         if record.order.status == "filled" != was and (stale or self._doubled(record)):
             follow_ups.append(SurvivorLeft(record.key))  # together they have reached the quantity
+        if seen.time and self.executions.time_ns(seen.time) is None:
+            follow_ups.append(ZoneUnknown(record.key, seen.time))
         return record, follow_ups
-
-    def _count(self, record: Record, ts: int, **changes: Any) -> None:
-        """The order's amounts and state after its executions changed."""
-        executed = record.executed()
-        if not executed:
-            return  # only legs of a combo so far
-        # An order for an amount of cash has no quantity: that it is filled only the gateway can say. So it is
-        # of one that is to become larger: the gateway may have taken that already.
-        complete = executed >= (record.largest or math.inf) - EPSILON
-        trigger = Trigger.FILLED if complete else Trigger.PARTLY_FILLED
-        self.move(record, trigger, ts, filled=executed, avg_price=record.average(), **changes)
 
     def _doubled(self, record: Record) -> bool:
         """There has been more than one incarnation, in this session or an earlier one."""
@@ -249,159 +251,185 @@ class Reports:
         """It is filled, and no other incarnation of it has been seen that might not be."""
         return record.order.status == "filled" and not self._doubled(record)
 
-    def settle(self, record: Record, ts: int, **why: Any) -> None:
-        """The modification on its way has no effect, so what is executed may be all of it."""
-        self._book.change(record, ts, ChangeSettled(), **why)
-        self._count(record, ts)
-
-    def commission(self, event: tws.CommissionReport, ts: int) -> None:
-        record = self._book.by_exec_id(event.exec_id)
-        if record is None:
-            self._early_costs[event.exec_id] = event  # of another client, or ahead of its execution
-            return
-        if event.commission is None:
-            return
-        cost = Cost(event.commission, event.currency, event.realized_pnl)
-        if record.costs.get(event.exec_id) == cost:
-            return
-        commission = Commission(
-            client_order_id=record.order.client_order_id,
-            strategy=record.order.strategy,
-            exec_id=event.exec_id,
-            commission=event.commission,
-            currency=event.currency,
-            realized_pnl=event.realized_pnl,
+    def finish_without_executions(
+        self, record: Record, missing: ExecutionsMissing, ts: int, *, silent: bool
+    ) -> None:
+        """Executions were asked for and some do not exist, or nobody answers (`silent`): the gateway's word
+        has to do."""
+        word = missing.gateway_status or "Filled"
+        if silent:
+            reason = f"the gateway says {word}, and does not answer for executions: they are to be confirmed"
+        elif any(fill.leg for fill in record.fills.values()):
+            reason = f"the gateway says {word}; it reports this combo by the executions of its legs"
+        else:
+            reason = f"the gateway says {word}; it reports executions of {record.executed():g} only"
+        changes = OrderChanges(
+            filled=max(missing.filled, record.order.quantity), gateway_status=word, reason=reason
         )
-        self._book.tell(commission, ts)
+        if missing.avg_price is not None:
+            changes["avg_price"] = missing.avg_price
+        self.move(record, Trigger.FILLED, ts, **changes)
+
+    # -- errors and notices
 
     def error(self, event: tws.GatewayError, ts: int) -> list[FollowUp]:
         record = self._book.by_order_id(event.req_id)
         if record is None:
             return []
-        code, why = event.code, {"reason": event.text, "tws_code": event.code}
-        doubled = self._doubled(record)
-        if doubled and (code in codes.CANCELLED or code in codes.CANCEL_REFUSED or code in codes.REJECTED):
-            self.note(record, code, event.text, ts)  # of which one it does not say; orderStatus does
-            return [Doubted(record.key)]
+        event = tws.GatewayError(
+            event.req_id, event.code, event.text[:LONGEST_TEXT], None, event.advanced_reject_json
+        )
+        meaning = codes.meaning(event.code)
         if event.req_id != record.order_id:
-            self.note(record, code, event.text, ts)  # about an attempt that has a successor
+            self.note(record, event.code, event.text, ts)  # about an attempt that has a successor
             return []
-        if codes.is_informational(code):
-            complaint = codes.is_complaint(code)
-            settled = complaint and record.acknowledged and record.wanted is not None
-            self.note(record, code, event.text, ts, ChangeSettled() if settled else None)
-            # Says that something does not fit, not whether the order exists: see whether it does.
-            return [Doubted(record.key)] if complaint and not record.acknowledged else []
-        if code in codes.CANCELLED:
-            self.move(record, Trigger.CANCELLED, ts, **self._release(record), **why)
-            return []
-        if code == 201 and (held := self._release(record)):
-            self.move(record, Trigger.REJECTED, ts, **held, **why)
-            return []
-        if code == codes.NOT_FOUND and not record.acknowledged:
-            # It may be on its way yet: the wish is kept until it is known where the order is.
-            self._book.change(record, ts, None, **why)
-            return [Doubted(record.key), CancelMissed(record.key)]
-        if code in codes.CANCEL_REFUSED:
-            self._cancel_refused(record, why, ts)
-            return [] if code == 161 else [Doubted(record.key)]
-        changing = record.wanted is not None and not record.done
-        if changing and (record.acknowledged or code in codes.MODIFICATION_REFUSED):
-            self.settle(record, ts, **why)
-            return []
-        if code in codes.REJECTED and (not record.acknowledged or code == 201) and not changing:
-            self.move(record, Trigger.REJECTED, ts, **why)
-            return [IdsDoubted()] if code in codes.NEW_IDS_WANTED else []
-        self.note(record, code, event.text, ts)
-        return [] if record.acknowledged else [Doubted(record.key)]
+        if self._doubled(record) and meaning in codes.ENDS_OR_REFUSES:
+            self.note(record, event.code, event.text, ts)  # of which one it does not say; orderStatus does
+            return [InDoubt(record.key)]
+        if event.advanced_reject_json and meaning is not Meaning.INFORMS:
+            self.note(record, event.code, event.text, ts, event.advanced_reject_json)
+        return self._meant(meaning, record, event, ts)
 
-    def _cancel_refused(self, record: Record, why: dict[str, Any], ts: int) -> None:
+    def _meant(self, meaning: Meaning, record: Record, event: tws.GatewayError, ts: int) -> list[FollowUp]:
+        code, text = event.code, event.text
+        changing = bool(record.changes) and not record.done and record.acknowledged
+        match meaning:
+            case Meaning.INFORMS:
+                self.note(record, code, text, ts, event.advanced_reject_json)
+            case Meaning.CANCELLED if not changing or record.cancel_wanted or self._held(record):
+                self._end(record, Trigger.CANCELLED, code, text, ts)
+            case Meaning.REJECTED_LATE if self._held(record) or not record.changes:
+                self._end(record, Trigger.REJECTED, code, text, ts)
+            case Meaning.CANCELLED | Meaning.REJECTED_LATE if changing:
+                return self._change_or_order(record, code, text, ts)
+            case Meaning.NOT_FOUND if not record.acknowledged:
+                return self._never_there(record, code, text, ts)
+            case Meaning.NOT_FOUND | Meaning.CANCEL_REFUSED | Meaning.NOT_CANCELLABLE:
+                self._cancel_refused(record, code, text, ts)
+                return [] if meaning is Meaning.NOT_CANCELLABLE else [InDoubt(record.key)]
+            case _ if changing or (meaning is Meaning.CHANGE_REFUSED and record.changes):
+                self._change_refused(record, meaning, code, text, ts)
+            case Meaning.REJECTED | Meaning.IDS_WRONG if not record.acknowledged and not record.changes:
+                self._end(record, Trigger.REJECTED, code, text, ts)
+                return [IdsDoubted()] if meaning is Meaning.IDS_WRONG else []
+            case _:  # says that something is wrong, not whether the order exists: see whether it does
+                self.note(record, code, text, ts)
+                return [] if record.acknowledged else [InDoubt(record.key)]
+        return []
+
+    def _held(self, record: Record) -> bool:
+        return record.key in self.unexplained.held
+
+    def _end(self, record: Record, trigger: Trigger, code: int, text: str, ts: int) -> None:
+        held = self.unexplained.release(record) or OrderChanges()
+        held.update(OrderChanges(reason=text, tws_code=code))
+        self.move(record, trigger, ts, **held)
+
+    def _change_or_order(self, record: Record, code: int, text: str, ts: int) -> list[FollowUp]:
+        """201 or 202 while a modification is in flight: it may end that, or the order. The status that may
+        follow, or a snapshot, tells."""
+        self.unexplained.said[record.key] = (code, text)
+        self.changes.complained(record, code, text)
+        self.note(record, code, text, ts)
+        return [InDoubt(record.key)]
+
+    def _change_refused(self, record: Record, meaning: Meaning, code: int, text: str, ts: int) -> None:
+        """The old values stand."""
+        if meaning is Meaning.COMPLAINS:
+            self.note(record, code, text, ts)
+        self.changes.refused(record, code, text, ts)
+        self._book.change(record, ts, reason=text, tws_code=code)
+        self.executions.settle(record, ts)  # what is executed may be all of it
+
+    def _never_there(self, record: Record, code: int, text: str, ts: int) -> list[FollowUp]:
+        """It may be on its way yet: the wish is kept until it is known where the order is. A staged one is in
+        no list, so that the gateway's word has to do, once nothing of it can be under way any more."""
+        if record.staged and record.cancel_wanted and record.sent_at + STAGED_S * NS <= ts:
+            self._end(record, Trigger.ABANDONED, code, text, ts)
+            return []
+        self._book.change(record, ts, reason=text, tws_code=code)
+        return [InDoubt(record.key), CancelMissed(record.key)]
+
+    def _cancel_refused(self, record: Record, code: int, text: str, ts: int) -> None:
         order = record.order
+        if record.done:
+            self.note(record, code, text, ts)
+            return
         status: OrderStatus = order.status
         if status == "pending_cancel":
             status = standing(order.gateway_status, order.filled)
         fact: Fact | None = CancelDropped() if record.cancel_wanted else None
-        self._book.change(record, ts, fact, status=status, **why)
+        self._book.change(record, ts, fact, status=status, reason=text, tws_code=code)
+
+    # -- completed orders
 
     def completed(self, event: tws.CompletedOrder, ts: int) -> Record | None:
         """A row of the completed orders: all of them are done, whatever we thought."""
         view = event.order
-        record = self._find(self._client_id, view.order_id, view.perm_id, view.order_ref)
+        record = self._find(self.client_id, view.order_id, view.perm_id, view.order_ref)
         if record is None or self.incarnations.ended(record.key, view.perm_id or 0) or record.done:
             return record
         if record.order_ids[1:] and record.perm_ids and view.perm_id not in record.perm_ids:
             return record  # an earlier attempt's, which only the reference ties to this order
-        word = event.state.status
+        status = event.state.status
         filled = max(view.filled_quantity or 0.0, record.executed())
-        trigger = Trigger.FILLED if trigger_of(word) is Trigger.FILLED else Trigger.CANCELLED
+        trigger = Trigger.FILLED if trigger_of(status) is Trigger.FILLED else Trigger.CANCELLED
         trigger = self._of_all(record, trigger, filled)
-        reason = event.state.completed_status.strip() or f"the gateway lists it as completed: {word}"
+        words = event.state.completed_status.strip()[:LONGEST_TEXT]
+        reason = words or f"the gateway lists it as completed: {status}"
+        code: int | None = None
+        complaint = record.complaint
+        said = complaint is not None and complaint.tws_code and codes.is_complaint(complaint.tws_code)
+        if trigger is Trigger.CANCELLED and complaint is not None and said:
+            reason, code = complaint.text, complaint.tws_code
+            refused = codes.meaning(code) in (Meaning.REJECTED, Meaning.REJECTED_LATE)
+            trigger = Trigger.REJECTED if refused and not filled else trigger
         if trigger is Trigger.FILLED and filled > record.executed() + EPSILON:
-            reason += "; executions of an earlier day are not reported any more"
-        changes: dict[str, Any] = {"gateway_status": word, "filled": filled, "reason": reason}
+            reason += "; the gateway does not report its executions any more"
+        changes = OrderChanges(gateway_status=status, filled=filled, reason=reason, tws_code=code)
         if view.perm_id:
             changes["perm_id"] = view.perm_id
         self.move(record, trigger, ts, **changes)
         return record
 
-    def give_verdict(self, key: Key, ts: int) -> None:
+    def settle_unexplained(self, key: Key, ts: int) -> None:
         """Nothing explained the cancellation that is held."""
         record = self._book.records[key]
-        held = self._release(record)
+        held = self.unexplained.release(record)
         if held:
-            self.move(record, Trigger.CANCELLED, ts, **held, reason=UNEXPLAINED)
+            held["reason"] = UNEXPLAINED
+            self.move(record, Trigger.CANCELLED, ts, **held)
 
-    def _release(self, record: Record) -> dict[str, Any]:
-        """What came with the cancellation that is held, empty if there is none or something else decided."""
-        held = self.held.pop(record.key, None)
-        if held is None or record.done or held.order_id != record.order_id:
-            return {}
-        changes = held.changes
-        if record.executed() > changes["filled"]:  # executions that came after it
-            changes |= {"filled": record.executed(), "avg_price": record.average()}
-        return changes
+    # -- into the book
 
-    def finish_without_executions(self, record: Record, word: str, filled: float, ts: int) -> None:
-        """Executions were asked for and some do not exist: the gateway's word has to do."""
-        reason = f"the gateway says {word}; it reports executions of {record.executed():g} only"
-        filled = max(filled, record.order.quantity)
-        self.move(record, Trigger.FILLED, ts, filled=filled, gateway_status=word, reason=reason)
-
-    def move(self, record: Record, trigger: Trigger | None, ts: int, **changes: Any) -> None:
-        """Tell what `trigger` and `changes` make of the order, if anything."""
+    def move(self, record: Record, trigger: Trigger | None, ts: int, **changes: Unpack[OrderChanges]) -> None:
+        """Record what `trigger` and `changes` make of the order, if anything."""
         order = record.order
         status = order.status if trigger is None else after(order.status, trigger)
         changes["status"] = shown(status, cancel_wanted=record.cancel_wanted)
         quantity = changes.get("quantity", order.quantity)
         filled = changes.get("filled", order.filled)
         changes["remaining"] = max(0.0, quantity - filled)
+        if record.changes and status in ("filled", "cancelled", "rejected", "not_sent"):
+            self.changes.ended(record, status, ts)
         self._book.change(record, ts, None, **changes)
 
-    def note(self, record: Record, code: int, text: str, ts: int, fact: Fact | None = None) -> None:
-        order = record.order
-        notice = Notice(
-            client_order_id=order.client_order_id, strategy=order.strategy, tws_code=code, text=text
-        )
-        self._book.tell(notice, ts, fact)
+    def note(self, record: Record, code: int, text: str, ts: int, advanced: str = "") -> None:
+        self._book.tell(notice_of(record, code, text[:LONGEST_TEXT], advanced), ts)
 
     def _find(
         self, client_id: int | None, order_id: int | None, perm_id: int | None, ref: str
     ) -> Record | None:
-        return self._book.find(client_id, order_id, perm_id, ref, self._client_id)
+        return self._book.find(client_id, order_id, perm_id, ref, self.client_id)
 
-    def _stale(self, record: Record, order_id: int, ts: int, word: str) -> list[FollowUp]:
-        """An attempt before the present one turned up: told and cancelled, once until it is looked for."""
-        ended = trigger_of(word) in (Trigger.FILLED, Trigger.CANCELLED)
-        if ended or order_id in self.revenants:
+    def _stale(self, record: Record, order_id: int, ts: int, status: str) -> list[FollowUp]:
+        """An attempt before the present one turned up: noted and cancelled, once until it is looked for."""
+        ended = trigger_of(status) in (Trigger.FILLED, Trigger.CANCELLED)
+        if ended or order_id in self._resurfaced:
             return []
-        self.revenants.add(order_id)
+        self._resurfaced.add(order_id)
         self.note(record, 0, f"order id {order_id}, given up as never sent, is alive at the gateway", ts)
         return [StaleAttempt(record.key, order_id)]
-
-
-def _is_leg(record: Record, event: tws.ExecDetails) -> bool:
-    """A combo is reported as a whole and leg by leg, all under one order id (IBKR API docs)."""
-    return record.order.instrument.startswith("BAG:") and event.contract.sec_type not in ("BAG", "")
 
 
 def _is_stale(record: Record, order_id: int) -> bool:

@@ -317,7 +317,7 @@ class OrdersShell(Shell):
     def _refused(self, action: Write, error: Exception) -> None:
         self._caught_up(action)
         log.warning("order bytes not written", order=action.key, problem=str(error))
-        self._carry(self._core.not_written(action.key, action.request.request, self._now()))
+        self._carry(self._core.not_written(action, self._now()))
 
     def _admit(self) -> bool:
         """Let through the gate what the budget allows; whether there is something to do then."""

@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 from twsmq_protocol.instruments import format_instrument, parse_instrument
-from twsmq_protocol.order_requests import ForeignOrder, PlaceOrder
-from twsmq_protocol.order_types import ORDER_TYPES, Condition, Prices
+from twsmq_protocol.order_events import Order
+from twsmq_protocol.order_requests import CHANGEABLE, ForeignOrder, PlaceOrder
+from twsmq_protocol.order_types import ORDER_TYPES, PRICE_FIELDS, TIFS, Condition, Prices
 
 from twsmq_nodes.tws import orders as tws_orders
 from twsmq_nodes.tws import requests as tws
@@ -24,17 +25,37 @@ from twsmq_nodes.tws.instruments import contract_of, instrument_of
 from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.orders import OrderFields, OrderView
 
+from .book import OrderChanges
 from .entries import Links, Values
 
-_CHANGEABLE = frozenset(("limit_price", "stop_price"))
 _KINDS = {"price": 1, "time": 3, "margin": 4, "execution": 5, "volume": 6, "percent_change": 7}
 _VALUE_NAMES = {"price": "price", "margin": "percent", "volume": "volume", "percent_change": "changePercent"}
 _WHOLE = frozenset(("volume", "margin"))  # ibapi sends these as integers
+_NONE = Prices()
 
 
 def prices_of(order_type: str) -> frozenset[str]:
-    """Which of `limit_price` and `stop_price` orders of this type have."""
-    return ORDER_TYPES.get(order_type, Prices()).known & _CHANGEABLE
+    """Which prices orders of this type have."""
+    return ORDER_TYPES.get(order_type, _NONE).known
+
+
+def as_changed(request: PlaceOrder, values: Values) -> PlaceOrder:
+    """The order as it was asked for, with `values` in place of those it had. Raises FieldError for those it
+    cannot have."""
+    order_type = values.order_type or request.order_type
+    known, changes = prices_of(order_type), dict[str, Any]()
+    for name in CHANGEABLE:
+        value = getattr(values, name)
+        if name in PRICE_FIELDS and name not in known:
+            value = None
+        elif value is None:
+            continue
+        changes[name] = value
+    if changes.get("tif", request.tif) != "GTD":
+        changes["good_till"] = ""
+    if "display_size" in changes:
+        changes["display_size"] = changes["display_size"] or None
+    return replace(request, **changes)
 
 
 _VARYING = frozenset(("strategy", "client_order_id", "quantity", "limit_price", "stop_price"))
@@ -45,7 +66,6 @@ _pack = msgspec.msgpack.Encoder().encode
 def shaped_order(
     ref: str,
     request: PlaceOrder,
-    values: Values,
     order_id: int,
     account: str,
     links: Links = Links(),  # noqa: B008 - frozen
@@ -54,7 +74,7 @@ def shaped_order(
     what_if: bool = False,
 ) -> ShapedOrder:
     """Places the order, or with the id of a working one modifies it."""
-    limit, aux = values.limit_price, values.stop_price
+    limit, aux = request.limit_price, request.stop_price
     if aux is None:
         aux = request.offset if request.trail_amount is None else request.trail_amount
     ties = (links.parent_id, links.oca_group, links.oca_type, transmit, what_if)
@@ -64,13 +84,13 @@ def shaped_order(
         fields = _fields(request, account, links, transmit=transmit, what_if=what_if)
         varying: dict[str, Any] = {
             "order_ref": ref,
-            "total_quantity": values.quantity,
+            "total_quantity": request.quantity,
             "limit_price": limit,
             "aux_price": aux,
         }
         return tws.PlaceOrder(order_id, _contract(request.instrument), replace(fields, **varying))
 
-    return ShapedOrder(shape, order_id, ref, values.quantity, limit, aux, made)
+    return ShapedOrder(shape, order_id, ref, request.quantity, limit, aux, made)
 
 
 def _fields(request: PlaceOrder, account: str, links: Links, *, transmit: bool, what_if: bool) -> OrderFields:
@@ -133,17 +153,96 @@ def _condition(condition: Condition) -> tws_orders.Condition:
     return tws_orders.Condition(kind=_KINDS[kind], conjunction=condition.join == "and", fields=fields)
 
 
-def values_shown(view: OrderView, order_type: str) -> dict[str, Any]:
-    """The values an openOrder shows, under our names; only those that mean something for the type."""
-    shown: dict[str, Any] = {}
+_SIMPLE = frozenset(("MKT", "LMT", "STP", "STP LMT", "TRAIL", "TRAIL LIMIT", "MIT", "LIT"))
+"""Types that openOrder echoes as they were placed (captured)."""
+
+_AUX = ("stop_price", "trail_amount", "offset")
+
+
+def shown(view: OrderView, name: str, order_type: str) -> Any:
+    """One attribute as an openOrder shows it, under our name; None where it does not tell."""
+    order_type = view.order_type if view.order_type in ORDER_TYPES else order_type
+    if name in PRICE_FIELDS and name not in prices_of(order_type):
+        return None
+    match name:
+        case "quantity":
+            return view.total_quantity or None
+        case "limit_price":
+            return view.limit_price
+        case "stop_price" | "trail_amount" | "offset":
+            return view.aux_price
+        case "trail_percent":
+            return view.trailing_percent
+        case "trail_stop_price":
+            return view.trail_stop_price
+        case "limit_offset":
+            return view.extra.get("lmtPriceOffset")
+        case "order_type":
+            return view.order_type or None
+        case "tif":
+            return view.tif if view.tif in TIFS else None
+        case "good_till":
+            return view.good_till_date or None
+        case "outside_rth":
+            return view.outside_rth
+        case "display_size":
+            return view.display_size
+        case _:
+            return None
+
+
+def values_shown(view: OrderView, order: Order) -> OrderChanges:
+    """The values of an order that an openOrder tells, as far as it can be believed.
+
+    Most of its fields are defaults that nobody set: a market order shows a limit price of 0.0, a stop's first
+    one a limit near the stop, a limit order a trailing stop (captured). So a price is taken over where the
+    type needs it; where the type only allows it (the cap of MIDPRICE, REL, pegged orders), once it was set
+    here. The time in force is what a preset changes (10349, ib_async issues 191 and 217), quantity, prices
+    and type what a person edits. Outside RTH, display size and good-till change only where we asked for it:
+    that their echo is faithful has not been seen.
+    """
+    changes: dict[str, Any] = {}
     if view.total_quantity:
-        shown["quantity"] = view.total_quantity
-    needed = ORDER_TYPES.get(order_type, Prices()).needed
-    if "limit_price" in needed and view.limit_price is not None:
-        shown["limit_price"] = view.limit_price
-    if "stop_price" in needed and view.aux_price is not None:
-        shown["stop_price"] = view.aux_price
-    return shown
+        changes["quantity"] = view.total_quantity
+    order_type = order.order_type
+    if view.order_type in _SIMPLE and order_type in _SIMPLE:
+        order_type = changes["order_type"] = view.order_type
+        for name in PRICE_FIELDS if order_type != order.order_type else ():
+            if name not in prices_of(order_type):
+                changes[name] = None
+    if view.tif in TIFS:
+        changes["tif"] = view.tif
+    prices = ORDER_TYPES.get(order_type, _NONE)
+    for name in prices.known:
+        value = shown(view, name, order_type)
+        if value is None:
+            continue
+        if (name in prices.needed and name in ("limit_price", "stop_price")) or (
+            value and getattr(order, name) is not None
+        ):
+            changes[name] = value
+    return OrderChanges(**changes)
+
+
+def same(name: str, one: Any, other: Any) -> bool:
+    """Whether the gateway, asked for `one`, would show `other`: in its own precision, as it writes them."""
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= _precision(other) + 1e-9 * abs(one)
+    if name == "good_till":
+        return _digits(str(one or ""))[:12] == _digits(str(other or ""))[:12]
+    return (one or None) == (other or None)
+
+
+def _precision(value: float) -> float:
+    """Half of the last decimal of a number as written, if it has enough of them to be a rounded one."""
+    _, _, decimals = repr(value).partition(".")
+    if "e" in decimals or len(decimals) < 2:
+        return 0.0
+    return 0.5 * 10.0 ** -len(decimals)
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
 
 
 def foreign_order(order_id: int, contract: Contract, view: OrderView, word: str) -> ForeignOrder:

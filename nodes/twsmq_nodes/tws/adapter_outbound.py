@@ -144,7 +144,8 @@ def _exercise_options(client: Any, request: rq.ExerciseOptions) -> None:
 
 def _executions(client: Any, request: rq.ReqExecutions) -> None:
     wanted = IbExecutionFilter()
-    fill(wanted, request.filter, {})
+    known = hasattr(wanted, "lastNDays")  # from 10.35 on
+    fill(wanted, request.filter, {}, frozenset() if known else frozenset(("last_n_days",)))
     client.reqExecutions(request.req_id, wanted)
 
 

@@ -167,7 +167,7 @@ class ExecutionView(Struct, frozen=True, omit_defaults=True):
 
 class ExecutionFilter(Struct, frozen=True, omit_defaults=True):
     """Which executions to report; everything empty means all of the current day. `time` is UTC,
-    "yyyymmdd-hh:mm:ss"."""
+    "yyyymmdd-hh:mm:ss"; `last_n_days` counts only from server version 200 on, in releases that know it."""
 
     client_id: int = 0
     acct_code: str = ""
@@ -176,3 +176,4 @@ class ExecutionFilter(Struct, frozen=True, omit_defaults=True):
     sec_type: str = ""
     exchange: str = ""
     side: str = ""
+    last_n_days: int = 0

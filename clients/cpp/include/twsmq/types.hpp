@@ -314,7 +314,11 @@ struct Stream : Header {
 /**
  * The order as it now stands. `reason` and `tws_code` tell why it came to this `status`.
  *
- * `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any.
+ * `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any. Prices and other
+ * attributes are as they stand: as the gateway has shown them, or as they were first sent. `parent`: the
+ * client_order_id of the order it is attached to; `group`: of the first of those placed together. `staged`:
+ * it was sent to be transmitted later, and the gateway holds it back. `why_held`, `cap_price`: as the
+ * gateway says (whyHeld, mktCapPrice).
  */
 struct Order : Header {
   static constexpr const char* TYPE = "order";
@@ -341,10 +345,24 @@ struct Order : Header {
   std::optional<std::int64_t> tws_code;
   std::optional<std::string> gateway_status;
   std::optional<bool> snapshot;
+  std::optional<double> trail_amount;
+  std::optional<double> trail_percent;
+  std::optional<double> trail_stop_price;
+  std::optional<double> limit_offset;
+  std::optional<double> offset;
+  std::optional<std::string> good_till;
+  std::optional<bool> outside_rth;
+  std::optional<std::int64_t> display_size;
+  std::optional<std::string> parent;
+  std::optional<std::string> group;
+  std::optional<std::string> oca_group;
+  std::optional<bool> staged;
+  std::optional<std::string> why_held;
+  std::optional<double> cap_price;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "status", status) && get(from_wire, "order_id", order_id) && get(from_wire, "perm_id", perm_id) && get(from_wire, "account", account) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "filled", filled) && get(from_wire, "remaining", remaining) && get(from_wire, "avg_price", avg_price) && get(from_wire, "reason", reason) && get(from_wire, "tws_code", tws_code) && get(from_wire, "gateway_status", gateway_status) && get(from_wire, "snapshot", snapshot);
+    return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "status", status) && get(from_wire, "order_id", order_id) && get(from_wire, "perm_id", perm_id) && get(from_wire, "account", account) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "filled", filled) && get(from_wire, "remaining", remaining) && get(from_wire, "avg_price", avg_price) && get(from_wire, "reason", reason) && get(from_wire, "tws_code", tws_code) && get(from_wire, "gateway_status", gateway_status) && get(from_wire, "snapshot", snapshot) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "good_till", good_till) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "display_size", display_size) && get(from_wire, "parent", parent) && get(from_wire, "group", group) && get(from_wire, "oca_group", oca_group) && get(from_wire, "staged", staged) && get(from_wire, "why_held", why_held) && get(from_wire, "cap_price", cap_price);
   }
 };
 
@@ -401,6 +419,8 @@ struct Commission : Header {
 
 /**
  * Something the gateway said about an order that does not change its state (399, 2109, 10349 …).
+ *
+ * `advanced_reject`: JSON that the gateway gives with some refusals (advancedOrderRejectJson).
  */
 struct Notice : Header {
   static constexpr const char* TYPE = "notice";
@@ -411,10 +431,37 @@ struct Notice : Header {
   std::optional<std::int64_t> strategy_no;
   std::int64_t tws_code = 0;
   std::string text;
+  std::optional<std::string> advanced_reject;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "tws_code", tws_code) && get(from_wire, "text", text);
+    return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "tws_code", tws_code) && get(from_wire, "text", text) && get(from_wire, "advanced_reject", advanced_reject);
+  }
+};
+
+/**
+ * A modification: sent, and then what became of it. `change_no` counts those of an order.
+ *
+ * `asked`: the attributes it was to change, under the names of `modify_order`. `stands`: the same attributes
+ * as they stand at the gateway now. `text` and `tws_code`: why, where the gateway or the node has said so.
+ */
+struct Change : Header {
+  static constexpr const char* TYPE = "change";
+
+  std::string client_order_id;
+  std::string strategy;
+  std::optional<std::int64_t> event_no;
+  std::optional<std::int64_t> strategy_no;
+  std::int64_t change_no = 0;
+  std::string outcome;
+  Map<Value> asked;
+  Map<Value> stands;
+  std::optional<std::string> text;
+  std::optional<std::int64_t> tws_code;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "change_no", change_no) && get(from_wire, "outcome", outcome) && get(from_wire, "asked", asked) && get(from_wire, "stands", stands) && get(from_wire, "text", text) && get(from_wire, "tws_code", tws_code);
   }
 };
 
@@ -797,6 +844,9 @@ struct Condition {
 /**
  * `place_order`: one order. The same request again returns the first answer and places nothing.
  *
+ * `parent`: client_order_id of a working order of the same strategy, to which this one is attached: it works
+ * once that one is filled and ends with it. `transmit` false: the gateway holds it back until
+ * `modify_order` with `transmit`, or until an order attached to it is transmitted.
  * `extra`: further attributes of an order under `ibapi`'s own names, checked against the installed release.
  * `reduce_only`: refused unless it can only bring the strategy's position nearer to 0, or the account's
  * where the strategy holds nothing.
@@ -832,13 +882,15 @@ struct PlaceOrder {
   std::optional<bool> conditions_cancel;
   std::optional<bool> conditions_ignore_rth;
   std::optional<std::vector<double>> leg_prices;
+  std::optional<std::string> parent;
+  std::optional<bool> transmit;
   std::optional<Map<std::string>> routing;
   std::optional<Map<Value>> extra;
   std::optional<bool> reduce_only;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "account", account) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "cash_quantity", cash_quantity) && get(from_wire, "good_till", good_till) && get(from_wire, "good_after", good_after) && get(from_wire, "display_size", display_size) && get(from_wire, "min_quantity", min_quantity) && get(from_wire, "all_or_none", all_or_none) && get(from_wire, "hidden", hidden) && get(from_wire, "oca_group", oca_group) && get(from_wire, "oca_type", oca_type) && get(from_wire, "algo", algo) && get(from_wire, "conditions", conditions) && get(from_wire, "conditions_cancel", conditions_cancel) && get(from_wire, "conditions_ignore_rth", conditions_ignore_rth) && get(from_wire, "leg_prices", leg_prices) && get(from_wire, "routing", routing) && get(from_wire, "extra", extra) && get(from_wire, "reduce_only", reduce_only);
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "account", account) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "cash_quantity", cash_quantity) && get(from_wire, "good_till", good_till) && get(from_wire, "good_after", good_after) && get(from_wire, "display_size", display_size) && get(from_wire, "min_quantity", min_quantity) && get(from_wire, "all_or_none", all_or_none) && get(from_wire, "hidden", hidden) && get(from_wire, "oca_group", oca_group) && get(from_wire, "oca_type", oca_type) && get(from_wire, "algo", algo) && get(from_wire, "conditions", conditions) && get(from_wire, "conditions_cancel", conditions_cancel) && get(from_wire, "conditions_ignore_rth", conditions_ignore_rth) && get(from_wire, "leg_prices", leg_prices) && get(from_wire, "parent", parent) && get(from_wire, "transmit", transmit) && get(from_wire, "routing", routing) && get(from_wire, "extra", extra) && get(from_wire, "reduce_only", reduce_only);
   }
 
   Value to_value() const {
@@ -873,6 +925,8 @@ struct PlaceOrder {
     put(to_wire, "conditions_cancel", conditions_cancel);
     put(to_wire, "conditions_ignore_rth", conditions_ignore_rth);
     put(to_wire, "leg_prices", leg_prices);
+    put(to_wire, "parent", parent);
+    put(to_wire, "transmit", transmit);
     put(to_wire, "routing", routing);
     put(to_wire, "extra", extra);
     put(to_wire, "reduce_only", reduce_only);
@@ -881,7 +935,9 @@ struct PlaceOrder {
 };
 
 /**
- * `modify_order`: change what is given, keep the rest.
+ * `modify_order`: change what is given, keep the rest as it stands.
+ *
+ * `transmit`: hand a staged order on to the market. What an `order_type` does not take is dropped.
  */
 struct ModifyOrder {
   std::string strategy;
@@ -889,10 +945,21 @@ struct ModifyOrder {
   std::optional<double> quantity;
   std::optional<double> limit_price;
   std::optional<double> stop_price;
+  std::optional<double> trail_amount;
+  std::optional<double> trail_percent;
+  std::optional<double> trail_stop_price;
+  std::optional<double> limit_offset;
+  std::optional<double> offset;
+  std::optional<std::string> order_type;
+  std::optional<std::string> tif;
+  std::optional<std::string> good_till;
+  std::optional<bool> outside_rth;
+  std::optional<std::int64_t> display_size;
+  std::optional<bool> transmit;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "quantity", quantity) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price);
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "quantity", quantity) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "order_type", order_type) && get(from_wire, "tif", tif) && get(from_wire, "good_till", good_till) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "display_size", display_size) && get(from_wire, "transmit", transmit);
   }
 
   Value to_value() const {
@@ -902,6 +969,17 @@ struct ModifyOrder {
     put(to_wire, "quantity", quantity);
     put(to_wire, "limit_price", limit_price);
     put(to_wire, "stop_price", stop_price);
+    put(to_wire, "trail_amount", trail_amount);
+    put(to_wire, "trail_percent", trail_percent);
+    put(to_wire, "trail_stop_price", trail_stop_price);
+    put(to_wire, "limit_offset", limit_offset);
+    put(to_wire, "offset", offset);
+    put(to_wire, "order_type", order_type);
+    put(to_wire, "tif", tif);
+    put(to_wire, "good_till", good_till);
+    put(to_wire, "outside_rth", outside_rth);
+    put(to_wire, "display_size", display_size);
+    put(to_wire, "transmit", transmit);
     return to_wire;
   }
 };
@@ -1034,13 +1112,15 @@ struct PreviewOrder {
   std::optional<bool> conditions_cancel;
   std::optional<bool> conditions_ignore_rth;
   std::optional<std::vector<double>> leg_prices;
+  std::optional<std::string> parent;
+  std::optional<bool> transmit;
   std::optional<Map<std::string>> routing;
   std::optional<Map<Value>> extra;
   std::optional<bool> reduce_only;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "account", account) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "cash_quantity", cash_quantity) && get(from_wire, "good_till", good_till) && get(from_wire, "good_after", good_after) && get(from_wire, "display_size", display_size) && get(from_wire, "min_quantity", min_quantity) && get(from_wire, "all_or_none", all_or_none) && get(from_wire, "hidden", hidden) && get(from_wire, "oca_group", oca_group) && get(from_wire, "oca_type", oca_type) && get(from_wire, "algo", algo) && get(from_wire, "conditions", conditions) && get(from_wire, "conditions_cancel", conditions_cancel) && get(from_wire, "conditions_ignore_rth", conditions_ignore_rth) && get(from_wire, "leg_prices", leg_prices) && get(from_wire, "routing", routing) && get(from_wire, "extra", extra) && get(from_wire, "reduce_only", reduce_only);
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "account", account) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "cash_quantity", cash_quantity) && get(from_wire, "good_till", good_till) && get(from_wire, "good_after", good_after) && get(from_wire, "display_size", display_size) && get(from_wire, "min_quantity", min_quantity) && get(from_wire, "all_or_none", all_or_none) && get(from_wire, "hidden", hidden) && get(from_wire, "oca_group", oca_group) && get(from_wire, "oca_type", oca_type) && get(from_wire, "algo", algo) && get(from_wire, "conditions", conditions) && get(from_wire, "conditions_cancel", conditions_cancel) && get(from_wire, "conditions_ignore_rth", conditions_ignore_rth) && get(from_wire, "leg_prices", leg_prices) && get(from_wire, "parent", parent) && get(from_wire, "transmit", transmit) && get(from_wire, "routing", routing) && get(from_wire, "extra", extra) && get(from_wire, "reduce_only", reduce_only);
   }
 
   Value to_value() const {
@@ -1075,6 +1155,8 @@ struct PreviewOrder {
     put(to_wire, "conditions_cancel", conditions_cancel);
     put(to_wire, "conditions_ignore_rth", conditions_ignore_rth);
     put(to_wire, "leg_prices", leg_prices);
+    put(to_wire, "parent", parent);
+    put(to_wire, "transmit", transmit);
     put(to_wire, "routing", routing);
     put(to_wire, "extra", extra);
     put(to_wire, "reduce_only", reduce_only);
@@ -2045,10 +2127,11 @@ struct ExecutionRow {
   std::optional<double> commission;
   std::optional<std::string> currency;
   std::optional<double> realized_pnl;
+  std::optional<std::int64_t> con_id;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "exec_id", exec_id) && get(from_wire, "account", account) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "price", price) && get(from_wire, "time", time) && get(from_wire, "recovered", recovered) && get(from_wire, "leg", leg) && get(from_wire, "commission", commission) && get(from_wire, "currency", currency) && get(from_wire, "realized_pnl", realized_pnl);
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "exec_id", exec_id) && get(from_wire, "account", account) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "price", price) && get(from_wire, "time", time) && get(from_wire, "recovered", recovered) && get(from_wire, "leg", leg) && get(from_wire, "commission", commission) && get(from_wire, "currency", currency) && get(from_wire, "realized_pnl", realized_pnl) && get(from_wire, "con_id", con_id);
   }
 
   Value to_value() const {
@@ -2067,6 +2150,7 @@ struct ExecutionRow {
     put(to_wire, "commission", commission);
     put(to_wire, "currency", currency);
     put(to_wire, "realized_pnl", realized_pnl);
+    put(to_wire, "con_id", con_id);
     return to_wire;
   }
 };
@@ -2312,6 +2396,6 @@ struct Reconnecting {
 };
 
 /** Every event of this version, for whoever wants to go through them all. */
-#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Heartbeat, Process, Gateway, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
+#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Change, Heartbeat, Process, Gateway, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
 
 }  // namespace twsmq

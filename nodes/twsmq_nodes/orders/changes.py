@@ -1,0 +1,180 @@
+"""The life of a modification: sent, and then confirmed, refused, superseded, unanswered or not sent.
+
+Invariants:
+- A modification is built from the order as it stands, or as those in flight before it make of it; several may
+  be in flight and are settled in their order.
+- It is confirmed when the gateway shows what it asked for, in the gateway's own precision; what has been
+  asked before and does not stand any more is superseded.
+- What asks for the values that stand already (another one is in flight) is not confirmed by a report that may
+  be older than itself, only by a snapshot taken since.
+- The order's values are the gateway's, never what was asked for, unless the gateway shows no such attribute.
+- A modification nobody answers is looked for like a placement; a complete snapshot that shows the order
+  without it makes it `unanswered`, or `refused` where the gateway had complained.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twsmq_protocol.order_events import Change, ChangeOutcome, Notice
+
+from twsmq_nodes.tws.orders import OrderView
+
+from .book import Book, OrderChanges, Record
+from .entries import ChangeSent, ChangeSettled, Values
+from .ids import Key
+from .wire import same, shown
+
+Asked = dict[str, str | int | float | bool]
+
+
+class Changes:
+    """Modifications of the orders in `book`."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._views: dict[Key, OrderView] = {}  # of orders with modifications in flight, as last shown
+        self._complaints: dict[Key, tuple[int, str]] = {}  # about the oldest in flight, as last heard
+
+    def sent(self, record: Record, values: Values, asked: tuple[str, ...], ts: int, *, transmit: bool) -> int:
+        """One is about to be written; its number."""
+        number = record.change_no + 1
+        proof = all(same(name, getattr(values, name), _standing(record, name)) for name in asked)
+        fact = ChangeSent(values, number, asked, ts, proof and not transmit, transmit)
+        self._tell(record, fact, "sent", ts, fact)
+        return number
+
+    def shown(self, record: Record, view: OrderView, ts: int) -> OrderChanges:
+        """Settle what an openOrder confirms; further values of the order that follow from it."""
+        if not record.changes:
+            return {}
+        self._views[record.key] = view
+        for at in range(len(record.changes) - 1, -1, -1):
+            if not record.changes[at].proof and self._arrived(record, at, view, blank=False):
+                return self._confirm(record, at, view, ts)
+        return {}
+
+    def listed(self, record: Record, before: int, ts: int) -> OrderChanges:
+        """A complete snapshot lists the order: what was sent before `before` (ns) is settled by it."""
+        view = self._views.get(record.key)
+        sent = [one for one in record.changes if one.at < before]
+        if not sent or view is None:
+            return {}
+        for at in range(len(sent) - 1, -1, -1):
+            if self._arrived(record, at, view, blank=True):
+                return self._confirm(record, at, view, ts)
+        code, text = self._complaints.pop(record.key, (None, None))
+        for one in sent:
+            why = text or "the gateway shows the order without it"
+            self._settle(record, one, "unanswered" if text is None else "refused", ts, why, code)
+        return {}
+
+    def refused(self, record: Record, code: int, text: str, ts: int) -> None:
+        """The gateway refuses the oldest one in flight: it answers in turn."""
+        self._settle(record, record.changes[0], "refused", ts, text, code)
+
+    def complained(self, record: Record, code: int, text: str) -> None:
+        """Something is wrong with the oldest one, or with the order itself: a snapshot tells which."""
+        self._complaints[record.key] = (code, text)
+
+    def not_written(self, record: Record, number: int, why: str, ts: int) -> None:
+        for one in record.changes:
+            if one.number == number:
+                self._tell(record, one, "not_sent", ts, ChangeSettled(number), why)
+                return
+
+    def ended(self, record: Record, status: str, ts: int) -> None:
+        """The order has ended: nothing more will come of those in flight."""
+        for one in record.changes:
+            self._settle(record, one, "superseded", ts, f"the order is {status}")
+        self._views.pop(record.key, None)
+        self._complaints.pop(record.key, None)
+
+    def session_ended(self) -> None:
+        self._views.clear()
+        self._complaints.clear()
+
+    def _arrived(self, record: Record, at: int, view: OrderView, *, blank: bool) -> bool:
+        """Whether all that was asked up to the one at `at` is as that one wants it. `blank`: what the gateway
+        does not show speaks for itself."""
+        values = record.changes[at].values
+        for name in _asked_up_to(record, at):
+            seen = shown(view, name, record.order.order_type)
+            if seen is None:
+                if not blank:
+                    return False
+            elif not same(name, getattr(values, name), seen):
+                return False
+        return True
+
+    def _confirm(self, record: Record, at: int, view: OrderView, ts: int) -> OrderChanges:
+        values, names = record.changes[at].values, _asked_up_to(record, at)
+        stands: dict[str, Any] = {}
+        for name in names:
+            seen = shown(view, name, values.order_type or record.order.order_type)
+            stands[name] = getattr(values, name) if seen is None or name == "good_till" else seen
+        for one in record.changes[: at + 1]:
+            kept = all(same(name, getattr(one.values, name), stands[name]) for name in one.asked)
+            self._settle(record, one, "confirmed" if kept else "superseded", ts, stands=stands)
+        return OrderChanges(**stands)
+
+    def _settle(
+        self,
+        record: Record,
+        one: ChangeSent,
+        outcome: ChangeOutcome,
+        ts: int,
+        text: str | None = None,
+        code: int | None = None,
+        stands: dict[str, Any] | None = None,
+    ) -> None:
+        self._complaints.pop(record.key, None)
+        self._tell(record, one, outcome, ts, ChangeSettled(one.number), text, code, stands)
+
+    def _tell(
+        self,
+        record: Record,
+        one: ChangeSent,
+        outcome: ChangeOutcome,
+        ts: int,
+        fact: ChangeSent | ChangeSettled,
+        text: str | None = None,
+        code: int | None = None,
+        stands: dict[str, Any] | None = None,
+    ) -> None:
+        names = one.asked or ("quantity", "limit_price", "stop_price")
+        asked: Asked = {n: v for n in names if (v := getattr(one.values, n)) is not None}
+        if one.transmit:
+            asked["transmit"] = True
+        standing = {name: _standing(record, name) for name in names} | (stands or {})
+        event = Change(
+            client_order_id=record.order.client_order_id,
+            strategy=record.order.strategy,
+            change_no=one.number,
+            outcome=outcome,
+            asked=asked,
+            stands={name: standing[name] for name in names},
+            text=text,
+            tws_code=code,
+        )
+        self._book.tell(event, ts, fact)
+
+
+def _asked_up_to(record: Record, at: int) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for one in record.changes[: at + 1] for name in one.asked))
+
+
+def _standing(record: Record, name: str) -> Any:
+    return getattr(record.order, name)
+
+
+def notice_of(record: Record, code: int, text: str, advanced: str = "") -> Notice:
+    """What the gateway says about an order, for the record."""
+    order = record.order
+    return Notice(
+        client_order_id=order.client_order_id,
+        strategy=order.strategy,
+        tws_code=code,
+        text=text,
+        advanced_reject=advanced or None,
+    )
