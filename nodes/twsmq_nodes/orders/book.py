@@ -206,8 +206,11 @@ class Book:
                 self._by_exec_id[event.exec_id] = key
             case Commission():
                 fill = record.fills.get(split_exec_id(event.exec_id)[0])
-                if fill is None or fill.time is None or fill.time // _DAY_NS >= event.ts // _DAY_NS:
-                    self._add_result(event, record.order.account or "")  # of an earlier day it says nothing of this one
+                late = (
+                    fill is not None and fill.time is not None and fill.time // _DAY_NS < event.ts // _DAY_NS
+                )
+                if not late:  # of an earlier day it says nothing of this one
+                    self._add_result(event, record.order.account or "")
                 record.costs[event.exec_id] = Cost(event.commission, event.currency, event.realized_pnl)
             case Notice():
                 record.complaint = event
