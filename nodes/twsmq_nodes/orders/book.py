@@ -261,10 +261,22 @@ class Book:
             self._by_perm_id[order.perm_id] = key
         if record.acknowledged:
             record.staged = False
+            if self.staged:
+                self._handed_on(record)
         if record.done:
             record.changes = ()
         if record.changes and not record.changes[-1].number and _old(record.changes[-1]) == _old(record):
             record.changes = ()
+
+    def _handed_on(self, record: Record) -> None:
+        """What was held back for an order that has been accepted is held back no longer."""
+        group = self._groups.get((record.key[0], record.links.group), {})
+        last = record.links.kind == "bracket" and record.key == list(group)[-1]
+        for key in list(self.staged):
+            other = self.records[key]
+            if (last and key in group) or other.order_id == record.links.parent_id:
+                other.staged = False
+                del self.staged[key]
 
     def _apply_fact(self, record: Record, key: Key, fact: Fact) -> None:
         match fact:

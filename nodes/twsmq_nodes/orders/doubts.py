@@ -151,7 +151,8 @@ class Doubts:
     def written(self, key: Key, now: Now) -> None:
         """An order, a modification or a cancel is on its way."""
         self._snapshots.written(key)
-        if _unanswered(self._book.records[key]):
+        record = self._book.records[key]
+        if _unanswered(record) or record.staged:
             self._in_flight.setdefault(key, now.mono)
             self._timers.setdefault(_UNANSWERED, now.mono + UNANSWERED_S)
 
@@ -377,13 +378,15 @@ class Doubts:
     def _chase(self, now: Now) -> None:
         """Look for orders and cancels nobody has answered."""
         for key in list(self._in_flight):
-            if not _unanswered(self._book.records[key]):
+            record = self._book.records[key]
+            if not _unanswered(record) and (record.done or not record.staged):
                 del self._in_flight[key]
         if not self._in_flight:
             return
         oldest = min(self._in_flight.values())
         if oldest + UNANSWERED_S <= now.mono:
-            self.look_within(0.0, now)
+            if any(_unanswered(self._book.records[key]) for key in self._in_flight):
+                self.look_within(0.0, now)
             self._in_flight = dict.fromkeys(self._in_flight, now.mono)
             oldest = now.mono
         self._timers[_UNANSWERED] = oldest + UNANSWERED_S
