@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from twsmq_nodes.connection.core import ConnectionCore, PublishGateway
 from twsmq_nodes.connection.escalation import APART_S, PATIENCE_S, Probe, Reconnect, ShardHeard
@@ -158,3 +160,40 @@ def test_shards_are_judged_one_by_one(core: ConnectionCore) -> None:
     assert Reconnect("marketdata-0") in core.handle(SILENT, 116.0)
     assert core.handle(other, 116.0) == []
     assert Reconnect("marketdata-1") in core.handle(other, 126.0)
+
+
+def test_one_dead_line_never_costs_the_living_ones(core: ConnectionCore) -> None:
+    tell(core, UP)
+    one_dead = ShardHeard("marketdata-0", up=True, silent_lines=1, flowing_lines=14)
+    assert core.handle(one_dead, 100.0) == [PublishGateway(core.gateway)]
+    assert core.gateway.reason == (
+        "marketdata-0: 1 lines stay silent though asked for again, while 14 others flow: "
+        "it is these lines, not the session"
+    )
+    core.handle(CurrentTime(0), 100.1)
+    for hour in range(24):
+        assert core.handle(one_dead, 200.0 + 3600 * hour) == []
+
+
+def test_a_shard_is_judged_from_when_its_last_line_fell_silent(core: ConnectionCore) -> None:
+    tell(core, UP)
+    core.handle(ShardHeard("marketdata-0", True, 1, 14), 100.0)
+    core.handle(CurrentTime(0), 100.1)
+    assert core.handle(SILENT, 500.0) == [PublishGateway(core.gateway), Probe()]
+    assert "nothing flows" in (core.gateway.reason or "")
+    core.handle(CurrentTime(0), 500.1)
+    assert core.handle(SILENT, 500.0 + PATIENCE_S - 0.1) == []
+    assert Reconnect("marketdata-0") in core.handle(SILENT, 500.0 + PATIENCE_S)
+    assert core.gateway.reason == (
+        "marketdata-0 is asked to connect anew: nothing flows on its session, while ours is answered"
+    )
+
+
+def test_a_shard_that_new_connections_do_not_mend_is_asked_ever_more_rarely(core: ConnectionCore) -> None:
+    tell(core, UP)
+    core.handle(SILENT, 0.0)
+    core.handle(CurrentTime(0), 0.1)
+    asked = [at for at in range(1, 8 * 3600) if Reconnect("marketdata-0") in core.handle(SILENT, float(at))]
+    apart = [later - sooner for sooner, later in itertools.pairwise(asked)]
+    assert apart[:5] == [300, 600, 1200, 2400, 3600]
+    assert set(apart[5:]) == {3600}

@@ -4,7 +4,7 @@
     connecting     the first attempt since this process started
     waiting_client_id   another connection holds our client ID (326)
     up             session up, and the gateway reaches IBKR as far as it has told
-    upstream_lost  session up, but the gateway has lost IBKR (1100, 2110); 1101 or 1102 ends it
+    upstream_lost  session up, but the gateway has lost IBKR (1100, 2110; see `tws/upstream.py`)
 
 Every node has a session of its own and acts on its own notices; this one tells everybody else. `upstream`
 and `farms` are known only while the session is up. Accounts are kept: the last known ones still tell whose
@@ -92,10 +92,10 @@ def _after(link: Gateway, notice: Notice) -> Gateway:
         case notices.UpstreamLost(code=code, text=text):
             link = change(link, upstream="lost", reason=f"{text} ({code})")
             return change(link, state="upstream_lost") if link.state == "up" else link
-        case notices.DataLost():
-            return _restored(link, "the gateway reaches IBKR again, its subscriptions are lost (1101)")
-        case notices.DataMaintained():
-            return _restored(link, "the gateway reaches IBKR again, its subscriptions go on (1102)")
+        case notices.DataLost(how=how):
+            return _restored(link, f"the gateway reaches IBKR again, its subscriptions are lost ({how})")
+        case notices.DataMaintained(how=how):
+            return _restored(link, f"the gateway reaches IBKR again, its subscriptions go on ({how})")
         case notices.FarmStatus(name=name, state=state):
             return change(link, farms={**link.farms, name: state.value})
         case _:

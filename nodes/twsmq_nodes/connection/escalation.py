@@ -1,14 +1,16 @@
 """A shard's lines stay silent though asked for again: what is done about it.
 
-    silent ─→ told on `gateway/`, our own session probed ─ answers, and PATIENCE_S later still silent ─→ the
-    shard is asked to connect anew ─ still silent ─→ once more, APART_S later ─ its lines are heard ─→ told
+    silent, others flow ─→ told on `gateway/`, and left to the shard, which asks for them ever more rarely
+    silent, none flows ──→ told, our own session probed ─ answers, and PATIENCE_S later still none ─→ the
+                           shard is asked to connect anew ─ still none ─→ again, each time twice as long after ─→ …
+                           any line is heard ─→ told
 
-Theory: a gateway can go on answering one connection and feed another nothing. A probe of our own session
-tells the two apart: if ours is dead too, or the gateway has lost IBKR, a new connection would mend nothing
-and every session's own watch sees to it. If ours lives, the shard's is taken to be the one that is stuck.
+Theory: escalation is relative. A line that is dead among living ones is dead by itself; a new connection
+would cost the living ones and mend nothing. A gateway can, however, go on answering one connection and feed another
+nothing at all. A probe of our own session tells the rest apart: if ours is dead too, or the gateway has lost
+IBKR, a new connection would mend nothing and every session's own watch sees to it.
 
-A shard that connects anew interrupts all its streams, so it is asked rarely; and it has told of a line only
-after that has left several requests unanswered, more patiently each time. Heartbeats are the clock.
+Invariant: a shard on which anything flows is never asked to connect anew. Heartbeats are the clock.
 """
 
 from __future__ import annotations
@@ -17,15 +19,18 @@ from msgspec import Struct
 
 PATIENCE_S = 15.0
 """Longer than a session takes to find out that it is dead."""
-APART_S = 300.0
+APART_S, MOST_APART_S = 300.0, 3600.0
 
 
 class ShardHeard(Struct, frozen=True):
-    """A shard's heartbeat: whether its session is up, and how many of its lines stay silent."""
+    """A shard's heartbeat: whether its session is up, how many of its lines stay silent though asked for
+    again, and on how many data came lately.
+    """
 
     name: str
     up: bool
     silent_lines: int
+    flowing_lines: int = 0
 
 
 class Probe(Struct, frozen=True):
@@ -39,7 +44,7 @@ class Reconnect(Struct, frozen=True):
 
 
 class Reason(Struct, frozen=True):
-    """Tell on `gateway/`."""
+    """Announce it on `gateway/`."""
 
     text: str
 
@@ -48,8 +53,11 @@ Step = Probe | Reconnect | Reason
 
 
 class _Case:
-    def __init__(self, since: float) -> None:
-        self.since = since
+    """Silent lines of one shard. `dead_since`: nothing flows since then; None while something does."""
+
+    def __init__(self) -> None:
+        self.dead_since: float | None = None
+        self.announced_dead: bool | None = None
         self.we_are_answered = False
 
 
@@ -59,6 +67,7 @@ class Escalation:
     def __init__(self) -> None:
         self._cases: dict[str, _Case] = {}
         self._asked_at: dict[str, float] = {}
+        self._apart: dict[str, float] = {}
 
     def answered(self) -> None:
         """The gateway answered a probe in our own session."""
@@ -71,19 +80,37 @@ class Escalation:
         if not shard.up:
             return []
         if not shard.silent_lines:
-            if case is None:
-                return []
-            del self._cases[name]
-            return [Reason(f"{name} has no silent lines any more")]
+            self._apart.pop(name, None)
+            return [Reason(f"{name} has no silent lines any more")] if self._cases.pop(name, None) else []
         if case is None:
-            case = self._cases[name] = _Case(now)
-            silent = f"{shard.silent_lines} lines stay silent though asked for again"
-            return [Reason(f"{name}: {silent}, in a session that is up"), Probe()]
+            case = self._cases[name] = _Case()
+        if shard.flowing_lines:
+            case.dead_since = None
+            self._apart.pop(name, None)
+            return self._announced(case, shard, dead=False)
+        if case.dead_since is None:
+            case.dead_since, case.we_are_answered = now, False
+            return [*self._announced(case, shard, dead=True), Probe()]
         if not case.we_are_answered:
             return [Probe()]
-        asked_at = self._asked_at.get(name)
-        early = now < case.since + PATIENCE_S or (asked_at is not None and now < asked_at + APART_S)
-        if early or not link_up:
+        if not link_up or now < case.dead_since + PATIENCE_S or now < self._earliest(name):
             return []
         self._asked_at[name] = now
-        return [Reason(f"{name} is asked to connect anew: only its own session is silent"), Reconnect(name)]
+        self._apart[name] = min(2 * self._apart.get(name, APART_S / 2), MOST_APART_S)
+        words = "nothing flows on its session, while ours is answered"
+        return [Reason(f"{name} is asked to connect anew: {words}"), Reconnect(name)]
+
+    def _earliest(self, name: str) -> float:
+        asked_at = self._asked_at.get(name)
+        return 0.0 if asked_at is None else asked_at + self._apart.get(name, APART_S)
+
+    def _announced(self, case: _Case, shard: ShardHeard, *, dead: bool) -> list[Step]:
+        if case.announced_dead == dead:
+            return []
+        case.announced_dead = dead
+        silent = f"{shard.name}: {shard.silent_lines} lines stay silent though asked for again"
+        if dead:
+            return [Reason(f"{silent}, and nothing flows, in a session that is up")]
+        return [
+            Reason(f"{silent}, while {shard.flowing_lines} others flow: it is these lines, not the session")
+        ]

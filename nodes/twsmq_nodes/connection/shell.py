@@ -52,7 +52,9 @@ class ConnectionShell(Shell):
 
     def _shard_heard(self, _topic: str, event: Event) -> None:
         if isinstance(event, Heartbeat) and event.silent_lines is not None:
-            self._driver.feed(ShardHeard(event.name, event.state == "ready", event.silent_lines))
+            flowing: int | None = getattr(event, "flowing_lines", None)
+            up = event.state == "ready"
+            self._driver.feed(ShardHeard(event.name, up, event.silent_lines, flowing or 0))
 
     def _carry_out(self, action: Action) -> None:
         match action:

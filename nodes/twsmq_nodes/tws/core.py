@@ -12,7 +12,7 @@
   answers only one of them.
 - The wait before a retry doubles from `retry_base` to `retry_cap`; it starts anew only after a session
   stayed up for `stable_after`, so that a gateway which drops us at once is not hammered.
-- 1100/2110, 1101 and 1102 speak of the gateway's own connection: the session stays UP.
+- What 1100, 2110 and the farms say is about the gateway's own connection (`upstream`): the session stays UP.
 
 Links the core itself asked to close are never reported back as lost. All times in seconds, monotonic.
 """
@@ -26,12 +26,16 @@ from typing import ClassVar
 from msgspec import Struct
 
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import codes, farms, notices
+from twsmq_nodes.tws import codes, farms, notices, upstream
 from twsmq_nodes.tws.events import Event, GatewayError, ManagedAccounts, NextValidId
-from twsmq_nodes.tws.notices import FarmState, FarmStatus, Notice
-from twsmq_nodes.tws.requests import ReqCurrentTime, Request, StartApi
+from twsmq_nodes.tws.notices import FarmState, Notice
+from twsmq_nodes.tws.reference_events import MatchingSymbols
+from twsmq_nodes.tws.requests import ReqCurrentTime, ReqMatchingSymbols, Request, StartApi
+from twsmq_nodes.tws.upstream import PROBE_ID, Upstream
 
 PROBE_SPACING = 1.0
+PROBE_PATTERN = "IBM"
+"""Matches at any time: what IBKR has to answer when we ask whether the gateway reaches it."""
 
 
 class State(Enum):
@@ -149,8 +153,7 @@ class SessionCore:
         self.state = State.DISCONNECTED
         self.server_version: int | None = None
         self.connection_time = ""
-        self.upstream = True
-        self.farms: dict[tuple[str, str], FarmState] = {}
+        self._upstream = Upstream(jitter)
         self._client_id = client_id
         self._home_port = self._port = port
         self._versions = versions
@@ -167,7 +170,18 @@ class SessionCore:
     @property
     def wake_at(self) -> float | None:
         """When TimerFired must come; None for never."""
-        return self._deadline
+        probe_at = self._upstream.probe_at if self.state is State.UP else None
+        return self._deadline if probe_at is None or self._deadline is None else min(self._deadline, probe_at)
+
+    @property
+    def upstream(self) -> bool:
+        """Whether the gateway reaches IBKR, as far as is known."""
+        return self._upstream.connected
+
+    @property
+    def farms(self) -> dict[tuple[str, str], FarmState]:
+        """The state of each data farm by kind and name, as last told."""
+        return self._upstream.farms
 
     def received(self, now: float) -> None:
         """Bytes arrived; kept apart from `handle` because it happens for every read."""
@@ -185,8 +199,7 @@ class SessionCore:
     def _connect(self, _: Input, now: float) -> list[Action]:
         self.state = State.CONNECTING
         self.server_version = None
-        self.upstream = True
-        self.farms.clear()
+        self._upstream.began()
         self._accounts = self._next_order_id = self._probed_at = None
         self._attempt += 1
         self._deadline = now + self._timing.connect_timeout
@@ -230,6 +243,10 @@ class SessionCore:
 
     def _check_alive(self, _: Input, now: float) -> list[Action]:
         timing = self._timing
+        probe_at = self._upstream.probe_at
+        if probe_at is not None and now >= probe_at:
+            self._upstream.probed(now)
+            return [Send(ReqMatchingSymbols(PROBE_ID, PROBE_PATTERN)), *self._check_alive(TimerFired(), now)]
         if now < self.last_received + timing.idle:
             self._deadline = self.last_received + timing.idle
             return []
@@ -260,27 +277,17 @@ class SessionCore:
     def _gateway_said(self, happened: Input, now: float) -> list[Action]:
         assert isinstance(happened, GatewayError)
         code = happened.code
-        if code in farms.NOTICES:
-            return self._farm(farms.noticed(code, happened.text))
-        if code in (codes.UPSTREAM_LOST, codes.UPSTREAM_BROKEN):
-            was_up, self.upstream = self.upstream, False
-            return [Notify(notices.UpstreamLost(code, happened.text))] if was_up else []  # 1100 is repeated
-        if code in (codes.DATA_LOST, codes.DATA_MAINTAINED):
-            self.upstream = True
-            told = farms.listed(happened.text, self.farms)  # first: what is maintained hangs on it
-            back = notices.DataLost() if code == codes.DATA_LOST else notices.DataMaintained()
-            return [*(action for status in list(told) for action in self._farm(status)), Notify(back)]
+        if code in farms.NOTICES or code in upstream.CODES:
+            return [Notify(notice) for notice in self._upstream.said(happened, now)]
         if code == codes.CLIENT_ID_IN_USE and happened.req_id == -1:
             return self._wait_for_client_id(now)
         if code == codes.PORT_MOVED:
             return self._follow_port(happened.text)
         return []
 
-    def _farm(self, status: FarmStatus) -> list[Action]:
-        if self.farms.get((status.kind, status.name)) is status.state:
-            return []
-        self.farms[status.kind, status.name] = status.state
-        return [Notify(status)]
+    def _answered(self, happened: Input, _now: float) -> list[Action]:
+        assert isinstance(happened, MatchingSymbols)
+        return [Notify(notice) for notice in self._upstream.answered(happened)]
 
     def _follow_port(self, words: str) -> list[Action]:
         number = words.rpartition("-")[2].strip()  # "…reconnect on the new port -7497"
@@ -349,6 +356,7 @@ class SessionCore:
         (State.STARTING, LinkLost): _lost,
         (State.STARTING, TimerFired): _starting_too_long,
         (State.UP, GatewayError): _gateway_said,
+        (State.UP, MatchingSymbols): _answered,
         (State.UP, ProbeWanted): _probe,
         (State.UP, LinkLost): _lost,
         (State.UP, TimerFired): _check_alive,

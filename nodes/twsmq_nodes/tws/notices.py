@@ -57,11 +57,16 @@ class UpstreamLost(Notice, frozen=True):
 
 
 class DataLost(Notice, frozen=True):
-    """Upstream is back, but subscriptions are gone and must be made again (1101)."""
+    """Upstream is back, but subscriptions are gone and must be made again, or may be. `how` we know: the
+    gateway's 1101, else in words."""
+
+    how: str = "1101"
 
 
 class DataMaintained(Notice, frozen=True):
-    """Upstream is back and subscriptions go on (1102)."""
+    """Upstream is back and subscriptions go on. `how` we know: the gateway's 1102, else in words."""
+
+    how: str = "1102"
 
 
 class FarmState(Enum):

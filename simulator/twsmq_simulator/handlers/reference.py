@@ -62,7 +62,9 @@ def _one_after_the_other(gateway: Gateway, session: Session, rows: list[bytes]) 
 
 @handles(TABLE, r.MatchingSymbols)
 def matching_symbols(gateway: Gateway, session: Session, request: r.MatchingSymbols) -> None:
-    """Underlyings whose symbol starts with the pattern or whose name contains it."""
+    """Underlyings whose symbol starts with the pattern or whose name contains it. Only IBKR knows them."""
+    if gateway.faults.disconnected:
+        return
     pattern = request.pattern.upper()
     found: list[tuple[Instrument, list[str]]] = []
     for i in gateway.catalogue:
