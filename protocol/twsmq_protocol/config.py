@@ -5,6 +5,7 @@ This module turns text into a checked `Config`; reading the file is its caller's
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import tomllib
 from typing import Annotated, Any, Literal
@@ -18,6 +19,28 @@ from .risk_limits import Risk
 
 _WRITTEN = re.compile(r"\s*(?:\[(?P<table>[^\[\]]+)\]|(?P<key>[^\[=#][^=#]*?)\s*=)")
 LOOPBACK = frozenset(("127.0.0.1", "localhost"))
+
+
+def address(host: str, port: int) -> str:
+    """`host:port` as people write it: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def check_host(host: str, *, ipv6: bool = False) -> None:
+    """Raises FieldError unless it is a name or an address, without brackets; `ipv6`: an IPv6 address."""
+    if host.startswith("[") or host.endswith("]"):
+        raise FieldError(
+            "host", f"host {host!r} is in brackets, which belong to HOST:PORT only: leave them out"
+        )
+    if ":" in host or ipv6:
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise FieldError(
+                "host", f"host {host!r} is no IPv6 address; a port is a key of its own"
+            ) from None
+    elif not host.isprintable() or " " in host or "/" in host:
+        raise FieldError("host", f"host {host!r} is no name and no address")
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +75,9 @@ class GatewayTable(Table, frozen=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 4002
     client_id_base: Annotated[int, Meta(ge=1, le=2**31 - 100)] = 100
     messages_per_second: Annotated[float, Meta(ge=0, le=1000)] = 45.0
+
+    def __post_init__(self) -> None:
+        check_host(self.host)
 
 
 class Marketdata(Table, frozen=True):

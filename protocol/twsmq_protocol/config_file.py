@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from .config import Config, parse_config
-from .errors import ConfigError
+from .config import Config, check_host, parse_config
+from .errors import ConfigError, FieldError
 
 DEFAULT_FILE = Path("twsmq.toml")
 _LONGEST = 1 << 20
@@ -25,7 +25,7 @@ class LoadedConfig(Struct, frozen=True, kw_only=True):
 def load_config(file: Path | None = None, gateway: str | None = None) -> LoadedConfig:
     """Read `file`, or `./twsmq.toml` where it exists, or take the defaults. Raises `ConfigError`.
 
-    `gateway` (`HOST:PORT`) overrides the file and means an external gateway.
+    `gateway` (`HOST:PORT`, an IPv6 address in brackets) overrides the file and means an external gateway.
     """
     if file is None and DEFAULT_FILE.is_file():
         file = DEFAULT_FILE
@@ -53,7 +53,17 @@ def _read(file: Path) -> str:
 
 def _with_gateway(config: Config, gateway: str) -> Config:
     host, colon, port = gateway.rpartition(":")
-    if not colon or not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
-        raise ConfigError(f"--gateway {gateway!r} is not HOST:PORT, like 127.0.0.1:4002")
-    external = msgspec.structs.replace(config.gateway, mode="external", host=host.strip("[]"), port=int(port))
+    bracketed = host.startswith("[") and host.endswith("]")
+    if ":" in host and not bracketed:
+        raise ConfigError(f"--gateway {gateway!r}: an IPv6 address stands in brackets, like [::1]:4002")
+    if bracketed:
+        host = host[1:-1]
+    number = int(port) if port.isdecimal() and port.isascii() and len(port) <= 5 else 0
+    if not colon or not host or not 1 <= number <= 65535:
+        raise ConfigError(f"--gateway {gateway!r} is not HOST:PORT, like 127.0.0.1:4002 or [::1]:4002")
+    try:
+        check_host(host, ipv6=bracketed)
+    except FieldError as error:
+        raise ConfigError(f"--gateway {gateway!r}: {error}") from error
+    external = msgspec.structs.replace(config.gateway, mode="external", host=host, port=number)
     return msgspec.structs.replace(config, gateway=external)

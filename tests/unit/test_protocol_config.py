@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from twsmq_protocol import endpoints
-from twsmq_protocol.config import Config, parse_config
+from twsmq_protocol.config import Config, address, parse_config
 from twsmq_protocol.config_file import load_config
 from twsmq_protocol.errors import ConfigError
 from twsmq_protocol.processes import message_share
@@ -97,6 +97,40 @@ def test_a_file_is_found_read_and_its_folder_is_where_data_lives(tmp_path: Path)
     assert load_config(file).data_dir == tmp_path / "data"
     with pytest.raises(ConfigError, match="--config"):
         load_config(tmp_path / "no-such.toml")
+
+
+@pytest.mark.parametrize(
+    ("gateway", "host", "port"),
+    [("[::1]:4002", "::1", 4002), ("[fe80::1%eth0]:7497", "fe80::1%eth0", 7497), ("gw.lan:1", "gw.lan", 1)],
+)
+def test_a_gateway_on_the_command_line_may_be_an_ipv6_address(gateway: str, host: str, port: int) -> None:
+    table = load_config(gateway=gateway).config.gateway
+    assert (table.mode, table.host, table.port) == ("external", host, port)
+    assert address(table.host, table.port) == gateway
+
+
+@pytest.mark.parametrize(
+    ("gateway", "cure"),
+    [
+        ("::1", "in brackets, like [::1]:4002"),
+        ("::1:4002", "in brackets, like [::1]:4002"),
+        ("fe80::1:4002", "in brackets, like [::1]:4002"),
+        ("[::1]", "in brackets, like [::1]:4002"),
+        ("[localhost]:4002", "no IPv6 address"),
+        ("[::1:4002", "in brackets"),
+        ("a b:4002", "no name and no address"),
+        ("host:\u0664002", "is not HOST:PORT"),
+    ],
+)
+def test_what_is_no_address_says_how_to_write_one(gateway: str, cure: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(cure)):
+        load_config(gateway=gateway)
+
+
+@pytest.mark.parametrize("host", ["[::1]", "127.0.0.1:4002", "a b"])
+def test_a_host_in_the_file_has_neither_brackets_nor_port(host: str) -> None:
+    with pytest.raises(ConfigError, match="host"):
+        parse_config(f"[gateway]\nhost = '{host}'")
 
 
 @pytest.mark.parametrize("gateway", ["4002", ":4002", "host:", "host:0", "host:70000", "host:x"])

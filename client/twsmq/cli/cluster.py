@@ -10,6 +10,7 @@ from typing import TypeVar
 import click
 import msgspec
 from twsmq_protocol import endpoints, topics
+from twsmq_protocol.config import address
 from twsmq_protocol.envelope import payload
 from twsmq_protocol.requests import Stopping
 from twsmq_protocol.system_events import Gateway, Heartbeat
@@ -141,4 +142,4 @@ def _gateway_line(gateway: Gateway | None) -> str:
     if gateway is None:
         return "gateway: unknown, the connection node has not told yet"
     accounts = ", ".join(gateway.accounts) or "none told yet"
-    return f"gateway {gateway.host}:{gateway.port}: {gateway.state}, accounts: {accounts}"
+    return f"gateway {address(gateway.host, gateway.port)}: {gateway.state}, accounts: {accounts}"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from twsmq_protocol.config import address
 from twsmq_protocol.processes import message_share
 
 from twsmq_nodes.tws import notices
@@ -61,7 +62,7 @@ class GatewayLink:
         self._announce = on_notice
         self._undecodable: set[int | None] = set()
         gateway = node.config.gateway
-        self._address = f"{gateway.host}:{gateway.port}"
+        self._address = address(gateway.host, gateway.port)
         self.session = TwsSession(
             gateway.host,
             gateway.port,

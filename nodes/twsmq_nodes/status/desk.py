@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from twsmq_protocol.config import address
 from twsmq_protocol.metrics import MOST_STRATEGIES
 from twsmq_protocol.system_events import Gateway
 from twsmq_transport.metrics import Reading
@@ -68,7 +69,7 @@ class Link:
 
     @property
     def address(self) -> str | None:
-        return None if self._event is None else f"{self._event.host}:{self._event.port}"
+        return None if self._event is None else address(self._event.host, self._event.port)
 
     def farms(self, state: str) -> list[str]:
         farms = {} if self._event is None else self._event.farms

@@ -16,6 +16,7 @@ import random
 from collections.abc import Callable
 
 from msgspec import Struct
+from twsmq_protocol.config import address
 
 from twsmq_nodes.runtime.alarm import Alarm
 from twsmq_nodes.runtime.driver import Driver
@@ -213,7 +214,7 @@ class TwsSession:
         try:
             await self._loop.create_connection(lambda: link, self._host, port)
         except OSError as error:
-            self.link_lost(link, f"cannot connect to {self._host}:{port}: {error}")
+            self.link_lost(link, f"cannot connect to {address(self._host, port)}: {error}")
 
     def _drop_link(self, *, flush: bool) -> None:
         link, self._link = self._link, None
