@@ -217,7 +217,7 @@ class OrdersMachine(RuleBasedStateMachine):
     def place_group(self, cids: list[str], link: Any) -> None:
         caller = Caller(answers=[])
         args = PlaceOrders(orders=tuple(an_order(cid) for cid in cids[:2]), link=link)
-        self.desk.ask(lambda: self.desk.core.place_group(args, caller, self.desk.now), caller)
+        self.desk.ask(lambda: self.desk.core.request(args, caller, self.desk.now), caller)
         self.callers.append(caller)
 
     @rule(

@@ -251,17 +251,17 @@ class Desk:
     def place(self, cid: str = "a", caller: Caller | None = None, **changes: Any) -> Caller:
         caller = caller or Caller(answers=[])
         args = BASE | {"client_order_id": cid} | changes
-        return self.ask(lambda: self.core.place(PlaceOrder(**args), caller, self.now), caller)
+        return self.ask(lambda: self.core.request(PlaceOrder(**args), caller, self.now), caller)
 
     def modify(self, cid: str = "a", **changes: Any) -> Caller:
         caller = Caller(answers=[])
         args = ModifyOrder(strategy="s", client_order_id=cid, **changes)
-        return self.ask(lambda: self.core.modify(args, caller, self.now), caller)
+        return self.ask(lambda: self.core.request(args, caller, self.now), caller)
 
     def cancel(self, cid: str = "a", strategy: str = "s") -> Caller:
         caller = Caller(answers=[])
         args = CancelOrder(strategy=strategy, client_order_id=cid)
-        return self.ask(lambda: self.core.cancel(args, caller, self.now), caller)
+        return self.ask(lambda: self.core.request(args, caller, self.now), caller)
 
     def ask(self, ask: Any, caller: Caller) -> Caller:
         try:

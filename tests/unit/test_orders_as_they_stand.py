@@ -48,7 +48,7 @@ def group(desk: Desk, *legs: dict[str, Any], link: Any = "bracket") -> Caller:
     base = {"strategy": "s", "instrument": "STK:AAPL:SMART:USD", "quantity": 10.0, "order_type": "LMT"}
     orders = tuple(PlaceOrder(**{**base, "side": "BUY", "limit_price": 1.0, **leg}) for leg in legs)
     args = PlaceOrders(orders=orders, link=link)
-    return desk.ask(lambda: desk.core.place_group(args, caller, desk.now), caller)
+    return desk.ask(lambda: desk.core.request(args, caller, desk.now), caller)
 
 
 def working(desk: Desk, **changes: Any) -> None:

@@ -46,7 +46,7 @@ def test_it_can_be_taken_over_and_then_is_that_order() -> None:
     desk = lists(open_order(7, "a"), order_status(7, "Submitted"))
     caller = Caller(answers=[])
     args = AdoptOrder(strategy="s", client_order_id="a", perm_id=9007)
-    desk.ask(lambda: desk.core.adopt(args, caller, desk.now), caller)
+    desk.ask(lambda: desk.core.request(args, caller, desk.now), caller)
     assert caller.answer.order_id == 7
     assert desk.place("a").code == "conflict"
     assert desk.wire == []
@@ -123,7 +123,7 @@ def test_a_nonsense_floor_changes_nothing() -> None:
 
 def halted(desk: Desk, **args: Any) -> Caller:
     caller = Caller(answers=[])
-    return desk.ask(lambda: desk.core.halt(Halt(reason="stop", **args), caller, desk.now), caller)
+    return desk.ask(lambda: desk.core.request(Halt(reason="stop", **args), caller, desk.now), caller)
 
 
 class StalledDesk(Desk):

@@ -53,12 +53,12 @@ def order(cid: str, **changes: Any) -> PlaceOrder:
 def group(desk: Desk, *orders: PlaceOrder, link: Any = "none", **more: Any) -> Caller:
     caller = Caller(answers=[])
     args = PlaceOrders(orders=orders, link=link, **more)
-    return desk.ask(lambda: desk.core.place_group(args, caller, desk.now), caller)
+    return desk.ask(lambda: desk.core.request(args, caller, desk.now), caller)
 
 
-def call(desk: Desk, name: str, args: Any) -> Caller:
+def call(desk: Desk, args: Any) -> Caller:
     caller = Caller(answers=[])
-    return desk.ask(lambda: getattr(desk.core, name)(args, caller, desk.now), caller)
+    return desk.ask(lambda: desk.core.request(args, caller, desk.now), caller)
 
 
 def fields(desk: Desk) -> list[OrderFields]:
@@ -298,7 +298,7 @@ def test_the_legs_of_a_combo_are_told_and_do_not_count(desk: Desk) -> None:
 
 
 def test_a_preview_costs_an_id_and_leaves_no_order(desk: Desk) -> None:
-    caller = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    caller = call(desk, PreviewOrder(client_order_id="a", **BASE))
     request = desk.asked.pop()
     assert isinstance(request, rq.PlaceOrder)
     assert (request.order.what_if, request.order_id, request.order.order_ref) == (True, 1, "")
@@ -312,22 +312,22 @@ def test_a_preview_costs_an_id_and_leaves_no_order(desk: Desk) -> None:
 
 
 def test_another_clients_order_of_the_same_id_does_not_answer_a_preview(desk: Desk) -> None:
-    caller = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    caller = call(desk, PreviewOrder(client_order_id="a", **BASE))
     desk.says(open_order(1, client_id=3, order_ref="theirs"))
     assert not caller.answers
 
 
 def test_a_refused_preview_is_the_gateways_own_word(desk: Desk) -> None:
-    caller = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    caller = call(desk, PreviewOrder(client_order_id="a", **BASE))
     desk.says(error(1, 399, "fyi"), error(1, 200, "No security definition"))
     assert (caller.code, caller.answer.tws_code) == ("gateway_rejected", 200)
 
 
 def test_a_preview_nobody_answers_is_given_up(desk: Desk) -> None:
-    unanswered = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    unanswered = call(desk, PreviewOrder(client_order_id="a", **BASE))
     desk.later(10.1)
     assert unanswered.code == "timeout"
-    lost = call(desk, "preview", PreviewOrder(client_order_id="a", **BASE))
+    lost = call(desk, PreviewOrder(client_order_id="a", **BASE))
     desk.session_lost()
     assert lost.code == "not_ready"
 
@@ -335,7 +335,7 @@ def test_a_preview_nobody_answers_is_given_up(desk: Desk) -> None:
 def test_a_preview_that_waits_for_the_disk_is_not_sent_once_its_session_is_gone() -> None:
     desk = waiting()
     desk.place()
-    lost = call(desk, "preview", PreviewOrder(client_order_id="b", **BASE))
+    lost = call(desk, PreviewOrder(client_order_id="b", **BASE))
     for _ in range(2):
         desk.admit()
     desk.session_lost()
@@ -353,10 +353,10 @@ def test_cancel_orders_takes_what_matches_and_nothing_else(desk: Desk) -> None:
     desk.place("c", strategy="t")
     for order_id, ref in ((1, "s/a"), (2, "s/b"), (3, "t/c")):
         desk.says(open_order(order_id, order_ref=ref), order_status(order_id, "Submitted"))
-    caller = call(desk, "cancel_matching", CancelOrders(strategy="s", instrument="STK:IBM:SMART:USD"))
+    caller = call(desk, CancelOrders(strategy="s", instrument="STK:IBM:SMART:USD"))
     assert [row.client_order_id for row in caller.answer.orders] == ["b"]
     assert desk.wire[-1] == rq.CancelOrder(2)
-    everything = call(desk, "cancel_matching", CancelOrders(all=True))
+    everything = call(desk, CancelOrders(all=True))
     assert len(everything.answer.orders) == 3
     assert {request.order_id for request in desk.wire if isinstance(request, rq.CancelOrder)} == {1, 2, 3}
 
@@ -374,13 +374,13 @@ def test_cancel_orders_wants_to_be_told_what() -> None:
 def test_halted_means_no_new_orders_and_cancels_pass(desk: Desk) -> None:
     desk.place()
     desk.accepted()
-    halted = call(desk, "halt", Halt(reason="fat finger")).answer
+    halted = call(desk, Halt(reason="fat finger")).answer
     assert isinstance(halted, Halted)
     assert (halted.halted, keys(halted.remaining)) == ({"": "fat finger"}, [("s", "a")])
     assert desk.place("b").code == "halted"
     assert desk.modify("a", quantity=20.0).code == "halted"
     assert desk.cancel("a").answer.status == "pending_cancel"
-    assert call(desk, "resume", Resume()).answer.halted == {}
+    assert call(desk, Resume()).answer.halted == {}
     assert desk.place("b").answer.order_id == 2
 
 
@@ -393,7 +393,7 @@ def test_a_halt_of_a_strategy_that_cannot_be_is_refused(strategy: str) -> None:
 
 
 def test_a_halt_outlives_a_crash(desk: Desk) -> None:
-    call(desk, "halt", Halt(reason="fat finger", strategy="s"))
+    call(desk, Halt(reason="fat finger", strategy="s"))
     desk.crash()
     desk.session_up()
     desk.snapshot()
@@ -403,8 +403,8 @@ def test_a_halt_outlives_a_crash(desk: Desk) -> None:
 
 def test_a_halt_is_not_answered_by_what_was_kept_before_it(desk: Desk) -> None:
     resuming, halting = Caller(answers=[]), Caller(answers=[])
-    desk.core.resume(Resume(), resuming, desk.now)
-    desk.core.halt(Halt(reason="x"), halting, desk.now)
+    desk.core.request(Resume(), resuming, desk.now)
+    desk.core.request(Halt(reason="x"), halting, desk.now)
     desk.do(desk.core.kept("halt/"))
     assert (len(resuming.answers), halting.answers) == (1, [])
     desk.do(desk.core.kept("halt/"))
@@ -414,7 +414,7 @@ def test_a_halt_is_not_answered_by_what_was_kept_before_it(desk: Desk) -> None:
 def test_a_halt_that_cancels_answers_when_nothing_works_any_more(desk: Desk) -> None:
     desk.place()
     desk.accepted()
-    caller = call(desk, "halt", Halt(reason="x", cancel=True))
+    caller = call(desk, Halt(reason="x", cancel=True))
     assert not caller.answers
     assert desk.wire[-1] == rq.CancelOrder(1)
     desk.says(order_status(1, "Cancelled", remaining=10.0))
@@ -424,7 +424,7 @@ def test_a_halt_that_cancels_answers_when_nothing_works_any_more(desk: Desk) -> 
 def test_a_halt_that_cannot_cancel_everything_says_what_remains(desk: Desk) -> None:
     desk.place()
     desk.accepted()
-    caller = call(desk, "halt", Halt(reason="x", cancel=True))
+    caller = call(desk, Halt(reason="x", cancel=True))
     desk.later(5.1)
     assert keys(caller.answer.remaining) == [("s", "a")]
 
@@ -434,7 +434,7 @@ def test_what_waits_at_the_gate_is_halted_too() -> None:
     desk.session_up()
     desk.snapshot()
     waiting = desk.place()
-    call(desk, "halt", Halt(reason="x"))
+    call(desk, Halt(reason="x"))
     assert waiting.code == "halted"
     assert not desk.core.waiting
 
@@ -460,7 +460,7 @@ def test_orders_that_nobody_placed_here_are_shown_as_foreign(desk: Desk) -> None
 def test_an_order_of_our_own_client_id_can_be_adopted_and_then_followed(desk: Desk) -> None:
     desk.session_up()
     desk.snapshot(foreign())
-    caller = call(desk, "adopt", AdoptOrder(strategy="s", client_order_id="mine", perm_id=7007))
+    caller = call(desk, AdoptOrder(strategy="s", client_order_id="mine", perm_id=7007))
     assert (caller.answer.order_id, caller.answer.status) == (7, "submitted")
     desk.says(execution(7, shares=4.0, order_ref="old/one", perm_id=7007))
     assert (desk.status("mine"), desk.order("mine").filled) == ("partially_filled", 4.0)
@@ -477,7 +477,7 @@ def test_an_order_that_had_ended_before_it_was_adopted_is_found_to_be_done(desk:
     desk.snapshot(foreign())
     done = {"order_ref": "old/one", "perm_id": 7007}
     desk.says(execution(7, **done))
-    call(desk, "adopt", AdoptOrder(strategy="s", client_order_id="mine", perm_id=7007))
+    call(desk, AdoptOrder(strategy="s", client_order_id="mine", perm_id=7007))
     desk.later(0.3)
     desk.snapshot(executions=[execution(7, req_id=1, **done)])
     assert (desk.status("mine"), desk.order("mine").filled) == ("filled", 10.0)
@@ -487,7 +487,7 @@ def test_an_order_that_had_ended_before_it_was_adopted_is_found_to_be_done(desk:
 def test_another_clients_order_cannot_be_adopted(desk: Desk, perm_id: int, code: str) -> None:
     desk.session_up()
     desk.snapshot(foreign=[foreign(client_id=3)])
-    caller = call(desk, "adopt", AdoptOrder(strategy="s", client_order_id="mine", perm_id=perm_id))
+    caller = call(desk, AdoptOrder(strategy="s", client_order_id="mine", perm_id=perm_id))
     assert caller.code == code
 
 
@@ -495,9 +495,9 @@ def test_another_clients_order_cannot_be_adopted(desk: Desk, perm_id: int, code:
 def test_an_operator_may_say_what_became_of_an_unknown_order(desk: Desk, status: Any) -> None:
     desk.place()
     args = ResolveOrder(strategy="s", client_order_id="a", status=status, reason="seen in TWS")
-    assert call(desk, "resolve", args).code == "conflict"
+    assert call(desk, args).code == "conflict"
     desk.session_lost()
-    assert call(desk, "resolve", args).answer.status == status
+    assert call(desk, args).answer.status == status
     assert "seen in TWS" in (desk.told(Order)[-1].reason or "")
 
 

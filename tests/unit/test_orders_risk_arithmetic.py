@@ -52,7 +52,7 @@ def an_order(cid: str, **changes: Any) -> PlaceOrder:
 def group(desk: Desk, link: Any, *orders: PlaceOrder) -> Caller:
     caller = Caller(answers=[])
     args = PlaceOrders(orders=orders, link=link)
-    return desk.ask(lambda: desk.core.place_group(args, caller, desk.now), caller)
+    return desk.ask(lambda: desk.core.request(args, caller, desk.now), caller)
 
 
 def bracket(cid: str, quantity: float) -> tuple[PlaceOrder, ...]:

@@ -64,7 +64,7 @@ def test_what_ifs_take_of_the_budget_as_orders_do(desk: Desk):
     for cid in "bcd":
         args = PreviewOrder(client_order_id=cid, **BASE)
         caller = Caller(answers=[])
-        desk.ask(lambda args=args, caller=caller: desk.core.preview(args, caller, desk.now), caller)
+        desk.ask(lambda args=args, caller=caller: desk.core.request(args, caller, desk.now), caller)
     desk.asked.clear()
     desk.admit(3)
     assert desk.taken == 3
@@ -77,7 +77,7 @@ def test_what_ifs_take_of_the_budget_as_orders_do(desk: Desk):
 def test_a_group_is_never_cut_by_the_budget(desk: Desk):
     caller = Caller(answers=[])
     orders = tuple(PlaceOrder(client_order_id=cid, **BASE) for cid in "abc")
-    desk.ask(lambda: desk.core.place_group(PlaceOrders(orders=orders), caller, desk.now), caller)
+    desk.ask(lambda: desk.core.request(PlaceOrders(orders=orders), caller, desk.now), caller)
     desk.place("d")
     desk.admit(2)
     assert desk.taken == 3, "the shell's budget goes into debt"

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from msgspec.structs import replace
 from twsmq_protocol import order_requests as rq
+from twsmq_protocol.envelope import Args
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.system_events import NodeState
@@ -28,7 +30,7 @@ from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.encoded import Encoded, Sent
 
 from . import queries
-from .actions import Action, Caller, Enter, Journal, Now, Publish, Write
+from .actions import Action, Caller, Enter, Journal, Now, Publish, Reply, Write
 from .book import Book
 from .changes import Changes
 from .doubts import DOUBT_S, Doubts
@@ -46,6 +48,13 @@ IDS_USED_UP = (
     "the gateway's order ids are used up: reset them there (Global Configuration, API, Settings: Reset API "
     "order ID sequence) while no order works; cancels still pass"
 )
+
+
+HANDLED = (
+    "place_order", "place_orders", "modify_order", "cancel_order", "cancel_orders", "preview_order",
+    "resolve_order", "adopt_order", "halt", "resume",
+)  # fmt: skip
+"""The ops whose requests go to the core: `OrdersCore.request`."""
 
 
 class OrdersCore:
@@ -72,6 +81,19 @@ class OrdersCore:
         self._reports = Reports(self.book, client_id, changes)
         self._doubts = Doubts(self.book, self.pipeline, self._reports, self._actions)
         self.intake.claimed = self._doubts.claimed
+        intake, halts = self.intake, self._halts
+        self._handlers: dict[type[Args], Callable[[Any, Caller, Now], None]] = {
+            rq.PlaceOrder: intake.place,
+            rq.PlaceOrders: intake.place_group,
+            rq.ModifyOrder: intake.modify,
+            rq.CancelOrder: intake.cancel,
+            rq.CancelOrders: intake.cancel_matching,
+            rq.PreviewOrder: intake.preview,
+            rq.ResolveOrder: intake.resolve,
+            rq.AdoptOrder: self._adopt,
+            rq.Halt: halts.halt,
+            rq.Resume: halts.resume,
+        }
         self._unpublished: deque[Entry] = deque()
         self.published_no = self.book.last_no
         self.published_strategy_nos = dict(self.book.strategy_nos)
@@ -90,9 +112,18 @@ class OrdersCore:
         return self._flush()
 
     def session_up(
-        self, accounts: tuple[str, ...], next_order_id: int, upstream: bool, offset_s: int | None, now: Now
+        self,
+        accounts: tuple[str, ...],
+        next_order_id: int,
+        upstream: bool,
+        offset_s: int | None,
+        now: Now,
+        *,
+        zone: str = "",
     ) -> list[Action]:
-        """nextValidId has come. `offset_s`: where the gateway's clock stands, see `times`."""
+        """nextValidId has come. `offset_s`, `zone`: where the gateway's clock stands, and what it calls that;
+        see `times`."""
+        self._reports.executions.zone = (zone, offset_s) if zone and offset_s is not None else None
         self.intake.accounts = accounts
         self.book.ids.raise_floor(next_order_id)
         self.pipeline.session_began()
@@ -134,51 +165,28 @@ class OrdersCore:
 
     # -- requests: a RequestError raised is the reply
 
-    def place(self, args: rq.PlaceOrder, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self.intake.place(args, caller))
-
-    def modify(self, args: rq.ModifyOrder, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self.intake.modify(args, caller))
-
-    def cancel(self, args: rq.CancelOrder, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self.intake.cancel(args, caller, now))
-
-    def place_group(self, args: rq.PlaceOrders, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self.intake.place_group(args, caller))
-
-    def cancel_matching(self, args: rq.CancelOrders, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self.intake.cancel_matching(args, caller, now))
-
-    def preview(self, args: rq.PreviewOrder, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self.intake.preview(args, caller))
-
-    def resolve(self, args: rq.ResolveOrder, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self.intake.resolve(args, caller, now))
-
-    def adopt(self, args: rq.AdoptOrder, caller: Caller, now: Now) -> list[Action]:
-        self.intake.adopt(args, caller, self._doubts.foreign, self._client_id, now)
-        self._doubts.look_within(DOUBT_S, now)  # it stands here as last listed, and may have ended since
+    def request(self, args: Args, caller: Caller, now: Now) -> list[Action]:
+        """One of `HANDLED`. A request that is refused is replied to, and has no effect."""
+        try:
+            self._handlers[type(args)](args, caller, now)
+        except RequestError as error:
+            self._actions.append(Reply(caller, error))
         return self._flush()
 
-    def halt(self, args: rq.Halt, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self._halts.halt(args, caller, now))
-
-    def resume(self, args: rq.Resume, caller: Caller, now: Now) -> list[Action]:
-        return self._asked(lambda: self._halts.resume(args, caller, now))
+    def _adopt(self, args: rq.AdoptOrder, caller: Caller, now: Now) -> None:
+        self.intake.adopt(args, caller, self._doubts.foreign, self._client_id, now)
+        self._doubts.look_within(DOUBT_S, now)  # it stands here as last listed, and may have ended since
 
     def kept(self, name: str) -> list[Action]:
         """What was to be kept under this name is on disk."""
-        return self._asked(lambda: self._halts.kept(name))
+        self._halts.kept(name)
+        return self._flush()
 
     def orders(self, args: rq.GetOrders) -> rq.OrderList:
         return queries.orders(self.book, args, self._doubts.foreign.values())
 
     def executions(self, args: rq.GetExecutions) -> rq.ExecutionList:
         return queries.executions(self.book, args)
-
-    def _asked(self, ask: Callable[[], None]) -> list[Action]:
-        ask()
-        return self._flush()
 
     # -- gate, journal, wire
 

@@ -79,10 +79,10 @@ class Intake:
 
     # -- placing
 
-    def place(self, args: PlaceOrder, caller: Caller) -> None:
+    def place(self, args: PlaceOrder, caller: Caller, _now: Now) -> None:
         self._place((args,), Waiter(caller, (_key(args),)))
 
-    def place_group(self, args: PlaceOrders, caller: Caller) -> None:
+    def place_group(self, args: PlaceOrders, caller: Caller, _now: Now) -> None:
         keys = tuple(map(_key, args.orders))
         self._place(args.orders, Waiter(caller, keys, group=True), args.link, args.oca_type)
 
@@ -133,14 +133,14 @@ class Intake:
             raise _conflict("part of its group was sent; cancel the rest and place it anew under other ids")
         return False
 
-    def preview(self, args: PreviewOrder, caller: Caller) -> None:
+    def preview(self, args: PreviewOrder, caller: Caller, _now: Now) -> None:
         if self.closed is not None:
             raise _not_ready(self.closed)
         self._pipeline.push(args.strategy, Previewing(args, self._account_of(args), caller))
 
     # -- changing and ending
 
-    def modify(self, args: ModifyOrder, caller: Caller) -> None:
+    def modify(self, args: ModifyOrder, caller: Caller, _now: Now) -> None:
         record = self._require_live(args)
         transmits = bool(args.transmit) and record.staged
         if not transmits and self._changed(record, args)[1] == (record.wanted or record.values):

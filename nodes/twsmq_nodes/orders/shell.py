@@ -1,7 +1,7 @@
 """The orders node's outer room: mailbox, outbox, TWS session, journal and one timer around the core.
 
-Actions are carried out strictly in the order they were decided: what comes back while one is carried out
-queues behind it, so entries reach the journal in the order of their numbers.
+The driver carries actions out strictly in the order they were decided, so entries reach the journal in the
+order of their numbers; before each input the core learns what the journal has committed and written.
 
 The bytes of an order are written by the journal's thread where they can be (`ahead`), else from here.
 
@@ -12,17 +12,16 @@ wait behind anything afterwards, or a higher id might overtake it.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import time_ns
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import structlog
-from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol import endpoints, envelope
+from twsmq_protocol.envelope import Args
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
@@ -36,7 +35,8 @@ from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import order_topic, quote_topic
 from twsmq_transport.mailbox import Call
 
-from twsmq_nodes.runtime.alarm import Alarm
+from twsmq_nodes.runtime.driver import Driver
+from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import notices
@@ -44,22 +44,21 @@ from twsmq_nodes.tws.errors import NotConnected
 from twsmq_nodes.tws.pacing import Pacer
 from twsmq_nodes.tws.requests import CancelOrder as CancelRequest
 from twsmq_nodes.tws.requests import Priority
-from twsmq_nodes.tws.session import TwsSession
 
-from .actions import Action, Caller, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
+from .actions import Action, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
 from .ahead import WriteAhead
-from .core import OrdersCore
+from .core import HANDLED, OrdersCore
 from .journal import SqliteJournal
 from .risk.guard import RiskGuard
 from .risk.live_inputs import LiveRiskInputs
 from .risk.settings import RiskSettings
-from .times import gateway_offset_s
+from .times import gateway_offset_s, zone_of
 
 JOURNAL_FILE = "orders.journal"
 TOGETHER = 32
 """Messages let through the gate at once, if the budget allows as many: they go to the journal together."""
 
-A = TypeVar("A", bound=Struct)
+Input = Callable[[Now], Iterable[Action]]
 CONTRACT_VALID_S = 30.0
 
 log = structlog.stdlib.get_logger()
@@ -73,16 +72,15 @@ class OrdersShell(Shell):
         config = node.config
         self._node = node
         self._loop = asyncio.get_running_loop()
-        self._session = TwsSession(
-            config.gateway.host,
-            config.gateway.port,
-            node.client_id,
+        self._link = GatewayLink(
+            node,
             on_event=self._on_event,
             on_notice=self._on_notice,
-            on_ticks=lambda _ticks: None,
             on_read_end=self._on_read_end,
             rate=0,
+            shows_state=False,
         )
+        self._session = self._link.session
         self._pacer: Pacer[None] = Pacer(message_share(config, endpoints.ORDERS), self._loop.time())
         self._journal = SqliteJournal(node.data_dir / JOURNAL_FILE)
         self._core = OrdersCore(
@@ -109,63 +107,67 @@ class OrdersShell(Shell):
         self._ahead = WriteAhead()
         self._not_believed: set[str] = set()
         self._reports: list[tws.Event] = []  # of the read that goes on
-        self._todo: deque[Action] = deque()
-        self._busy = False
-        self._stopped = False
-        self._timer = Alarm(self._tick)
-        self._gate_timer = Alarm(lambda: self._carry(()))
+        self._durable_no = 0  # as the journal has said
+        self._asked: list[tuple[Args, Call]] = []  # to be placed, of this pass of the mailbox
+        self._driver: Driver[Input, Action] = Driver(
+            lambda happened, mono: happened(Now(mono, time_ns())),
+            self._carry_out,
+            self._wake_at,
+            self._core.tick,
+            before_each=self._journal_news,
+            idle=self._admit,
+        )
         node.topics.append("order/<strategy>/<client_order_id>/")
         self._add_ops()
 
     def start(self) -> None:
         core = self._core
+        feed = self._driver.feed
         self._journal.run(
             self._durable,
-            lambda reason: self._carry(core.journal_stalled(reason)),
+            lambda reason: feed(lambda _now: core.journal_stalled(reason)),
             self._kept,
         )
         about = ("node/status/", "position/", "account/")
         self._node.listen((endpoints.STATUS,), about, self._heard)
-        self._carry(core.start(self._now()))
-        self._session.open()
+        feed(core.start)
+        self._link.open()
 
     async def stop(self) -> None:
-        self._session.close()
-        self._timer.set(None)
-        self._gate_timer.set(None)
+        self._link.close()
         self._journal.close()
-        await asyncio.sleep(0)  # what was committed last is still told
-        self._stopped = True
+        await asyncio.sleep(0)  # what was committed last is still published
+        self._driver.close()
 
     # -- in
 
     def _add_ops(self) -> None:
         core, add = self._core, self._node.mailbox.add
-
-        def ask(handle: Callable[[A, Caller, Now], list[Action]]) -> Callable[[A, Call], None]:
-            return lambda args, call: self._carry(handle(args, call, self._now()))
-
-        def place(args: PlaceOrder, call: Call) -> None:
-            self._todo.extend(core.place(args, call, self._now()))  # and through the gate with the others
-
-        add("place_order", place)
-        add("place_orders", ask(core.place_group))
-        add("modify_order", ask(core.modify))
-        add("cancel_order", ask(core.cancel))
-        add("cancel_orders", ask(core.cancel_matching))
-        add("preview_order", ask(core.preview))
-        add("halt", ask(core.halt))
-        add("resume", ask(core.resume))
-        add("adopt_order", ask(core.adopt))
-        add("resolve_order", ask(core.resolve))
+        for op in HANDLED:
+            add(op, self._request)
         add("get_orders", lambda args, call: call.succeed(core.orders(args)))
         add("get_executions", lambda args, call: call.succeed(core.executions(args)))
         add("get_risk", lambda _args, call: call.succeed(self._guard.listed()))
         add("set_risk", self._risk.set)
         add("replay_events", self._replay)
 
+    def _request(self, args: Args, call: Call) -> None:
+        """Orders of one pass of the mailbox go through the gate together; whatever else is asked comes after
+        those that were asked for before it."""
+        self._asked.append((args, call))
+        if not isinstance(args, PlaceOrder):
+            self.requests_handled()
+
     def requests_handled(self) -> None:
-        self._carry(())
+        asked, self._asked = self._asked, []
+        if asked:
+            self._driver.feed(lambda now: self._handle(asked, now))
+        else:
+            self._driver.turn()
+
+    def _handle(self, asked: list[tuple[Args, Call]], now: Now) -> Iterable[Action]:
+        for args, call in asked:
+            yield from self._core.request(args, call, now)
 
     def _heard(self, topic: str, event: envelope.Event) -> None:
         """What another process publishes. Nothing in it may end this one."""
@@ -198,7 +200,7 @@ class OrdersShell(Shell):
 
     def _kept(self, name: str) -> None:
         self._risk.kept(name)
-        self._carry(self._core.kept(name))
+        self._driver.feed(lambda _now: self._core.kept(name))
 
     def _replay(self, args: ReplayEvents, call: Call) -> None:
         found = self._journal.events(args.after, args.limit, args.strategy)
@@ -209,64 +211,59 @@ class OrdersShell(Shell):
             EventPage(events=events, next=found[len(events) - 1][0] if events else args.after, last=last)
         )
 
-    def _durable(self, event_no: int = 0) -> None:
-        """The journal says so, or has said so to the thread that writes ahead."""
+    def _durable(self, event_no: int) -> None:
+        """The journal says so."""
+        self._durable_no = event_no
+        self._driver.turn()
+
+    def _journal_news(self) -> Input | None:
+        """What is durable, and written by the journal's thread: whatever is told later may be about it."""
         written, written_no = self._ahead.take()
-        event_no = max(event_no, written_no)
-        if event_no > self._core.pipeline.durable_no:
-            self._carry(self._core.durable(event_no, self._now(), written))
+        event_no = max(self._durable_no, written_no)
+        if event_no <= self._core.pipeline.durable_no:
+            return None
+        return lambda now: self._core.durable(event_no, now, written)
 
     def _on_event(self, event: tws.Event) -> None:
         self._reports.append(event)
 
     def _on_read_end(self) -> None:
         if self._reports:
-            self._durable()  # these may be about what was written ahead
             reports, self._reports = self._reports, []
-            self._carry(self._core.received(reports, self._now()))
+            self._driver.feed(lambda now: self._core.received(reports, now))
 
     def _on_notice(self, notice: notices.Notice) -> None:
         self._on_read_end()  # what was said before it
-        now = self._now()
+        core, feed = self._core, self._driver.feed
         match notice:
             case notices.SessionUp(_, accounts, next_order_id, upstream):
-                offset_s = gateway_offset_s(self._session.connection_time, now.ns)
-                self._carry(self._core.session_up(accounts, next_order_id, upstream, offset_s, now))
-                self._ahead.open(self._session.thread_line, self._core.pipeline.session_no)
+                greeting = self._session.connection_time
+                feed(lambda now: self._session_up(accounts, next_order_id, upstream, greeting, now))
             case notices.SessionLost(reason):
                 self._ahead.shut()
-                self._durable()
-                self._carry(self._core.session_lost(reason, now))
-            case notices.WaitingClientId(client_id):
-                self._node.enter("waiting_client_id", f"client id {client_id} is still in use at the gateway")
-            case notices.ConnectFailed(reason):
-                self._node.enter("connecting", reason)
+                feed(lambda now: core.session_lost(reason, now))
             case notices.UpstreamLost():
-                self._carry(self._core.upstream_changed(False, data_lost=False, now=now))
+                feed(lambda now: core.upstream_changed(False, data_lost=False, now=now))
             case notices.DataLost():
-                self._carry(self._core.upstream_changed(True, data_lost=True, now=now))
+                feed(lambda now: core.upstream_changed(True, data_lost=True, now=now))
             case notices.DataMaintained():
-                self._carry(self._core.upstream_changed(True, data_lost=False, now=now))
+                feed(lambda now: core.upstream_changed(True, data_lost=False, now=now))
             case _:
                 pass
 
+    def _session_up(
+        self, accounts: tuple[str, ...], next_order_id: int, upstream: bool, greeting: str, now: Now
+    ) -> list[Action]:
+        offset_s = gateway_offset_s(greeting, now.ns)
+        actions = self._core.session_up(
+            accounts, next_order_id, upstream, offset_s, now, zone=zone_of(greeting)
+        )
+        self._ahead.open(self._session.thread_line, self._core.pipeline.session_no)
+        return actions
+
     # -- out
 
-    def _carry(self, actions: Sequence[Action]) -> None:
-        if self._stopped:
-            return
-        self._todo.extend(actions)
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            while self._todo or self._admit():
-                self._do(self._todo.popleft())
-        finally:
-            self._busy = False
-        self._come_back()
-
-    def _do(self, action: Action) -> None:
+    def _carry_out(self, action: Action) -> None:
         match action:
             case Journal(entries):
                 self._journal.append(entries, partial(self._ahead.committed, action))
@@ -308,7 +305,7 @@ class OrdersShell(Shell):
 
     def _written(self, action: Write) -> None:
         self._caught_up(action)
-        self._carry(self._core.written(action.key, action.request.request, self._now()))
+        self._driver.feed(lambda now: self._core.written(action.key, action.request.request, now))
 
     def _caught_up(self, action: Write) -> None:
         if not isinstance(action.request.request, CancelRequest):  # cancels are the loop's
@@ -317,30 +314,24 @@ class OrdersShell(Shell):
     def _refused(self, action: Write, error: Exception) -> None:
         self._caught_up(action)
         log.warning("order bytes not written", order=action.key, problem=str(error))
-        self._carry(self._core.not_written(action, self._now()))
+        self._driver.feed(lambda now: self._core.not_written(action, now))
 
-    def _admit(self) -> bool:
-        """Let through the gate what the budget allows; whether there is something to do then."""
-        while self._core.waiting and not self._todo:
-            now = self._now()
+    def _admit(self) -> Sequence[Action]:
+        """What the budget lets through the gate by now."""
+        while self._core.waiting:
+            now = Now(self._loop.time(), time_ns())
             allowed = self._pacer.affordable(now.mono)
             if allowed < 1:
-                return False
+                break
             actions, taken = self._core.admit(now, min(allowed, TOGETHER))
             self._pacer.charge(now.mono, taken)
-            self._todo.extend(actions)
-        return bool(self._todo)
+            if actions:
+                return actions
+        return ()
 
-    def _come_back(self) -> None:
-        self._timer.set(self._core.wake_at)
-        waits = self._core.waiting
-        self._gate_timer.set(self._pacer.affords_at(self._loop.time()) if waits else None)
-
-    def _tick(self) -> None:
-        self._carry(self._core.tick(self._now()))
-
-    def _now(self) -> Now:
-        return Now(self._loop.time(), time_ns())
+    def _wake_at(self) -> float | None:
+        affords = self._pacer.affords_at(self._loop.time()) if self._core.waiting else None
+        return min((at for at in (self._core.wake_at, affords) if at is not None), default=None)
 
     def complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
         numbers: dict[str, Any] = {
