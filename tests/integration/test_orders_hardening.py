@@ -147,6 +147,9 @@ def test_a_journal_that_was_given_up_doubles_no_order_the_gateway_still_has(
     with running_node("orders", config_file):
         await_state(client, "ready")
         again = client.request("orders", "place_order", client_order_id="a", **ORDER)
+        while again["error"]["code"] == "not_ready":  # a beat of the one before was still under way
+            await_state(client, "ready")
+            again = client.request("orders", "place_order", client_order_id="a", **ORDER)
         assert again["error"]["code"] == "conflict"
         assert "adopt_order" in again["error"]["message"]
         assert len(client.result("orders", "get_orders")["foreign"]) == 1
@@ -171,3 +174,16 @@ def test_a_folder_renamed_while_the_node_runs_stops_orders_with_words(
         shutil.move(folder.with_name("moved"), folder)
         client.await_event(lambda _topic, event: event.get("status") == "cancelled")
         other.close()
+
+
+def test_a_report_that_cannot_be_read_is_logged_once_for_each_kind(
+    client: PlainClient, config_file: Path, port_base: int
+) -> None:
+    with ScriptedGateway(port_base + 95) as gateway, running_node("orders", config_file) as node:
+        answer_snapshot(gateway)
+        await_state(client, "ready")
+        assert client.request("orders", "place_order", client_order_id="a", **ORDER)["ok"]
+        gateway.say(*[raw(5, "x" * 100)] * 3, error(1, 399, "the last"))
+        client.await_event(lambda _topic, event: event.get("text") == "the last")
+        told = [line for line in node.log() if line["event"] == "gateway message not understood"]
+        assert [line["message_id"] for line in told] == [5]
