@@ -10,8 +10,8 @@ from typing import Any
 Fields = list[str]
 # placeOrder at version 200 after the order's own price fields, for an order without anything special.
 _TAIL = (
-    "{tif}|{oca}|{account}||0|{ref}|{transmit}|{parent}|0|0|0|0|{rth}|0||0|||||||0||-1|0|||0|||"
-    "0|0||0||||||0|||||0|||||||||||0|||0|0|||0||0|0|0|0|||||||0|||||||||0|0|0||||0||||0|0||0"
+    "{tif}|{oca}|{account}||0|{ref}|{transmit}|{parent}|0|0|0|0|{rth}|0||0|||||||0||-1|0|||0|||0|0||0||||"
+    "||0|||||0|||||||||||0|||0|0|||{what_if}||0|0|0|0|||||||0|||||||||0|0|0||||0||||0|0||0"
 )
 
 

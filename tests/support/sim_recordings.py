@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib
 import json
 import re
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -23,6 +25,7 @@ from twsmq_simulator.commands import carry_out
 from support.sim_stream import Client, Fields, connected
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "tws" / "recordings"
+OURS = Path(__file__).resolve().parents[1] / "recordings"  # written from what the captures show
 ZONES = {"CET": "Europe/Berlin", "Central European Standard Time": "Europe/Berlin"}
 SECOND = 1_000_000_000
 
@@ -46,12 +49,13 @@ class Turn(NamedTuple):
 class Recording:
     """`connected_at` is when its first connection was made, ns UTC; `account` is the account's code."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, folder: Path = RECORDINGS) -> None:
         self.name = name
+        (path,) = folder.rglob(f"{name}.txt")
         self.turns: list[Turn] = []
         self.connected_at = 0
         self.account = ""
-        for line in (RECORDINGS / f"{name}.txt").read_text().splitlines():
+        for line in path.read_text().splitlines():
             if not line or line.startswith("#"):
                 continue
             who, _, rest = line.partition(" ")
@@ -67,10 +71,140 @@ class Recording:
                         (self.account,) = json.loads(text)["accounts"]
                     self.turns[-1].events.append(_told(what, json.loads(text)))
                 case "raw":
-                    payload = base64.b64decode(text)[4:]
-                    self.turns[-1].events.append(event_of(payload.decode().split("\0")[:-1]))
+                    self._take_frame(base64.b64decode(text)[4:], from_client=what == "client")
                 case _:
                     assert who in ("sleep", "disconnect"), line
+        self.account = self.account or "DU9000001"
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Two orders placed at once: what came for the first, up to its commission, belongs to its turn."""
+        for turn, later in pairwise(self.turns):
+            if turn.move == later.move == "place_order" and not turn.events:
+                kinds = [event.kind for event in later.events]
+                if "commission_report" in kinds:
+                    count = kinds.index("commission_report") + 1
+                    turn.events.extend(later.events[:count])
+                    del later.events[:count]
+
+    def _take_frame(self, payload: bytes, *, from_client: bool) -> None:
+        """Text at 200; above it a number of four bytes first, and over 200 a protobuf message."""
+        number = int.from_bytes(payload[:4], "big")
+        if number > TEXT_IDS[-1] + 200:  # digits: text without a number in front
+            fields = payload.decode().split("\0")[:-1]
+            if from_client:
+                self.turns.append(Turn(*_asked_in_text(fields), []))
+            else:
+                self.turns[-1].events.append(event_of(fields))
+            return
+        if number <= 200:
+            self.turns[-1].events.append(event_of([str(number), *payload[4:].decode().split("\0")[:-1]]))
+            return
+        kind = (CLIENT_MESSAGES if from_client else SERVER_MESSAGES).get(number - 200)
+        if from_client:
+            name = kind or f"request {number - 200}"
+            self.turns.append(Turn(*_asked(name, _parsed(kind, payload[4:]) if kind else None), []))
+        elif kind is not None:
+            self.turns[-1].events.extend(_said(kind, _parsed(kind, payload[4:])))
+        else:
+            self.turns[-1].events.append(Event(NAMES.get(str(number - 200), str(number - 200))))
+
+
+TEXT_IDS = range(1, 200)
+SERVER_MESSAGES = {
+    3: "OrderStatus", 4: "ErrorMessage", 11: "ExecutionDetails", 101: "CompletedOrder", 1: "TickPrice",
+    2: "TickSize", 46: "TickString", 58: "MarketDataType",
+}  # fmt: skip
+CLIENT_MESSAGES = {
+    3: "PlaceOrderRequest", 4: "CancelOrderRequest", 1: "MarketDataRequest", 59: "MarketDataTypeRequest",
+    58: "GlobalCancelRequest", 7: "ExecutionRequest", 99: "CompletedOrdersRequest",
+    20: "HistoricalDataRequest", 49: "CurrentTimeRequest", 2: "CancelMarketData",
+}  # fmt: skip
+
+
+def _parsed(kind: str, body: bytes) -> Any:
+    """A protobuf message by ibapi's classes: by its meaning it is compared with text at 200."""
+    message = getattr(importlib.import_module(f"ibapi.protobuf.{kind}_pb2"), kind)()
+    message.ParseFromString(body)
+    return message
+
+
+def _asked(kind: str, m: Any) -> tuple[str, dict[str, Any]]:
+    match kind:
+        case "PlaceOrderRequest":
+            o = m.order
+            prices = {"lmt_price": o.lmtPrice, "aux_price": o.auxPrice, "trail_stop": o.trailStopPrice}
+            return "place_order", {
+                "order_id": str(m.orderId),
+                "contract": {"con_id": str(m.contract.conId), "symbol": m.contract.symbol, "sec_type": "STK"},
+                "action": o.action,
+                "total_quantity": o.totalQuantity,
+                "order_type": o.orderType,
+                "tif": o.tif,
+                "transmit": o.transmit,
+                "parent": o.parentId,
+                "oca": o.ocaGroup,
+                "what_if": o.whatIf,
+                "algo": o.algoStrategy,
+            } | {name: f"{price:g}" for name, price in prices.items() if price}
+        case "CancelOrderRequest":
+            return "cancel_order", {"order_id": str(m.orderId)}
+        case "MarketDataRequest":
+            return "market_data", {"req_id": m.reqId, "snapshot": m.snapshot}
+        case "CancelMarketData":
+            return "cancel_market_data", {"req_id": m.reqId}
+        case "MarketDataTypeRequest":
+            return "market_data_type", {"kind": m.marketDataType}
+        case "CompletedOrdersRequest":
+            return "req_completed_orders", {"api_only": m.apiOnly}
+        case "HistoricalDataRequest":
+            contract = {"symbol": "AAPL", "sec_type": "STK", "exchange": "SMART", "primary_exchange": ""}
+            return "req_historical_bars", {
+                "contract": contract | {"currency": "USD", "local_symbol": ""},
+                "bar_size": m.barSizeSetting,
+                "duration": m.duration,
+                "what_to_show": m.whatToShow,
+                "use_rth": m.useRTH,
+            }
+        case _:
+            simple = {"GlobalCancelRequest": "global_cancel", "ExecutionRequest": "executions"}
+            return simple.get(kind, "req_current_time"), {}
+
+
+def _asked_in_text(fields: Fields) -> tuple[str, dict[str, Any]]:
+    """A placeOrder at 200 is the only request that is recorded in text."""
+    assert fields[0] == "3", fields
+    return "place_order", {
+        "order_id": fields[1],
+        "contract": {"con_id": fields[2], "symbol": fields[3], "sec_type": fields[4]},
+        "action": fields[16],
+        "total_quantity": fields[17],
+        "order_type": fields[18],
+        "tif": fields[21],
+    }
+
+
+def _said(kind: str, m: Any) -> list[Event]:
+    match kind:
+        case "OrderStatus":
+            size = float(m.filled) + float(m.remaining)
+            return [Event("order_status", m.status, f"{float(m.filled):g} of {size:g}")]
+        case "ErrorMessage":
+            return [_error(m.id, str(m.errorCode), m.errorMsg)]
+        case "ExecutionDetails":
+            return [
+                Event(
+                    "execution_detail", m.execution.side, _trade(m.execution.shares, str(m.execution.price))
+                )
+            ]
+        case "CompletedOrder":
+            return [Event("completed_order", m.orderState.completedStatus.strip())]
+        case "MarketDataType":
+            return [Event("market_data_type", str(m.marketDataType))]
+        case "TickPrice":
+            return [Event("tick", str(m.tickType))]
+        case _:
+            return [Event("tick", str(m.tickType))]
 
 
 def _moment(text: str) -> int:
@@ -90,7 +224,8 @@ def _told(what: str, a: dict[str, Any]) -> Event:
         case "execution_detail":
             return Event(what, a["side"], _trade(a["shares"], a["price"]))
         case "api_error":
-            return _error(int(a["req_id"]), str(a["code"]), a["message"])
+            request_id = str(a["req_id"])
+            return _error(1 if request_id.startswith("$") else int(request_id), str(a["code"]), a["message"])
         case "historical_schedule":
             names = ("start_date_time", "end_date_time", "ref_date")
             rows = [[session[name] for name in names] for session in a["sessions"]]
@@ -108,6 +243,12 @@ def event_of(fields: Fields) -> Event:
             return _error(int(fields[1]), fields[2], fields[3])
         case "11":
             return Event("execution_detail", fields[18], _trade(fields[19], fields[20]))
+        case "1" | "2":
+            return Event("tick", fields[3])
+        case "46":
+            return Event("tick", fields[3])
+        case "58":
+            return Event("market_data_type", fields[3])
         case "101":
             return Event("completed_order", fields[-9].strip(), "|".join(fields[1:]))
         case "106":
@@ -125,6 +266,17 @@ NAMES = {
     "53": "open_order_end",
     "59": "commission_report",
     "102": "completed_orders_end",
+    "17": "historical_bar",
+    "57": "tick_snapshot_end",
+    "61": "position",
+    "62": "position_end",
+    "63": "account_summary",
+    "64": "account_summary_end",
+    "81": "tick_req_params",
+    "10": "contract_details",
+    "52": "contract_details_end",
+    "55": "executions_end",
+    "108": "historical_bars_end",
 }
 
 
@@ -196,12 +348,39 @@ class Player:
                 client.send("8", "1", arguments["num_ids"])
             case "req_historical_bars":
                 _ask_history(client, arguments)
+            case "market_data_type":
+                client.send("59", "1", str(arguments["kind"]))
+            case "market_data":
+                once = "1" if arguments["snapshot"] else "0"
+                client.send("1", "11", str(arguments["req_id"]), *STOCK, "0", "", once, "0", "")
+            case "cancel_market_data":
+                client.send("2", "2", str(arguments["req_id"]))
+            case "global_cancel":
+                client.send("58", "", "")
+            case "executions":
+                client.send("7", "3", "1", *[""] * 7, "2147483647", "0")
+            case "req_account_summary":
+                client.send("62", "1", "1", "All", ",".join(arguments["tags"]))
+            case "cancel_account_summary":
+                client.send("63", "1", "1")
+            case "req_positions":
+                client.send("61", "1")
+            case "cancel_positions":
+                client.send("64", "1")
+            case "req_contract_details":
+                client.send("9", "8", "1", *STOCK, "0", "", "", "")
+            case "req_realtime_bars":
+                client.send("50", "3", "1", *STOCK, "5", "TRADES", "1", "")
             case other:
                 raise AssertionError(other)
 
     def _set_market(self, turn: Turn) -> None:
         """Puts the side of the book that an order will take at the price of its recorded fill."""
         contract = _contract(turn.arguments)
+        fills = [event.figures for event in turn.events if event.kind == "execution_detail"]
+        if len(fills) > 1:
+            self._set_levels(contract, turn.arguments["action"], fills)
+            return
         for event in turn.events:
             if event.kind == "execution_detail":
                 price = float(event.figures.partition(" at ")[2])
@@ -210,6 +389,17 @@ class Player:
                 book = self._server.gateway.exchange.required(int(contract["con_id"]))
                 away = (book.ask if turn.arguments["action"] == "BUY" else book.bid) - price
                 carry_out(self._server.gateway, "set_price", args | {"price": price - away})
+
+    def _set_levels(self, contract: dict[str, Any], action: str, fills: list[str]) -> None:
+        """Several fills: the book has just these levels."""
+        book = self._server.gateway.exchange.required(int(contract["con_id"]))
+        tick = book.instrument.min_tick
+        levels = [
+            [round(float(at) / tick), int(size)] for size, _, at in (f.partition(" at ") for f in fills)
+        ]
+        book.set_price(levels[0][0] * tick)
+        side = book.asks if action == "BUY" else book.bids
+        side[: len(levels)] = levels
 
     async def _settle(self, client: Client) -> None:
         """A second for all that follows from the last move, and everything read."""
@@ -220,6 +410,7 @@ class Player:
 
 
 FENCE = "999999"
+STOCK = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", ""]
 
 
 async def _fenced(client: Client) -> None:
@@ -244,10 +435,20 @@ def _place(client: Client, arguments: dict[str, Any]) -> None:
         arguments["total_quantity"],
         arguments["order_type"],
         limit=arguments.get("lmt_price", ""),
+        aux=arguments.get("aux_price", "") or _amount(arguments),
         tif=arguments["tif"],
+        parent=int(arguments.get("parent", 0)),
+        oca=arguments.get("oca", ""),
+        what_if=1 if arguments.get("what_if") else 0,
         contract=f"{head}|||||{contract.get('exchange', 'SMART')}||USD||||",
         transmit=0 if arguments.get("transmit") is False else 1,
     )
+
+
+def _amount(arguments: dict[str, Any]) -> str:
+    """A trailing percentage as an amount: these tests' requests have no place for the first."""
+    percent = arguments.get("trailing_percent")
+    return f"{264 * float(percent) / 100:.2f}" if percent else ""
 
 
 def _ask_history(client: Client, arguments: dict[str, Any]) -> None:
