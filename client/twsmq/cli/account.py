@@ -9,7 +9,7 @@ from typing import Any
 import click
 from twsmq_protocol import endpoints
 
-from .asking import asking, json_option
+from .asking import ask, asking, json_option
 from .options import config_option, settings_from
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, number
@@ -32,7 +32,7 @@ def positions(config: Path | None, account: str | None, as_json: bool) -> None:
       twsmq positions --json | jq 'select(.quantity < 0)'
     """
     with asking(settings_from(config), endpoints.STATUS) as client:
-        rows: list[dict[str, Any]] = client.request(endpoints.STATUS, "positions")["positions"]
+        rows: list[dict[str, Any]] = ask(client, "positions", {})["positions"]
     rows = [row for row in rows if account in (None, row["account"])]
     if as_json:
         for row in rows:
@@ -60,7 +60,7 @@ def account(config: Path | None, account: str | None, as_json: bool) -> None:
       twsmq account --json | jq .accounts[0].net_liquidation
     """
     with asking(settings_from(config), endpoints.STATUS) as client:
-        told: dict[str, Any] = client.request(endpoints.STATUS, "account")
+        told: dict[str, Any] = ask(client, "account", {})
     for name in ("accounts", "currencies"):
         told[name] = [row for row in told[name] if account in (None, row.get("account"))]
     if as_json:

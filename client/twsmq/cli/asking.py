@@ -11,11 +11,15 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
+import msgspec
 from twsmq_protocol import endpoints
+from twsmq_protocol.errors import MalformedMessage
+from twsmq_protocol.requests import OPS
 from twsmq_supervisor.settings import Settings
 
 from ..client import Client
 from ..errors import OutcomeUnknown, RequestRefused
+from ..ops import TIMEOUT_S
 from .options import NoCluster, Refused, Unusable, failure_of, typed
 from .reach import NobodyListens, require_listener
 
@@ -40,6 +44,18 @@ def asking(settings: Settings, process: str = endpoints.ORDERS, instrument: str 
         if error.tws_code == NO_SUCH_CONTRACT and instrument not in error.message:
             error.message += f": {instrument}"
         raise failure_of(error) from error
+
+
+def ask(client: Client, op: str, args: dict[str, Any], timeout: float = TIMEOUT_S) -> dict[str, Any]:
+    """The result of an op, as plain data in the shape that the protocol promises. Raises
+    `MalformedMessage` for any other: whoever listens there may be anybody."""
+    kind = OPS[op]
+    assert kind.process is not None
+    result = client.request(kind.process, op, args, timeout=timeout)
+    try:
+        return msgspec.to_builtins(msgspec.convert(result, kind.result))
+    except msgspec.ValidationError as error:
+        raise MalformedMessage(f"{kind.process} answered {op} with something else: {error}") from error
 
 
 def json_option(command: F) -> F:

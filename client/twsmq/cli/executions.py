@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from twsmq_protocol import endpoints
 
-from .asking import asking, json_option
+from .asking import ask, asking, json_option
 from .options import Unusable, config_option, settings_from
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, number
@@ -49,7 +48,7 @@ def executions(
             raise Unusable(f"--since {since:%Y-%m-%d} is before 1970")
         wanted["since"] = at * 10**9
     with asking(settings_from(config)) as client:
-        rows: list[dict[str, Any]] = client.request(endpoints.ORDERS, "get_executions", wanted)["executions"]
+        rows: list[dict[str, Any]] = ask(client, "get_executions", wanted)["executions"]
     if as_json:
         for row in rows:
             echo_json(row)

@@ -13,7 +13,7 @@ from twsmq_protocol.order_events import TERMINAL_STATUSES
 
 from ..client import Client
 from ..errors import RequestRefused
-from .asking import asking, confirm_option, json_option, require_word, strategy_option
+from .asking import ask, asking, confirm_option, json_option, require_word, strategy_option
 from .options import Refused, config_option, failure_of, settings_from
 from .terminal import echo, echo_json, number, printable
 
@@ -57,7 +57,7 @@ def flatten(
         require_word("flatten", confirm, f"closes every position of {where} at the market")
     settings = settings_from(config)
     with asking(settings, endpoints.STATUS) as client:
-        rows: list[dict[str, Any]] = client.request(endpoints.STATUS, "positions")["positions"]
+        rows: list[dict[str, Any]] = ask(client, "positions", {})["positions"]
     held = [
         row
         for row in rows
@@ -78,7 +78,7 @@ def flatten(
 def _cancel(client: Client, row: dict[str, Any]) -> None:
     """Working orders of it, and wait for their end: they would count as reducing it too."""
     args = {"account": row["account"], "instrument": row["instrument"]}
-    client.request(endpoints.ORDERS, "cancel_orders", args)
+    ask(client, "cancel_orders", args)
     until = time.monotonic() + _CANCELLED_WITHIN_S
     while time.monotonic() < until and any(
         (order.account, order.instrument) == (row["account"], row["instrument"])
@@ -101,7 +101,7 @@ def _close(client: Client, strategy: str, row: dict[str, Any], *, as_json: bool)
     }
     what = f"{args['side']} {number(args['quantity'])} {printable(row['instrument'])} on {row['account']}"
     try:
-        accepted = client.request(endpoints.ORDERS, "place_order", args)
+        accepted = ask(client, "place_order", args)
     except RequestRefused as error:
         echo(f"{what}: {printable(failure_of(error).message)}", err=True)
         return False

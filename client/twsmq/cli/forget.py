@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from .options import Unusable, config_option, settings_from
-from .terminal import echo
+from .terminal import echo, printable
 
 JOURNAL_FILE = "orders.journal"
 
@@ -40,7 +40,7 @@ def forget(config: Path | None, yes: bool) -> None:
     moved = [path for path in found if path.name != JOURNAL_FILE + ".lock"]
     if not moved:
         raise Unusable(f"there is no journal in {folder}: nothing to forget")
-    echo(_MEANING.format(folder=folder))
+    echo(_MEANING.format(folder=printable(str(folder))), lines=True)
     if not yes:
         raise Unusable("nothing was changed; to do it: twsmq orders forget --yes")
     descriptor = os.open(folder / (JOURNAL_FILE + ".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from twsmq_protocol import endpoints
 
-from .asking import asking, confirm_option, json_option, require_word
+from .asking import ask, asking, confirm_option, json_option, require_word
 from .options import Refused, config_option, settings_from
 from .terminal import echo, echo_json, printable
 
@@ -48,7 +47,7 @@ def halt(
     args: dict[str, Any] = {"reason": reason, "cancel": cancel}
     args |= {} if strategy is None else {"strategy": strategy}
     with asking(settings_from(config)) as client:
-        told = client.request(endpoints.ORDERS, "halt", args, timeout=_ANSWERED_WITHIN_S)
+        told = ask(client, "halt", args, timeout=_ANSWERED_WITHIN_S)
     _show(told, as_json=as_json)
     if cancel and told["remaining"]:
         raise SystemExit(Refused.exit_code)
@@ -68,7 +67,7 @@ def resume(config: Path | None, strategy: str | None, as_json: bool) -> None:
     """
     args = {} if strategy is None else {"strategy": strategy}
     with asking(settings_from(config)) as client:
-        _show(client.request(endpoints.ORDERS, "resume", args), as_json=as_json)
+        _show(ask(client, "resume", args), as_json=as_json)
 
 
 def _show(told: dict[str, Any], *, as_json: bool) -> None:
@@ -80,4 +79,5 @@ def _show(told: dict[str, Any], *, as_json: bool) -> None:
     if not told["halted"]:
         echo("nothing is halted")
     for row in told["remaining"]:
-        echo(f"  still there: {row['strategy']}/{row['client_order_id']}: {row.get('status', '')}")
+        names = (row.get("strategy", "?"), row.get("client_order_id", "?"), row.get("status", "?"))
+        echo("  still there: {}/{}: {}".format(*names))

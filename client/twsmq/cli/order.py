@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from twsmq_protocol import endpoints
 from twsmq_protocol.envelope import payload
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.requests import CancelOrders
@@ -19,7 +18,7 @@ from twsmq_protocol.topics import order_topic
 from ..client import Client
 from ..errors import OutcomeUnknown
 from ..ops import OrderFilter
-from .asking import asking, confirm_option, json_option, require_word, strategy_option
+from .asking import ask, asking, confirm_option, json_option, require_word, strategy_option
 from .options import Refused, Unusable, config_option, settings_from, typed
 from .order_changes import modify
 from .order_groups import bracket, preview
@@ -91,7 +90,7 @@ def place(
     with asking(settings, instrument=args["instrument"]) as client:
         client.subscribe(order_topic(strategy, name))
         try:
-            accepted = client.request(endpoints.ORDERS, "place_order", args)
+            accepted = ask(client, "place_order", args)
         except OutcomeUnknown as error:
             raise Refused(f"{error}: --client-order-id {name}") from error
         if as_json:
@@ -180,7 +179,7 @@ def cancel_all(
         require_word("everything", confirm, "cancels every working order of every strategy")
         wanted = {"all": True}
     with asking(settings) as client:
-        rows = client.request(endpoints.ORDERS, "cancel_orders", wanted)["orders"]
+        rows = ask(client, "cancel_orders", wanted)["orders"]
     for row in rows:
         if as_json:
             echo_json(row)

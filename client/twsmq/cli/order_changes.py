@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from twsmq_protocol import endpoints
 from twsmq_protocol.envelope import Event, payload
 from twsmq_protocol.order_events import Notice, Order
 from twsmq_protocol.order_requests import ModifyOrder
 from twsmq_protocol.topics import order_topic
 
 from ..client import Client
-from .asking import asking, json_option, strategy_option
+from .asking import ask, asking, json_option, strategy_option
 from .options import Refused, config_option, settings_from
 from .order_options import HELP, given_options, struct_options
 from .order_story import STILL_WORKS, in_words, present
@@ -60,7 +59,7 @@ def modify(
     name = {"strategy": strategy, "client_order_id": client_order_id}
     with asking(settings_from(config)) as client:
         client.subscribe(order_topic(strategy, client_order_id))
-        accepted = client.request(endpoints.ORDERS, "modify_order", name | asked)
+        accepted = ask(client, "modify_order", name | asked)
         if as_json:
             echo_json({"strategy": strategy, **accepted})
         else:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from twsmq_protocol import endpoints
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.topics import order_topic
 
-from .asking import asking, json_option, strategy_option
+from .asking import ask, asking, json_option, strategy_option
 from .options import Refused, config_option, settings_from
 from .order_options import arguments, order_options
 from .order_story import NOT_WORKING, in_words
@@ -79,7 +78,7 @@ def bracket(
         for each in orders:
             client.subscribe(order_topic(strategy, str(each["client_order_id"])))
         request = {"orders": orders, "link": "bracket"}
-        rows = client.request(endpoints.ORDERS, "place_orders", request)["orders"]
+        rows = ask(client, "place_orders", request)["orders"]
         for row in rows:
             if as_json:
                 echo_json({"strategy": strategy, **row})
@@ -127,7 +126,7 @@ def preview(config: Path | None, strategy: str, as_json: bool, **rest: Any) -> N
     """
     args = {"strategy": strategy, "client_order_id": "preview", **arguments(rest)}
     with asking(settings_from(config), instrument=args["instrument"]) as client:
-        told: dict[str, Any] = client.request(endpoints.ORDERS, "preview_order", args, timeout=15.0)
+        told: dict[str, Any] = ask(client, "preview_order", args, timeout=15.0)
     if as_json:
         echo_json(told)
         return

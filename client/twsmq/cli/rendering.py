@@ -50,13 +50,13 @@ def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:
     table.add_column("")  # the one that gives way where the terminal is narrow
     for row, uptime_s in rows:
         table.add_row(
-            row.name,
+            Text(printable(row.name)),
             f"[{_STYLES.get(row.state, 'yellow')}]{row.state}[/]",
             optional(row.client_id),
             optional(row.pid),
             str(row.restarts),
             spoken(uptime_s) if row.pid is not None else "",
-            Text(in_short(row.reason), no_wrap=True, overflow="ellipsis"),
+            Text(printable(in_short(row.reason)), no_wrap=True, overflow="ellipsis"),
         )
     return table
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import click
-from twsmq_protocol import endpoints
 from twsmq_protocol.order_requests import SetRisk
 from twsmq_protocol.risk_limits import RiskLimits
 
 from ..client import Client
-from .asking import asking, json_option
+from .asking import ask, asking, json_option
 from .options import Unusable, config_option, settings_from
 from .order_options import given_options, struct_options
 from .rendering import narrow_table, show
@@ -90,12 +89,12 @@ def set_limits(
         layers = {(row["scope"], row["name"]): row["limits"] for row in _layers(client)}
         now: dict[str, Any] = layers.get((scope, name), {})
         wanted = {key: value for key, value in (now | limits).items() if key not in cleared}
-        told = client.request(endpoints.ORDERS, "set_risk", {"scope": scope, "name": name, "limits": wanted})
+        told = ask(client, "set_risk", {"scope": scope, "name": name, "limits": wanted})
     _show(told["layers"], as_json=as_json)
 
 
 def _layers(client: Client) -> list[dict[str, Any]]:
-    return client.request(endpoints.ORDERS, "get_risk")["layers"]
+    return ask(client, "get_risk", {})["layers"]
 
 
 def _show(layers: list[dict[str, Any]], *, as_json: bool) -> None:

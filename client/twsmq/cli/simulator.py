@@ -122,7 +122,7 @@ def fault(config: Path | None, control_port: int | None, op: str, arguments: tup
         if op not in ops:
             raise Unusable(f"there is no fault {op!r}; there are: {', '.join(ops)}")
         result = control.ask(op, _typed(op, ops[op].args, arguments))
-    echo(json.dumps(result, indent=2) if result else f"{op}: done")
+    echo(json.dumps(result, indent=2) if result else f"{op}: done", lines=True)
 
 
 @simulator.command(short_help="List what `fault` can do.")
@@ -139,7 +139,7 @@ def faults(config: Path | None, control_port: int | None) -> None:
         formatter.indent()
         formatter.write_text(operation.doc)
         formatter.dedent()
-    echo(formatter.getvalue(), nl=False)
+    echo(formatter.getvalue().rstrip("\n"), lines=True)
 
 
 def _shown(name: str, argument: Argument) -> str:

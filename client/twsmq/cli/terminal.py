@@ -31,9 +31,12 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.12g}"
 
 
-def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print lines of our own making, whatever texts of others they hold."""
-    click.echo(printable(text, _LAYOUT), err=err, nl=nl)
+def echo(text: str = "", *, err: bool = False, lines: bool = False) -> None:
+    """Print one line, whatever texts of others it holds: a line break in one of them starts no other line.
+
+    `lines`: it is text of our own, of several lines.
+    """
+    click.echo(printable(text, _LAYOUT if lines else ""), err=err)
 
 
 def json_text(value: Any) -> str:
