@@ -20,11 +20,17 @@ from .order_story import STILL_WORKS, in_words, present
 from .terminal import echo, echo_json, number, printable
 
 _NAMES = ("strategy", "client_order_id")
+_HELP = HELP | {
+    "quantity": "The new total, above what is filled.",
+    "order_type": "Another type, like STP or MKT; `order place --help` lists them.",
+    "tif": "How long it works, like GTC.",
+    "transmit": "Hand a staged order on to the market.",
+}
 
 
 @click.command(short_help="Change a working order: price, quantity and more.")
 @config_option
-@struct_options(ModifyOrder, HELP, omitted=_NAMES, partial=True)
+@struct_options(ModifyOrder, _HELP, omitted=_NAMES, partial=True)
 @strategy_option
 @click.option("--client-order-id", required=True)
 @click.option("--no-wait", is_flag=True, help="Return once the change is sent, without its outcome.")

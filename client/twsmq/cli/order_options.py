@@ -24,10 +24,19 @@ _KINDS: dict[type[inspect.Type], Any] = {
     inspect.BoolType: bool,
     inspect.LiteralType: str,
 }
+_ON = frozenset(
+    name
+    for name, default in zip(
+        reversed(PlaceOrder.__struct_fields__), reversed(PlaceOrder.__struct_defaults__), strict=False
+    )
+    if default is True
+)
+"""Flags that hold unless they are taken back."""
 _OMITTED = ("strategy", "client_order_id", "conditions_cancel", "conditions_ignore_rth")
 """The command has its own for the first two; the others go with conditions, which no option gives."""
 _REQUIRED = ("instrument", "side", "order_type")
 LIST = "a comma list"
+ONLY_TRUE = "a flag that is given or not there"
 HELP = {
     "instrument": "Like STK:AAPL:SMART:USD.",
     "side": "BUY or SELL.",
@@ -50,6 +59,8 @@ HELP = {
     "min_quantity": "At least so much at once.",
     "all_or_none": "All at once or nothing.",
     "hidden": "Not shown in the book.",
+    "parent": "Client order id of the order it is attached to; it works once that has filled.",
+    "transmit": "Hand it on to the market, or only stage it at the gateway.",
     "reduce_only": "Refused unless it only brings the position nearer to 0.",
     "oca_group": "Name of a one-cancels-all group.",
     "oca_type": "1 cancel, 2 reduce, 3 reduce without block; with --oca-group.",
@@ -73,7 +84,8 @@ def struct_options(
         for field in reversed(declared.fields):
             plain = _kind(field.type)
             if plain is not None and field.name not in omitted:
-                option = _option(field.name, plain, helps.get(field.name), field.name in required, partial)
+                either = partial or field.default is True  # absent is neither yes nor no
+                option = _option(field.name, plain, helps.get(field.name), field.name in required, either)
                 command = option(command)
         return command
 
@@ -99,9 +111,8 @@ def order_options(command: F) -> F:
 
 def arguments(given: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as arguments of `place_order`."""
-    args = {
-        name: value for name, value in given.items() if not (value is None or value is False or value == {})
-    }
+    flags = {name for name, value in given.items() if value is False and name not in _ON}
+    args = {name: value for name, value in given.items() if value not in (None, {}) and name not in flags}
     if "cash_quantity" in args:
         args.setdefault("quantity", 0)
     elif "quantity" not in args:
@@ -118,9 +129,11 @@ def order_type_table() -> str:
     return "\b\nOrder types and the prices each takes, [those] that may be left out:\n" + "\n".join(lines)
 
 
-def _option(name: str, kind: Any, told: str | None, required: bool, partial: bool) -> Callable[[F], F]:
+def _option(name: str, kind: Any, told: str | None, required: bool, either: bool) -> Callable[[F], F]:
     spelling = _spelt(name)
-    if kind is bool and partial:  # absent is neither yes nor no
+    if kind is ONLY_TRUE:
+        return click.option(spelling, is_flag=True, flag_value=True, default=None, help=told)
+    if kind is bool and either:
         return click.option(f"{spelling}/--no-{spelling[2:]}", default=None, help=told)
     if kind is bool:
         return click.option(spelling, is_flag=True, help=told)
@@ -140,7 +153,7 @@ def _kind(declared: inspect.Type) -> Any:
         inner = [each for each in declared.types if not isinstance(each, inspect.NoneType)]
         return _kind(inner[0]) if len(inner) == 1 else None
     if isinstance(declared, inspect.LiteralType) and declared.values == (True,):
-        return bool
+        return ONLY_TRUE
     if isinstance(declared, inspect.VarTupleType) and isinstance(declared.item_type, inspect.StrType):
         return LIST
     return _KINDS.get(type(declared))
