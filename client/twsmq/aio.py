@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -44,7 +45,8 @@ YIELD_EVERY = 100
 
 
 class Client(AsyncRequests):
-    """Connects to a cluster by its configuration: `config`, or `port_base`, or `./twsmq.toml`.
+    """Connects to a cluster by `keys`, the file that `twsmq keys add` wrote; or by its configuration:
+    `config`, or `port_base`, or `./twsmq.toml`.
 
     Make it inside a running loop, also a notebook's. Requests take `timeout` in seconds and raise as those of
     `twsmq.Client`. `quotes[instrument]` and `orders[strategy]` are live mirrors: they subscribe when first
@@ -56,11 +58,15 @@ class Client(AsyncRequests):
         config: Config | None = None,
         *,
         port_base: int | None = None,
+        keys: Path | str | None = None,
         receive_queue: int = sockets.RECEIVE_QUEUE,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._config = sockets.resolve(config, port_base)
-        self._context: zmq.Context[sockets.Socket] = zmq.Context()
+        if keys is None:
+            self._config, shown = sockets.resolve(config, port_base), None
+        else:
+            self._config, shown = sockets.read_keys(keys)
+        self._context = sockets.new_context(self._config, shown)
         self._events = sockets.open_events(self._context, self._config, receive_queue)
         self._dealers: dict[str, sockets.Socket] = {}
         self._reception = Reception()

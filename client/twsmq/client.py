@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -34,7 +35,8 @@ T = TypeVar("T")
 
 
 class Client(SyncRequests):
-    """Connects to a cluster by its configuration: `config`, or `port_base`, or `./twsmq.toml`.
+    """Connects to a cluster by `keys`, the file that `twsmq keys add` wrote; or by its configuration:
+    `config`, or `port_base`, or `./twsmq.toml`.
 
     Nothing needs to be running yet: sockets connect when the other side is there, and again when it is back.
 
@@ -51,10 +53,14 @@ class Client(SyncRequests):
         config: Config | None = None,
         *,
         port_base: int | None = None,
+        keys: Path | str | None = None,
         receive_queue: int = sockets.RECEIVE_QUEUE,
     ) -> None:
-        self._config = sockets.resolve(config, port_base)
-        self._context: zmq.Context[sockets.Socket] = zmq.Context()
+        if keys is None:
+            self._config, shown = sockets.resolve(config, port_base), None
+        else:
+            self._config, shown = sockets.read_keys(keys)
+        self._context = sockets.new_context(self._config, shown)
         self._events = sockets.open_events(self._context, self._config, receive_queue)
         self._dealers: dict[str, sockets.Socket] = {}
         self._reception = Reception()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import zmq
 from twsmq_protocol import endpoints, half_open
 from twsmq_protocol.config import Cluster, Config, Marketdata
 from twsmq_protocol.config_file import load_config
+from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.key_folder import KeyFolder
+from twsmq_protocol.keys import ClientFile, parse_client
 
 Socket = zmq.Socket[bytes]
 
@@ -26,6 +30,29 @@ def resolve(config: Config | None, port_base: int | None) -> Config:
     if port_base is not None:
         return Config(cluster=Cluster(port_base=port_base), marketdata=Marketdata(instances=5))
     return load_config().config
+
+
+def read_keys(file: Path | str) -> tuple[Config, ClientFile]:
+    """What the file of `twsmq keys add` says. Raises `ConfigError`."""
+    try:
+        keys = parse_client(Path(file).read_text(), str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from None
+    cluster = Cluster(bind=keys.host, port_base=keys.port_base, keys="on")
+    return Config(cluster=cluster, marketdata=Marketdata(instances=keys.marketdata)), keys
+
+
+def new_context(config: Config, keys: ClientFile | None = None) -> zmq.Context[Socket]:
+    """Whose sockets show `keys`; where the cluster wants keys and none are given, those of commands on this
+    machine. Raises `ConfigError`."""
+    context: zmq.Context[Socket] = zmq.Context()
+    if keys is None and config.cluster.keys == "on":
+        keys = KeyFolder(Path(config.cluster.data_dir)).local()
+    if keys is not None:
+        context.setsockopt(zmq.CURVE_SERVERKEY, keys.server_key.encode())
+        context.setsockopt(zmq.CURVE_PUBLICKEY, keys.public_key.encode())
+        context.setsockopt(zmq.CURVE_SECRETKEY, keys.secret_key.encode())
+    return context
 
 
 def open_events(context: zmq.Context[Socket], config: Config, receive_queue: int) -> Socket:

@@ -50,20 +50,22 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Cluster(Table, frozen=True):
     """`data_dir` (journals, logs, keys, captures) is taken from the file's own folder unless absolute.
 
-    `send_queue` is how many messages may wait for one slow subscriber before it loses some.
+    `send_queue` is how many messages may wait for one slow subscriber before it loses some. `keys`: `on` lets
+    in only who has a key (`twsmq keys init`), and is what any other `bind` than loopback needs.
     """
 
     data_dir: str = "var"
     port_base: Annotated[int, Meta(ge=1024, le=65535 - 100)] = 5500
     bind: str = "127.0.0.1"
     send_queue: Annotated[int, Meta(ge=1)] = 100_000
+    keys: Literal["off", "on"] = "off"
 
     def __post_init__(self) -> None:
-        if self.bind not in LOOPBACK:
+        if self.bind not in LOOPBACK and self.keys != "on":
             raise FieldError(
                 "bind",
-                f"bind = {self.bind!r} would let the network in without keys; use 127.0.0.1 "
-                "(this version has no CURVE keys yet)",
+                f"bind = {self.bind!r} would let the network in without keys; use 127.0.0.1, or make keys "
+                "with 'twsmq keys init' and set keys = \"on\"",
             )
 
 

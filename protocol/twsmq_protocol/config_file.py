@@ -15,7 +15,7 @@ _LONGEST = 1 << 20
 
 
 class LoadedConfig(Struct, frozen=True, kw_only=True):
-    """`data_dir` is absolute: relative ones are taken from the file's folder, or from here without a file."""
+    """`data_dir` is absolute, in `config` too: relative ones are of the file's folder, or of this one."""
 
     config: Config
     data_dir: Path
@@ -33,7 +33,9 @@ def load_config(file: Path | None = None, gateway: str | None = None) -> LoadedC
     if gateway is not None:
         config = _with_gateway(config, gateway)
     folder = Path.cwd() if file is None else file.resolve().parent
-    return LoadedConfig(config=config, data_dir=folder / config.cluster.data_dir, file=file)
+    data_dir = folder / config.cluster.data_dir
+    cluster = msgspec.structs.replace(config.cluster, data_dir=str(data_dir))
+    return LoadedConfig(config=msgspec.structs.replace(config, cluster=cluster), data_dir=data_dir, file=file)
 
 
 def _read(file: Path) -> str:

@@ -82,6 +82,15 @@ class Gateway(Event, frozen=True, kw_only=True, tag="gateway"):
     snapshot: bool = False
 
 
+class Denied(Event, frozen=True, kw_only=True, tag="denied"):
+    """A subscription was narrowed to what the subscriber's key opens, on `denied/<key>/` where only that key
+    listens. `wish` is what was subscribed to, `granted` what came of it, maybe nothing.
+    """
+
+    wish: str
+    granted: tuple[str, ...] = ()
+
+
 class Position(Event, frozen=True, kw_only=True, tag="position"):
     """A position, keyed by conId: the gateway's row may name another exchange than the order did."""
 

@@ -29,7 +29,7 @@ STREAM_KINDS = frozenset(STREAMS)
 STATES = ("node", "process", "gateway", "position", "account", "pnl")
 """First levels under which every event is a whole state, so that the newest makes up for all before it."""
 
-FIRST_LEVELS = (*STREAMS, "order", *STATES, "board", "alert")
+FIRST_LEVELS = (*STREAMS, "order", *STATES, "board", "alert", "denied")
 """Every first level there is, in SPEC's order."""
 
 

@@ -24,7 +24,15 @@ from twsmq_protocol.market_events import (
     Trade,
 )
 from twsmq_protocol.order_events import Change, Commission, Fill, Notice, Order, OrderStatus
-from twsmq_protocol.system_events import AccountValue, Gateway, Heartbeat, Position, Process, ProfitAndLoss
+from twsmq_protocol.system_events import (
+    AccountValue,
+    Denied,
+    Gateway,
+    Heartbeat,
+    Position,
+    Process,
+    ProfitAndLoss,
+)
 
 BORN = 1_800_000_000_000_000_000
 NOW = 1_800_000_060_500_000_000
@@ -353,6 +361,11 @@ EVENTS: dict[str, tuple[str, str, Event]] = {
         "connection",
         topics.GATEWAY,
         LINK,
+    ),
+    "denied: a subscription narrowed to what a key opens": (
+        "denied/alpha/",
+        "orders",
+        Denied(wish="order/", granted=("order/alpha/",)),
     ),
     "position": (
         "status",

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 import zmq
 from msgspec import Struct
-from twsmq_protocol import codec
+from twsmq_protocol import codec, rights
 from twsmq_protocol.envelope import Request
 from twsmq_protocol.errors import ErrorCode, FieldError, LocalError, RequestError
 from twsmq_protocol.processes import process_of
@@ -27,6 +27,7 @@ from twsmq_protocol.requests import OPS, Op, OpDescription
 from . import sockets
 from .metrics import Counter, Histogram, Registry
 from .replies import Replies
+from .security import OFF, Security
 
 log = structlog.stdlib.get_logger()
 
@@ -34,7 +35,7 @@ log = structlog.stdlib.get_logger()
 class Call:
     """One request being answered. `valid_until` (ns, or None): past it the request must have no effect."""
 
-    __slots__ = ("_address", "_answered", "_arrived", "_mailbox", "op", "request_id", "valid_until")
+    __slots__ = ("_address", "_answered", "_arrived", "_mailbox", "op", "request_id", "valid_until", "who")
 
     def __init__(
         self,
@@ -43,7 +44,10 @@ class Call:
         request_id: str | int | None,
         op: str,
         valid_until: int | None,
+        who: str = "",
     ) -> None:
+        self.who = who
+        """The name of the key the request came under; empty while keys are off."""
         self._mailbox = mailbox
         self._address = address
         self._answered = False
@@ -105,14 +109,21 @@ class Mailbox:
         name: str,
         after_pass: Callable[[], None] | None = None,
         registry: Registry | None = None,
+        security: Security = OFF,
     ) -> None:
+        self._security = security
         self.name = name
         self._ops: dict[str, Answered] = {}
         self._registry = registry or Registry()
         self._counts: dict[tuple[str, str], Counter] = {}
         self._durations: dict[str, Histogram] = {}
         self._socket = sockets.bind_requests(
-            context, endpoint, self._received, wanted_by=f"{name} requests", after_pass=after_pass
+            context,
+            endpoint,
+            self._received,
+            wanted_by=f"{name} requests",
+            after_pass=after_pass,
+            security=security,
         )
         self._replies = Replies(self._socket, name)
 
@@ -166,7 +177,8 @@ class Mailbox:
             log.debug("request refused", code=error.code, problem=error.message)
             self.send(address, codec.encode_error(error.request_id, error))
             return
-        self._dispatch(request, Call(self, address, request.id, request.op, request.valid_until))
+        who = self._socket.user
+        self._dispatch(request, Call(self, address, request.id, request.op, request.valid_until, who))
 
     def _dispatch(self, request: Request, call: Call) -> None:
         try:
@@ -178,9 +190,13 @@ class Mailbox:
                 raise RequestError(
                     ErrorCode.UNKNOWN_OP, f"no op {request.op[:80]!r} here; there are {known}", field="op"
                 )
-            answered.handler(codec.decode_args(request, answered.op.args), call)
+            args = codec.decode_args(request, answered.op.args)
+            if self._security.on:
+                rights.require(self._security.identity(call.who), request.op, args)
+            answered.handler(args, call)
         except RequestError as error:
-            log.debug("request refused", op=request.op[:80], code=error.code, problem=error.message)
+            level = log.warning if error.code is ErrorCode.UNAUTHORIZED else log.debug
+            level("request refused", op=request.op[:80], code=error.code, problem=error.message, who=call.who)
             call.fail(error)
         except FieldError as error:
             call.fail(RequestError(ErrorCode.INVALID_ARGUMENT, str(error), field=error.field))

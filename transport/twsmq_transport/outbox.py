@@ -9,23 +9,35 @@ XPUB tells presence per topic, never who: nothing here knows subscribers. A raw 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
-from time import time_ns
+from contextlib import suppress
+from functools import partial
+from time import monotonic, time_ns
 from typing import Any
 
 import msgspec
 import structlog
 import zmq
-from twsmq_protocol import codec
+from twsmq_protocol import codec, rights
 from twsmq_protocol.envelope import PROTOCOL_VERSION, Event
+from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.system_events import Denied
 
 from . import sockets
+from .security import OFF, Security
 
 log = structlog.stdlib.get_logger()
 
+REBIND_S, REBIND_AGAIN_S = 10.0, 0.02
+
 
 class Outbox:
-    """Binds `endpoint`. `on_presence(topic, wanted)`: somebody wants exactly `topic`, or nobody is left."""
+    """Binds `endpoint`.
+
+    on_presence(topic, wanted): somebody wants exactly `topic`, or nobody is left. narrows: with keys, each
+    wish is narrowed to the rights of who wishes; nobody can count subscribers then.
+    """
 
     def __init__(
         self,
@@ -36,17 +48,57 @@ class Outbox:
         incarnation: int,
         send_queue: int,
         on_presence: Callable[[str, bool], None] | None = None,
+        security: Security = OFF,
+        narrows: bool = False,
     ) -> None:
         self.name = name
+        self._security = security
+        self._narrows = security.on and narrows
         self.incarnation = incarnation
         self._on_presence = on_presence
         self._seqs: dict[str, int] = {}
         self._retained: dict[str, Event] = {}
-        self._socket = sockets.bind_events(
-            context, endpoint, self._received, send_queue=send_queue, wanted_by=f"{name} events"
+        self._open = partial(
+            sockets.bind_events,
+            context,
+            endpoint,
+            self._received,
+            send_queue=send_queue,
+            wanted_by=f"{name} events",
+            security=security,
+            manual=self._narrows,
         )
+        self._wanted: set[str] = set()
+        self._rebinding: asyncio.TimerHandle | None = None
+        self._socket = self._open()
         self.send_frame = self._socket.send
-        """An XPUB never blocks: a subscriber whose queue is full loses the message and sees it in `seq`."""
+        """An XPUB never blocks: a subscriber whose queue is full loses the message and sees it in `seq`. To
+        be
+        asked for at each use: it is another one after `reopen`."""
+
+    def reopen(self) -> None:
+        """Let everybody come in anew, by their rights as they are now: libzmq cannot drop a single peer.
+
+        Their SUB sockets reconnect by themselves; what they miss meanwhile shows in `seq`.
+        """
+        self._socket.close()
+        self.send_frame = _dropped
+        self._bind_again(monotonic() + REBIND_S)
+        gone, self._wanted = self._wanted, set()
+        for topic in gone:
+            self._announce_presence(topic, wanted=False)
+
+    def _bind_again(self, deadline: float) -> None:
+        """libzmq gives an address back some time after its socket was closed, and does not say when."""
+        try:
+            self._socket = self._open()
+        except ConfigError:
+            if monotonic() > deadline:
+                raise  # ends the process, which starts anew
+            loop = asyncio.get_running_loop()
+            self._rebinding = loop.call_later(REBIND_AGAIN_S, self._bind_again, deadline)
+        else:
+            self.send_frame = self._socket.send
 
     def publish(self, topic: str, event: Event, *, retain: bool = False) -> Event:
         """Stamp `event` with this process's header and the topic's next seq, and send it."""
@@ -83,6 +135,8 @@ class Outbox:
         self._retained.pop(topic, None)
 
     def close(self) -> None:
+        if self._rebinding is not None:
+            self._rebinding.cancel()
         self._socket.close()
 
     def _received(self, frames: list[bytes]) -> None:
@@ -99,13 +153,44 @@ class Outbox:
             log.info("subscription with a NUL ignored")
             return
         wanted = frame[0] == 1
+        if self._narrows:
+            self._grant(topic, wanted=wanted)
+            return
         if wanted:
             self._greet(topic)
+        self._announce_presence(topic, wanted=wanted)
+
+    def _announce_presence(self, topic: str, *, wanted: bool) -> None:
+        if self._security.on:  # only then can the socket be opened anew, which unsubscribes nobody in words
+            (self._wanted.add if wanted else self._wanted.discard)(topic)
         if self._on_presence is not None:
             self._on_presence(topic, wanted)
+
+    def _grant(self, wish: str, *, wanted: bool) -> None:
+        """Subscribe the peer that wishes to what of it is open to its key, and tell it what is not."""
+        identity = self._security.identity(self._socket.user)
+        granted = rights.narrowed(identity, wish)
+        if not wanted:
+            for prefix in granted:
+                with suppress(zmq.ZMQError):  # of a peer that has vanished: libzmq has forgotten it already
+                    self._socket.socket.setsockopt(zmq.UNSUBSCRIBE, prefix.encode())
+            return
+        for prefix in granted:
+            self._socket.socket.setsockopt(zmq.SUBSCRIBE, prefix.encode())
+        if granted != (wish,) and wish != f"{rights.DENIED}/":
+            log.warning("subscription narrowed", who=identity.name, wish=wish[:80], granted=granted)
+            denied = Denied(wish=wish, granted=granted)
+            self.publish(f"{rights.DENIED}/{identity.name}/", denied)
+        for prefix in granted:
+            self._greet(prefix)
 
     def _greet(self, prefix: str) -> None:
         for topic in [topic for topic in self._retained if topic.startswith(prefix)]:
             event = self._retained[topic]
             marked: dict[str, Any] = {"snapshot": True} if hasattr(event, "snapshot") else {}
             self.publish(topic, msgspec.structs.replace(event, **marked))
+
+
+def _dropped(frame: bytes | bytearray) -> None:
+    """While the socket is opened anew nobody is there; the numbers say what was missed."""
+    del frame

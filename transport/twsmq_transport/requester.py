@@ -18,6 +18,7 @@ from twsmq_protocol.envelope import Reply
 from twsmq_protocol.errors import MalformedMessage
 
 from . import sockets
+from .security import OFF, Security
 
 log = structlog.stdlib.get_logger()
 
@@ -27,11 +28,15 @@ QUEUE = 10
 class Requester:
     """One DEALER to a process that listens for requests on `endpoint`. Refusals are logged."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, security: Security = OFF
+    ) -> None:
         self._endpoint = endpoint
         self._ids = count(1)
         self._asked: dict[str | int | None, tuple[int, Callable[[Reply], None]]] = {}
-        self._socket = sockets.connect_requests(context, endpoint, self._received, queue=QUEUE)
+        self._socket = sockets.connect_requests(
+            context, endpoint, self._received, queue=QUEUE, security=security
+        )
 
     def send(self, op: str, valid_s: float) -> None:
         """Send a request without arguments that is void after `valid_s` seconds."""

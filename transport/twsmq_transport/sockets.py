@@ -24,6 +24,7 @@ import zmq
 from twsmq_protocol import half_open
 from twsmq_protocol.errors import ConfigError
 
+from .security import OFF, Options, Security
 from .turns import Turns
 
 PASS_S = 0.002
@@ -47,6 +48,8 @@ SUBSCRIPTION_BYTES = TOPIC_BYTES + 64
 that takes about 50 times the bytes of a topic, so 8 MB would take 400 MB."""
 SUBSCRIPTIONS_PER_PEER = 1000
 EVENT_BYTES = 8 * 1024 * 1024
+PEERS_KNOWN = 10_000
+"""Connections whose name is remembered, from a request to its turn."""
 AHEAD_MESSAGES, AHEAD_BYTES = 256, 2 * 1024 * 1024
 """How many requests of all peers are taken out of libzmq to decide whose turn it is."""
 
@@ -65,7 +68,11 @@ class LoopSocket:
         *,
         swallowed_s: float = 0.0,
         after_pass: Callable[[], None] | None = None,
+        named: bool = False,
     ) -> None:
+        self.user = ""
+        """Who sent the message that is being handled, where `named`: the gatekeeper's name of their key."""
+        self._named = named
         self._after_pass = after_pass
         self.socket = socket
         # The backend's own: pyzmq's wrapper around it costs as much again, for options that are not used.
@@ -139,9 +146,13 @@ class LoopSocket:
         if not cast("int", self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             return None
         try:
-            return self.socket.recv_multipart(zmq.NOBLOCK)
+            if not self._named:
+                return self.socket.recv_multipart(zmq.NOBLOCK)
+            parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
+        self.user = user_of(parts[-1])
+        return [part.bytes for part in parts]
 
     def _handle(self, frames: list[bytes]) -> None:
         self._on_message(frames)
@@ -160,10 +171,12 @@ class FairSocket(LoopSocket):
         on_message: Callable[[list[bytes]], None],
         *,
         after_pass: Callable[[], None] | None = None,
+        named: bool = False,
     ) -> None:
         self._turns = Turns()
+        self._users: dict[bytes, str] = {}
         self._handled: dict[bytes, int] = {}  # in this pass, by peer
-        super().__init__(socket, on_message, after_pass=after_pass)
+        super().__init__(socket, on_message, after_pass=after_pass, named=named)
 
     def _next(self) -> list[bytes] | None:
         turns = self._turns
@@ -171,16 +184,26 @@ class FairSocket(LoopSocket):
             frames = self._read()
             if frames is None:
                 break
+            if self._named:
+                self._remember(frames[0])
             turns.add(frames)
         return turns.take()
 
     def _handle(self, frames: list[bytes]) -> None:
         began, peer = monotonic(), frames[0]
+        self.user = self._users.get(peer, "")
         self._handled[peer] = self._handled.get(peer, 0) + 1
         try:
             self._on_message(frames)
         finally:
             self._turns.charge(peer, monotonic() - began)
+
+    def _remember(self, peer: bytes) -> None:
+        """A connection's name never changes; who has been silent longest is forgotten first."""
+        self._users.pop(peer, None)
+        self._users[peer] = self.user
+        if len(self._users) > PEERS_KNOWN:
+            del self._users[next(iter(self._users))]
 
     def _passed(self) -> None:
         began = monotonic()
@@ -196,6 +219,7 @@ def bind_requests(
     *,
     wanted_by: str,
     after_pass: Callable[[], None] | None = None,
+    security: Security = OFF,
 ) -> FairSocket:
     """A ROUTER that listens on `endpoint`. Raises `ConfigError` when it cannot.
 
@@ -211,8 +235,10 @@ def bind_requests(
             zmq.MAXMSGSIZE: REQUEST_BYTES,
             zmq.ROUTER_MANDATORY: 1,
         },
+        security.serving(wanted_by),
     )
-    return FairSocket(_bound(socket, endpoint, wanted_by), on_message, after_pass=after_pass)
+    bound = _bound(socket, endpoint, wanted_by)
+    return FairSocket(bound, on_message, after_pass=after_pass, named=security.on)
 
 
 def bind_events(
@@ -222,8 +248,13 @@ def bind_events(
     *,
     send_queue: int,
     wanted_by: str,
+    security: Security = OFF,
+    manual: bool = False,
 ) -> LoopSocket:
-    """An XPUB that listens on `endpoint`. Raises `ConfigError` when it cannot."""
+    """An XPUB that listens on `endpoint`. Raises `ConfigError` when it cannot.
+
+    manual: nothing is subscribed to but what is granted while a wish is being handled.
+    """
     socket = _tuned(
         context,
         zmq.XPUB,
@@ -232,9 +263,12 @@ def bind_events(
             zmq.RCVHWM: SUBSCRIPTIONS_PER_PEER,
             zmq.MAXMSGSIZE: SUBSCRIPTION_BYTES,
             zmq.XPUB_VERBOSE: 1,  # never VERBOSER: its counts leak
+            **({zmq.XPUB_MANUAL: 1} if manual else {}),
         },
+        security.serving(wanted_by),
     )
-    return LoopSocket(_bound(socket, endpoint, wanted_by), on_message, swallowed_s=SWALLOWED_S)
+    bound = _bound(socket, endpoint, wanted_by)
+    return LoopSocket(bound, on_message, swallowed_s=SWALLOWED_S, named=security.on)
 
 
 def subscribe(
@@ -244,10 +278,11 @@ def subscribe(
     on_message: Callable[[list[bytes]], None],
     *,
     queue: int,
+    security: Security = OFF,
 ) -> LoopSocket:
     """A SUB that receives `prefixes` from all `endpoints`, now or whenever somebody listens there."""
     options = {zmq.RCVHWM: queue, zmq.MAXMSGSIZE: EVENT_BYTES, zmq.RECONNECT_IVL: RECONNECT_MS}
-    socket = _tuned(context, zmq.SUB, options)
+    socket = _tuned(context, zmq.SUB, options, security.asking())
     for endpoint in endpoints:
         socket.connect(endpoint)
     for prefix in prefixes:
@@ -262,6 +297,7 @@ def connect_requests(
     *,
     queue: int,
     immediate: bool = False,
+    security: Security = OFF,
 ) -> LoopSocket:
     """A DEALER to whoever listens on `endpoint`. `immediate`: nothing is kept for one still to come."""
     options = {
@@ -272,7 +308,7 @@ def connect_requests(
         zmq.IMMEDIATE: int(immediate),
         zmq.LINGER: 0,
     }
-    socket = _tuned(context, zmq.DEALER, options)
+    socket = _tuned(context, zmq.DEALER, options, security.asking())
     socket.connect(endpoint)
     return LoopSocket(socket, on_message)
 
@@ -289,12 +325,22 @@ def _bound(socket: zmq.Socket[bytes], endpoint: str, wanted_by: str) -> zmq.Sock
     return socket
 
 
+def user_of(frame: zmq.Frame) -> str:
+    """The gatekeeper's name of the key it came under; empty without keys, and for a peer that vanished."""
+    try:
+        return str(frame.get("User-Id"))
+    except zmq.ZMQError:
+        return ""
+
+
 def _tuned(
-    context: zmq.Context[zmq.Socket[bytes]], kind: int, options: Mapping[Any, int]
+    context: zmq.Context[zmq.Socket[bytes]], kind: int, options: Mapping[Any, int], keys: Options
 ) -> zmq.Socket[bytes]:
     socket = context.socket(kind)
     for option, value in (COMMON | dict(options)).items():
         socket.setsockopt(option, value)
+    for option, key in keys.items():
+        socket.setsockopt(option, key)
     return socket
 
 

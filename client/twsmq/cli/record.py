@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import click
-import zmq
 from twsmq_protocol.recording import BadRecording, Recorder
 
 from .. import sockets
@@ -41,7 +40,7 @@ def record(config: Path | None, output: Path, seconds: float | None, topics: tup
         recorder = Recorder(output, list(topics), time.time_ns())
     except (OSError, BadRecording) as error:
         raise Unusable(str(error)) from error
-    context: zmq.Context[sockets.Socket] = zmq.Context()
+    context = sockets.new_context(settings.config)
     try:
         sub = sockets.open_events(context, settings.config, sockets.RECEIVE_QUEUE)
         for topic in topics:

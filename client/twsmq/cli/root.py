@@ -34,6 +34,7 @@ _COMMANDS = {
     "resume": ("halts", "Take a halt back."),
     "risk": ("risk", "Show and set the limits on orders."),
     "doctor": ("doctor", "Find out why a gateway does not work."),
+    "keys": ("keys", "Say who may connect, and what each key opens."),
     "conform": ("conform", "Prove a client in any language, without a cluster."),
     "simulator": ("simulator", "Run the simulated gateway alone, and command a running one."),
 }

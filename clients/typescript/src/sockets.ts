@@ -51,12 +51,13 @@ export function watch(
   events.on("handshake:error:auth", ({ address }) => {
     onRefused(new ConnectionRefused(address, "refused key", "ask the operator: twsmq keys accept, or add"));
   });
-  events.on("handshake:error:protocol", ({ address }) => {
-    onRefused(new ConnectionRefused(address, "no keys", "this cluster wants keys: give the file of 'twsmq keys add'"));
-  });
-  events.on("handshake:error:other", ({ address }) => {
-    if (cluster.curve !== null) {
-      onRefused(new ConnectionRefused(address, "wrong server key", "write the key file again with 'twsmq keys add'"));
-    }
-  });
+  const failed = ({ address }: { address: string }): void => {
+    onRefused(
+      cluster.curve === null
+        ? new ConnectionRefused(address, "no keys", "this cluster wants keys: give the file of 'twsmq keys add'")
+        : new ConnectionRefused(address, "wrong server key", "write the key file again with 'twsmq keys add'"),
+    );
+  };
+  events.on("handshake:error:protocol", failed);
+  events.on("handshake:error:other", failed);
 }

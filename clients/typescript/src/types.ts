@@ -394,6 +394,16 @@ export interface Gateway extends Header {
 }
 
 /**
+ * A subscription was narrowed to what the subscriber's key opens, on `denied/<key>/` where only that key
+ * listens. `wish` is what was subscribed to, `granted` what came of it, maybe nothing.
+ */
+export interface Denied extends Header {
+  readonly type: "denied";
+  readonly wish: string;
+  readonly granted: readonly (string)[];
+}
+
+/**
  * A position, keyed by conId: the gateway's row may name another exchange than the order did.
  */
 export interface Position extends Header {
@@ -1258,6 +1268,7 @@ export type AnyEvent =
   | Heartbeat
   | Process
   | Gateway
+  | Denied
   | Position
   | AccountValue
   | ProfitAndLoss
@@ -1285,6 +1296,7 @@ export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "heartbeat",
   "process",
   "gateway",
+  "denied",
   "position",
   "account_value",
   "profit_and_loss",

@@ -23,7 +23,7 @@ from twsmq_protocol.errors import ErrorCode, MalformedMessage, RequestError
 from twsmq_protocol.requests import Description
 from twsmq_protocol.system_events import Heartbeat, NodeState
 from twsmq_protocol.topics import node_topic
-from twsmq_transport import sockets
+from twsmq_transport import security, sockets
 from twsmq_transport.mailbox import Call, Mailbox
 from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
@@ -63,6 +63,7 @@ class Node:
 
     def __init__(self, loaded: LoadedConfig, name: str) -> None:
         config = loaded.config
+        counts_subscribers = endpoints.shard_of(name) is not None
         self.name = name
         self.config = config
         self.data_dir = loaded.data_dir
@@ -82,6 +83,10 @@ class Node:
         queue = config.cluster.send_queue
         with ExitStack() as opened:
             opened.callback(self._context.term)
+            self._security = security.load(config, loaded.data_dir, name)
+            if self._security.on:
+                door = security.Door(self._context, self._security, self._serve_anew)
+                opened.callback(door.close)
             self.metrics = Registry()
             self.mailbox = Mailbox(
                 self._context,
@@ -89,6 +94,7 @@ class Node:
                 name=name,
                 after_pass=self._requests_handled,
                 registry=self.metrics,
+                security=self._security,
             )
             opened.callback(self.mailbox.close)
             self.outbox = Outbox(
@@ -98,6 +104,8 @@ class Node:
                 incarnation=self.incarnation,
                 send_queue=queue,
                 on_presence=self._presence,
+                narrows=not counts_subscribers,
+                security=self._security,
             )
             opened.callback(self.outbox.close)
             self._opened = opened.pop_all()  # each socket leaves the loop before its descriptor is closed
@@ -105,6 +113,9 @@ class Node:
         self._beat_due: float | None = None
         self.mailbox.add("metrics", lambda _, call: call.succeed(self._counts.answer()))
         self.mailbox.add("describe", self._describe)
+
+    def _serve_anew(self) -> None:
+        self.outbox.reopen()
 
     def start(self, shell: Shell) -> None:
         """Begin to beat, and let `shell` begin."""
@@ -148,12 +159,14 @@ class Node:
 
         where = [endpoints.events_endpoint(self.config, name) for name in names]
         queue = self.config.cluster.send_queue
-        ear = sockets.subscribe(self._context, where, prefixes, received, queue=queue)
+        ear = sockets.subscribe(
+            self._context, where, prefixes, received, queue=queue, security=self._security
+        )
         self._opened.callback(ear.close)
 
     def requester(self, name: str) -> Requester:
         """A way to ask another process, until `close`."""
-        requester = Requester(self._context, endpoints.requests_endpoint(self.config, name))
+        requester = Requester(self._context, endpoints.requests_endpoint(self.config, name), self._security)
         self._opened.callback(requester.close)
         return requester
 

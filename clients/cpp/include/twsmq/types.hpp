@@ -542,6 +542,22 @@ struct Gateway : Header {
 };
 
 /**
+ * A subscription was narrowed to what the subscriber's key opens, on `denied/<key>/` where only that key
+ * listens. `wish` is what was subscribed to, `granted` what came of it, maybe nothing.
+ */
+struct Denied : Header {
+  static constexpr const char* TYPE = "denied";
+
+  std::string wish;
+  std::optional<std::vector<std::string>> granted;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "wish", wish) && get(from_wire, "granted", granted);
+  }
+};
+
+/**
  * A position, keyed by conId: the gateway's row may name another exchange than the order did.
  */
 struct Position : Header {
@@ -2396,6 +2412,6 @@ struct Reconnecting {
 };
 
 /** Every event of this version, for whoever wants to go through them all. */
-#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Change, Heartbeat, Process, Gateway, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
+#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Change, Heartbeat, Process, Gateway, Denied, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
 
 }  // namespace twsmq

@@ -1,0 +1,337 @@
+"""Keys on: who has none gets in nowhere, and a key opens only what it was given. Clients are plain pyzmq."""
+
+from __future__ import annotations
+
+import re
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+import zmq
+from support.node_process import NodeProcess, running_node
+from support.simulated_gateway import running_gateway
+from twsmq import Client
+from twsmq_protocol.errors import ConfigError
+from zmq.utils.monitor import recv_monitor_message
+
+ORDER = {
+    "client_order_id": "a-1",
+    "instrument": "STK:AAPL:SMART:USD",
+    "side": "BUY",
+    "quantity": 1,
+    "order_type": "MKT",
+}
+
+
+def twsmq(config: Path, *words: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "twsmq.cli", *words, "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=config.parent,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+class Plain:
+    """A client in a few lines, as SPEC's section on keys has it."""
+
+    def __init__(self, keys: Path | None, port_base: int) -> None:
+        self.context = zmq.Context()
+        self.base = port_base
+        self.found: dict[str, str] = {}
+        if keys is not None:
+            self.found = dict(re.findall(r'^(\w+) = "?([^"\n]*)"?$', keys.read_text(), re.MULTILINE))
+
+    def __enter__(self) -> Plain:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.destroy(linger=0)
+
+    def socket(self, kind: int) -> zmq.Socket[bytes]:
+        opened = self.context.socket(kind)
+        opened.linger = 0
+        if self.found:
+            opened.curve_publickey = self.found["public_key"].encode()
+            opened.curve_secretkey = self.found["secret_key"].encode()
+            opened.curve_serverkey = self.found["server_key"].encode()
+        return opened
+
+    def ask(self, offset: int, op: str, within: float = 10, **args: Any) -> dict[str, Any] | None:
+        with self.socket(zmq.DEALER) as dealer:
+            dealer.connect(f"tcp://127.0.0.1:{self.base + offset}")
+            dealer.send(msgpack.packb({"v": 1, "id": 1, "op": op, "args": args}))
+            return msgpack.unpackb(dealer.recv()) if dealer.poll(int(within * 1000)) else None
+
+    def refusal(self, offset: int, op: str, **args: Any) -> tuple[str, str | None] | None:
+        """Code and field of the error, None for a result."""
+        reply = self.ask(offset, op, **args)
+        assert reply is not None
+        return None if reply["ok"] else (reply["error"]["code"], reply["error"]["field"])
+
+
+@pytest.fixture
+def keyed(config_file: Path) -> Path:
+    text = config_file.read_text().replace("[cluster]\n", '[cluster]\nkeys = "on"\n')
+    config_file.write_text(text)
+    twsmq(config_file, "keys", "init")
+    return config_file
+
+
+@pytest.fixture
+def orders(keyed: Path, port_base: int, tmp_path: Path) -> Iterator[NodeProcess]:
+    with (
+        running_gateway(tmp_path / "sim", "--port", str(port_base + 95)),
+        running_node("orders", keyed) as node,
+    ):
+        yield node
+
+
+def add(config: Path, name: str, rights: str) -> Path:
+    target = config.parent / f"{name}.key"
+    twsmq(config, "keys", "add", name, "--rights", rights, "-o", str(target))
+    return target
+
+
+def await_ready(config: Path, port_base: int) -> None:
+    with Plain(config.parent / "var" / "keys" / "local.key", port_base) as local:
+        deadline = time.monotonic() + 20
+        while (local.ask(30, "get_risk") or {}).get("ok") is not True:
+            assert time.monotonic() < deadline
+
+
+def test_from_nothing_to_a_client_and_nobody_else(orders: NodeProcess, keyed: Path, port_base: int) -> None:
+    alpha = add(keyed, "alpha", "trader:alpha")
+    await_ready(keyed, port_base)
+    with Plain(alpha, port_base) as client:
+        place = {**ORDER, "strategy": "alpha"}
+        assert client.refusal(30, "place_order", **place) in (
+            None,
+            ("risk_rejected", None),
+            ("not_ready", None),
+        )
+        assert client.refusal(30, "place_order", **{**place, "strategy": "beta"}) == (
+            "unauthorized",
+            "strategy",
+        )
+        assert client.refusal(30, "get_orders", strategy="alpha") is None
+        assert client.refusal(30, "get_orders") == ("unauthorized", "strategy")
+        assert client.refusal(30, "resume", strategy="alpha") == ("unauthorized", None)
+        assert client.refusal(30, "halt", strategy="alpha", reason="smoke") is None
+    with Plain(None, port_base) as stranger:
+        assert stranger.ask(30, "describe", within=1) is None
+    other = zmq.curve_keypair()
+    with Plain(alpha, port_base) as wrong:
+        wrong.found["server_key"] = other[0].decode()
+        assert wrong.ask(30, "describe", within=1) is None
+
+
+def handshake_event(client: Plain, offset: int) -> tuple[int, float]:
+    """The first failure that the socket's monitor shows, and how long it took."""
+    with client.socket(zmq.DEALER) as dealer:
+        monitor = dealer.get_monitor_socket()
+        began = time.monotonic()
+        dealer.connect(f"tcp://127.0.0.1:{client.base + offset}")
+        failures = (
+            zmq.EVENT_HANDSHAKE_FAILED_AUTH,
+            zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL,
+            zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL,
+        )
+        while monitor.poll(10_000):
+            event = recv_monitor_message(monitor)["event"]
+            if event in failures:
+                dealer.disable_monitor()
+                monitor.close(0)
+                return event, time.monotonic() - began
+    raise AssertionError("no failure shows")
+
+
+def test_each_mistake_shows_as_itself_within_two_seconds(
+    orders: NodeProcess, keyed: Path, port_base: int
+) -> None:
+    alpha = add(keyed, "alpha", "reader")
+    await_ready(keyed, port_base)
+    with Plain(None, port_base) as stranger:
+        event, took = handshake_event(stranger, 30)
+        assert (event, took < 2) == (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, True)
+    with Plain(alpha, port_base) as wrong:
+        wrong.found["server_key"] = zmq.curve_keypair()[0].decode()
+        event, took = handshake_event(wrong, 30)
+        assert (event, took < 2) == (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, True)
+    twsmq(keyed, "keys", "revoke", "alpha")
+    with Plain(alpha, port_base) as revoked:
+        event, took = handshake_event(revoked, 30)
+        assert (event, took < 2) == (zmq.EVENT_HANDSHAKE_FAILED_AUTH, True)
+
+
+def test_a_key_that_is_not_known_yet_gets_in_when_it_is_accepted(
+    orders: NodeProcess, keyed: Path, port_base: int, tmp_path: Path
+) -> None:
+    local = (keyed.parent / "var" / "keys" / "local.key").read_text()
+    public, secret = (key.decode() for key in zmq.curve_keypair())
+    await_ready(keyed, port_base)
+    with Plain(None, port_base) as newcomer:
+        newcomer.found = dict(re.findall(r'^(\w+) = "?([^"\n]*)"?$', local, re.MULTILINE))
+        newcomer.found |= {"public_key": public, "secret_key": secret}
+        with newcomer.socket(zmq.DEALER) as dealer:
+            dealer.connect(f"tcp://127.0.0.1:{port_base + 30}")
+            dealer.send(msgpack.packb({"v": 1, "id": 1, "op": "describe"}))
+            assert not dealer.poll(700)
+            assert public in twsmq(keyed, "keys", "pending")
+            twsmq(keyed, "keys", "accept", public, "--name", "new", "--rights", "reader")
+            assert dealer.poll(10_000), "it tries again by itself"
+            assert msgpack.unpackb(dealer.recv())["ok"]
+    assert "nobody waits" in twsmq(keyed, "keys", "pending")
+
+
+def collect(
+    socket: zmq.Socket[bytes], until: Callable[[list[tuple[str, Any]]], bool]
+) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    deadline = time.monotonic() + 15
+    while not until(found) and time.monotonic() < deadline:
+        if socket.poll(100):
+            topic, _, body = socket.recv().partition(b"\0")
+            found.append((topic.decode(), msgpack.unpackb(body)))
+    return found
+
+
+def test_a_wish_is_narrowed_and_the_narrowed_is_told(
+    orders: NodeProcess, keyed: Path, port_base: int
+) -> None:
+    alpha, beta = add(keyed, "alpha", "trader:alpha"), add(keyed, "beta", "trader:beta")
+    await_ready(keyed, port_base)
+    with Plain(alpha, port_base) as one, Plain(beta, port_base) as two:
+        listeners: dict[str, zmq.Socket[bytes]] = {}
+        for name, client in (("alpha", one), ("beta", two)):
+            listeners[name] = client.socket(zmq.SUB)
+            listeners[name].connect(f"tcp://127.0.0.1:{port_base + 31}")
+            listeners[name].subscribe(b"denied/")
+            listeners[name].subscribe(b"order/")
+        for name, listener in listeners.items():
+            told = collect(listener, lambda found: any(event["type"] == "denied" for _, event in found))
+            topic, event = next((topic, event) for topic, event in told if event["type"] == "denied")
+            assert (topic, event["wish"], event["granted"]) == (
+                f"denied/{name}/",
+                "order/",
+                [f"order/{name}/"],
+            )
+        placed = one.ask(
+            30, "place_order", **{**ORDER, "strategy": "alpha", "order_type": "LMT", "limit_price": 1}
+        )
+        assert placed is not None
+        assert placed["ok"], placed
+        seen = collect(
+            listeners["alpha"], lambda found: any(topic.startswith("order/") for topic, _ in found)
+        )
+        assert any(topic == "order/alpha/a-1/" for topic, _ in seen)
+        assert not any(
+            topic.startswith("order/") for topic, _ in collect(listeners["beta"], lambda _: False)[:50]
+        )
+
+
+def test_a_revoked_key_is_refused_at_once_and_its_feed_ends(
+    orders: NodeProcess, keyed: Path, port_base: int
+) -> None:
+    alpha, beta = add(keyed, "alpha", "trader:alpha"), add(keyed, "beta", "reader")
+    await_ready(keyed, port_base)
+    with Plain(alpha, port_base) as one, Plain(beta, port_base) as two:
+        feeds = [client.socket(zmq.SUB) for client in (one, two)]
+        for feed in feeds:
+            feed.connect(f"tcp://127.0.0.1:{port_base + 31}")
+            feed.subscribe(b"node/orders/")
+            assert collect(feed, bool)
+        with one.socket(zmq.DEALER) as dealer:
+            dealer.connect(f"tcp://127.0.0.1:{port_base + 30}")
+            dealer.send(msgpack.packb({"v": 1, "id": 1, "op": "describe"}))
+            assert msgpack.unpackb(dealer.recv())["ok"]
+            twsmq(keyed, "keys", "revoke", "alpha")
+            revoked = time.monotonic()
+            dealer.send(msgpack.packb({"v": 1, "id": 2, "op": "describe"}))
+            assert msgpack.unpackb(dealer.recv())["error"]["code"] == "unauthorized"
+            assert time.monotonic() - revoked < 0.5
+        while feeds[0].poll(1500):  # beats come twice a second while it is let in
+            feeds[0].recv()
+            assert time.monotonic() - revoked < 5
+        assert collect(feeds[1], lambda found: len(found) > 3), "the others are back by themselves"
+
+
+def test_files_that_others_may_read_are_refused_and_no_secret_is_ever_written(
+    orders: NodeProcess, keyed: Path, port_base: int
+) -> None:
+    folder = keyed.parent / "var" / "keys"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
+    await_ready(keyed, port_base)
+    secrets = {found for file in files for found in re.findall(r'secret_key = "([^"]+)"', file.read_text())}
+    assert len(secrets) > 5
+    log = orders.log_file.read_text()
+    shown = "".join(
+        twsmq(keyed, "keys", *words) for words in (("list", "--all"), ("show",), ("show", "local"))
+    )
+    assert not any(secret in log + shown for secret in secrets)
+    (folder / "server.key").chmod(0o644)
+    refused = NodeProcess("reference", keyed).start()
+    assert refused.wait() == 2
+    assert "chmod 600" in refused.log_file.read_text()
+    with pytest.raises(ConfigError):
+        Client(keys=folder / "authorized.toml")
+
+
+def test_the_python_client_connects_by_its_file(orders: NodeProcess, keyed: Path, port_base: int) -> None:
+    alpha = add(keyed, "alpha", "trader:alpha")
+    await_ready(keyed, port_base)
+    with Client(keys=alpha) as client:
+        assert client.describe("orders", timeout=10).name == "orders"
+
+
+def test_without_a_gatekeeper_nobody_gets_in() -> None:
+    """A CURVE server without a handler admits all who know its key: the domain is what keeps them out."""
+    from twsmq_transport import security
+
+    server, client = zmq.curve_keypair(), zmq.curve_keypair()
+    options: Any = {
+        zmq.CURVE_SERVER: 1,
+        zmq.CURVE_PUBLICKEY: server[0],
+        zmq.CURVE_SECRETKEY: server[1],
+        zmq.ZAP_DOMAIN: b"orders.requests",
+        zmq.ZAP_ENFORCE_DOMAIN: 1,
+    }
+    made = security.Security.__new__(security.Security)
+    made.__dict__["_server"] = type(
+        "Pair", (), {"public_key": server[0].decode(), "secret_key": server[1].decode()}
+    )()
+    assert dict(made.serving("orders.requests")) == options, "what sockets are really set to"
+    for enforce, answered in ((1, False), (0, True)):
+        with (
+            zmq.Context() as context,
+            context.socket(zmq.ROUTER) as router,
+            context.socket(zmq.DEALER) as dealer,
+        ):
+            for option, value in {**options, zmq.ZAP_ENFORCE_DOMAIN: enforce, zmq.LINGER: 0}.items():
+                if enforce or option != zmq.ZAP_DOMAIN:
+                    router.setsockopt(option, value)
+            port = router.bind_to_random_port("tcp://127.0.0.1")
+            dealer.linger = 0
+            dealer.curve_serverkey, (dealer.curve_publickey, dealer.curve_secretkey) = server[0], client
+            dealer.connect(f"tcp://127.0.0.1:{port}")
+            dealer.send(b"let me in")
+            assert bool(router.poll(700)) is answered
+
+
+def test_beyond_loopback_only_with_keys(tmp_path: Path) -> None:
+    config = tmp_path / "twsmq.toml"
+    config.write_text('[cluster]\nbind = "0.0.0.0"\n')
+    assert "keys" in twsmq(config, "status", code=2)
