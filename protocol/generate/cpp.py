@@ -132,12 +132,18 @@ def _type(field: Field) -> str:
     return f"std::optional<{plain}>" if optional and plain != "Value" else plain
 
 
+def _held(of: Type) -> str:
+    """In a list or map, where nil is a value like others."""
+    plain = _bare(of.bare)
+    return f"std::optional<{plain}>" if of.nullable and plain != "Value" else plain
+
+
 def _bare(of: Type) -> str:
     match of.name:
         case "list":
-            return f"std::vector<{_bare(of.items[0].bare)}>"
+            return f"std::vector<{_held(of.items[0])}>"
         case "map":
-            return f"Map<{_bare(of.items[0].bare)}>"
+            return f"Map<{_held(of.items[0])}>"
         case "ref":
             return of.ref
         case _:

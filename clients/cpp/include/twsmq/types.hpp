@@ -626,7 +626,7 @@ struct BoardChange : Header {
   std::string section;
   std::int64_t rev = 0;
   std::optional<std::int64_t> as_of;
-  std::optional<Map<Map<Value>>> rows;
+  std::optional<Map<std::optional<Map<Value>>>> rows;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
@@ -897,7 +897,7 @@ struct PlaceOrder {
   std::optional<std::vector<Condition>> conditions;
   std::optional<bool> conditions_cancel;
   std::optional<bool> conditions_ignore_rth;
-  std::optional<std::vector<double>> leg_prices;
+  std::optional<std::vector<std::optional<double>>> leg_prices;
   std::optional<std::string> parent;
   std::optional<bool> transmit;
   std::optional<Map<std::string>> routing;
@@ -1127,7 +1127,7 @@ struct PreviewOrder {
   std::optional<std::vector<Condition>> conditions;
   std::optional<bool> conditions_cancel;
   std::optional<bool> conditions_ignore_rth;
-  std::optional<std::vector<double>> leg_prices;
+  std::optional<std::vector<std::optional<double>>> leg_prices;
   std::optional<std::string> parent;
   std::optional<bool> transmit;
   std::optional<Map<std::string>> routing;

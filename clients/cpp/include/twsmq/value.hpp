@@ -241,12 +241,18 @@ inline Value made(std::int64_t from) { return Value(from); }
 inline Value made(double from) { return Value(from); }
 inline Value made(const std::string& from) { return Value(from); }
 template <typename T>
+Value made(const std::optional<T>& from);
+template <typename T>
 Value made(const std::vector<T>& from);
 template <typename T>
 Value made(const Map<T>& from);
 template <typename T>
 auto made(const T& from) -> decltype(from.to_value()) {
   return from.to_value();
+}
+template <typename T>
+Value made(const std::optional<T>& from) {
+  return from ? made(*from) : Value();
 }
 template <typename T>
 Value made(const std::vector<T>& from) {
