@@ -25,6 +25,9 @@ from twsmq_nodes.tws.ticks import Tick
 
 from .node import Node
 
+MOST_KINDS = 200
+"""Of messages that cannot be read and were logged; more than the gateway has."""
+
 log = structlog.stdlib.get_logger()
 
 
@@ -89,10 +92,16 @@ class GatewayLink:
         self.session.open()
 
     def on_event(self, event: Event) -> None:
-        if isinstance(event, FrameRejected) and event.message_id not in self._undecodable:
-            self._undecodable.add(event.message_id)  # told once: the gateway may send thousands
+        if isinstance(event, FrameRejected) and self._is_new(event.message_id):
             log.warning("gateway message not understood", message_id=event.message_id, problem=event.reason)
         self._hand_on(event)
+
+    def _is_new(self, message_id: int | None) -> bool:
+        """Logged once for its kind: the gateway may send thousands; kinds themselves are bounded."""
+        if message_id in self._undecodable or len(self._undecodable) >= MOST_KINDS:
+            return False
+        self._undecodable.add(message_id)
+        return True
 
     def on_notice(self, notice: Notice) -> None:
         if self._node.state != "stopping":

@@ -1,7 +1,8 @@
 """Logs: one JSON object a line on stderr, captured by whoever started the process.
 
 Levels: error for what needs a person, warning for what healed or was dropped, info for what changed. Nothing
-on the path of a tick logs. Values under a key that names a secret are never written.
+on the path of a tick logs. A flood of one kind of line is counted, not written (`log_flood`).
+Values under a key that names a secret are never written.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import sys
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+
+from .log_flood import FloodGate
 
 _SECRET = ("secret", "password", "token", "private_key")
 
@@ -23,6 +26,7 @@ def configure(name: str, level: str = "info") -> None:
     logging.getLogger("ibapi").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
+            FloodGate(),
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,13 +1,16 @@
 """The API socket's framing: a 4-byte big-endian length, then that many bytes.
 
 Invariant: however the stream is cut into chunks, the same frames come out in the same order. A length
-above the limit means the stream is not this protocol any more: the frames before it are still
-delivered, then `broken` is set and nothing else ever comes out. The splitter never raises.
+above the limit, or a frame that is too much for its kind (`bounds`), means the stream is not this protocol
+any more: the frames before it are still delivered, then `broken` is set and nothing else ever comes out. The
+splitter never raises.
 """
 
 from __future__ import annotations
 
 from struct import Struct
+
+from twsmq_nodes.tws.bounds import HEAD, UNSUSPECTED, too_long, too_many_fields
 
 # ibapi refuses longer ones (MAX_MSG_LEN); the largest real frame, scanner parameters, is about 2 MB.
 MAX_FRAME_BYTES = 0xFFFFFF
@@ -50,6 +53,15 @@ class FrameSplitter:
                 self.broken = f"a frame of {length} bytes is announced, more than the {self._limit} allowed"
                 return frames
             stop = at + 4 + length
+            if length > UNSUSPECTED:
+                if end - at < 4 + HEAD:
+                    need = 4 + HEAD
+                    break
+                self.broken = too_long(data[at + 4 : at + 4 + HEAD], length) or (
+                    too_many_fields(data[at + 4 : stop]) if stop <= end else None
+                )
+                if self.broken is not None:
+                    return frames
             if stop > end:
                 need = 4 + length
                 break

@@ -24,6 +24,9 @@ from twsmq_nodes.tws.events import Event, OpenOrder
 
 OPEN_ORDER = b"5\0"
 MAX_SHAPES, MAX_LAYOUTS = 256, 16
+PROBES_AT_ONCE, MAX_PROBES = 12, 2_000
+"""Fields whose meaning is looked for with one message, and in all on one connection. Each costs some ten
+decodings: a gateway whose messages differ everywhere must not keep us at it."""
 _INTEGERS = frozenset(("order_id", "client_id", "perm_id", "parent_id"))
 _FLOATS = frozenset(("total_quantity", "limit_price", "aux_price", "trail_stop_price"))
 _UNSET = 2**31 - 1
@@ -94,6 +97,7 @@ class OpenOrderTemplates:
     def __init__(self, decode: Decode) -> None:
         self._decode = decode
         self._layouts: dict[int, _Layout] = {}
+        self._probes_left = MAX_PROBES
 
     def decode(self, frame: bytes) -> list[Event]:
         """What `decode` makes of it, sooner."""
@@ -123,10 +127,11 @@ class OpenOrderTemplates:
 
     def _learn(self, layout: _Layout, fields: list[bytes], event: OpenOrder) -> None:
         last = layout.last or fields
-        for at in [at for at, (old, new) in enumerate(zip(last, fields, strict=True)) if old != new]:
-            if at in layout.probed or at == 0:
-                continue
+        differing = (at for at, (old, new) in enumerate(zip(last, fields, strict=True)) if old != new)
+        unknown = [at for at in differing if at != 0 and at not in layout.probed]
+        for at in unknown[: min(PROBES_AT_ONCE, self._probes_left)]:
             layout.probed.add(at)
+            self._probes_left -= 1
             field = self._meaning(fields, at, event)
             if field is not None:
                 layout.varying[at] = field

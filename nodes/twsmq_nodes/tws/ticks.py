@@ -40,6 +40,7 @@ SIZE_OF_PRICE = {1: 0, 2: 3, 4: 5, 66: 69, 67: 70, 68: 71}
 _UNSET_SIZES = frozenset(
     {b"", b"2147483647", b"9223372036854775807", b"1.7976931348623157E308", b"-9223372036854775808"}
 )
+LATEST_S = 2**33  # the year 2242
 _LARGEST = 1e300  # beyond it ibapi's "unset"; a comparison with it is False for NaN as well
 _REMEMBERED = 16_384  # spellings of prices and sizes; parsing a float costs five times the look-up
 _INTS = {str(n).encode(): n for n in range(10_000)}
@@ -58,7 +59,7 @@ def take_ticks(frames: Sequence[bytes], start: int, out: list[Tick]) -> int:
             if kind == b"1" and len(fields) == 8:
                 _, version, raw_id, raw_type, raw_price, raw_size, mask, _ = fields
                 ints[version]  # ibapi insists on a number
-                req_id = ints.get(raw_id) or int(raw_id)
+                req_id = ints.get(raw_id) or _req_id(raw_id)
                 tick_type = types[raw_type]
                 price, size = _price(raw_price), _size(raw_size)
                 append((req_id, tick_type, price, ints[mask] & 7))
@@ -66,13 +67,13 @@ def take_ticks(frames: Sequence[bytes], start: int, out: list[Tick]) -> int:
                     append((req_id, sizes[tick_type], size, 0))
             elif kind == b"2" and len(fields) == 6:
                 ints[fields[1]]
-                req_id = ints.get(fields[2]) or int(fields[2])
+                req_id = ints.get(fields[2]) or _req_id(fields[2])
                 append((req_id, types[fields[3]], _size(fields[4]), 0))
             elif kind == b"46" and len(fields) == 6:
-                req_id = ints.get(fields[2]) or int(fields[2])
+                req_id = ints.get(fields[2]) or _req_id(fields[2])
                 append((req_id, types[fields[3]], _text(fields[4]), 0))
             elif kind == b"45" and len(fields) == 6:
-                req_id = ints.get(fields[2]) or int(fields[2])
+                req_id = ints.get(fields[2]) or _req_id(fields[2])
                 append((req_id, types[fields[3]], _finite(float(fields[4])), 0))
             elif kind == b"99" and len(fields) >= 6:
                 event = _tick_by_tick(fields)
@@ -100,6 +101,13 @@ def tick_of(event: Event) -> list[Tick] | None:
             return None
 
 
+def _req_id(raw: bytes) -> int:
+    req_id = int(raw)
+    if not -(2**31) <= req_id < 2**31:
+        raise ValueError("an id that the gateway's own type cannot hold")
+    return req_id
+
+
 def _finite(value: float) -> float | None:
     return value if -_LARGEST < value < _LARGEST else None
 
@@ -125,7 +133,9 @@ def _text(raw: bytes) -> str:
 
 
 def _tick_by_tick(fields: list[bytes]) -> TickByTick:
-    kind, req_id, time_s = fields[2], int(fields[1]), int(fields[3])
+    kind, req_id, time_s = fields[2], _req_id(fields[1]), int(fields[3])
+    if not 0 <= time_s <= LATEST_S:
+        raise ValueError("a time beyond all days")
     if kind == b"4":
         return TickByTickMidPoint(req_id, time_s, _price(fields[4]))
     fields[9]  # one past the last field of the two other kinds

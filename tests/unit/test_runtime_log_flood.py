@@ -1,0 +1,44 @@
+"""A flood of one kind of log line is counted, not written; nothing else is left out for it."""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+from twsmq_nodes.runtime.log_flood import BURST, KINDS, FloodGate
+
+
+class Lines:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.gate = FloodGate(lambda: self.now)
+
+    def write(self, text: str, method: str = "warning") -> dict[str, object] | None:
+        try:
+            return dict(self.gate(None, method, {"event": text}))
+        except structlog.DropEvent:
+            return None
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines()
+
+
+def test_a_flood_of_one_kind_is_bounded_and_told_later_with_its_number(lines: Lines) -> None:
+    written = [lines.write("refused") for _ in range(10_000)]
+    assert sum(line is not None for line in written) == BURST
+    assert lines.write("another") == {"event": "another"}
+    lines.now = 10.0
+    assert lines.write("refused") == {"event": "refused", "left_out": 10_000 - BURST}
+    lines.now = 100.0
+    assert lines.write("refused") == {"event": "refused"}
+
+
+def test_a_flood_of_unlike_kinds_is_bounded_too(lines: Lines) -> None:
+    written = [line for number in range(100_000) if (line := lines.write(f"kind {number}"))]
+    assert len(written) <= KINDS + BURST
+    assert lines.write("kind 3") is not None, "what was known before keeps its own allowance"
+
+
+def test_errors_are_always_written(lines: Lines) -> None:
+    assert all(lines.write("broken", "error") for _ in range(1000))
