@@ -38,8 +38,9 @@ _BOUNDS: dict[str, tuple[int, int]] = {
 _AMOUNTS: frozenset[type[Struct]] = frozenset((
     ev.OpenOrder, ev.OrderStatus, ev.ExecDetails, ev.CommissionReport, ev.CompletedOrder,
     ev.Position, ev.PositionMulti, ev.PortfolioValue, ev.PnL, ev.PnLSingle,
+    ev.AccountValue, ev.AccountSummary, ev.GatewayError,
 ))  # fmt: skip
-"""Events whose floats are amounts that are stored and summed up."""
+"""Events that are stored or summed up: their floats are amounts, their texts have a length."""
 
 
 def problem(event: ev.Event) -> str | None:
