@@ -77,6 +77,9 @@ class GatewayTable(Table, frozen=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 4002
     client_id_base: Annotated[int, Meta(ge=1, le=2**31 - 100)] = 100
     messages_per_second: Annotated[float, Meta(ge=0, le=1000)] = 45.0
+    max_server_version: Annotated[int, Meta(ge=157, le=999)] = 200
+    """The newest version of the gateway's protocol to speak. 200: the last that is all text, and fast; above
+    it messages are protobuf, for the day a gateway refuses text."""
 
     def __post_init__(self) -> None:
         check_host(self.host)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import encode
-from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
+from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.errors import EncodeRefused
 from twsmq_nodes.tws.events import (
@@ -225,8 +225,8 @@ def test_what_the_server_version_cannot_say_is_refused_in_ibapis_words() -> None
     assert "does not support duration" in caught.value.text
 
 
-def test_a_codec_is_for_text_versions_only() -> None:
-    for version in (156, 201):
+def test_a_codec_is_for_versions_that_ibapi_speaks_too() -> None:
+    for version in (156, HIGHEST_SERVER_VERSION + 1):
         with pytest.raises(ValueError, match="is not in 157"):
             Codec(version)
 

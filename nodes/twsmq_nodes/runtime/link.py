@@ -74,6 +74,7 @@ class GatewayLink:
             on_notice=self.on_notice,
             on_ticks=on_ticks,
             on_read_end=on_read_end,
+            max_server_version=gateway.max_server_version,
             rate=message_share(node.config, node.name) if rate is None else rate,
         )
 

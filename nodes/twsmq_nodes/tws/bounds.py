@@ -14,6 +14,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 UNSUSPECTED = 16_384
+_PROTOBUF_ID = 200
 _KIB, _MIB = 1024, 1024 * 1024
 
 
@@ -56,18 +57,22 @@ HEAD = 8
 """Bytes of a frame from which its kind can be told."""
 
 
-def too_long(head: bytes, length: int) -> str | None:
-    """Why a frame of `length` bytes that begins like this is no message; None if it may be one."""
-    kind = _kind(head)
+def too_long(head: bytes, length: int, *, raw_ids: bool = False) -> str | None:
+    """Why a frame of `length` bytes that begins like this is no message; None if it may be one. `raw_ids`: it
+    begins with four bytes of id, as from server version 201 on.
+    """
+    kind = _kind(head, raw_ids=raw_ids)
     most = _BOUNDS.get(kind, _USUAL).length if kind is not None else _USUAL.length
     if length <= most:
         return None
     return f"{_name(kind)} of {length:,} bytes is announced, more than the {most:,} it may have"
 
 
-def too_many_fields(frame: bytes) -> str | None:
-    """The same of a whole frame's fields."""
-    kind = _kind(frame[:HEAD])
+def too_many_fields(frame: bytes, *, raw_ids: bool = False) -> str | None:
+    """The same of a whole frame's fields. Protobuf has none that are split."""
+    if raw_ids and int.from_bytes(frame[:4], "big") > _PROTOBUF_ID:
+        return None
+    kind = _kind(frame[:HEAD], raw_ids=raw_ids)
     most = _BOUNDS.get(kind, _USUAL).fields if kind is not None else _USUAL.fields
     fields = frame.count(b"\0")
     if fields <= most:
@@ -75,7 +80,10 @@ def too_many_fields(frame: bytes) -> str | None:
     return f"{_name(kind)} has {fields:,} fields, more than the {most:,} it may have"
 
 
-def _kind(head: bytes) -> int | None:
+def _kind(head: bytes, *, raw_ids: bool) -> int | None:
+    if raw_ids:
+        message_id = int.from_bytes(head[:4], "big")
+        return message_id - _PROTOBUF_ID if message_id > _PROTOBUF_ID else message_id
     word = head.partition(b"\0")[0]
     return int(word) if word.isdigit() and len(word) < HEAD else None
 

@@ -26,13 +26,14 @@ def frame(payload: bytes) -> bytes:
 class FrameSplitter:
     """Cuts received bytes into frames; whole frames never pass through an intermediate buffer."""
 
-    __slots__ = ("_limit", "_need", "_pending", "broken")
+    __slots__ = ("_limit", "_need", "_pending", "broken", "raw_ids")
 
     def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
         self._limit = limit
         self._pending = bytearray()
         self._need = 4
         self.broken: str | None = None
+        self.raw_ids = False  # from server version 201 on, which is known only after the first frame
 
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that `data` completes, in order, without their length."""
@@ -57,8 +58,8 @@ class FrameSplitter:
                 if end - at < 4 + HEAD:
                     need = 4 + HEAD
                     break
-                self.broken = too_long(data[at + 4 : at + 4 + HEAD], length) or (
-                    too_many_fields(data[at + 4 : stop]) if stop <= end else None
+                self.broken = too_long(data[at + 4 : at + 4 + HEAD], length, raw_ids=self.raw_ids) or (
+                    too_many_fields(data[at + 4 : stop], raw_ids=self.raw_ids) if stop <= end else None
                 )
                 if self.broken is not None:
                     return frames

@@ -48,6 +48,10 @@ class Link(asyncio.Protocol):
     def writable(self) -> bool:
         return self._transport is not None and not self._paused and not self._transport.is_closing()
 
+    def use_raw_ids(self) -> None:
+        """From here on frames begin with four bytes of id."""
+        self._splitter.raw_ids = True
+
     def write(self, data: bytes) -> None:
         if self._transport is None:
             return

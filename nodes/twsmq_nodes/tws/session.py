@@ -22,7 +22,7 @@ from twsmq_nodes.runtime.alarm import Alarm
 from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import core
-from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
+from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
 from twsmq_nodes.tws.core import SessionCore, State, Timing
 from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
@@ -37,7 +37,9 @@ from twsmq_nodes.tws.ticks import Tick, take_ticks, tick_of
 Thunk = Callable[[], Request | None]
 """Makes a request at the moment it is written; None if it is not wanted any more."""
 
-_HANDSHAKE = b"API\0" + frame(b"v%d..%d" % (MIN_SERVER_VERSION, MAX_SERVER_VERSION))
+
+def _handshake(highest: int) -> bytes:
+    return b"API\0" + frame(b"v%d..%d" % (MIN_SERVER_VERSION, highest))
 
 
 class _Waiting(Struct, frozen=True):
@@ -60,10 +62,14 @@ class TwsSession:
         on_ticks: Callable[[list[Tick]], None],
         on_read_end: Callable[[], None] | None = None,
         rate: float = 45.0,
+        max_server_version: int = MAX_SERVER_VERSION,
         timing: Timing = core.DEFAULT_TIMING,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """`rate`: messages per second this session may write, 0 for no limit. Needs a running loop.
+
+        `max_server_version`: above 200 messages are protobuf, read and written by ibapi's own classes, slower
+        than text; never more than the installed ibapi speaks.
 
         `on_read_end`: everything that came in one read of the socket has been handed over.
         """
@@ -73,7 +79,8 @@ class TwsSession:
         self._on_notice = on_notice
         self._on_ticks = on_ticks
         self._on_read_end = on_read_end
-        versions = range(MIN_SERVER_VERSION, MAX_SERVER_VERSION + 1)
+        self._highest = max(MIN_SERVER_VERSION, min(max_server_version, HIGHEST_SERVER_VERSION))
+        versions = range(MIN_SERVER_VERSION, self._highest + 1)
         self._core = SessionCore(client_id, port, versions, jitter, timing)
         self._pacer: Pacer[_Waiting] = Pacer(rate, self._loop.time())
         self._codec: Codec | None = None
@@ -164,11 +171,11 @@ class TwsSession:
 
     def check(self, request: Request) -> None:
         """Raises EncodeRefused if `request` could not be sent; sends nothing."""
-        (self._codec or Codec(MAX_SERVER_VERSION)).encode(request)
+        (self._codec or Codec(self._highest)).encode(request)
 
     def encode(self, request: Sent) -> Encoded:
         """The bytes of `request`, to be sent later in this session and no other. Raises EncodeRefused."""
-        return Encoded(request, (self._codec or Codec(MAX_SERVER_VERSION)).encode(request))
+        return Encoded(request, (self._codec or Codec(self._highest)).encode(request))
 
     @property
     def thread_line(self) -> Callable[[bytes], bool] | None:
@@ -202,9 +209,11 @@ class TwsSession:
                 self._attempt = self._loop.create_task(self._connect(port))
             case core.SendHandshake():
                 if self._link is not None:
-                    self._link.write(_HANDSHAKE)
+                    self._link.write(_handshake(self._highest))
             case core.UseVersion(server_version):
                 self._codec = Codec(server_version)
+                if self._codec.raw_ids and self._link is not None:
+                    self._link.use_raw_ids()
             case core.Close(_, flush):
                 self._drop_link(flush=flush)
 
@@ -261,6 +270,10 @@ class TwsSession:
         if self._core.state is State.HANDSHAKING and frames:
             self._feed(core.HandshakeReceived(frames[0]))
             at = 1
+        if self._codec is not None and self._codec.raw_ids:
+            for number in range(at, len(frames)):
+                self._one_received(link, self._codec.plain(frames[number]))
+            at = len(frames)
         while at < len(frames) and link is self._link and self._codec is not None:
             ticks: list[Tick] = []
             at = take_ticks(frames, at, ticks)
@@ -273,6 +286,18 @@ class TwsSession:
                 at += 1
         if self._on_read_end is not None:
             self._on_read_end()
+
+    def _one_received(self, link: Link, frame: bytes) -> None:
+        """Of a session with raw ids: text takes the fast way too, protobuf only ibapi's."""
+        if link is not self._link or self._codec is None:
+            return
+        ticks: list[Tick] = []
+        if not frame.startswith(b"\0") and take_ticks((frame,), 0, ticks):
+            self._on_ticks(ticks)
+            return
+        for event in self._codec.decode(frame):
+            if link is self._link:
+                self._deliver(event)
 
     def _deliver(self, event: Event) -> None:
         ticks = tick_of(event)
