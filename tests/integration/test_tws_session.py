@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import selectors
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
@@ -10,10 +11,19 @@ from typing import Any, TypeVar
 
 import pytest
 import uvloop
+from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.core import State, Timing
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
-from twsmq_nodes.tws.events import CurrentTime, Event, FrameRejected, MarketDataType, OpenOrderEnd
+from twsmq_nodes.tws.events import (
+    CurrentTime,
+    Event,
+    FrameRejected,
+    GatewayError,
+    MarketDataType,
+    OpenOrderEnd,
+    OrderStatus,
+)
 from twsmq_nodes.tws.framing import FrameSplitter, frame
 from twsmq_nodes.tws.notices import ConnectFailed, Notice, PortMoved, SessionLost, SessionUp, WaitingClientId
 from twsmq_nodes.tws.orders import OrderFields
@@ -473,3 +483,48 @@ def test_request_ids_are_never_given_twice(run: Any) -> None:
         assert len(set(ids)) == 6
 
     play(run, story)
+
+
+def test_a_session_that_is_too_fast_for_its_gateway_slows_down(
+    run: Callable[..., None],
+) -> None:
+    async def story(gateway: Gateway, node: Node) -> None:
+        peer = await come_up(gateway, node)
+        assert node.session.rate == 40.0
+        peer.send("4|-1|100|Max rate of messages per second has been exceeded:max=50 rec=100 (1)||0|")
+        assert isinstance(await node.told(GatewayError), GatewayError)
+        assert node.session.rate == 16.0
+        peer.transport.abort()
+        await node.noticed(SessionLost)
+        await come_up(gateway, node)
+        assert node.session.rate == 40.0
+
+    play(run, story, rate=40.0)
+
+
+@pytest.mark.skipif(HIGHEST_SERVER_VERSION < 203, reason="the installed ibapi speaks only text")
+def test_a_session_above_200_reads_text_and_protobuf_side_by_side(run: Callable[..., None]) -> None:
+    async def story(gateway: Gateway, node: Node) -> None:
+        peer = await gateway.accept()
+        assert await peer.told() == ["v157..203"]
+        peer.send("203|20260105 09:30:00 US/Eastern|")
+        assert await peer.told() == ["", "", "", "G2", "101", ""]  # startApi is text still, its id is raw
+        peer.transport.write(frame(b"\0\0\0\x0f1\0DU1\0") + frame(b"\0\0\0\x091\x0042\0"))
+        up = await node.noticed(SessionUp)
+        assert (up.server_version, up.accounts, up.next_order_id) == (203, ("DU1",), 42)
+        status: Any = importlib.import_module("ibapi.protobuf.OrderStatus_pb2").OrderStatus(
+            orderId=7, status="Filled", filled="1", remaining="0", avgFillPrice=1.5, permId=9, clientId=101
+        )
+        peer.transport.write(
+            frame(b"\0\0\0\x016\x009\x001\x00187.5\x00100\x001\x00")
+            + frame(b"\0\0\0\xcb" + status.SerializeToString())
+            + frame(b"\0\0\0\xcb\xff")
+        )
+        await node.told(FrameRejected)
+        ticks, filled, rejected = node.heard[-3:]
+        assert ticks == [(9, 1, 187.5, 1), (9, 0, 100.0, 0)]
+        assert isinstance(filled, OrderStatus)
+        assert (filled.order_id, filled.status, filled.filled, filled.perm_id) == (7, "Filled", 1.0, 9)
+        assert isinstance(rejected, FrameRejected)
+
+    play(run, story, max_server_version=203)

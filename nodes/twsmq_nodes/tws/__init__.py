@@ -21,9 +21,10 @@
     session.close()
     await session.wait_closed()
 
-Rooms: `framing` cuts bytes into frames; `ticks` decodes the hot ones; `adapter` is the codec for the rest
-and, with the other `adapter_*` files, all that imports ibapi; `pacing` is the message budget, `ledger` what
-the gateway limits beyond messages per second (whoever asks for bars, tick-by-tick or snapshots looks there
-first); `codes` are the codes that mean the same to all; `ranges` sets aside what cannot be true; `core`
-decides, `session` does. What goes out is in `requests`, with `contracts` and `orders`.
+Rooms: `framing` cuts bytes into frames, which `bounds` limits by kind; `ticks` decodes the hot ones;
+`adapter` is the codec for the rest and, with the other `adapter_*` files, all that imports ibapi; `pacing` is
+the message budget, `learned_rate` what of it the gateway really grants, `ledger` what it limits beyond
+messages per second (whoever asks for bars, tick-by-tick or snapshots looks there first); `codes` are the
+codes that mean the same to all; `ranges` sets aside what cannot be true; `upstream` knows whether the gateway
+reaches IBKR; `core` decides, `session` does. What goes out is in `requests`, with `contracts` and `orders`.
 """

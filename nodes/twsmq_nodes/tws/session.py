@@ -26,8 +26,9 @@ from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, MAX_SERVER_VERSION, 
 from twsmq_nodes.tws.core import SessionCore, State, Timing
 from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
-from twsmq_nodes.tws.events import Event
+from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.framing import frame
+from twsmq_nodes.tws.learned_rate import LearnedRate
 from twsmq_nodes.tws.link import Link
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.pacing import Pacer
@@ -83,6 +84,7 @@ class TwsSession:
         versions = range(MIN_SERVER_VERSION, self._highest + 1)
         self._core = SessionCore(client_id, port, versions, jitter, timing)
         self._pacer: Pacer[_Waiting] = Pacer(rate, self._loop.time())
+        self._learned = LearnedRate(rate)
         self._codec: Codec | None = None
         self._link: Link | None = None
         self._links: set[Link] = set()  # with those that are closing
@@ -190,8 +192,14 @@ class TwsSession:
 
     def set_rate(self, rate: float) -> None:
         """Changes the message budget, in messages per second."""
-        self._pacer.set_rate(rate, self._loop.time())
+        self._learned.configure(rate)
+        self._pacer.set_rate(self._learned.rate, self._loop.time())
         self._drain()
+
+    @property
+    def rate(self) -> float:
+        """Messages per second at present: less than configured while the gateway complains (code 100)."""
+        return self._learned.rate
 
     # -- the core's actions
 
@@ -212,6 +220,8 @@ class TwsSession:
                     self._link.write(_handshake(self._highest))
             case core.UseVersion(server_version):
                 self._codec = Codec(server_version)
+                self._learned.began()
+                self._pacer.set_rate(self._learned.rate, self._loop.time())
                 if self._codec.raw_ids and self._link is not None:
                     self._link.use_raw_ids()
             case core.Close(_, flush):
@@ -304,8 +314,17 @@ class TwsSession:
         if ticks is not None:
             self._on_ticks(ticks)
             return
+        if isinstance(event, GatewayError):
+            self._learn_rate(event)
         self._on_event(event)
         self._feed(event)
+
+    def _learn_rate(self, error: GatewayError) -> None:
+        now = self._loop.time()
+        if self._learned.complained(error, now):
+            self._pacer.set_rate(self._learned.rate, now)
+            self._pacer.charge(now, int(self._learned.rate) + 1)  # a second of silence
+            self._come_back()
 
     # -- outgoing
 
@@ -314,6 +333,8 @@ class TwsSession:
         if self._draining:  # called again from a callback below: the loop there goes on
             return
         self._draining = True
+        if self._learned.recovered(self._loop.time()):
+            self._pacer.set_rate(self._learned.rate, self._loop.time())
         try:
             while self._link is not None and self._codec is not None and self._link.writable:
                 waiting = self._pacer.take(self._loop.time())
