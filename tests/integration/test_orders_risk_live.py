@@ -1,0 +1,67 @@
+"""Risk rules with all processes alive: contracts asked of reference, positions and rates of status."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.cluster import Cluster
+from twsmq import Client, RequestRefused
+
+AAPL = "STK:AAPL:SMART:USD"
+
+
+@pytest.fixture(scope="module")
+def client(cluster: Cluster) -> Iterator[Client]:
+    with Client(port_base=cluster.port_base) as connected:
+        yield connected
+
+
+def an_order(name: str, **changes: Any) -> Any:
+    order = {"strategy": "live", "client_order_id": name, "instrument": AAPL, "side": "BUY", "quantity": 1}
+    return order | {"order_type": "LMT", "limit_price": 5.0} | changes
+
+
+def refusal(client: Client, name: str, **changes: Any) -> str:
+    """Why an order is refused, once everything that its rules must know is known; "" if it went out."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            client.place_order(**an_order(name, **changes))
+        except RequestRefused as error:
+            if "not known at present" in error.message and time.monotonic() < until:
+                client.receive(timeout=0.2)  # what it must know has been asked for
+                continue
+            return error.message
+        return ""
+
+
+def two_options(client: Client) -> list[int]:
+    """Contract ids of two calls of one expiry."""
+    rows = client.contract_details("OPT:AAPL:SMART:USD::C")
+    first = min(row.expiry or "" for row in rows)
+    return [row.con_id for row in rows if row.expiry == first][:2]
+
+
+def test_a_combo_is_worth_what_its_legs_multiply_it_to(client: Client) -> None:
+    one, other = two_options(client)
+    spread = f"BAG:AAPL:SMART:USD:+1x{one}@SMART,-1x{other}@SMART"
+    client.set_risk({"max_order_notional": 5_000}, scope="strategy", name="live")
+    why = refusal(client, "spread-1", instrument=spread, quantity=100, limit_price=5.0)
+    assert why == "max_order_notional: the limit is 5000.0, this is 50000"
+    client.set_risk({}, scope="strategy", name="live")
+
+
+def test_what_only_reduces_is_judged_by_the_position_that_status_tells(client: Client) -> None:
+    assert "reduce_only" in refusal(client, "reduce-1", side="SELL", limit_price=900.0, reduce_only=True)
+    handle = client.place(**an_order("buy-1", order_type="MKT", limit_price=None, quantity=10))
+    assert handle.done(timeout=20).status == "filled"
+    client.wait_until(
+        lambda: next((p for p in client.positions() if p.instrument == AAPL and p.quantity == 10), None), 20
+    )
+    other = {"strategy": "other", "side": "SELL", "limit_price": 900.0, "reduce_only": True}
+    assert refusal(client, "close-1", quantity=6, **other) == "", "the account holds ten, whoever bought them"
+    assert "reduce_only" in refusal(client, "close-2", quantity=6, **other), "both together would do more"
+    client.cancel_order(strategy="other", client_order_id="close-1")
