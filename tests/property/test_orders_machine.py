@@ -8,7 +8,7 @@ order and fill by fill, and nothing is unknown any more.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ from support.orders_desk import AAPL, Caller, Desk, completed, error, execution,
 from twsmq_nodes.orders.book import Book
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
-from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Order
+from twsmq_protocol.order_events import TERMINAL_STATUSES, Change, Fill, Order
 from twsmq_protocol.order_requests import PlaceOrder, PlaceOrders
 
 IDS = st.sampled_from(["a", "b", "c"])
@@ -47,6 +47,8 @@ class Ticket:
         self.cid = request.order.order_ref.partition("/")[2]
         self.quantity = request.order.total_quantity
         self.limit = request.order.limit_price or 0.0
+        self.tif = request.order.tif
+        self.reference = request.order.order_ref
         self.word = "Submitted"
         self.executions: list[tws.ExecDetails] = []
 
@@ -59,7 +61,13 @@ class Ticket:
         return self.word not in ("Filled", "Cancelled")
 
     def pair(self) -> list[tws.Event]:
-        view = {"total_quantity": self.quantity, "limit_price": self.limit, "perm_id": self.perm_id}
+        view: dict[str, Any] = {
+            "total_quantity": self.quantity,
+            "limit_price": self.limit,
+            "perm_id": self.perm_id,
+            "tif": self.tif,
+            "order_ref": self.reference,
+        }
         return [open_order(self.order_id, self.cid, self.word, **view), self.status()]
 
     def status(self) -> tws.Event:
@@ -82,6 +90,8 @@ class Gateway:
     def __init__(self) -> None:
         self.tickets: dict[int, Ticket] = {}
         self.seconds: dict[int, Ticket] = {}  # by order id: modifications that became orders of their own
+        self.staged: dict[int, rq.PlaceOrder] = {}  # held back, in no list
+        self.refused: set[int] = set()
         self.accepted: Counter[str] = Counter()
         self.saying: list[tws.Event | Upstream] = []
         self.upstream = True
@@ -110,33 +120,66 @@ class Gateway:
                     self.seconds[order_id] = Ticket(request, second=True)
                     self.saying += self.seconds[order_id].pair()
                 else:
-                    self.modify(ticket, request)
+                    self.change(ticket, request, fate)
+            case rq.PlaceOrder(order_id) if order_id in self.refused:
+                self.saying.append(error(order_id, 103, "Duplicate order id"))
+            case rq.PlaceOrder(order_id) if not request.order.transmit and fate != "swallow":
+                self.staged[order_id] = request
             case rq.PlaceOrder(order_id) if fate == "refuse":
+                self.refuse(order_id)
                 self.saying.append(error(order_id, 201, "Order rejected - reason:no"))
             case rq.PlaceOrder(order_id) if fate == "discard":
+                self.refuse(order_id)
                 told = order_status(order_id, "Cancelled")
                 self.saying += [told, error(order_id, 201, "Order rejected - reason:discarded")]
             case rq.PlaceOrder(order_id) if fate == "complain":
+                self.refuse(order_id)
                 self.saying.append(error(order_id, 110, "The price does not conform"))
             case rq.PlaceOrder() if fate == "swallow":
                 pass
             case rq.PlaceOrder(order_id):
-                ticket = self.tickets[order_id] = Ticket(request)
-                self.accepted[ticket.cid] += 1
-                self.saying += ticket.pair()
+                parent = self.staged.pop(request.order.parent_id, None)
+                self.staged.pop(order_id, None)
+                for each in (parent, request):
+                    if each is not None:
+                        self.accept(each)
             case rq.CancelOrder(order_id):
                 self.cancel(order_id)
             case _:
                 raise AssertionError(request)
+
+    def refuse(self, order_id: int) -> None:
+        self.staged.pop(order_id, None)
+        self.refused.add(order_id)
+
+    def accept(self, request: rq.PlaceOrder) -> None:
+        ticket = self.tickets[request.order_id] = Ticket(request)
+        self.accepted[ticket.cid] += 1
+        self.saying += ticket.pair()
+
+    def change(self, ticket: Ticket, request: rq.PlaceOrder, fate: str) -> None:
+        """A modification: refused, lost on the way, applied without a word, or told."""
+        if fate in ("refuse", "complain") and ticket.live:
+            code = 110 if fate == "complain" else 201
+            self.saying.append(error(ticket.order_id, code, "not like this"))
+        elif fate != "swallow":
+            said = len(self.saying)
+            self.modify(ticket, request)
+            if fate == "discard" and ticket.live:
+                del self.saying[said:]
 
     def modify(self, ticket: Ticket, request: rq.PlaceOrder) -> None:
         if not ticket.live or request.order.total_quantity <= ticket.filled:
             self.saying.append(error(ticket.order_id, 104, "Cannot modify a filled order."))
             return
         ticket.quantity, ticket.limit = request.order.total_quantity, request.order.limit_price or 0.0
+        ticket.tif = request.order.tif
         self.saying += ticket.pair()
 
     def cancel(self, order_id: int) -> None:
+        if self.staged.pop(order_id, None) is not None:
+            self.saying.append(error(order_id, 202, "Order was discarded."))
+            return
         if order_id not in self.tickets:
             self.saying.append(error(order_id, 10147, "not found"))
             return
@@ -150,7 +193,7 @@ class Gateway:
     def fill(self, ticket: Ticket, share: float, status_first: bool) -> None:
         shares = max(1.0, round((ticket.quantity - ticket.filled) * share))
         exec_id = f"0000e0d5.{ticket.perm_id:08x}.{len(ticket.executions) + 1:02d}.01"
-        names: dict[str, Any] = {"order_ref": f"s/{ticket.cid}", "perm_id": ticket.perm_id}
+        names: dict[str, Any] = {"order_ref": ticket.reference, "perm_id": ticket.perm_id}
         done = execution(ticket.order_id, exec_id, shares, ticket.limit, **names)
         ticket.executions.append(done)
         if ticket.filled >= ticket.quantity:
@@ -187,6 +230,8 @@ class Gateway:
 class OrdersMachine(RuleBasedStateMachine):
     traded = 0
     """Orders accepted in all runs."""
+    outcomes: ClassVar[set[str]] = set()
+    """What became of modifications, in all runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -223,15 +268,26 @@ class OrdersMachine(RuleBasedStateMachine):
     @rule(
         cid=IDS,
         quantity=st.sampled_from([None, 15.0, 30.0]),
-        limit=st.sampled_from([None, 2.0, 3.0]),
-        fate=st.sampled_from([None, "take", "double"]),
+        limit=st.sampled_from([None, 1.0, 2.0, 3.0]),
+        tif=st.sampled_from([None, None, "GTC", "DAY"]),
+        fate=st.sampled_from([None, "take", "double", "refuse", "swallow", "discard"]),
     )
-    def modify(self, cid: str, quantity: float | None, limit: float | None, fate: str | None) -> None:
+    def modify(
+        self, cid: str, quantity: float | None, limit: float | None, tif: str | None, fate: str | None
+    ) -> None:
         """`fate`: what comes of it at once, None for nothing yet."""
-        if quantity is not None or limit is not None:
-            self.callers.append(self.desk.modify(cid, quantity=quantity, limit_price=limit))
+        if quantity is not None or limit is not None or tif is not None:
+            self.callers.append(self.desk.modify(cid, quantity=quantity, limit_price=limit, tif=tif))
             if fate is not None:
                 self.everything_goes_its_way(7, fate)
+
+    @rule(cid=IDS, later=st.booleans())
+    def stage(self, cid: str, later: bool) -> None:
+        """Sent to be held back; `later`: and then handed on."""
+        self.callers.append(self.desk.place(cid, quantity=10.0, transmit=False))
+        if later:
+            self.everything_goes_its_way(8, "take")
+            self.callers.append(self.desk.modify(cid, transmit=True))
 
     @rule(cid=IDS, arrives=st.booleans())
     def cancel(self, cid: str, arrives: bool) -> None:
@@ -348,6 +404,35 @@ class OrdersMachine(RuleBasedStateMachine):
             self.gateway.saying.append(error(ticket.order_id, 202, "Order Canceled - reason:"))
 
     @precondition(lambda self: self.gateway.live)
+    @rule(data=st.data(), what=st.sampled_from(["limit", "quantity", "tif", "reference"]), told=USUALLY)
+    def person_or_preset_changes(self, data: st.DataObject, what: str, told: bool) -> None:
+        """By hand in the gateway, or by its presets; `told`: its reports are not lost."""
+        ticket = data.draw(st.sampled_from(self.gateway.live))
+        match what:
+            case "limit":
+                ticket.limit += 0.5
+            case "quantity":
+                ticket.quantity += 5.0
+            case "tif":
+                ticket.tif = "DAY" if ticket.tif == "GTC" else "GTC"
+            case _:
+                record = self.desk.core.book.records.get(("s", ticket.cid))
+                if record is not None and ticket.perm_id in record.perm_ids:
+                    ticket.reference = "by hand"
+        if told:
+            self.gateway.saying += ticket.pair()
+
+    @precondition(lambda self: self.gateway.live)
+    @rule(data=st.data())
+    def falls_asleep_and_revives(self, data: st.DataObject) -> None:
+        """Inactive, and working again."""
+        ticket = data.draw(st.sampled_from(self.gateway.live))
+        ticket.word = "Inactive"
+        self.gateway.saying += ticket.pair()
+        ticket.word = "Submitted"
+        self.gateway.saying += ticket.pair()
+
+    @precondition(lambda self: self.gateway.live)
     @rule(data=st.data(), code=st.sampled_from([399, 2109, 10349]))
     def gateway_informs(self, data: st.DataObject, code: int) -> None:
         ticket = data.draw(st.sampled_from(self.gateway.live))
@@ -436,6 +521,7 @@ class OrdersMachine(RuleBasedStateMachine):
         """Everything is delivered at last: both sides agree, and what the journal holds is the state."""
         OrdersMachine.traded += len(self.gateway.tickets)
         self.settle()
+        self.every_modification_comes_to_one_end()
         book = self.desk.core.book
         for order_id in self.gateway.tickets:
             tickets = self.gateway.under(order_id)
@@ -446,15 +532,20 @@ class OrdersMachine(RuleBasedStateMachine):
             assert order.filled == sum(ticket.filled for ticket in tickets)
             if tickets[0].live:
                 assert order.status in ("submitted", "partially_filled"), order
-                assert (order.quantity, order.limit_price) == (tickets[0].quantity, tickets[0].limit)
+                stands = (order.quantity, order.limit_price, order.tif)
+                assert stands == (tickets[0].quantity, tickets[0].limit, tickets[0].tif)
+                assert not book.records["s", tickets[0].cid].changes, "settled, one way or the other"
             elif len(tickets) == 1:
-                assert order.status == tickets[0].word.lower(), order
+                said = "rejected" if order.tws_code == 201 else tickets[0].word.lower()
+                assert order.status in (said, tickets[0].word.lower()), order  # words of a change just before
             elif order.filled < order.quantity:
                 assert order.status == "cancelled", order
             else:  # of which quantity it is all or a part, nobody can say
                 assert order.status in ("filled", "cancelled"), order
         for record in book.records.values():
-            if record.order_id not in self.gateway.tickets:
+            if record.order_id in self.gateway.staged:
+                assert record.order.status in ("pending", "unknown", "pending_cancel"), record.order
+            elif record.order_id not in self.gateway.tickets and not record.staged:
                 assert record.order.status in TERMINAL_STATUSES - {"filled"}, record.order
                 assert not record.fills
         rebuilt = Book()
@@ -469,12 +560,28 @@ class OrdersMachine(RuleBasedStateMachine):
         assert {key: event.event_no for key, event in self.desk.retained.items()} == last
         assert all(isinstance(event, Order) for event in self.desk.retained.values())
 
+    def every_modification_comes_to_one_end(self) -> None:
+        """Each is sent once and ends at most once, and nothing else is told of it."""
+        told = [entry.event for entry in self.desk.committed if isinstance(entry.event, Change)]
+        OrdersMachine.outcomes |= {change.outcome for change in told}
+        seen: dict[tuple[str, int], list[str]] = {}
+        for change in told:
+            order_id = self.desk.core.book.records["s", change.client_order_id].order_ids
+            seen.setdefault((change.client_order_id, len(order_id), change.change_no), []).append(
+                change.outcome
+            )
+        for outcomes in seen.values():
+            assert outcomes[0] == "sent", seen
+            assert len(outcomes) <= 2, seen
+
     def settle(self) -> None:
         self.desk.auto = True
         if not self.up:
             self.session_up(rolled_back=False, upstream=True, ready=True)
         if not self.gateway.upstream:
             self.broker_lost_or_back(data_lost=False, spared=False)
+        for ticket in self.gateway.live:  # whatever was lost of what it said, it says again some day
+            self.gateway.saying += ticket.pair()
         for _ in range(40):
             self.desk.commit()
             while self.read < len(self.desk.wire) or self.desk.asked or self.gateway.saying:
@@ -485,8 +592,9 @@ class OrdersMachine(RuleBasedStateMachine):
 class TestOrdersMachine(OrdersMachine.TestCase):
     @classmethod
     def tearDownClass(cls) -> None:
-        """Random steps that never trade would prove nothing."""
+        """Random steps that never trade, or never change an order, would prove nothing."""
         assert OrdersMachine.traded > 20, OrdersMachine.traded
+        assert OrdersMachine.outcomes >= {"sent", "confirmed", "refused"}
 
 
 TestOrdersMachine.settings = settings(

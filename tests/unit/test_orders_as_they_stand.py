@@ -110,6 +110,7 @@ def test_words_before_the_end_of_an_order_that_was_being_changed(desk: Desk, cod
     working(desk)
     desk.modify(limit_price=2.0)
     desk.says(error(1, code, "gone"), order_status(1, "Cancelled"))
+    desk.later(0.6)
     assert (desk.status(), desk.order().reason, desk.order().tws_code) == (status, "gone", code)
     assert outcomes(desk)[-1] == (1, "superseded")
 
@@ -362,6 +363,22 @@ def test_stage_now_transmit_later(desk: Desk) -> None:
     desk.accepted(limit_price=2.0)
     assert (desk.status(), desk.order().staged) == ("submitted", False)
     assert outcomes(desk)[2:] == [(1, "confirmed"), (2, "confirmed")]
+
+
+def test_handing_on_that_nobody_answers_leaves_it_staged_as_it_was_sent_last(desk: Desk) -> None:
+    desk.place(transmit=False)
+    desk.modify(limit_price=2.0)
+    desk.modify(transmit=True)
+    desk.session_lost()
+    desk.later(10.0)
+    desk.session_up(2)
+    desk.snapshot()
+    desk.later(4.0)
+    desk.snapshot()
+    assert (desk.status(), desk.order().staged) == ("unknown", True)
+    assert outcomes(desk)[-1] == (2, "unanswered")
+    desk.modify(transmit=True)
+    assert (sent(desk).transmit, sent(desk).limit_price) == (True, 2.0)
 
 
 def test_a_staged_order_is_cancelled_with_what_is_attached_to_it(desk: Desk) -> None:

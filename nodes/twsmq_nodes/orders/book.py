@@ -146,6 +146,11 @@ class Record:
         return self.changes[-1].values if self.changes else None
 
     @property
+    def held_back(self) -> bool:
+        """Staged, and nothing is on its way that hands it on."""
+        return self.staged and not any(change.transmit for change in self.changes)
+
+    @property
     def largest(self) -> float:
         """The quantity it has or may have, if modifications are on their way."""
         return max((self.order.quantity, *(change.values.quantity for change in self.changes)))
@@ -292,8 +297,6 @@ class Book:
             case ChangeSent(number=number):
                 record.changes = (*record.changes, fact) if number else (fact,)
                 record.change_no = max(number, record.change_no)
-                if fact.transmit:
-                    record.staged, record.sent_at = False, fact.at
             case ChangeSettled(number):
                 record.changes = tuple(one for one in record.changes if number and one.number > number)
             case CancelWanted():

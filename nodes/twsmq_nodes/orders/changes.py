@@ -58,14 +58,17 @@ class Changes:
         """A complete snapshot lists the order: what was sent before `before` (ns) is settled by it."""
         view = self._views.get(record.key)
         sent = [one for one in record.changes if one.at < before]
-        if not sent or view is None:
+        if not sent or (view is None and not record.staged):
             return {}
         for at in range(len(sent) - 1, -1, -1):
-            if self._arrived(record, at, view, blank=True):
+            if view is not None and self._arrived(record, at, view, blank=True):
                 return self._confirm(record, at, view, ts)
         code, text = self._complaints.pop(record.key, (None, None))
+        shows = (
+            "no list of the gateway shows it" if view is None else "the gateway shows the order without it"
+        )
         for one in sent:
-            why = text or "the gateway shows the order without it"
+            why = text or shows
             self._settle(record, one, "unanswered" if text is None else "refused", ts, why, code)
         return {}
 

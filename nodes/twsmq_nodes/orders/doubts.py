@@ -35,7 +35,7 @@ from .reconcile import GRACE_S, End, Snapshot, Snapshots, Step, verdict
 from .reports import Reports
 from .states import TABLE, Trigger
 from .times import NS
-from .wire import foreign_order
+from .wire import as_sent, foreign_order
 
 UNANSWERED_S = 5.0
 """A written order the gateway says nothing about for so long is looked for."""
@@ -295,7 +295,7 @@ class Doubts:
             undecided = (self._pipeline.unwritten, self._reports.unexplained.held, self._short)
             if any(record.key in each for each in undecided):
                 continue
-            if record.changes and record.key in snapshot.open:
+            if record.changes and (record.key in snapshot.open or (record.staged and not record.held_back)):
                 self._settle_changes(record, snapshot, now)
             ruling = verdict(record, snapshot)
             if ruling.again:
@@ -315,7 +315,10 @@ class Doubts:
         old = max((one.at for one in record.changes if one.at < self._began_ns), default=0)
         if old and before < self._began_ns:
             before = 0
+        last_sent = record.wanted
         changes = self._reports.changes.listed(record, before, now.ns)
+        if record.staged and last_sent is not None and not record.changes:
+            changes = as_sent(last_sent)  # it is in no list: what it is, is what was sent
         self._reports.move(record, None, now.ns, **changes)
         self._reports.executions.settle(record, now.ns)
         if record.changes:
@@ -403,4 +406,4 @@ def _unanswered(record: Record) -> bool:
     """The gateway has not spoken of it, or not of its cancel, or not of a modification."""
     cancelling = record.cancel_wanted and record.order.gateway_status != "PendingCancel"
     silent = not record.acknowledged and not record.staged
-    return not record.done and (silent or cancelling or bool(record.changes))
+    return not record.done and (silent or cancelling or (bool(record.changes) and not record.held_back))

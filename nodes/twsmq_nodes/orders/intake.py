@@ -142,7 +142,7 @@ class Intake:
 
     def modify(self, args: ModifyOrder, caller: Caller, _now: Now) -> None:
         record = self._require_live(args)
-        transmits = bool(args.transmit) and record.staged
+        transmits = bool(args.transmit) and record.held_back
         if not transmits and self._changed(record, args)[1] == (record.wanted or record.values):
             self._reply(caller, _accepted(record))
             return

@@ -267,7 +267,7 @@ class Pipeline:
         key = (item.args.strategy, item.args.client_order_id)
         order, values = item.order()
         record, transmit = self._book.records[key], bool(item.args.transmit)
-        if values == (record.wanted or record.values) and not (transmit and record.staged):
+        if values == (record.wanted or record.values) and not (transmit and record.held_back):
             self.answer(Waiter(item.caller, (key,)), None)  # one before it in the line has seen to it
             return 0
         account = record.order.account or ""
@@ -275,13 +275,13 @@ class Pipeline:
             remaining = record.order.remaining + max(values.quantity, record.largest) - record.order.quantity
             own = working_as(order, record.order_id, record.links, order, remaining, account)
             self.guard.check_change(order, own, values.quantity - record.largest, now.ns)
-        links, held_back = self._ties(record), record.staged and not transmit
+        links, held_back = self._ties(record), record.held_back and not transmit
         request = shaped_order(
             record.reference, order, record.order_id, account, links, transmit=not held_back
         )
         encoded = self._encode(request)
         asked = tuple(name for name in CHANGEABLE if getattr(item.args, name) is not None)
-        number = self._changes.sent(record, values, asked, now.ns, transmit=transmit and record.staged)
+        number = self._changes.sent(record, values, asked, now.ns, transmit=transmit and record.held_back)
         self._waiters.setdefault(key, []).append(Waiter(item.caller, (key,), left=1))
         self.once_durable(self._to_write(key, encoded, number))
         return 1

@@ -212,7 +212,7 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
 
 def _gone(record: Record, today: bool) -> Verdict:
     """The gateway had it, and none of its lists has it any more."""
-    complaint = record.complaint
+    complaint = record.complaint if not record.change_no else None  # else it may be a change's
     if today and record.order.status == "inactive":
         # A killed FOK, a refused order: Inactive, and nothing else comes (captured).
         if complaint is not None and codes.is_complaint(complaint.tws_code):

@@ -197,15 +197,10 @@ class Reports:
     ) -> None:
         said = self.unexplained.said.get(record.key)
         if trigger is Trigger.CANCELLED and not record.cancel_wanted and not record.done:
-            if said is None:
-                self.unexplained.hold(record, changes)
-                follow_ups.append(CancelUnexplained(record.key))
-                return
-            code, text = self.unexplained.said.pop(record.key)
-            refused = codes.meaning(code) is Meaning.REJECTED_LATE
-            trigger = Trigger.REJECTED if refused else Trigger.CANCELLED
-            changes.update(OrderChanges(reason=text, tws_code=code))
-        elif trigger is Trigger.INACTIVE and said is not None:
+            self.unexplained.hold(record, changes)
+            follow_ups.append(CancelUnexplained(record.key))
+            return
+        if trigger is Trigger.INACTIVE and said is not None:
             changes.update(OrderChanges(reason=said[1], tws_code=said[0]))
         self.move(record, trigger, ts, **changes)
 
@@ -378,7 +373,7 @@ class Reports:
         words = event.state.completed_status.strip()[:LONGEST_TEXT]
         reason = words or f"the gateway lists it as completed: {status}"
         code: int | None = None
-        complaint = record.complaint
+        complaint = record.complaint if not record.change_no else None  # else it may be a change's
         said = complaint is not None and complaint.tws_code and codes.is_complaint(complaint.tws_code)
         if trigger is Trigger.CANCELLED and complaint is not None and said:
             reason, code = complaint.text, complaint.tws_code
@@ -393,12 +388,16 @@ class Reports:
         return record
 
     def settle_unexplained(self, key: Key, ts: int) -> None:
-        """Nothing explained the cancellation that is held."""
+        """Nothing has explained the cancellation that is held, unless words came before it."""
         record = self._book.records[key]
-        held = self.unexplained.release(record)
-        if held:
-            held["reason"] = UNEXPLAINED
-            self.move(record, Trigger.CANCELLED, ts, **held)
+        held, said = self.unexplained.release(record), self.unexplained.said.pop(key, None)
+        if held is None:
+            return
+        held["reason"], trigger = UNEXPLAINED, Trigger.CANCELLED
+        if said is not None:
+            held.update(OrderChanges(reason=said[1], tws_code=said[0]))
+            trigger = Trigger.REJECTED if codes.meaning(said[0]) is Meaning.REJECTED_LATE else trigger
+        self.move(record, trigger, ts, **held)
 
     # -- into the book
 

@@ -224,6 +224,12 @@ def values_shown(view: OrderView, order: Order) -> OrderChanges:
     return OrderChanges(**changes)
 
 
+def as_sent(values: Values) -> OrderChanges:
+    """What an order is that the gateway holds back: what was sent last."""
+    named: dict[str, Any] = {name: getattr(values, name) for name in CHANGEABLE}
+    return OrderChanges(**{name: value for name, value in named.items() if value is not None})
+
+
 def same(name: str, one: Any, other: Any) -> bool:
     """Whether the gateway, asked for `one`, would show `other`: in its own precision, as it writes them."""
     if isinstance(one, float) and isinstance(other, float):
