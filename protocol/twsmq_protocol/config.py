@@ -115,6 +115,10 @@ class Orders(Table, frozen=True):
     """Only paper accounts (DU…, DF…) may trade unless `allow_live`. `risk`: see `risk_limits`."""
 
     allow_live: bool = False
+    durability: Literal["disk", "process"] = "disk"
+    """disk: an order is sent once its intent is on the disk. process: once the system has it, which outlives
+    the end of any process but not a power loss; after one, what the gateway has under our references is taken
+    over before new orders are taken, and the events that were lost leave a gap in the numbers."""
     risk: Risk = Risk()
 
 

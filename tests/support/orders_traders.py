@@ -68,8 +68,11 @@ class Trader(threading.Thread):
         elif roll < 0.8:
             self._ask("cancel_order", client_order_id=self._random.choice(live))
         else:
-            price = self._random.choice([2.0, 3.0, 10_000.0])
-            self._ask("modify_order", client_order_id=self._random.choice(live), limit_price=price)
+            change = self._random.choice(
+                [{"limit_price": 2.0}, {"limit_price": 3.0}, {"limit_price": 10_000.0}, {"quantity": 400}]
+            )
+            for _ in range(self._random.choice([1, 1, 2])):  # the same again is no second one
+                self._ask("modify_order", client_order_id=self._random.choice(live), **change)
 
     def _place(self) -> None:
         cid = f"{self.strategy}-{len(self.placed):05d}"

@@ -48,7 +48,8 @@ def test_it_can_be_taken_over_and_then_is_that_order() -> None:
     args = AdoptOrder(strategy="s", client_order_id="a", perm_id=9007)
     desk.ask(lambda: desk.core.request(args, caller, desk.now), caller)
     assert caller.answer.order_id == 7
-    assert desk.place("a").code == "conflict"
+    assert desk.place("a").answer.order_id == 7, "what agrees in all that is known is a repeat"
+    assert desk.place("a", quantity=11.0).code == "conflict"
     assert desk.wire == []
 
 

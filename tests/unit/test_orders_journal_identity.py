@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from support.orders_desk import Desk
+from support.orders_desk import Desk, open_order, order_status
 from twsmq_nodes.orders import journal as journals
 from twsmq_nodes.orders import watermark
 from twsmq_nodes.orders.journal import SqliteJournal
+from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.errors import Unmendable
 
 
@@ -226,6 +227,19 @@ def test_only_a_power_loss_excuses_what_is_missing(tmp_path: Path, monkeypatch: 
     assert journal.lost is not None
     assert (journal.lost.event_no, journal.lost.order_id) == (4, 1)
     journal.close()
+
+
+def test_after_a_power_loss_what_the_gateway_has_is_taken_over_before_new_orders() -> None:
+    desk = Desk(up=False, lost=watermark.Mark("j", 10, 7))
+    desk.session_up(3)
+    desk.snapshot(open_order(7, "a"), order_status(7, "Submitted"))
+    assert desk.core.state == ("ready", None)
+    order = desk.order("a")
+    assert (order.order_id, order.status, order.event_no) == (7, "submitted", 11)
+    assert desk.place("a").answer.order_id == 7, "the same request is a repeat"
+    assert desk.place("a", limit_price=2.0).code == "conflict"
+    assert desk.place("b").answer.order_id == 8
+    assert [request.order_id for request in desk.wire if isinstance(request, rq.PlaceOrder)] == [8]
 
 
 def test_this_run_of_the_machine_has_a_name() -> None:

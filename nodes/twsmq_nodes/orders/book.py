@@ -228,6 +228,13 @@ class Book:
         else:
             self.staged.pop(key, None)
 
+    def skip(self, event_no: int, order_id: int) -> None:
+        """Entries up to these numbers are lost: none of them is given out again."""
+        missing = event_no - self.last_no
+        self.last_no = event_no
+        self.strategy_nos = {name: number + missing for name, number in self.strategy_nos.items()}
+        self.ids.raise_floor(order_id + 1)
+
     def _apply_fill(self, record: Record, fill: Fill) -> None:
         prefix = split_exec_id(fill.exec_id)[0]
         before, record.fills[prefix] = record.fills.get(prefix), fill

@@ -22,7 +22,7 @@ from typing import Any
 from msgspec.structs import replace
 from twsmq_protocol import order_requests as rq
 from twsmq_protocol.envelope import Args
-from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.system_events import NodeState
 
@@ -36,10 +36,11 @@ from .changes import Changes
 from .doubts import DOUBT_S, Doubts
 from .entries import Entry
 from .halts import Halts
-from .ids import Key
+from .ids import Key, parse_ref
 from .intake import Intake
 from .pipeline import Pipeline
 from .reports import Reports
+from .watermark import Mark
 
 _ENDED = frozenset(("Filled", "Cancelled", "ApiCancelled"))
 _ABOUT_ORDERS = frozenset((None, 3, 5, 11, 101))
@@ -68,10 +69,14 @@ class OrdersCore:
         allow_live: bool = False,
         entries: Iterable[Entry] = (),
         kept: dict[str, str] | None = None,
+        lost: Mark | None = None,
     ) -> None:
         self.book = Book()
         for entry in entries:
             self.book.apply(entry)
+        if lost is not None:
+            self.book.skip(lost.event_no, lost.order_id)
+        self._takes_over = lost is not None
         self._actions: list[Action] = []
         changes = Changes(self.book)
         self.pipeline = Pipeline(self.book, changes, encode, self._actions)
@@ -284,8 +289,22 @@ class OrdersCore:
                 self.book.ids.raise_floor(order_id)
             case tws.OpenOrderEnd() | tws.ExecDetailsEnd() | tws.CompletedOrdersEnd():
                 self._doubts.ended(event, now)
+                if self._takes_over and self._doubts.reconciled:
+                    self._take_over(now)
             case _:
                 pass
+
+    def _take_over(self, now: Now) -> None:
+        """A power loss took the journal's end: what the gateway has under our references is ours."""
+        self._takes_over = False
+        for row in list(self._doubts.foreign.values()):
+            key = parse_ref(row.reference)
+            ours = row.client_id == self._client_id and bool(row.order_id)
+            if ours and key is not None and key not in self.book.records and _is_name(key):
+                del self._doubts.foreign[row.perm_id]
+                self._doubts.claimed.pop(key, None)
+                self.intake.take_over(key, row, "taken over after a power loss", now)
+        self._doubts.look_within(DOUBT_S, now)  # for their executions
 
     # -- time
 
@@ -328,3 +347,11 @@ class OrdersCore:
         assert not book.outgoing, "told and not given to the journal"
         assert pipeline.connected or not pipeline.gate, "nothing waits for a session that is gone"
         book.validate()
+
+
+def _is_name(key: Key) -> bool:
+    try:
+        rq.OrderKey(strategy=key[0], client_order_id=key[1])
+    except FieldError:
+        return False
+    return True

@@ -35,7 +35,7 @@ from twsmq_protocol.order_types import ORDER_TYPES, PRICE_FIELDS
 from .actions import Action, Caller, Now, Reply
 from .book import EPSILON, Book, OrderChanges, Record
 from .entries import Adopted, Values
-from .ids import Key
+from .ids import Key, order_ref
 from .pipeline import Modifying, Pipeline, Placing, Previewing, Waiter
 from .states import Trigger, after
 from .wire import as_changed, prices_of
@@ -116,7 +116,7 @@ class Intake:
             return False
         if waits or len(records) < len(keys):
             raise _conflict("some of these orders are there already, others are not; place them one by one")
-        self._require_same(orders, tuple(record.request for record in records))
+        self._require_same(orders, tuple(map(_first_request, records, orders)))
         tie = (link, keys[0][1])
         if waiter.group and any((record.links.kind, record.links.group) != tie for record in records):
             raise _conflict("these orders are there already, linked otherwise")
@@ -221,9 +221,14 @@ class Intake:
             )
         if row.client_id != client_id or not row.order_id:
             raise _conflict(f"it belongs to client id {row.client_id}, which alone may change it (10147)")
+        self.take_over(key, row, "adopted", now)
+        del foreign[args.perm_id]
+        self._pipeline.once_durable(Reply(caller, _accepted(self._book.records[key])))
+
+    def take_over(self, key: Key, row: ForeignOrder, why: str, now: Now) -> None:
         order = Order(
-            client_order_id=args.client_order_id,
-            strategy=args.strategy,
+            client_order_id=key[1],
+            strategy=key[0],
             instrument=row.instrument,
             side="BUY" if row.side == "BUY" else "SELL",
             quantity=row.quantity,
@@ -238,11 +243,9 @@ class Intake:
             filled=row.filled,
             remaining=max(0.0, row.quantity - row.filled),
             gateway_status=row.status or None,
-            reason="adopted",
+            reason=why,
         )
         self._book.tell(order, now.ns, Adopted(row.order_id, row.reference, now.ns))
-        del foreign[args.perm_id]
-        self._pipeline.once_durable(Reply(caller, _accepted(self._book.records[key])))
 
     def halt(self, strategy: str, reason: str) -> None:
         self.halted[strategy] = reason
@@ -370,6 +373,16 @@ class Intake:
 
 def _key(args: OrderKey) -> Key:
     return (args.strategy, args.client_order_id)
+
+
+def _first_request(record: Record, again: PlaceOrder) -> PlaceOrder | None:
+    """What an order was placed with. Of one that was taken over under its own reference that is not known; a
+    request that agrees in all that is known is taken for it."""
+    if record.request is not None or record.reference != order_ref(record.key):
+        return record.request
+    names = ("side", "quantity", "order_type", "limit_price", "stop_price")
+    same = all(getattr(record.order, name) == getattr(again, name) for name in names)
+    return again if same else None
 
 
 def _accepted(record: Record) -> OrderAccepted:

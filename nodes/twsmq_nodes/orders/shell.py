@@ -82,7 +82,7 @@ class OrdersShell(Shell):
         )
         self._session = self._link.session
         self._pacer: Pacer[None] = Pacer(message_share(config, endpoints.ORDERS), self._loop.time())
-        self._journal = SqliteJournal(node.data_dir / JOURNAL_FILE)
+        self._journal = SqliteJournal(node.data_dir / JOURNAL_FILE, config.orders.durability)
         self._core = OrdersCore(
             node.client_id,
             self._session.encode,
@@ -91,6 +91,7 @@ class OrdersShell(Shell):
                 lambda number, last: node.starting(f"reading the journal: {number:,} of {last:,} events")
             ),
             kept=self._journal.kept(),
+            lost=self._journal.lost,
         )
         repeat_s = config.marketdata.quiet_repeat_s
         self._inputs = LiveRiskInputs(
