@@ -528,3 +528,31 @@ def test_a_session_above_200_reads_text_and_protobuf_side_by_side(run: Callable[
         assert isinstance(rejected, FrameRejected)
 
     play(run, story, max_server_version=203)
+
+
+@pytest.mark.parametrize("kind", ["5", "61", "4", "nonsense"])
+def test_a_message_of_millions_of_fields_ends_the_session_and_holds_nobody_up(
+    run: Callable[..., None], kind: str
+) -> None:
+    async def story(gateway: Gateway, node: Node) -> None:
+        peer = await come_up(gateway, node)
+        loop, latest = asyncio.get_running_loop(), 0.0
+
+        async def beat() -> None:
+            nonlocal latest
+            while True:
+                before = loop.time()
+                await asyncio.sleep(0.005)
+                latest = max(latest, loop.time() - before)
+
+        beating = asyncio.create_task(beat())
+        peer.send("49|1|1700000000|")
+        peer.transport.write(frame(kind.encode() + b"\0" * 15_000_000))
+        lost = await node.noticed(SessionLost)
+        assert "more than" in lost.reason
+        assert isinstance(node.heard[-1], CurrentTime), "what came before it has been handed on"
+        await come_up(gateway, node)
+        beating.cancel()
+        assert latest < 1.0
+
+    play(run, story)

@@ -25,6 +25,10 @@ from twsmq_nodes.tws.ticks import Tick
 
 from .node import Node
 
+TAKEN = (
+    "another connection holds client ID {}; waiting for it: another program uses it, or the gateway has not "
+    "noticed the end of our last one, which can take minutes"
+)
 MOST_KINDS = 200
 """Of messages that cannot be read and were logged; more than the gateway has."""
 
@@ -129,6 +133,6 @@ class GatewayLink:
             case notices.ConnectFailed(reason=reason):
                 enter("connecting", f"no session with the gateway at {self._address} yet: {reason}")
             case notices.WaitingClientId(client_id=client_id):
-                enter("waiting_client_id", f"another connection holds client ID {client_id}; waiting for it")
+                enter("waiting_client_id", TAKEN.format(client_id))
             case _:
                 pass

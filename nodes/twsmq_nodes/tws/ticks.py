@@ -101,6 +101,7 @@ def tick_of(event: Event) -> list[Tick] | None:
             return None
 
 
+@lru_cache(_REMEMBERED)
 def _req_id(raw: bytes) -> int:
     req_id = int(raw)
     if not -(2**31) <= req_id < 2**31:
