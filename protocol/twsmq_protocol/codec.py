@@ -36,6 +36,7 @@ AnyEvent = (
     | order_events.Commission
     | order_events.Notice
     | order_events.Change
+    | order_events.AccountNotice
     | system_events.Heartbeat
     | system_events.Process
     | system_events.Gateway

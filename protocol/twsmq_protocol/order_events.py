@@ -136,3 +136,11 @@ class Change(OrderEvent, frozen=True, kw_only=True, tag="change"):
     stands: dict[str, str | int | Finite | bool | None]
     text: str | None = None
     tws_code: int | None = None
+
+
+class AccountNotice(Event, frozen=True, kw_only=True, tag="account_notice"):
+    """Something the gateway said that belongs to no order and no request: margin, liquidation, or a report
+    about some order that could not be read (`tws_code` 0)."""
+
+    tws_code: int
+    text: str

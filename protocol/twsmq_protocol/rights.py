@@ -96,6 +96,7 @@ TOPIC_RIGHTS: dict[str, Kind] = {
     "alert": "reader",
     "position": "accounts",
     "account": "accounts",
+    "account_notice": "accounts",
     "pnl": "accounts",
     "board": "accounts",
     "order": "risk",

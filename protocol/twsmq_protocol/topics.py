@@ -29,7 +29,7 @@ STREAM_KINDS = frozenset(STREAMS)
 STATES = ("node", "process", "gateway", "position", "account", "pnl")
 """First levels under which every event is a whole state, so that the newest makes up for all before it."""
 
-FIRST_LEVELS = (*STREAMS, "order", *STATES, "board", "alert", "denied")
+FIRST_LEVELS = (*STREAMS, "order", "account_notice", *STATES, "board", "alert", "denied")
 """Every first level there is, in SPEC's order."""
 
 
@@ -89,6 +89,9 @@ def quote_topic(instrument: str) -> str:
 
 def order_topic(strategy: str, client_order_id: str) -> str:
     return f"order/{strategy}/{client_order_id}/"
+
+
+ACCOUNT_NOTICE = "account_notice/"
 
 
 def node_topic(name: str) -> str:

@@ -23,7 +23,7 @@ from twsmq_protocol.market_events import (
     Ticks,
     Trade,
 )
-from twsmq_protocol.order_events import Change, Commission, Fill, Notice, Order, OrderStatus
+from twsmq_protocol.order_events import AccountNotice, Change, Commission, Fill, Notice, Order, OrderStatus
 from twsmq_protocol.system_events import (
     AccountValue,
     Denied,
@@ -326,6 +326,11 @@ EVENTS: dict[str, tuple[str, str, Event]] = {
             text="Cannot change to the new Time in Force",
             tws_code=462,
         ),
+    ),
+    "account notice": (
+        "orders",
+        topics.ACCOUNT_NOTICE,
+        AccountNotice(tws_code=2148, text="Margin cushion is low: positions may be liquidated"),
     ),
     "heartbeat of the orders node": (
         "orders",

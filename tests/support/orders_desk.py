@@ -12,7 +12,19 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from twsmq_nodes.orders.actions import Action, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
+from twsmq_nodes.orders.actions import (
+    Action,
+    Announce,
+    Enter,
+    Journal,
+    Keep,
+    Now,
+    Publish,
+    Reply,
+    Send,
+    Warn,
+    Write,
+)
 from twsmq_nodes.orders.ahead import WriteAhead
 from twsmq_nodes.orders.core import OrdersCore
 from twsmq_nodes.orders.entries import (
@@ -93,6 +105,7 @@ class Desk:
         self.published: list[Any] = []
         self.retained: dict[tuple[str, str], Order] = {}
         self.warnings: list[str] = []
+        self.announced: list[Any] = []
         self.state = ""
         self.kept: dict[str, str] = {}
         self.wire_open = True
@@ -218,6 +231,8 @@ class Desk:
             case Keep(name, value):
                 self.kept = {k: v for k, v in {**self.kept, name: value}.items() if v is not None}
                 return self.core.kept(name)
+            case Announce(event):
+                self.announced.append(event)
             case Warn(text):
                 self.warnings.append(text)
         return []

@@ -484,6 +484,18 @@ def test_nothing_the_gateway_says_is_dropped(desk: Desk) -> None:
     assert (desk.order().why_held, desk.order().cap_price) == (None, None)
 
 
+def test_what_concerns_the_account_is_announced_and_the_farms_are_not(desk: Desk) -> None:
+    for _ in range(2):
+        desk.says(error(-1, 2148, "margin"), error(-1, 2104, "farm"), tws.FrameRejected(5, "odd", b""))
+    assert [(one.tws_code, one.text) for one in desk.announced] == [
+        (2148, "margin"),
+        (0, "a report about some order could not be read: odd"),
+    ]
+    desk.later(60.1)
+    desk.says(error(-1, 2148, "margin"))
+    assert len(desk.announced) == 3
+
+
 def test_a_rejection_keeps_its_json(desk: Desk) -> None:
     desk.place()
     desk.says(tws.GatewayError(1, 201, "no", None, '{"tag": 8229}'))

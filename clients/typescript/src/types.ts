@@ -336,6 +336,16 @@ export interface Change extends Header {
 }
 
 /**
+ * Something the gateway said that belongs to no order and no request: margin, liquidation, or a report
+ * about some order that could not be read (`tws_code` 0).
+ */
+export interface AccountNotice extends Header {
+  readonly type: "account_notice";
+  readonly tws_code: number;
+  readonly text: string;
+}
+
+/**
  * Every half second from every node on `node/<name>/`. `detail` says what it waits for, nil when ready.
  *
  * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out,
@@ -1265,6 +1275,7 @@ export type AnyEvent =
   | Commission
   | Notice
   | Change
+  | AccountNotice
   | Heartbeat
   | Process
   | Gateway
@@ -1293,6 +1304,7 @@ export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "commission",
   "notice",
   "change",
+  "account_notice",
   "heartbeat",
   "process",
   "gateway",

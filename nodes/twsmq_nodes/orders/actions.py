@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 from twsmq_protocol.errors import RequestError
+from twsmq_protocol.order_events import AccountNotice
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws.encoded import Encoded
@@ -82,6 +83,12 @@ class Enter(Struct, frozen=True):
     detail: str | None = None
 
 
+class Announce(Struct, frozen=True):
+    """What is about no order of ours, published as it comes and logged."""
+
+    event: AccountNotice
+
+
 class Warn(Struct, frozen=True):
     """For the log: something a person should know."""
 
@@ -89,4 +96,4 @@ class Warn(Struct, frozen=True):
     key: Key | None = None
 
 
-Action = Journal | Publish | Write | Send | Reply | Keep | Enter | Warn
+Action = Journal | Publish | Announce | Write | Send | Reply | Keep | Enter | Warn

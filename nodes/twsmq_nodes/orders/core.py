@@ -23,14 +23,14 @@ from msgspec.structs import replace
 from twsmq_protocol import order_requests as rq
 from twsmq_protocol.envelope import Args
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
-from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
+from twsmq_protocol.order_events import TERMINAL_STATUSES, AccountNotice, Order
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.encoded import Encoded, Sent
 
 from . import queries
-from .actions import Action, Caller, Enter, Journal, Now, Publish, Reply, Write
+from .actions import Action, Announce, Caller, Enter, Journal, Now, Publish, Reply, Write
 from .book import Book
 from .changes import Changes
 from .doubts import DOUBT_S, Doubts
@@ -39,12 +39,18 @@ from .halts import Halts
 from .ids import Key, parse_ref
 from .intake import Intake
 from .pipeline import Pipeline
-from .reports import Reports
+from .reports import LONGEST_TEXT, Reports
 from .watermark import Mark
 
 _ENDED = frozenset(("Filled", "Cancelled", "ApiCancelled"))
 _ABOUT_ORDERS = frozenset((None, 3, 5, 11, 101))
 """Message ids of orderStatus, openOrder, execDetails, completedOrder; None for a frame that has none."""
+_OF_THE_CONNECTION = frozenset(
+    (100, 326, 501, 502, 503, 504, 1100, 1101, 1102, 1300, 2110, 2119, *range(2103, 2109), 2157, 2158)
+)
+"""Codes for no request that say how the session or its farms are: the connection node's business."""
+ANNOUNCE_S = 60.0
+MOST_ANNOUNCED = 1000
 IDS_USED_UP = (
     "the gateway's order ids are used up: reset them there (Global Configuration, API, Settings: Reset API "
     "order ID sequence) while no order works; cancels still pass"
@@ -77,6 +83,7 @@ class OrdersCore:
         if lost is not None:
             self.book.skip(lost.event_no, lost.order_id)
         self._takes_over = lost is not None
+        self._announced: dict[tuple[int, str], float] = {}  # when, monotonic
         self._actions: list[Action] = []
         changes = Changes(self.book)
         self.pipeline = Pipeline(self.book, changes, encode, self._actions)
@@ -278,6 +285,9 @@ class OrdersCore:
                 self._doubts.follow(follow_ups, now)
             case tws.CommissionReport():
                 self._reports.executions.commission(event, now.ns)
+            case tws.GatewayError(req_id) if req_id <= 0:
+                if event.code:  # 0 is the pace of our messages
+                    self._about_the_account(event.code, event.text, now)
             case tws.GatewayError():
                 self._doubts.follow(self._reports.error(event, now.ns), now)
             case tws.CompletedOrder(_, order):
@@ -285,6 +295,9 @@ class OrdersCore:
                     self._doubts.claim(order.order_ref, "a completed order", 0)
             case tws.FrameRejected(message_id) if message_id in _ABOUT_ORDERS:
                 self._doubts.unreadable(now)
+                self._about_the_account(
+                    0, f"a report about some order could not be read: {event.reason}", now
+                )
             case tws.NextValidId(order_id):
                 self.book.ids.raise_floor(order_id)
             case tws.OpenOrderEnd() | tws.ExecDetailsEnd() | tws.CompletedOrdersEnd():
@@ -293,6 +306,18 @@ class OrdersCore:
                     self._take_over(now)
             case _:
                 pass
+
+    def _about_the_account(self, code: int, text: str, now: Now) -> None:
+        """Announced once a minute at most: a gateway may repeat itself for hours."""
+        if code in _OF_THE_CONNECTION:
+            return
+        words = (code, text[:LONGEST_TEXT])
+        last = self._announced.get(words)
+        if last is None or last + ANNOUNCE_S <= now.mono:
+            if len(self._announced) >= MOST_ANNOUNCED:
+                self._announced.clear()
+            self._announced[words] = now.mono
+            self._actions.append(Announce(AccountNotice(tws_code=code, text=words[1])))
 
     def _take_over(self, now: Now) -> None:
         """A power loss took the journal's end: what the gateway has under our references is ours."""

@@ -32,7 +32,7 @@ from twsmq_protocol.order_requests import (
 from twsmq_protocol.processes import message_share
 from twsmq_protocol.requests import ContractList
 from twsmq_protocol.system_events import Heartbeat
-from twsmq_protocol.topics import order_topic, quote_topic
+from twsmq_protocol.topics import ACCOUNT_NOTICE, order_topic, quote_topic
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.driver import Driver
@@ -45,7 +45,7 @@ from twsmq_nodes.tws.pacing import Pacer
 from twsmq_nodes.tws.requests import CancelOrder as CancelRequest
 from twsmq_nodes.tws.requests import Priority
 
-from .actions import Action, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
+from .actions import Action, Announce, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
 from .ahead import WriteAhead
 from .core import HANDLED, OrdersCore
 from .journal import SqliteJournal
@@ -118,7 +118,7 @@ class OrdersShell(Shell):
             before_each=self._journal_news,
             idle=self._admit,
         )
-        node.topics.append("order/<strategy>/<client_order_id>/")
+        node.topics += ["order/<strategy>/<client_order_id>/", ACCOUNT_NOTICE]
         self._add_ops()
 
     def start(self) -> None:
@@ -289,6 +289,9 @@ class OrdersShell(Shell):
                 if not paid:
                     self._pacer.charge(self._loop.time())
                 self._session.send(request, priority=Priority.ORDER)
+            case Announce(event):
+                self._node.outbox.publish(ACCOUNT_NOTICE, event, retain=False)
+                log.warning("the gateway says", code=event.tws_code, text=event.text)
             case Warn(text, key):
                 log.warning(text, order=key)
 

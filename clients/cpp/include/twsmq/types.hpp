@@ -466,6 +466,22 @@ struct Change : Header {
 };
 
 /**
+ * Something the gateway said that belongs to no order and no request: margin, liquidation, or a report
+ * about some order that could not be read (`tws_code` 0).
+ */
+struct AccountNotice : Header {
+  static constexpr const char* TYPE = "account_notice";
+
+  std::int64_t tws_code = 0;
+  std::string text;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "tws_code", tws_code) && get(from_wire, "text", text);
+  }
+};
+
+/**
  * Every half second from every node on `node/<name>/`. `detail` says what it waits for, nil when ready.
  *
  * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out,
@@ -2412,6 +2428,6 @@ struct Reconnecting {
 };
 
 /** Every event of this version, for whoever wants to go through them all. */
-#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Change, Heartbeat, Process, Gateway, Denied, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
+#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Change, AccountNotice, Heartbeat, Process, Gateway, Denied, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
 
 }  // namespace twsmq
