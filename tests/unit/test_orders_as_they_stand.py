@@ -315,6 +315,13 @@ def test_siblings_of_a_refused_last_leg_are_cancelled_and_told_so(desk: Desk) ->
     assert desk.order("a").reason == "Order was discarded."
 
 
+def test_a_last_leg_refused_in_the_guise_of_a_cancellation_is_no_acceptance(desk: Desk) -> None:
+    bracket(desk)
+    desk.says(order_status(3, "Cancelled"), error(3, 201, "Order rejected - reason:no"))
+    assert desk.status("c") == "rejected"
+    assert desk.wire[3:] == [rq.CancelOrder(1), rq.CancelOrder(2)]
+
+
 def test_a_leg_off_its_tick_takes_the_staged_ones_with_it(desk: Desk) -> None:
     bracket(desk)
     desk.says(error(3, 110, "The price does not conform"))

@@ -44,6 +44,8 @@ from .ids import Key, OrderIds, order_ref, parse_ref, split_exec_id
 from .spellings import Spellings
 
 EPSILON = 1e-9
+_NEVER_WORKED = frozenset(("Cancelled", "ApiCancelled", "Inactive"))
+"""A refusal may begin with one of these (captured): such an order has handed nothing on."""
 _DAY_NS = 86_400_000_000_000
 
 
@@ -273,7 +275,7 @@ class Book:
             self._by_perm_id[order.perm_id] = key
         if record.acknowledged:
             record.staged = False
-            if self.staged:
+            if self.staged and (order.filled > 0 or order.gateway_status not in _NEVER_WORKED):
                 self._handed_on(record)
         if record.done:
             record.changes = ()

@@ -226,7 +226,7 @@ class Doubts:
             last = self._book.last_of_group(record)
             if last is None or last is record or record.cancel_wanted or key in self._pipeline.unwritten:
                 continue
-            if last.done and not last.acknowledged:
+            if last.done:  # had it worked, nothing would be held back any more
                 status = last.order.status
                 why = f"its group was never handed on: {last.order.client_order_id} is {status}"
                 self._pipeline.want_cancel(record, now, f"{why} ({last.order.reason})")
