@@ -105,7 +105,7 @@ def test_a_refused_change_leaves_the_order_with_its_old_values_and_says_why(desk
     assert (desk.status(), desk.order().limit_price) == ("submitted", 1.0)
 
 
-@pytest.mark.parametrize(("code", "status"), [(202, "cancelled"), (201, "rejected")])
+@pytest.mark.parametrize(("code", "status"), [(202, "cancelled"), (201, "cancelled")])
 def test_words_before_the_end_of_an_order_that_was_being_changed(desk: Desk, code: int, status: str) -> None:
     working(desk)
     desk.modify(limit_price=2.0)

@@ -393,11 +393,10 @@ class Reports:
         held, said = self.unexplained.release(record), self.unexplained.said.pop(key, None)
         if held is None:
             return
-        held["reason"], trigger = UNEXPLAINED, Trigger.CANCELLED
-        if said is not None:
+        held["reason"] = UNEXPLAINED
+        if said is not None:  # it had worked: whether the words were about it or a change, it is cancelled
             held.update(OrderChanges(reason=said[1], tws_code=said[0]))
-            trigger = Trigger.REJECTED if codes.meaning(said[0]) is Meaning.REJECTED_LATE else trigger
-        self.move(record, trigger, ts, **held)
+        self.move(record, Trigger.CANCELLED, ts, **held)
 
     # -- into the book
 
