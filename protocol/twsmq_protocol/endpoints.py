@@ -8,6 +8,7 @@ from __future__ import annotations
 from . import processes
 from .config import Config
 from .processes import CONNECTION as CONNECTION
+from .processes import HISTORY as HISTORY
 from .processes import ORDERS as ORDERS
 from .processes import REFERENCE as REFERENCE
 from .processes import SIMULATOR as SIMULATOR

@@ -20,6 +20,7 @@ SUPERVISOR = "supervisor"
 SIMULATOR = "simulator"
 CONNECTION = "connection"
 REFERENCE = "reference"
+HISTORY = "history"
 MARKETDATA = "marketdata"
 STATUS = "status"
 ORDERS = "orders"
@@ -57,7 +58,8 @@ class Process(Struct, frozen=True, kw_only=True):
 PROCESSES = (
     Process(name=SUPERVISOR, port=0, module="twsmq_supervisor"),
     Process(name=CONNECTION, port=10, module="twsmq_nodes.connection", client_id=0, share=0.05),
-    Process(name=REFERENCE, port=50, module="twsmq_nodes.reference", client_id=3, share=0.15),
+    Process(name=REFERENCE, port=50, module="twsmq_nodes.reference", client_id=3, share=0.10),
+    Process(name=HISTORY, port=60, module="twsmq_nodes.history", client_id=4, share=0.05),
     Process(
         name=MARKETDATA,
         port=20,

@@ -17,6 +17,18 @@ from .board import (
     TryAlerts,
 )
 from .envelope import Args, Finite, NoArgs
+from .history_requests import (
+    BarPage,
+    GetBars,
+    GetHeadTimestamp,
+    GetHistogram,
+    GetSchedule,
+    GetTicks,
+    Head,
+    Histogram,
+    Schedule,
+    TickPage,
+)
 from .instruments import parse_instrument
 from .market_requests import (
     Reconnecting,
@@ -54,7 +66,7 @@ from .order_requests import (
 from .order_requests import OrderKey as OrderKey
 from .order_types import PRICES_NEEDED as PRICES_NEEDED
 from .order_types import TIFS as TIFS
-from .processes import CONNECTION, ORDERS, REFERENCE, STATUS, SUPERVISOR, marketdata
+from .processes import CONNECTION, HISTORY, ORDERS, REFERENCE, STATUS, SUPERVISOR, marketdata
 from .system_events import Gateway, NodeState, ProcessState
 
 
@@ -219,6 +231,11 @@ OPS: dict[str, Op] = {
     "contract_details": Op(
         REFERENCE, ContractDetails, ContractList, "Every contract that matches an instrument"
     ),
+    "bars": Op(HISTORY, GetBars, BarPage, "Bars of the past, of any range"),
+    "ticks": Op(HISTORY, GetTicks, TickPage, "Ticks of the past, whole seconds"),
+    "head_timestamp": Op(HISTORY, GetHeadTimestamp, Head, "When the history of an instrument begins"),
+    "schedule": Op(HISTORY, GetSchedule, Schedule, "The trading sessions of a range"),
+    "histogram": Op(HISTORY, GetHistogram, Histogram, "How much was traded at which price"),
     "gateway_status": Op(CONNECTION, NoArgs, Gateway, "The state of the gateway link"),
     "positions": Op(STATUS, NoArgs, PositionList, "All positions of all accounts"),
     "health": Op(STATUS, NoArgs, Health, "What every process last said of itself"),

@@ -16,6 +16,16 @@ from twsmq_protocol.board import (
     PnlFigures,
 )
 from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.history_requests import (
+    BarPage,
+    Head,
+    Histogram,
+    Schedule,
+    SessionRow,
+    TickPage,
+    TickRow,
+)
+from twsmq_protocol.market_events import BarRow
 from twsmq_protocol.market_requests import (
     LineUse,
     Reconnecting,
@@ -65,6 +75,26 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "describe": (1, "describe", None, None),
     "status": ("s-1", "status", None, None),
     "contract details": (2, "contract_details", {"instrument": AAPL}, NOW),
+    "bars of two days": (3, "bars", {"instrument": AAPL, "size": "1m", "duration": "2D"}, None),
+    "bars of a range, every argument": (
+        4,
+        "bars",
+        {
+            "instrument": AAPL,
+            "size": "1d",
+            "from": 1_700_000_000_000_000_000,
+            "to": 1_790_000_000_000_000_000,
+            "what": "MIDPOINT",
+            "rth": True,
+            "limit": 500,
+            "bulk": True,
+        },
+        NOW,
+    ),
+    "ticks of the past": (5, "ticks", {"instrument": AAPL, "from": 1_790_000_000_000_000_000}, None),
+    "head timestamp": (6, "head_timestamp", {"instrument": AAPL}, None),
+    "schedule": (7, "schedule", {"instrument": AAPL, "from": 1_790_000_000_000_000_000}, None),
+    "histogram": (8, "histogram", {"instrument": AAPL, "period": "3D"}, None),
     "positions": (3, "positions", {}, NOW),
     "metrics": ("m", "metrics", None, None),
     "board": ("b-1", "board", {"sections": ["desk", "orders"], "after": 500}, NOW),
@@ -177,6 +207,44 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
             gateway=None,
         ),
     ),
+    "bars": (
+        3,
+        BarPage(
+            bars=[
+                BarRow(
+                    time=1_790_000_040_000_000_000,
+                    open=187.4,
+                    high=187.5,
+                    low=187.3,
+                    close=187.41,
+                    volume=1200.0,
+                    wap=187.42,
+                    count=37,
+                )
+            ],
+            con_id=None,
+            what="TRADES",
+            next=1_790_000_100_000_000_000,
+        ),
+    ),
+    "ticks": (
+        5,
+        TickPage(
+            ticks=[TickRow(time=1_790_000_001_000_000_000, price=187.4, size=100.0, exchange="ISLAND")],
+            con_id=265598,
+        ),
+    ),
+    "head timestamp": (6, Head(time=345_479_400_000_000_000, what="TRADES")),
+    "schedule": (
+        7,
+        Schedule(
+            sessions=[
+                SessionRow(open=1_790_001_000_000_000_000, close=1_790_024_400_000_000_000, date="20260921")
+            ],
+            time_zone="US/Eastern",
+        ),
+    ),
+    "histogram": (8, Histogram(prices=[(187.4, 1200.0), (187.41, 300.0)])),
     "contract details": (
         2,
         ContractList(

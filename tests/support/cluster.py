@@ -17,7 +17,7 @@ import psutil
 from support.plain_client import PlainClient
 
 TWSMQ = [sys.executable, "-m", "twsmq.cli"]
-NODES = ("connection", "reference", "marketdata-0", "status", "orders")
+NODES = ("connection", "reference", "history", "marketdata-0", "status", "orders")
 PROCESSES = ("simulator", *NODES)
 
 

@@ -12,7 +12,15 @@ from typing import Any, Self
 import msgpack
 import zmq
 
-OFFSETS = {"supervisor": 0, "connection": 10, "marketdata-0": 20, "orders": 30, "status": 40, "reference": 50}
+OFFSETS = {
+    "supervisor": 0,
+    "connection": 10,
+    "marketdata-0": 20,
+    "orders": 30,
+    "status": 40,
+    "reference": 50,
+    "history": 60,
+}
 
 Answer = Callable[[dict[str, Any]], dict[str, Any] | None]
 

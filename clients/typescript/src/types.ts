@@ -510,6 +510,66 @@ export interface ContractDetails {
 }
 
 /**
+ * `bars`: bars of the past, oldest first. Give `duration` (before `to`), or `from`.
+ *
+ * `to`: now unless given. `what`: TRADES, or what the instrument has instead. `bulk`: after everything that
+ * is not.
+ */
+export interface GetBars {
+  readonly instrument: string;
+  readonly size: string;
+  readonly duration?: string | null;
+  readonly from?: bigint | null;
+  readonly to?: bigint | null;
+  readonly what?: "ADJUSTED_LAST" | "AGGTRADES" | "ASK" | "BID" | "BID_ASK" | "FEE_RATE" | "HISTORICAL_VOLATILITY" | "MIDPOINT" | "OPTION_IMPLIED_VOLATILITY" | "TRADES" | "YIELD_ASK" | "YIELD_BID" | "YIELD_BID_ASK" | "YIELD_LAST" | null;
+  readonly rth?: boolean;
+  readonly limit?: number;
+  readonly bulk?: boolean;
+}
+
+/**
+ * `ticks`: ticks of the past, oldest first, whole seconds: a page never ends inside of one.
+ */
+export interface GetTicks {
+  readonly instrument: string;
+  readonly from: bigint;
+  readonly to?: bigint | null;
+  readonly what?: "BID_ASK" | "MIDPOINT" | "TRADES";
+  readonly rth?: boolean;
+  readonly ignore_size?: boolean;
+  readonly limit?: number;
+  readonly bulk?: boolean;
+}
+
+/**
+ * `head_timestamp`: when the history of an instrument begins.
+ */
+export interface GetHeadTimestamp {
+  readonly instrument: string;
+  readonly what?: "ADJUSTED_LAST" | "AGGTRADES" | "ASK" | "BID" | "BID_ASK" | "FEE_RATE" | "HISTORICAL_VOLATILITY" | "MIDPOINT" | "OPTION_IMPLIED_VOLATILITY" | "TRADES" | "YIELD_ASK" | "YIELD_BID" | "YIELD_BID_ASK" | "YIELD_LAST" | null;
+  readonly rth?: boolean;
+}
+
+/**
+ * `schedule`: the trading sessions between two moments, as far back as the gateway knows them.
+ */
+export interface GetSchedule {
+  readonly instrument: string;
+  readonly from: bigint;
+  readonly to?: bigint | null;
+  readonly rth?: boolean;
+}
+
+/**
+ * `histogram`: how much was traded at which price, over a period up to now.
+ */
+export interface GetHistogram {
+  readonly instrument: string;
+  readonly period?: string;
+  readonly rth?: boolean;
+}
+
+/**
  * `board`: the board as it stands, in pages: rows `after` … `after` + `limit` of each section.
  */
 export interface GetBoard {
@@ -963,6 +1023,75 @@ export interface ContractRow {
 }
 
 /**
+ * Result of `bars`. `what`: what was asked of the gateway. `next`: as `from` for more, nil at the end.
+ */
+export interface BarPage {
+  readonly bars: readonly (BarRow)[];
+  readonly con_id: number | null;
+  readonly what: string;
+  readonly next: number | null;
+}
+
+/**
+ * Result of `ticks`. `next`: as `from` for more, nil at the end.
+ */
+export interface TickPage {
+  readonly ticks: readonly (TickRow)[];
+  readonly con_id: number | null;
+  readonly next: number | null;
+}
+
+/**
+ * A trade has price, size, exchange and conditions, a quote bid and ask, a mid-point its price. `time`:
+ * to the second. `attributes` as in `trade` and `bbo`: 1 past limit (or bid past low), 2 unreported (or ask
+ * past high).
+ */
+export interface TickRow {
+  readonly time: bigint;
+  readonly price: number | null;
+  readonly size: number | null;
+  readonly bid: number | null;
+  readonly ask: number | null;
+  readonly bid_size: number | null;
+  readonly ask_size: number | null;
+  readonly exchange: string;
+  readonly conditions: string;
+  readonly attributes: number;
+}
+
+/**
+ * Result of `head_timestamp`.
+ */
+export interface Head {
+  readonly time: bigint;
+  readonly what: string;
+}
+
+/**
+ * Result of `schedule`: sessions in their order, those that touch the range.
+ */
+export interface Schedule {
+  readonly sessions: readonly (SessionRow)[];
+  readonly time_zone: string;
+}
+
+/**
+ * `open` and `close`: ns. `date`: the trading day it counts for, YYYYMMDD.
+ */
+export interface SessionRow {
+  readonly open: number;
+  readonly close: number;
+  readonly date: string;
+}
+
+/**
+ * Result of `histogram`: `[price, size]` in the gateway's order.
+ */
+export interface Histogram {
+  readonly prices: readonly (readonly [number | null, number | null])[];
+}
+
+/**
  * Result of `positions` (status).
  */
 export interface PositionList {
@@ -1324,6 +1453,11 @@ export interface Ops {
   restart: { process: "supervisor"; args: RestartProcess; result: Restarting };
   stop: { process: "supervisor"; args: NoArgs; result: Stopping };
   contract_details: { process: "reference"; args: ContractDetails; result: ContractList };
+  bars: { process: "history"; args: GetBars; result: BarPage };
+  ticks: { process: "history"; args: GetTicks; result: TickPage };
+  head_timestamp: { process: "history"; args: GetHeadTimestamp; result: Head };
+  schedule: { process: "history"; args: GetSchedule; result: Schedule };
+  histogram: { process: "history"; args: GetHistogram; result: Histogram };
   gateway_status: { process: "connection"; args: NoArgs; result: Gateway };
   positions: { process: "status"; args: NoArgs; result: PositionList };
   health: { process: "status"; args: NoArgs; result: Health };

@@ -730,6 +730,143 @@ struct ContractDetails {
 };
 
 /**
+ * `bars`: bars of the past, oldest first. Give `duration` (before `to`), or `from`.
+ *
+ * `to`: now unless given. `what`: TRADES, or what the instrument has instead. `bulk`: after everything that
+ * is not.
+ */
+struct GetBars {
+  std::string instrument;
+  std::string size;
+  std::optional<std::string> duration;
+  std::optional<std::int64_t> from_;
+  std::optional<std::int64_t> to;
+  std::optional<std::string> what;
+  std::optional<bool> rth;
+  std::optional<std::int64_t> limit;
+  std::optional<bool> bulk;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "size", size) && get(from_wire, "duration", duration) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "what", what) && get(from_wire, "rth", rth) && get(from_wire, "limit", limit) && get(from_wire, "bulk", bulk);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "size", size);
+    put(to_wire, "duration", duration);
+    put(to_wire, "from", from_);
+    put(to_wire, "to", to);
+    put(to_wire, "what", what);
+    put(to_wire, "rth", rth);
+    put(to_wire, "limit", limit);
+    put(to_wire, "bulk", bulk);
+    return to_wire;
+  }
+};
+
+/**
+ * `ticks`: ticks of the past, oldest first, whole seconds: a page never ends inside of one.
+ */
+struct GetTicks {
+  std::string instrument;
+  std::int64_t from_ = 0;
+  std::optional<std::int64_t> to;
+  std::optional<std::string> what;
+  std::optional<bool> rth;
+  std::optional<bool> ignore_size;
+  std::optional<std::int64_t> limit;
+  std::optional<bool> bulk;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "what", what) && get(from_wire, "rth", rth) && get(from_wire, "ignore_size", ignore_size) && get(from_wire, "limit", limit) && get(from_wire, "bulk", bulk);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "from", from_);
+    put(to_wire, "to", to);
+    put(to_wire, "what", what);
+    put(to_wire, "rth", rth);
+    put(to_wire, "ignore_size", ignore_size);
+    put(to_wire, "limit", limit);
+    put(to_wire, "bulk", bulk);
+    return to_wire;
+  }
+};
+
+/**
+ * `head_timestamp`: when the history of an instrument begins.
+ */
+struct GetHeadTimestamp {
+  std::string instrument;
+  std::optional<std::string> what;
+  std::optional<bool> rth;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "what", what) && get(from_wire, "rth", rth);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "what", what);
+    put(to_wire, "rth", rth);
+    return to_wire;
+  }
+};
+
+/**
+ * `schedule`: the trading sessions between two moments, as far back as the gateway knows them.
+ */
+struct GetSchedule {
+  std::string instrument;
+  std::int64_t from_ = 0;
+  std::optional<std::int64_t> to;
+  std::optional<bool> rth;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "rth", rth);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "from", from_);
+    put(to_wire, "to", to);
+    put(to_wire, "rth", rth);
+    return to_wire;
+  }
+};
+
+/**
+ * `histogram`: how much was traded at which price, over a period up to now.
+ */
+struct GetHistogram {
+  std::string instrument;
+  std::optional<std::string> period;
+  std::optional<bool> rth;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "period", period) && get(from_wire, "rth", rth);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "period", period);
+    put(to_wire, "rth", rth);
+    return to_wire;
+  }
+};
+
+/**
  * `board`: the board as it stands, in pages: rows `after` … `after` + `limit` of each section.
  */
 struct GetBoard {
@@ -1736,6 +1873,170 @@ struct ContractList {
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "contracts", contracts);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `bars`. `what`: what was asked of the gateway. `next`: as `from` for more, nil at the end.
+ */
+struct BarPage {
+  std::vector<BarRow> bars;
+  std::optional<std::int64_t> con_id;
+  std::string what;
+  std::optional<std::int64_t> next;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "bars", bars) && get(from_wire, "con_id", con_id) && get(from_wire, "what", what) && get(from_wire, "next", next);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "bars", bars);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "what", what);
+    put(to_wire, "next", next);
+    return to_wire;
+  }
+};
+
+/**
+ * A trade has price, size, exchange and conditions, a quote bid and ask, a mid-point its price. `time`:
+ * to the second. `attributes` as in `trade` and `bbo`: 1 past limit (or bid past low), 2 unreported (or ask
+ * past high).
+ */
+struct TickRow {
+  std::int64_t time = 0;
+  std::optional<double> price;
+  std::optional<double> size;
+  std::optional<double> bid;
+  std::optional<double> ask;
+  std::optional<double> bid_size;
+  std::optional<double> ask_size;
+  std::optional<std::string> exchange;
+  std::optional<std::string> conditions;
+  std::optional<std::int64_t> attributes;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "time", time) && get(from_wire, "price", price) && get(from_wire, "size", size) && get(from_wire, "bid", bid) && get(from_wire, "ask", ask) && get(from_wire, "bid_size", bid_size) && get(from_wire, "ask_size", ask_size) && get(from_wire, "exchange", exchange) && get(from_wire, "conditions", conditions) && get(from_wire, "attributes", attributes);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "time", time);
+    put(to_wire, "price", price);
+    put(to_wire, "size", size);
+    put(to_wire, "bid", bid);
+    put(to_wire, "ask", ask);
+    put(to_wire, "bid_size", bid_size);
+    put(to_wire, "ask_size", ask_size);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "conditions", conditions);
+    put(to_wire, "attributes", attributes);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `ticks`. `next`: as `from` for more, nil at the end.
+ */
+struct TickPage {
+  std::vector<TickRow> ticks;
+  std::optional<std::int64_t> con_id;
+  std::optional<std::int64_t> next;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "ticks", ticks) && get(from_wire, "con_id", con_id) && get(from_wire, "next", next);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "ticks", ticks);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "next", next);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `head_timestamp`.
+ */
+struct Head {
+  std::int64_t time = 0;
+  std::string what;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "time", time) && get(from_wire, "what", what);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "time", time);
+    put(to_wire, "what", what);
+    return to_wire;
+  }
+};
+
+/**
+ * `open` and `close`: ns. `date`: the trading day it counts for, YYYYMMDD.
+ */
+struct SessionRow {
+  std::int64_t open = 0;
+  std::int64_t close = 0;
+  std::string date;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "open", open) && get(from_wire, "close", close) && get(from_wire, "date", date);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "open", open);
+    put(to_wire, "close", close);
+    put(to_wire, "date", date);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `schedule`: sessions in their order, those that touch the range.
+ */
+struct Schedule {
+  std::vector<SessionRow> sessions;
+  std::string time_zone;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "sessions", sessions) && get(from_wire, "time_zone", time_zone);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "sessions", sessions);
+    put(to_wire, "time_zone", time_zone);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `histogram`: `[price, size]` in the gateway's order.
+ */
+struct Histogram {
+  std::vector<Value> prices;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "prices", prices);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "prices", prices);
     return to_wire;
   }
 };

@@ -1,0 +1,327 @@
+"""Who waits for which answer, and whose piece of history is asked for next. Pure.
+
+    Asked ─ the same on its way ─ wait with the others ─────────────────────────────┐
+          ─ new ─ queue ─ (pacing, a free place) ─ Send piece ─ rows, end ─ next piece ─ Answer all
+                    ↑                                 ─ no data ─────────── next piece
+                    ├── later, with growing pauses ── ─ passing refusal, session lost
+                    └── in smaller pieces ─────────── ─ silence ─ Cancel
+                                                      ─ final refusal ──── Fail all
+
+Invariants: each call gets exactly one Answer or Fail, by its deadline at the latest; a job has at most one
+request at the gateway, and whatever is given up there is cancelled; interactive jobs go before bulk ones,
+each kind in its order; no rule of the pacing ledger is broken, over reconnects too; what nobody waits for any
+more is not asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+from msgspec import Struct, field
+from twsmq_protocol.errors import ErrorCode, RequestError
+
+from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.tws.events import Event, GatewayError
+from twsmq_nodes.tws.ledger import Limits, PacingLedger
+from twsmq_nodes.tws.requests import Request
+
+from .jobs import HeadJob, Job
+from .refusals import Meaning, meaning_of
+
+CallId: TypeAlias = int
+
+MOST_JOBS = 1_000
+MOST_OPEN = 6
+"""Requests at the gateway at once: it answers some side by side, and more of them only wait there."""
+IDLE_S = 60.0
+"""Silence after which a piece is given up: pacing may drop a request without a word (IBrokers 25)."""
+PAUSES_S = (5.0, 15.0, 30.0, 60.0)
+OUTAGE_S = 60.0
+_FARM_DOWN, _FARM_UP = (1100, 2103, 2105, 2110, 2157), (1101, 1102, 2104, 2106, 2158)
+
+
+class Asked(Struct, frozen=True):
+    """`make` builds the job if the same is not on its way already."""
+
+    call: CallId
+    key: object
+    make: Callable[[], Job]
+    deadline: float
+    bulk: bool = False
+
+
+class NotSent(Struct, frozen=True):
+    """The request could not be put into bytes, or written."""
+
+    req_id: int
+    error: RequestError
+
+
+class SessionUp(Struct, frozen=True):
+    """Pieces may be asked for."""
+
+
+class SessionDown(Struct, frozen=True):
+    """Whatever was asked will not be answered; it is asked again."""
+
+
+Input = Asked | NotSent | SessionUp | SessionDown | TimerFired | Event
+
+
+class Send(Struct, frozen=True):
+    req_id: int
+    request: Request
+
+
+class Cancel(Struct, frozen=True):
+    request: Request
+
+
+class Answer(Struct, frozen=True):
+    call: CallId
+    result: Struct
+
+
+class Fail(Struct, frozen=True):
+    call: CallId
+    error: RequestError
+
+
+Action = Send | Cancel | Answer | Fail
+
+
+class _Work(Struct):
+    """A job and who waits for it. `req_id`: of its piece on its way; `silent_at`: when that is given up."""
+
+    job: Job
+    bulk: bool
+    number: int
+    waiting: dict[CallId, float] = field(default_factory=dict[CallId, float])
+    req_id: int | None = None
+    silent_at: float = math.inf
+    not_before: float = 0.0
+    failures: int = 0
+
+
+class HistoryCore:
+    """`now` is monotonic, in seconds."""
+
+    def __init__(self, next_req_id: Callable[[], int], limits: Limits | None = None) -> None:
+        self._next_req_id = next_req_id
+        self._ledger = PacingLedger(limits)
+        self._works: dict[object, _Work] = {}
+        self._open: dict[int, _Work] = {}
+        self._up = False
+        self._count = 0
+        self._down_farms: set[int] = set()
+        self._outage_until = -math.inf
+        self._wake_at: float | None = None
+
+    @property
+    def wake_at(self) -> float | None:
+        return self._wake_at
+
+    def handle(self, happened: Input, now: float) -> list[Action]:
+        actions = self._handled(happened, now)
+        actions += self._expire(now)
+        actions += self._send(now)
+        self._wake_at = self._next_moment(now)
+        return actions
+
+    def _handled(self, happened: Input, now: float) -> list[Action]:
+        match happened:
+            case Asked():
+                return self._asked(happened)
+            case SessionUp():
+                self._up = True
+            case SessionDown():
+                self._lost()
+            case NotSent(req_id=req_id, error=error) if req_id in self._open:
+                return self._fail(self._closed(req_id), error)
+            case GatewayError():
+                return self._refused(happened, now)
+            case TimerFired():
+                pass
+            case NotSent():
+                pass
+            case _:
+                return self._received(happened, now)
+        return []
+
+    # --- calls ---------------------------------------------------------------------------------------------
+
+    def _asked(self, asked: Asked) -> list[Action]:
+        work = self._works.get(asked.key)
+        if work is None:
+            if len(self._works) >= MOST_JOBS:
+                text = f"{MOST_JOBS} other requests for history wait; ask again later"
+                return [Fail(asked.call, RequestError(ErrorCode.THROTTLED, text))]
+            job = asked.make()
+            if job.result is not None:
+                return [Answer(asked.call, job.result)]
+            self._count += 1
+            work = self._works[asked.key] = _Work(job, asked.bulk, self._count)
+        work.bulk = work.bulk and asked.bulk
+        work.waiting[asked.call] = asked.deadline
+        return []
+
+    def _answer(self, work: _Work) -> list[Action]:
+        del self._works[work.job.key]
+        result = work.job.result
+        assert result is not None
+        return [Answer(call, result) for call in work.waiting]
+
+    def _fail(self, work: _Work, error: RequestError) -> list[Action]:
+        self._works.pop(work.job.key, None)
+        return [Fail(call, error) for call in work.waiting]
+
+    def _expire(self, now: float) -> list[Action]:
+        """Calls past their deadline; pieces past their silence; jobs nobody waits for."""
+        error = RequestError(ErrorCode.TIMEOUT, "the gateway has not answered in time; ask again")
+        actions: list[Action] = []
+        for work in list(self._works.values()):
+            late = [call for call, deadline in work.waiting.items() if deadline <= now]
+            for call in late:
+                del work.waiting[call]
+                actions.append(Fail(call, error))
+            silent = work.req_id is not None and work.silent_at <= now
+            if work.req_id is not None and (silent or not work.waiting):
+                actions += self._given_up(work, now, smaller=silent)
+            if not work.waiting:
+                self._works.pop(work.job.key, None)
+        return actions
+
+    # --- pieces --------------------------------------------------------------------------------------------
+
+    def _send(self, now: float) -> list[Action]:
+        actions: list[Action] = []
+        if not self._up:
+            return actions
+        waiting = [work for work in self._works.values() if work.req_id is None and work.not_before <= now]
+        for work in sorted(waiting, key=lambda one: (one.bulk, one.number)):
+            if len(self._open) >= MOST_OPEN:
+                break
+            asks = work.job.asks()
+            earliest = self._ledger.earliest(asks, now)
+            if earliest > now:
+                work.not_before = min(earliest, now + PAUSES_S[0])
+                continue
+            req_id = self._next_req_id()
+            self._ledger.written(asks, req_id, now)
+            work.req_id, work.silent_at = req_id, now + IDLE_S
+            self._open[req_id] = work
+            actions.append(Send(req_id, work.job.request(req_id)))
+        return actions
+
+    def _closed(self, req_id: int) -> _Work:
+        work = self._open.pop(req_id)
+        self._ledger.closed(req_id)
+        work.req_id, work.silent_at = None, math.inf
+        return work
+
+    def _given_up(self, work: _Work, now: float, *, smaller: bool) -> list[Action]:
+        assert work.req_id is not None
+        cancel = work.job.cancel(work.req_id)
+        self._closed(work.req_id)
+        if smaller:
+            work.job.shrink()
+            self._later(work, now)
+        return [] if cancel is None else [Cancel(cancel)]
+
+    def _later(self, work: _Work, now: float) -> None:
+        pause = PAUSES_S[min(work.failures, len(PAUSES_S) - 1)]
+        work.failures += 1
+        work.not_before = now + pause
+
+    def _lost(self) -> None:
+        self._up = False
+        self._ledger.session_lost()
+        for work in self._open.values():
+            work.req_id, work.silent_at = None, math.inf
+        self._open.clear()
+
+    # --- what the gateway says -----------------------------------------------------------------------------
+
+    def _received(self, event: Event, now: float) -> list[Action]:
+        req_id = getattr(event, "req_id", None)
+        work = self._open.get(req_id) if isinstance(req_id, int) else None
+        if work is None or req_id is None:
+            return []
+        work.silent_at = now + IDLE_S
+        if not work.job.received(event):
+            return []
+        return self._piece_done(work, req_id)
+
+    def _piece_done(self, work: _Work, req_id: int) -> list[Action]:
+        cancel = work.job.cancel(req_id) if _stays_open(work.job) else None
+        self._closed(req_id)
+        work.failures = 0
+        actions: list[Action] = [] if cancel is None else [Cancel(cancel)]
+        return actions + (self._answer(work) if work.job.result is not None else [])
+
+    def _refused(self, error: GatewayError, now: float) -> list[Action]:
+        self._note_farms(error.code, now)
+        work = self._open.get(error.req_id)
+        if work is None:
+            return []
+        refusal = meaning_of(
+            error.code, error.text, outage=now < self._outage_until or bool(self._down_farms)
+        )
+        match refusal.meaning:
+            case Meaning.NOTICE:
+                return []
+            case Meaning.EMPTY:
+                work.job.empty()
+                if not _may_be_empty(work.job):
+                    return self._final(work, error)
+                return self._piece_done(work, error.req_id)
+            case Meaning.OTHER_WHAT if work.job.other_what(refusal.what):
+                self._closed(error.req_id)
+                return []
+            case Meaning.PASSING:
+                self._closed(error.req_id)
+                self._later(work, now)
+                return []
+            case _:
+                return self._final(work, error)
+
+    def _final(self, work: _Work, error: GatewayError) -> list[Action]:
+        self._closed(error.req_id)
+        text = error.text or f"the gateway refused with {error.code}"
+        return self._fail(work, RequestError(ErrorCode.GATEWAY_REJECTED, text, tws_code=error.code))
+
+    def _note_farms(self, code: int, now: float) -> None:
+        if code in _FARM_DOWN:
+            self._down_farms.add(code)
+            self._outage_until = math.inf
+        elif code in _FARM_UP and self._outage_until > now:
+            self._down_farms.clear()
+            self._outage_until = now + OUTAGE_S
+
+    def _next_moment(self, now: float) -> float | None:
+        moments = [deadline for work in self._works.values() for deadline in work.waiting.values()]
+        moments += [work.silent_at for work in self._open.values()]
+        if self._up and len(self._open) < MOST_OPEN:
+            moments += [work.not_before for work in self._works.values() if work.req_id is None]
+        first = min(moments, default=math.inf)
+        return None if math.isinf(first) else max(first, now)
+
+    def validate(self) -> None:
+        """Raises `AssertionError` where an invariant is broken."""
+        assert len(self._open) <= MOST_OPEN
+        assert all(work.req_id == req_id for req_id, work in self._open.items())
+        assert all(work.waiting for work in self._works.values())
+        assert all(work.job.key in self._works for work in self._open.values())
+        assert self._up or not self._open
+
+
+def _stays_open(job: Job) -> bool:
+    """A head timestamp counts as an open history until it is cancelled (IBKR's documentation 21.02)."""
+    return isinstance(job, HeadJob)
+
+
+def _may_be_empty(job: Job) -> bool:
+    """Where nothing begins, "no data" is no answer."""
+    return not isinstance(job, HeadJob)

@@ -1,0 +1,171 @@
+"""Arguments and results of the history node's ops. SPEC.md documents each for other languages.
+
+Times are ns since the epoch; a range is `from` (included) to `to` (not included). An answer holds at most
+`limit` rows and, where there is more, `next`: ask again with it as `from` and nothing is lost or doubled.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from .envelope import Args, Finite
+from .errors import FieldError
+from .instruments import parse_instrument
+from .market_events import BarRow
+from .streams import BAR_SIZES
+
+HISTORY_SIZES: dict[str, str] = {"1s": "1 secs", **BAR_SIZES}
+"""Sizes of bars of the past, and what the gateway calls them (`1 sec` is refused; captured)."""
+Ns = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[SDWMY]$")]
+What = Literal[
+    "TRADES", "AGGTRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST", "HISTORICAL_VOLATILITY",
+    "OPTION_IMPLIED_VOLATILITY", "FEE_RATE", "YIELD_BID", "YIELD_ASK", "YIELD_BID_ASK", "YIELD_LAST",
+]  # fmt: skip
+MOST_BARS = 20_000
+MOST_TICKS = 10_000
+
+
+class _OfInstrument(Args, frozen=True, kw_only=True):
+    instrument: str
+
+    def __post_init__(self) -> None:
+        parse_instrument(self.instrument)
+
+
+class GetBars(_OfInstrument, frozen=True, kw_only=True):
+    """`bars`: bars of the past, oldest first. Give `duration` (before `to`), or `from`.
+
+    `to`: now unless given. `what`: TRADES, or what the instrument has instead. `bulk`: after everything that
+    is not.
+    """
+
+    size: str
+    duration: Duration | None = None
+    from_: Ns | None = msgspec.field(name="from", default=None)
+    to: Ns | None = None
+    what: What | None = None
+    rth: bool = False
+    limit: Annotated[int, Meta(ge=1, le=MOST_BARS)] = MOST_BARS
+    bulk: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size not in HISTORY_SIZES:
+            raise FieldError("size", f"{self.size[:20]!r} is no size of bars: {', '.join(HISTORY_SIZES)}")
+        if (self.duration is None) == (self.from_ is None):
+            raise FieldError("duration", "give either duration, like 2D, or from")
+        if self.from_ is not None and self.to is not None and self.to <= self.from_:
+            raise FieldError("to", "to must be later than from")
+        if self.what == "ADJUSTED_LAST" and self.to is not None:
+            raise FieldError("to", "ADJUSTED_LAST goes up to now only: leave to out (IBKR's rule)")
+
+
+class BarPage(Struct, frozen=True, kw_only=True):
+    """Result of `bars`. `what`: what was asked of the gateway. `next`: as `from` for more, nil at the end."""
+
+    bars: list[BarRow]
+    con_id: int | None
+    what: str
+    next: int | None = None
+
+
+class GetTicks(_OfInstrument, frozen=True, kw_only=True):
+    """`ticks`: ticks of the past, oldest first, whole seconds: a page never ends inside of one."""
+
+    from_: Ns = msgspec.field(name="from")
+    to: Ns | None = None
+    what: Literal["TRADES", "BID_ASK", "MIDPOINT"] = "TRADES"
+    rth: bool = False
+    ignore_size: bool = False
+    limit: Annotated[int, Meta(ge=1, le=MOST_TICKS)] = 1000
+    bulk: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.to is not None and self.to <= self.from_:
+            raise FieldError("to", "to must be later than from")
+
+
+class TickRow(Struct, frozen=True, kw_only=True):
+    """A trade has price, size, exchange and conditions, a quote bid and ask, a mid-point its price. `time`:
+    to the second. `attributes` as in `trade` and `bbo`: 1 past limit (or bid past low), 2 unreported (or ask
+    past high).
+    """
+
+    time: int
+    price: Finite | None = None
+    size: Finite | None = None
+    bid: Finite | None = None
+    ask: Finite | None = None
+    bid_size: Finite | None = None
+    ask_size: Finite | None = None
+    exchange: str = ""
+    conditions: str = ""
+    attributes: int = 0
+
+
+class TickPage(Struct, frozen=True, kw_only=True):
+    """Result of `ticks`. `next`: as `from` for more, nil at the end."""
+
+    ticks: list[TickRow]
+    con_id: int | None
+    next: int | None = None
+
+
+class GetHeadTimestamp(_OfInstrument, frozen=True, kw_only=True):
+    """`head_timestamp`: when the history of an instrument begins."""
+
+    what: What | None = None
+    rth: bool = False
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """Result of `head_timestamp`."""
+
+    time: int
+    what: str
+
+
+class GetSchedule(_OfInstrument, frozen=True, kw_only=True):
+    """`schedule`: the trading sessions between two moments, as far back as the gateway knows them."""
+
+    from_: Ns = msgspec.field(name="from")
+    to: Ns | None = None
+    rth: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.to is not None and self.to <= self.from_:
+            raise FieldError("to", "to must be later than from")
+
+
+class SessionRow(Struct, frozen=True, kw_only=True):
+    """`open` and `close`: ns. `date`: the trading day it counts for, YYYYMMDD."""
+
+    open: int
+    close: int
+    date: str
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    """Result of `schedule`: sessions in their order, those that touch the range."""
+
+    sessions: list[SessionRow]
+    time_zone: str
+
+
+class GetHistogram(_OfInstrument, frozen=True, kw_only=True):
+    """`histogram`: how much was traded at which price, over a period up to now."""
+
+    period: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,3}[SDWMY]$")] = "1D"
+    rth: bool = False
+
+
+class Histogram(Struct, frozen=True, kw_only=True):
+    """Result of `histogram`: `[price, size]` in the gateway's order."""
+
+    prices: list[tuple[Finite | None, Finite | None]]
