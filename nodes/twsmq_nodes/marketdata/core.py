@@ -1,12 +1,11 @@
-"""The core of the market data node: topics wanted, lines held, what everybody is told.
+"""The core of the market data node: topics wanted, the contract behind each, the line that serves it.
 
     topic ──parse──▶ instrument ──look-up (once, remembered)──▶ contract ──▶ feed ──▶ line ──▶ request
 
 Theory. A subscription is one topic, however many subscribers it has: XPUB tells presence per topic, not who.
 It is served by a line, the one request at the gateway that every topic of the same feed shares. A topic's
 first subscriber makes the subscription; `grace_s` after its last one left it is dropped, and the line with
-the last subscription on it. After a lost session, or lost data (1101), everything wanted is asked for again,
-most listened to first; lost upstream (1100) and its return with data maintained (1102) ask for nothing.
+the last subscription on it. What interrupts a line, and how it comes back, is `recovery`'s business.
 
 With several shards every one of them hears every topic; the contract's conId says whose it is.
 
@@ -17,46 +16,45 @@ these modules; none of them reads a clock or touches a socket.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import count
 from types import MappingProxyType
 from typing import Any
 
+from msgspec.structs import replace
 from twsmq_protocol.config import Marketdata
-from twsmq_protocol.errors import FieldError
-from twsmq_protocol.topics import parse_stream_topic
+from twsmq_protocol.errors import ErrorCode, FieldError
+from twsmq_protocol.instruments import Instrument, parse_instrument
+from twsmq_protocol.topics import StreamTopic, parse_stream_topic
 
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData, TickSnapshotEnd
-from twsmq_nodes.tws.notices import (
-    DataLost,
-    DataMaintained,
-    FarmState,
-    FarmStatus,
-    SessionUp,
-    UpstreamLost,
-)
+from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmStatus, SessionUp, UpstreamLost
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
-from twsmq_nodes.tws.requests import ReqMarketDataType
 
 from . import events as ev
-from .deadlines import Deadline, Deadlines
+from .asking import Asking
+from .deadlines import (
+    CallOverdue,
+    Deadline,
+    Deadlines,
+    GrantsDue,
+    LineDue,
+    LookupDue,
+    OutageSettled,
+    ReturnsOver,
+    TopicLapsed,
+    TurnDue,
+)
 from .feeds import feed_of, news_feed
-from .gateway_errors import Meaning, meaning_of
-from .line import Line, LineState
+from .gateway_errors import Meaning, verdict_on
+from .line import RETRY_S, Line, LineState, pause_s
 from .lines import Lines, limits_of
-from .listings import NO_DEFINITION, Listing, Refusal
-from .lookups import TIMEOUT_S, Lookups
-from .pending_calls import DEADLINE_S, PendingCalls
-from .silence import grow_patience, silent_lines
+from .listings import Listing, Refusal
+from .lookups import ANEW_S, Lookups
+from .pacing import Ledger
+from .pending_calls import DEADLINE_S, PendingCall, PendingCalls
+from .recovery import PACED_S, Recovery
 from .stream_status import StatusAnnouncer
-from .subscription import RETURN_S, Missed, PendingCall, Subscription
-
-DELAYED = 3
-"""The market data type that lets delayed data stand in for live ones."""
-RETRY_S, PACED_S = 30.0, 2.0
-FARM_S = 5.0  # how long after a farm is back a line may take to tick before it is asked for again
-SETTLE_S = 1.0
-"""Data already on its way when a gap opened does not prove that it has closed."""
+from .subscription import RETURN_S, Missed, Subscription, Waiter
 
 
 class MarketdataCore:
@@ -69,9 +67,10 @@ class MarketdataCore:
         listings: dict[str, Listing],
         missed: Mapping[str, float | None] = MappingProxyType({}),
         shard: int = 0,
+        wall_s: float = 0.0,
     ) -> None:
         """`listings`: what is known by spelling. `missed`: topics that had listeners in an earlier life, and
-        since when these are without data, None if that is not known.
+        since when these are without data, None if that is not known. `wall_s`: seconds since the epoch.
         """
         self.subscriptions: dict[str, Subscription] = {}
         self.up = False
@@ -79,60 +78,62 @@ class MarketdataCore:
         self._missed, self._returning = dict(missed), bool(missed)
         self._shard = shard
         self._actions: list[ev.Action] = []
-        req_ids = count(1)
-        self.lookups = Lookups(listings, req_ids, self._do)
-        self.lines = Lines(limits_of(config), req_ids, self._do)
-        self.pending_calls = PendingCalls(self.lines, req_ids, self._do)
-        self._broken_farms: set[str] = set()
-        self._grants_due = False  # a try for more lines than were granted is due, for all refused together
-        self._announcer = StatusAnnouncer(shard, config.instances, self.subscriptions, self._do)
         self.deadlines = Deadlines()
-        self._timer: float | None = None
+        asking = self._asking = Asking(Ledger(), self._do)
+        self.lookups = Lookups(listings, asking, self.deadlines, self._do)
+        self.lookups.wall_s = wall_s
+        self.lines = Lines(limits_of(config), asking, self.deadlines, self._do)
+        self.pending_calls = PendingCalls(self.lines, asking, config.accepts, self._do)
+        self._announcer = StatusAnnouncer(shard, config.instances, self.subscriptions, self._do)
+        self.recovery = Recovery(
+            self.lines, self._announcer, self.deadlines, config, ask=self._ask, do=self._do
+        )
         self._rules: dict[type, Callable[[Any, float], None]] = {
             ev.TopicWanted: self._topic_wanted,
             ev.TopicLeft: self._topic_left,
             ev.Disconnected: self._disconnected,
-            ev.Unconnected: lambda told, _: self._announcer.set_blocked(told.reason),
+            ev.Unconnected: lambda it, _: self._announcer.set_blocked(it.reason),
             ev.RequestWritten: self._written,
-            ev.RequestRefused: lambda told, _: self._refuse(told.req_id, Refusal(None, told.text)),
-            ev.DataFlowed: self._data_flowed,
+            ev.RequestRefused: self._unsendable,
+            ev.DataFlowed: self.recovery.data_flowed,
             ev.LinesChecked: self._lines_checked,
-            ev.SnapshotWanted: self._call_came,
-            ev.PreviewWanted: self._call_came,
+            ev.SnapshotWanted: self._snapshot_wanted,
+            ev.PreviewWanted: self._preview_wanted,
+            ev.RetryWanted: self._retry_wanted,
             ev.TimerFired: self._timer_fired,
             SessionUp: self._session_up,
-            UpstreamLost: self._upstream_lost,
+            UpstreamLost: self.recovery.upstream_lost,
             DataLost: self._data_lost,
             DataMaintained: self._data_maintained,
             ContractDetailsReceived: lambda row, _: self.lookups.row(row),
             ContractDetailsEnd: self._rows_ended,
             GatewayError: self._gateway_error,
-            MarketDataType: self._type_told,
+            MarketDataType: self._type_changed,
             TickSnapshotEnd: self._snapshot_ended,
-            FarmStatus: self._farm_told,
+            FarmStatus: self.recovery.farm_changed,
             RerouteMktData: self._rerouted,
         }
 
+    @property
+    def wake_at(self) -> float | None:
+        """When to be handed a `TimerFired`."""
+        return self.deadlines.next_at()
+
     def handle(self, happened: ev.Input, now: float) -> list[ev.Action]:
         """What is to be done, in this order. What concerns nobody here does nothing."""
-        self._actions = []
+        self._actions.clear()
         self._announcer.now = now
         if self._returning:
             self._returning = False
-            self.deadlines.add(now + RETURN_S, Deadline(returned=True))
+            self.deadlines.add(now + RETURN_S, ReturnsOver())
         rule = self._rules.get(type(happened))
         if rule is not None:
             rule(happened, now)
-        if self.lines.freed:
-            self.lines.freed = False
-            if self.up:
-                self._ask_waiting(crowded=True)
-        at = self.deadlines.next_at()
-        if at != self._timer:
-            self._timer = at
-            # First, so that what comes of carrying out the rest, which may be due earlier, has the last word.
-            self._actions.insert(0, ev.SetTimer(at))
-        return self._actions
+        if self.lines.take_freed() and self.up:
+            self._ask_waiting(now, crowded=True)
+        if self.up:
+            self.lookups.take_turns(now)
+        return list(self._actions)
 
     def _do(self, action: ev.Action) -> None:
         self._actions.append(action)
@@ -145,55 +146,53 @@ class MarketdataCore:
         if known is not None:
             self._rejoin(known, now)
             return
-        missed = Missed(self._missed[topic]) if topic in self._missed else None
-        subscription = Subscription(topic, now, missed)
-        parsed = None
+        refusal, parsed = None, None
         try:
             parsed = parse_stream_topic(topic)
             if parsed is None:
                 return
         except FieldError as error:
-            subscription.refusal = Refusal(None, str(error))
-        subscription.parsed = parsed
+            refusal = Refusal(None, str(error))
+        missed = Missed(self._missed[topic]) if topic in self._missed else None
+        subscription = Subscription(topic, now, parsed, self._attach, self._announcer.announce_current, missed)
+        subscription.refusal = refusal
         self._missed.pop(topic, None)
         self.subscriptions[topic] = subscription
         self._announcer.remember(subscription)
-        if parsed is None or subscription.refusal is not None:
+        if parsed is None:
             self._announcer.announce_current(subscription)
-        elif parsed.kind == "news":
+        elif parsed.instrument is None:
             self._attach(subscription, Listing(news_feed(parsed.qualifier).contract))
-        else:
-            self._resolve(subscription)
+        elif not self._resolve(subscription):
+            self._announcer.announce_current(subscription)
 
-    def _resolve(self, subscription: Subscription) -> None:
-        """Find out what the topic means, and go on from there."""
-        listing = self.lookups.want(subscription)
+    def _resolve(self, waiter: Waiter) -> bool:
+        """Find out what a spelling means, and go on from there; whether it was known."""
+        listing = self.lookups.listing(waiter)
         if listing is not None:
-            self._resolved(subscription, listing)
-            return
-        self._announcer.announce_current(subscription)
-        if self.up and subscription.lookup is not None:
-            self.lookups.ask(subscription.lookup)
-
-    def _resolved(self, subscription: Subscription, listing: Listing) -> None:
-        if isinstance(subscription, PendingCall):
-            self.pending_calls.resolved(subscription, listing, self._announcer.shard_of(listing.contract))
+            waiter.resolved(listing)
         else:
-            self._attach(subscription, listing)
+            self.lookups.want(waiter)
+        return listing is not None
 
     def _rejoin(self, subscription: Subscription, now: float) -> None:
-        """One more subscriber, or the first again within the grace time."""
+        """One more subscriber, or the first again within the grace time. What was refused for good is asked
+        for once more: things may have changed, and who joins now has not been told.
+        """
         subscription.joins += 1
         if now < subscription.returns_until:
             self._announcer.announce_missed(subscription)
         if not subscription.wanted:
             subscription.wanted = True
             self._announcer.remember(subscription)
+        line = subscription.line
+        if line is not None and line.retry_at is None and not line.crowded and now >= line.refused_at + ANEW_S:
+            line.forgive()
+        if subscription.lookup is not None:
+            self.lookups.ask_anew(subscription.lookup, now)
         self._announcer.announce_current(subscription, repeated=True)
-        if self.up and subscription.line is not None:
-            self._ask(subscription.line)
-        if self.up and subscription.lookup is not None:
-            self.lookups.ask(subscription.lookup)
+        if line is not None:
+            self._ask(line, now)
 
     def _topic_left(self, happened: ev.TopicLeft, now: float) -> None:
         subscription = self.subscriptions.get(happened.topic)
@@ -201,7 +200,7 @@ class MarketdataCore:
             subscription.wanted = False
             subscription.left_at = now
             self._do(ev.RememberTopic(happened.topic, False))
-            self.deadlines.add(now + self._config.grace_s, Deadline(topic=happened.topic))
+            self.deadlines.add(now + self._config.grace_s, TopicLapsed(happened.topic))
 
     def _drop(self, subscription: Subscription) -> None:
         """Nobody came back within the grace time."""
@@ -212,22 +211,6 @@ class MarketdataCore:
 
     # -- from topic to line
 
-    def _rows_ended(self, happened: ContractDetailsEnd, _now: float) -> None:
-        waiting, listing = self.lookups.ended(happened.req_id)
-        for subscription in waiting:
-            if listing is None:
-                self._lookup_refused(subscription)
-            else:
-                self._resolved(subscription, listing)
-
-    def _lookup_refused(self, subscription: Subscription) -> None:
-        if not isinstance(subscription, PendingCall):
-            self._announcer.announce_current(subscription)
-        elif subscription.lookup is not None and subscription.lookup.refusal is not None:
-            refusal = subscription.lookup.refusal
-            self.lookups.leave(subscription)
-            self.pending_calls.fail(subscription, refusal)
-
     def _attach(self, subscription: Subscription, listing: Listing) -> None:
         """Give the subscription its line, unless another shard serves the contract."""
         if subscription.parsed is None:
@@ -235,192 +218,208 @@ class MarketdataCore:
         if self._announcer.shard_of(listing.contract) != self._shard:
             self._do(ev.ForgetTopic(subscription.topic))  # what this one may have said is not to be repeated
             return
-        line = self.lines.join(feed_of(subscription.parsed, listing), listing, subscription)
+        feed = feed_of(subscription.parsed, listing, self._config.accepts)
+        line = self.lines.join(feed, listing, subscription)
         self._announcer.announce_current(subscription)
-        if self.up:
-            self._ask(line)
+        self._ask(line, self._announcer.now)
 
-    def _ask(self, line: Line) -> None:
-        self._announcer.announce(line, self.lines.ask(line))
+    def _ask(self, line: Line, now: float) -> None:
+        """Ask for a line that waits, unless what is known of its contract is too old."""
+        if not self.up or line.state is not LineState.WAITING:
+            return
+        if self.lookups.wall_s < line.listing.expires_s:
+            self._announcer.announce(line, self.lines.ask(line, now))
+            return
+        self._announcer.announce(line, line.waits("what is known of its contract is too old: looked up again"))
+        for spelling in sorted({listener.spelling for listener in line.listeners.values()}):
+            self._look_up_again(spelling)
 
-    def _ask_waiting(self, *, crowded: bool = False) -> None:
+    def _ask_waiting(self, now: float, *, crowded: bool = False) -> None:
         """Everything wanted, what was refused before too; `crowded`: only what found no room, if there is."""
         for line in self.lines.waiting(crowded=crowded):
             if not crowded or self.lines.has_room(line.feed.kind):
                 line.forgive()
-                self._ask(line)
+                self._ask(line, now)
 
-    def _data_flowed(self, happened: ev.DataFlowed, now: float) -> None:
-        line = self.lines.asked.get(happened.req_id)
-        if line is None:
-            return
-        if line.gap is not None and line.state is LineState.FLOWING and now < line.gap.since + SETTLE_S:
-            self._do(ev.Arm(happened.req_id))
-            return
-        self._announcer.announce(line, line.flowed(now))
+    # -- what a spelling means
 
-    def _type_told(self, happened: MarketDataType, _now: float) -> None:
-        line = self.lines.asked.get(happened.req_id)
-        if line is not None:
-            self._announcer.announce(line, line.turned(happened.market_data_type))
+    def _rows_ended(self, happened: ContractDetailsEnd, now: float) -> None:
+        waiters, listing = self.lookups.ended(happened.req_id, now, self.recovery.doubt(now))
+        for waiter in waiters:
+            if listing is None:
+                waiter.refused()
+            else:
+                waiter.resolved(listing)
+
+    def _look_up_again(self, spelling: str) -> None:
+        """Find out whether a spelling that is in use still means what it did."""
+
+        def resolved(listing: Listing) -> None:
+            self._meant_now(spelling, listing)
+
+        def refused() -> None:
+            self._meant_nothing(waiter)
+
+        known = self.lookups.by_spelling.get(spelling)
+        if known is None or f"={spelling}" not in known.waiters:
+            waiter = Waiter(f"={spelling}", parse_instrument(spelling), resolved, refused)
+            self.lookups.want(waiter)
+
+    def _meant_now(self, spelling: str, listing: Listing) -> None:
+        for subscription in self._users_of(spelling):
+            line = subscription.line
+            assert line is not None
+            assert subscription.parsed is not None
+            if feed_of(subscription.parsed, listing, self._config.accepts) != line.feed:
+                self._announcer.announce_moved(subscription, listing.contract.con_id)
+                self.lines.leave(subscription)
+                self._attach(subscription, listing)
+            elif listing != line.listing:
+                line.listing = listing
+                if line.source is None:
+                    self._do(ev.UseListing(line.feed, listing))
+                self._ask(line, self._announcer.now)
+
+    def _meant_nothing(self, waiter: Waiter) -> None:
+        """The gateway knows a spelling no more. A line that flows goes on; one that waits is refused."""
+        refusal = waiter.lookup.refusal if waiter.lookup else None
+        if refusal is None:
+            return  # put off
+        self.lookups.leave(waiter)
+        self.lookups.forget(waiter.spelling)
+        for subscription in self._users_of(waiter.spelling):
+            line = subscription.line
+            if line is not None and line.state is LineState.WAITING:
+                self.recovery.refuse(line, refusal, self._announcer.now)
+
+    def _users_of(self, spelling: str) -> list[Subscription]:
+        return [each for each in self.subscriptions.values() if each.line and each.spelling == spelling]
 
     # -- the session
 
-    def _session_up(self, happened: SessionUp, _now: float) -> None:
-        self.up = True
-        self._announcer.set_blocked(None if happened.upstream else "the gateway does not reach IBKR")
-        self._broken_farms.clear()
-        self.lines.renew_grants()
-        if self._config.delayed == "fallback":
-            self._do(ev.Send(ReqMarketDataType(DELAYED)))
+    def _session_up(self, happened: SessionUp, now: float) -> None:
+        first, self.up = not self.recovery.had_session, True
+        self._asking.session_began()
+        self.recovery.session_up(happened, now)
         self.lookups.ask_all()
-        self._ask_waiting()
+        self._ask_waiting(now)
+        if not first:
+            self.lookups.age({each.spelling for each in self.subscriptions.values() if each.line})
 
     def _disconnected(self, happened: ev.Disconnected, _now: float) -> None:
         self.up = False
-        self._lose_lines(happened.since, f"the session with the gateway was lost: {happened.reason}")
+        reason = f"the session with the gateway was lost: {happened.reason}"
+        self.recovery.session_lost(happened.since, reason)
         self.lookups.lose_all()
         for pending in self.pending_calls.lose_all():
             self.lookups.leave(pending)
 
-    def _upstream_lost(self, happened: UpstreamLost, now: float) -> None:
-        reason = f"{happened.code} {happened.text}"
-        self._announcer.set_blocked(reason)
-        for line in self.lines:
-            self._interrupt(line, now, reason)
-
-    def _interrupt(self, line: Line, since: float, reason: str, farm: str = "") -> None:
-        """Tell that data may be missing; the next that come are told again."""
-        statuses = line.interrupted(since, reason, farm)
-        self._announcer.announce(line, statuses)
-        if statuses and line.req_id is not None:
-            self._do(ev.Arm(line.req_id))
-
-    def _farm_told(self, happened: FarmStatus, now: float) -> None:
-        """Which farm serves a line is not known: those of others hear "resumed" with their next data."""
-        farm = f"{happened.kind} farm {happened.name}"
-        if happened.state is FarmState.BROKEN:
-            self._broken_farms.add(farm)
-            for line in self.lines:
-                if happened.kind in line.spec.farms:
-                    self._interrupt(line, now, _broken(farm), farm)
-        elif happened.state is FarmState.OK and farm in self._broken_farms:
-            self._broken_farms.discard(farm)
-            for line in self.lines:
-                if line.gap is not None and line.gap.farm == farm:
-                    self.deadlines.add(now + FARM_S, Deadline(feed=line.feed))
-
-    def _lines_checked(self, happened: ev.LinesChecked, now: float) -> None:
-        silent_s = self._config.silent_s
-        for line, data_at in silent_lines(self.lines, happened, now, silent_s) if self.up else ():
-            reason = f"no data for {now - data_at:.0f} s while others tick; asked for again"
-            grow_patience(line, silent_s)
-            self._renew(line, data_at, reason)
-
-    def _renew(self, line: Line, since: float, reason: str) -> None:
-        """End the line's request and ask again under another id."""
-        self.lines.withdraw(line)
-        self._announcer.announce(line, line.lost(since, reason))
-        self._ask(line)
-
-    def _data_maintained(self, _happened: DataMaintained, now: float) -> None:
-        """Which farm serves a line is not known: while one of its kind is missing, its data must show it."""
-        self._announcer.set_blocked(None)
-        for line in self.lines:
-            could_serve = (farm for farm in self._broken_farms if farm.partition(" ")[0] in line.spec.farms)
-            missing = min(could_serve, default=None)
-            if missing is not None:
-                self._announcer.announce(line, line.still_interrupted(_broken(missing), missing))
-            elif line.state is LineState.FLOWING:
-                self._announcer.announce(line, line.flowed(now))
-
-    def _data_lost(self, _happened: DataLost, now: float) -> None:
-        self._announcer.set_blocked(None)
-        self._lose_lines(now, "1101 the gateway lost its subscriptions")
+    def _data_lost(self, happened: DataLost, now: float) -> None:
+        self.recovery.data_lost(happened, now)
         if self.up:  # it may come while the session is being made
-            self._ask_waiting()
+            self.lookups.ask_again()
+            self._ask_waiting(now)
 
-    def _lose_lines(self, since: float, reason: str) -> None:
-        for line in self.lines:
-            self.lines.release(line)
-            self._announcer.announce(line, line.lost(since, reason))
+    def _data_maintained(self, happened: DataMaintained, now: float) -> None:
+        self.recovery.data_maintained(happened, now)
+        if self.up:
+            self.lookups.ask_again()
+
+    def _outage_settled(self, now: float) -> None:
+        """What was refused as unknown while things were not right deserves another answer."""
+        if self.up and self.recovery.doubt(now) is None:
+            self.lookups.ask_all()
+            for line in self.lines:
+                if line.refusal is not None and verdict_on(line.refusal.code or 0, "").meaning is (
+                    Meaning.UNKNOWN_CONTRACT
+                ):
+                    line.forgive()
+                    self._ask(line, now)
 
     # -- what becomes of requests
 
     def _written(self, happened: ev.RequestWritten, now: float) -> None:
+        self._asking.written(happened.req_id, now)
         line = self.lines.asked.get(happened.req_id)
         if line is not None:
-            line.written = True
+            line.written_at = now
+        else:
+            self.lookups.written(happened.req_id, now)
+
+    def _unsendable(self, happened: ev.RequestRefused, now: float) -> None:
+        refusal = Refusal(None, happened.text)
+        line = self.lines.asked.get(happened.req_id)
+        if line is not None:
+            self.recovery.refuse(line, refusal, now)
         elif happened.req_id in self.lookups.asked:
-            self.deadlines.add(now + TIMEOUT_S, Deadline(req_id=happened.req_id))
+            self._lookup_refused(happened.req_id, refusal, now, None)
+        else:
+            self.pending_calls.unsendable(happened.req_id, refusal)
 
     def _gateway_error(self, happened: GatewayError, now: float) -> None:
-        req_id, refusal = happened.req_id, Refusal(happened.code, happened.text)
-        line, meaning = self.lines.asked.get(req_id), meaning_of(happened.code)
-        stands = meaning in (Meaning.NOTICE, Meaning.DELAYED, Meaning.RESET)
-        if meaning is Meaning.PACED and req_id in self.lookups.asked:
-            self.deadlines.add(now + PACED_S, Deadline(req_id=req_id))
-        elif meaning is Meaning.REFUSED or (line is None and not stands):
-            self._refuse(req_id, refusal)
-            if line is not None and happened.code == NO_DEFINITION:
-                for subscription in line.listeners.values():
-                    self.lookups.distrust(subscription.spelling)
-        elif line is not None:
-            self._line_error(line, req_id, meaning, refusal, now)
-
-    def _line_error(self, line: Line, req_id: int, meaning: Meaning, refusal: Refusal, now: float) -> None:
-        match meaning:
-            case Meaning.DELAYED:
-                self._announcer.announce(line, line.turned(DELAYED))
-            case Meaning.RESET:
-                self._do(ev.Reset(req_id))
-            case Meaning.AGAIN if line.renewed_at is None or now > line.renewed_at + RETRY_S:
-                line.renewed_at = now
-                self.lines.release(line)
-                self._announcer.announce(line, line.lost(now, f"{refusal.code} {refusal.text}"))
-                self._ask(line)
-            case Meaning.PACED:
-                self._refuse(req_id, refusal, now + PACED_S)
-            case Meaning.FULL:
-                self._refuse(req_id, refusal)
-                self.lines.grant(line.feed.kind)
-                line.crowded = True
-                self._try_more_later(now)
-            case Meaning.AGAIN | Meaning.FOR_NOW:
-                self._refuse(req_id, refusal, now + RETRY_S)
-            case _:
-                pass
-
-    def _try_more_later(self, now: float) -> None:
-        if not self._grants_due:
-            self._grants_due = True
-            self.deadlines.add(now + RETRY_S, Deadline(grants=True))
-
-    def _refuse(self, req_id: int, refusal: Refusal, retry_at: float | None = None) -> None:
+        req_id, code = happened.req_id, happened.code
+        verdict = verdict_on(code, happened.text)
         line = self.lines.asked.get(req_id)
         if line is not None:
-            self.lines.release(line)
-            self._announcer.announce(line, line.refused(refusal, retry_at))
-            if retry_at is not None:
-                self.deadlines.add(retry_at, Deadline(feed=line.feed))
+            self.recovery.error(line, happened, verdict, now)
+            if verdict.meaning is Meaning.UNKNOWN_CONTRACT and self.recovery.doubt(now) is None:
+                for listener in line.listeners.values():
+                    self.lookups.forget(listener.spelling)
         elif req_id in self.lookups.asked:
-            for subscription in self.lookups.refused(req_id, refusal):
-                self._lookup_refused(subscription)
+            self._lookup_error(req_id, happened, verdict.meaning, now)
         else:
-            self.pending_calls.refused(req_id, refusal)
+            self.pending_calls.error(req_id, Refusal(code, happened.text), verdict)
+
+    def _lookup_error(self, req_id: int, happened: GatewayError, meaning: Meaning, now: float) -> None:
+        refusal, doubt = Refusal(happened.code, happened.text), self.recovery.doubt(now)
+        lookup = self.lookups.asked[req_id]
+        match meaning:
+            case Meaning.NOTICE | Meaning.DELAYED | Meaning.RESET:
+                pass
+            case Meaning.PACED:
+                self.lookups.put_off(lookup, now, pause_s(PACED_S, lookup.pauses))
+            case Meaning.UNKNOWN_CONTRACT:
+                self._lookup_refused(req_id, refusal, now, doubt)
+            case Meaning.FINAL:
+                self._lookup_refused(req_id, refusal, now, None)
+            case _:
+                lookup.doubt = f"{happened.code} {happened.text}; its contract is looked up again"
+                self.lookups.put_off(lookup, now, pause_s(RETRY_S, lookup.pauses))
+                for waiter in list(lookup.waiters.values()):
+                    waiter.refused()
+
+    def _lookup_refused(self, req_id: int, refusal: Refusal, now: float, doubt: str | None) -> None:
+        for waiter in self.lookups.refused(req_id, refusal, now, doubt):
+            waiter.refused()
+
+    def _type_changed(self, happened: MarketDataType, _now: float) -> None:
+        self.recovery.type_changed(happened)
+        self.pending_calls.type_changed(happened.req_id, delayed=happened.market_data_type in (3, 4))
 
     def _rerouted(self, happened: RerouteMktData, now: float) -> None:
-        """The line's data come from another contract: ask for that one, once."""
+        source = Contract(con_id=happened.con_id, exchange=happened.exchange)
         line = self.lines.asked.get(happened.req_id)
         if line is None:
-            return
-        if line.source is not None:
-            self._refuse(
-                happened.req_id, Refusal(None, "the gateway names one source of the data after another")
-            )
-            return
-        line.source = Contract(con_id=happened.con_id, exchange=happened.exchange)
-        self._renew(line, now, "the gateway takes the data from another contract")
+            self.pending_calls.rerouted(happened.req_id, source, now)
+        elif self.recovery.rerouted(line, happened, now):
+            self._use_units_of(source, line)
+
+    def _use_units_of(self, source: Contract, line: Line) -> None:
+        """A line's data count what the contract counts that they come from; until that is known, nothing."""
+
+        def resolved(found: Listing) -> None:
+            if line.source == source and line.listeners:
+                units = {"volume_unit": found.volume_unit, "magnifier": found.magnifier}
+                self._do(ev.UseListing(line.feed, replace(line.listing, **units)))
+
+        waiter = Waiter(
+            f"@{line.number}",
+            Instrument(con_id=source.con_id, exchange=source.exchange),
+            resolved,
+            lambda: self.lookups.leave(waiter),
+        )
+        self._do(ev.UseListing(line.feed, replace(line.listing, volume_unit=None)))
+        self._resolve(waiter)
 
     def _snapshot_ended(self, happened: TickSnapshotEnd, _now: float) -> None:
         line = self.lines.asked.get(happened.req_id)
@@ -431,55 +430,94 @@ class MarketdataCore:
 
     # -- calls
 
-    def _call_came(self, happened: ev.SnapshotWanted | ev.PreviewWanted, now: float) -> None:
-        pending = self.pending_calls.begin(happened, now)
-        self.deadlines.add(now + DEADLINE_S, Deadline(call=pending.call))
+    def _snapshot_wanted(self, happened: ev.SnapshotWanted, now: float) -> None:
+        options = (("data", happened.data),) if happened.data else ()
+        topic = StreamTopic("quote", happened.instrument, options)
+        self._call_came(happened.call, topic, now, preview=False, regulatory=happened.regulatory)
+
+    def _preview_wanted(self, happened: ev.PreviewWanted, now: float) -> None:
+        self._call_came(happened.call, happened.topic, now, preview=True, regulatory=False)
+
+    def _call_came(
+        self, call: int, topic: StreamTopic, now: float, *, preview: bool, regulatory: bool
+    ) -> None:
+        pending = PendingCall(
+            call, topic, self._call_resolved, self._call_refused, preview=preview, regulatory=regulatory
+        )
+        self.pending_calls.begin(pending)
+        self.deadlines.add(now + DEADLINE_S, CallOverdue(call))
         if pending.instrument is None:
-            self.pending_calls.resolved(pending, None, self._shard)
-        else:
-            self._resolve(pending)
+            self.pending_calls.resolved(pending, None, self._shard, now)
+        elif not self._resolve(pending) and pending.lookup and not self.lookups.ask_anew(pending.lookup, now):
+            self._call_refused(pending)
+
+    def _call_resolved(self, pending: PendingCall, listing: Listing) -> None:
+        shard = self._announcer.shard_of(listing.contract)
+        self.pending_calls.resolved(pending, listing, shard, self._announcer.now)
+
+    def _call_refused(self, pending: PendingCall) -> None:
+        if pending.lookup is not None and pending.lookup.refusal is not None:
+            refusal = pending.lookup.refusal
+            self.lookups.leave(pending)
+            self.pending_calls.fail(pending, refusal)
+
+    def _retry_wanted(self, happened: ev.RetryWanted, now: float) -> None:
+        subscription = self.subscriptions.get(happened.topic)
+        if subscription is None or subscription.foreign:
+            text = f"nobody is subscribed to {happened.topic} at this shard"
+            self._do(ev.Fail(happened.call, ErrorCode.INVALID_ARGUMENT, text))
+            return
+        line, lookup = subscription.line, subscription.lookup
+        if line is not None and line.state is LineState.REFUSED:
+            line.forgive()
+            line.pauses = 0
+            self._announcer.announce(line, line.waits("asked for again on request"))
+            self._ask(line, now)
+        elif lookup is not None:
+            lookup.retry_at = None
+            self.lookups.ask_anew(lookup, now + ANEW_S)
+            self._announcer.announce_current(subscription)
+        self._do(ev.AnswerRetry(happened.call, happened.topic, subscription.status().state))
 
     # -- time
 
+    def _lines_checked(self, checked: ev.LinesChecked, now: float) -> None:
+        for spelling in self.lookups.aged(checked.wall_s):
+            if not self._users_of(spelling):
+                self.lookups.forget(spelling)
+            else:
+                self._look_up_again(spelling)
+        if self.up:
+            self.recovery.lines_checked(checked, now)
+
     def _timer_fired(self, _happened: ev.TimerFired, now: float) -> None:
-        self._timer = None
         while (deadline := self.deadlines.take(now)) is not None:
             self._due(deadline, now)
 
     def _due(self, what: Deadline, now: float) -> None:
         """Do what is due, if it still means anything."""
-        if what.topic:
-            subscription = self.subscriptions.get(what.topic)
-            if subscription is not None and subscription.outlived(now, self._config.grace_s):
-                self._drop(subscription)
-        elif what.call:
-            pending = self.pending_calls.overdue(what.call)
-            if pending is not None:
-                self.lookups.leave(pending)
-        elif what.returned:
-            for topic in self._missed:
-                self._do(ev.RememberTopic(topic, False))
-            self._missed.clear()
-        elif what.grants:
-            self._grants_due = False
-            self.lines.freed = True
-            if self.lines.raise_grants():
-                self._try_more_later(now)
-        elif what.feed is None:
-            if self.lookups.overdue(what.req_id):
-                self.deadlines.add(now + TIMEOUT_S, what)
-        else:
-            line = self.lines.get(what.feed)
-            if line is not None and self.up:
-                self._line_due(line, now)
-
-    def _line_due(self, line: Line, now: float) -> None:
-        if line.retry_at is not None and now >= line.retry_at:
-            line.forgive()
-            self._ask(line)
-        elif line.gap is not None and line.gap.farm and line.gap.farm not in self._broken_farms:
-            self._renew(line, line.gap.since, line.gap.reason)
-
-
-def _broken(farm: str) -> str:
-    return f"the connection to {farm} is broken"
+        match what:
+            case TopicLapsed(topic):
+                subscription = self.subscriptions.get(topic)
+                if subscription is not None and subscription.lapsed(now, self._config.grace_s):
+                    self._drop(subscription)
+            case CallOverdue(call):
+                pending = self.pending_calls.overdue(call)
+                if pending is not None:
+                    self.lookups.leave(pending)
+            case LookupDue(spelling):
+                self.lookups.due(spelling, now)
+            case TurnDue():
+                self.lookups.turn_came()
+            case LineDue(feed):
+                line = self.lines.get(feed)
+                if line is not None and self.up:
+                    self.recovery.line_due(line, now)
+            case GrantsDue():
+                self.recovery.grants_due(now)
+            case OutageSettled():
+                self._outage_settled(now)
+            case ReturnsOver():
+                for topic in self._missed:
+                    self._do(ev.RememberTopic(topic, False))
+                self._missed.clear()

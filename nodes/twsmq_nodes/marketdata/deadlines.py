@@ -10,16 +10,49 @@ from msgspec import Struct
 from .feeds import Feed
 
 
-class Deadline(Struct, frozen=True):
-    """What is due: a topic left, a call, a look-up's answer (`req_id`), a line's next try (`feed`), a try for
-    more lines than the gateway last granted, or the return of those who listened before a restart."""
+class TopicLapsed(Struct, frozen=True):
+    """The grace time after the last one left a topic is over."""
 
-    topic: str = ""
-    call: int = 0
-    req_id: int = 0
-    feed: Feed | None = None
-    grants: bool = False
-    returned: bool = False
+    topic: str
+
+
+class CallOverdue(Struct, frozen=True):
+    """A call has waited as long as it may."""
+
+    call: int
+
+
+class LookupDue(Struct, frozen=True):
+    """A look-up's answer is due, or its next try."""
+
+    spelling: str
+
+
+class TurnDue(Struct, frozen=True):
+    """A slow look-up no longer counts: another may be asked."""
+
+
+class LineDue(Struct, frozen=True):
+    """A line's next try, or a look at whether what interrupted it is over."""
+
+    feed: Feed
+
+
+class GrantsDue(Struct, frozen=True):
+    """A try for more lines than the gateway last granted, for all refused together."""
+
+
+class ReturnsOver(Struct, frozen=True):
+    """Who listened before a restart has had the time to come back."""
+
+
+class OutageSettled(Struct, frozen=True):
+    """Long enough after an outage for the gateway's words to be believed again."""
+
+
+Deadline = (
+    TopicLapsed | CallOverdue | LookupDue | TurnDue | LineDue | GrantsDue | ReturnsOver | OutageSettled
+)
 
 
 class Deadlines:
@@ -39,5 +72,5 @@ class Deadlines:
         """The next that is due."""
         return heapq.heappop(self._heap)[2] if self._heap and self._heap[0][0] <= now else None
 
-    def has_topic(self, topic: str) -> bool:
-        return any(deadline.topic == topic for _, _, deadline in self._heap)
+    def __contains__(self, deadline: Deadline) -> bool:
+        return any(deadline == each for _, _, each in self._heap)

@@ -80,6 +80,7 @@ class SnapshotWanted(Struct, frozen=True):
     call: int
     instrument: Instrument
     regulatory: bool
+    data: str | None = None
 
 
 class PreviewWanted(Struct, frozen=True):
@@ -87,6 +88,13 @@ class PreviewWanted(Struct, frozen=True):
 
     call: int
     topic: StreamTopic
+
+
+class RetryWanted(Struct, frozen=True):
+    """Somebody asks to try once more what was refused; `call` is to be answered once."""
+
+    call: int
+    topic: str
 
 
 class TimerFired(Struct, frozen=True):
@@ -104,6 +112,7 @@ Input = (
     | LinesChecked
     | SnapshotWanted
     | PreviewWanted
+    | RetryWanted
     | TimerFired
     | Event
     | Notice
@@ -155,6 +164,20 @@ class Reset(Struct, frozen=True):
     """The order book under `req_id` is empty now."""
 
     req_id: int
+
+
+class UseDataType(Struct, frozen=True):
+    """Data under `req_id` are delayed, or are not, by the gateway's own word."""
+
+    req_id: int
+    delayed: bool
+
+
+class UseListing(Struct, frozen=True):
+    """What is known of the contract of a feed has changed."""
+
+    feed: Feed
+    listing: Listing
 
 
 class Join(Struct, frozen=True):
@@ -242,6 +265,12 @@ class AnswerPreview(Struct, frozen=True):
     state: StreamState | None
 
 
+class AnswerRetry(Struct, frozen=True):
+    call: int
+    topic: str
+    state: StreamState
+
+
 class Fail(Struct, frozen=True):
     call: int
     code: ErrorCode
@@ -263,6 +292,8 @@ Action = (
     | CloseFeed
     | Arm
     | Reset
+    | UseDataType
+    | UseListing
     | Join
     | Part
     | PublishStatus
@@ -274,6 +305,7 @@ Action = (
     | AnswerCollected
     | AnswerQuote
     | AnswerPreview
+    | AnswerRetry
     | Fail
     | SetTimer
 )

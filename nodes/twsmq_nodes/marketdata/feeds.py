@@ -62,15 +62,22 @@ class Feed(Struct, frozen=True):
     regular_hours: bool = False
     bar_size: str = ""
     back: str = ""
+    data: str = ""
 
 
-_MIDPOINT_ONLY = frozenset(("CASH", "CMDTY", "CFD", "FUND"))
-"""Types that have no TRADES (IBKR API docs, "Historical data")."""
+_WHAT_TRADES = {
+    "CRYPTO": "AGGTRADES",
+    "CASH": "MIDPOINT",
+    "CMDTY": "MIDPOINT",
+    "CFD": "MIDPOINT",
+    "FUND": "MIDPOINT",
+}
+"""What bars are made of for types that have no TRADES (IBKR API docs, "Historical data")."""
 _LONG_BARS = frozenset(("1d", "1w", "1mo"))
 
 
-def feed_of(topic: StreamTopic, listing: Listing) -> Feed:
-    """The feed that serves `topic`, whose options have been checked."""
+def feed_of(topic: StreamTopic, listing: Listing, default_data: str = "live") -> Feed:
+    """The feed that serves `topic`. `default_data`: which data it accepts unless it says so."""
     options, contract = dict(topic.options), listing.contract
     match topic.kind:
         case "news":
@@ -86,7 +93,7 @@ def feed_of(topic: StreamTopic, listing: Listing) -> Feed:
             smart = options.get("smart", "1" if contract.exchange == "SMART" else "0") == "1"
             return Feed(FeedKind.DEPTH, contract, rows=int(options.get("rows", "5")), smart=smart)
         case "bar5s" | "bars":
-            what = options.get("what") or ("MIDPOINT" if listing.sec_type in _MIDPOINT_ONLY else "TRADES")
+            what = options.get("what") or _WHAT_TRADES.get(listing.sec_type, "TRADES")
             hours = options.get("rth") == "1"
             if topic.kind == "bar5s":
                 return Feed(FeedKind.REALTIME_BARS, contract, what=what, regular_hours=hours)
@@ -95,8 +102,13 @@ def feed_of(topic: StreamTopic, listing: Listing) -> Feed:
             return Feed(FeedKind.HISTORY, contract, what=what, regular_hours=hours, bar_size=size, back=back)
         case _:
             generic = sorted({int(number) for number in options.get("generic", "").split(",") if number})
-            regulatory = options.get("regulatory") == "1"
-            return Feed(FeedKind.MARKET_DATA, contract, ",".join(map(str, generic)), regulatory=regulatory)
+            return Feed(
+                FeedKind.MARKET_DATA,
+                contract,
+                ",".join(map(str, generic)),
+                regulatory=options.get("regulatory") == "1",
+                data=options.get("data") or default_data,
+            )
 
 
 def news_feed(provider: str) -> Feed:
@@ -166,7 +178,6 @@ class FeedSpec(Struct, frozen=True):
     normal for a feed of it as long as its own pace is not known, given the configured ones; never more than
     `most_patience`. `answered_at_once`: a request is answered with the present state, if there is any.
     `refilled`: it has a past that an interruption makes a hole in, so it is asked for again after one.
-    `typed`: the gateway's market data type (live, frozen, delayed) counts for it.
     """
 
     request: Callable[[Feed, int], Request]
@@ -179,7 +190,6 @@ class FeedSpec(Struct, frozen=True):
     most_patience: float = LONGEST_PATIENCE_S
     answered_at_once: bool = False
     refilled: bool = False
-    typed: bool = False
 
 
 FEEDS: dict[FeedKind, FeedSpec] = {
@@ -190,7 +200,6 @@ FEEDS: dict[FeedKind, FeedSpec] = {
         limit=lambda config: config.lines,
         patience=lambda _, silent_s: silent_s,
         answered_at_once=True,
-        typed=True,
     ),
     FeedKind.TICK_BY_TICK: FeedSpec(
         request=_tick_by_tick,

@@ -1,63 +1,120 @@
-"""What the gateway's error codes mean for a market data request.
+"""What the gateway's error codes mean for a request of this node: one table, each row with its evidence.
 
-Evidence: IBKR's API docs and the message table of a Gateway 10.40.1; those marked * were seen on the wire.
-A code that is in no set is a refusal: the request is dead and the subscriber is told the gateway's words.
+Rule: a refusal is final only where it is known to be. Whatever is not known is asked for again with growing
+pauses. A text decides only where one code stands for several things, and only towards *final*: texts may be
+localised (a setting of the gateway), so an unknown one means "try again".
+
+Rule: whatever is given up is cancelled at the gateway, unless the code is known to leave nothing there. A
+cancel of what is not there is answered by 300, 310 or 366, which mean nothing here.
+
+Evidence: D IBKR's API documentation, M the message table of a Gateway 10.40.1, C seen on the wire, R reports
+of users (repository#issue).
 """
 
 from __future__ import annotations
 
+import re
 from enum import Enum
+
+from msgspec import Struct
 
 
 class Meaning(Enum):
-    REFUSED = "refused"  # asking again would give the same answer
-    FOR_NOW = "for_now"  # a later try may succeed
+    FINAL = "final"  # asking again would give the same answer
+    UNKNOWN_CONTRACT = "unknown_contract"  # final, unless something is wrong with the gateway at present
+    LATER = "later"  # a later try may succeed
     PACED = "paced"  # too many messages: ask again in a moment
     FULL = "full"  # the gateway grants no more lines of this kind
     AGAIN = "again"  # ask again at once, under another id
+    OTHERWISE = "otherwise"  # ask for what the text names instead
+    NO_LIVE = "no_live"  # live data are not subscribed; delayed ones may follow for who accepts them
+    DELAYED = "delayed"  # the request stands, its data are delayed
     RESET = "reset"  # the order book is empty now, its changes go on
-    DELAYED = "delayed"  # the request stands, its data is delayed
-    NOTICE = "notice"  # the request stands
+    NOTICE = "notice"  # the request stands, the data decide
 
 
-_NOTICES = frozenset(
-    (
-        165,  # historical data service query message
-        300,  # can't find the id: we cancelled what the gateway had already ended
-        310,
-        366,
-        399,
-        10090,  # part of the data is not subscribed, the rest flows
-        10091,  # part of the data is not subscribed for the API, the rest flows
-    )
-)
-_FOR_NOW = frozenset(
-    (
-        10182,  # failed to request live updates (disconnected)
-        10197,  # * no market data during competing live session
-    )
-)
-_FULL = frozenset((101, 309, 10190))  # tickers, depth requests, tick-by-tick requests
-_AGAIN = frozenset(
-    (
-        102,  # duplicate ticker id
-        316,  # market depth data has been halted, "please re-subscribe"
-        322,  # error processing request, duplicate ids among the causes
-        10225,  # bust event: the bars are deactivated, "please resubscribe immediately"
-    )
-)
-_MEANINGS = (
-    # * max rate of messages exceeded; * displaying delayed market data; depth has been reset
-    {100: Meaning.PACED, 10167: Meaning.DELAYED, 317: Meaning.RESET}
-    # * up-to-the-second historical data requires a subscription: a refusal among the numbers of warnings
-    | {2188: Meaning.REFUSED}
-    | dict.fromkeys(_NOTICES, Meaning.NOTICE)
-    | dict.fromkeys(_FOR_NOW, Meaning.FOR_NOW)
-    | dict.fromkeys(_FULL, Meaning.FULL)
-    | dict.fromkeys(_AGAIN, Meaning.AGAIN)
-)
+class Verdict(Struct, frozen=True):
+    """`leaves_line`: the gateway may still hold a line for it, which has to be cancelled. `final_text`: where
+    the text matches, it is final all the same.
+    """
+
+    meaning: Meaning
+    leaves_line: bool = True
+    final_text: re.Pattern[str] | None = None
 
 
-def meaning_of(code: int) -> Meaning:
-    warning = 2100 <= code < 2200  # * 2150, 2152, 2176
-    return _MEANINGS.get(code, Meaning.NOTICE if warning else Meaning.REFUSED)
+_PERMISSION = re.compile(r"permission|subscri", re.IGNORECASE)
+_INVALID = re.compile(r"invalid|legal ones|not allowed", re.IGNORECASE)
+_OWN_CANCEL = re.compile(r"query cancell?ed", re.IGNORECASE)
+
+_NOTHING_LEFT = {"leaves_line": False}
+VERDICTS: dict[int, Verdict] = {
+    # the request stands
+    165: Verdict(Meaning.NOTICE),  # D historical data service query message
+    300: Verdict(Meaning.NOTICE),  # M can't find the id: we cancelled what had already ended
+    310: Verdict(Meaning.NOTICE),  # M the same of an order book
+    366: Verdict(Meaning.NOTICE),  # C the same of a history
+    399: Verdict(Meaning.NOTICE),  # M
+    2188: Verdict(Meaning.NOTICE),  # C rust-ibapi#764: the bars follow, without the newest seconds
+    10090: Verdict(Meaning.NOTICE),  # M part of the data is not subscribed, the rest flows
+    10091: Verdict(Meaning.NOTICE),  # M the same for the API
+    10167: Verdict(Meaning.DELAYED),  # C displaying delayed market data
+    317: Verdict(Meaning.RESET),  # M depth has been reset
+    # the gateway is busy
+    100: Verdict(Meaning.PACED, **_NOTHING_LEFT),  # C max rate of messages exceeded
+    101: Verdict(Meaning.FULL, **_NOTHING_LEFT),  # D max number of tickers
+    309: Verdict(Meaning.FULL, **_NOTHING_LEFT),  # M of depth requests
+    10190: Verdict(Meaning.FULL, **_NOTHING_LEFT),  # M of tick-by-tick requests
+    # at once, under another id
+    102: Verdict(Meaning.AGAIN, **_NOTHING_LEFT),  # M duplicate ticker id
+    316: Verdict(Meaning.AGAIN),  # M market depth has been halted, "please re-subscribe"
+    10225: Verdict(Meaning.AGAIN),  # M bust event, "please resubscribe real-time bars immediately"
+    # what was asked for
+    10299: Verdict(Meaning.OTHERWISE),  # D "Expected what to show is %s, please use that instead of %s"
+    200: Verdict(Meaning.UNKNOWN_CONTRACT, **_NOTHING_LEFT),  # C no definition, or an ambiguous one
+    203: Verdict(Meaning.FINAL),  # M the security is not available or allowed for this account
+    320: Verdict(Meaning.FINAL, **_NOTHING_LEFT),  # C error reading request
+    321: Verdict(Meaning.FINAL, **_NOTHING_LEFT),  # C error validating request
+    430: Verdict(Meaning.FINAL),  # D no fundamental data for this security
+    478: Verdict(Meaning.FINAL),  # M conId and fields contradict each other
+    10285: Verdict(Meaning.FINAL, **_NOTHING_LEFT),  # C fractional sizes need a newer API version
+    10295: Verdict(Meaning.FINAL),  # M only daily resolution for schedules
+    10314: Verdict(Meaning.FINAL, **_NOTHING_LEFT),  # C the end date is invalid
+    10339: Verdict(Meaning.FINAL),  # D no end date for a continuous future
+    # what is subscribed: for this user, at present; reports differ on whether delayed ticks follow
+    354: Verdict(Meaning.NO_LIVE),  # C not subscribed
+    10089: Verdict(Meaning.NO_LIVE),  # C requires an additional subscription for the API
+    10168: Verdict(Meaning.NO_LIVE),  # M not subscribed, delayed data are not enabled
+    10186: Verdict(Meaning.NO_LIVE),  # D the same under another number
+    10189: Verdict(Meaning.LATER, final_text=_PERMISSION),  # D tick-by-tick: no rights, or another session
+    # what passes
+    162: Verdict(Meaning.LATER, final_text=_PERMISSION),  # C pacing, no data yet, another IP address …
+    322: Verdict(Meaning.LATER, final_text=_INVALID),  # C "Only 50 simultaneous …", duplicate ids
+    420: Verdict(Meaning.LATER, final_text=_PERMISSION),  # C "no permissions"; D pacing of live bars
+    10182: Verdict(Meaning.LATER),  # M failed to request live updates (disconnected)
+    10187: Verdict(Meaning.LATER, final_text=_PERMISSION),  # D no permissions; R another IP address
+    10197: Verdict(Meaning.LATER),  # C no market data during a competing live session
+}
+"""By code. What is not listed passes, as far as anybody knows: `LATER`."""
+
+_LATER, _NOTICE = Verdict(Meaning.LATER), Verdict(Meaning.NOTICE)
+_WHATS = ("AGGTRADES", "TRADES", "MIDPOINT", "BID_ASK", "BID", "ASK")
+
+
+def verdict_on(code: int, text: str) -> Verdict:
+    """What an error means; one that `final_text` matches comes back as `FINAL`."""
+    warning = 2100 <= code < 2200  # C 2150, 2152, 2176: they tell of a request that stands
+    found = VERDICTS.get(code, _NOTICE if warning else _LATER)
+    if code == 162 and _OWN_CANCEL.search(text):
+        return _NOTICE  # C the echo of our own cancel
+    if found.final_text is not None and found.final_text.search(text):
+        return Verdict(Meaning.FINAL, found.leaves_line)
+    return found
+
+
+def suggested(text: str, asked: str) -> str | None:
+    """The kind of bars that a 10299 suggests instead of `asked`; its words may be localised, kinds are not."""
+    for word in re.findall(r"[A-Z_]+", text):
+        if word in _WHATS and word != asked:
+            return word
+    return None

@@ -1,6 +1,6 @@
 """The life of one gateway line, whoever listens to it.
 
-    WAITING ─asked→ ASKED ─data→ FLOWING          WAITING: the session is down, or a retry is due
+    WAITING ─asked→ ASKED ─data→ FLOWING          WAITING: the session is down, or its turn has not come
        ↑              │            │
        └─ session or data lost ────┘              REFUSED: the gateway or this node said no
           refused: any → REFUSED                  DONE: a one-time snapshot has come
@@ -9,13 +9,13 @@ Beside the state stands the gap: data may be missing since it opened, and whoeve
 opens only where data flowed, and only data closes it, or the gateway's word that nothing was lost (1102),
 with no farm missing.
 
-Methods return what the line's listeners are to be told, nothing if there is no news.
+Methods return the stream events for the line's listeners, nothing if there is no news.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from msgspec import Struct
 from twsmq_protocol.market_events import StreamState
@@ -25,11 +25,14 @@ from twsmq_nodes.tws.contracts import Contract
 from .feeds import FEEDS, Feed, FeedSpec
 from .listings import Listing, Refusal
 
-if TYPE_CHECKING:
-    from .subscription import Subscription
-
 _KINDS: dict[int, StreamState] = {1: "active", 2: "frozen", 3: "delayed", 4: "delayed"}
 """The gateway's market data types; 4 is delayed and frozen."""
+RETRY_S, MOST_PAUSE_S = 30.0, 1800.0
+
+
+def pause_s(first_s: float, pauses: int, most_s: float = MOST_PAUSE_S) -> float:
+    """How long to wait before asking again, after so many pauses in a row."""
+    return min(first_s * 2 ** min(pauses, 16), most_s)
 
 
 class StreamStatus(Struct, frozen=True):
@@ -52,36 +55,62 @@ class LineState(Enum):
 
 
 class Gap(Struct, frozen=True):
+    """`farm`: the one that broke, if that is why."""
+
     since: float
     reason: str
     farm: str = ""
 
 
-class Line:
-    """`number` names it to people. `req_id` is set while a request is out, `written` once it has left.
+class Listener(Protocol):
+    """One topic of a line."""
 
-    `source`: what the gateway said to ask for in its place, as it does for CFDs (IBKR API docs).
-    `crowded`: refused for want of a free line. `patience`: seconds of silence that are normal for it, None
-    until it was silent for the first time; `unanswered`: how often in a row nothing at all came of asking, in
-    this session.
+    topic: str
+    spelling: str
+    joins: int
+    left_at: float
+
+    @property
+    def wanted(self) -> bool: ...
+    @property
+    def con_id(self) -> int | None: ...
+
+
+class Line:
+    """`number` names it to people. `req_id` is set while a request is out, `written_at` once it has left.
+
+    `source`: what the gateway said to ask for in its place, as it does for CFDs (IBKR API docs); `what`: the
+    kind of bars it said to ask for. `crowded`: refused for want of a free line; `pauses`: how often in a row it
+    was put off after a refusal, `renewals` asked for again for its silence. `unanswered`: how often in a row
+    nothing at all came of asking. `reason`: why a line has not started yet. `pace_s`: the longest pause between
+    its data lately. `no_live`: the refusal of live data that delayed ones may follow. `doubted_at`: when the
+    outage ended in which it was asked for.
     """
 
     def __init__(self, feed: Feed, listing: Listing, number: int) -> None:
         self.feed = feed
         self.listing = listing
         self.number = number
-        self.listeners: dict[str, Subscription] = {}
+        self.listeners: dict[str, Listener] = {}
         self.state = LineState.WAITING
         self.req_id: int | None = None
-        self.written = False
+        self.written_at: float | None = None
         self.gap: Gap | None = None
         self.refusal: Refusal | None = None
+        self.refused_at = 0.0
         self.retry_at: float | None = None
+        self.reason: str | None = None
         self.crowded = False
-        self.patience: float | None = None
+        self.pauses = 0
         self.unanswered = 0
+        self.renewals = 0
+        self.pace_s = 0.0
+        self.last_data: float | None = None
         self.renewed_at: float | None = None
         self.source: Contract | None = None
+        self.what: str | None = None
+        self.no_live: Refusal | None = None
+        self.doubted_at: float | None = None
         self._kind: StreamState = "active"
 
     def status(self) -> StreamStatus:
@@ -89,10 +118,14 @@ class Line:
         if self.state is LineState.DONE:
             return StreamStatus("closed", text="the snapshot is complete")
         if self.refusal is not None:
-            return StreamStatus("error", code=self.refusal.code, text=self.refusal.text)
+            again = None if self.retry_at is None else f"{self.retry_at - self.refused_at:.0f} s"
+            reason = again and f"asked for again {again} later"
+            return StreamStatus("error", code=self.refusal.code, text=self.refusal.text, reason=reason)
         if self.gap is not None:
             return StreamStatus("gap", reason=self.gap.reason, since=self.gap.since)
-        return StreamStatus(self._kind) if self.state is LineState.FLOWING else StreamStatus("starting")
+        if self.state is LineState.FLOWING:
+            return StreamStatus(self._kind)
+        return StreamStatus("starting", reason=self.reason)
 
     @property
     def spec(self) -> FeedSpec:
@@ -103,14 +136,13 @@ class Line:
         """Data flow, and none are known to be missing."""
         return self.state is LineState.FLOWING and self.gap is None
 
+    @property
+    def delayed(self) -> bool:
+        return self._kind == "delayed"
+
     def interest(self) -> int:
         """How often its topics were subscribed to; 0 when nobody listens now."""
         return sum(each.joins for each in self.listeners.values() if each.wanted)
-
-    def forgive(self) -> None:
-        """A refused line may be asked for again."""
-        if self.state is LineState.REFUSED:
-            self.state = LineState.WAITING
 
     def idle_since(self) -> float:
         """When the last listener left, for a line that nobody listens to."""
@@ -119,20 +151,31 @@ class Line:
     def asked(self, req_id: int) -> None:
         self.state = LineState.ASKED
         self.req_id = req_id
-        self.written = False
-        self.refusal = None
-        self.retry_at = None
+        self.written_at = None
+        self.refusal = self.no_live = None
+        self.retry_at = self.doubted_at = self.last_data = None
+        self.reason = None
         self.crowded = False
         self._kind = "active"
+
+    def forgive(self) -> None:
+        """Whatever refused it is to be asked again."""
+        if self.state is LineState.REFUSED:
+            self.state = LineState.WAITING
+            self.refusal = None
+            self.retry_at = None
+            self.crowded = False
 
     def flowed(self, now: float) -> list[StreamStatus]:
         """Data came."""
         news = self.state is not LineState.FLOWING
-        self.unanswered = 0
+        self.unanswered = self.pauses = self.renewals = 0
+        self.no_live = None
         self.state = LineState.FLOWING
         if self.gap is None:
             return [StreamStatus(self._kind)] if news else []
         gap, self.gap = self.gap, None
+        self.last_data = None  # the gap is no pace of its own
         resumed = StreamStatus("resumed", reason=gap.reason, since=gap.since, until=now)
         return [resumed] if self._kind == "active" else [resumed, StreamStatus(self._kind)]
 
@@ -165,14 +208,22 @@ class Line:
             self.state = LineState.WAITING
         return statuses
 
+    def waits(self, reason: str) -> list[StreamStatus]:
+        """Why it has not started: told when that changes, unless there is a gap, which has its own reason."""
+        if reason == self.reason:
+            return []
+        self.reason = reason
+        return [self.status()] if self.gap is None and self.refusal is None else []
+
     def completed(self) -> list[StreamStatus]:
         """A one-time snapshot has come; it is not asked for again, since each costs a fee."""
         self.state = LineState.DONE
         return [self.status()]
 
-    def refused(self, refusal: Refusal, retry_at: float | None = None) -> list[StreamStatus]:
+    def refused(self, refusal: Refusal, now: float, retry_at: float | None = None) -> list[StreamStatus]:
         self.state = LineState.REFUSED
         self.gap = None
         self.refusal = refusal
+        self.refused_at = now
         self.retry_at = retry_at
         return [self.status()]

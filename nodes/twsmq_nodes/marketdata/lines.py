@@ -16,7 +16,11 @@ from itertools import count
 from msgspec.structs import replace
 from twsmq_protocol.config import Marketdata
 
+from twsmq_nodes.tws.requests import Request
+
 from . import events as ev
+from .asking import Asking
+from .deadlines import Deadlines, LineDue
 from .feeds import FEEDS, Feed, FeedKind
 from .line import Line, LineState, StreamStatus
 from .listings import Listing, Refusal
@@ -32,15 +36,20 @@ class Lines:
     """`do` takes the actions, in order; `limits` says how many lines of each kind there may be."""
 
     def __init__(
-        self, limits: dict[FeedKind, int], req_ids: count[int], do: Callable[[ev.Action], None]
+        self,
+        limits: dict[FeedKind, int],
+        asking: Asking,
+        deadlines: Deadlines,
+        do: Callable[[ev.Action], None],
     ) -> None:
         self.asked: dict[int, Line] = {}
-        self.freed = False  # set when a request ends: there may be room for who found none
         self._limits = limits
         self._granted: dict[FeedKind, int] = {}
         self._lines: dict[Feed, Line] = {}
         self._numbers = count(1)
-        self._req_ids = req_ids
+        self._freed = False
+        self._asking = asking
+        self._deadlines = deadlines
         self._do = do
 
     def __iter__(self) -> Iterator[Line]:
@@ -81,8 +90,10 @@ class Lines:
                 del self._lines[line.feed]
                 self.withdraw(line)
 
-    def ask(self, line: Line) -> list[StreamStatus]:
-        """Send the line's request under a new id, unless one is out or it was refused; what to tell of it."""
+    def ask(self, line: Line, now: float) -> list[StreamStatus]:
+        """Send the line's request under a new id, unless one is out, it was refused, or pacing puts it off;
+        the stream events for its listeners.
+        """
         if line.state is not LineState.WAITING:
             return []
         kind = line.feed.kind
@@ -92,13 +103,17 @@ class Lines:
                 f"all {self.allowed(kind)} {kind.value} lines are in use and listened to; this one is asked"
                 " for when one is free (op `subscriptions` shows them, [marketdata] sets their number)"
             )
-            return line.refused(Refusal(None, text))
-        req_id = next(self._req_ids)
+            return line.refused(Refusal(None, text), now)
+        req_id = self._asking.new_id()
+        request = line.spec.request(_as_asked(line), req_id)
+        at, rule = self._asking.allows_at(request, now)
+        if at > now:
+            self._deadlines.add(at, LineDue(line.feed))
+            return line.waits(f"IBKR allows {rule}: asked for in {at - now:.0f} s")
         line.asked(req_id)
         self.asked[req_id] = line
         self._do(ev.OpenFeed(req_id, line.feed))
-        feed = line.feed if line.source is None else replace(line.feed, contract=line.source)
-        self._do(ev.Ask(req_id, FEEDS[feed.kind].request(feed, req_id)))
+        self._asking.ask(req_id, request, now, line.feed.data)
         return []
 
     def waiting(self, *, crowded: bool = False) -> list[Line]:
@@ -106,6 +121,11 @@ class Lines:
         lines = (line for line in self._lines.values() if line.req_id is None and line.interest())
         chosen = [line for line in lines if line.crowded or not crowded]
         return sorted(chosen, key=Line.interest, reverse=True)
+
+    def take_freed(self) -> bool:
+        """Whether a request ended since the last look: there may be room for who found none."""
+        freed, self._freed = self._freed, False
+        return freed
 
     def grant(self, kind: FeedKind) -> None:
         """The gateway refused one more line of a kind: what is out now is all there is, which may be none."""
@@ -115,6 +135,7 @@ class Lines:
         """Try for a quarter more, since others may have left; whether some limit is still low."""
         raised = {kind: number + max(1, number // 4) for kind, number in self._granted.items()}
         self._granted = {kind: number for kind, number in raised.items() if number < self._limits[kind]}
+        self._freed = True
         return bool(self._granted)
 
     def renew_grants(self) -> None:
@@ -142,26 +163,29 @@ class Lines:
 
     def release(self, line: Line) -> None:
         """The line's request is gone, by the gateway's word or with the session: nothing to cancel."""
-        line.unanswered = 0
-        req_id = line.req_id
-        if req_id is not None:
-            line.req_id = None
-            del self.asked[req_id]
-            self.freed = True
-            self._do(ev.CloseFeed(req_id))
-            self._do(ev.Cancel(req_id, None))
+        self._end(line, None)
 
     def withdraw(self, line: Line) -> None:
         """End the line's request ourselves, if one is out."""
+        if line.req_id is not None:
+            self._end(line, line.spec.cancel(line.feed, line.req_id) if line.written_at is not None else None)
+
+    def _end(self, line: Line, cancel: Request | None) -> None:
         req_id = line.req_id
         if req_id is not None:
             line.req_id = None
             del self.asked[req_id]
-            self.freed = True
+            self._freed = True
             self._do(ev.CloseFeed(req_id))
-            self._do(
-                ev.Cancel(req_id, FEEDS[line.feed.kind].cancel(line.feed, req_id) if line.written else None)
-            )
+            self._asking.end(req_id, cancel)
+
+
+def _as_asked(line: Line) -> Feed:
+    """The feed with what the gateway said to ask for instead."""
+    feed = line.feed
+    if line.source is not None:
+        feed = replace(feed, contract=line.source)
+    return feed if line.what is None else replace(feed, what=line.what)
 
 
 def _pool(kind: FeedKind) -> FeedKind:

@@ -3,10 +3,16 @@
 Theory: a spelling names, only the conId identifies. So every spelling is looked up once and then remembered,
 and a line is asked for by conId and exchange alone: whatever else was spelled cannot make two lines of one
 contract, nor contradict it (error 478). A combo is what its legs say; there is nothing to look up.
+
+What is remembered has an age: a conId never changes its meaning, but a symbol may change its conId, and hours
+run out after a few days. So each answer says when it is to be asked for again (at the latest when the day ends
+where the instrument is listed) and until when it may be used. Units come from facts of the contract; what
+these do not prove is not known.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -15,12 +21,25 @@ from twsmq_protocol.instruments import Instrument
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.instruments import contract_of
 
-from .hours import Hours, parse_hours
+from .hours import Hours, day_ends, known_until, parse_hours
 
 NO_DEFINITION = 200
 """The gateway's code for an unknown contract and, with another text, for an ambiguous one."""
 
 ROUND_LOT = 100
+US_EXCHANGES = frozenset(
+    (
+        *("NASDAQ", "ISLAND", "NYSE", "ARCA", "AMEX", "BATS", "IEX", "NYSENAT", "BEX", "PSX", "CHX"),
+        *("MEMX", "PEARL", "LTSE", "T24X", "EDGEA", "BYX", "DRCTEDGE"),
+        *("PINK", "OTCLNKECN", "OTCBB", "GREY", "PINC", "VALUE"),
+    )
+)
+"""Primary exchanges of US stocks (IBKR's product listings; VALUE has delisted ones)."""
+BELIEVED_S = 86_400.0
+"""What a symbol means is true for a day: expiries roll, symbols are given to others, conIds change with a
+reverse split (account statements of several users)."""
+LATE_S = 7200.0
+"""How long after it was due to be asked for again an answer may still be used, for want of a newer one."""
 _MOST_NAMED = 8
 
 
@@ -34,15 +53,20 @@ class Refusal(Struct, frozen=True):
 class Listing(Struct, frozen=True, omit_defaults=True):
     """A contract and what the node needs to know about it.
 
-    `volume_unit`: what one unit of the volume tick stands for. Up to server version 219 it counts round
-    lots of 100 for US stocks (captured from a Gateway 10.40.1; this session never negotiates a higher one).
-    `hours`: when it trades, as far as is known.
+    `volume_unit`: what one unit of the volume tick stands for, None if that is not known. `magnifier`: prices
+    are so many times the currency's own (GBX: 100). `hours`: when it trades, as far as is known, which is
+    `hours_until`. Seconds since the epoch: `due_s` when to ask for all this again, `expires_s` until when it
+    may be used at all; both infinite for what never changes.
     """
 
     contract: Contract
     sec_type: str = ""
-    volume_unit: int = 1
+    volume_unit: int | None = 1
+    magnifier: int = 1
     hours: Hours = ()
+    hours_until: int | None = None
+    due_s: float = math.inf
+    expires_s: float = math.inf
 
 
 def combo_of(instrument: Instrument) -> Listing | None:
@@ -50,8 +74,10 @@ def combo_of(instrument: Instrument) -> Listing | None:
     return Listing(contract_of(instrument), "BAG") if instrument.legs else None
 
 
-def judge(instrument: Instrument, rows: Sequence[ContractInfo]) -> Listing | Refusal:
-    """The one contract that all rows of a look-up agree on, else what the subscriber should write instead."""
+def judge(instrument: Instrument, rows: Sequence[ContractInfo], wall_s: float) -> Listing | Refusal:
+    """The one contract that all rows of a look-up agree on, else what the subscriber should write instead.
+    `wall_s`: when it came.
+    """
     by_con_id = {row.contract.con_id: row for row in rows}
     if not by_con_id:
         return Refusal(NO_DEFINITION, f"No security definition has been found for {instrument}")
@@ -64,13 +90,33 @@ def judge(instrument: Instrument, rows: Sequence[ContractInfo]) -> Listing | Ref
             f"{', '.join(named)}{more}",
         )
     (row,) = by_con_id.values()
-    in_lots = row.contract.sec_type == "STK" and row.time_zone_id.startswith("US/")
+    zone = row.time_zone_id
+    until = known_until(row.trading_hours, zone)
+    due_s = min(wall_s + BELIEVED_S - LATE_S, day_ends(wall_s, zone))
+    if until is not None and until - LATE_S / 2 > wall_s + LATE_S / 2:
+        due_s = min(due_s, until - LATE_S / 2)
     return Listing(
         contract=Contract(con_id=row.contract.con_id, exchange=instrument.exchange or _exchange(row)),
         sec_type=row.contract.sec_type,
-        volume_unit=ROUND_LOT if in_lots else 1,
-        hours=parse_hours(row.trading_hours, row.time_zone_id),
+        volume_unit=_volume_unit(row.contract),
+        magnifier=max(1, row.price_magnifier),
+        hours=parse_hours(row.trading_hours, zone),
+        hours_until=until,
+        due_s=due_s,
+        expires_s=due_s + LATE_S,
     )
+
+
+def _volume_unit(contract: Contract) -> int | None:
+    """What the volume tick of a contract counts: up to server version 219 round lots of 100 for US stocks
+    (captured from a Gateway 10.40.1; this session never negotiates a higher one), else single units.
+    """
+    if contract.sec_type != "STK":
+        return 1 if contract.sec_type else None
+    primary = contract.primary_exchange.partition(".")[0]  # NASDAQ.NMS
+    if primary in US_EXCHANGES:
+        return ROUND_LOT
+    return None if contract.currency in ("USD", "") or not primary else 1
 
 
 def _exchange(row: ContractInfo) -> str:

@@ -7,60 +7,115 @@ after it came, or at once when the session is lost.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import Literal
 
+from msgspec.structs import replace
 from twsmq_protocol.errors import ErrorCode
 from twsmq_protocol.market_events import StreamState
 from twsmq_protocol.topics import StreamTopic
 
+from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.requests import CancelMktData, ReqMktData
 
 from . import events as ev
+from .asking import Asking
 from .feeds import Feed, feed_of, news_feed
+from .gateway_errors import Meaning, Verdict
 from .lines import Lines
 from .listings import Listing, Refusal
-from .subscription import PendingCall
+from .subscription import Waiter
 
 DEADLINE_S = 15.0
 """A snapshot takes up to 11 s (IBKR API docs)."""
 
 
-class PendingCalls:
-    """`do` takes the actions, in order."""
+class PendingCall(Waiter):
+    """A call that waits for a look-up, and perhaps for a quote. `feed` is what a snapshot asks for, `rerouted`
+    whether the gateway said to ask for another contract.
+    """
 
-    def __init__(self, lines: Lines, req_ids: count[int], do: Callable[[ev.Action], None]) -> None:
+    def __init__(
+        self,
+        call: int,
+        topic: StreamTopic,
+        resolved: Callable[[PendingCall, Listing], None],
+        refused: Callable[[PendingCall], None],
+        *,
+        preview: bool,
+        regulatory: bool,
+    ) -> None:
+        super().__init__(
+            f"?{call}", topic.instrument, lambda listing: resolved(self, listing), lambda: refused(self)
+        )
+        self.call = call
+        self.topic = topic
+        self.preview = preview
+        self.regulatory = regulatory
+        self.listing: Listing | None = None
+        self.feed: Feed | None = None
+        self.rerouted = False
+
+
+class PendingCalls:
+    """`do` takes the actions, in order; `default_data` is what quotes are made of unless said otherwise."""
+
+    def __init__(
+        self, lines: Lines, asking: Asking, default_data: str, do: Callable[[ev.Action], None]
+    ) -> None:
         self.open: dict[int, PendingCall] = {}
         self._snapshots: dict[int, PendingCall] = {}
         self._lines = lines
-        self._req_ids = req_ids
+        self._asking = asking
+        self._default_data = default_data
         self._do = do
 
-    def begin(self, happened: ev.SnapshotWanted | ev.PreviewWanted, now: float) -> PendingCall:
-        if isinstance(happened, ev.PreviewWanted):
-            pending = PendingCall(happened.call, happened.topic, now, preview=True, regulatory=False)
-        else:
-            topic = StreamTopic("quote", happened.instrument)
-            pending = PendingCall(happened.call, topic, now, preview=False, regulatory=happened.regulatory)
-        self.open[pending.call] = pending
-        return pending
+    def begin(self, call: PendingCall) -> None:
+        self.open[call.call] = call
 
-    def resolved(self, pending: PendingCall, listing: Listing | None, shard: int) -> None:
+    def resolved(self, pending: PendingCall, listing: Listing | None, shard: int, now: float) -> None:
         """What it asks about is known now; None for news, which has no contract."""
-        assert pending.parsed is not None
-        feed = feed_of(pending.parsed, listing) if listing else news_feed(pending.parsed.qualifier)
+        if listing is None:
+            feed = news_feed(pending.topic.qualifier)
+        else:
+            feed = feed_of(pending.topic, listing, self._default_data)
         line = self._lines.get(feed)
+        pending.listing, pending.feed = listing, feed
         if pending.preview:
             self._preview(pending, feed, shard)
         elif listing is not None and line and line.live and not pending.regulatory:
             self._end(pending, ev.AnswerQuote(pending.call, feed))
         elif listing is not None:
-            req_id = next(self._req_ids)
-            self._snapshots[req_id] = pending
-            self._do(ev.Collect(req_id, listing))
-            regulatory = pending.regulatory
-            request = ReqMktData(req_id, feed.contract, "", not regulatory, regulatory)
-            self._do(ev.Ask(req_id, request))
+            self._ask(pending, feed.contract, now)
+
+    def _ask(self, pending: PendingCall, contract: Contract, now: float) -> None:
+        assert pending.listing is not None
+        assert pending.feed is not None
+        req_id = self._asking.new_id()
+        regulatory = pending.regulatory
+        request = ReqMktData(req_id, contract, "", not regulatory, regulatory)
+        at, rule = self._asking.allows_at(request, now)
+        if at > now:
+            text = f"IBKR allows {rule}; ask again in {at - now:.1f} s"
+            self._end(pending, ev.Fail(pending.call, ErrorCode.THROTTLED, text))
+            return
+        self._snapshots[req_id] = pending
+        self._do(ev.Collect(req_id, pending.listing))
+        self._asking.ask(req_id, request, now, pending.feed.data)
+
+    def rerouted(self, req_id: int, contract: Contract, now: float) -> None:
+        """The quote comes from another contract: ask for that one, once."""
+        pending = self._snapshots.pop(req_id, None)
+        if pending is None:
+            return
+        self._do(ev.CloseFeed(req_id))
+        self._asking.end(req_id, CancelMktData(req_id))
+        if pending.rerouted or pending.listing is None:
+            text = "the gateway names one source of the data after another"
+            self.fail(pending, Refusal(None, text), ErrorCode.GATEWAY_REJECTED)
+            return
+        pending.rerouted = True
+        pending.listing = replace(pending.listing, volume_unit=None)  # it counts what the other one counts
+        self._ask(pending, contract, now)
 
     def _preview(self, pending: PendingCall, feed: Feed, shard: int) -> None:
         line = self._lines.get(feed)
@@ -68,48 +123,66 @@ class PendingCalls:
         gives: Literal["shared", "new", "none"] = "shared" if line else "new" if room else "none"
         state: StreamState | None = line.status().state if line else None
         con_id = feed.contract.con_id or None
-        answer = ev.AnswerPreview(pending.call, str(pending.parsed), con_id, shard, gives, state)
+        answer = ev.AnswerPreview(pending.call, str(pending.topic), con_id, shard, gives, state)
         self._end(pending, answer)
 
     def snapshot_ended(self, req_id: int) -> None:
         pending = self._snapshots.pop(req_id, None)
         if pending is not None:
+            self._asking.end(req_id, None)
             self._end(pending, ev.AnswerCollected(pending.call, req_id))
 
-    def refused(self, req_id: int, refusal: Refusal) -> None:
-        pending = self._snapshots.pop(req_id, None)
+    def type_changed(self, req_id: int, *, delayed: bool) -> None:
+        if req_id in self._snapshots:
+            self._do(ev.UseDataType(req_id, delayed))
+
+    def error(self, req_id: int, refusal: Refusal, verdict: Verdict) -> None:
+        """An error about a snapshot: whatever does not leave it standing ends the call."""
+        pending = self._snapshots.get(req_id)
+        if pending is None or verdict.meaning in (Meaning.NOTICE, Meaning.DELAYED, Meaning.RESET):
+            return
+        accepts_delayed = pending.feed is not None and pending.feed.data in ("delayed", "any")
+        if verdict.meaning is Meaning.NO_LIVE and accepts_delayed:
+            return  # the end of the snapshot, or the call's deadline, decides
+        self._drop(req_id, cancel=verdict.leaves_line)
+        self.fail(pending, refusal)
+
+    def unsendable(self, req_id: int, refusal: Refusal) -> None:
+        pending = self._snapshots.get(req_id)
         if pending is not None:
-            self._do(ev.CloseFeed(req_id))
+            self._drop(req_id, cancel=False)
             self.fail(pending, refusal)
 
-    def fail(self, pending: PendingCall, refusal: Refusal) -> None:
-        code = ErrorCode.INVALID_ARGUMENT if refusal.code is None else ErrorCode.GATEWAY_REJECTED
-        self._end(pending, ev.Fail(pending.call, code, refusal.text, refusal.code))
+    def fail(self, pending: PendingCall, refusal: Refusal, code: ErrorCode | None = None) -> None:
+        ours = ErrorCode.INVALID_ARGUMENT if refusal.code is None else ErrorCode.GATEWAY_REJECTED
+        self._end(pending, ev.Fail(pending.call, code or ours, refusal.text, refusal.code))
 
     def overdue(self, call: int) -> PendingCall | None:
-        """The pending, if it was still open: it has failed now."""
+        """The call, if it was still open: it has failed now."""
         pending = self.open.get(call)
         if pending is None:
             return None
         for req_id in [req_id for req_id, each in self._snapshots.items() if each is pending]:
-            del self._snapshots[req_id]
-            self._do(ev.CloseFeed(req_id))
-            self._do(ev.Cancel(req_id, CancelMktData(req_id)))
-        self._end(
-            pending, ev.Fail(call, ErrorCode.TIMEOUT, f"the gateway did not answer in {DEADLINE_S:.0f} s")
-        )
+            self._drop(req_id, cancel=True)
+        waits = pending.lookup.status().reason if pending.lookup else None
+        text = f"the gateway did not answer in {DEADLINE_S:.0f} s" + (f": {waits}" if waits else "")
+        self._end(pending, ev.Fail(call, ErrorCode.TIMEOUT, text))
         return pending
 
     def lose_all(self) -> list[PendingCall]:
         """The session is lost; what was open has failed now."""
         lost = list(self.open.values())
-        for req_id in self._snapshots:
-            self._do(ev.CloseFeed(req_id))
-        self._snapshots.clear()
+        for req_id in list(self._snapshots):
+            self._drop(req_id, cancel=False)
         for pending in lost:
             text = "the session with the gateway was lost; ask again when the node is ready"
             self._end(pending, ev.Fail(pending.call, ErrorCode.NOT_READY, text))
         return lost
+
+    def _drop(self, req_id: int, *, cancel: bool) -> None:
+        del self._snapshots[req_id]
+        self._do(ev.CloseFeed(req_id))
+        self._asking.end(req_id, CancelMktData(req_id) if cancel else None)
 
     def _end(self, pending: PendingCall, answer: ev.Action) -> None:
         del self.open[pending.call]

@@ -1,12 +1,14 @@
 """Which lines are silent that should not be.
 
-Theory: a gateway sometimes keeps a line and sends nothing, without a word. It shows only by comparison:
-nothing came on this line for long, while others tick and its instrument trades. Such a line is asked for
-again under another id. How long is long differs by instrument, so each time the line's patience doubles, up
-to an hour: one that is only slow soon is left alone.
+Theory: a gateway sometimes keeps a line and sends nothing, without a word. It shows by comparison: nothing
+came on this line for long, while its instrument trades, and others tick or its hours are known. How long is
+long differs, so each line has its own clock: what is normal for its kind and its bars, or three times the
+longest pause it made lately, whichever is longer. Each time it is asked for again its patience doubles: one
+that is only slow, or dead, soon is left alone; it never costs the others anything.
 
 A request for quotes or a book is answered at once with the present state. A line of these that says nothing
-at all to two requests in a row is beyond us: the heartbeat tells the connection node how many there are.
+at all to two requests in a row is beyond this node: the heartbeat tells the connection node how many there
+are, and how many tick, which shows whether it is the line or the session.
 """
 
 from __future__ import annotations
@@ -14,32 +16,60 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .events import LinesChecked
-from .feeds import LONGEST_PATIENCE_S, FeedKind
-from .hours import is_open
+from .hours import is_known_open, is_open
 from .line import Line, LineState
 
 MOST_UNANSWERED = 2
+PACES = 3.0
+"""How many times its longest pause a line may be silent."""
+FORGOTTEN = 0.98
+"""What is left of a longest pause with each one after it."""
+
+
+def note_pace(lines: Iterable[Line], checked: LinesChecked) -> None:
+    """Learn how far apart each line's data come while its instrument trades."""
+    for line in lines:
+        data_at = checked.data_at.get(line.req_id) if line.req_id is not None else None
+        if data_at is None or line.state is not LineState.FLOWING or data_at == line.last_data:
+            continue
+        before, line.last_data = line.last_data, data_at
+        if before is not None and line.gap is None and is_open(*_hours(line), checked.wall_s):
+            line.pace_s = max(data_at - before, line.pace_s * FORGOTTEN)
+
+
+def patience(line: Line, silent_s: float) -> float:
+    """Seconds of silence that are normal for it at present."""
+    spec = line.spec
+    normal = max(spec.patience(line.feed, silent_s), PACES * line.pace_s)
+    return min(normal * 2 ** min(line.renewals, 16), max(spec.most_patience, normal))
 
 
 def silent_lines(
     lines: Iterable[Line], checked: LinesChecked, now: float, silent_s: float
 ) -> list[tuple[Line, float]]:
-    """The lines to be asked for again, each with when it was last heard. `silent_s` is patience to begin
-    with.
+    """The lines to be asked for again, each with when data last came (or it was asked). `silent_s` is the
+    patience that was configured, 0 for endless.
     """
-    if silent_s <= 0 or not any(now - at < silent_s / 2 for at in checked.data_at.values()):
-        return []  # nobody ticks: it is the market, or the link, which has its own watch
+    if silent_s <= 0:
+        return []
+    others_tick = ticking_lines(checked, now, silent_s) > 0
     found: list[tuple[Line, float]] = []
     for line in lines:
         data_at = checked.data_at.get(line.req_id) if line.req_id is not None else None
-        if data_at is None or line.feed.kind is FeedKind.NEWS:
+        if data_at is None or line.written_at is None or not line.interest():
             continue
-        patience = silent_s if line.patience is None else line.patience
         known = line.gap is not None and line.state is LineState.FLOWING  # farm or upstream: others see to it
-        due = line.written and not known and now - data_at >= patience
-        if due and line.interest() and is_open(line.listing.hours, checked.wall_s):
+        if known or now - max(data_at, line.written_at) < patience(line, silent_s):
+            continue
+        hours, until = _hours(line)
+        if is_open(hours, until, checked.wall_s) if others_tick else is_known_open(hours, checked.wall_s):
             found.append((line, data_at))
     return found
+
+
+def ticking_lines(checked: LinesChecked, now: float, silent_s: float) -> int:
+    """How many lines data came on, or that were asked for, a moment ago."""
+    return sum(now - at < silent_s / 2 for at in checked.data_at.values())
 
 
 def unanswered_lines(lines: Iterable[Line]) -> int:
@@ -50,9 +80,10 @@ def unanswered_lines(lines: Iterable[Line]) -> int:
     )
 
 
-def grow_patience(line: Line, silent_s: float) -> None:
-    """Note that the line is asked for again for its silence."""
-    patience = silent_s if line.patience is None else line.patience
-    line.patience = min(2 * patience, LONGEST_PATIENCE_S)
-    if line.state is LineState.ASKED:
-        line.unanswered += 1
+def flowing_lines(lines: Iterable[Line], now: float, silent_s: float) -> int:
+    """How many lines data really came on a moment ago."""
+    return sum(line.last_data is not None and now - line.last_data < silent_s for line in lines)
+
+
+def _hours(line: Line) -> tuple[tuple[tuple[int, int], ...], int | None]:
+    return line.listing.hours, line.listing.hours_until

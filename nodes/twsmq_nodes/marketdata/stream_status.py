@@ -1,6 +1,6 @@
-"""What is said to whom: `stream` events for a line's listeners and for newcomers.
+"""Which `stream` event goes to whom: to a line's listeners, and to newcomers.
 
-With several shards one of them speaks: the one that serves the contract, and until that is known the one
+With several shards one of them publishes: the one that serves the contract, and until that is known the one
 that the hash of the topic chooses. While the link is down, whoever waits for a stream to start is told why.
 After a restart of this process those who listened before are told of a gap since this process was last alive;
 the first data end it. They come back one by one, and each is told the whole story.
@@ -18,7 +18,7 @@ from twsmq_nodes.tws.contracts import Contract
 
 from . import events as ev
 from .line import Line, LineState, StreamStatus
-from .subscription import Missed, PendingCall, Subscription
+from .subscription import Missed, Subscription
 
 RESTARTED = "the market data node was restarted"
 
@@ -51,22 +51,23 @@ class StatusAnnouncer:
                 )
 
     def announce(self, line: Line, statuses: Iterable[StreamStatus]) -> None:
-        """Tell all who listen to the line."""
+        """Publish to all who listen to the line."""
         for status in statuses:
-            for subscription in line.listeners.values():
-                if subscription.missing and status.state != "gap":
+            for topic in line.listeners:
+                subscription = self._subscriptions[topic]
+                if subscription.missing and status.state not in ("gap", "starting"):
                     self._end_missed(subscription, status)
                 else:
                     self._do(ev.PublishStatus(subscription.topic, status, subscription.con_id))
 
     def announce_current(self, subscription: Subscription, *, repeated: bool = False) -> None:
-        """Tell a newcomer how its topic stands, and the last value."""
-        if isinstance(subscription, PendingCall) or not self._speaks_for(subscription):
+        """Publish how a topic stands, and the last value, for a newcomer."""
+        if not self._speaks_for(subscription):
             return
         line, topic, status = subscription.line, subscription.topic, self._present(subscription)
-        if subscription.missing and not subscription.missed_told and self._serves(subscription):
-            subscription.missed_told = True
-            self._tell_missed(subscription, "gap")
+        if subscription.missing and not subscription.missed_announced and self._serves(subscription):
+            subscription.missed_announced = True
+            self._publish_missed(subscription, "gap")
         if subscription.missing and line is not None and line.live:
             self._end_missed(subscription, status)
         else:
@@ -77,17 +78,23 @@ class StatusAnnouncer:
     def announce_missed(self, subscription: Subscription) -> None:
         """Tell one who listened before the restart, and is back only now, what the first one was told."""
         if self._serves(subscription):
-            self._tell_missed(subscription, "gap", repeated=True)
+            self._publish_missed(subscription, "gap", repeated=True)
             if not subscription.missing:
-                self._tell_missed(subscription, "resumed", repeated=True)
+                self._publish_missed(subscription, "resumed", repeated=True)
 
     def remember(self, subscription: Subscription) -> None:
         """Should this process be restarted, who listens now is to be told of a gap."""
         missed = subscription.missed if subscription.missing else None
         self._do(ev.RememberTopic(subscription.topic, True, missed.since if missed else None))
 
+    def announce_moved(self, subscription: Subscription, con_id: int) -> None:
+        """Its spelling means another contract from now on; the stream of that one follows."""
+        text = f"{subscription.spelling} means conId {con_id} from now on; its stream starts anew"
+        status = StreamStatus("closed", text=text)
+        self._do(ev.PublishStatus(subscription.topic, status, subscription.con_id))
+
     def announce_closed(self, subscription: Subscription) -> None:
-        """The last word."""
+        """Publish that nobody is left."""
         if self._speaks_for(subscription):
             self._do(ev.PublishStatus(subscription.topic, StreamStatus("closed"), subscription.con_id))
         self._do(ev.ForgetTopic(subscription.topic))
@@ -99,7 +106,9 @@ class StatusAnnouncer:
 
     def _present(self, subscription: Subscription) -> StreamStatus:
         status = subscription.status()
-        return structs.replace(status, reason=self._blocked) if status.state == "starting" else status
+        if status.state != "starting" or self._blocked is None:
+            return status
+        return structs.replace(status, reason=self._blocked)
 
     def _end_missed(self, subscription: Subscription, status: StreamStatus) -> None:
         assert subscription.missed is not None
@@ -107,11 +116,11 @@ class StatusAnnouncer:
         if subscription.wanted:
             self.remember(subscription)
         if status.state != "error":
-            self._tell_missed(subscription, "resumed")
+            self._publish_missed(subscription, "resumed")
         if status.state not in ("active", "resumed"):
             self._do(ev.PublishStatus(subscription.topic, status, subscription.con_id))
 
-    def _tell_missed(self, subscription: Subscription, state: StreamState, *, repeated: bool = False) -> None:
+    def _publish_missed(self, subscription: Subscription, state: StreamState, *, repeated: bool = False) -> None:
         missed = subscription.missed
         assert missed is not None
         until = missed.until if state == "resumed" else None

@@ -1,6 +1,8 @@
-"""One wanted topic, and one look-up of the contract behind a spelling, as the core keeps them."""
+"""Who waits for a contract: a wanted topic, as the core keeps it, and whoever else asks what a spelling means."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from msgspec import Struct
 from twsmq_protocol.instruments import Instrument
@@ -9,25 +11,72 @@ from twsmq_protocol.topics import StreamTopic
 from twsmq_nodes.tws.contracts import ContractInfo
 
 from .line import Line, StreamStatus
-from .listings import Refusal
+from .listings import Listing, Refusal
 
 RETURN_S = 30.0
 """How long after a restart subscribers may take to be connected again (ZeroMQ tries every 0.1 s)."""
 
 
-class Lookup:
-    """A spelling being looked up for all subscriptions that use it. `req_id` is set while it is out.
+class Waiter:
+    """One that waits for a look-up. `key` tells it from others; `resolved` or `refused` is called once for each
+    answer, and what a refused one waits for may still come: it stays in the look-up until it leaves.
+    """
 
-    `counted`: how many rows had come when the answer was last due.
+    def __init__(
+        self,
+        key: str,
+        instrument: Instrument | None,
+        resolved: Callable[[Listing], None],
+        refused: Callable[[], None],
+    ) -> None:
+        self.key = key
+        self.instrument = instrument
+        self.spelling = str(instrument or "")
+        self.resolved = resolved
+        self.refused = refused
+        self.lookup: Lookup | None = None
+
+    @property
+    def wanted(self) -> bool:
+        return True
+
+
+class Lookup:
+    """A spelling being looked up for all who use it. `req_id` is set while it is out, since `asked_at`.
+
+    `rows_counted`: how many rows had come when the answer was last due. `pauses`: how often in a row it was
+    put off; `doubt`: why a refusal is not believed. `listing`: what the spelling meant so far, if the look-up
+    only asks whether it still does.
     """
 
     def __init__(self, spelling: str) -> None:
         self.spelling = spelling
-        self.subscriptions: dict[str, Subscription] = {}
+        self.waiters: dict[str, Waiter] = {}
         self.req_id: int | None = None
+        self.asked_at = 0.0
         self.rows: list[ContractInfo] = []
-        self.counted = 0
+        self.rows_counted = 0
         self.refusal: Refusal | None = None
+        self.refused_at = 0.0
+        self.retry_at: float | None = None
+        self.pauses = 0
+        self.doubt: str | None = None
+        self.ahead = 0
+
+    @property
+    def wanted(self) -> bool:
+        return any(waiter.wanted for waiter in self.waiters.values())
+
+    def status(self) -> StreamStatus:
+        """What who waits for it should know."""
+        if self.refusal is not None:
+            return StreamStatus("error", code=self.refusal.code, text=self.refusal.text)
+        if self.doubt is not None:
+            return StreamStatus("starting", reason=self.doubt)
+        if self.req_id is None and self.ahead:
+            reason = f"its contract is looked up in turn; {self.ahead} others wait for theirs"
+            return StreamStatus("starting", reason=reason)
+        return StreamStatus("starting")
 
 
 class Missed(Struct, frozen=True):
@@ -39,34 +88,47 @@ class Missed(Struct, frozen=True):
     until: float | None = None
 
 
-class Subscription:
+class Subscription(Waiter):
     """One topic, served by a line, waiting for a look-up, refused for what it says, or another shard's.
 
     `joins` counts subscribe messages, repeats included: how much the topic is listened to, roughly. `missed`:
     it had listeners before this process started; they come back one by one until `returns_until`.
     """
 
-    def __init__(self, topic: str, now: float, missed: Missed | None = None) -> None:
+    def __init__(
+        self,
+        topic: str,
+        now: float,
+        parsed: StreamTopic | None,
+        resolved: Callable[[Subscription, Listing], None],
+        refused: Callable[[Subscription], None],
+        missed: Missed | None = None,
+    ) -> None:
+        super().__init__(
+            topic,
+            parsed.instrument if parsed else None,
+            lambda listing: resolved(self, listing),
+            lambda: refused(self),
+        )
         self.topic = topic
+        self.parsed = parsed
         self.since = now
         self.missed = missed
-        self.missed_told = False
+        self.missed_announced = False
         self.returns_until = now + RETURN_S if missed else now
-        self.wanted = True
         self.left_at = 0.0
         self.joins = 1
-        self.parsed: StreamTopic | None = None
         self.refusal: Refusal | None = None
-        self.lookup: Lookup | None = None
         self.line: Line | None = None
+        self._wanted = True
 
     @property
-    def instrument(self) -> Instrument | None:
-        return self.parsed.instrument if self.parsed else None
+    def wanted(self) -> bool:
+        return self._wanted
 
-    @property
-    def spelling(self) -> str:
-        return str(self.instrument or "")
+    @wanted.setter
+    def wanted(self, wanted: bool) -> None:
+        self._wanted = wanted
 
     @property
     def missing(self) -> bool:
@@ -82,7 +144,7 @@ class Subscription:
         """Another shard serves it."""
         return self.line is None and self.lookup is None and self.refusal is None
 
-    def outlived(self, now: float, grace_s: float) -> bool:
+    def lapsed(self, now: float, grace_s: float) -> bool:
         """Nobody came back in time."""
         return not self.wanted and now >= self.left_at + grace_s
 
@@ -90,24 +152,6 @@ class Subscription:
         """What somebody who joins now should know."""
         if self.line is not None:
             return self.line.status()
-        refusal = self.refusal or (self.lookup.refusal if self.lookup else None)
-        return (
-            StreamStatus("error", code=refusal.code, text=refusal.text)
-            if refusal
-            else StreamStatus("starting")
-        )
-
-
-class PendingCall(Subscription):
-    """A call that waits for a look-up, and perhaps for a quote, as a subscription does; nobody listens to
-    it.
-    """
-
-    def __init__(
-        self, call: int, parsed: StreamTopic, now: float, *, preview: bool, regulatory: bool
-    ) -> None:
-        super().__init__(f"?{call}", now)
-        self.call = call
-        self.parsed = parsed
-        self.preview = preview
-        self.regulatory = regulatory
+        if self.refusal is not None:
+            return StreamStatus("error", code=self.refusal.code, text=self.refusal.text)
+        return self.lookup.status() if self.lookup else StreamStatus("starting")

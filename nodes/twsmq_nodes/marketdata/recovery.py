@@ -1,0 +1,303 @@
+"""What interrupts a line, and how it comes back.
+
+Theory. A line breaks with the session, with the gateway's own connection (1100, 1101, 1102), with a data farm,
+or silently (`silence`); or the gateway refuses it (`gateway_errors`). Whoever listens is told of a gap at
+once, and of its end when data flow again. What was lost is asked for again, most listened to first; what the
+gateway says goes on is left alone, except histories kept up to date, which are gone in spite of a 1102 and
+would have a hole (`FeedSpec.refilled`; nautilus_trader #952, ib_insync #533).
+
+Nothing waits for an event that may never come: each request has a time after which it is looked at again, and
+each refusal that is not known to be final a growing pause after which it is asked again.
+
+Which farm serves a line is not known: one that breaks interrupts all it could serve, and those of other farms
+are told "resumed" with their next data. While something is wrong, and for a minute after, the gateway's "no
+definition" (200) is not believed: in a reset it says so of everything (ib_insync #330).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twsmq_protocol.config import Marketdata
+
+from twsmq_nodes.tws.contracts import Contract
+from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData
+from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmState, FarmStatus, SessionUp, UpstreamLost
+
+from . import events as ev
+from .deadlines import Deadlines, GrantsDue, LineDue, OutageSettled
+from .feeds import bar_seconds
+from .gateway_errors import Meaning, Verdict, suggested
+from .line import RETRY_S, Line, LineState, pause_s
+from .lines import Lines
+from .listings import Refusal
+from .silence import note_pace, patience, silent_lines
+from .stream_status import StatusAnnouncer
+
+DELAYED = 3
+"""The market data type of delayed data."""
+PACED_S, MOST_PACED_S = 2.0, 60.0
+FARM_S = 5.0  # how long after a farm is back a line may take to tick before it is asked for again
+SETTLE_S = 1.0
+"""Data already on its way when a gap opened does not prove that it has closed."""
+BELIEVED_AFTER_S = 60.0
+"""How long after an outage the gateway's word on contracts is not believed."""
+NO_LIVE_S = 10.0
+"""How long delayed data may take to come after the refusal of live ones."""
+
+
+class Recovery:
+    """`ask` asks for a line that waits, if the session is up; `rerouted` looks up where its data come from.
+    `do` takes the actions, in order.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        announcer: StatusAnnouncer,
+        deadlines: Deadlines,
+        config: Marketdata,
+        *,
+        ask: Callable[[Line, float], None],
+        do: Callable[[ev.Action], None],
+    ) -> None:
+        self._lines = lines
+        self._announcer = announcer
+        self._deadlines = deadlines
+        self._config = config
+        self._ask = ask
+        self._do = do
+        self._broken_farms: set[str] = set()
+        self._upstream = True
+        self.had_session = False
+        self._settled_at = 0.0
+        self._grants_due = False
+
+    def doubt(self, now: float) -> str | None:
+        """Why the gateway's word on contracts is not to be believed at present."""
+        if not self._upstream:
+            return "the gateway does not reach IBKR"
+        if self._broken_farms:
+            return _broken(min(self._broken_farms))
+        return "the gateway has only just reached IBKR again" if now < self._settled_at else None
+
+    # -- the session and the gateway's own connections
+
+    def session_up(self, happened: SessionUp, now: float) -> None:
+        self._upstream = happened.upstream
+        self._announcer.set_blocked(None if happened.upstream else "the gateway does not reach IBKR")
+        self._broken_farms.clear()
+        self._lines.renew_grants()
+        if self.had_session:
+            self._settle(now)
+        self.had_session = True
+
+    def session_lost(self, since: float, reason: str) -> None:
+        for line in self._lines:
+            self._lines.release(line)
+            self._announcer.announce(line, line.lost(since, reason))
+
+    def upstream_lost(self, happened: UpstreamLost, now: float) -> None:
+        self._upstream = False
+        reason = f"{happened.code} {happened.text}"
+        self._announcer.set_blocked(reason)
+        for line in self._lines:
+            self._interrupt(line, now, reason)
+
+    def data_lost(self, _happened: DataLost, now: float) -> None:
+        self._upstream = True
+        self._announcer.set_blocked(None)
+        self._settle(now)
+        self.session_lost(now, "1101 the gateway lost its subscriptions")
+
+    def data_maintained(self, _happened: DataMaintained, now: float) -> None:
+        """While a farm that could serve a line is missing, its data must show that it flows. A line that has
+        not started may have been asked for in vain.
+        """
+        self._upstream = True
+        self._announcer.set_blocked(None)
+        self._settle(now)
+        for line in self._lines:
+            missing = min((farm for farm in self._broken_farms if _serves(farm, line)), default=None)
+            if line.spec.refilled and line.req_id is not None:
+                self.renew(line, now, "1102 the gateway keeps no history up to date through an outage", now)
+            elif missing is not None:
+                self._announcer.announce(line, line.still_interrupted(_broken(missing), missing))
+            elif line.state is LineState.FLOWING:
+                self._announcer.announce(line, line.flowed(now))
+            elif line.state is LineState.ASKED:
+                self._deadlines.add(now + FARM_S, LineDue(line.feed))
+                line.doubted_at = now
+
+    def farm_changed(self, happened: FarmStatus, now: float) -> None:
+        farm = f"{happened.kind} farm {happened.name}"
+        if happened.state is FarmState.BROKEN:
+            self._broken_farms.add(farm)
+            for line in self._lines:
+                if _serves(farm, line):
+                    self._interrupt(line, now, _broken(farm), farm)
+        elif happened.state in (FarmState.OK, FarmState.INACTIVE) and farm in self._broken_farms:
+            self._broken_farms.discard(farm)
+            self._settle(now)
+            for line in self._lines:
+                if line.gap is not None and line.gap.farm == farm:
+                    self._deadlines.add(now + FARM_S, LineDue(line.feed))
+                elif line.state is LineState.ASKED and _serves(farm, line):
+                    self._deadlines.add(now + FARM_S, LineDue(line.feed))
+                    line.doubted_at = now
+
+    def _settle(self, now: float) -> None:
+        self._settled_at = now + BELIEVED_AFTER_S
+        self._deadlines.add(self._settled_at, OutageSettled())
+
+    def _interrupt(self, line: Line, since: float, reason: str, farm: str = "") -> None:
+        """Tell that data may be missing; the core is told of the next that come."""
+        statuses = line.interrupted(since, reason, farm)
+        self._announcer.announce(line, statuses)
+        if statuses and line.req_id is not None:
+            self._do(ev.Arm(line.req_id))
+
+    # -- data, and their absence
+
+    def data_flowed(self, happened: ev.DataFlowed, now: float) -> None:
+        line = self._lines.asked.get(happened.req_id)
+        if line is None:
+            return
+        if line.gap is not None and line.state is LineState.FLOWING:
+            if now < line.gap.since + SETTLE_S:
+                self._do(ev.Arm(happened.req_id))
+                return
+            if line.spec.refilled and now >= line.gap.since + bar_seconds(line.feed):
+                self.renew(line, now, line.gap.reason, now)  # whole bars may be missing
+                return
+        self._announcer.announce(line, line.flowed(now))
+
+    def type_changed(self, happened: MarketDataType) -> None:
+        line = self._lines.asked.get(happened.req_id)
+        if line is not None:
+            self._announcer.announce(line, line.turned(happened.market_data_type))
+            self._do(ev.UseDataType(happened.req_id, line.delayed))
+
+    def lines_checked(self, checked: ev.LinesChecked, now: float) -> None:
+        note_pace(self._lines, checked)
+        for line, data_at in silent_lines(self._lines, checked, now, self._config.silent_s):
+            waited = patience(line, self._config.silent_s)
+            line.renewals += 1
+            if line.state is LineState.ASKED:
+                line.unanswered += 1
+            reason = f"no data for {now - data_at:.0f} s, where {waited:.0f} s are normal; asked for again"
+            self.renew(line, data_at, reason, now)
+
+    def renew(self, line: Line, since: float, reason: str, now: float) -> None:
+        """End the line's request and ask again under another id."""
+        self._lines.withdraw(line)
+        self._announcer.announce(line, line.lost(since, reason))
+        if line.gap is None:
+            self._announcer.announce(line, line.waits(reason))
+        self._ask(line, now)
+
+    # -- what becomes of requests
+
+    def error(self, line: Line, happened: GatewayError, verdict: Verdict, now: float) -> None:
+        """An error about a line that was asked for."""
+        refusal = Refusal(happened.code, happened.text)
+        match verdict.meaning:
+            case Meaning.NOTICE:
+                pass
+            case Meaning.DELAYED:
+                self._announcer.announce(line, line.turned(DELAYED))
+                self._do(ev.UseDataType(happened.req_id, delayed=True))
+            case Meaning.RESET:
+                self._do(ev.Reset(happened.req_id))
+            case Meaning.NO_LIVE if line.feed.data in ("delayed", "any"):
+                line.no_live = refusal
+                self._deadlines.add(now + NO_LIVE_S, LineDue(line.feed))
+            case Meaning.OTHERWISE if (what := self._suggested(line, happened.text)) is not None:
+                line.what = what
+                self.renew(line, now, f"{happened.code} the gateway wants {what} asked for", now)
+            case Meaning.AGAIN if line.renewed_at is None or now > line.renewed_at + RETRY_S:
+                line.renewed_at = now
+                self._give_up(line, verdict)
+                self._announcer.announce(line, line.lost(now, f"{refusal.code} {refusal.text}"))
+                self._ask(line, now)
+            case Meaning.PACED:
+                self._refuse(line, refusal, verdict, now, pause_s(PACED_S, line.pauses, MOST_PACED_S))
+            case Meaning.FULL:
+                self._refuse(line, refusal, verdict, now)
+                self._lines.grant(line.feed.kind)
+                line.crowded = True
+                self._try_more_later(now)
+            case Meaning.AGAIN | Meaning.LATER:
+                self._refuse(line, refusal, verdict, now, pause_s(RETRY_S, line.pauses))
+            case Meaning.UNKNOWN_CONTRACT if self.doubt(now) is not None:
+                self._refuse(line, refusal, verdict, now, pause_s(FARM_S, line.pauses, BELIEVED_AFTER_S))
+            case _:
+                self._refuse(line, refusal, verdict, now)
+
+    def refuse(self, line: Line, refusal: Refusal, now: float) -> None:
+        """This node itself, or a look-up, says no; nothing is at the gateway."""
+        self._lines.release(line)
+        self._announcer.announce(line, line.refused(refusal, now))
+
+    def rerouted(self, line: Line, happened: RerouteMktData, now: float) -> bool:
+        """The line's data come from another contract: ask for that one, once. Whether it is."""
+        if line.source is not None:
+            again = Refusal(None, "the gateway names one source of the data after another")
+            self._refuse(line, again, Verdict(Meaning.FINAL), now)
+            return False
+        line.source = Contract(con_id=happened.con_id, exchange=happened.exchange)
+        self.renew(line, now, "the gateway takes the data from another contract", now)
+        return True
+
+    def _refuse(
+        self, line: Line, refusal: Refusal, verdict: Verdict, now: float, pause: float | None = None
+    ) -> None:
+        self._give_up(line, verdict)
+        retry_at = None if pause is None else now + pause
+        self._announcer.announce(line, line.refused(refusal, now, retry_at))
+        if retry_at is not None:
+            line.pauses += 1
+            self._deadlines.add(retry_at, LineDue(line.feed))
+
+    def _give_up(self, line: Line, verdict: Verdict) -> None:
+        if verdict.leaves_line:
+            self._lines.withdraw(line)
+        else:
+            self._lines.release(line)
+
+    def _suggested(self, line: Line, text: str) -> str | None:
+        return suggested(text, line.feed.what) if line.what is None else None
+
+    def _try_more_later(self, now: float) -> None:
+        if not self._grants_due:
+            self._grants_due = True
+            self._deadlines.add(now + RETRY_S, GrantsDue())
+
+    # -- what is due
+
+    def grants_due(self, now: float) -> None:
+        self._grants_due = False
+        if self._lines.raise_grants():
+            self._try_more_later(now)
+
+    def line_due(self, line: Line, now: float) -> None:
+        if line.state is LineState.WAITING:
+            self._ask(line, now)
+        elif line.retry_at is not None and now >= line.retry_at:
+            line.forgive()
+            self._ask(line, now)
+        elif line.no_live is not None and line.state is LineState.ASKED:
+            self._refuse(line, line.no_live, Verdict(Meaning.FINAL), now)
+        elif line.state is LineState.ASKED and line.doubted_at is not None and now >= line.doubted_at + FARM_S:
+            self.renew(line, now, "nothing came of asking during an outage; asked for again", now)
+        elif line.gap is not None and line.gap.farm and line.gap.farm not in self._broken_farms:
+            self.renew(line, line.gap.since, line.gap.reason, now)
+
+
+def _broken(farm: str) -> str:
+    return f"the connection to {farm} is broken"
+
+
+def _serves(farm: str, line: Line) -> bool:
+    """Whether a farm is of a kind that the line needs."""
+    return farm.partition(" ")[0] in line.spec.farms
