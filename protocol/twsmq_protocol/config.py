@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from .errors import ConfigError, FieldError
 from .explain import ENTRY, explain
 from .risk_limits import Risk
+from .streams import DataKind
 
 _WRITTEN = re.compile(r"\s*(?:\[(?P<table>[^\[\]]+)\]|(?P<key>[^\[=#][^=#]*?)\s*=)")
 LOOPBACK = frozenset(("127.0.0.1", "localhost"))
@@ -100,7 +101,12 @@ class Marketdata(Table, frozen=True):
     """Seconds in which what comes goes out in one message per topic, nothing left out. 0: after every read of
     the gateway's socket, with the least delay; 0.1: dozens of subscribers keep up on two cores."""
     delayed: Literal["refuse", "fallback"] = "refuse"
-    """What to do without a live subscription. refuse: a stream `error`; fallback: take delayed data."""
+    """Older form of `data`: fallback means delayed."""
+    data: DataKind | None = None
+    """Which data quotes may be made of unless their topic says so (`;data=`). live: a stream `error` without
+    a live subscription; delayed: delayed data stand in for it; frozen: a closed market's last; any: all
+    these.
+    """
     silent_s: Annotated[float, Meta(ge=0, le=86400)] = 60.0
     """Seconds a line may say nothing while others tick. 60: asked for again after a minute; 0: never."""
     lines: Annotated[int, Meta(ge=1, le=100_000)] = 100
@@ -109,6 +115,11 @@ class Marketdata(Table, frozen=True):
     """Order books at once. 3: what IBKR gives to begin with."""
     tick_by_tick_lines: Annotated[int, Meta(ge=1, le=1000)] = 5
     """Tick-by-tick lines at once. 5: what IBKR gives with 100 lines of quotes, 5 % of them."""
+
+    @property
+    def accepts(self) -> DataKind:
+        """What quotes may be made of."""
+        return self.data or ("delayed" if self.delayed == "fallback" else "live")
 
 
 class Orders(Table, frozen=True):

@@ -18,7 +18,9 @@ StreamState = Literal["starting", "active", "delayed", "frozen", "gap", "resumed
 class Quote(Event, frozen=True, kw_only=True, tag="quote"):
     """The instrument's state after a burst of ticks; nil where the gateway has not said anything yet.
 
-    `snapshot` is true when nothing changed and the message is for those who just joined.
+    Prices are `magnifier` times the currency's own (100: in pence, cents). `volume` is nil too where it is
+    not known what the gateway counts. `snapshot` is true when nothing changed and the message is for those
+    who just joined.
     """
 
     con_id: int | None = None
@@ -36,6 +38,7 @@ class Quote(Event, frozen=True, kw_only=True, tag="quote"):
     last_time: int | None = None
     halted: bool | None = None
     delayed: bool = False
+    magnifier: int = 1
     snapshot: bool = False
 
 

@@ -10,6 +10,7 @@ from .envelope import Args
 from .errors import FieldError
 from .instruments import parse_instrument
 from .market_events import StreamState
+from .streams import DataKind
 from .topics import parse_stream_topic
 
 
@@ -48,11 +49,27 @@ class Reconnecting(Struct, frozen=True, kw_only=True):
     name: str
 
 
+class Retry(Args, frozen=True, kw_only=True):
+    """`retry`: ask the gateway once more for a stream that it, or a look-up, refused."""
+
+    topic: str
+
+
+class Retried(Struct, frozen=True, kw_only=True):
+    """Result of `retry`: how the stream stands now. The stream itself tells what becomes of it."""
+
+    topic: str
+    state: StreamState
+
+
 class Snapshot(Args, frozen=True, kw_only=True):
-    """`snapshot`: one quote, once. `regulatory`: from all exchanges, at IBKR's fee for each."""
+    """`snapshot`: one quote, once. `regulatory`: from all exchanges, at IBKR's fee for each. `data`: which
+    data it may be made of, as configured unless given.
+    """
 
     instrument: str
     regulatory: bool = False
+    data: DataKind | None = None
 
     def __post_init__(self) -> None:
         parse_instrument(self.instrument)

@@ -32,6 +32,8 @@ from .history_requests import (
 from .instruments import parse_instrument
 from .market_requests import (
     Reconnecting,
+    Retried,
+    Retry,
     Snapshot,
     SnapshotQuote,
     Subscribe,
@@ -270,6 +272,7 @@ OPS: dict[str, Op] = {
     "subscribe": Op(
         marketdata(0), Subscribe, SubscribePreview, "What subscribing to a topic would give; holds no line"
     ),
+    "retry": Op(marketdata(0), Retry, Retried, "Ask once more for a stream that was refused"),
     "reconnect": Op(marketdata(0), NoArgs, Reconnecting, "End the session and connect again"),
 }
 """Every op there is. Adding one here is what makes it part of the protocol."""

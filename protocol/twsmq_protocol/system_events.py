@@ -33,9 +33,9 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
 
     `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out,
     so that a subscriber sees that it lost the last order event; so do `halted` (each halted strategy, "" is
-    everybody, and why) and `killed` (those whose halt also cancels all that works). `silent_lines` comes
-    from market-data shards only: lines of which nothing comes though others tick and they were asked for
-    again.
+    everybody, and why) and `killed` (those whose halt also cancels all that works). From market-data shards
+    only: `silent_lines`, lines of which nothing comes though they should tick and were asked for again, and
+    `flowing_lines`, how many data came on lately, which shows whether the lines or the session are at fault.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     last_event_no: int | None = None
     strategy_nos: dict[str, int] | None = None
     silent_lines: int | None = None
+    flowing_lines: int | None = None
     halted: dict[str, str] | None = None
     killed: list[str] | None = None
 

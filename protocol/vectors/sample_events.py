@@ -350,7 +350,15 @@ EVENTS: dict[str, tuple[str, str, Event]] = {
     "heartbeat of a market-data shard": (
         "marketdata-0",
         topics.node_topic("marketdata-0"),
-        Heartbeat(name="marketdata-0", pid=4713, state="ready", client_id=110, uptime_s=60.5, silent_lines=2),
+        Heartbeat(
+            name="marketdata-0",
+            pid=4713,
+            state="ready",
+            client_id=110,
+            uptime_s=60.5,
+            silent_lines=2,
+            flowing_lines=14,
+        ),
     ),
     "heartbeat of a node that waits": (
         "status",

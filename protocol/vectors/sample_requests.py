@@ -29,6 +29,7 @@ from twsmq_protocol.market_events import BarRow
 from twsmq_protocol.market_requests import (
     LineUse,
     Reconnecting,
+    Retried,
     SnapshotQuote,
     SubscribePreview,
     SubscriptionList,
@@ -108,6 +109,8 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "health": (22, "health", {}, None),
     "subscriptions": (24, "subscriptions", {}, None),
     "snapshot": (25, "snapshot", {"instrument": AAPL}, NOW),
+    "delayed snapshot": (261, "snapshot", {"instrument": AAPL, "data": "delayed"}, NOW),
+    "retry": (262, "retry", {"topic": f"quote/{AAPL}/"}, NOW),
     "regulatory snapshot": (26, "snapshot", {"instrument": AAPL, "regulatory": True}, NOW),
     "what subscribing would give": (27, "subscribe", {"topic": f"depth/{AAPL};rows=10/"}, None),
     "reconnect": (28, "reconnect", {}, NOW),
@@ -358,6 +361,7 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
             state=None,
         ),
     ),
+    "retried": (262, Retried(topic=f"quote/{AAPL}/", state="starting")),
     "reconnecting": (28, Reconnecting(name="marketdata-0")),
     "gateway status": (21, structs.replace(LINK, src="connection", inc=BORN, seq=2, ts=NOW)),
     "health": (

@@ -17,6 +17,7 @@ from support.marketdata_core import UP, info
 from twsmq_nodes.marketdata import events as ev
 from twsmq_nodes.marketdata.core import MarketdataCore
 from twsmq_nodes.marketdata.feeds import FeedKind
+from twsmq_nodes.marketdata.gateway_errors import VERDICTS, Meaning, Verdict
 from twsmq_nodes.marketdata.invariants import validate
 from twsmq_nodes.marketdata.pending_calls import DEADLINE_S
 from twsmq_nodes.marketdata.subscription import RETURN_S
@@ -32,17 +33,34 @@ SYMBOLS = ("AAPL", "MSFT", "NVDA", "TSLA")
 TOPICS = [
     *(f"{kind}/STK:{symbol}:SMART:USD/" for symbol in SYMBOLS for kind in ("quote", "tick", "trade")),
     *(f"quote/CONID:{number}:SMART/" for number in range(1, 5)),
+    *(f"{kind}/STK:AAPL:SMART:USD/" for kind in ("bars/1m", "bars/5s", "bar5s", "depth", "midpoint")),
+    "quote/STK:AAPL:SMART:USD;data=any/",
+    "news/BRFG/",
 ]
-LIMITS = Marketdata(grace_s=5, lines=3, tick_by_tick_lines=2)
-KINDS: dict[type[req.Request], FeedKind] = {
+LIMITS = Marketdata(grace_s=5, lines=3, tick_by_tick_lines=2, depth_lines=1)
+POOLS: dict[type[req.Request], FeedKind] = {
     req.ReqMktData: FeedKind.MARKET_DATA,
     req.ReqTickByTick: FeedKind.TICK_BY_TICK,
+    req.ReqDepth: FeedKind.DEPTH,
+    req.ReqRealTimeBars: FeedKind.REALTIME_BARS,
+    req.ReqHistoricalData: FeedKind.HISTORY,
 }
-FULL = {FeedKind.MARKET_DATA: 101, FeedKind.TICK_BY_TICK: 10190}
-LIMIT = {FeedKind.MARKET_DATA: LIMITS.lines, FeedKind.TICK_BY_TICK: LIMITS.tick_by_tick_lines}
-CANCELS = (req.CancelMktData, req.CancelTickByTick)
+FULL = {FeedKind.MARKET_DATA: 101, FeedKind.TICK_BY_TICK: 10190, FeedKind.DEPTH: 309}
+LIMIT = {
+    FeedKind.MARKET_DATA: LIMITS.lines,
+    FeedKind.TICK_BY_TICK: LIMITS.tick_by_tick_lines,
+    FeedKind.DEPTH: 1,
+}
+CANCELS = (
+    req.CancelMktData,
+    req.CancelTickByTick,
+    req.CancelDepth,
+    req.CancelRealTimeBars,
+    req.CancelHistoricalData,
+)
 FLOWING = frozenset(("active", "delayed", "frozen", "resumed"))
-STANDING = (317, 2150)
+STANDING = (317, 2150, 2188, 165)
+OBJECTIONS = (100, 102, 162, 200, 316, 354, 420, 10182, 10197, 10225, 10299, 99999)
 topics = st.sampled_from(TOPICS)
 
 
@@ -59,6 +77,8 @@ class Machine(RuleBasedStateMachine):
         self.queue: dict[int, req.Request] = {}  # asked, not yet written
         self.lookups: dict[int, req.ReqContractDetails] = {}
         self.lines: dict[int, req.Request] = {}  # at the gateway
+        self.left: set[int] = set()  # of these, refused in words that leave them there
+        self.asked_at: dict[tuple[object, ...], float] = {}  # what pacing rules are about
         self.collected: set[int] = set()  # ids of snapshots
         self.snapshots: set[int] = set()  # of these, at the gateway
         self.grants = dict(LIMIT)  # what the gateway gives; other programs may hold the rest
@@ -73,6 +93,7 @@ class Machine(RuleBasedStateMachine):
     def feed(self, happened: ev.Input) -> None:
         for action in self.core.handle(happened, self.now):
             self.carry_out(action)
+        self.timer = self.core.wake_at
         validate(self.core)
 
     def carry_out(self, action: ev.Action) -> None:
@@ -82,14 +103,15 @@ class Machine(RuleBasedStateMachine):
                 assert req_id not in self.ids, "a request id is used once"
                 self.ids.add(req_id)
                 self.queue[req_id] = request
-                self.asked += type(request) in KINDS
+                self.asked += type(request) in POOLS
             case ev.Cancel(req_id, request):
                 self.queue.pop(req_id, None)
                 if request is not None and req_id in self.collected:
                     self.snapshots.discard(req_id)
                 elif request is not None:
                     assert isinstance(request, CANCELS)
-                    assert self.lines.pop(req_id, None), "only a line that is there is cancelled"
+                    self.left.discard(req_id)
+                    self.lines.pop(req_id, None)
             case ev.OpenFeed(req_id) | ev.Arm(req_id):
                 self.armed.add(req_id)
             case ev.CloseFeed(req_id):
@@ -107,10 +129,8 @@ class Machine(RuleBasedStateMachine):
                 assert line is not None
                 assert line.live, "a quote that may be old is no answer"
                 self.answered(call)
-            case ev.AnswerCollected(call) | ev.AnswerPreview(call) | ev.Fail(call):
+            case ev.AnswerCollected(call) | ev.AnswerPreview(call) | ev.AnswerRetry(call) | ev.Fail(call):
                 self.answered(call)
-            case ev.SetTimer(at):
-                self.timer = at
             case _:
                 pass
 
@@ -131,16 +151,37 @@ class Machine(RuleBasedStateMachine):
             self.lookups[req_id] = request
             self.feed(ev.RequestWritten(req_id))
             return
+        self.check_pacing(request)
         self.feed(ev.RequestWritten(req_id))
-        kind = KINDS[type(request)]
+        kind = POOLS[type(request)]
         if req_id in self.collected:
             self.snapshots.add(req_id)
         else:
-            held = sum(KINDS[type(line)] is kind for line in self.lines.values())
-            if held >= self.grants[kind]:
+            held = sum(POOLS[type(line)] is kind for line in self.lines.values())
+            if held >= self.grants.get(kind, 50):
                 self.feed(tws.GatewayError(req_id, FULL[kind], "no more"))
             else:
                 self.lines[req_id] = request
+
+    def check_pacing(self, request: req.Request) -> None:
+        """What IBKR's documentation forbids, told once more and in other words than the node's own."""
+        if isinstance(request, req.ReqTickByTick):
+            key: tuple[object, ...] = ("ticks", request.contract.con_id)
+        elif isinstance(request, req.ReqHistoricalData):
+            key = (
+                request.contract,
+                request.bar_size,
+                request.what_to_show,
+                request.duration,
+                request.use_rth,
+            )
+        else:
+            return
+        last = self.asked_at.get(key)
+        assert last is None or self.now >= last + 15 - 1e-6, (
+            f"{request} again after {self.now - (last or 0)} s"
+        )
+        self.asked_at[key] = self.now
 
     def find(self, req_id: int) -> None:
         contract = self.lookups.pop(req_id).contract
@@ -151,7 +192,7 @@ class Machine(RuleBasedStateMachine):
     def settle(self) -> None:
         """Everything under way arrives; it must come to an end."""
         for _ in range(40):
-            ticking = sorted(self.armed & self.lines.keys())
+            ticking = sorted(self.armed & self.lines.keys() - self.left)
             if not (self.queue or self.lookups or self.snapshots or ticking):
                 return
             for req_id in list(self.queue):
@@ -163,7 +204,7 @@ class Machine(RuleBasedStateMachine):
                 self.snapshots.discard(req_id)
                 self.feed(tws.TickSnapshotEnd(req_id))
             for req_id in ticking:
-                if req_id in self.armed & self.lines.keys():
+                if req_id in self.armed & self.lines.keys() - self.left:
                     self.armed.discard(req_id)
                     self.feed(ev.DataFlowed(req_id))
             self.now += 0.5
@@ -217,6 +258,7 @@ class Machine(RuleBasedStateMachine):
         self.queue.clear()
         self.lookups.clear()
         self.lines.clear()
+        self.left.clear()
         self.snapshots.clear()
         self.feed(ev.Disconnected("cut", since=self.now))
 
@@ -224,8 +266,9 @@ class Machine(RuleBasedStateMachine):
     def the_node_is_killed_and_started_again(self) -> None:
         for group in (self.queue, self.lookups, self.lines, self.said, self.open):
             group.clear()
-        for gone in (self.collected, self.snapshots, self.armed, self.ids, self.gaps):
+        for gone in (self.collected, self.snapshots, self.armed, self.ids, self.gaps, self.left):
             gone.clear()
+        self.asked_at.clear()  # a new process does not know; the gateway may object, which passes
         self.timer = None
         missed = {topic: self.now if since is None else since for topic, since in self.remembered.items()}
         self.remembered = dict(missed)
@@ -243,10 +286,10 @@ class Machine(RuleBasedStateMachine):
     def a_contract_is_found(self, data: st.DataObject) -> None:
         self.find(data.draw(st.sampled_from(sorted(self.lookups))))
 
-    @precondition(lambda self: self.armed & self.lines.keys())
+    @precondition(lambda self: self.armed & self.lines.keys() - self.left)
     @rule(data=st.data())
     def data_flow(self, data: st.DataObject) -> None:
-        req_id = data.draw(st.sampled_from(sorted(self.armed & self.lines.keys())))
+        req_id = data.draw(st.sampled_from(sorted(self.armed & self.lines.keys() - self.left)))
         self.armed.discard(req_id)
         self.feed(ev.DataFlowed(req_id))
 
@@ -257,12 +300,23 @@ class Machine(RuleBasedStateMachine):
         self.feed(tws.MarketDataType(req_id, kind))
 
     @precondition(lambda self: self.lines)
-    @rule(data=st.data(), code=st.sampled_from([100, 10197, 322, 316, 10225, 10182, *STANDING]))
-    def the_gateway_objects(self, data: st.DataObject, code: int) -> None:
+    @rule(data=st.data(), code=st.sampled_from([*OBJECTIONS, *STANDING]), stays=st.booleans())
+    def the_gateway_objects(self, data: st.DataObject, code: int, stays: bool) -> None:
+        """Whether the gateway keeps a line that it refused is known of some codes only."""
         req_id = data.draw(st.sampled_from(sorted(self.lines)))
         if code not in STANDING:
-            del self.lines[req_id]
-        self.feed(tws.GatewayError(req_id, code, "words"))
+            if stays and VERDICTS.get(code, Verdict(Meaning.LATER)).leaves_line:
+                self.left.add(req_id)
+            else:
+                del self.lines[req_id]
+        self.feed(tws.GatewayError(req_id, code, "expected AGGTRADES instead of TRADES"))
+
+    @rule(topic=topics)
+    def somebody_has_it_tried_again(self, topic: str) -> None:
+        call = next(self.calls)
+        self.open[call] = self.now
+        self.feed(ev.RetryWanted(call, topic))
+        assert call not in self.open
 
     @rule(kind=st.sampled_from(list(LIMIT)), number=st.integers(0, 3))
     def other_programs_take_or_leave_lines(self, kind: FeedKind, number: int) -> None:
@@ -273,6 +327,7 @@ class Machine(RuleBasedStateMachine):
         """Also while the session is being made."""
         if what == "data lost":
             self.lines.clear()
+            self.left.clear()
         farm = FarmState.BROKEN if what == "farm broken" else FarmState.OK
         self.feed(
             {
@@ -287,7 +342,7 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def some_lines_are_silent(self, data: st.DataObject) -> None:
         silent = data.draw(st.sets(st.sampled_from(sorted(self.lines))))
-        heard = {req_id: self.now - (5000 if req_id in silent else 0) for req_id in self.core.lines.asked}
+        heard = {req_id: self.now - (50_000 if req_id in silent else 0) for req_id in self.core.lines.asked}
         self.feed(ev.LinesChecked(heard, 0.0))
 
     @precondition(lambda self: self.core.up)
@@ -295,6 +350,7 @@ class Machine(RuleBasedStateMachine):
     def somebody_calls(self, topic: str, preview: bool) -> None:
         parsed = parse_stream_topic(topic)
         assert parsed is not None
+        preview = preview or parsed.instrument is None
         call = next(self.calls)
         self.open[call] = self.now
         if preview:
@@ -307,9 +363,10 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_gateway_has_no_line_that_the_core_does_not_know(self) -> None:
-        assert self.lines.keys() <= self.core.lines.asked.keys()
-        held = Counter(KINDS[type(line)] for line in self.lines.values())
-        assert all(held[kind] <= LIMIT[kind] for kind in held)
+        assert self.lines.keys() <= self.core.lines.asked.keys() | self.left
+        assert self.left <= self.core.lines.asked.keys(), "what is given up is cancelled"
+        held = Counter(POOLS[type(line)] for line in self.lines.values())
+        assert all(held[kind] <= LIMIT.get(kind, 50) for kind in held)
 
     @invariant()
     def nobody_is_told_that_data_flow_where_they_do_not(self) -> None:
@@ -325,6 +382,9 @@ class Machine(RuleBasedStateMachine):
         """The storm is over: everything that can be served is, nothing else is left."""
         self.feed(DataMaintained())
         self.feed(FarmStatus("market", "usfarm", FarmState.OK))
+        self.pass_time(61)
+        for topic in sorted(self.wanted):
+            self.somebody_has_it_tried_again(topic)
         for _ in range(12):
             self.all_is_calm_again()
             self.pass_time(RETURN_S + 1)
@@ -336,10 +396,11 @@ class Machine(RuleBasedStateMachine):
         for topic in self.wanted:
             assert (self.said[topic] in FLOWING) == (topic in served)
             assert (self.said[topic] == "error") == (topic not in served)
-        wished = Counter(line.feed.kind for line in self.core.lines)
+        wished = Counter((line.spec.pool or line.feed.kind) for line in self.core.lines)
         for kind, number in wished.items():
-            room = min(number, LIMIT[kind], self.grants[kind])
-            assert self.core.lines.used(kind) >= room, "no line stays empty while somebody waits"
+            room = min(number, LIMIT.get(kind, 3), self.grants.get(kind, 50))
+            used = Counter((line.spec.pool or line.feed.kind) for line in self.core.lines.asked.values())
+            assert used[kind] >= room, "no line stays empty while somebody waits"
         before = self.asked
         for _ in range(5):
             self.pass_time(30)

@@ -25,7 +25,14 @@ A = TypeVar("A")
 
 
 def info(con_id: int, symbol: str = "AAPL", **fields: Any) -> ContractInfo:
-    contract = Contract(con_id=con_id, symbol=symbol, sec_type="STK", exchange="SMART", currency="USD")
+    contract = Contract(
+        con_id=con_id,
+        symbol=symbol,
+        sec_type="STK",
+        exchange="SMART",
+        primary_exchange="NASDAQ",
+        currency="USD",
+    )
     return ContractInfo(contract=contract, valid_exchanges="SMART,NYSE", time_zone_id="US/Eastern", **fields)
 
 
@@ -73,17 +80,18 @@ class Desk:
 
     def answer_lookups(self) -> None:
         """The gateway knows AAPL and MSFT, and every conId."""
-        for ask in [action for action in self.actions if isinstance(action, ev.Ask)]:
-            if isinstance(ask.request, ReqContractDetails):
-                self.actions.remove(ask)
-                contract = ask.request.contract
-                con_id = contract.con_id or CON_IDS.get(contract.symbol)
-                self.feed(ev.RequestWritten(ask.req_id))
-                if con_id is None:
-                    self.error(ask.req_id, 200, "No security definition has been found for the request")
-                else:
-                    self.feed(ContractDetailsReceived(ask.req_id, info(con_id, contract.symbol)))
-                    self.feed(ContractDetailsEnd(ask.req_id))
+        while (ask := next(filter(_is_lookup, self.actions), None)) is not None:
+            assert isinstance(ask, ev.Ask)
+            assert isinstance(ask.request, ReqContractDetails)
+            self.actions.remove(ask)
+            contract = ask.request.contract
+            con_id = contract.con_id or CON_IDS.get(contract.symbol)
+            self.feed(ev.RequestWritten(ask.req_id))
+            if con_id is None:
+                self.error(ask.req_id, 200, "No security definition has been found for the request")
+            else:
+                self.feed(ContractDetailsReceived(ask.req_id, info(con_id, contract.symbol)))
+                self.feed(ContractDetailsEnd(ask.req_id))
 
     def error(self, req_id: int, code: int, text: str = "the gateway's words") -> None:
         self.feed(tws.GatewayError(req_id, code, text))
@@ -106,3 +114,7 @@ class Desk:
             self.feed(ev.DataFlowed(req_id))
         self.actions.clear()
         return req_ids
+
+
+def _is_lookup(action: ev.Action) -> bool:
+    return isinstance(action, ev.Ask) and isinstance(action.request, ReqContractDetails)

@@ -11,7 +11,7 @@ from twsmq_nodes.marketdata.data.channels import TicksRow
 from twsmq_nodes.marketdata.data.depth import DepthBook
 from twsmq_nodes.marketdata.data.quotes import QuoteBook, QuoteRow
 from twsmq_nodes.marketdata.feeds import FEEDS, feed_of
-from twsmq_nodes.marketdata.hours import is_open, parse_hours
+from twsmq_nodes.marketdata.hours import is_known_open, is_open, known_until, parse_hours
 from twsmq_nodes.marketdata.listings import Listing, judge
 from twsmq_nodes.tws import requests as req
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
@@ -143,9 +143,10 @@ NEW_YORK_10_00 = 1_795_446_000  # 2026-11-23
     "text", ["20261123:0930-20261123:1600;20261124:CLOSED", "20261123:0930-1600;20261124:CLOSED"]
 )
 def test_hours_are_read_in_the_contracts_own_zone(text: str):
-    hours = parse_hours(text, "US/Eastern")
-    assert is_open(hours, NEW_YORK_10_00)
-    assert not is_open(hours, NEW_YORK_10_00 - 3600)
+    hours, until = parse_hours(text, "US/Eastern"), known_until(text, "US/Eastern")
+    assert is_open(hours, until, NEW_YORK_10_00)
+    assert not is_open(hours, until, NEW_YORK_10_00 - 3600)
+    assert not is_open(hours, until, NEW_YORK_10_00 + 86_400), "closed on the day after"
 
 
 @pytest.mark.parametrize(
@@ -154,15 +155,20 @@ def test_hours_are_read_in_the_contracts_own_zone(text: str):
         ("", "US/Eastern"),
         ("20261123:0930-20261123:1600", "No/Such"),
         ("20261123:2460-20261123:9999", "US/Eastern"),
+        ("99999999:0930-99999999:1600", "US/Eastern"),
     ],
 )
 def test_hours_that_cannot_be_read_are_not_known_and_close_nothing(text: str, zone: str):
     assert parse_hours(text, zone) == ()
-    assert is_open((), NEW_YORK_10_00)
+    assert is_open((), None, NEW_YORK_10_00)
+    assert not is_known_open((), NEW_YORK_10_00)
 
 
-def test_past_the_last_known_session_nothing_is_known():
-    assert is_open(parse_hours("20261123:0930-20261123:1600", "US/Eastern"), NEW_YORK_10_00 + 86_400)
+def test_past_the_last_known_day_nothing_is_known():
+    text = "20261123:0930-20261123:1600"
+    hours, until = parse_hours(text, "US/Eastern"), known_until(text, "US/Eastern")
+    assert not is_open(hours, until, NEW_YORK_10_00 + 10 * 3600)
+    assert is_open(hours, until, NEW_YORK_10_00 + 86_400)
 
 
 def row(con_id: int, **fields: Any) -> ContractInfo:
@@ -172,13 +178,15 @@ def row(con_id: int, **fields: Any) -> ContractInfo:
 
 def test_rows_of_one_contract_on_many_exchanges_are_one_contract():
     instrument = parse_instrument("STK:AAPL::USD")
-    found = judge(instrument, [row(1, exchange="NYSE", valid_exchanges="SMART,NYSE"), row(1, exchange="IEX")])
+    found = judge(
+        instrument, [row(1, exchange="NYSE", valid_exchanges="SMART,NYSE"), row(1, exchange="IEX")], 0.0
+    )
     assert isinstance(found, Listing)
     assert found.contract.con_id == 1
 
 
 def test_the_exchange_that_was_spelled_is_kept():
-    found = judge(parse_instrument("STK:AAPL:IEX:USD"), [row(1, valid_exchanges="SMART,IEX")])
+    found = judge(parse_instrument("STK:AAPL:IEX:USD"), [row(1, valid_exchanges="SMART,IEX")], 0.0)
     assert isinstance(found, Listing)
     assert found.contract == Contract(con_id=1, exchange="IEX")
 

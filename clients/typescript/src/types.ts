@@ -21,7 +21,9 @@ export interface Header {
 /**
  * The instrument's state after a burst of ticks; nil where the gateway has not said anything yet.
  *
- * `snapshot` is true when nothing changed and the message is for those who just joined.
+ * Prices are `magnifier` times the currency's own (100: in pence, cents). `volume` is nil too where it is
+ * not known what the gateway counts. `snapshot` is true when nothing changed and the message is for those
+ * who just joined.
  */
 export interface Quote extends Header {
   readonly type: "quote";
@@ -40,6 +42,7 @@ export interface Quote extends Header {
   readonly last_time: bigint | null;
   readonly halted: boolean | null;
   readonly delayed: boolean;
+  readonly magnifier: number;
   readonly snapshot: boolean;
 }
 
@@ -350,9 +353,9 @@ export interface AccountNotice extends Header {
  *
  * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out,
  * so that a subscriber sees that it lost the last order event; so do `halted` (each halted strategy, "" is
- * everybody, and why) and `killed` (those whose halt also cancels all that works). `silent_lines` comes
- * from market-data shards only: lines of which nothing comes though others tick and they were asked for
- * again.
+ * everybody, and why) and `killed` (those whose halt also cancels all that works). From market-data shards
+ * only: `silent_lines`, lines of which nothing comes though they should tick and were asked for again, and
+ * `flowing_lines`, how many data came on lately, which shows whether the lines or the session are at fault.
  */
 export interface Heartbeat extends Header {
   readonly type: "heartbeat";
@@ -365,6 +368,7 @@ export interface Heartbeat extends Header {
   readonly last_event_no: number | null;
   readonly strategy_nos: { readonly [key: string]: number } | null;
   readonly silent_lines: number | null;
+  readonly flowing_lines: number | null;
   readonly halted: { readonly [key: string]: string } | null;
   readonly killed: readonly (string)[] | null;
 }
@@ -881,17 +885,26 @@ export interface ResolveOrder {
 }
 
 /**
- * `snapshot`: one quote, once. `regulatory`: from all exchanges, at IBKR's fee for each.
+ * `snapshot`: one quote, once. `regulatory`: from all exchanges, at IBKR's fee for each. `data`: which
+ * data it may be made of, as configured unless given.
  */
 export interface Snapshot {
   readonly instrument: string;
   readonly regulatory?: boolean;
+  readonly data?: "any" | "delayed" | "frozen" | "live" | null;
 }
 
 /**
  * `subscribe`: what subscribing to `topic` would give. It holds no line: subscribing itself does.
  */
 export interface Subscribe {
+  readonly topic: string;
+}
+
+/**
+ * `retry`: ask the gateway once more for a stream that it, or a look-up, refused.
+ */
+export interface Retry {
   readonly topic: string;
 }
 
@@ -1379,6 +1392,14 @@ export interface SubscribePreview {
 }
 
 /**
+ * Result of `retry`: how the stream stands now. The stream itself tells what becomes of it.
+ */
+export interface Retried {
+  readonly topic: string;
+  readonly state: Open<"active" | "closed" | "delayed" | "error" | "frozen" | "gap" | "resumed" | "starting">;
+}
+
+/**
  * Result of `reconnect`: the session has been ended. Heartbeats and streams tell the rest.
  */
 export interface Reconnecting {
@@ -1486,6 +1507,7 @@ export interface Ops {
   subscriptions: { process: "marketdata-0"; args: NoArgs; result: SubscriptionList };
   snapshot: { process: "marketdata-0"; args: Snapshot; result: SnapshotQuote };
   subscribe: { process: "marketdata-0"; args: Subscribe; result: SubscribePreview };
+  retry: { process: "marketdata-0"; args: Retry; result: Retried };
   reconnect: { process: "marketdata-0"; args: NoArgs; result: Reconnecting };
 }
 

@@ -13,6 +13,8 @@ from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 from twsmq_protocol.instruments import parse_instrument
 from twsmq_protocol.market_requests import (
     LineUse,
+    Retried,
+    Retry,
     Snapshot,
     SnapshotQuote,
     Subscribe,
@@ -57,6 +59,7 @@ class Calls:
         node.mailbox.add("subscriptions", self._subscriptions)
         node.mailbox.add("snapshot", self._snapshot)
         node.mailbox.add("subscribe", self._subscribe)
+        node.mailbox.add("retry", self._retry)
 
     def answer(self, action: ev.Action) -> None:
         """Carry out an action that answers a call."""
@@ -67,6 +70,8 @@ class Calls:
                 self._send_quote(call, self._router.collected(req_id))
             case ev.AnswerPreview():
                 self._send_preview(action)
+            case ev.AnswerRetry(call, topic, state):
+                self._open.pop(call).succeed(Retried(topic=topic, state=state))
             case ev.Fail(call, code, text, tws_code):
                 self._open.pop(call).fail(RequestError(code, text, tws_code=tws_code))
             case _:
@@ -95,7 +100,7 @@ class Calls:
     def _snapshot(self, args: Snapshot, call: Call) -> None:
         self._node.require_ready()
         instrument = parse_instrument(args.instrument)
-        self._feed(ev.SnapshotWanted(self._keep(call), instrument, args.regulatory))
+        self._feed(ev.SnapshotWanted(self._keep(call), instrument, args.regulatory, args.data))
 
     def _subscribe(self, args: Subscribe, call: Call) -> None:
         self._node.require_ready()
@@ -103,6 +108,10 @@ class Calls:
         if topic is None:
             raise FieldError("topic", "no complete topic of a stream")
         self._feed(ev.PreviewWanted(self._keep(call), topic))
+
+    def _retry(self, args: Retry, call: Call) -> None:
+        self._node.require_ready()
+        self._feed(ev.RetryWanted(self._keep(call), args.topic))
 
     def _keep(self, call: Call) -> int:
         number = next(self._numbers)

@@ -154,7 +154,9 @@ class MarketdataCore:
         except FieldError as error:
             refusal = Refusal(None, str(error))
         missed = Missed(self._missed[topic]) if topic in self._missed else None
-        subscription = Subscription(topic, now, parsed, self._attach, self._announcer.announce_current, missed)
+        subscription = Subscription(
+            topic, now, parsed, self._attach, self._announcer.announce_current, missed
+        )
         subscription.refusal = refusal
         self._missed.pop(topic, None)
         self.subscriptions[topic] = subscription
@@ -186,7 +188,12 @@ class MarketdataCore:
             subscription.wanted = True
             self._announcer.remember(subscription)
         line = subscription.line
-        if line is not None and line.retry_at is None and not line.crowded and now >= line.refused_at + ANEW_S:
+        if (
+            line is not None
+            and line.retry_at is None
+            and not line.crowded
+            and now >= line.refused_at + ANEW_S
+        ):
             line.forgive()
         if subscription.lookup is not None:
             self.lookups.ask_anew(subscription.lookup, now)
@@ -230,7 +237,9 @@ class MarketdataCore:
         if self.lookups.wall_s < line.listing.expires_s:
             self._announcer.announce(line, self.lines.ask(line, now))
             return
-        self._announcer.announce(line, line.waits("what is known of its contract is too old: looked up again"))
+        self._announcer.announce(
+            line, line.waits("what is known of its contract is too old: looked up again")
+        )
         for spelling in sorted({listener.spelling for listener in line.listeners.values()}):
             self._look_up_again(spelling)
 

@@ -50,9 +50,7 @@ class OutageSettled(Struct, frozen=True):
     """Long enough after an outage for the gateway's words to be believed again."""
 
 
-Deadline = (
-    TopicLapsed | CallOverdue | LookupDue | TurnDue | LineDue | GrantsDue | ReturnsOver | OutageSettled
-)
+Deadline = TopicLapsed | CallOverdue | LookupDue | TurnDue | LineDue | GrantsDue | ReturnsOver | OutageSettled
 
 
 class Deadlines:

@@ -129,7 +129,7 @@ class Ask(Struct, frozen=True):
 
 
 class Send(Struct, frozen=True):
-    """Send what has no answer, before any `Ask` that follows."""
+    """Send what has no answer, after every `Ask` before it and before any that follows."""
 
     request: Request
 
@@ -278,12 +278,6 @@ class Fail(Struct, frozen=True):
     tws_code: int | None = None
 
 
-class SetTimer(Struct, frozen=True):
-    """One timer, replacing the previous one; None stops it."""
-
-    at: float | None
-
-
 Action = (
     Ask
     | Send
@@ -307,5 +301,4 @@ Action = (
     | AnswerPreview
     | AnswerRetry
     | Fail
-    | SetTimer
 )

@@ -47,7 +47,6 @@ _PERMISSION = re.compile(r"permission|subscri", re.IGNORECASE)
 _INVALID = re.compile(r"invalid|legal ones|not allowed", re.IGNORECASE)
 _OWN_CANCEL = re.compile(r"query cancell?ed", re.IGNORECASE)
 
-_NOTHING_LEFT = {"leaves_line": False}
 VERDICTS: dict[int, Verdict] = {
     # the request stands
     165: Verdict(Meaning.NOTICE),  # D historical data service query message
@@ -61,25 +60,25 @@ VERDICTS: dict[int, Verdict] = {
     10167: Verdict(Meaning.DELAYED),  # C displaying delayed market data
     317: Verdict(Meaning.RESET),  # M depth has been reset
     # the gateway is busy
-    100: Verdict(Meaning.PACED, **_NOTHING_LEFT),  # C max rate of messages exceeded
-    101: Verdict(Meaning.FULL, **_NOTHING_LEFT),  # D max number of tickers
-    309: Verdict(Meaning.FULL, **_NOTHING_LEFT),  # M of depth requests
-    10190: Verdict(Meaning.FULL, **_NOTHING_LEFT),  # M of tick-by-tick requests
+    100: Verdict(Meaning.PACED, leaves_line=False),  # C max rate of messages exceeded
+    101: Verdict(Meaning.FULL, leaves_line=False),  # D max number of tickers
+    309: Verdict(Meaning.FULL, leaves_line=False),  # M of depth requests
+    10190: Verdict(Meaning.FULL, leaves_line=False),  # M of tick-by-tick requests
     # at once, under another id
-    102: Verdict(Meaning.AGAIN, **_NOTHING_LEFT),  # M duplicate ticker id
+    102: Verdict(Meaning.AGAIN, leaves_line=False),  # M duplicate ticker id
     316: Verdict(Meaning.AGAIN),  # M market depth has been halted, "please re-subscribe"
     10225: Verdict(Meaning.AGAIN),  # M bust event, "please resubscribe real-time bars immediately"
     # what was asked for
     10299: Verdict(Meaning.OTHERWISE),  # D "Expected what to show is %s, please use that instead of %s"
-    200: Verdict(Meaning.UNKNOWN_CONTRACT, **_NOTHING_LEFT),  # C no definition, or an ambiguous one
+    200: Verdict(Meaning.UNKNOWN_CONTRACT, leaves_line=False),  # C no definition, or an ambiguous one
     203: Verdict(Meaning.FINAL),  # M the security is not available or allowed for this account
-    320: Verdict(Meaning.FINAL, **_NOTHING_LEFT),  # C error reading request
-    321: Verdict(Meaning.FINAL, **_NOTHING_LEFT),  # C error validating request
+    320: Verdict(Meaning.FINAL, leaves_line=False),  # C error reading request
+    321: Verdict(Meaning.FINAL, leaves_line=False),  # C error validating request
     430: Verdict(Meaning.FINAL),  # D no fundamental data for this security
     478: Verdict(Meaning.FINAL),  # M conId and fields contradict each other
-    10285: Verdict(Meaning.FINAL, **_NOTHING_LEFT),  # C fractional sizes need a newer API version
+    10285: Verdict(Meaning.FINAL, leaves_line=False),  # C fractional sizes need a newer API version
     10295: Verdict(Meaning.FINAL),  # M only daily resolution for schedules
-    10314: Verdict(Meaning.FINAL, **_NOTHING_LEFT),  # C the end date is invalid
+    10314: Verdict(Meaning.FINAL, leaves_line=False),  # C the end date is invalid
     10339: Verdict(Meaning.FINAL),  # D no end date for a continuous future
     # what is subscribed: for this user, at present; reports differ on whether delayed ticks follow
     354: Verdict(Meaning.NO_LIVE),  # C not subscribed
@@ -113,7 +112,7 @@ def verdict_on(code: int, text: str) -> Verdict:
 
 
 def suggested(text: str, asked: str) -> str | None:
-    """The kind of bars that a 10299 suggests instead of `asked`; its words may be localised, kinds are not."""
+    """What a 10299 suggests instead of `asked`: its words may be localised, the kinds of bars are not."""
     for word in re.findall(r"[A-Z_]+", text):
         if word in _WHATS and word != asked:
             return word

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .core import MarketdataCore
+from .deadlines import TopicLapsed
 from .line import LineState
 
 
@@ -12,8 +13,8 @@ def validate(core: MarketdataCore) -> None:
         assert topic == subscription.topic
         served = [x for x in (subscription.line, subscription.lookup, subscription.refusal) if x]
         assert len(served) <= 1, f"{topic} is served twice"
-        assert subscription.lookup is None or topic in subscription.lookup.subscriptions
-        assert subscription.wanted or core.deadlines.has_topic(topic)
+        assert subscription.lookup is None or subscription.lookup.waiters[topic] is subscription
+        assert subscription.wanted or TopicLapsed(topic) in core.deadlines
     for line in core.lines:
         assert line.listeners, f"line {line.number} has no listener"
         assert (line.req_id is not None) == (line.state in (LineState.ASKED, LineState.FLOWING))
@@ -23,6 +24,6 @@ def validate(core: MarketdataCore) -> None:
     assert all(line.req_id == req_id for req_id, line in core.lines.asked.items())
     for spelling, lookup in core.lookups.by_spelling.items():
         assert lookup.spelling == spelling
-        assert lookup.subscriptions, f"nobody waits for {spelling}"
+        assert lookup.waiters, f"nobody waits for {spelling}"
     assert all(lookup.req_id == req_id for req_id, lookup in core.lookups.asked.items())
     assert core.up or not (core.lines.asked or core.lookups.asked)

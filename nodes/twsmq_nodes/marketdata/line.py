@@ -80,11 +80,11 @@ class Line:
     """`number` names it to people. `req_id` is set while a request is out, `written_at` once it has left.
 
     `source`: what the gateway said to ask for in its place, as it does for CFDs (IBKR API docs); `what`: the
-    kind of bars it said to ask for. `crowded`: refused for want of a free line; `pauses`: how often in a row it
-    was put off after a refusal, `renewals` asked for again for its silence. `unanswered`: how often in a row
-    nothing at all came of asking. `reason`: why a line has not started yet. `pace_s`: the longest pause between
-    its data lately. `no_live`: the refusal of live data that delayed ones may follow. `doubted_at`: when the
-    outage ended in which it was asked for.
+    kind of bars it said to ask for. `crowded`: refused for want of a free line; `pauses`: how often in a row
+    it was put off after a refusal, `renewals` asked for again for its silence. `unanswered`: how often in a
+    row nothing at all came of asking. `reason`: why a line has not started yet. `pace_s`: the longest pause
+    between its data lately. `no_live`: the refusal of live data that delayed ones may follow. `doubted_at`:
+    when the outage ended in which it was asked for.
     """
 
     def __init__(self, feed: Feed, listing: Listing, number: int) -> None:
@@ -169,7 +169,7 @@ class Line:
     def flowed(self, now: float) -> list[StreamStatus]:
         """Data came."""
         news = self.state is not LineState.FLOWING
-        self.unanswered = self.pauses = self.renewals = 0
+        self.unanswered = self.pauses = 0
         self.no_live = None
         self.state = LineState.FLOWING
         if self.gap is None:

@@ -5,9 +5,9 @@ and a line is asked for by conId and exchange alone: whatever else was spelled c
 contract, nor contradict it (error 478). A combo is what its legs say; there is nothing to look up.
 
 What is remembered has an age: a conId never changes its meaning, but a symbol may change its conId, and hours
-run out after a few days. So each answer says when it is to be asked for again (at the latest when the day ends
-where the instrument is listed) and until when it may be used. Units come from facts of the contract; what
-these do not prove is not known.
+run out after a few days. So each answer says when it is to be asked for again (at the latest when the day
+ends where the instrument is listed) and until when it may be used. Units come from facts of the contract;
+what these do not prove is not known.
 """
 
 from __future__ import annotations

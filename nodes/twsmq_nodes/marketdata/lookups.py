@@ -9,8 +9,8 @@ An answer of which nothing comes for `TIMEOUT_S` is asked for anew under another
 much more time. A refusal is believed only while nothing is wrong with the gateway (`doubt`), and never kept:
 the next session, the end of an outage or a new subscriber asks again.
 
-Answers have an age (`listings`). What is in use is asked for again when it is due, which nobody notices unless
-the spelling now means another contract.
+Answers have an age (`listings`). What is in use is asked for again when it is due, which nobody notices
+unless the spelling now means another contract.
 
 Invariants: a waiter is in at most one look-up; a look-up ends with its last waiter or with the contract.
 """
@@ -43,8 +43,8 @@ ANEW_S = 5.0
 
 
 class Lookups:
-    """`do` takes the actions, in order; `listings` is what is known already, by spelling. `wall_s`: the present
-    second since the epoch, as far as the core was told.
+    """`do` takes the actions, in order; `listings` is what is known already, by spelling. `wall_s`: the
+    present second since the epoch, as far as the core was told.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Lookups:
         self.asked: dict[int, Lookup] = {}
         self.wall_s = 0.0
         self._waiting: dict[str, Lookup] = {}
-        self._newest_next = False
+        self._newest_next = True
         self._turn_due = False
         self._listings = listings
         self._due: list[tuple[float, str]] = [(each.due_s, spelling) for spelling, each in listings.items()]

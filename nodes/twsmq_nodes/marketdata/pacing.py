@@ -1,8 +1,10 @@
-"""What the gateway limits beyond messages a second: who was asked for what lately, and when it may be asked again.
+"""What the gateway limits beyond messages a second: who was asked for what lately, and when it may be asked
+again.
 
-Theory: each rule allows so much weight under one key within so many seconds. A request falls under some rules;
-it may go when all of them have room. The record outlives sessions, for the gateway's memory does too, and it is
-kept from the moment a request is handed over: what is queued counts, and counts anew from when it is written.
+Theory: each rule allows so much weight under one key within so many seconds. A request falls under some
+rules; it may go when all of them have room. The record outlives sessions, for the gateway's memory does too,
+and it is kept from the moment a request is handed over: what is queued counts, and counts anew from when it
+is written.
 
 Sources: IBKR API documentation, "Historical data limitations" and "Tick-by-tick data"; of snapshots the text
 "Snapshot requests limitation exceeded:100 per 1 second(s)" (thetagang#178).
@@ -44,7 +46,11 @@ def rules_for(request: Request) -> Iterator[tuple[Rule, Key, float]]:
         case ReqTickByTick(contract=contract):
             yield TICK_BY_TICK, (contract,), 1
         case ReqHistoricalData(contract=contract, what_to_show=what):
-            yield IDENTICAL, (contract, what, request.bar_size, request.duration, request.use_rth, request.end), 1
+            yield (
+                IDENTICAL,
+                (contract, what, request.bar_size, request.duration, request.use_rth, request.end),
+                1,
+            )
             if request.bar_size in SMALL_BARS:
                 weight = 2 if what == "BID_ASK" else 1
                 yield SAME_CONTRACT, (contract, what), weight

@@ -30,8 +30,8 @@ DEADLINE_S = 15.0
 
 
 class PendingCall(Waiter):
-    """A call that waits for a look-up, and perhaps for a quote. `feed` is what a snapshot asks for, `rerouted`
-    whether the gateway said to ask for another contract.
+    """A call that waits for a look-up, and perhaps for a quote. `feed` is what a snapshot asks for,
+    `rerouted` whether the gateway said to ask for another contract.
     """
 
     def __init__(

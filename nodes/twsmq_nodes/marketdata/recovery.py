@@ -1,10 +1,10 @@
 """What interrupts a line, and how it comes back.
 
-Theory. A line breaks with the session, with the gateway's own connection (1100, 1101, 1102), with a data farm,
-or silently (`silence`); or the gateway refuses it (`gateway_errors`). Whoever listens is told of a gap at
-once, and of its end when data flow again. What was lost is asked for again, most listened to first; what the
-gateway says goes on is left alone, except histories kept up to date, which are gone in spite of a 1102 and
-would have a hole (`FeedSpec.refilled`; nautilus_trader #952, ib_insync #533).
+Theory. A line breaks with the session, with the gateway's own connection (1100, 1101, 1102), with a data
+farm, or silently (`silence`); or the gateway refuses it (`gateway_errors`). Whoever listens is told of a gap
+at once, and of its end when data flow again. What was lost is asked for again, most listened to first; what
+the gateway says goes on is left alone, except histories kept up to date, which are gone in spite of a 1102
+and would have a hole (`FeedSpec.refilled`; nautilus_trader #952, ib_insync #533).
 
 Nothing waits for an event that may never come: each request has a time after which it is looked at again, and
 each refusal that is not known to be final a growing pause after which it is asked again.
@@ -95,6 +95,7 @@ class Recovery:
     def session_lost(self, since: float, reason: str) -> None:
         for line in self._lines:
             self._lines.release(line)
+            line.unanswered = line.renewals = 0
             self._announcer.announce(line, line.lost(since, reason))
 
     def upstream_lost(self, happened: UpstreamLost, now: float) -> None:
@@ -288,7 +289,9 @@ class Recovery:
             self._ask(line, now)
         elif line.no_live is not None and line.state is LineState.ASKED:
             self._refuse(line, line.no_live, Verdict(Meaning.FINAL), now)
-        elif line.state is LineState.ASKED and line.doubted_at is not None and now >= line.doubted_at + FARM_S:
+        elif (
+            line.state is LineState.ASKED and line.doubted_at is not None and now >= line.doubted_at + FARM_S
+        ):
             self.renew(line, now, "nothing came of asking during an outage; asked for again", now)
         elif line.gap is not None and line.gap.farm and line.gap.farm not in self._broken_farms:
             self.renew(line, line.gap.since, line.gap.reason, now)

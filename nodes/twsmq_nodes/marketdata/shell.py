@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from functools import partial
 from time import monotonic_ns, time, time_ns
@@ -11,12 +12,14 @@ import structlog
 from msgspec import structs
 from twsmq_protocol import endpoints
 from twsmq_protocol.envelope import NoArgs
+from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.market_events import Stream
 from twsmq_protocol.market_requests import Reconnecting
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import STREAM_KINDS
 from twsmq_transport.mailbox import Call
 
+from twsmq_nodes.runtime.alarm import Alarm
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
@@ -30,10 +33,12 @@ from .core import MarketdataCore
 from .data.publisher import Publisher
 from .data.quotes import NS
 from .data.router import Data, Router
-from .silence import unanswered_lines
+from .silence import flowing_lines, unanswered_lines
 from .store import Store
 
 CLOCK_SET_NS = 50_000_000
+RECONNECT_S = 30.0
+"""How far apart this node may be asked to connect anew: each time interrupts every stream."""
 
 log = structlog.stdlib.get_logger()
 
@@ -46,6 +51,7 @@ class MarketdataShell(Shell):
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._quiet_s = config.quiet_repeat_s
+        self._silent_s = max(config.silent_s, 1.0)
         self._epoch = time_ns() - monotonic_ns()
         self._store = Store(node.data_dir / "marketdata", node.name, time())
         self._core = MarketdataCore(
@@ -53,6 +59,7 @@ class MarketdataShell(Shell):
             listings=self._store.listings,
             missed={topic: self._monotonic(at) for topic, at in self._store.missed.items()},
             shard=endpoints.shard_of(node.name) or 0,
+            wall_s=time(),
         )
         self._publisher = Publisher(
             node.outbox,
@@ -75,7 +82,8 @@ class MarketdataShell(Shell):
         )
         self._calls = Calls(node, self._core, self._router, self._feed, self._wall)
         self._queued: set[int] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(lambda: self._feed(ev.TimerFired()))
+        self._reconnected_at = -math.inf
         self._watching: asyncio.TimerHandle | None = None
         self._silent = 0
         node.topics += [f"{kind}/" for kind in sorted(STREAM_KINDS)]
@@ -87,9 +95,9 @@ class MarketdataShell(Shell):
         self._tell_unconnected()
 
     async def stop(self) -> None:
-        for handle in (self._timer, self._watching):
-            if handle is not None:
-                handle.cancel()
+        self._alarm.set(None)
+        if self._watching is not None:
+            self._watching.cancel()
         self._link.close()
         self._store.remember_alive()
 
@@ -121,6 +129,7 @@ class MarketdataShell(Shell):
     def _feed(self, happened: ev.Input) -> None:
         for action in self._core.handle(happened, self._loop.time()):
             self._carry_out(action)
+        self._alarm.set(self._core.wake_at)
 
     def _watch(self) -> None:
         """Once a second: repeat what is quiet, look for lines that are silent, note that we live."""
@@ -142,7 +151,7 @@ class MarketdataShell(Shell):
                 self._ask(req_id, request)
             case ev.Send(request):
                 with suppress(NotConnected):  # the core hears of the lost session
-                    self._link.session.send(request, priority=Priority.CONTROL)
+                    self._link.session.send(request, priority=Priority.DATA)
             case ev.Cancel(req_id, request):
                 self._cancel(req_id, request)
             case ev.OpenFeed(req_id, feed):
@@ -153,6 +162,10 @@ class MarketdataShell(Shell):
                 router.arm(req_id)
             case ev.Reset(req_id):
                 router.reset(req_id)
+            case ev.UseDataType(req_id, delayed):
+                router.use_data_type(req_id, delayed=delayed)
+            case ev.UseListing(feed, listing):
+                router.use_listing(feed, listing)
             case ev.Join(feed, listing, topic):
                 router.join(feed, listing, topic)
             case ev.Part(feed, topic):
@@ -165,10 +178,6 @@ class MarketdataShell(Shell):
                 self._store.remember_topic(topic, wanted, self._wall(missed_since))
             case ev.Collect(req_id, listing):
                 router.collect(req_id, listing)
-            case ev.SetTimer(at):
-                if self._timer is not None:
-                    self._timer.cancel()
-                self._timer = None if at is None else self._loop.call_at(at, self._feed, ev.TimerFired())
             case _:
                 self._calls.answer(action)
 
@@ -231,13 +240,24 @@ class MarketdataShell(Shell):
     # -- what the connection node is told and asks for
 
     def complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
-        silent = unanswered_lines(self._core.lines)
+        lines, now = self._core.lines, self._loop.time()
+        silent = unanswered_lines(lines)
         if silent > self._silent:
             log.warning("lines stay silent though asked for again", lines=silent)
         self._silent = silent
-        return structs.replace(beat, silent_lines=silent)
+        return structs.replace(
+            beat, silent_lines=silent, flowing_lines=flowing_lines(lines, now, self._silent_s)
+        )
 
     def _reconnect(self, _: NoArgs, call: Call) -> None:
         self._node.require_ready()
+        now = self._loop.time()
+        free_at = self._reconnected_at + RECONNECT_S
+        if now < free_at:
+            raise RequestError(
+                ErrorCode.THROTTLED,
+                f"{self._node.name} was asked to connect anew a moment ago; again in {free_at - now:.0f} s",
+            )
+        self._reconnected_at = now
         call.succeed(Reconnecting(name=self._node.name))
         self._link.reconnect("this node was asked to connect anew")

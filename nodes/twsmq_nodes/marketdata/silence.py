@@ -22,6 +22,8 @@ from .line import Line, LineState
 MOST_UNANSWERED = 2
 PACES = 3.0
 """How many times its longest pause a line may be silent."""
+STEADY_S = 600.0
+"""A line that has data so long after it was asked for has them of its own accord."""
 FORGOTTEN = 0.98
 """What is left of a longest pause with each one after it."""
 
@@ -35,6 +37,8 @@ def note_pace(lines: Iterable[Line], checked: LinesChecked) -> None:
         before, line.last_data = line.last_data, data_at
         if before is not None and line.gap is None and is_open(*_hours(line), checked.wall_s):
             line.pace_s = max(data_at - before, line.pace_s * FORGOTTEN)
+            if line.written_at is not None and data_at > line.written_at + STEADY_S:
+                line.renewals = 0
 
 
 def patience(line: Line, silent_s: float) -> float:

@@ -2,10 +2,11 @@
 was last alive, which is when its file of topics was last touched.
 
 Two append-only files of JSON lines, written unbuffered (what the system call has taken survives this process)
-and rewritten without their dead lines at each start. They are a convenience, not a record: a line that cannot
-be read is skipped, a write that fails costs a look-up or an unannounced gap and nothing else.
+and rewritten without their dead lines at each start. They are a convenience, not a record: a file with a line
+that cannot be read is set aside and its other lines are used, a write that fails costs a look-up or an
+unannounced gap and nothing else.
 
-A remembered contract is believed for a day: expiries roll, symbols are given to others.
+A remembered contract is believed as long as its listing says.
 """
 
 from __future__ import annotations
@@ -14,34 +15,49 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Generic, TypeVar
+from time import time_ns
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Meta, Struct
+from twsmq_protocol.instruments import parse_instrument
 
 from .data.quotes import NS
 from .listings import Listing
 
 log = structlog.stdlib.get_logger()
 
-BELIEVED_S = 86_400.0
+Moment = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""ns since the epoch."""
 
 
 class ListingLine(Struct, frozen=True, omit_defaults=True):
     """`listing` is None when the spelling was forgotten; `at` in seconds since the epoch."""
 
-    spelling: str
-    at: float
+    spelling: Annotated[str, Meta(max_length=600)]
+    at: Annotated[float, Meta(ge=0, le=1e11)]
     listing: Listing | None = None
+
+    def __post_init__(self) -> None:
+        parse_instrument(self.spelling)
+        listing = self.listing
+        if listing is not None and not _plausible(listing):
+            raise ValueError(f"no listing of {self.spelling} can be like this")
 
 
 class TopicLine(Struct, frozen=True, omit_defaults=True):
     """`missed_since`: ns since the epoch; its listeners have had no data since then, in an earlier life."""
 
-    topic: str
+    topic: Annotated[str, Meta(max_length=1000)]
     wanted: bool
-    missed_since: int | None = None
+    missed_since: Moment | None = None
+
+
+def _plausible(listing: Listing) -> bool:
+    numbers = (listing.contract.con_id, listing.magnifier, listing.volume_unit or 0, listing.hours_until or 0)
+    moments = [moment for session in listing.hours for moment in session]
+    return all(0 <= number < 2**53 for number in (*numbers, *moments)) and listing.due_s <= listing.expires_s
 
 
 L = TypeVar("L", bound=Struct)
@@ -55,20 +71,30 @@ class LineFile(Generic[L]):
         self._decoder = msgspec.json.Decoder(kind)
 
     def read(self) -> list[L]:
+        """What can be read. With a line that cannot, the file is set aside and the others are used."""
         try:
             lines = self._path.read_bytes().splitlines()
         except FileNotFoundError:
             return []
         except OSError as error:
-            log.warning("file not read", path=str(self._path), problem=str(error))
+            self._set_aside(str(error))
             return []
         read: list[L] = []
+        damaged = 0
         for line in lines:
             try:
                 read.append(self._decoder.decode(line))
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                log.warning("line skipped", path=str(self._path))
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                damaged += 1
+        if damaged:
+            self._set_aside(f"{damaged} of {len(lines)} lines cannot be read")
         return read
+
+    def _set_aside(self, problem: str) -> None:
+        aside = self._path.with_suffix(f".damaged-{time_ns()}")
+        with suppress(OSError):
+            self._path.rename(aside)
+        log.warning("file set aside", path=str(self._path), aside=str(aside), problem=problem)
 
     def rewrite(self, lines: Iterable[L]) -> None:
         """Replace the file in one step and keep it open for `append`."""
@@ -119,7 +145,9 @@ class Store:
         known: dict[str, ListingLine] = {}
         for line in self._listings.read():
             known[line.spelling] = line
-        believed = [line for line in known.values() if line.listing and now - BELIEVED_S < line.at <= now]
+        believed = [
+            line for line in known.values() if line.listing and line.at <= now < line.listing.expires_s
+        ]
         topics = {line.topic: line for line in self._topics.read()}
         alive_at = self._topics.touched_at()
         self.listings = {line.spelling: line.listing for line in believed if line.listing}

@@ -120,7 +120,9 @@ class StatusAnnouncer:
         if status.state not in ("active", "resumed"):
             self._do(ev.PublishStatus(subscription.topic, status, subscription.con_id))
 
-    def _publish_missed(self, subscription: Subscription, state: StreamState, *, repeated: bool = False) -> None:
+    def _publish_missed(
+        self, subscription: Subscription, state: StreamState, *, repeated: bool = False
+    ) -> None:
         missed = subscription.missed
         assert missed is not None
         until = missed.until if state == "resumed" else None

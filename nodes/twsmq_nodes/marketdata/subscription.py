@@ -1,4 +1,6 @@
-"""Who waits for a contract: a wanted topic, as the core keeps it, and whoever else asks what a spelling means."""
+"""Who waits for a contract: a wanted topic, as the core keeps it, and whoever else asks what a spelling
+means.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ RETURN_S = 30.0
 
 
 class Waiter:
-    """One that waits for a look-up. `key` tells it from others; `resolved` or `refused` is called once for each
-    answer, and what a refused one waits for may still come: it stays in the look-up until it leaves.
+    """One that waits for a look-up. `key` tells it from others; `resolved` or `refused` is called once for
+    each answer, and what a refused one waits for may still come: it stays in the look-up until it leaves.
     """
 
     def __init__(

@@ -31,7 +31,9 @@ struct Header {
 /**
  * The instrument's state after a burst of ticks; nil where the gateway has not said anything yet.
  *
- * `snapshot` is true when nothing changed and the message is for those who just joined.
+ * Prices are `magnifier` times the currency's own (100: in pence, cents). `volume` is nil too where it is
+ * not known what the gateway counts. `snapshot` is true when nothing changed and the message is for those
+ * who just joined.
  */
 struct Quote : Header {
   static constexpr const char* TYPE = "quote";
@@ -51,11 +53,12 @@ struct Quote : Header {
   std::optional<std::int64_t> last_time;
   std::optional<bool> halted;
   std::optional<bool> delayed;
+  std::optional<std::int64_t> magnifier;
   std::optional<bool> snapshot;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "bid", bid) && get(from_wire, "ask", ask) && get(from_wire, "last", last) && get(from_wire, "bid_size", bid_size) && get(from_wire, "ask_size", ask_size) && get(from_wire, "last_size", last_size) && get(from_wire, "volume", volume) && get(from_wire, "open", open) && get(from_wire, "high", high) && get(from_wire, "low", low) && get(from_wire, "close", close) && get(from_wire, "last_time", last_time) && get(from_wire, "halted", halted) && get(from_wire, "delayed", delayed) && get(from_wire, "snapshot", snapshot);
+    return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "bid", bid) && get(from_wire, "ask", ask) && get(from_wire, "last", last) && get(from_wire, "bid_size", bid_size) && get(from_wire, "ask_size", ask_size) && get(from_wire, "last_size", last_size) && get(from_wire, "volume", volume) && get(from_wire, "open", open) && get(from_wire, "high", high) && get(from_wire, "low", low) && get(from_wire, "close", close) && get(from_wire, "last_time", last_time) && get(from_wire, "halted", halted) && get(from_wire, "delayed", delayed) && get(from_wire, "magnifier", magnifier) && get(from_wire, "snapshot", snapshot);
   }
 };
 
@@ -486,9 +489,9 @@ struct AccountNotice : Header {
  *
  * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out,
  * so that a subscriber sees that it lost the last order event; so do `halted` (each halted strategy, "" is
- * everybody, and why) and `killed` (those whose halt also cancels all that works). `silent_lines` comes
- * from market-data shards only: lines of which nothing comes though others tick and they were asked for
- * again.
+ * everybody, and why) and `killed` (those whose halt also cancels all that works). From market-data shards
+ * only: `silent_lines`, lines of which nothing comes though they should tick and were asked for again, and
+ * `flowing_lines`, how many data came on lately, which shows whether the lines or the session are at fault.
  */
 struct Heartbeat : Header {
   static constexpr const char* TYPE = "heartbeat";
@@ -502,12 +505,13 @@ struct Heartbeat : Header {
   std::optional<std::int64_t> last_event_no;
   std::optional<Map<std::int64_t>> strategy_nos;
   std::optional<std::int64_t> silent_lines;
+  std::optional<std::int64_t> flowing_lines;
   std::optional<Map<std::string>> halted;
   std::optional<std::vector<std::string>> killed;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "pid", pid) && get(from_wire, "state", state) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "detail", detail) && get(from_wire, "last_event_no", last_event_no) && get(from_wire, "strategy_nos", strategy_nos) && get(from_wire, "silent_lines", silent_lines) && get(from_wire, "halted", halted) && get(from_wire, "killed", killed);
+    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "pid", pid) && get(from_wire, "state", state) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "detail", detail) && get(from_wire, "last_event_no", last_event_no) && get(from_wire, "strategy_nos", strategy_nos) && get(from_wire, "silent_lines", silent_lines) && get(from_wire, "flowing_lines", flowing_lines) && get(from_wire, "halted", halted) && get(from_wire, "killed", killed);
   }
 };
 
@@ -1545,21 +1549,24 @@ struct ResolveOrder {
 };
 
 /**
- * `snapshot`: one quote, once. `regulatory`: from all exchanges, at IBKR's fee for each.
+ * `snapshot`: one quote, once. `regulatory`: from all exchanges, at IBKR's fee for each. `data`: which
+ * data it may be made of, as configured unless given.
  */
 struct Snapshot {
   std::string instrument;
   std::optional<bool> regulatory;
+  std::optional<std::string> data;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "instrument", instrument) && get(from_wire, "regulatory", regulatory);
+    return get(from_wire, "instrument", instrument) && get(from_wire, "regulatory", regulatory) && get(from_wire, "data", data);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "instrument", instrument);
     put(to_wire, "regulatory", regulatory);
+    put(to_wire, "data", data);
     return to_wire;
   }
 };
@@ -1568,6 +1575,24 @@ struct Snapshot {
  * `subscribe`: what subscribing to `topic` would give. It holds no line: subscribing itself does.
  */
 struct Subscribe {
+  std::string topic;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "topic", topic);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "topic", topic);
+    return to_wire;
+  }
+};
+
+/**
+ * `retry`: ask the gateway once more for a stream that it, or a look-up, refused.
+ */
+struct Retry {
   std::string topic;
 
   /** False where it is no such message. */
@@ -2705,6 +2730,26 @@ struct SubscribePreview {
     put(to_wire, "con_id", con_id);
     put(to_wire, "events", events);
     put(to_wire, "line", line);
+    put(to_wire, "state", state);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `retry`: how the stream stands now. The stream itself tells what becomes of it.
+ */
+struct Retried {
+  std::string topic;
+  std::string state;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "topic", topic) && get(from_wire, "state", state);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "topic", topic);
     put(to_wire, "state", state);
     return to_wire;
   }

@@ -21,8 +21,9 @@ from .channels import Channel, LastEventChannel
 from .publisher import Outlet, Publisher
 from .quotes import NS
 
-MOST_KEPT = 10_000
-"""Bars kept for newcomers; the oldest go first."""
+MOST_KEPT = 20_000
+"""Bars kept for newcomers; the oldest go first. A history as it was asked for may be longer: then no more
+than it had are kept."""
 
 
 class RealTimeBarChannel(LastEventChannel):
@@ -40,9 +41,9 @@ class RealTimeBarChannel(LastEventChannel):
             high=event.high,
             low=event.low,
             close=event.close,
-            volume=event.volume,
-            wap=event.wap,
-            count=event.count,
+            volume=counted(event.volume),
+            wap=_average(event.wap, event.volume),
+            count=None if event.count is None or event.count < 0 else event.count,
         )
         self.publish_last(bar)
 
@@ -51,12 +52,13 @@ class HistoryChannel(Channel):
     """Serves `bars/`. `_complete`: the history up to now has come."""
 
     repeats_value = False
-    __slots__ = ("_bars", "_complete")
+    __slots__ = ("_bars", "_complete", "_most")
 
     def __init__(self, publisher: Publisher, listing: Listing) -> None:
         super().__init__(publisher, listing)
         self._bars: list[BarRow] = []
         self._complete = False
+        self._most = MOST_KEPT
 
     def renew(self) -> None:
         self._bars = []
@@ -68,6 +70,7 @@ class HistoryChannel(Channel):
                 self._bars += filter(None, map(_row, bars))
             case HistoricalBarsEnd():
                 self._complete = True
+                self._most = max(MOST_KEPT, len(self._bars))
                 self.publish(Bars(con_id=self.con_id, bars=list(self._bars)))
             case HistoricalBarUpdate(bar=bar):
                 row = _row(bar)
@@ -86,7 +89,7 @@ class HistoryChannel(Channel):
             if bars:
                 self.publish(self._bar(bars[-1], final=True))
             bars.append(row)
-            del bars[:-MOST_KEPT]
+            del bars[: -self._most]
         self.publish(self._bar(row, final=False))
 
     def greet(self, outlet: Outlet) -> bool:
@@ -108,10 +111,20 @@ def _row(bar: HistoryBar) -> BarRow | None:
         high=bar.high,
         low=bar.low,
         close=bar.close,
-        volume=bar.volume,
-        wap=bar.wap,
-        count=bar.count,
+        volume=counted(bar.volume),
+        wap=_average(bar.wap, bar.volume),
+        count=None if bar.count is None or bar.count < 0 else bar.count,
     )
+
+
+def counted(number: float | None) -> float | None:
+    """A volume, None for what bars of quotes have in its place (-1, ib_async #29)."""
+    return None if number is None or number < 0 else number
+
+
+def _average(wap: float | None, volume: float | None) -> float | None:
+    """The average price of what was traded; of nothing traded there is none, whatever it says (-1 or 0)."""
+    return wap if volume is not None and volume > 0 else None
 
 
 def _time(date: str) -> int | None:

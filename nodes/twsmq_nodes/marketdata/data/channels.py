@@ -26,7 +26,7 @@ from twsmq_nodes.tws.events import (
 
 from ..listings import Listing
 from .publisher import Outlet, Publisher
-from .quotes import NS, VOLUMES, AnyTick, QuoteBook, QuoteRow
+from .quotes import NS, VOLUMES, AnyTick, QuoteBook, QuoteRow, in_units, known
 
 
 class Channel:
@@ -65,6 +65,13 @@ class Channel:
     def flush(self) -> None:
         """Publish what came in this read; ticks that the kind has no use for are dropped."""
         self.batch = []
+
+    def use_data_type(self, *, delayed: bool) -> None:
+        """The gateway said whether its data are delayed."""
+
+    def use_listing(self, listing: Listing) -> None:
+        """What is known of the contract has changed."""
+        self.listing = listing
 
     def settle(self) -> None:
         """What can wait until all channels have flushed."""
@@ -146,7 +153,7 @@ class MarketDataChannel(Channel):
     def __init__(self, publisher: Publisher, listing: Listing) -> None:
         super().__init__(publisher, listing)
         src, inc = publisher.src, publisher.inc
-        row = QuoteRow(src=src, inc=inc, con_id=self.con_id)
+        row = QuoteRow(src=src, inc=inc, con_id=self.con_id, magnifier=listing.magnifier)
         self._quote = QuoteBook(row, listing.volume_unit)
         self._ticks_row = TicksRow(src=src, inc=inc, con_id=self.con_id)
         self._quotes: dict[str, Outlet] = {}
@@ -176,7 +183,12 @@ class MarketDataChannel(Channel):
         self._greeks.clear()
 
     def on_event(self, event: Event) -> None:
-        """Option computations are ticks too, but no plain ones."""
+        """Option computations are ticks too, but no plain ones; headlines come with generic tick 292."""
+        if isinstance(event, TickNews):
+            headline = headline_of(event)
+            for outlet in (*self._quotes.values(), *self._ticks.values()):
+                self.publisher.post(outlet, headline)
+            return
         if not isinstance(event, TickOptionComputation) or event.tick_type not in _BASES:
             return
         basis, delayed = _BASES[event.tick_type]
@@ -258,15 +270,24 @@ class MarketDataChannel(Channel):
         return True
 
     def _outgoing(self, batch: list[AnyTick]) -> list[tuple[int, object, int]]:
-        unit = self.listing.volume_unit
+        """The ticks as they go out: in units of the instrument, without a value where there is none."""
+        unit, values = self.listing.volume_unit, [tick[2] for tick in batch]
+        if -1.0 in values or 0.0 in values:
+            batch = [*map(known, batch, [*batch[1:], None])]
         if unit == 1:
             return [tick[1:] for tick in batch]
         return [
-            (tick[1], tick[2] * unit, tick[3])
-            if tick[1] in VOLUMES and isinstance(tick[2], float)
-            else tick[1:]
-            for tick in batch
+            (tick[1], in_units(tick[2], unit), tick[3]) if tick[1] in VOLUMES else tick[1:] for tick in batch
         ]
+
+    def use_data_type(self, *, delayed: bool) -> None:
+        self._quote.use_data_type(delayed=delayed)
+
+    def use_listing(self, listing: Listing) -> None:
+        self._note()
+        super().use_listing(listing)
+        self._quote.volume_unit = listing.volume_unit
+        self._quote.row.magnifier = listing.magnifier
 
     @property
     def quote(self) -> QuoteRow | None:
@@ -325,13 +346,15 @@ class NewsChannel(LastEventChannel):
     __slots__ = ()
 
     def on_event(self, event: Event) -> None:
-        if not isinstance(event, TickNews):
-            return
-        headline = Headline(
-            provider=event.provider_code,
-            article_id=event.article_id,
-            headline=event.headline,
-            time=event.time_ms * 1_000_000,
-            extra=event.extra_data,
-        )
-        self.publish_last(headline)
+        if isinstance(event, TickNews):
+            self.publish_last(headline_of(event))
+
+
+def headline_of(event: TickNews) -> Headline:
+    return Headline(
+        provider=event.provider_code,
+        article_id=event.article_id,
+        headline=event.headline,
+        time=event.time_ms * 1_000_000,
+        extra=event.extra_data,
+    )

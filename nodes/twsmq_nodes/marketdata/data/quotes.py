@@ -4,8 +4,8 @@ The state is the message: a tick sets one attribute of a mutable twin of `market
 encoded as it stands; no event is built for each message. A test holds the twin to the original. Of many ticks
 only the last of each type matters.
 
-A price of -1 with a size of 0 means "none now" (IBKR API docs); a price of -1 with a size is a price, as
-spreads have it.
+A price of -1 with a size of 0 means "none now" (IBKR API docs), and so does one of 0 (ib_insync #221); with a
+size both are prices, as spreads have them.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class QuoteRow(Struct, tag="quote", tag_field="type", kw_only=True):
     last_time: int | None = None
     halted: bool | None = None
     delayed: bool = False
+    magnifier: int = 1
     snapshot: bool = False
 
 
@@ -64,20 +65,32 @@ _DELAYED = {
 _FIELDS = _LIVE | _DELAYED
 VOLUMES = frozenset((8, 74))
 _PRICES = frozenset(("high", "low", "open", "close"))
+_NO_PRICE = frozenset((-1.0, 0.0))
+"""A high, low, open or close that there is not (captured before the open, and of contracts never traded)."""
+
+
+_PRICE_TYPES = frozenset((*SIZE_OF_PRICE, *(number for number, name in _FIELDS.items() if name in _PRICES)))
+
+
+def in_units(volume: object, unit: int | None) -> float | None:
+    """A volume tick in units of the instrument; None where it is none, or its unit is not known."""
+    return volume * unit if isinstance(volume, float) and volume >= 0 and unit is not None else None
 
 
 class QuoteBook:
-    """One instrument's quote. `volume_unit`: what one unit of the volume tick stands for. `last`: the last
-    tick of each type.
+    """One instrument's quote. `volume_unit`: what one unit of the volume tick stands for, None if that is not
+    known. `last`: the last tick of each type. `delayed`: what the gateway said of the data, None while it has
+    not; then each tick's type shows it.
     """
 
-    __slots__ = ("_volume_unit", "empty", "last", "row")
+    __slots__ = ("_delayed", "empty", "last", "row", "volume_unit")
 
-    def __init__(self, row: QuoteRow, volume_unit: int = 1) -> None:
+    def __init__(self, row: QuoteRow, volume_unit: int | None = 1) -> None:
         self.row = row
         self.last: dict[int, AnyTick] = {}
         self.empty = True
-        self._volume_unit = volume_unit
+        self.volume_unit = volume_unit
+        self._delayed: bool | None = None
 
     def clear(self) -> None:
         """What comes now belongs to another request: nothing is known any more."""
@@ -85,8 +98,13 @@ class QuoteBook:
         for name in _LIVE.values():
             setattr(row, name, None)
         row.delayed = False
+        self._delayed = None
         self.last.clear()
         self.empty = True
+
+    def use_data_type(self, *, delayed: bool) -> None:
+        """The gateway said of which kind the data are."""
+        self._delayed = self.row.delayed = delayed
 
     def apply(self, ticks: Sequence[AnyTick]) -> bool:
         """Take in what came, in its order; whether any of it is part of a quote."""
@@ -103,21 +121,34 @@ class QuoteBook:
                 continue
             news, value = True, said
             if tick_type in SIZE_OF_PRICE:
-                row.delayed = tick_type >= DELAYED_BID
-                if value == -1.0 and not _has_size(ticks, tick):
-                    value = None
-            elif value == -1.0 and name in _PRICES:
-                value = None
+                row.delayed = tick_type >= DELAYED_BID if self._delayed is None else self._delayed
+                if not value or value == -1.0:
+                    value = value if _has_size(ticks, tick) else None
+            elif name in _PRICES:
+                row.delayed = tick_type >= DELAYED_BID if self._delayed is None else self._delayed
+                value = None if value in _NO_PRICE else value
             elif tick_type in VOLUMES:
-                value = value * self._volume_unit if isinstance(value, float) else None
+                value = in_units(value, self.volume_unit)
             elif name == "last_time":
                 value = _seconds(value)
             elif name == "halted":
                 value = None if value == -1.0 or value is None else value != 0.0
+            elif value == -1.0:
+                value = None
             setattr(row, name, value)
         if news:
             self.empty = False
         return news
+
+
+def known(tick: AnyTick, after: AnyTick | None) -> AnyTick:
+    """The tick, without a value where that only says that there is none; `after`: the one that follows it."""
+    req_id, tick_type, value, attributes = tick
+    if value != -1.0 and (value != 0.0 or tick_type not in _PRICE_TYPES):
+        return tick
+    if tick_type in SIZE_OF_PRICE and after is not None and after[1] == SIZE_OF_PRICE[tick_type] and after[2]:
+        return tick
+    return req_id, tick_type, None, attributes
 
 
 def _has_size(ticks: Sequence[AnyTick], price: AnyTick) -> bool:

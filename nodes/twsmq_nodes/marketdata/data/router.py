@@ -141,6 +141,21 @@ class Router:
         if isinstance(channel, DepthChannel):
             channel.reset()
 
+    def use_data_type(self, req_id: int, *, delayed: bool) -> None:
+        """The gateway said whether data under the id are delayed."""
+        channel = self._by_req_id.get(req_id)
+        if channel is not None:
+            if channel.renewed:  # the state of the request before is not to be mistaken for this one's
+                channel.renewed = False
+                channel.renew()
+            channel.use_data_type(delayed=delayed)
+
+    def use_listing(self, feed: Feed, listing: Listing) -> None:
+        """What is known of a feed's contract has changed."""
+        channel = self._channels.get(feed)
+        if channel is not None:
+            channel.use_listing(listing)
+
     def join(self, feed: Feed, listing: Listing, topic: str) -> None:
         channel = self._channels.get(feed)
         if channel is None:
