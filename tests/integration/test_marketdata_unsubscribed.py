@@ -71,7 +71,6 @@ def test_without_the_fallback_every_stream_is_refused_in_the_gateways_words(tmp_
         "bbo/STK:AAPL:SMART:USD/": 10089,
         "depth/STK:AAPL:SMART:USD/": 354,
         "bar5s/STK:AAPL:SMART:USD/": 420,
-        "bars/1m/STK:AAPL:SMART:USD/": 2188,
     }
     with client_of_a_node(tmp_path, port_base, "refuse") as client:
         client.subscribe(*refused)

@@ -66,11 +66,17 @@ def rules_for(request: Request) -> Iterator[tuple[Rule, Key, float]]:
 
 
 class _Entry:
-    __slots__ = ("at", "weight")
+    """`queued`: not written yet, so that its time is yet to come."""
+
+    __slots__ = ("at", "queued", "weight")
 
     def __init__(self, at: float, weight: float) -> None:
         self.at = at
         self.weight = weight
+        self.queued = True
+
+    def since(self, now: float) -> float:
+        return now if self.queued else self.at
 
 
 class Ledger:
@@ -102,6 +108,7 @@ class Ledger:
     def written(self, req_id: int, now: float) -> None:
         for entry in self._queued.pop(req_id, ()):
             entry.at = now
+            entry.queued = False
 
     def withdrawn(self, req_id: int) -> None:
         """It was never written, if `written` was not told."""
@@ -112,15 +119,17 @@ class Ledger:
         entries = self._entries.get((rule.name, key))
         if entries is None:
             return now
-        recent = sorted((x for x in entries if x.weight and x.at > now - rule.within_s), key=lambda x: x.at)
+        begin = now - rule.within_s
+        recent = sorted((x for x in entries if x.weight and x.since(now) > begin), key=lambda x: x.since(now))
         if not recent:
             del self._entries[rule.name, key]
             return now
         entries[:] = recent
+        free_at = now
         excess = sum(entry.weight for entry in recent) + weight - rule.most
         for entry in recent:
             if excess <= 0:
                 break
             excess -= entry.weight
-            now = entry.at + rule.within_s
-        return now
+            free_at = entry.since(now) + rule.within_s
+        return free_at
