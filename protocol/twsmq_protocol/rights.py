@@ -77,6 +77,7 @@ OP_RIGHTS: dict[str, tuple[Kind, ...]] = {
     "subscriptions": ("reader",),
     "snapshot": ("reader",),
     "subscribe": ("reader",),
+    "retry": ("reader",),
     "reconnect": ("operator",),
 }
 """The kinds of right any of which lets an op through. `trader` counts only for the key's own strategy."""
