@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Other ibapi releases that the adapter and the simulator are proved against, each in a folder of its own.
 IBAPIS := ibapi==9.81.1.post1 nautilus-ibapi==10.19.4 nautilus-ibapi==10.30.1 nautilus-ibapi==10.37.2 ibapi-stable==10.50.2
 
-.PHONY: up venv quick test chaos conformance check format vectors clean help bench-marketdata bench-orders sync
+.PHONY: up venv quick test chaos conformance check format vectors docs clean help bench-marketdata bench-orders sync
 
 help:   ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -61,6 +61,14 @@ check: venv   ## lint, types, import rules
 	@$(BIN)/basedpyright --warnings
 	@$(BIN)/basedpyright --warnings -p tests
 	@$(BIN)/lint-imports
+
+docs: .venv/.docs   ## the documentation site, in docs/_build; a dead link is an error
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo docs/_build/index.html
+
+.venv/.docs: .venv/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@touch $@
 
 format: venv   ## lay the code out and mend what the linter can mend
 	@$(BIN)/ruff check --fix --quiet . || true

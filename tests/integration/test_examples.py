@@ -47,6 +47,16 @@ def programs(page: Path, cluster: Cluster, folder: Path) -> list[Path]:
     return found
 
 
+DOCS = ROOT / "docs"
+PAGES = sorted(page for page in DOCS.glob("*.md") if "```python" in page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem != "risk"], ids=lambda page: page.stem)
+def test_the_programs_in_the_documentation_run_to_their_ends(cluster: Cluster, tmp_path: Path, page: Path):
+    for program in programs(page, cluster, tmp_path):
+        run(program)
+
+
 def test_the_program_in_the_specification_runs_to_its_end(cluster: Cluster, tmp_path: Path):
     (program,) = programs(SPEC, cluster, tmp_path)
     assert "filled" in run(program)
