@@ -15,7 +15,6 @@ from typing import Protocol
 
 import structlog
 
-from twsmq_simulator import handlers
 from twsmq_simulator.broker.cancelling import end_day
 from twsmq_simulator.broker.core import Broker
 from twsmq_simulator.broker.habits import Habits
@@ -25,7 +24,6 @@ from twsmq_simulator.delivery import Delivery
 from twsmq_simulator.errors import StoreFailed
 from twsmq_simulator.faults import Faults
 from twsmq_simulator.feeds import Subscription, TopOfBook
-from twsmq_simulator.handlers import account
 from twsmq_simulator.market import listing
 from twsmq_simulator.market.book import Book
 from twsmq_simulator.market.clock import Clock, ClockSettings
@@ -67,10 +65,19 @@ class Listener(Protocol):
 
 
 class Gateway:
-    """Everything but the listening socket. `start` begins the timers, `close` ends them."""
+    """Everything but the listening socket. `start` begins the timers, `close` ends them. `dispatch` carries a
+    client's request out, `report_change` announces a changed position.
+    """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        dispatch: Callable[[Gateway, Session, Request], None],
+        report_change: Callable[[Gateway, int], None],
+    ) -> None:
         self.settings = settings
+        self._dispatch = dispatch
+        self._report_change = report_change
         self.clock = Clock(ClockSettings(settings.clock_speed, settings.start))
         today = datetime.fromtimestamp(self.clock.now() / 1e9, UTC).date()
         self.catalogue = listing.build(today, full=settings.chains == "full")
@@ -389,7 +396,7 @@ class Gateway:
                 self.breathe()
 
     def handle(self, session: Session, request: Request) -> None:
-        handlers.dispatch(self, session, request)
+        self._dispatch(self, session, request)
 
     # ---- market data
 
@@ -405,7 +412,7 @@ class Gateway:
             self.followers.pop(subscription.con_id, None)
 
     def account_changed(self, con_id: int) -> None:
-        account.report_change(self, con_id)
+        self._report_change(self, con_id)
 
     def repeat(
         self, session: Session, key: tuple[str, int], send: Callable[[], None], every: int = 0

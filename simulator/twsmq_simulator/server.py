@@ -6,9 +6,11 @@ import asyncio
 
 import structlog
 
+from twsmq_simulator import handlers
 from twsmq_simulator.control import Control
 from twsmq_simulator.errors import BadSettings
 from twsmq_simulator.gateway import Gateway
+from twsmq_simulator.handlers import account
 from twsmq_simulator.session import Session
 from twsmq_simulator.settings import Settings
 
@@ -53,7 +55,7 @@ class Server:
 
 async def serve(settings: Settings) -> Server:
     """Starts a simulator in the running loop. Raises BadSettings, also where the port is taken."""
-    gateway = Gateway(settings.checked())
+    gateway = Gateway(settings.checked(), handlers.dispatch, account.report_change)
     try:
         listener = await asyncio.get_running_loop().create_server(
             lambda: Session(gateway), settings.host, settings.port, backlog=BACKLOG
