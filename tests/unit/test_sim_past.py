@@ -260,6 +260,25 @@ def test_bars_that_go_on_end_as_history_tells_them(tmp_path: Folder) -> None:
     play(tmp_path, story, start=NOW, clock_speed=0, tick_rate=4)
 
 
+@pytest.mark.parametrize(("hours", "goes_on"), [("always", True), ("exchange", False)])
+def test_bars_of_regular_hours_go_on_only_while_the_market_trades(
+    tmp_path: Folder, hours: str, goes_on: bool
+) -> None:
+    """A market that trades round the clock goes on at night, whichever hours the answer had."""
+
+    async def story(server: Server) -> None:
+        client = await connected(server.port, 1)
+        client.send("20", "1", *STOCK, "0", "", "5 mins", "1 D", "1", "TRADES", "1", "1", "")
+        await client.until("108")
+        server.gateway.step_clock(3 * SECOND)
+        server.gateway.settle()
+        await client.drained()
+        assert bool(client.all("90")) is goes_on
+
+    night = NOW + 12 * 3600 * SECOND
+    play(tmp_path, story, start=night, clock_speed=0, hours=hours)
+
+
 def test_ticks_page_by_page_and_a_second_with_more_than_a_thousand(tmp_path: Folder) -> None:
     """An answer completes its last second, whatever it has; pages join without a gap."""
 

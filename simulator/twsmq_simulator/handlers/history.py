@@ -92,7 +92,7 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
         always = gateway.settings.hours == "always"
         stream = GrowingBars(
             session, request_id, book, seconds, kind, request.date_format, gateway.zones,
-            always=always, regular=request.regular_hours,
+            always=always, regular=request.regular_hours and not always,
         )  # fmt: skip
         gateway.follow(stream, r.Cancel.HISTORY)
 

@@ -82,6 +82,7 @@ class Book:
         self.trades = 0
         self._turnover: Size = 0  # ticks times size
         self.halted = False
+        self._away = 0.0  # how far the fair value is from the path, in ticks
         self.on_moved: Callable[[float], None] | None = None  # on command, other than by its own process
         self.replayed = False  # a tick file moves it, not its own process
         self.trade: Trade | None = None
@@ -145,7 +146,9 @@ class Book:
             return 0
         rng = self._rng
         if self._fair_of is not None:
-            self.fair_ticks = self._bounded(self._fair_of() / self._tick)
+            if self.on_moved is not None:  # it walks by itself, about its path
+                self._away = 0.9 * self._away + rng.gauss(0.0, self._sigma)
+            self.fair_ticks = self._bounded(self._fair_of() / self._tick + self._away)
         else:
             self.fair_ticks = self._bounded(self.fair_ticks + rng.gauss(0.0, self._sigma))
         if not self.instrument.quoted:
