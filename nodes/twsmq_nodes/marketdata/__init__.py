@@ -3,10 +3,13 @@
 What decides (pure: events in, actions out, no clock, socket or log)
   core.py           topics come and go, the contract behind each, its line; the table of what reacts to what
   subscription.py   one wanted topic; lookups.py the contract behind a spelling, asked once for all
-  listings.py       what a look-up's answer means; hours.py when an instrument trades
+  contracts.py      the answers put to use; listings.py what an answer means; hours.py when it trades
   feeds.py          kinds of lines and all that differs between them: one row each in FEEDS
   lines.py          which lines there are and which requests are out; line.py the life of one
-  gateway_errors.py what an error code means for a line; silence.py which lines are silent that should not be
+  recovery.py       what interrupts a line, and how it comes back
+  asking.py         requests on their way: ids, pacing (pacing.py), the market data type in force
+  gateway_errors.py what an error code means for a line; silence.py which lines are
+                    silent that should not be
   stream_status.py  which `stream` event goes to whom; pending_calls.py calls that wait for the gateway
   deadlines.py      what is due when; invariants.py what must hold between any two inputs
   events.py         the core's inputs and actions

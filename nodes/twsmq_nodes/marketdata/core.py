@@ -19,10 +19,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from msgspec.structs import replace
 from twsmq_protocol.config import Marketdata
 from twsmq_protocol.errors import ErrorCode, FieldError
-from twsmq_protocol.instruments import Instrument, parse_instrument
 from twsmq_protocol.topics import StreamTopic, parse_stream_topic
 
 from twsmq_nodes.tws.contracts import Contract
@@ -32,6 +30,7 @@ from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetails
 
 from . import events as ev
 from .asking import Asking
+from .contracts import Contracts
 from .deadlines import (
     CallOverdue,
     Deadline,
@@ -46,15 +45,15 @@ from .deadlines import (
 )
 from .feeds import feed_of, news_feed
 from .gateway_errors import Meaning, verdict_on
-from .line import RETRY_S, Line, LineState, pause_s
+from .line import Line, LineState
 from .lines import Lines, limits_of
 from .listings import Listing, Refusal
 from .lookups import ANEW_S, Lookups
 from .pacing import Ledger
-from .pending_calls import DEADLINE_S, PendingCall, PendingCalls
-from .recovery import PACED_S, Recovery
+from .pending_calls import DEADLINE_S, PendingCalls
+from .recovery import Recovery
 from .stream_status import StatusAnnouncer
-from .subscription import RETURN_S, Missed, Subscription, Waiter
+from .subscription import RETURN_S, Missed, Subscription
 
 
 class MarketdataCore:
@@ -83,10 +82,30 @@ class MarketdataCore:
         self.lookups = Lookups(listings, asking, self.deadlines, self._do)
         self.lookups.wall_s = wall_s
         self.lines = Lines(limits_of(config), asking, self.deadlines, self._do)
-        self.pending_calls = PendingCalls(self.lines, asking, config.accepts, self._do)
         self._announcer = StatusAnnouncer(shard, config.instances, self.subscriptions, self._do)
+        self.pending_calls = PendingCalls(
+            self.lines,
+            self.lookups,
+            asking,
+            config.accepts,
+            resolve=self._resolve,
+            shard_of=self._announcer.shard_of,
+            now=lambda: self._announcer.now,
+            do=self._do,
+        )
         self.recovery = Recovery(
             self.lines, self._announcer, self.deadlines, config, ask=self._ask, do=self._do
+        )
+        self.contracts = Contracts(
+            self.subscriptions,
+            self.lookups,
+            self.lines,
+            self.recovery,
+            self._announcer,
+            config.accepts,
+            attach=self._attach,
+            ask=self._ask,
+            do=self._do,
         )
         self._rules: dict[type, Callable[[Any, float], None]] = {
             ev.TopicWanted: self._topic_wanted,
@@ -106,7 +125,7 @@ class MarketdataCore:
             DataLost: self._data_lost,
             DataMaintained: self._data_maintained,
             ContractDetailsReceived: lambda row, _: self.lookups.row(row),
-            ContractDetailsEnd: self._rows_ended,
+            ContractDetailsEnd: self.contracts.rows_ended,
             GatewayError: self._gateway_error,
             MarketDataType: self._type_changed,
             TickSnapshotEnd: self._snapshot_ended,
@@ -169,13 +188,7 @@ class MarketdataCore:
             self._announcer.announce_current(subscription)
 
     def _resolve(self, waiter: Waiter) -> bool:
-        """Find out what a spelling means, and go on from there; whether it was known."""
-        listing = self.lookups.listing(waiter)
-        if listing is not None:
-            waiter.resolved(listing)
-        else:
-            self.lookups.want(waiter)
-        return listing is not None
+        return self.contracts.resolve(waiter)
 
     def _rejoin(self, subscription: Subscription, now: float) -> None:
         """One more subscriber, or the first again within the grace time. What was refused for good is asked
@@ -241,7 +254,7 @@ class MarketdataCore:
             line, line.waits("what is known of its contract is too old: looked up again")
         )
         for spelling in sorted({listener.spelling for listener in line.listeners.values()}):
-            self._look_up_again(spelling)
+            self.contracts.look_up_again(spelling)
 
     def _ask_waiting(self, now: float, *, crowded: bool = False) -> None:
         """Everything wanted, what was refused before too; `crowded`: only what found no room, if there is."""
@@ -249,60 +262,6 @@ class MarketdataCore:
             if not crowded or self.lines.has_room(line.feed.kind):
                 line.forgive()
                 self._ask(line, now)
-
-    # -- what a spelling means
-
-    def _rows_ended(self, happened: ContractDetailsEnd, now: float) -> None:
-        waiters, listing = self.lookups.ended(happened.req_id, now, self.recovery.doubt(now))
-        for waiter in waiters:
-            if listing is None:
-                waiter.refused()
-            else:
-                waiter.resolved(listing)
-
-    def _look_up_again(self, spelling: str) -> None:
-        """Find out whether a spelling that is in use still means what it did."""
-
-        def resolved(listing: Listing) -> None:
-            self._meant_now(spelling, listing)
-
-        def refused() -> None:
-            self._meant_nothing(waiter)
-
-        known = self.lookups.by_spelling.get(spelling)
-        if known is None or f"={spelling}" not in known.waiters:
-            waiter = Waiter(f"={spelling}", parse_instrument(spelling), resolved, refused)
-            self.lookups.want(waiter)
-
-    def _meant_now(self, spelling: str, listing: Listing) -> None:
-        for subscription in self._users_of(spelling):
-            line = subscription.line
-            assert line is not None
-            assert subscription.parsed is not None
-            if feed_of(subscription.parsed, listing, self._config.accepts) != line.feed:
-                self._announcer.announce_moved(subscription, listing.contract.con_id)
-                self.lines.leave(subscription)
-                self._attach(subscription, listing)
-            elif listing != line.listing:
-                line.listing = listing
-                if line.source is None:
-                    self._do(ev.UseListing(line.feed, listing))
-                self._ask(line, self._announcer.now)
-
-    def _meant_nothing(self, waiter: Waiter) -> None:
-        """The gateway knows a spelling no more. A line that flows goes on; one that waits is refused."""
-        refusal = waiter.lookup.refusal if waiter.lookup else None
-        if refusal is None:
-            return  # put off
-        self.lookups.leave(waiter)
-        self.lookups.forget(waiter.spelling)
-        for subscription in self._users_of(waiter.spelling):
-            line = subscription.line
-            if line is not None and line.state is LineState.WAITING:
-                self.recovery.refuse(line, refusal, self._announcer.now)
-
-    def _users_of(self, spelling: str) -> list[Subscription]:
-        return [each for each in self.subscriptions.values() if each.line and each.spelling == spelling]
 
     # -- the session
 
@@ -320,8 +279,7 @@ class MarketdataCore:
         reason = f"the session with the gateway was lost: {happened.reason}"
         self.recovery.session_lost(happened.since, reason)
         self.lookups.lose_all()
-        for pending in self.pending_calls.lose_all():
-            self.lookups.leave(pending)
+        self.pending_calls.lose_all()
 
     def _data_lost(self, happened: DataLost, now: float) -> None:
         self.recovery.data_lost(happened, now)
@@ -338,12 +296,7 @@ class MarketdataCore:
         """What was refused as unknown while things were not right deserves another answer."""
         if self.up and self.recovery.doubt(now) is None:
             self.lookups.ask_all()
-            for line in self.lines:
-                if line.refusal is not None and verdict_on(line.refusal.code or 0, "").meaning is (
-                    Meaning.UNKNOWN_CONTRACT
-                ):
-                    line.forgive()
-                    self._ask(line, now)
+            self.recovery.ask_again_for_unknown(now)
 
     # -- what becomes of requests
 
@@ -361,7 +314,7 @@ class MarketdataCore:
         if line is not None:
             self.recovery.refuse(line, refusal, now)
         elif happened.req_id in self.lookups.asked:
-            self._lookup_refused(happened.req_id, refusal, now, None)
+            self.contracts.refused(happened.req_id, refusal, now, None)
         else:
             self.pending_calls.unsendable(happened.req_id, refusal)
 
@@ -375,31 +328,9 @@ class MarketdataCore:
                 for listener in line.listeners.values():
                     self.lookups.forget(listener.spelling)
         elif req_id in self.lookups.asked:
-            self._lookup_error(req_id, happened, verdict.meaning, now)
+            self.contracts.error(req_id, happened, verdict.meaning, now)
         else:
             self.pending_calls.error(req_id, Refusal(code, happened.text), verdict)
-
-    def _lookup_error(self, req_id: int, happened: GatewayError, meaning: Meaning, now: float) -> None:
-        refusal, doubt = Refusal(happened.code, happened.text), self.recovery.doubt(now)
-        lookup = self.lookups.asked[req_id]
-        match meaning:
-            case Meaning.NOTICE | Meaning.DELAYED | Meaning.RESET:
-                pass
-            case Meaning.PACED:
-                self.lookups.put_off(lookup, now, pause_s(PACED_S, lookup.pauses))
-            case Meaning.UNKNOWN_CONTRACT:
-                self._lookup_refused(req_id, refusal, now, doubt)
-            case Meaning.FINAL:
-                self._lookup_refused(req_id, refusal, now, None)
-            case _:
-                lookup.doubt = f"{happened.code} {happened.text}; its contract is looked up again"
-                self.lookups.put_off(lookup, now, pause_s(RETRY_S, lookup.pauses))
-                for waiter in list(lookup.waiters.values()):
-                    waiter.refused()
-
-    def _lookup_refused(self, req_id: int, refusal: Refusal, now: float, doubt: str | None) -> None:
-        for waiter in self.lookups.refused(req_id, refusal, now, doubt):
-            waiter.refused()
 
     def _type_changed(self, happened: MarketDataType, _now: float) -> None:
         self.recovery.type_changed(happened)
@@ -411,24 +342,7 @@ class MarketdataCore:
         if line is None:
             self.pending_calls.rerouted(happened.req_id, source, now)
         elif self.recovery.rerouted(line, happened, now):
-            self._use_units_of(source, line)
-
-    def _use_units_of(self, source: Contract, line: Line) -> None:
-        """A line's data count what the contract counts that they come from; until that is known, nothing."""
-
-        def resolved(found: Listing) -> None:
-            if line.source == source and line.listeners:
-                units = {"volume_unit": found.volume_unit, "magnifier": found.magnifier}
-                self._do(ev.UseListing(line.feed, replace(line.listing, **units)))
-
-        waiter = Waiter(
-            f"@{line.number}",
-            Instrument(con_id=source.con_id, exchange=source.exchange),
-            resolved,
-            lambda: self.lookups.leave(waiter),
-        )
-        self._do(ev.UseListing(line.feed, replace(line.listing, volume_unit=None)))
-        self._resolve(waiter)
+            self.contracts.use_units_of(source, line)
 
     def _snapshot_ended(self, happened: TickSnapshotEnd, _now: float) -> None:
         line = self.lines.asked.get(happened.req_id)
@@ -442,33 +356,12 @@ class MarketdataCore:
     def _snapshot_wanted(self, happened: ev.SnapshotWanted, now: float) -> None:
         options = (("data", happened.data),) if happened.data else ()
         topic = StreamTopic("quote", happened.instrument, options)
-        self._call_came(happened.call, topic, now, preview=False, regulatory=happened.regulatory)
+        self.pending_calls.begin(happened.call, topic, preview=False, regulatory=happened.regulatory)
+        self.deadlines.add(now + DEADLINE_S, CallOverdue(happened.call))
 
     def _preview_wanted(self, happened: ev.PreviewWanted, now: float) -> None:
-        self._call_came(happened.call, happened.topic, now, preview=True, regulatory=False)
-
-    def _call_came(
-        self, call: int, topic: StreamTopic, now: float, *, preview: bool, regulatory: bool
-    ) -> None:
-        pending = PendingCall(
-            call, topic, self._call_resolved, self._call_refused, preview=preview, regulatory=regulatory
-        )
-        self.pending_calls.begin(pending)
-        self.deadlines.add(now + DEADLINE_S, CallOverdue(call))
-        if pending.instrument is None:
-            self.pending_calls.resolved(pending, None, self._shard, now)
-        elif not self._resolve(pending) and pending.lookup and not self.lookups.ask_anew(pending.lookup, now):
-            self._call_refused(pending)
-
-    def _call_resolved(self, pending: PendingCall, listing: Listing) -> None:
-        shard = self._announcer.shard_of(listing.contract)
-        self.pending_calls.resolved(pending, listing, shard, self._announcer.now)
-
-    def _call_refused(self, pending: PendingCall) -> None:
-        if pending.lookup is not None and pending.lookup.refusal is not None:
-            refusal = pending.lookup.refusal
-            self.lookups.leave(pending)
-            self.pending_calls.fail(pending, refusal)
+        self.pending_calls.begin(happened.call, happened.topic, preview=True, regulatory=False)
+        self.deadlines.add(now + DEADLINE_S, CallOverdue(happened.call))
 
     def _retry_wanted(self, happened: ev.RetryWanted, now: float) -> None:
         subscription = self.subscriptions.get(happened.topic)
@@ -491,11 +384,7 @@ class MarketdataCore:
     # -- time
 
     def _lines_checked(self, checked: ev.LinesChecked, now: float) -> None:
-        for spelling in self.lookups.aged(checked.wall_s):
-            if not self._users_of(spelling):
-                self.lookups.forget(spelling)
-            else:
-                self._look_up_again(spelling)
+        self.contracts.age(checked.wall_s)
         if self.up:
             self.recovery.lines_checked(checked, now)
 
@@ -511,9 +400,7 @@ class MarketdataCore:
                 if subscription is not None and subscription.lapsed(now, self._config.grace_s):
                     self._drop(subscription)
             case CallOverdue(call):
-                pending = self.pending_calls.overdue(call)
-                if pending is not None:
-                    self.lookups.leave(pending)
+                self.pending_calls.overdue(call)
             case LookupDue(spelling):
                 self.lookups.due(spelling, now)
             case TurnDue():

@@ -14,6 +14,7 @@ from twsmq_protocol.instruments import Instrument
 from twsmq_protocol.market_events import StreamState
 from twsmq_protocol.topics import StreamTopic
 
+from twsmq_nodes.runtime.timer import TimerFired as TimerFired
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import Request
@@ -95,10 +96,6 @@ class RetryWanted(Struct, frozen=True):
 
     call: int
     topic: str
-
-
-class TimerFired(Struct, frozen=True):
-    pass
 
 
 Input = (

@@ -96,6 +96,7 @@ VERDICTS: dict[int, Verdict] = {
 }
 """By code. What is not listed passes, as far as anybody knows: `LATER`."""
 
+UNKNOWN = frozenset(code for code, each in VERDICTS.items() if each.meaning is Meaning.UNKNOWN_CONTRACT)
 _LATER, _NOTICE = Verdict(Meaning.LATER), Verdict(Meaning.NOTICE)
 _WHATS = ("AGGTRADES", "TRADES", "MIDPOINT", "BID_ASK", "BID", "ASK")
 

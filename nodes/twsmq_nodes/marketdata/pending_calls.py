@@ -23,6 +23,7 @@ from .feeds import Feed, feed_of, news_feed
 from .gateway_errors import Meaning, Verdict
 from .lines import Lines
 from .listings import Listing, Refusal
+from .lookups import Lookups
 from .subscription import Waiter
 
 DEADLINE_S = 15.0
@@ -57,35 +58,63 @@ class PendingCall(Waiter):
 
 
 class PendingCalls:
-    """`do` takes the actions, in order; `default_data` is what quotes are made of unless said otherwise."""
+    """`default_data` is what quotes are made of unless said otherwise; `resolve` finds out what a spelling
+    means, and whether it was known; `shard_of` which shard serves a contract; `do` takes the actions.
+    """
 
     def __init__(
-        self, lines: Lines, asking: Asking, default_data: str, do: Callable[[ev.Action], None]
+        self,
+        lines: Lines,
+        lookups: Lookups,
+        asking: Asking,
+        default_data: str,
+        *,
+        resolve: Callable[[Waiter], bool],
+        shard_of: Callable[[Contract], int],
+        now: Callable[[], float],
+        do: Callable[[ev.Action], None],
     ) -> None:
         self.open: dict[int, PendingCall] = {}
         self._snapshots: dict[int, PendingCall] = {}
         self._lines = lines
+        self._lookups = lookups
         self._asking = asking
         self._default_data = default_data
+        self._resolve = resolve
+        self._shard_of = shard_of
         self._do = do
+        self._now = now
 
-    def begin(self, call: PendingCall) -> None:
-        self.open[call.call] = call
+    def begin(self, call: int, topic: StreamTopic, *, preview: bool, regulatory: bool) -> None:
+        pending = PendingCall(
+            call, topic, self._resolved, self._refused, preview=preview, regulatory=regulatory
+        )
+        self.open[call] = pending
+        if pending.instrument is None:  # news have no contract
+            feed = news_feed(topic.qualifier)
+            self._preview(pending, feed, self._shard_of(feed.contract))
+        elif not self._resolve(pending):
+            lookup = pending.lookup
+            if lookup is not None and not self._lookups.ask_anew(lookup, self._now()):
+                self._refused(pending)
 
-    def resolved(self, pending: PendingCall, listing: Listing | None, shard: int, now: float) -> None:
-        """What it asks about is known now; None for news, which has no contract."""
-        if listing is None:
-            feed = news_feed(pending.topic.qualifier)
-        else:
-            feed = feed_of(pending.topic, listing, self._default_data)
+    def _refused(self, pending: PendingCall) -> None:
+        if pending.lookup is not None and pending.lookup.refusal is not None:
+            refusal = pending.lookup.refusal
+            self._lookups.leave(pending)
+            self.fail(pending, refusal)
+
+    def _resolved(self, pending: PendingCall, listing: Listing) -> None:
+        """What it asks about is known now."""
+        feed = feed_of(pending.topic, listing, self._default_data)
         line = self._lines.get(feed)
         pending.listing, pending.feed = listing, feed
         if pending.preview:
-            self._preview(pending, feed, shard)
-        elif listing is not None and line and line.live and not pending.regulatory:
+            self._preview(pending, feed, self._shard_of(listing.contract))
+        elif line is not None and line.live and not pending.regulatory:
             self._end(pending, ev.AnswerQuote(pending.call, feed))
-        elif listing is not None:
-            self._ask(pending, feed.contract, now)
+        else:
+            self._ask(pending, feed.contract, self._now())
 
     def _ask(self, pending: PendingCall, contract: Contract, now: float) -> None:
         assert pending.listing is not None
@@ -157,27 +186,27 @@ class PendingCalls:
         ours = ErrorCode.INVALID_ARGUMENT if refusal.code is None else ErrorCode.GATEWAY_REJECTED
         self._end(pending, ev.Fail(pending.call, code or ours, refusal.text, refusal.code))
 
-    def overdue(self, call: int) -> PendingCall | None:
-        """The call, if it was still open: it has failed now."""
+    def overdue(self, call: int) -> None:
+        """The call has failed now, if it was still open."""
         pending = self.open.get(call)
         if pending is None:
-            return None
+            return
         for req_id in [req_id for req_id, each in self._snapshots.items() if each is pending]:
             self._drop(req_id, cancel=True)
         waits = pending.lookup.status().reason if pending.lookup else None
         text = f"the gateway did not answer in {DEADLINE_S:.0f} s" + (f": {waits}" if waits else "")
+        self._lookups.leave(pending)
         self._end(pending, ev.Fail(call, ErrorCode.TIMEOUT, text))
-        return pending
 
-    def lose_all(self) -> list[PendingCall]:
+    def lose_all(self) -> None:
         """The session is lost; what was open has failed now."""
         lost = list(self.open.values())
         for req_id in list(self._snapshots):
             self._drop(req_id, cancel=False)
         for pending in lost:
+            self._lookups.leave(pending)
             text = "the session with the gateway was lost; ask again when the node is ready"
             self._end(pending, ev.Fail(pending.call, ErrorCode.NOT_READY, text))
-        return lost
 
     def _drop(self, req_id: int, *, cancel: bool) -> None:
         del self._snapshots[req_id]

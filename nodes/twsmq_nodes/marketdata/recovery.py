@@ -27,7 +27,7 @@ from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmState, FarmSta
 from . import events as ev
 from .deadlines import Deadlines, GrantsDue, LineDue, OutageSettled
 from .feeds import bar_seconds
-from .gateway_errors import Meaning, Verdict, suggested
+from .gateway_errors import UNKNOWN, Meaning, Verdict, suggested
 from .line import RETRY_S, Line, LineState, pause_s
 from .lines import Lines
 from .listings import Refusal
@@ -275,6 +275,13 @@ class Recovery:
             self._deadlines.add(now + RETRY_S, GrantsDue())
 
     # -- what is due
+
+    def ask_again_for_unknown(self, now: float) -> None:
+        """What the gateway did not know while things were not right deserves another answer."""
+        for line in self._lines:
+            if line.refusal is not None and line.refusal.code in UNKNOWN:
+                line.forgive()
+                self._ask(line, now)
 
     def grants_due(self, now: float) -> None:
         self._grants_due = False

@@ -19,7 +19,7 @@ from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import STREAM_KINDS
 from twsmq_transport.mailbox import Call
 
-from twsmq_nodes.runtime.alarm import Alarm
+from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
@@ -61,6 +61,10 @@ class MarketdataShell(Shell):
             shard=endpoints.shard_of(node.name) or 0,
             wall_s=time(),
         )
+        self._driver: Driver[ev.Input, ev.Action] = Driver(
+            self._core.handle, self._carry_out, lambda: self._core.wake_at, ev.TimerFired()
+        )
+        self._feed = self._driver.feed
         self._publisher = Publisher(
             node.outbox,
             self._loop.time,
@@ -82,7 +86,6 @@ class MarketdataShell(Shell):
         )
         self._calls = Calls(node, self._core, self._router, self._feed, self._wall)
         self._queued: set[int] = set()
-        self._alarm = Alarm(lambda: self._feed(ev.TimerFired()))
         self._reconnected_at = -math.inf
         self._watching: asyncio.TimerHandle | None = None
         self._silent = 0
@@ -95,7 +98,7 @@ class MarketdataShell(Shell):
         self._tell_unconnected()
 
     async def stop(self) -> None:
-        self._alarm.set(None)
+        self._driver.close()
         if self._watching is not None:
             self._watching.cancel()
         self._link.close()
@@ -125,11 +128,6 @@ class MarketdataShell(Shell):
         """The node's own state says what the link waits for."""
         if self._node.state in ("connecting", "waiting_client_id"):
             self._feed(ev.Unconnected(self._node.detail or ""))
-
-    def _feed(self, happened: ev.Input) -> None:
-        for action in self._core.handle(happened, self._loop.time()):
-            self._carry_out(action)
-        self._alarm.set(self._core.wake_at)
 
     def _watch(self) -> None:
         """Once a second: repeat what is quiet, look for lines that are silent, note that we live."""
