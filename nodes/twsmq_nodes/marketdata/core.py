@@ -28,21 +28,10 @@ from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData,
 from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmStatus, SessionUp, UpstreamLost
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
 
+from . import deadlines as due
 from . import events as ev
 from .asking import Asking
 from .contracts import Contracts
-from .deadlines import (
-    CallOverdue,
-    Deadline,
-    Deadlines,
-    GrantsDue,
-    LineDue,
-    LookupDue,
-    OutageSettled,
-    ReturnsOver,
-    TopicLapsed,
-    TurnDue,
-)
 from .feeds import feed_of, news_feed
 from .gateway_errors import Meaning, verdict_on
 from .line import Line, LineState
@@ -53,7 +42,7 @@ from .pacing import Ledger
 from .pending_calls import DEADLINE_S, PendingCalls
 from .recovery import Recovery
 from .stream_status import StatusAnnouncer
-from .subscription import RETURN_S, Missed, Subscription
+from .subscription import RETURN_S, Missed, Subscription, Waiter
 
 
 class MarketdataCore:
@@ -77,7 +66,7 @@ class MarketdataCore:
         self._missed, self._returning = dict(missed), bool(missed)
         self._shard = shard
         self._actions: list[ev.Action] = []
-        self.deadlines = Deadlines()
+        self.deadlines = due.Deadlines()
         asking = self._asking = Asking(Ledger(), self._do)
         self.lookups = Lookups(listings, asking, self.deadlines, self._do)
         self.lookups.wall_s = wall_s
@@ -144,7 +133,7 @@ class MarketdataCore:
         self._announcer.now = now
         if self._returning:
             self._returning = False
-            self.deadlines.add(now + RETURN_S, ReturnsOver())
+            self.deadlines.add(now + RETURN_S, due.ReturnsOver())
         rule = self._rules.get(type(happened))
         if rule is not None:
             rule(happened, now)
@@ -220,7 +209,7 @@ class MarketdataCore:
             subscription.wanted = False
             subscription.left_at = now
             self._do(ev.RememberTopic(happened.topic, False))
-            self.deadlines.add(now + self._config.grace_s, TopicLapsed(happened.topic))
+            self.deadlines.add(now + self._config.grace_s, due.TopicLapsed(happened.topic))
 
     def _drop(self, subscription: Subscription) -> None:
         """Nobody came back within the grace time."""
@@ -357,11 +346,11 @@ class MarketdataCore:
         options = (("data", happened.data),) if happened.data else ()
         topic = StreamTopic("quote", happened.instrument, options)
         self.pending_calls.begin(happened.call, topic, preview=False, regulatory=happened.regulatory)
-        self.deadlines.add(now + DEADLINE_S, CallOverdue(happened.call))
+        self.deadlines.add(now + DEADLINE_S, due.CallOverdue(happened.call))
 
     def _preview_wanted(self, happened: ev.PreviewWanted, now: float) -> None:
         self.pending_calls.begin(happened.call, happened.topic, preview=True, regulatory=False)
-        self.deadlines.add(now + DEADLINE_S, CallOverdue(happened.call))
+        self.deadlines.add(now + DEADLINE_S, due.CallOverdue(happened.call))
 
     def _retry_wanted(self, happened: ev.RetryWanted, now: float) -> None:
         subscription = self.subscriptions.get(happened.topic)
@@ -392,28 +381,28 @@ class MarketdataCore:
         while (deadline := self.deadlines.take(now)) is not None:
             self._due(deadline, now)
 
-    def _due(self, what: Deadline, now: float) -> None:
+    def _due(self, what: due.Deadline, now: float) -> None:
         """Do what is due, if it still means anything."""
         match what:
-            case TopicLapsed(topic):
+            case due.TopicLapsed(topic):
                 subscription = self.subscriptions.get(topic)
                 if subscription is not None and subscription.lapsed(now, self._config.grace_s):
                     self._drop(subscription)
-            case CallOverdue(call):
+            case due.CallOverdue(call):
                 self.pending_calls.overdue(call)
-            case LookupDue(spelling):
+            case due.LookupDue(spelling):
                 self.lookups.due(spelling, now)
-            case TurnDue():
+            case due.TurnDue():
                 self.lookups.turn_came()
-            case LineDue(feed):
+            case due.LineDue(feed):
                 line = self.lines.get(feed)
                 if line is not None and self.up:
                     self.recovery.line_due(line, now)
-            case GrantsDue():
+            case due.GrantsDue():
                 self.recovery.grants_due(now)
-            case OutageSettled():
+            case due.OutageSettled():
                 self._outage_settled(now)
-            case ReturnsOver():
+            case due.ReturnsOver():
                 for topic in self._missed:
                     self._do(ev.RememberTopic(topic, False))
                 self._missed.clear()

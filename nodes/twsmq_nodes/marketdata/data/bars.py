@@ -124,7 +124,7 @@ def counted(number: float | None) -> float | None:
 
 def _average(wap: float | None, volume: float | None) -> float | None:
     """The average price of what was traded; of nothing traded there is none, whatever it says (-1 or 0)."""
-    return wap if volume is not None and volume > 0 else None
+    return wap if volume is not None and volume > 0 and wap != -1.0 else None
 
 
 def _time(date: str) -> int | None:
