@@ -2,7 +2,7 @@
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY . .
-RUN python -m venv /opt/twsmq && /opt/twsmq/bin/pip install --no-cache-dir .
+RUN python -m venv /opt/twsmq && /opt/twsmq/bin/pip install --no-cache-dir '.[web]'
 
 FROM python:3.12-slim
 COPY --from=build /opt/twsmq /opt/twsmq

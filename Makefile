@@ -18,7 +18,7 @@ venv: .venv/.installed .venv/.dev   ## set up .venv with everything the tests ne
 	@$(PYTHON) -c 'import sys; sys.exit("twsmq needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": set PYTHON=python3.11") if sys.version_info < (3, 11) else 0'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[web,tui]'
 	@touch $@
 
 .venv/.dev: .venv/.installed

@@ -103,7 +103,7 @@ def config_file(tmp_path: Path, port_base: int) -> Path:
     path = tmp_path / "twsmq.toml"
     path.write_text(
         f"[cluster]\nport_base = {port_base}\n[gateway]\nport = {port_base + GATEWAY_OFFSET}\n"
-        "messages_per_second = 0\n"
+        "messages_per_second = 0\n[web]\nenabled = false\n"
     )
     return path
 

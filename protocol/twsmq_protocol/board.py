@@ -17,10 +17,11 @@ from msgspec import Meta, Struct, field
 from .envelope import Args, Event
 
 ColumnKind = Literal[
-    "text", "state", "side", "integer", "quantity", "price", "money", "percent", "bytes", "seconds", "time",
-    "age", "flag",
+    "text", "state", "side", "integer", "id", "quantity", "price", "money", "percent", "bytes", "seconds",
+    "time", "age", "flag",
 ]  # fmt: skip
-"""How a value is shown. time, age: ns since the epoch; seconds: a duration; percent: 0.05 is 5 %."""
+"""How a value is shown. id: a number that names something; time, age: ns since the epoch; seconds: how long;
+percent: 0.05 is 5 %."""
 
 MOST_ROWS = 1000
 
@@ -35,12 +36,14 @@ class Column(Struct, frozen=True):
 
 
 class Section(Struct, frozen=True):
-    """`source`: the process whose word it is; empty for several."""
+    """`source`: the process whose word it is; empty for several. `order`: how rows are laid out, by fields,
+    `-` for descending."""
 
     title: str
     source: str
     columns: tuple[Column, ...]
     empty: str = "nothing"
+    order: str = ""
 
 
 _C = Column
@@ -82,17 +85,18 @@ SECTIONS: dict[str, Section] = {
             _C("avg_price", "average", "price"),
             _C("tif", "tif", "text", wide=True),
             _C("account", "account", "text", wide=True),
-            _C("order_id", "order id", "integer", wide=True),
+            _C("order_id", "order id", "id", wide=True),
             _C("reason", "reason", "text"),
         ),
         "no orders today",
+        "rank,-since",
     ),
     "foreign": Section(
         "Foreign orders",
         "orders",
         (
-            _C("perm_id", "perm id", "integer"),
-            _C("client_id", "client id", "integer"),
+            _C("perm_id", "perm id", "id"),
+            _C("client_id", "client id", "id"),
             _C("instrument", "instrument"),
             _C("side", "side", "side"),
             _C("quantity", "quantity", "quantity"),
@@ -119,6 +123,7 @@ SECTIONS: dict[str, Section] = {
             _C("states", "orders by state"),
         ),
         "no strategy has traded today",
+        "strategy",
     ),
     "fills": Section(
         "Fills",
@@ -140,6 +145,7 @@ SECTIONS: dict[str, Section] = {
             _C("exec_id", "execution", "text", wide=True),
         ),
         "no fills today",
+        "-time",
     ),
     "positions": Section(
         "Positions",
@@ -159,6 +165,7 @@ SECTIONS: dict[str, Section] = {
             _C("updated", "age", "age"),
         ),
         "no positions",
+        "account,instrument",
     ),
     "accounts": Section(
         "Accounts",
@@ -203,10 +210,11 @@ SECTIONS: dict[str, Section] = {
             _C("gaps", "gaps", "integer"),
             _C("consumers", "consumers", "text"),
             _C("since", "wanted for", "age", wide=True),
-            _C("line", "line", "integer", wide=True),
+            _C("line", "line", "id", wide=True),
             _C("shard", "shard", "text", wide=True),
         ),
         "nobody subscribes to anything",
+        "topic",
     ),
     "lines": Section(
         "Gateway lines",
@@ -234,8 +242,8 @@ SECTIONS: dict[str, Section] = {
             _C("memory", "memory", "bytes"),
             _C("cpu", "cpu", "percent"),
             _C("lag_s", "loop lag p99", "seconds"),
-            _C("pid", "pid", "integer", wide=True),
-            _C("client_id", "client id", "integer"),
+            _C("pid", "pid", "id", wide=True),
+            _C("client_id", "client id", "id"),
             _C("words", "last words"),
         ),
     ),
@@ -244,7 +252,7 @@ SECTIONS: dict[str, Section] = {
         "",
         (
             _C("name", "process"),
-            _C("client_id", "client id", "integer"),
+            _C("client_id", "client id", "id"),
             _C("rate", "messages/s", "quantity"),
             _C("share", "its share/s", "quantity"),
             _C("used", "in use", "percent"),
@@ -270,6 +278,7 @@ SECTIONS: dict[str, Section] = {
             _C("resolved", "resolved", "time", wide=True),
         ),
         "no alert has fired",
+        "rank,-since",
     ),
 }
 """Every section there is, in the order they are shown. A row is a map with a `key` and these columns."""

@@ -144,8 +144,8 @@ class Simulator(Table, frozen=True):
 class Web(Table, frozen=True):
     """The page, `/metrics` and `/api/board`. It listens where the cluster does, on `port_base` + 80."""
 
-    enabled: bool = True
-    """false: the process is not started. It never is without the extra `web`."""
+    enabled: bool | None = None
+    """Whether the page is served. Left out: where the extra `web` is installed; false: never."""
     hosts: list[str] = []
     """Other names under which a browser may reach it, as in `desk.example:5580`; the cluster's own address
     and localhost always count. Whatever else a browser asks for is refused (DNS rebinding)."""

@@ -14,6 +14,7 @@ from .processes import REFERENCE as REFERENCE
 from .processes import SIMULATOR as SIMULATOR
 from .processes import STATUS as STATUS
 from .processes import SUPERVISOR as SUPERVISOR
+from .processes import WEB as WEB
 from .processes import client_id as client_id
 from .processes import marketdata as marketdata
 from .processes import node_names as node_names
@@ -34,12 +35,19 @@ def simulator_control_port(config: Config) -> int:
     return config.cluster.port_base + processes.SIMULATOR_CONTROL
 
 
+def web_port(config: Config) -> int:
+    """Where the page is served."""
+    return config.cluster.port_base + processes.WEB_PAGE
+
+
 def ports(config: Config) -> dict[int, str]:
     """Every port the cluster will bind on this machine, with who binds it."""
     bound: dict[int, str] = {}
     for name in (SUPERVISOR, *node_names(config)):
         base = config.cluster.port_base + _offset(name)
         bound |= {base: f"{name} requests", base + 1: f"{name} events"}
+    if WEB in node_names(config):
+        bound[web_port(config)] = "the page"
     return bound
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 from msgspec import Struct
 
@@ -24,11 +25,19 @@ HISTORY = "history"
 MARKETDATA = "marketdata"
 STATUS = "status"
 ORDERS = "orders"
+WEB = "web"
 
 LIFELINE_FD = "TWSMQ_LIFELINE_FD"
 """The environment variable with the descriptor of a child's lifeline: the end of that pipe means "exit"."""
+WEB_PAGE = 80
+"""The offset of the page's port (HTTP)."""
 SIMULATOR_CONTROL = 90
 """The offset of the simulated gateway's control port. It listens for sessions where `[gateway]` points."""
+
+
+def web_installed() -> bool:
+    """Whether what the page needs (the extra `web`) is installed here."""
+    return all(find_spec(name) is not None for name in ("starlette", "uvicorn", "prometheus_client"))
 
 
 class Process(Struct, frozen=True, kw_only=True):
@@ -71,6 +80,12 @@ PROCESSES = (
     ),
     Process(name=STATUS, port=40, module="twsmq_nodes.status", client_id=2, share=0.10),
     Process(name=ORDERS, port=30, module="twsmq_nodes.orders", client_id=1, share=0.40),
+    Process(
+        name=WEB,
+        port=82,
+        module="twsmq_web",
+        instances=lambda config: int(web_installed() if config.web.enabled is None else config.web.enabled),
+    ),
 )
 
 _BY_NAME = {row.name: row for row in PROCESSES}

@@ -29,8 +29,9 @@ class Cluster:
         self.port_base = port_base
         self.gateway_port = gateway_port
         self.config = folder / "twsmq.toml"
+        page = "" if "[web]" in extra else "[web]\nenabled = false\n"
         self.config.write_text(
-            f"[cluster]\nport_base = {port_base}\n[gateway]\nport = {gateway_port}\n{extra}"
+            f"[cluster]\nport_base = {port_base}\n[gateway]\nport = {gateway_port}\n{extra}\n{page}"
         )
         self._log = folder / "up.log"
         self.process: subprocess.Popen[bytes] | None = None

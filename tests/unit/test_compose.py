@@ -21,7 +21,7 @@ def services() -> dict[str, Any]:
 def test_every_node_has_a_service_of_its_own(services: dict[str, Any]) -> None:
     assert services.keys() == {*node_names(Config()), "simulator", "gateway", "netns"}
     for name in node_names(Config()):
-        module = f"twsmq_nodes.{name.partition('-')[0]}"
+        module = "twsmq_web" if name == "web" else f"twsmq_nodes.{name.partition('-')[0]}"
         assert services[name]["command"][:3] == ["python", "-m", module]
         assert services[name]["healthcheck"]["test"] == ["CMD", "twsmq", "health", name]
 

@@ -151,7 +151,14 @@ def test_endpoints_follow_from_the_port_base():
     assert endpoints.requests_endpoint(config, endpoints.marketdata(4)) == "tcp://127.0.0.1:6028"
     assert endpoints.events_endpoint(config, "orders") == "tcp://127.0.0.1:6031"
     assert endpoints.requests_endpoint(config, "reference") == "tcp://127.0.0.1:6050"
-    assert len(endpoints.ports(config)) == 2 * (1 + len(endpoints.node_names(config)))
+    page = int("web" in endpoints.node_names(config))  # where its extra is installed
+    assert len(endpoints.ports(config)) == 2 * (1 + len(endpoints.node_names(config))) + page
+
+
+def test_the_page_runs_where_it_is_wanted_or_can_be():
+    assert "web" in endpoints.node_names(parse_config("[web]\nenabled = true"))
+    assert "web" not in endpoints.node_names(parse_config("[web]\nenabled = false"))
+    assert endpoints.web_port(Config()) == 5580
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ _COMMANDS = {
     "risk": ("risk", "Show and set the limits on orders."),
     "doctor": ("doctor", "Find out why a gateway does not work."),
     "keys": ("keys", "Say who may connect, and what each key opens."),
+    "web": ("web", "Print the link that logs a browser into the page."),
     "conform": ("conform", "Prove a client in any language, without a cluster."),
     "simulator": ("simulator", "Run the simulated gateway alone, and command a running one."),
 }

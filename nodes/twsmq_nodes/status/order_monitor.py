@@ -259,7 +259,11 @@ class OrderMonitor:
         row = payload(order)
         for name in ("snapshot", "event_no", "strategy_no", "remaining", "tws_code", "gateway_status"):
             row.pop(name, None)
-        row |= {"key": _spelled((order.strategy, order.client_order_id)), "since": fact.since}
+        row |= {
+            "key": _spelled((order.strategy, order.client_order_id)),
+            "since": fact.since,
+            "rank": _rank(order.status),
+        }
         if order.tws_code is not None and order.reason is not None:
             row["reason"] = f"{order.reason} ({order.tws_code})"
         fact.row = row

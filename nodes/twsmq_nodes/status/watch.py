@@ -50,6 +50,7 @@ ASK_S, ASK_SLOWLY_S, VALID_S = 1.0, 5.0, 3.0
 MIDS_AT_ONCE = 20
 FRESH_NS = 2_000_000_000
 NS = 1_000_000_000
+_ALERT_RANKS = {"firing": 0, "acknowledged": 1, "resolved": 2}
 
 log = structlog.stdlib.get_logger()
 

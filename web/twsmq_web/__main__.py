@@ -1,0 +1,30 @@
+"""`python -m twsmq_web`: serves the page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from twsmq_protocol.config_file import load_config
+from twsmq_protocol.errors import ConfigError
+
+from .process import EXIT_CONFIG, configure_log, serve, watch_lifeline
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="twsmq.toml (default: ./twsmq.toml, if any)")
+@click.option("--gateway", metavar="HOST:PORT", help="as for the other processes; not used here")
+def main(config: Path | None, gateway: str | None) -> None:
+    """Serve the page, /metrics and /api/board; `twsmq up` does it too."""
+    log = configure_log()
+    watch_lifeline()
+    try:
+        serve(load_config(config, gateway))
+    except ConfigError as error:
+        log.error("configuration refused", problem=str(error))
+        sys.exit(EXIT_CONFIG)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""What the page shows, put together: the copy of the board, who listens, and what is read on request."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+from twsmq.aio import Client
+from twsmq.board import BoardFeed
+from twsmq.errors import OutcomeUnknown
+from twsmq_protocol.board import SECTIONS, BoardChange
+from twsmq_protocol.config import Config
+from twsmq_protocol.errors import TwsmqError
+from twsmq_protocol.metrics import Metrics
+from twsmq_protocol.processes import ORDERS, STATUS, SUPERVISOR, node_names
+from twsmq_transport.metrics import Registry
+from twsmq_transport.process_metrics import ProcessMetrics
+
+from .access import Refused
+from .audit import Audit
+from .commands import Commands
+from .exposition import exposition
+from .streams import Browsers, sse
+
+SCRAPE_S = 0.25
+LOG_BYTES, LOG_LINES = 64 * 1024, 200
+MOST_HISTORY_PAGES = 50
+EQUITY_S = 7 * 86_400
+
+
+class Desk:
+    """`config` and `data_dir` as loaded; `own` counts this process."""
+
+    def __init__(
+        self, client: Client, config: Config, data_dir: Path, registry: Registry, own: ProcessMetrics
+    ) -> None:
+        self.config = config
+        self.browsers = Browsers()
+        self.audit = Audit(data_dir / "web")
+        self.commands = Commands(client, self.audit)
+        self.feed = BoardFeed(client, self._changed, self._reloaded)
+        self._client = client
+        self._data_dir = data_dir
+        self._registry = registry
+        self._own = own
+        self._was_alive = True
+        registry.collect(lambda: [("web_streams", (), len(self.browsers))])
+
+    # -- the stream
+
+    def whole(self) -> bytes:
+        """Everything, for a browser that begins or was behind."""
+        sections = {name: self._section(name) for name in SECTIONS}
+        return sse("whole", msgspec.json.encode({"sections": sections, **self._moment()}))
+
+    def alive(self) -> bytes:
+        """The time, and how things stand with the status node; while that is silent, the processes too."""
+        moment = self._moment()
+        if not moment["status_alive"]:
+            moment["processes"] = self._section("processes")
+        return sse("moment", msgspec.json.encode(moment))
+
+    def tick(self) -> None:
+        """Once a second, to all: a busy stream must not hide that the status node is silent."""
+        self.browsers.offer(self.alive())
+
+    def _changed(self, change: BoardChange) -> None:
+        if len(self.browsers):
+            body = {"section": change.section, "as_of": change.as_of, "rows": change.rows}
+            self.browsers.offer(sse("change", msgspec.json.encode(body)))
+
+    def _reloaded(self) -> None:
+        self.browsers.resync()
+
+    def _section(self, name: str) -> dict[str, Any]:
+        return {
+            "as_of": self.feed.state.sections[name].as_of,
+            "rows": {row["key"]: row for row in self.feed.rows(name)},
+        }
+
+    def _moment(self) -> dict[str, Any]:
+        return {
+            "now": time.time_ns(),
+            "status_alive": self.feed.status_alive,
+            "status_silent_s": self.feed.heard.silent_s(STATUS),
+        }
+
+    # -- on request
+
+    async def board(self) -> Response:
+        """Op `board` as JSON, all pages in one; with the last known where status does not answer: 503
+        then."""
+        sections = [
+            {
+                "name": name,
+                "rev": self.feed.state.sections[name].rev,
+                "as_of": self.feed.state.sections[name].as_of,
+                "total": len(rows := self.feed.rows(name)),
+                "rows": rows,
+            }
+            for name in SECTIONS
+        ]
+        body = {
+            "at": time.time_ns(),
+            "incarnation": self.feed.state.incarnation,
+            "sections": sections,
+            "next": None,
+            "status_alive": self.feed.status_alive,
+        }
+        return Response(
+            msgspec.json.encode(body),
+            200 if self.feed.status_alive else 503,
+            media_type="application/json",
+            headers={"cache-control": "no-store"},
+        )
+
+    def log(self, name: str) -> dict[str, Any]:
+        """The end of a process's log."""
+        known = {SUPERVISOR, "simulator", *node_names(self.config)}
+        if name not in known:
+            return {"lines": [], "problem": f"no process is called {name[:40]!r}"}
+        path = self._data_dir / "logs" / f"{name}.log"
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - LOG_BYTES))
+                lines = file.read().decode("utf-8", "replace").splitlines()
+        except OSError as error:
+            return {"lines": [], "problem": f"{path.name}: {error.strerror}"}
+        return {"lines": lines[-LOG_LINES:], "problem": None}
+
+    async def history(self, strategy: str, client_order_id: str) -> dict[str, Any]:
+        """Every event of one order, from the journal."""
+        found: list[dict[str, Any]] = []
+        after = 0
+        try:
+            for _ in range(MOST_HISTORY_PAGES):
+                args = {"after": after, "strategy": strategy, "limit": 1000}
+                page = await self._client.request(ORDERS, "replay_events", args)
+                found += [each for each in page["events"] if each["client_order_id"] == client_order_id]
+                if page["next"] == after or not page["events"]:
+                    break
+                after = page["next"]
+        except (TwsmqError, OutcomeUnknown) as error:
+            return {"events": found, "problem": str(error)}
+        return {"events": found, "problem": None}
+
+    def equity(self) -> dict[str, Any]:
+        """Minute by minute, of the last week, as the status node keeps it."""
+        path = self._data_dir / "status" / "records.sqlite"
+        query = (
+            "SELECT minute, account, net_liquidation, daily FROM equity WHERE minute >= ?"
+            " ORDER BY account, minute"
+        )
+        accounts: dict[str, dict[str, list[float | None]]] = {}
+        try:
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+                for minute, account, worth, daily in database.execute(query, (time.time() - EQUITY_S,)):
+                    series = accounts.setdefault(account, {"minute": [], "net_liquidation": [], "daily": []})
+                    series["minute"].append(minute)
+                    series["net_liquidation"].append(worth)
+                    series["daily"].append(daily)
+        except sqlite3.Error as error:
+            return {"accounts": {}, "problem": str(error)}
+        return {"accounts": accounts, "problem": None}
+
+    async def metrics(self) -> bytes:
+        """Of every process that beats, or whose life only its answer shows."""
+        began = time.monotonic()
+        names = [name for name in node_names(self.config) if self.feed.heard.beating(name) and name != "web"]
+        answers = await asyncio.gather(*(self._ask(name) for name in (*names, SUPERVISOR)))
+        self._scrape_s = time.monotonic() - began
+        return exposition([*filter(None, answers), self._own.answer()])
+
+    async def _ask(self, name: str) -> Metrics | None:
+        try:
+            answer = await self._client.request(name, "metrics", timeout=SCRAPE_S)
+        except TwsmqError:
+            return None
+        return msgspec.convert(answer, Metrics)
+
+    def refused(self, refused: Refused) -> Response:
+        """The answer to a request that may not be, and its count."""
+        self._registry.counter("auth_refused_total", refused.reason).n += 1
+        body = msgspec.json.encode(
+            {"ok": False, "error": {"code": refused.reason, "message": refused.message}}
+        )
+        return Response(body, refused.status, media_type="application/json")

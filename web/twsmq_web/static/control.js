@@ -1,0 +1,117 @@
+// What an operator may do. Two actions for everything that matters: a button, then a dialog whose default is Cancel;
+// a typed word where everybody is meant. What remains is shown until it is nothing.
+import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { board, command, desk, rows } from "./board.js";
+
+const WORKING = new Set(["pending", "submitted", "partially_filled", "pending_cancel", "inactive", "unknown"]);
+
+export const operator = () => board.me?.role === "operator";
+
+export const remaining = (strategy) => rows("orders")
+  .filter((row) => WORKING.has(row.status) && (!strategy || row.strategy === strategy));
+
+export function Dialog({ title, text, word, yes, danger, ask, onDone }) {
+  const ref = useRef(null);
+  const [typed, setTyped] = useState("");
+  const [reason, setReason] = useState("");
+  const [state, setState] = useState(null);
+  useEffect(() => { ref.current?.showModal(); }, []);
+  const armed = (!word || typed === word) && (!ask || reason.trim());
+  const go = async () => {
+    setState("sent");
+    const outcome = await onDone(reason.trim());
+    if (outcome === null || outcome?.ok) ref.current?.close(); else setState(outcome.error.message);
+  };
+  return html`<dialog ref=${ref} aria-labelledby="dialog-title" onClose=${() => onDone(undefined)}>
+    <h2 id="dialog-title">${title}</h2>
+    <p>${text}</p>
+    ${ask && html`<label>${ask}<input value=${reason} maxlength="200" onInput=${(e) => setReason(e.target.value)} /></label>`}
+    ${word && html`<label>Type <b>${word}</b> to go on<input value=${typed} autocomplete="off" data-test="word"
+      onInput=${(e) => setTyped(e.target.value)} /></label>`}
+    ${state && state !== "sent" && html`<p class="bad" role="alert">${state}</p>`}
+    <div class="buttons">
+      <button autofocus data-test="cancel" onClick=${() => ref.current.close()}>Cancel</button>
+      <button class=${danger ? "danger" : ""} disabled=${!armed || state === "sent"} data-test="confirm"
+        onClick=${go}>${state === "sent" ? "sent …" : yes}</button>
+    </div>
+  </dialog>`;
+}
+
+function Remains({ scope, outcome, onClose }) {
+  const left = remaining(scope);
+  return html`<div class=${"remains " + (left.length ? "bad" : "good")} role="status" data-test="remaining">
+    <b>${scope || "everybody"}: ${left.length} remaining</b>
+    ${left.length === 0 ? " – nothing works any more" : ` – ${left.slice(0, 5).map((row) => `${row.key} ${row.status}`).join(", ")}`}
+    ${outcome?.result && html`<span class="absent"> (the orders node answered: ${outcome.result.remaining.length} remained)</span>`}
+    <button onClick=${onClose}>close</button>
+  </div>`;
+}
+
+export function Control({ open }) {
+  const [dialog, setDialog] = useState(null);
+  const [kills, setKills] = useState([]);
+  const [notice, setNotice] = useState(null);
+  const may = operator();
+  const strategies = rows("strategies");
+  const close = () => setDialog(null);
+
+  const kill = (scope) => setDialog({
+    title: scope ? `Halt ${scope} and cancel its orders` : "Halt everybody and cancel all orders",
+    text: scope ? `No new order of ${scope} until resumed; its ${remaining(scope).length} working orders are cancelled.`
+      : `No new order of anybody until resumed; all ${remaining().length} working orders are cancelled. Positions stay.`,
+    word: scope ? null : "CANCEL ALL", yes: "Halt and cancel", danger: true,
+    onDone: async (reason) => {
+      if (reason === undefined) return close();
+      const args = { reason: "kill switch on the page", cancel: true, ...(scope ? { strategy: scope } : {}) };
+      const outcome = await command("halt", args);
+      if (outcome.ok) setKills([{ scope, outcome }, ...kills.filter((each) => each.scope !== scope)]);
+      return outcome;
+    },
+  });
+  const halt = (scope) => setDialog({
+    title: `Halt ${scope || "everybody"}`, text: "No new orders and no modifications until resumed; what works goes on working.",
+    ask: "Why (it is in every refusal)", yes: "Halt", danger: true,
+    onDone: (reason) => reason === undefined ? close() : command("halt", { reason, ...(scope ? { strategy: scope } : {}) }),
+  });
+  const resume = (scope) => setDialog({
+    title: `Resume ${scope || "everybody"}`, text: "New orders are taken again.", yes: "Resume",
+    onDone: (reason) => reason === undefined ? close() : command("resume", scope ? { strategy: scope } : {}),
+  });
+  const restart = (name) => setDialog({
+    title: `Restart ${name}`, text: "It ends in order and is started again; what it owns is interrupted for a few seconds.", yes: "Restart",
+    onDone: (reason) => reason === undefined ? close() : command("restart", { name }),
+  });
+
+  useEffect(() => { if (open?.kill !== undefined && may) kill(open.kill); }, [open]);
+
+  return html`<section class="panel" aria-labelledby="h-control">
+    <div class="title"><h2 id="h-control">Control</h2></div>
+    ${!may && html`<p class="empty">You are a viewer. <code>twsmq web --operator</code> prints a key that lets you act; use the
+      button “operator” above. With this page dead, <code>twsmq order cancel --all</code> and the op <code>halt</code> do the same.</p>`}
+    ${kills.map((each) => html`<${Remains} ...${each} onClose=${() => setKills(kills.filter((other) => other !== each))} />`)}
+    ${notice && html`<p role="status">${notice}</p>`}
+    <table class="control">
+      <thead><tr><th scope="col">who</th><th scope="col">state</th><th scope="col">working</th><th scope="col">actions</th></tr></thead>
+      <tbody>
+      <tr><td><b>everybody</b></td>
+        <td class=${desk().halted?.includes("everybody") ? "bad" : ""}>${desk().halted || "trading"}</td>
+        <td>${remaining().length}</td>
+        <td class="act"><button class="danger" disabled=${!may} data-test="kill-all" onClick=${() => kill("")}>Halt and cancel all …</button>
+          <button disabled=${!may} onClick=${() => halt("")}>Halt …</button>
+          <button disabled=${!may} data-test="resume-all" onClick=${() => resume("")}>Resume …</button></td></tr>
+      ${strategies.map((row) => html`<tr key=${row.key}><td>${row.strategy}</td><td class=${row.halted ? "bad" : ""}>${row.halted || "trading"}</td>
+        <td>${row.working}</td><td class="act">
+          <button class="danger" disabled=${!may} onClick=${() => kill(row.strategy)}>Halt and cancel …</button>
+          <button disabled=${!may} onClick=${() => halt(row.strategy)}>Halt …</button>
+          <button disabled=${!may} onClick=${() => resume(row.strategy)}>Resume …</button></td></tr>`)}
+      </tbody>
+    </table>
+    <h3>Restart a process</h3>
+    <p class="act">${rows("processes").filter((row) => row.name !== "supervisor").map((row) => html`<button key=${row.key} disabled=${!may} onClick=${() => restart(row.name)}>${row.name} …</button> `)}</p>
+    ${dialog && html`<${Dialog} ...${dialog} onDone=${async (reason) => {
+      const outcome = await dialog.onDone(reason);
+      if (reason !== undefined && outcome?.ok) { setNotice(`done: ${dialog.title}`); setDialog(null); }
+      return outcome;
+    }} />`}
+  </section>`;
+}

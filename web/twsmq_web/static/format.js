@@ -1,0 +1,49 @@
+// How values are shown; `client/twsmq/board_text.py` does the same for the terminal, and a test holds them together.
+
+export const ABSENT = "–";
+
+const grouped = (value, least, most) =>
+  value.toLocaleString("en-US", { minimumFractionDigits: least, maximumFractionDigits: most });
+
+const two = (number) => String(number).padStart(2, "0");
+
+export function age(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`;
+  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} min`;
+  return `${Math.floor(s / 86400)} d`;
+}
+
+export function seconds(value) {
+  if (value < 0.001) return `${grouped(value * 1000, 0, 2)} ms`;
+  if (value < 1) return `${grouped(value * 1000, 0, 0)} ms`;
+  return `${grouped(value, 0, 1)} s`;
+}
+
+export function time(ns, nowMs) {
+  const at = new Date(ns / 1e6);
+  const clock = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  const today = new Date(nowMs);
+  if (at.toDateString() === today.toDateString()) return clock;
+  return `${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock}`;
+}
+
+export function format(kind, value, nowMs) {
+  if (value === null || value === undefined || value === "") return ABSENT;
+  switch (kind) {
+    case "integer": return grouped(value, 0, 0);
+    case "quantity": return grouped(value, 0, 8);
+    case "price": return grouped(value, 2, 6);
+    case "money": return grouped(value, 2, 2);
+    case "percent": return `${grouped(value * 100, 1, 1)} %`;
+    case "bytes": return `${grouped(value / 1e6, 1, 1)} MB`;
+    case "seconds": return seconds(value);
+    case "time": return time(value, nowMs);
+    case "age": return age(nowMs - value / 1e6);
+    case "flag": return value ? "yes" : "no";
+    default: return String(value);
+  }
+}
+
+export const NUMERIC = new Set(["integer", "quantity", "price", "money", "percent", "bytes", "seconds", "age", "id"]);

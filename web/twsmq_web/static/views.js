@@ -1,0 +1,190 @@
+// What each view shows. The first is what a desk has to see at a glance.
+import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { ask, board, command, desk, now, rows } from "./board.js";
+import { format, time } from "./format.js";
+import { Table, mood } from "./table.js";
+import { Control, operator } from "./control.js";
+
+function History({ order, onClose }) {
+  const ref = useRef(null);
+  const [found, setFound] = useState(null);
+  useEffect(() => {
+    ref.current?.showModal();
+    const query = new URLSearchParams({ strategy: order.strategy, client_order_id: order.client_order_id });
+    ask(`/api/history?${query}`).then((answer) => setFound(answer.body));
+  }, []);
+  const skipped = new Set(["v", "src", "inc", "seq", "ts", "type", "event_no", "strategy_no", "strategy", "client_order_id", "snapshot"]);
+  const said = (event) => Object.entries(event)
+    .filter(([name, value]) => !skipped.has(name) && value !== null && value !== false && value !== "")
+    .map(([name, value]) => `${name} ${value}`).join(", ");
+  return html`<dialog ref=${ref} class="wide-dialog" aria-labelledby="history-title" onClose=${onClose}>
+    <h2 id="history-title">${order.key}: every event of this order</h2>
+    ${found === null && html`<p>reading the journal …</p>`}
+    ${found?.problem && html`<p class="bad">${found.problem}</p>`}
+    ${found && html`<div class="scroll" tabindex="0" role="group" aria-label="events"><table><thead><tr><th scope="col">no</th><th scope="col">time</th><th scope="col">event</th><th scope="col">what</th></tr></thead>
+      <tbody>${(found.events || []).map((event) => html`<tr key=${event.event_no}><td class="number">${event.event_no}</td>
+        <td>${time(event.ts, now())}</td><td>${event.type}</td><td>${said(event)}</td></tr>`)}</tbody></table></div>`}
+    <div class="buttons"><button autofocus onClick=${() => ref.current.close()}>Close</button></div>
+  </dialog>`;
+}
+
+function Orders({ only }) {
+  const [order, setOrder] = useState(null);
+  const cancel = (row) => command("cancel_order", { strategy: row.strategy, client_order_id: row.client_order_id });
+  const finished = new Set(["filled", "cancelled", "rejected", "not_sent"]);
+  const buttons = operator() ? (row) => !finished.has(row.status) && html`<button onClick=${() => cancel(row)}>cancel</button>` : null;
+  return html`<${Table} name="orders" only=${only} act=${{ at: 1, open: setOrder, title: "every event of this order", buttons }} />
+    ${order && html`<${History} order=${order} onClose=${() => setOrder(null)} />`}`;
+}
+
+function Plot({ title, account, minutes, series, label }) {
+  const ref = useRef(null);
+  useEffect(() => {
+    const css = getComputedStyle(document.documentElement);
+    const axis = { stroke: css.getPropertyValue("--text"), grid: { stroke: css.getPropertyValue("--line"), width: 1 } };
+    const width = Math.max(280, ref.current.clientWidth);
+    const plot = new window.uPlot({
+      width, height: 220, series: [{}, { label, stroke: css.getPropertyValue("--accent"), width: 1.5 }],
+      axes: [axis, { ...axis, size: 80 }], legend: { show: true },
+    }, [minutes, series], ref.current);
+    const resize = () => plot.setSize({ width: Math.max(280, ref.current.clientWidth), height: 220 });
+    addEventListener("resize", resize);
+    return () => { removeEventListener("resize", resize); plot.destroy(); };
+  }, [minutes.length, account]);
+  return html`<figure class="plot"><figcaption>${title}</figcaption><div ref=${ref} role="img" aria-label=${title}></div></figure>`;
+}
+
+function load(kind, name) {
+  return new Promise((done) => {
+    const part = document.createElement(kind);
+    part.onload = done; part.onerror = done;
+    if (kind === "script") part.src = name; else { part.rel = "stylesheet"; part.href = name; }
+    document.head.append(part);
+  });
+}
+
+function Equity() {
+  const [data, setData] = useState(null);
+  useEffect(() => {
+    let over = false;
+    const read = async () => {
+      if (!window.uPlot) await Promise.all([load("link", "/static/vendor/uplot.css"), load("script", "/static/vendor/uplot.js")]);
+      const answer = await ask("/api/equity");
+      if (!over && answer.status === 200) setData(answer.body);
+    };
+    read();
+    const timer = setInterval(read, 60000);
+    return () => { over = true; clearInterval(timer); };
+  }, []);
+  const accounts = Object.entries(data?.accounts || {});
+  return html`<section class="panel" aria-labelledby="h-equity"><div class="title"><h2 id="h-equity">Equity and result of the day</h2></div>
+    ${data === null ? html`<p class="empty">reading …</p>` : accounts.length === 0 ? html`<p class="empty">nothing recorded yet: a point a minute</p>` : null}
+    ${window.uPlot && accounts.map(([account, each]) => html`
+      <${Plot} key=${account + "n"} title=${account + ": net liquidation"} account=${account} minutes=${each.minute} series=${each.net_liquidation} label="net liquidation" />
+      <${Plot} key=${account + "d"} title=${account + ": result of the day"} account=${account} minutes=${each.minute} series=${each.daily} label="day" />`)}
+  </section>`;
+}
+
+function Processes() {
+  const [name, setName] = useState(null);
+  const [log, setLog] = useState(null);
+  useEffect(() => {
+    if (!name) return undefined;
+    const read = () => ask(`/api/log/${name}`).then((answer) => setLog(answer.body));
+    read();
+    const timer = setInterval(read, 2000);
+    return () => clearInterval(timer);
+  }, [name]);
+  return html`<${Table} name="processes" act=${{ at: 0, open: (row) => setName(row.name), title: "the end of its log" }} />
+    ${name && html`<section class="panel" aria-labelledby="h-log"><div class="title"><h2 id="h-log">Log of ${name}</h2>
+      <button onClick=${() => { setName(null); setLog(null); }}>close</button></div>
+      ${log?.problem ? html`<p class="bad">${log.problem}</p>` : html`<pre class="log" tabindex="0" role="group" aria-label=${"log of " + name}>${(log?.lines || []).slice(-60).join("\n")}</pre>`}
+    </section>`}`;
+}
+
+function Alerts() {
+  const [said, setSaid] = useState("");
+  const may = operator();
+  const run = async (what, op, args) => {
+    const outcome = await command(op, args);
+    setSaid(outcome.ok ? `${what}: done` : `${what}: ${outcome.error.message}`);
+  };
+  const buttons = may ? (row) => row.state === "firing" && html`
+    <button onClick=${() => run("acknowledge", "acknowledge_alert", { name: row.name, about: row.about })}>acknowledge</button>
+    <button onClick=${() => run("silence", "silence_alert", { name: row.name, minutes: 60 })}>silence 1 h</button>` : null;
+  return html`<${Table} name="alerts" act=${{ buttons }} />
+    <p class="act"><button disabled=${!may} onClick=${() => run("test", "test_alerts", {})}>test every sink</button>
+    <span role="status"> ${said}</span></p>`;
+}
+
+function Audit() {
+  const [entries, setEntries] = useState(null);
+  useEffect(() => {
+    const read = () => ask("/api/audit").then((answer) => answer.status === 200 && setEntries(answer.body));
+    read();
+    const timer = setInterval(read, 3000);
+    return () => clearInterval(timer);
+  }, []);
+  return html`<section class="panel" aria-labelledby="h-audit"><div class="title"><h2 id="h-audit">Audit</h2><span class="count">${entries?.length ?? ""}</span></div>
+    ${!entries?.length ? html`<p class="empty">nobody has done anything yet</p>` : html`<div class="scroll" tabindex="0" role="group" aria-label="audit table"><table data-section="audit">
+    <thead><tr>${["time", "who", "role", "what", "arguments", "digest", "result"].map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>
+    <tbody>${entries.map((each) => html`<tr key=${each.number}><td>${time(each.time, now())}</td><td>${each.who}</td><td>${each.role}</td><td>${each.op}</td>
+      <td>${JSON.stringify(each.args)}</td><td class="wide">${each.digest}</td>
+      <td class=${each.result === "ok" ? "good" : "bad"}>${each.result ?? "outcome not known"}</td></tr>`)}</tbody></table></div>`}
+  </section>`;
+}
+
+function Overview() {
+  const unknown = (row) => row.status === "unknown";
+  const works = (row) => row.rank < 2;
+  return html`<${Table} name="alerts" only=${(row) => row.state !== "resolved"} plain />
+    ${rows("orders").some(unknown) && html`<p class="bad strong">Unknown orders: nobody can say at present whether they reached the gateway. Do not place them anew.</p>`}
+    <${Orders} only=${works} />
+    <${Table} name="accounts" plain /><${Table} name="positions" />
+    <${Table} name="processes" plain />`;
+}
+
+export const VIEWS = [
+  ["desk", "Desk", () => html`<${Overview} />`],
+  ["orders", "Orders", () => html`<${Orders} /><${Table} name="foreign" />`],
+  ["fills", "Fills", () => html`<${Table} name="fills" />`],
+  ["positions", "Positions", () => html`<${Table} name="accounts" /><${Table} name="positions" /><${Table} name="strategies" /><${Table} name="cash" /><${Equity} />`],
+  ["market", "Market data", () => html`<${Table} name="lines" plain /><${Table} name="streams" />`],
+  ["processes", "Processes", () => html`<${Processes} />`],
+  ["budget", "Budget", () => html`<${Table} name="budget" />`],
+  ["alerts", "Alerts", () => html`<${Alerts} />`],
+  ["control", "Control", (open) => html`<${Control} open=${open} /><${Audit} />`],
+];
+
+// Always on top, whatever is shown below.
+export function Header({ view, go, theme, turn, unlock }) {
+  const it = desk();
+  const old = Object.entries(board.sections).filter(([, each]) => each.as_of !== null)
+    .map(([name, each]) => [name, now() - each.as_of / 1e6]).sort((a, b) => b[1] - a[1])[0];
+  const firing = rows("alerts").filter((row) => row.state !== "resolved");
+  const paging = firing.filter((row) => row.severity === "page" && row.state === "firing");
+  const fact = (name, value, kind = "text", more = "") => html`<span class="fact"><span class="name">${name}</span>
+    <b class=${"state " + (more || mood(value))} data-fact=${name}>${format(kind, value, now())}</b></span>`;
+  return html`<header class="desk">
+    <div class="facts">
+      <h1 class="mode"><span class=${"badge " + (it.mode || "none")} data-fact="mode">${(it.mode || "no account").toUpperCase()}</span></h1>
+      ${fact("gateway", it.gateway)}${fact("upstream", it.upstream)}${fact("farms", it.farms, "text", /broken/.test(it.farms || "") ? "bad" : "")}
+      ${fact("since", it.gateway_since, "age")}
+      ${fact("worst age", old ? now() * 1e6 - old[1] * 1e6 : null, "age", old && old[1] > 5000 ? "bad" : "")}
+      ${fact("unknown", it.unknown, "integer", it.unknown ? "bad" : "")}${fact("working", it.working, "integer")}
+      ${fact("alerts", firing.length, "integer", paging.length ? "bad" : firing.length ? "warn" : "")}
+      ${it.next_restart ? fact("next restart", it.next_restart, "time") : null}
+    </div>
+    ${it.halted && html`<p class="banner bad" role="status" data-banner="halted">${it.halted}</p>`}
+    ${!board.connected && html`<p class="banner bad" role="alert" data-banner="server">the page's own server does not answer: nothing here is newer than ${format("age", board.heardAt * 1e6, Date.now())}; it is tried again</p>`}
+    ${board.connected && !board.statusAlive && html`<p class="banner bad" role="alert" data-banner="status">the status node is silent${board.statusSilentS === null ? "" : ` for ${Math.floor(board.statusSilentS)} s`}: what is below stays as it last said; processes are shown as heard here</p>`}
+    ${paging.map((row) => html`<p class="banner bad" role="alert" key=${row.key} data-alert=${row.name}>${row.name}: ${row.text}</p>`)}
+    <nav aria-label="views">${VIEWS.map(([name, title], i) => html`<button key=${name} aria-current=${view === name ? "page" : undefined}
+      title=${`key ${i + 1}`} onClick=${() => go(name)}>${title}${name === "alerts" && firing.length ? ` (${firing.length})` : ""}</button>`)}
+      <span class="right">
+        <button onClick=${turn} title="key t">${theme === "dark" ? "light" : "dark"}</button>
+        <button onClick=${unlock} data-test="role">${operator() ? "operator: step down" : "operator …"}</button>
+        <button class="danger" onClick=${() => go("control", { kill: "" })} title="key k" data-test="stop">STOP …</button>
+      </span></nav>
+  </header>`;
+}
