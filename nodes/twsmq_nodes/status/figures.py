@@ -31,9 +31,14 @@ _OF_A_CURRENCY = {
 
 
 def account_rows(
-    values: Mapping[str, AccountValue], results: Mapping[str, ProfitAndLoss], as_of: int | None
+    values: Mapping[str, AccountValue],
+    results: Mapping[str, ProfitAndLoss],
+    summary_as_of: int | None,
+    results_as_of: int | None,
 ) -> dict[str, Row]:
-    """`as_of`: when the gateway last sent any figure of an account."""
+    """Summary and results have ages of their own: a gateway sends the one every few minutes, the other every
+    second.
+    """
     rows: dict[str, Row] = {}
     for value in values.values():
         name = _OF_THE_ACCOUNT.get(value.tag)
@@ -47,7 +52,7 @@ def account_rows(
         row = rows.setdefault(account, _empty(account))
         row |= {"daily": result.daily, "unrealized": result.unrealized, "realized": result.realized}
     for row in rows.values():
-        row["updated"] = as_of
+        row["updated"], row["pnl_updated"] = summary_as_of, results_as_of
     return dict(sorted(rows.items()))
 
 

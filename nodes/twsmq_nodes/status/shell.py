@@ -123,7 +123,7 @@ class StatusShell(Shell):
     def _spoke(self, event: Event) -> None:
         self._driver.feed(event)
         if isinstance(event, _FIGURES):
-            self._watch.gateway_spoke()
+            self._watch.gateway_spoke(summary=isinstance(event, AccountSummary | AccountUpdateMulti))
 
     def _on_notice(self, notice: Notice) -> None:
         self._driver.feed(notice)

@@ -81,6 +81,7 @@ class ClusterWatch:
         self.alerting = Alerting(self._facts, self._sinks, node.outbox)
         self._orders_as_of: int | None = None
         self._account_as_of: int | None = None
+        self._summary_as_of: int | None = None
         self._silent_lines: dict[str, int] = {}
         self._killed: dict[str, float] = {}
         self._mids_asked = 0
@@ -154,11 +155,13 @@ class ClusterWatch:
         if self._follower.complete:
             self._count.complete = True
             self._orders_as_of = ns
-        self._touch("orders", "fills", "strategies", "positions")
+        self._touch("orders", "fills", "strategies", "foreign", "positions")
 
-    def gateway_spoke(self) -> None:
-        """The gateway sent something about an account."""
+    def gateway_spoke(self, *, summary: bool) -> None:
+        """The gateway sent something about an account; `summary`: the figures that come every few minutes."""
         self._account_as_of = time_ns()
+        if summary:
+            self._summary_as_of = self._account_as_of
         self._touch("accounts", "cash", "positions")
 
     # -- in: the journal
@@ -313,9 +316,11 @@ class ClusterWatch:
                 held, results = core.positions.rows(), core.results.published
                 return position_rows(held, before, results, self._count, account), account
             case "accounts":
-                return account_rows(core.accounts.published, core.accounts.results, account), account
+                return account_rows(
+                    core.accounts.published, core.accounts.results, self._summary_as_of, account
+                ), account
             case "cash":
-                return cash_rows(core.accounts.published, account), account
+                return cash_rows(core.accounts.published, self._summary_as_of), account
             case "streams":
                 return self._market.streams(), self._market.as_of
             case "lines":
