@@ -5,12 +5,8 @@
 Theory. A subscription is one topic, however many subscribers it has: XPUB tells presence per topic, not who.
 It is served by a line, the one request at the gateway that every topic of the same feed shares. A topic's
 first subscriber makes the subscription; `grace_s` after its last one left it is dropped, and the line with
-the last subscription on it. What interrupts a line, and how it comes back, is `recovery`'s business.
-
-With several shards every one of them hears every topic; the contract's conId says whose it is.
-
-Invariants: see `invariants.py`, and the parts: `lookups`, `lines`, `line`. Everything that decides lives in
-these modules; none of them reads a clock or touches a socket.
+the last subscription on it. With several shards the contract's conId says whose a topic is. What interrupts a
+line is `recovery`'s business, what a spelling means `contracts`'. Invariants: `invariants.py`, and the parts.
 """
 
 from __future__ import annotations
@@ -42,7 +38,7 @@ from .pacing import Ledger
 from .pending_calls import DEADLINE_S, PendingCalls
 from .recovery import Recovery
 from .stream_status import StatusAnnouncer
-from .subscription import RETURN_S, Missed, Subscription, Waiter
+from .subscription import RETURN_S, Missed, Subscription
 
 
 class MarketdataCore:
@@ -77,7 +73,7 @@ class MarketdataCore:
             self.lookups,
             asking,
             config.accepts,
-            resolve=self._resolve,
+            resolve=lambda waiter: self.contracts.resolve(waiter),  # noqa: PLW0108 - made below
             shard_of=self._announcer.shard_of,
             now=lambda: self._announcer.now,
             do=self._do,
@@ -173,11 +169,8 @@ class MarketdataCore:
             self._announcer.announce_current(subscription)
         elif parsed.instrument is None:
             self._attach(subscription, Listing(news_feed(parsed.qualifier).contract))
-        elif not self._resolve(subscription):
+        elif not self.contracts.resolve(subscription):
             self._announcer.announce_current(subscription)
-
-    def _resolve(self, waiter: Waiter) -> bool:
-        return self.contracts.resolve(waiter)
 
     def _rejoin(self, subscription: Subscription, now: float) -> None:
         """One more subscriber, or the first again within the grace time. What was refused for good is asked

@@ -162,7 +162,7 @@ def _slow(_feed: Feed, silent_s: float) -> float:
 
 def _by_bar(feed: Feed, silent_s: float) -> float:
     """The newest bar is sent anew every 4 to 6 s (IBKR API docs), at the latest when the next one begins."""
-    return max(silent_s, min(bar_seconds(feed), LONGEST_PATIENCE_S) + BAR_DUE_S)
+    return max(silent_s, bar_seconds(feed) + BAR_DUE_S)
 
 
 BAR_DUE_S = 15.0

@@ -45,7 +45,7 @@ def patience(line: Line, silent_s: float) -> float:
     """Seconds of silence that are normal for it at present."""
     spec = line.spec
     normal = max(spec.patience(line.feed, silent_s), PACES * line.pace_s)
-    return min(normal * 2 ** min(line.renewals, 16), max(spec.most_patience, normal))
+    return min(normal * 2 ** min(line.renewals, 16), spec.most_patience)
 
 
 def silent_lines(
