@@ -363,8 +363,6 @@ class MarketdataCore:
             self._announcer.announce_current(subscription)
         self._do(ev.AnswerRetry(happened.call, happened.topic, subscription.status().state))
 
-    # -- time
-
     def _lines_checked(self, checked: ev.LinesChecked, now: float) -> None:
         self.contracts.age(checked.wall_s)
         if self.up:
