@@ -125,9 +125,11 @@ class Heard:
         row |= {"key": name, "name": name}
         beat = self._beats.get(name)
         if beat is not None:
-            beats = self.beating(name)
+            supervised = self._supervised.get(name)
+            ended = supervised is not None and supervised.pid != beat[2].pid
+            beats = self.beating(name) and not ended
             row["beating"] = "beating" if beats else "silent"
-            row["ready"] = beat[2].state if beats else "silent"
+            row["ready"] = beat[2].state if beats else supervised.state if ended and supervised else "silent"
             row["heard"] = beat[1]
         supervised = self._supervised.get(name)
         if supervised is not None:

@@ -29,6 +29,7 @@ class Cluster:
         self.port_base = port_base
         self.gateway_port = gateway_port
         self.config = folder / "twsmq.toml"
+        self.expected = (*PROCESSES, *(("web",) if "[web]\nenabled = true" in extra else ()))
         page = "" if "[web]" in extra else "[web]\nenabled = false\n"
         self.config.write_text(
             f"[cluster]\nport_base = {port_base}\n[gateway]\nport = {gateway_port}\n{extra}\n{page}"
@@ -65,7 +66,7 @@ class Cluster:
                 reply = client.request("supervisor", "status", timeout=left)
                 rows = {row["name"]: row for row in reply["result"]["processes"]}
                 healed = after is None or rows[after[0]]["pid"] != after[1]
-                if healed and all(name in rows and rows[name]["state"] == "ready" for name in PROCESSES):
+                if healed and all(name in rows and rows[name]["state"] == "ready" for name in self.expected):
                     return time.monotonic() - began
                 next(client.events(0.2), None)  # woken by the next change
         finally:

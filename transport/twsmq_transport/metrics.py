@@ -89,6 +89,11 @@ class Registry:
             family[labels] = Histogram(METRICS[name].bounds)
         return family[labels]
 
+    def adopt(self, name: str, histogram: Histogram, *labels: str) -> None:
+        """Gather a histogram that somebody else made."""
+        _require(name, "histogram", labels)
+        self._histograms.setdefault(name, {})[labels] = histogram
+
     def collect(self, collector: Collector) -> None:
         """`collector` is called for each answer."""
         self._collectors.append(collector)

@@ -14,7 +14,7 @@ from .options import config_option, settings_from
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, number
 
-_LEFT_OUT = frozenset(("key", "account", "currency", "as_of", "updated"))
+_LEFT_OUT = frozenset(("key", "account", "currency", "as_of", "updated", "pnl_updated"))
 
 
 @click.command(short_help="Show what is held.")

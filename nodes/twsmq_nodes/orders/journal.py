@@ -27,6 +27,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal, Protocol
 from uuid import uuid4
 
@@ -34,6 +35,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 from twsmq_protocol.errors import ConfigError, Unmendable
+from twsmq_protocol.metrics import METRICS
+from twsmq_transport.metrics import Histogram
 
 from .entries import Adopted, Entry, Placed, Row, to_entry, to_row
 from .watermark import CURE, Mark, WatermarkFile, boot_id, require_fit
@@ -117,6 +120,7 @@ class SqliteJournal:
         self._queue: queue.SimpleQueue[_Appended | Kept | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._given_up = threading.Event()
+        self.commits = Histogram(METRICS["journal_commit_seconds"].bounds)
         try:
             mark = self._mark_file.read()
             if mark is not None and (not path.exists() or not path.stat().st_size):
@@ -274,8 +278,11 @@ class SqliteJournal:
                 closing = True
             if rows:
                 self._mark = replace(self._mark, event_no=rows[-1].event_no, order_id=order_id)
+            began = monotonic()
             if (rows or kept) and not self._commit(database, rows, kept, stalled):
                 break
+            if rows or kept:
+                self.commits.observe(monotonic() - began)
             for call in committed:
                 call()
             if rows:

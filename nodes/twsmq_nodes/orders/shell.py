@@ -83,6 +83,11 @@ class OrdersShell(Shell):
         self._session = self._link.session
         self._pacer: Pacer[None] = Pacer(message_share(config, endpoints.ORDERS), self._loop.time())
         self._journal = SqliteJournal(node.data_dir / JOURNAL_FILE, config.orders.durability)
+        node.metrics.adopt("journal_commit_seconds", self._journal.commits)
+        journal = node.data_dir / JOURNAL_FILE
+        node.metrics.collect(
+            lambda: [("journal_bytes", (), journal.stat().st_size)] if journal.exists() else []
+        )
         self._core = OrdersCore(
             node.client_id,
             self._session.encode,

@@ -10,15 +10,17 @@ another one; a node that is stopping stays so. A node that reconciles calls `nod
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
 from twsmq_protocol.config import address
 from twsmq_protocol.processes import message_share
+from twsmq_transport.metrics import Reading
 
 from twsmq_nodes.tws import notices
-from twsmq_nodes.tws.events import Event, FrameRejected
+from twsmq_nodes.tws.codes import is_warning
+from twsmq_nodes.tws.events import Event, FrameRejected, GatewayError
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.session import TwsSession
 from twsmq_nodes.tws.ticks import Tick
@@ -82,6 +84,18 @@ class GatewayLink:
             rate=message_share(node.config, node.name) if rate is None else rate,
         )
 
+        self._share = message_share(node.config, node.name)
+        self._lost = node.metrics.counter("gateway_disconnects_total")
+        self._up = False
+        node.metrics.adopt("gateway_budget_wait_seconds", self.session.waits)
+        node.metrics.collect(self._collect)
+
+    def _collect(self) -> Iterable[Reading]:
+        yield "gateway_session_up", (), int(self._up)
+        yield "gateway_messages_sent_total", (), self.session.sent
+        yield "gateway_queue_messages", (), self.session.queued
+        yield "gateway_budget_messages_per_second", (), self._share
+
     def open(self) -> None:
         """Start connecting and keep at it."""
         self._node.enter("connecting", f"connecting to the gateway at {self._address}")
@@ -97,6 +111,9 @@ class GatewayLink:
         self.session.open()
 
     def on_event(self, event: Event) -> None:
+        if isinstance(event, GatewayError):
+            kind = "information" if is_warning(event.code) else "error"
+            self._node.metrics.counter("gateway_errors_total", kind).n += 1
         if isinstance(event, FrameRejected) and self._is_new(event.message_id):
             log.warning("gateway message not understood", message_id=event.message_id, problem=event.reason)
         self._hand_on(event)
@@ -109,6 +126,11 @@ class GatewayLink:
         return True
 
     def on_notice(self, notice: Notice) -> None:
+        if isinstance(notice, notices.SessionLost):
+            self._up = False
+            self._lost.n += 1
+        elif isinstance(notice, notices.SessionUp):
+            self._up = True
         if self._node.state != "stopping":
             self._show(notice)
         self._announce(notice)

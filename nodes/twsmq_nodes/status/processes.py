@@ -72,8 +72,12 @@ class ProcessBoard:
         self._usage[answer.name] = usage
 
     def beating(self, name: str, now: float) -> bool:
+        """Beats of a process that the supervisor has seen end are no beats any more."""
         beat = self._beats.get(name)
-        return beat is not None and now - beat[0] < SILENT_AFTER_S
+        if beat is None or now - beat[0] >= SILENT_AFTER_S:
+            return False
+        supervised = self._supervised.get(name)
+        return supervised is None or (supervised[1].pid in (None, beat[2].pid) and _exists(supervised[1]))
 
     def names(self) -> list[str]:
         """Nodes in the order they start, then whoever else was heard of."""
@@ -202,14 +206,18 @@ class ProcessBoard:
         beat = self._beats.get(name)
         if beat is not None and self.beating(name, now):
             return beat[2].state
-        if beat is not None or name in self._nodes:
-            return "silent"
         supervised = self._supervised.get(name)
-        return None if supervised is None else supervised[1].state
+        if supervised is not None and (beat is None or beat[2].pid != supervised[1].pid):
+            return supervised[1].state  # it has not beaten since it was started
+        return "silent" if beat is not None or name in self._nodes else None
+
+
+def _exists(process: Process) -> bool:
+    return process.state not in _DEAD
 
 
 def _alive(process: Process) -> str:
-    return process.state if process.state in _DEAD or process.state == "hung" else "alive"
+    return process.state if not _exists(process) or process.state == "hung" else "alive"
 
 
 def _value(samples: Mapping[str, list[Sample]], name: str) -> float | None:

@@ -437,6 +437,12 @@ class ClusterWatch:
                     yield metric, labels, row[name]
             if self._account_as_of is not None:
                 yield "account_age_seconds", (row["account"],), (ns - self._account_as_of) / NS
+        for kind, used, allowed in self._market.kinds():
+            yield "lines_used", (kind,), used
+            yield "lines_allowed", (kind,), allowed
+        for state, count in self._market.states().items():
+            yield "streams", (state,), count
+        yield "silent_lines", (), sum(self._silent_lines.values())
         yield "positions_differing", (), len(self._count.differing_since(now))
         firing = self.alerting.core.firing()
         for severity in ("page", "warn"):

@@ -42,6 +42,7 @@ class Link(asyncio.Protocol):
         self._direct: socket.socket | None = None  # the same socket, for other threads
         self._waits = False  # something in the transport, or not yet given to it by the session
         self._rest = b""  # of what a thread has written in part
+        self.written = 0  # messages handed over, by anybody
         self.gone: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -56,6 +57,7 @@ class Link(asyncio.Protocol):
         if self._transport is None:
             return
         with self._lock:
+            self.written += 1
             if self._rest:
                 self._rest += data
             else:
@@ -70,6 +72,7 @@ class Link(asyncio.Protocol):
                 sent = self._direct.send(data, socket.MSG_DONTWAIT)
             except OSError:  # full, or broken: the loop will hear of it
                 return False
+            self.written += 1
             if sent < len(data):
                 self._rest = data[sent:]
                 self._loop.call_soon_threadsafe(self._write_rest)

@@ -17,6 +17,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 from twsmq_protocol.config import address
+from twsmq_protocol.metrics import METRICS
+from twsmq_transport.metrics import Histogram
 
 from twsmq_nodes.runtime.alarm import Alarm
 from twsmq_nodes.runtime.driver import Driver
@@ -47,6 +49,7 @@ class _Waiting(Struct, frozen=True):
     request: Request | Encoded | Thunk
     on_written: Callable[[Sent], None] | None
     on_refused: Callable[[TwsError], None] | None
+    since: float
 
 
 class TwsSession:
@@ -84,6 +87,8 @@ class TwsSession:
         versions = range(MIN_SERVER_VERSION, self._highest + 1)
         self._core = SessionCore(client_id, port, versions, jitter, timing)
         self._pacer: Pacer[_Waiting] = Pacer(rate, self._loop.time())
+        self._sent = 0
+        self.waits = Histogram(METRICS["gateway_budget_wait_seconds"].bounds)
         self._learned = LearnedRate(rate)
         self._codec: Codec | None = None
         self._link: Link | None = None
@@ -128,6 +133,17 @@ class TwsSession:
         """Requests waiting for the message budget or for the socket."""
         return len(self._pacer)
 
+    @property
+    def sent(self) -> int:
+        """Messages written to the gateway since this process started."""
+        return self._sent + (0 if self._link is None else self._link.written)
+
+    def _count_link(self) -> None:
+        """The link is about to be replaced: what it wrote stays counted."""
+        if self._link is not None:
+            self._sent += self._link.written
+            self._link.written = 0
+
     def open(self) -> None:
         """Starts connecting, and keeps at it until `close`."""
         self._feed(core.Open())
@@ -168,7 +184,7 @@ class TwsSession:
             raise NotConnected(_name(request))
         if priority is None:
             priority = priority_of(request) if isinstance(request, Request) else Priority.ORDER
-        self._pacer.push(_Waiting(request, on_written, on_refused), priority)
+        self._pacer.push(_Waiting(request, on_written, on_refused, self._loop.time()), priority)
         self._drain()
 
     def check(self, request: Request) -> None:
@@ -229,6 +245,7 @@ class TwsSession:
 
     async def _connect(self, port: int) -> None:
         link = Link(self)
+        self._count_link()
         self._link = link
         try:
             await self._loop.create_connection(lambda: link, self._host, port)
@@ -236,6 +253,7 @@ class TwsSession:
             self.link_lost(link, f"cannot connect to {address(self._host, port)}: {error}")
 
     def _drop_link(self, *, flush: bool) -> None:
+        self._count_link()
         link, self._link = self._link, None
         if self._attempt is not None:
             self._attempt.cancel()
@@ -261,6 +279,7 @@ class TwsSession:
 
     def link_lost(self, link: Link, reason: str) -> None:
         if link is self._link:
+            self._count_link()
             self._link = None
             self._feed(core.LinkLost(reason))
 
@@ -363,6 +382,7 @@ class TwsSession:
                 waiting.on_refused(refused)
             return
         link.write(data)
+        self.waits.observe(self._loop.time() - waiting.since)
         if waiting.on_written is not None:
             waiting.on_written(request.request if isinstance(request, Encoded) else request)
 

@@ -90,7 +90,7 @@ export function Control({ open }) {
       button “operator” above. With this page dead, <code>twsmq order cancel --all</code> and the op <code>halt</code> do the same.</p>`}
     ${kills.map((each) => html`<${Remains} ...${each} onClose=${() => setKills(kills.filter((other) => other !== each))} />`)}
     ${notice && html`<p role="status">${notice}</p>`}
-    <table class="control">
+    <div class="scroll" tabindex="0" role="group" aria-label="control table"><table class="control">
       <thead><tr><th scope="col">who</th><th scope="col">state</th><th scope="col">working</th><th scope="col">actions</th></tr></thead>
       <tbody>
       <tr><td><b>everybody</b></td>
@@ -105,7 +105,7 @@ export function Control({ open }) {
           <button disabled=${!may} onClick=${() => halt(row.strategy)}>Halt …</button>
           <button disabled=${!may} onClick=${() => resume(row.strategy)}>Resume …</button></td></tr>`)}
       </tbody>
-    </table>
+    </table></div>
     <h3>Restart a process</h3>
     <p class="act">${rows("processes").filter((row) => row.name !== "supervisor").map((row) => html`<button key=${row.key} disabled=${!may} onClick=${() => restart(row.name)}>${row.name} …</button> `)}</p>
     ${dialog && html`<${Dialog} ...${dialog} onDone=${async (reason) => {

@@ -1,0 +1,246 @@
+"""The page in a real Chromium while the simulator plays what goes wrong: truthful, and healing alone."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
+from support.cluster import TWSMQ, Cluster
+from support.plain_client import PlainClient
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium (Debian's package)")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra dev)")
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+STATIC = Path(__file__).parents[2] / "web" / "twsmq_web" / "static"
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+VIEWS = ("desk", "orders", "fills", "positions", "market", "processes", "budget", "alerts", "control")
+TRUE_WITHIN_MS = 3500
+"""Three seconds and what a loaded machine takes to look."""
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with reserved_ports() as base, orphans_refused():
+        extra = "[web]\nenabled = true\n"
+        running = Cluster(tmp_path_factory.mktemp("desk"), base, base + GATEWAY_OFFSET, extra)
+        try:
+            running.start()
+            place(running, "works", order_type="LMT", limit_price=1.0)
+            place(running, "done", order_type="MKT")
+            yield running
+            running.stop()
+        finally:
+            running.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+def place(cluster: Cluster, name: str, **more: Any) -> None:
+    order = {"strategy": "alpha", "client_order_id": name, "instrument": "STK:AAPL:SMART:USD"}
+    ask(cluster, "place_order", {**order, "side": "BUY", "quantity": 10, **more})
+
+
+def ask(cluster: Cluster, op: str, args: dict[str, Any]) -> Any:
+    client = PlainClient(cluster.port_base)
+    try:
+        reply = client.request("orders", op, **args)
+        assert reply["ok"], reply
+        return reply["result"]
+    finally:
+        client.close()
+
+
+def fault(cluster: Cluster, *words: str) -> None:
+    command = [*TWSMQ, "simulator", "fault", "--config", str(cluster.config), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+
+
+class Page:
+    """A browser that is logged in. What it complains about is kept."""
+
+    def __init__(self, browser: Any, cluster: Cluster, *, operator: bool = False) -> None:
+        self.complaints: list[str] = []
+        self._context = browser.new_context(viewport={"width": 1360, "height": 800})
+        self.page = self._context.new_page()
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        words = [*TWSMQ, "web", "--config", str(cluster.config), *(["--operator"] if operator else [])]
+        link = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+        self.page.goto(link)
+        self.page.locator("table[data-section=processes]").wait_for(timeout=10_000)
+
+    def _said(self, message: Any) -> None:
+        offline = "ERR_CONNECTION_REFUSED" in message.text or "ERR_INCOMPLETE_CHUNKED" in message.text
+        if message.type == "error" and not offline:
+            self.complaints.append(message.text)
+
+    def cell(self, section: str, key: str, column: str) -> Any:
+        return self.page.locator(
+            f'table[data-section={section}] tr[data-key="{key}"] td[data-column={column}]'
+        )
+
+    def shows(self, locator: Any, text: str, within: int = TRUE_WITHIN_MS) -> None:
+        playwright.expect(locator).to_contain_text(text, timeout=within)
+
+    def view(self, name: str) -> None:
+        self.page.keyboard.press(str(VIEWS.index(name) + 1))
+        self.page.locator(f"main[data-view={name}]").wait_for()
+
+    def close(self) -> None:
+        self._context.close()
+        assert self.complaints == []
+
+
+@pytest.fixture
+def page(browser: Any, desk: Cluster) -> Iterator[Page]:
+    opened = Page(browser, desk)
+    yield opened
+    opened.close()
+
+
+def test_a_desk_is_understood_at_a_glance(page: Page) -> None:
+    page.shows(page.page.locator("[data-fact=mode]"), "PAPER")
+    page.shows(page.page.locator("[data-fact=gateway]"), "up")
+    page.shows(page.cell("orders", "alpha/works", "status"), "submitted")
+    page.shows(page.cell("processes", "orders", "ready"), "ready")
+    page.view("fills")
+    page.shows(page.page.locator("table[data-section=fills] td[data-column=client_order_id]"), "done")
+    page.view("positions")
+    page.shows(page.page.locator("table[data-section=positions] td[data-column=own]"), "10")
+
+
+def test_who_is_not_logged_in_sees_nothing(browser: Any, desk: Cluster) -> None:
+    context = browser.new_context()
+    stranger = context.new_page()
+    stranger.goto(f"http://127.0.0.1:{desk.port_base + 80}/")
+    playwright.expect(stranger.locator("body")).to_contain_text("twsmq web")
+    assert stranger.locator("table").count() == 0
+    stranger.locator("[data-test=key]").fill("guess")
+    stranger.locator("[data-test=login]").click()
+    playwright.expect(stranger.get_by_role("alert")).to_contain_text("not good")
+    context.close()
+
+
+def test_it_is_small_and_painted_at_once(browser: Any, desk: Cluster) -> None:
+    first = [*STATIC.glob("*.*"), STATIC / "vendor" / "preact-htm.js"]
+    assert sum(len(gzip.compress(path.read_bytes())) for path in first) < 60_000
+    context = browser.new_context()
+    fresh = context.new_page()
+    fresh.goto(f"http://127.0.0.1:{desk.port_base + 80}/")
+    paint = fresh.evaluate(
+        "new Promise(done => new PerformanceObserver(list => done(list.getEntries()[0].startTime))"
+        ".observe({type: 'paint', buffered: true}))"
+    )
+    assert paint < 500
+    context.close()
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (npm ci in tests/browser)")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_view_can_be_read_by_everybody(page: Page, theme: str) -> None:
+    if page.page.evaluate("document.documentElement.dataset.theme") != theme:
+        page.page.keyboard.press("t")
+    for name in VIEWS:
+        page.view(name)
+        page.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == [], name
+
+
+@pytest.mark.parametrize("name", ["connection", "reference", "marketdata-0", "orders", "status"])
+def test_a_process_that_is_killed_is_shown_restarted_and_ready(page: Page, desk: Cluster, name: str) -> None:
+    before = desk.rows()[name]
+    os.kill(before["pid"], signal.SIGKILL)
+    page.shows(page.cell("processes", name, "restarts"), str(before["restarts"] + 1))
+    desk.await_ready(after=(name, before["pid"]))
+    page.shows(page.cell("processes", name, "ready"), "ready", 10_000)
+    playwright.expect(page.page.locator("[data-banner]")).to_have_count(0, timeout=10_000)
+    page.shows(page.cell("orders", "alpha/works", "status"), "submitted", 10_000)
+
+
+def test_a_status_node_that_hangs_is_told_and_nothing_old_passes_for_new(page: Page, desk: Cluster) -> None:
+    pid = desk.pid("status")
+    os.kill(pid, signal.SIGSTOP)
+    page.page.locator("[data-banner=status]").wait_for(timeout=TRUE_WITHIN_MS)
+    page.shows(page.cell("processes", "status", "beating"), "silent")
+    page.shows(page.cell("processes", "orders", "ready"), "ready")  # heard without it
+    desk.await_ready(after=("status", pid))  # the supervisor kills what hangs
+    playwright.expect(page.page.locator("[data-banner=status]")).to_have_count(0, timeout=10_000)
+
+
+def test_the_pages_own_process_may_die_too(page: Page, desk: Cluster) -> None:
+    os.kill(desk.pid("web"), signal.SIGKILL)
+    page.page.locator("[data-banner=server]").wait_for(timeout=TRUE_WITHIN_MS)
+    playwright.expect(page.page.locator("[data-banner=server]")).to_have_count(0, timeout=15_000)
+    page.shows(page.cell("processes", "web", "ready"), "ready", 10_000)
+
+
+def test_lost_upstream_and_broken_farms_are_told_and_heal(page: Page, desk: Cluster) -> None:
+    fault(desk, "connectivity_lost")
+    page.shows(page.page.locator("[data-fact=gateway]"), "upstream_lost")
+    fault(desk, "connectivity_restored", "data_lost=true")
+    page.shows(page.page.locator("[data-fact=gateway]"), "up", 10_000)
+    page.shows(page.page.locator("[data-fact=upstream]"), "connected")
+
+
+def test_the_kill_switch_takes_two_actions_and_shows_what_remains(browser: Any, desk: Cluster) -> None:
+    page = Page(browser, desk, operator=True)
+    for number in range(3):
+        place(desk, f"kill-{number}-{time.time_ns()}", order_type="LMT", limit_price=1.0)
+    page.page.keyboard.press("k")
+    confirm = page.page.locator("[data-test=confirm]")
+    playwright.expect(page.page.locator("[data-test=cancel]")).to_be_focused()
+    playwright.expect(confirm).to_be_disabled()
+    page.page.locator("[data-test=word]").fill("cancel all")
+    playwright.expect(confirm).to_be_disabled()  # the word, as it stands there
+    page.page.locator("[data-test=word]").fill("CANCEL ALL")
+    confirm.click()
+    page.shows(page.page.locator("[data-test=remaining]"), "everybody: 0 remaining", 15_000)
+    page.shows(page.page.locator("[data-banner=halted]"), "everybody")
+    page.shows(page.page.locator("[data-alert=Halted]"), "halted", 5000)
+    page.shows(page.page.locator("table[data-section=audit]"), "halt", 8000)
+    page.page.locator("[data-test=resume-all]").click()
+    page.page.locator("[data-test=confirm]").click()
+    playwright.expect(page.page.locator("[data-banner=halted]")).to_have_count(0, timeout=5000)
+    page.close()
+
+
+def test_a_viewer_cannot_act_whatever_it_sends(page: Page) -> None:
+    page.view("control")
+    playwright.expect(page.page.locator("[data-test=kill-all]")).to_be_disabled()
+    status = page.page.evaluate(
+        "fetch('/api/command', {method: 'POST', headers: {'content-type': 'application/json'},"
+        " body: JSON.stringify({op: 'halt', args: {reason: 'x'}})}).then(answer => answer.status)"
+    )
+    assert status == 403
+    page.complaints.clear()  # the browser itself notes the 403
+
+
+def test_every_view_fits_a_narrow_screen(page: Page) -> None:
+    page.page.set_viewport_size({"width": 390, "height": 800})
+    for name in VIEWS:
+        page.view(name)
+        wide = page.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 390, name
