@@ -18,7 +18,16 @@ import pytest
 from support.command import Command
 from support.plain_client import PlainClient
 
-PROCESSES = ["supervisor", "simulator", "connection", "reference", "marketdata-0", "status", "orders"]
+PROCESSES = [
+    "supervisor",
+    "simulator",
+    "connection",
+    "reference",
+    "history",
+    "marketdata-0",
+    "status",
+    "orders",
+]
 COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s", "reason"]
 
 pytestmark = pytest.mark.usefixtures("no_orphans")

@@ -36,6 +36,7 @@ _COMMANDS = {
     "doctor": ("doctor", "Find out why a gateway does not work."),
     "keys": ("keys", "Say who may connect, and what each key opens."),
     "web": ("web", "Print the link that logs a browser into the page."),
+    "top": ("top", "The whole desk in the terminal, live."),
     "alerts": ("alerts", "Show what fires; acknowledge, silence, test."),
     "conform": ("conform", "Prove a client in any language, without a cluster."),
     "simulator": ("simulator", "Run the simulated gateway alone, and command a running one."),

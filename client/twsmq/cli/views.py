@@ -11,7 +11,9 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 from twsmq_protocol import endpoints
+from twsmq_protocol.endpoints import web_port
 from twsmq_protocol.market_events import Quote
+from twsmq_protocol.processes import WEB, node_names
 from twsmq_protocol.system_events import Process
 from twsmq_protocol.topics import quote_topic
 from twsmq_supervisor.children import cluster
@@ -52,7 +54,21 @@ def next_steps(settings: Settings, *, ready: bool = True) -> list[str]:
         typed(settings, "watch", quote_topic(instrument)),
         typed(settings, "order", "place", *order),
         typed(settings, "status"),
+        *([typed(settings, "web")] if WEB in node_names(settings.config) else []),
     ]
+
+
+def page_line(settings: Settings) -> str:
+    """Where the page is, or why there is none."""
+    config = settings.config
+    if WEB in node_names(config):
+        return (
+            f"the page: http://{config.cluster.bind}:{web_port(config)}/ "
+            f"(`{typed(settings, 'web')}` prints the link that logs in)"
+        )
+    if config.web.enabled is None:
+        return "no page: the extra `web` is not installed (pip install 'twsmq[web]')"
+    return "no page: [web] enabled = false"
 
 
 class PlainLines:
@@ -137,6 +153,7 @@ class PlainLines:
         self._was_ready = True
         took = time.monotonic() - self._began
         self._say(f"cluster ready in {took:.1f} s: {len(self._rows)} processes")
+        self._say(page_line(self._settings))
         if self._steps:
             echo("next, in another terminal:")
             for step in next_steps(self._settings):
@@ -200,6 +217,7 @@ class LiveTable:
             Text(),
             Text("next, in another terminal:"),
             Text("\n".join(steps), style="cyan"),
+            Text(page_line(self._settings), style="cyan"),
             Text(f"logs: {self._settings.log_dir}    Ctrl-C stops everything in order", style="dim"),
         )
 

@@ -1,0 +1,308 @@
+"""The terminal board at work: a textual application over the same copy of the board as the page's.
+
+It asks and listens in its own loop; a cluster that ends leaves its last words where they are, and their age
+grows.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar, cast
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import DataTable, Footer, Input, Label, Static
+from twsmq_protocol.board import SECTIONS
+from twsmq_protocol.config import Config
+from twsmq_protocol.errors import TwsmqError
+from twsmq_protocol.processes import ORDERS
+
+from ..aio import Client
+from ..board import BoardFeed
+from ..board_text import NUMERIC, age, text_of
+from .terminal import printable
+
+VIEWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Desk", ("alerts", "accounts", "positions", "processes")),
+    ("Orders", ("orders", "foreign")),
+    ("Fills", ("fills",)),
+    ("Positions", ("accounts", "positions", "strategies", "cash")),
+    ("Market data", ("lines", "streams")),
+    ("Processes", ("processes",)),
+    ("Budget", ("budget",)),
+    ("Alerts", ("alerts",)),
+)
+REFRESH_S = 0.5
+OLD_NS = 5_000_000_000
+_BAD = frozenset(("unknown", "failed", "hung", "silent", "rejected", "error", "disconnected", "live", "page",
+                  "firing", "stopped", "lost", "gap"))  # fmt: skip
+_GOOD = frozenset(("ready", "alive", "beating", "up", "connected", "filled", "active", "resumed", "submitted",
+                   "paper", "resolved"))  # fmt: skip
+_HELP = """[b]Keys[/b]
+
+1 … 8   views          /   filter          esc   no filter
+↑ ↓     rows           ?   this            q     quit
+H       halt everybody and cancel all      (operator)
+C       cancel the order of this row       (operator)
+
+A dash is unknown, never zero. What says OLD is old, whatever it shows."""
+
+
+def cells(section: str, row: dict[str, Any], now_ns: int, *, wide: bool) -> list[str]:
+    """A row as text, in the order of the columns."""
+    columns = SECTIONS[section].columns
+    return [
+        printable(text_of(column.kind, row.get(column.name), now_ns))
+        for column in columns
+        if wide or not column.wide
+    ]
+
+
+class Confirm(ModalScreen[bool]):
+    """Cancel is the default; a typed word where everybody is meant."""
+
+    BINDINGS: ClassVar[list[Any]] = [Binding("escape", "dismiss(False)", "Cancel")]
+    CSS = """
+    Confirm { align: center middle; }
+    Confirm Vertical { width: 64; height: auto; border: heavy red; padding: 1 2; background: $surface; }
+    """
+
+    def __init__(self, text: str, word: str) -> None:
+        super().__init__()
+        self._text = text
+        self._word = word
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(self._text, markup=False)
+            yield Label(f"Type {self._word} and Enter to go on; Esc cancels.", markup=False)
+            yield Input()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value == self._word)
+
+
+class Help(ModalScreen[None]):
+    BINDINGS: ClassVar[list[Any]] = [Binding("escape,question_mark,q", "dismiss", "Close")]
+    CSS = "Help { align: center middle; } Help Static { width: 64; border: heavy $accent; padding: 1 2; }"
+
+    def compose(self) -> ComposeResult:
+        yield Static(_HELP)
+
+
+class Board(App[None]):
+    """`operator`: may act."""
+
+    TITLE = "twsmq"
+    CSS = """
+    DataTable { height: auto; max-height: 60%; }
+    .title { margin-top: 1; text-style: bold; }
+    #desk { height: auto; }
+    #filter { display: none; }
+    """
+    BINDINGS: ClassVar[list[Any]] = [
+        *[Binding(str(n), f"view({n - 1})", name) for n, (name, _) in enumerate(VIEWS, 1)],
+        Binding("slash", "filter", "Filter"),
+        Binding("escape", "no_filter", show=False),
+        Binding("question_mark", "help", "Help"),
+        Binding("H", "halt", show=False),
+        Binding("C", "cancel", show=False),
+        Binding("q", "quit", "Quit"),
+    ]
+
+    def __init__(self, config: Config, *, operator: bool = False) -> None:
+        super().__init__()
+        self._config = config
+        self._operator = operator
+        self._view = 0
+        self._filter = ""
+        self._note = ""
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="desk")
+        yield Input(placeholder="filter", id="filter")
+        yield Vertical(id="tables")
+        yield Footer()
+
+    async def on_mount(self) -> None:
+        self._client = Client(self._config)
+        self.feed = BoardFeed(self._client)
+        self.run_worker(self.feed.run(), exclusive=False)
+        await self._show_view()
+        self.set_interval(REFRESH_S, self._refresh_board)
+
+    async def on_unmount(self) -> None:
+        self._client.close()
+
+    async def action_view(self, number: int) -> None:
+        self._view = number
+        await self._show_view()
+
+    def action_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        box.display = True
+        box.focus()
+
+    def action_no_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        box.value, box.display = "", False
+        self._focus_table()
+
+    def action_help(self) -> None:
+        self.push_screen(Help())
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "filter":
+            self._filter = event.value.lower()
+            self._refresh_board()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input.id == "filter":
+            self._focus_table()
+
+    def action_halt(self) -> None:
+        if not self._may():
+            return
+
+        def confirmed(sure: bool | None) -> None:
+            if sure:
+                args = {"reason": "kill switch in twsmq top", "cancel": True}
+                self.run_worker(self._act("halt", args), exclusive=False)
+
+        self.push_screen(Confirm("Halt everybody and cancel all orders?", "CANCEL ALL"), confirmed)
+
+    def action_cancel(self) -> None:
+        table = self.focused
+        if (
+            not self._may()
+            or not isinstance(table, DataTable)
+            or table.id != "t-orders"
+            or not table.row_count
+        ):
+            return
+        key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value or ""
+        strategy, _, name = key.partition("/")
+
+        def confirmed(sure: bool | None) -> None:
+            if sure:
+                args = {"strategy": strategy, "client_order_id": name}
+                self.run_worker(self._act("cancel_order", args), exclusive=False)
+
+        self.push_screen(Confirm(f"Cancel the order {key}?", "yes"), confirmed)
+
+    def _may(self) -> bool:
+        if not self._operator:
+            self._note = "read-only: start `twsmq top --operator` to act"
+            self._refresh_board()
+        return self._operator
+
+    async def _act(self, op: str, args: dict[str, Any]) -> None:
+        try:
+            result = await self._client.request(ORDERS, op, args, timeout=10.0)
+            left = result.get("remaining")
+            self._note = f"{op}: done" + ("" if left is None else f", {len(left)} orders remain")
+        except TwsmqError as error:
+            self._note = f"{op}: {error}"
+
+    async def _show_view(self) -> None:
+        tables = self.query_one("#tables", Vertical)
+        await tables.remove_children()
+        for name in VIEWS[self._view][1]:
+            table: DataTable[Text] = DataTable(id=f"t-{name}", cursor_type="row", zebra_stripes=True)
+            await tables.mount(Static(id=f"h-{name}", classes="title"), table)
+            wide = self.size.width > 180
+            for column in SECTIONS[name].columns:
+                if wide or not column.wide:
+                    table.add_column(column.title, key=column.name)
+        self._refresh_board()
+        self._focus_table()
+
+    def _focus_table(self) -> None:
+        for name in VIEWS[self._view][1]:
+            if self.query(f"#t-{name}"):
+                self.query_one(f"#t-{name}").focus()
+                return
+
+    def _refresh_board(self) -> None:
+        now = time.time_ns()
+        self.query_one("#desk", Static).update(self._headline(now))
+        for name in VIEWS[self._view][1]:
+            if self.query(f"#t-{name}"):
+                self._fill(name, now)
+
+    def _headline(self, now: int) -> Text:
+        rows = self.feed.rows("desk")
+        row: dict[str, Any] = rows[0] if rows else {}
+        line = Text()
+        for column in SECTIONS["desk"].columns:
+            if column.wide or (
+                column.name in ("halted", "reason", "next_restart") and not row.get(column.name)
+            ):
+                continue
+            value = row.get(column.name)
+            text = printable(text_of(column.kind, value, now))
+            line.append(f"{column.title} ", style="dim")
+            line.append(text + "   ", style=_style(column.kind, value))
+        if not self.feed.status_alive:
+            silent = self.feed.heard.silent_s("status")
+            since = "" if silent is None else f" for {silent:.0f} s"
+            line.append(
+                f"\nthe status node is silent{since}: what is below stays as it last said", style="bold red"
+            )
+        if self._note:
+            line.append("\n" + printable(self._note), style="yellow")
+        return line
+
+    def _fill(self, name: str, now: int) -> None:
+        section, state = SECTIONS[name], self.feed.state.sections[name]
+        rows = self.feed.rows(name)
+        words = self._filter.split()
+        if words:
+            rows = [row for row in rows if all(w in " ".join(map(str, row.values())).lower() for w in words)]
+        table = cast("DataTable[Text]", self.query_one(f"#t-{name}"))
+        wide = len(table.columns) == len(section.columns)
+        columns = [column for column in section.columns if wide or not column.wide]
+        keys = [row["key"] for row in rows]
+        if keys != [key.value for key in table.rows]:
+            at = table.cursor_row
+            table.clear()
+            for row in rows:
+                table.add_row(*self._styled(name, row, now, wide), key=row["key"])
+            table.move_cursor(row=min(at, max(0, len(rows) - 1)))
+        else:
+            for row in rows:
+                for column, cell in zip(columns, self._styled(name, row, now, wide), strict=True):
+                    if table.get_cell(row["key"], column.name) != cell:
+                        table.update_cell(row["key"], column.name, cell, update_width=True)
+        old = state.as_of is None or now - state.as_of > OLD_NS
+        said = "never confirmed" if state.as_of is None else f"as of {age(now - state.as_of)} ago"
+        heading = Text(f"{section.title}  {len(rows)}  ")
+        heading.append(("OLD: " if old else "") + said, style="red" if old else "dim")
+        if not rows:
+            heading.append(f"   {section.empty}", style="dim")
+        self.query_one(f"#h-{name}", Static).update(heading)
+
+    @staticmethod
+    def _styled(name: str, row: dict[str, Any], now: int, wide: bool) -> list[Text]:
+        columns = [column for column in SECTIONS[name].columns if wide or not column.wide]
+        texts = cells(name, row, now, wide=wide)
+        return [
+            Text(
+                text,
+                style=_style(column.kind, row.get(column.name)),
+                justify="right" if column.kind in NUMERIC else "left",
+            )
+            for column, text in zip(columns, texts, strict=True)
+        ]
+
+
+def _style(kind: str, value: Any) -> str:
+    if kind != "state":
+        return "dim" if value is None else ""
+    word = str(value)
+    if word in _BAD or word.startswith("halted"):
+        return "bold red"
+    return "green" if word in _GOOD else "yellow" if value else "dim"
