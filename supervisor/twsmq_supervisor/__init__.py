@@ -1,5 +1,6 @@
 """The supervisor: starts the processes of a cluster in order, watches them, restarts what dies or hangs.
 
-`policy` decides (pure), `shell` does (asyncio), `processes` holds the children, `sockets` and `requests` face
-other programs, `preflight` refuses to start where another cluster runs.
+`policy` decides (pure), `shell` does (asyncio), `processes` holds the children, `preflight` refuses to start
+where another cluster runs. `front` is the process that faces clients; `front_link` and `front_messages` tie
+it to the supervisor, which itself listens nowhere.
 """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import sys
 from pathlib import Path
 
 from twsmq_protocol.errors import ConfigError
+from twsmq_transport import log as logs
 
 from .children import cluster
 from .errors import StartRefused
@@ -24,7 +24,7 @@ def main() -> int:
         "--gateway", metavar="HOST:PORT", help="use this gateway instead of the simulated one"
     )
     options = parser.parse_args()
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stdout)
+    logs.configure_plain(sys.stdout)
     try:
         settings = load_settings(options.config, options.gateway)
         asyncio.run(Supervisor(settings, cluster(settings)).run())

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from twsmq_protocol.processes import LIFELINE_FD
@@ -40,8 +40,10 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._lifeline, self._held = os.pipe()
 
-    def spawn(self, name: str, argv: tuple[str, ...]) -> int:
-        """The pid. Raises `OSError`."""
+    def spawn(self, name: str, argv: tuple[str, ...], inherit: Mapping[str, int] | None = None) -> int:
+        """The pid. `inherit`: descriptors by the environment variable that names each. Raises `OSError`."""
+        inherited = {LIFELINE_FD: self._lifeline, **(inherit or {})}
+        numbers = {name: str(descriptor) for name, descriptor in inherited.items()}
         path = self._settings.log_file(name)
         path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleaned up
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
@@ -53,8 +55,8 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, LIFELINE_FD: str(self._lifeline), "PYTHONUNBUFFERED": "1"},
-                pass_fds=(self._lifeline,),
+                env={**os.environ, **numbers, "PYTHONUNBUFFERED": "1"},
+                pass_fds=tuple(inherited.values()),
                 start_new_session=True,
             )
         self._running[name] = process

@@ -1,50 +1,51 @@
 """The supervisor at work: carries out what the policy decides and tells it what happened.
 
-Invariants: every event of the policy is handled on the loop's thread; a `Spawn` is followed at once by its
-`Spawned` or `SpawnFailed`; a process row goes out only when what it shows has changed.
+It has nothing between it and rubbish: clients reach only its front, a child that serves its ports
+(`front`), which has a policy of its own, the same one, and is no part of the cluster's order.
+
+Invariants: every event of a policy is handled on the loop's thread; a `Spawn` is followed at once by its
+`Spawned` or `SpawnFailed`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
+import structlog
 import zmq
 from twsmq_protocol import endpoints
 from twsmq_protocol.codec import decode_event
-from twsmq_protocol.envelope import PROTOCOL_VERSION, Event, NoArgs, payload
-from twsmq_protocol.errors import ErrorCode, MalformedMessage, RequestError
-from twsmq_protocol.requests import (
-    ClusterStatus,
-    Description,
-    ProcessRow,
-    Restarting,
-    RestartProcess,
-    Stopping,
-)
-from twsmq_protocol.system_events import Gateway, Heartbeat, Process, ProcessState
-from twsmq_protocol.topics import GATEWAY, process_topic
+from twsmq_protocol.envelope import payload
+from twsmq_protocol.errors import MalformedMessage
+from twsmq_protocol.system_events import Gateway, Heartbeat, ProcessState
+from twsmq_protocol.topics import GATEWAY
+from twsmq_transport import sockets
 
 from . import policy
+from .asker import Asker
 from .children import ChildSpec
-from .errors import StartRefused
-from .policy import Beaten, Child, Exited, Policy, PolicyEvent, Spawned, SpawnFailed
+from .front import LINK_FD
+from .front_link import FrontLink
+from .front_messages import Alive, FromFront, RestartAsked, Row, State, StopAsked
+from .policy import Beaten, Exited, Policy, PolicyEvent, Spawned, SpawnFailed
 from .preflight import lock_file, require_free_ports, take_lock
 from .processes import Processes
-from .requests import Answers, Handler
 from .settings import Settings
-from .sockets import Asker, Ear, Mailbox, Outbox
 
-log = logging.getLogger(__name__)
+log = structlog.stdlib.get_logger()
 
+FRONT = "front"
+QUEUE = 1000
+SHOW_S = 0.5
+"""The state goes to the front at least so often: a supervisor that is silent for longer stands still."""
 TICK_S = 0.1
 ASK_S, ASK_UNHEARD_S = 0.5, 0.05
 ROTATE_S = 10.0
@@ -70,17 +71,11 @@ class Supervisor:
         self._gateway: Gateway | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._askers: dict[str, Asker] = {}
-        self._answers = Answers(
-            (
-                Handler("status", "every process, and the link to the gateway", self._status),
-                Handler("restart", "end one process in order and start it again", self._restart),
-                Handler("stop", "end every process in order, then the supervisor", self._stop),
-                Handler("describe", "what this process answers and publishes", self._describe),
-            )
-        )
+        self._front = Policy(((FRONT, True),), limits)
+        self._sent_at = 0.0
 
     async def run(self, opened: Callable[[], object] = lambda: None) -> None:
-        """`opened` is called once requests are answered and events go out, before anything is started.
+        """`opened` is called once the front has been started, before anything else is.
 
         Raises `StartRefused` if another cluster is in the way; nothing has been started then.
         """
@@ -91,11 +86,14 @@ class Supervisor:
             await asyncio.to_thread(require_free_ports, self._settings.config)
             self._processes = Processes(self._settings, self._heard_exit)
             stack.callback(self._processes.close)
+            self._link = FrontLink(self._state, self._front_said)
+            stack.callback(self._link.close)
             self._open_sockets(stack)
             self._watch_signals(stack)
             stack.callback(self._cancel_tasks)
             self._spawn_task(self._tick())
             self._spawn_task(self._rotate_logs())
+            self._feed_front(policy.StartRequested())
             opened()
             self._feed(policy.StartRequested())
             await self._over.wait()
@@ -103,26 +101,11 @@ class Supervisor:
     # --- wiring --------------------------------------------------------------------------------------------
 
     def _open_sockets(self, stack: ExitStack) -> None:
-        config = self._settings.config
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.term)
-        requests = endpoints.requests_endpoint(config, endpoints.SUPERVISOR)
-        events = endpoints.events_endpoint(config, endpoints.SUPERVISOR)
-        try:
-            self._outbox = Outbox(
-                context,
-                events,
-                self._snapshot,
-                source=endpoints.SUPERVISOR,
-                queue=config.cluster.send_queue,
-            )
-            stack.callback(self._outbox.close)
-            mailbox = Mailbox(context, requests, self._answers.answer)
-            stack.callback(mailbox.close)
-        except zmq.ZMQError as error:
-            raise StartRefused(f"cannot listen on {requests} and {events}: {error}") from error
         heard = [spec.events for spec in self._specs.values() if spec.events is not None]
-        stack.callback(Ear(context, heard, ("node/", GATEWAY), self._hear).close)
+        ear = sockets.subscribe(context, heard, ("node/", GATEWAY), self._received, queue=QUEUE)
+        stack.callback(ear.close)
         for name, spec in self._specs.items():
             if spec.control is not None:
                 asker = Asker(context, spec.control, partial(self._answered, name))
@@ -150,6 +133,9 @@ class Supervisor:
     async def _tick(self) -> None:
         while True:
             self._feed(policy.Ticked())
+            self._feed_front(policy.Ticked())
+            if time.monotonic() >= self._sent_at + SHOW_S:
+                self._show()
             await asyncio.sleep(TICK_S)
 
     async def _rotate_logs(self) -> None:
@@ -158,7 +144,7 @@ class Supervisor:
             try:
                 await asyncio.to_thread(self._processes.rotate_logs)
             except OSError as error:
-                log.warning("a log could not be rotated: %s", error)
+                log.warning("a log could not be rotated", problem=str(error))
 
     async def _keep_asking(self, name: str, pid: int, asker: Asker) -> None:
         """Whoever sends no heartbeats is asked for them: each answer is one."""
@@ -177,19 +163,18 @@ class Supervisor:
 
     def _exited(self, name: str, pid: int, code: int) -> None:
         words = self._processes.last_words(name) if code > 0 else None
-        self._feed(Exited(name, pid, code, words))
+        feed = self._feed_front if name == FRONT else self._feed
+        feed(Exited(name, pid, code, words))
 
     def _heard_signal(self, number: signal.Signals) -> None:
-        log.info(
-            "%s: %s", number.name, "killing everything" if self._policy.stopping else "stopping in order"
-        )
+        log.info(f"{number.name}: {'killing everything' if self._policy.stopping else 'stopping in order'}")
         self._feed(policy.KillRequested() if self._policy.stopping else policy.StopRequested())
 
-    def _hear(self, frame: bytes) -> None:
+    def _received(self, frames: list[bytes]) -> None:
         try:
-            _, event = decode_event(frame)
+            _, event = decode_event(frames[0])
         except MalformedMessage as error:
-            log.warning("%s", error)
+            log.warning("event not understood", problem=str(error))
             return
         if isinstance(event, Heartbeat):
             self._feed(Beaten(event.name, event.pid, event.state, event.detail))
@@ -201,7 +186,7 @@ class Supervisor:
     def _feed(self, event: PolicyEvent) -> None:
         actions = self._policy.handle(event, time.monotonic())
         if not self._policy.finished:  # its own news come before what follows from them, its end after
-            self._publish(endpoints.SUPERVISOR)
+            self._note(endpoints.SUPERVISOR)
         for action in actions:
             match action:
                 case policy.Spawn(name):
@@ -209,10 +194,10 @@ class Supervisor:
                 case policy.Signal(name, number):
                     self._processes.signal(name, number)
                 case policy.Publish(name):
-                    self._publish(name)
+                    self._note(name)
                 case policy.Finished():
-                    self._publish(endpoints.SUPERVISOR)
-                    self._over.set()
+                    self._note(endpoints.SUPERVISOR)
+                    self._feed_front(policy.StopRequested())
 
     def _spawn(self, name: str) -> None:
         spec = self._specs[name]
@@ -225,43 +210,90 @@ class Supervisor:
         if name in self._askers:
             self._spawn_task(self._keep_asking(name, pid, self._askers[name]))
 
-    def _publish(self, name: str) -> None:
+    # --- the front -----------------------------------------------------------------------------------------
+
+    def _feed_front(self, event: PolicyEvent) -> None:
+        for action in self._front.handle(event, time.monotonic()):
+            match action:
+                case policy.Spawn():
+                    self._spawn_front()
+                case policy.Signal(_, number):
+                    self._processes.signal(FRONT, number)
+                case policy.Publish():
+                    child = self._front.children[FRONT]
+                    if child.reason is not None:
+                        log.info(f"{FRONT}: {child.state} ({child.reason})")
+                case policy.Finished():
+                    self._over.set()
+
+    def _spawn_front(self) -> None:
+        argv = (sys.executable, "-m", "twsmq_supervisor.front", *self._settings.arguments())
+        with self._link.open() as theirs:
+            try:
+                pid = self._processes.spawn(FRONT, argv, {LINK_FD: theirs.fileno()})
+            except OSError as error:
+                self._feed_front(SpawnFailed(FRONT, str(error)))
+                return
+        self._feed_front(Spawned(FRONT, pid))
+
+    def _front_said(self, message: FromFront) -> None:
+        match message:
+            case Alive():
+                pid = self._front.children[FRONT].pid
+                if pid is not None:
+                    self._feed_front(Beaten(FRONT, pid, "ready"))
+            case RestartAsked(name):
+                if name in self._specs:
+                    self._feed(policy.RestartRequested(name))
+            case StopAsked():
+                log.info("asked to stop")
+                self._feed(policy.StopRequested())
+
+    def _note(self, name: str) -> None:
+        """Log what has changed of it, and let it be shown."""
         row = self._row(name)
         shown = (row.state, row.pid, row.restarts, row.reason)
         if self._shown.get(name) == shown:
             return
         self._shown[name] = shown
-        log.info("%s: %s%s", name, row.state, f" ({row.reason})" if row.reason else "")
-        self._outbox.publish(process_topic(name), _event(row))
+        log.info(f"{name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
+        self._show()
 
-    def _snapshot(self) -> Iterator[tuple[str, Event]]:
-        for row in self._rows():
-            yield process_topic(row.name), _event(row, snapshot=True)
+    def _show(self) -> None:
+        self._sent_at = time.monotonic()
+        self._link.send()
 
     # --- rows ----------------------------------------------------------------------------------------------
 
-    def _rows(self) -> list[ProcessRow]:
-        return [self._row(name) for name in (endpoints.SUPERVISOR, *self._specs)]
+    def _state(self) -> State:
+        teller = self._policy.children.get(endpoints.CONNECTION)
+        vouched = self._gateway is not None and teller is not None and teller.pid is not None
+        return State(
+            rows=[self._row(name) for name in (endpoints.SUPERVISOR, *self._specs)],
+            gateway=payload(self._gateway) if self._gateway is not None and vouched else None,
+            stopping=self._policy.stopping,
+            lock=str(lock_file(self._settings)),
+        )
 
-    def _row(self, name: str) -> ProcessRow:
-        now = time.monotonic()
+    def _row(self, name: str) -> Row:
         if name == endpoints.SUPERVISOR:
-            return ProcessRow(
+            return Row(
                 name=name,
                 state=self._own_state(),
                 pid=os.getpid(),
                 client_id=None,
                 restarts=0,
-                uptime_s=round(now - self._born, 3),
+                since=self._born,
+                reason=None,
             )
-        child: Child = self._policy.children[name]
-        return ProcessRow(
+        child = self._policy.children[name]
+        return Row(
             name=name,
             state=child.state,
             pid=child.pid,
             client_id=endpoints.client_id(self._settings.config, name),
             restarts=child.restarts,
-            uptime_s=round(child.uptime(now), 3),
+            since=child.spawned_at if child.phase in policy.ALIVE else None,
             reason=child.reason,
         )
 
@@ -269,55 +301,3 @@ class Supervisor:
         if self._policy.finished:
             return "stopped"
         return "stopping" if self._policy.stopping else "ready"
-
-    # --- requests ------------------------------------------------------------------------------------------
-
-    def _status(self, _: NoArgs) -> ClusterStatus:
-        teller = self._policy.children.get(endpoints.CONNECTION)
-        vouched = self._gateway is not None and teller is not None and teller.pid is not None
-        gateway = payload(self._gateway) if self._gateway is not None and vouched else None
-        return ClusterStatus(processes=self._rows(), gateway=gateway)
-
-    def _restart(self, args: RestartProcess) -> Restarting:
-        if args.name not in self._specs:
-            known = ", ".join(self._specs)
-            raise RequestError(
-                ErrorCode.INVALID_ARGUMENT,
-                f"name must be one of {known}, not {args.name[:80]!r}",
-                field="name",
-            )
-        if self._policy.stopping:
-            raise RequestError(ErrorCode.NOT_READY, "the cluster is stopping; start it again with `twsmq up`")
-        self._feed(policy.RestartRequested(args.name))
-        return Restarting(name=args.name)
-
-    def _stop(self, _: NoArgs) -> Stopping:
-        log.info("asked to stop")
-        self._loop.call_soon(self._feed, policy.StopRequested())  # after the reply has gone out
-        return Stopping(pid=os.getpid(), lock=str(lock_file(self._settings)))
-
-    def _describe(self, _: NoArgs) -> Description:
-        config = self._settings.config
-        return Description(
-            name=endpoints.SUPERVISOR,
-            version=version("twsmq"),
-            protocol=PROTOCOL_VERSION,
-            incarnation=self._outbox.incarnation,
-            ops=self._answers.describe(),
-            topics=[process_topic("<name>")],
-            requests=endpoints.requests_endpoint(config, endpoints.SUPERVISOR),
-            events=endpoints.events_endpoint(config, endpoints.SUPERVISOR),
-        )
-
-
-def _event(row: ProcessRow, *, snapshot: bool = False) -> Process:
-    return Process(
-        name=row.name,
-        state=row.state,
-        pid=row.pid,
-        client_id=row.client_id,
-        restarts=row.restarts,
-        uptime_s=row.uptime_s,
-        reason=row.reason,
-        snapshot=snapshot,
-    )

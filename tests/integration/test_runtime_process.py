@@ -59,7 +59,7 @@ def test_it_ends_with_whoever_holds_its_lifeline(config_file: Path, port_base: i
 def test_even_a_process_whose_loop_hangs_leaves_no_orphan() -> None:
     ours, its = os.pipe()[::-1]
     script = (
-        "import time; from twsmq_nodes.runtime.process import watch_lifeline; "
+        "import time; from twsmq_transport.lifeline import watch_lifeline; "
         "watch_lifeline(); print(flush=True); time.sleep(100)"
     )
     hanging = subprocess.Popen(

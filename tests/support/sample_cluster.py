@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from twsmq_supervisor.errors import StartRefused
 from twsmq_supervisor.policy import Limits
 from twsmq_supervisor.settings import load_settings
 from twsmq_supervisor.shell import Supervisor
+from twsmq_transport import log as logs
 
 NODE = Path(__file__).with_name("sample_node.py")
 
@@ -30,7 +30,7 @@ def main(config_file: str, nodes: str, limits: str = "{}") -> int:
             argv=(sys.executable, str(NODE), name, events, *options),
             events=events,
         )
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stdout)
+    logs.configure_plain(sys.stdout)
     try:
         asyncio.run(Supervisor(settings, children, Limits(**json.loads(limits))).run())
     except StartRefused as error:

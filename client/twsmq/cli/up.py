@@ -7,7 +7,6 @@ so that a terminal that stands still (Ctrl-S, a full pipe) never holds supervisi
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from twsmq_supervisor.errors import StartRefused
 from twsmq_supervisor.preflight import require_free
 from twsmq_supervisor.settings import Settings
 from twsmq_supervisor.shell import Supervisor
+from twsmq_transport import log as logs
 
 from ..client import Client
 from .options import Refused, Unusable, config_option, settings_from, typed
@@ -79,9 +79,8 @@ def _warn_of_rate(settings: Settings) -> None:
 
 
 def _run_here(settings: Settings) -> None:
-    handler = logging.FileHandler(settings.log_file(endpoints.SUPERVISOR), delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    settings.log_dir.mkdir(parents=True, exist_ok=True)
+    logs.configure_plain(settings.log_file(endpoints.SUPERVISOR).open("a", buffering=1))
     audience = Audience(settings)
     asyncio.run(Supervisor(settings, cluster(settings)).run(opened=audience.start))
     audience.leave()

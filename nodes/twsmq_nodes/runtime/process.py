@@ -1,8 +1,7 @@
 """How a node's process starts and ends.
 
-It starts with its configuration and, under a supervisor, a lifeline: a pipe whose end means "exit". (Not
-PDEATHSIG, which fires when the supervisor's spawning *thread* ends.) A thread watches it, so that even a loop
-that hangs leaves no orphan. Without a lifeline the process lives until it is told to stop.
+It starts with its configuration and, under a supervisor, a lifeline: a pipe whose end means "exit"
+(`twsmq_transport.lifeline`).
 
 It ends by SIGTERM or SIGINT, in order, with 0; with 2 when its configuration cannot be used; with 4 when no
 restart can mend what it found (a journal that is not the one it wrote); with 70 when a
@@ -15,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import select
 import signal
 import sys
 import threading
@@ -27,12 +25,13 @@ import click
 import structlog
 from twsmq_protocol.config_file import LoadedConfig, load_config
 from twsmq_protocol.errors import ConfigError, Unmendable
-from twsmq_protocol.processes import LIFELINE_FD
+from twsmq_protocol.processes import EX_UNMENDABLE
+from twsmq_transport import log as logs
+from twsmq_transport.lifeline import watch_lifeline
 
-from . import log as logs
 from .node import Node, Shell
 
-EXIT_CONFIG, EXIT_ORPHANED, EXIT_UNMENDABLE, EXIT_BUG = 2, 3, 4, 70
+EXIT_CONFIG, EXIT_UNMENDABLE, EXIT_BUG = 2, EX_UNMENDABLE, 70
 GC_THRESHOLD = 100_000
 
 log = structlog.stdlib.get_logger()
@@ -73,22 +72,6 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
         asyncio.run(main)
     else:
         uvloop.run(main)
-
-
-def watch_lifeline() -> None:
-    """Exit at once when the process that started this one is gone."""
-    fd = os.environ.pop(LIFELINE_FD, None)
-    if fd is None:
-        return
-
-    def watch() -> None:
-        # Not a read: the pipe is shared with siblings, and one of them may have made it non-blocking for all.
-        end = select.poll()
-        end.register(int(fd), select.POLLIN)  # nothing is written: it wakes when the last writer has died
-        end.poll()
-        os._exit(EXIT_ORPHANED)
-
-    threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
 async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell]) -> None:

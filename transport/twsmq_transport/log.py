@@ -1,4 +1,5 @@
-"""Logs: one JSON object a line on stderr, captured by whoever started the process.
+"""Logs: one JSON object a line on stderr, captured by whoever started the process; the supervisor's, which a
+person follows, as plain lines.
 
 Levels: error for what needs a person, warning for what healed or was dropped, info for what changed. Nothing
 on the path of a tick logs. A flood of one kind of line is counted, not written (`log_flood`).
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -39,6 +41,28 @@ def configure(name: str, level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=name)
+
+
+def configure_plain(stream: TextIO) -> None:
+    """For the supervisor: `2026-11-28 09:30:00 event key=value` on `stream`."""
+    logging.basicConfig(stream=stream, level=logging.WARNING, format="%(asctime)s %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            _hide_secrets,
+            structlog.processors.format_exc_info,
+            _plain,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    stamp, text, trace = event.pop("timestamp"), event.pop("event"), event.pop("exception", None)
+    line = " ".join([f"{stamp} {text}", *(f"{key}={value}" for key, value in event.items())])
+    return line if trace is None else f"{line}\n{trace}"
 
 
 def _hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -1,0 +1,278 @@
+"""The front: what clients see of the supervisor. A process of its own, so that nothing a client does can end
+the one that keeps all others alive.
+
+It serves the supervisor's ports: `status`, `restart`, `stop`, `describe`, and the `process` events. What it
+shows is the state the supervisor sent last, through an inherited socket; what is asked of it, it passes on.
+It lives as long as that link; the supervisor starts it again like any other process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+import zmq
+from twsmq_protocol import endpoints
+from twsmq_protocol.config import Config
+from twsmq_protocol.envelope import PROTOCOL_VERSION, NoArgs
+from twsmq_protocol.errors import ConfigError, ErrorCode, RequestError
+from twsmq_protocol.processes import SUPERVISOR
+from twsmq_protocol.requests import (
+    ClusterStatus,
+    Description,
+    ProcessRow,
+    Restarting,
+    RestartProcess,
+    Stopping,
+)
+from twsmq_protocol.system_events import Process
+from twsmq_protocol.topics import process_topic
+from twsmq_transport import log as logs
+from twsmq_transport.lifeline import watch_lifeline
+from twsmq_transport.mailbox import Call, Handler, Mailbox
+from twsmq_transport.outbox import Outbox
+
+from .front_messages import Alive, FromFront, RestartAsked, Row, Splitter, State, StopAsked, pack
+from .settings import load_settings
+
+LINK_FD = "TWSMQ_FRONT_FD"
+ALIVE_S = 0.5
+STILL_S = 3.0
+"""The supervisor sends its state twice a second; silent for this long, it stands still."""
+HOLD_S = 2.0
+
+log = structlog.stdlib.get_logger()
+
+
+class Front:
+    """Faces clients for the supervisor at the other end of `link`."""
+
+    def __init__(self, config: Config, link: socket.socket) -> None:
+        self._config = config
+        self._link = link
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        self._splitter = Splitter()
+        self._decoder = msgspec.msgpack.Decoder(State)
+        self._state: State | None = None
+        self._heard_at = time.monotonic()
+        self._shown: dict[str, tuple[object, ...]] = {}
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._requests = endpoints.requests_endpoint(config, SUPERVISOR)
+        self._events = endpoints.events_endpoint(config, SUPERVISOR)
+        self._mailbox = Mailbox(self._context, self._requests, name=SUPERVISOR)
+        self._outbox = Outbox(
+            self._context,
+            self._events,
+            name=SUPERVISOR,
+            incarnation=time.time_ns(),
+            send_queue=config.cluster.send_queue,
+        )
+        self._held: list[tuple[float, Callable[[], None], Call]] = []
+        self._mailbox.add("status", self._when_current(self._status))
+        self._mailbox.add("restart", self._when_current(self._restart))
+        self._mailbox.add("stop", self._when_current(self._stop))
+        self._mailbox.add("describe", self._describe)
+
+    async def run(self) -> None:
+        """Returns when the supervisor has closed the link, or this process is asked to end."""
+        self._link.setblocking(False)
+        self._loop.add_reader(self._link.fileno(), self._readable)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._over.set)
+        self._beat()
+        await self._over.wait()
+        self._readable()  # what the supervisor sent just before it asked this process to end
+        self._loop.remove_reader(self._link.fileno())
+        self._mailbox.close()
+        self._outbox.close()
+        self._context.term()
+
+    # --- the supervisor ------------------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        self._pass_on(Alive())
+        self._answer_held()
+        self._loop.call_later(ALIVE_S, self._beat)
+
+    def _pass_on(self, message: FromFront) -> bool:
+        """Whether the supervisor will read it."""
+        try:
+            self._link.send(pack(message))  # a few bytes: all of them or none
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._over.set()
+            return False
+        return True
+
+    def _readable(self) -> None:
+        try:
+            data = self._link.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._over.set()
+            return
+        for body in self._splitter.feed(data):
+            self._state = self._decoder.decode(body)
+            self._heard_at = time.monotonic()
+            own, *others = self._state.rows
+            last = own.state == "stopped"  # its end comes after that of all others, its other news before
+            for row in (*others, own) if last else (own, *others):
+                self._publish(row)
+        self._answer_held()
+
+    def _publish(self, row: Row) -> None:
+        shown = (row.state, row.pid, row.restarts, row.reason)
+        if self._shown.get(row.name) == shown:
+            return
+        self._shown[row.name] = shown
+        event = Process(
+            name=row.name,
+            state=row.state,
+            pid=row.pid,
+            client_id=row.client_id,
+            restarts=row.restarts,
+            uptime_s=_uptime(row),
+            reason=row.reason,
+        )
+        self._outbox.publish(process_topic(row.name), event, retain=True)
+
+    # --- clients -------------------------------------------------------------------------------------------
+
+    def _when_current(self, handle: Callable[[Any, Call, State], None]) -> Handler:
+        """Answer once the supervisor's state is known and fresh, or say within `HOLD_S` that it is not."""
+
+        def handler(args: Any, call: Call) -> None:
+            def answer() -> None:
+                assert self._state is not None
+                try:
+                    handle(args, call, self._state)
+                except RequestError as error:
+                    call.fail(error)
+
+            if self._current():
+                answer()
+            else:
+                self._held.append((time.monotonic() + HOLD_S, answer, call))
+
+        return handler
+
+    def _current(self) -> bool:
+        return self._state is not None and time.monotonic() - self._heard_at <= STILL_S
+
+    def _answer_held(self) -> None:
+        current, now = self._current(), time.monotonic()
+        held, self._held = self._held, []
+        for until, answer, call in held:
+            if call.expired or (now >= until and not current):
+                call.fail(self._stands_still(now))
+            elif current:
+                answer()
+            else:
+                self._held.append((until, answer, call))
+
+    def _stands_still(self, now: float) -> RequestError:
+        if self._state is None:
+            return RequestError(ErrorCode.NOT_READY, "the supervisor is starting; try again shortly")
+        pid = self._state.rows[0].pid
+        return RequestError(
+            ErrorCode.NOT_READY,
+            f"the supervisor (pid {pid}) has stood still for {now - self._heard_at:.0f} s; "
+            f"`kill -CONT {pid}` wakes one that was stopped",
+        )
+
+    def _status(self, _: NoArgs, call: Call, state: State) -> None:
+        rows = [
+            ProcessRow(
+                name=row.name,
+                state=row.state,
+                pid=row.pid,
+                client_id=row.client_id,
+                restarts=row.restarts,
+                uptime_s=_uptime(row),
+                reason=row.reason,
+            )
+            for row in state.rows
+        ]
+        call.succeed(ClusterStatus(processes=rows, gateway=state.gateway))
+
+    def _restart(self, args: RestartProcess, call: Call, state: State) -> None:
+        known = [row.name for row in state.rows[1:]]
+        if args.name not in known:
+            raise RequestError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"name must be one of {', '.join(known)}, not {args.name[:80]!r}",
+                field="name",
+            )
+        if state.stopping:
+            raise RequestError(ErrorCode.NOT_READY, "the cluster is stopping; start it again with `twsmq up`")
+        self._require_passed_on(RestartAsked(args.name))
+        call.succeed(Restarting(name=args.name))
+
+    def _stop(self, _: NoArgs, call: Call, state: State) -> None:
+        pid = state.rows[0].pid
+        assert pid is not None
+        self._require_passed_on(StopAsked())
+        call.succeed(Stopping(pid=pid, lock=state.lock))
+
+    def _require_passed_on(self, message: FromFront) -> None:
+        if not self._pass_on(message):
+            raise RequestError(ErrorCode.NOT_READY, "the supervisor takes nothing at present; try again")
+
+    def _describe(self, _: NoArgs, call: Call) -> None:
+        call.succeed(
+            Description(
+                name=SUPERVISOR,
+                version=version("twsmq"),
+                protocol=PROTOCOL_VERSION,
+                incarnation=self._outbox.incarnation,
+                ops=self._mailbox.descriptions(),
+                topics=[process_topic("<name>")],
+                requests=self._requests,
+                events=self._events,
+            )
+        )
+
+
+def _uptime(row: Row) -> float:
+    return 0.0 if row.since is None else round(time.monotonic() - row.since, 3)
+
+
+def main() -> int:
+    """0 when its supervisor has ended or it was asked to end, 2 if it cannot listen."""
+    parser = argparse.ArgumentParser(prog="python -m twsmq_supervisor.front", description=__doc__)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--gateway")
+    options = parser.parse_args()
+    logs.configure("front")
+    watch_lifeline()
+    link = socket.socket(fileno=int(os.environ[LINK_FD]))
+
+    async def run() -> None:
+        await Front(load_settings(options.config, options.gateway).config, link).run()
+
+    try:
+        asyncio.run(run())
+    except ConfigError as error:
+        log.error("configuration refused", problem=str(error))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""What the supervisor and its front say to each other, and how it is cut into messages. Pure.
+
+The supervisor sends its whole state, the newest one whenever the front takes it: nothing queues up for a
+front that stands still. The front sends that it lives, and what clients have asked for.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from twsmq_protocol.system_events import ProcessState
+
+LONGEST = 1024 * 1024
+_HEAD = struct.Struct("!I")
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A process. `since`: when this run began, monotonic seconds of the machine; None if it does not run."""
+
+    name: str
+    state: ProcessState
+    pid: int | None
+    client_id: int | None
+    restarts: int
+    since: float | None
+    reason: str | None
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """All that clients may be shown. The supervisor's own row is the first."""
+
+    rows: list[Row]
+    gateway: dict[str, Any] | None
+    stopping: bool
+    lock: str
+
+
+class Alive(Struct, frozen=True, tag="alive"):
+    """The front's loop turns."""
+
+
+class RestartAsked(Struct, frozen=True, tag="restart"):
+    name: str
+
+
+class StopAsked(Struct, frozen=True, tag="stop"):
+    pass
+
+
+FromFront = Alive | RestartAsked | StopAsked
+
+
+def pack(message: Struct) -> bytes:
+    body = msgspec.msgpack.encode(message)
+    return _HEAD.pack(len(body)) + body
+
+
+class Splitter:
+    """Cuts what was read into the bodies of messages. Raises `ValueError` for one that is too long."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        self._rest += data
+        bodies: list[bytes] = []
+        while len(self._rest) >= _HEAD.size:
+            (length,) = _HEAD.unpack_from(self._rest)
+            if length > LONGEST:
+                raise ValueError(f"a message of {length} bytes on the link of supervisor and front")
+            end = _HEAD.size + length
+            if len(self._rest) < end:
+                break
+            bodies.append(self._rest[_HEAD.size : end])
+            self._rest = self._rest[end:]
+        return bodies

@@ -1,0 +1,31 @@
+"""The pipe whose end means "exit": no process outlives the supervisor that started it, however that ended.
+
+Not PDEATHSIG, which fires when the supervisor's spawning *thread* ends. A thread watches the pipe, so that
+even a loop that hangs leaves no orphan. Without a lifeline a process lives until it is told to stop.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+
+from twsmq_protocol.processes import LIFELINE_FD
+
+EXIT_ORPHANED = 3
+
+
+def watch_lifeline() -> None:
+    """Exit at once when the process that started this one is gone."""
+    fd = os.environ.pop(LIFELINE_FD, None)
+    if fd is None:
+        return
+
+    def watch() -> None:
+        # Not a read: the pipe is shared with siblings, and one of them may have made it non-blocking for all.
+        end = select.poll()
+        end.register(int(fd), select.POLLIN)  # nothing is written: it wakes when the last writer has died
+        end.poll()
+        os._exit(EXIT_ORPHANED)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
