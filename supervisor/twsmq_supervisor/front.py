@@ -1,7 +1,7 @@
 """The front: what clients see of the supervisor. A process of its own, so that nothing a client does can end
 the one that keeps all others alive.
 
-It serves the supervisor's ports: `status`, `restart`, `stop`, `describe`, and the `process` events. What it
+It serves the supervisor's ports: its ops, and the `process` events. What it
 shows is the state the supervisor sent last, through an inherited socket; what is asked of it, it passes on.
 It lives as long as that link; the supervisor starts it again like any other process.
 """
@@ -39,9 +39,13 @@ from twsmq_protocol.requests import (
 from twsmq_protocol.system_events import Process
 from twsmq_protocol.topics import process_topic
 from twsmq_transport import log as logs
+from twsmq_transport import security
 from twsmq_transport.lifeline import watch_lifeline
 from twsmq_transport.mailbox import Call, Handler, Mailbox
+from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
+from twsmq_transport.process_metrics import ProcessMetrics
+from twsmq_transport.security import Security
 
 from .front_messages import Alive, FromFront, RestartAsked, Row, Splitter, State, StopAsked, pack
 from .settings import load_settings
@@ -58,8 +62,7 @@ log = structlog.stdlib.get_logger()
 class Front:
     """Faces clients for the supervisor at the other end of `link`."""
 
-    def __init__(self, config: Config, link: socket.socket) -> None:
-        self._config = config
+    def __init__(self, config: Config, guard: Security, link: socket.socket) -> None:
         self._link = link
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
@@ -71,19 +74,27 @@ class Front:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._requests = endpoints.requests_endpoint(config, SUPERVISOR)
         self._events = endpoints.events_endpoint(config, SUPERVISOR)
-        self._mailbox = Mailbox(self._context, self._requests, name=SUPERVISOR)
+        self._door = security.Door(self._context, guard, self._serve_anew) if guard.on else None
+        registry = Registry()
+        self._mailbox = Mailbox(
+            self._context, self._requests, name=SUPERVISOR, registry=registry, security=guard
+        )
         self._outbox = Outbox(
             self._context,
             self._events,
             name=SUPERVISOR,
             incarnation=time.time_ns(),
             send_queue=config.cluster.send_queue,
+            narrows=True,
+            security=guard,
         )
+        self._counts = ProcessMetrics(registry, self._outbox, SUPERVISOR, self._outbox.incarnation)
         self._held: list[tuple[float, Callable[[], None], Call]] = []
         self._mailbox.add("status", self._when_current(self._status))
         self._mailbox.add("restart", self._when_current(self._restart))
         self._mailbox.add("stop", self._when_current(self._stop))
         self._mailbox.add("describe", self._describe)
+        self._mailbox.add("metrics", lambda _, call: call.succeed(self._counts.answer()))
 
     async def run(self) -> None:
         """Returns when the supervisor has closed the link, or this process is asked to end."""
@@ -97,7 +108,12 @@ class Front:
         self._loop.remove_reader(self._link.fileno())
         self._mailbox.close()
         self._outbox.close()
+        if self._door is not None:
+            self._door.close()
         self._context.term()
+
+    def _serve_anew(self) -> None:
+        self._outbox.reopen()
 
     # --- the supervisor ------------------------------------------------------------------------------------
 
@@ -264,7 +280,9 @@ def main() -> int:
     link = socket.socket(fileno=int(os.environ[LINK_FD]))
 
     async def run() -> None:
-        await Front(load_settings(options.config, options.gateway).config, link).run()
+        loaded = load_settings(options.config, options.gateway).loaded
+        guard = security.load(loaded.config, loaded.data_dir, SUPERVISOR)
+        await Front(loaded.config, guard, link).run()
 
     try:
         asyncio.run(run())

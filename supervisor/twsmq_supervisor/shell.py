@@ -27,7 +27,7 @@ from twsmq_protocol.envelope import payload
 from twsmq_protocol.errors import MalformedMessage
 from twsmq_protocol.system_events import Gateway, Heartbeat, ProcessState
 from twsmq_protocol.topics import GATEWAY
-from twsmq_transport import sockets
+from twsmq_transport import security, sockets
 
 from . import policy
 from .asker import Asker
@@ -104,7 +104,11 @@ class Supervisor:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.term)
         heard = [spec.events for spec in self._specs.values() if spec.events is not None]
-        ear = sockets.subscribe(context, heard, ("node/", GATEWAY), self._received, queue=QUEUE)
+        settings = self._settings
+        keys = security.load(settings.config, settings.data_dir, endpoints.SUPERVISOR)
+        ear = sockets.subscribe(
+            context, heard, ("node/", GATEWAY), self._received, queue=QUEUE, security=keys
+        )
         stack.callback(ear.close)
         for name, spec in self._specs.items():
             if spec.control is not None:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from support.plain_client import PlainClient
 from support.processes import still_running
+from twsmq_protocol.requests import OPS
 
 SAMPLE = Path(__file__).parents[1] / "support" / "sample_cluster.py"
 QUICK = {"beat_s": 1.5, "grace_s": 1.0, "backoff_s": 0.1, "failed_starts": 3, "own_stall_s": 0.7}
@@ -286,7 +287,8 @@ def test_rubbish_gets_one_reply_each_and_a_delimiter_is_mirrored(sample: Sample)
     sample.client.dealer("supervisor").send(b"x" * (9 * 1024 * 1024))
     assert not sample.client.dealer("supervisor").poll(1000), "SPEC: it costs the connection without a word"
     described = sample.client.result("supervisor", "describe")
-    assert {op["op"] for op in described["ops"]} == {"status", "restart", "stop", "describe"}
+    own = {op for op, row in OPS.items() if row.process in (None, "supervisor")}
+    assert {op["op"] for op in described["ops"]} == own
     assert sample.client.error("supervisor", "dance")["code"] == "unknown_op"
     dealer = sample.client.dealer("supervisor")
     dealer.send_multipart([b"", msgpack.packb({"v": 1, "id": "as REQ sends it", "op": "status"})])
@@ -294,3 +296,61 @@ def test_rubbish_gets_one_reply_each_and_a_delimiter_is_mirrored(sample: Sample)
     delimiter, reply = dealer.recv_multipart()
     assert delimiter == b""
     assert msgpack.unpackb(reply)["id"] == "as REQ sends it"
+
+
+def front_of(sample: Sample) -> psutil.Process:
+    assert sample.process is not None
+    children = psutil.Process(sample.process.pid).children()
+    return next(child for child in children if "twsmq_supervisor.front" in child.cmdline())
+
+
+def test_the_supervisor_itself_listens_nowhere(sample: Sample, port_base: int) -> None:
+    sample.start({"connection": []})
+    sample.ready("connection")
+    assert sample.process is not None
+    own = psutil.Process(sample.process.pid).net_connections("all")
+    assert not [each for each in own if each.status == psutil.CONN_LISTEN]
+    listening = {each.laddr.port for each in front_of(sample).net_connections("tcp") if not each.raddr}
+    assert listening == {port_base, port_base + 1}
+
+
+def test_the_death_of_the_front_costs_only_the_answers_meanwhile(sample: Sample) -> None:
+    sample.start({"connection": [], "orders": []})
+    sample.ready("connection", "orders")
+    before = {name: sample.pid(name) for name in ("supervisor", "connection", "orders")}
+    for _ in range(3):
+        front = front_of(sample)
+        front.kill()
+        front.wait(5)  # what was on its way to it is lost with it
+        sample.await_state("supervisor", "ready")
+        assert {name: sample.pid(name) for name in before} == before
+        assert front_of(sample).pid != front.pid
+    os.kill(before["orders"], signal.SIGKILL)
+    sample.await_state("orders", "ready", restarts=1)
+
+
+def test_a_front_that_hangs_is_replaced(sample: Sample) -> None:
+    sample.start({"connection": []})
+    sample.ready("connection")
+    front = front_of(sample)
+    front.suspend()
+    assert sample.row("connection")["state"] == "ready"  # it waited, and the next front answers
+    assert front_of(sample).pid != front.pid
+
+
+def test_a_supervisor_that_stands_still_is_named_with_the_cure(sample: Sample) -> None:
+    sample.start({"connection": []})
+    sample.ready("connection")
+    assert sample.process is not None
+    sample.send(signal.SIGSTOP)
+    try:
+        reply = sample.client.request("supervisor", "status")
+        deadline = time.monotonic() + 20
+        while reply["ok"] and time.monotonic() < deadline:
+            next(sample.client.events(0.5), None)
+            reply = sample.client.request("supervisor", "status")
+        assert reply["error"]["code"] == "not_ready"
+        assert f"kill -CONT {sample.process.pid}" in reply["error"]["message"]
+    finally:
+        sample.send(signal.SIGCONT)
+    assert sample.row("connection")["state"] == "ready"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import structlog
-from twsmq_nodes.runtime.log_flood import BURST, KINDS, FloodGate
+from twsmq_transport.log_flood import BURST, KINDS, FloodGate
 
 
 class Lines:

@@ -1,0 +1,145 @@
+"""Floods by ordinary local clients: no process ends, memory stays bounded, orders are answered meanwhile."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import zmq
+from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
+from support.cluster import Cluster
+from support.plain_client import OFFSETS, PlainClient
+
+FLOOD = Path(__file__).parent.parent / "support" / "flood.py"
+BOUND = 100e6
+COUNTS = {"describes": 20_000, "costly": 300, "subscriptions": 5, "deaf": 20_000}
+LONG_COUNTS = {"describes": 1_000_000, "costly": 20_000, "subscriptions": 20, "deaf": 1_000_000}
+
+
+class Trader:
+    """Places an order after the other, each of which must be answered, until it is told to stop."""
+
+    def __init__(self, port_base: int, strategy: str) -> None:
+        self._client = PlainClient(port_base)
+        self._strategy = strategy
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._trade)
+        self.answered = 0
+        self.problem: BaseException | None = None
+
+    def __enter__(self) -> Trader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._client.close()
+        if self.problem is not None:
+            raise self.problem
+
+    def _trade(self) -> None:
+        order: dict[str, Any] = {
+            "instrument": "STK:AAPL:SMART:USD",
+            "side": "BUY",
+            "quantity": 1,
+            "order_type": "LMT",
+            "limit_price": 1.0,
+        }
+        try:
+            while not self._stopping.wait(0.02):
+                name = {"strategy": self._strategy, "client_order_id": f"o-{self.answered}"}
+                self._client.result("orders", "place_order", **name, **order)
+                self.answered += 1
+        except (AssertionError, zmq.ZMQError) as error:
+            self.problem = error
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Cluster]:
+    with reserved_ports() as base, orphans_refused():
+        cluster = Cluster(tmp_path, base, base + GATEWAY_OFFSET)
+        try:
+            cluster.start()
+            yield cluster
+            cluster.stop()
+        finally:
+            cluster.kill()
+
+
+def members(cluster: Cluster) -> dict[str, psutil.Process]:
+    rows = cluster.rows()
+    return {name: psutil.Process(row["pid"]) for name, row in rows.items() if name != "simulator"}
+
+
+def flood(cluster: Cluster, kind: str, process: str, count: int) -> subprocess.Popen[str]:
+    port = cluster.port_base + OFFSETS[process] + (kind == "subscriptions")
+    command = [sys.executable, str(FLOOD), kind, f"127.0.0.1:{port}", str(count)]
+    started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert started.stdout is not None
+    assert started.stdout.readline() == "started\n"
+    return started
+
+
+def require_unharmed(cluster: Cluster, before: dict[str, psutil.Process], rss: dict[str, int]) -> None:
+    assert members(cluster) == before, "a process has ended"
+    for name, process in before.items():
+        grown = process.memory_info().rss - rss[name]
+        assert grown < BOUND, f"{name} has grown by {grown / 1e6:.0f} MB"
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    "counts", [COUNTS, pytest.param(LONG_COUNTS, marks=pytest.mark.slow)], ids=["short", "long"]
+)
+@pytest.mark.parametrize("kind", COUNTS)
+def test_each_process_lives_through_each_flood_twice(
+    running: Cluster, kind: str, counts: dict[str, int]
+) -> None:
+    before = members(running)
+    rss = {name: process.memory_info().rss for name, process in before.items()}
+    with Trader(running.port_base, "flooded") as trader:
+        for _ in range(2):
+            for process in OFFSETS:
+                flooding = flood(running, kind, process, counts[kind])
+                assert flooding.stdout is not None
+                while "done" not in flooding.stdout.readline():
+                    require_unharmed(running, before, rss)
+                flooding.communicate()
+    assert trader.answered > 10
+    require_unharmed(running, before, rss)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_ten_minutes_of_floods_by_readers_that_stop_exit_and_reconnect(running: Cluster) -> None:
+    seed = random.randrange(10**6)
+    chance = random.Random(seed)
+    before = members(running)
+    rss = {name: process.memory_info().rss for name, process in before.items()}
+    end = time.monotonic() + 600
+    with Trader(running.port_base, "flooded") as trader:
+        while time.monotonic() < end:
+            crowd = [
+                flood(running, kind := chance.choice(list(COUNTS)), process, LONG_COUNTS[kind])
+                for process in chance.sample(list(OFFSETS), 2)
+            ]
+            pause = chance.uniform(1, 10)
+            for each in crowd:
+                if chance.random() < 0.5:
+                    psutil.Process(each.pid).suspend()
+            with pytest.raises(subprocess.TimeoutExpired):
+                subprocess.run(["sleep", "60"], timeout=pause, check=False)
+            for each in crowd:
+                each.kill()
+                each.communicate()
+            require_unharmed(running, before, rss)
+    assert trader.answered > 1000, f"seed {seed}"
