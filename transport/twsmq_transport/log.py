@@ -8,9 +8,11 @@ Values under a key that names a secret are never written.
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
-from typing import TextIO
+from pathlib import Path
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -43,9 +45,10 @@ def configure(name: str, level: str = "info") -> None:
     structlog.contextvars.bind_contextvars(process=name)
 
 
-def configure_plain(stream: TextIO) -> None:
+def configure_plain(stream: TextIO | FileOnDemand) -> None:
     """For the supervisor: `2026-11-28 09:30:00 event key=value` on `stream`."""
-    logging.basicConfig(stream=stream, level=logging.WARNING, format="%(asctime)s %(message)s")
+    handler = logging.StreamHandler(cast("TextIO", stream))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, format="%(asctime)s %(message)s")
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
@@ -54,9 +57,22 @@ def configure_plain(stream: TextIO) -> None:
             _plain,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", stream)),
         cache_logger_on_first_use=False,
     )
+
+
+class FileOnDemand(io.TextIOBase):
+    """Opened for appending by the first line: until then the folder need not be there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def write(self, text: str, /) -> int:
+        if self._file is None:
+            self._file = self._path.open("a", buffering=1, encoding="utf-8")
+        return self._file.write(text)
 
 
 def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

@@ -79,8 +79,7 @@ def _warn_of_rate(settings: Settings) -> None:
 
 
 def _run_here(settings: Settings) -> None:
-    settings.log_dir.mkdir(parents=True, exist_ok=True)
-    logs.configure_plain(settings.log_file(endpoints.SUPERVISOR).open("a", buffering=1))
+    logs.configure_plain(logs.FileOnDemand(settings.log_file(endpoints.SUPERVISOR)))
     audience = Audience(settings)
     asyncio.run(Supervisor(settings, cluster(settings)).run(opened=audience.start))
     audience.leave()
