@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -63,16 +64,20 @@ def configure_plain(stream: TextIO | FileOnDemand) -> None:
 
 
 class FileOnDemand(io.TextIOBase):
-    """Opened for appending by the first line: until then the folder need not be there."""
+    """Opened for appending by the first line: until then the folder need not be there. What cannot be written
+    is lost: no process ends because its disk is full.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: TextIO | None = None
 
     def write(self, text: str, /) -> int:
-        if self._file is None:
-            self._file = self._path.open("a", buffering=1, encoding="utf-8")
-        return self._file.write(text)
+        with suppress(OSError):
+            if self._file is None:
+                self._file = self._path.open("a", buffering=1, encoding="utf-8")
+            self._file.write(text)
+        return len(text)
 
 
 def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
