@@ -79,6 +79,7 @@ def test_the_gateway_starts_first_and_every_child_gets_the_same_settings(config_
         "simulator",
         "connection",
         "reference",
+        "history",
         "marketdata-0",
         "marketdata-1",
         "status",

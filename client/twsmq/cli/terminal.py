@@ -11,7 +11,6 @@ import re
 from typing import Any
 
 import click
-import msgspec
 
 _LAYOUT = "\n\t"
 _DELETE_AND_C1 = re.compile(r"[^ -~]")
@@ -41,6 +40,8 @@ def echo(text: str = "", *, err: bool = False, lines: bool = False) -> None:
 
 def json_text(value: Any) -> str:
     """One line of JSON in ASCII: any reader gets the value as it was, any terminal shows it harmlessly."""
+    import msgspec  # heavy, and --help prints no JSON
+
     return _DELETE_AND_C1.sub(_json_escape, msgspec.json.encode(value).decode())
 
 
