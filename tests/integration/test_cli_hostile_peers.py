@@ -51,7 +51,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 SLOW = frozenset(("order bracket", "flatten"))  # they wait for what a liar never says
 OWN_TESTS = frozenset(
-    ("up", "down", "record", "replay", "orders export", "orders forget", "conform", "simulator run",
+    ("up", "down", "record", "replay", "orders export", "orders forget", "conform", "top", "web",
+     "alerts ack", "alerts silence", "alerts test", "simulator run",
      "simulator fault", "simulator faults", "doctor")
 )  # fmt: skip
 """They show nothing of a process's answers, or a test of their own plays what they ask."""

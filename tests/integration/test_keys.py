@@ -164,7 +164,9 @@ def test_each_mistake_shows_as_itself_within_two_seconds(
     await_ready(keyed, port_base)
     with Plain(None, port_base) as stranger:
         event, took = handshake_event(stranger, 30)
-        assert (event, took < 2) == (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, True)
+        # which of the two depends on who of the two sides reads first
+        assert event in (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
+        assert took < 2
     with Plain(alpha, port_base) as wrong:
         wrong.found["server_key"] = zmq.curve_keypair()[0].decode()
         event, took = handshake_event(wrong, 30)
@@ -227,10 +229,12 @@ def test_a_wish_is_narrowed_and_the_narrowed_is_told(
                 "order/",
                 [f"order/{name}/"],
             )
-        placed = one.ask(
-            30, "place_order", **{**ORDER, "strategy": "alpha", "order_type": "LMT", "limit_price": 1}
-        )
-        assert placed is not None
+        limit = {**ORDER, "strategy": "alpha", "order_type": "LMT", "limit_price": 1}
+        placed = one.ask(30, "place_order", **limit)
+        deadline = time.monotonic() + 20
+        while placed is None or (not placed["ok"] and placed["error"]["code"] == "not_ready"):
+            assert time.monotonic() < deadline
+            placed = one.ask(30, "place_order", **limit)
         assert placed["ok"], placed
         seen = collect(
             listeners["alpha"], lambda found: any(topic.startswith("order/") for topic, _ in found)

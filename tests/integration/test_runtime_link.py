@@ -13,6 +13,7 @@ from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.tws.events import FrameRejected
 from twsmq_nodes.tws.notices import Notice, SessionLost, SessionUp, WaitingClientId
 from twsmq_protocol.config import Config
+from twsmq_transport.metrics import Registry
 
 
 class BareNode:
@@ -23,6 +24,7 @@ class BareNode:
 
     def __init__(self) -> None:
         self.config = Config()
+        self.metrics = Registry()
         self.state = "starting"
         self.states: list[str] = []
 
