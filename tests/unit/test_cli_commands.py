@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from twsmq.cli import main
 
 AN_ORDER = ["--instrument", "STK:A:SMART:USD", "--side", "BUY", "--quantity", "1", "--order-type", "MKT"]
+A_RANGE = ["--from", "2026-01-05", "--to", "2026-01-06"]
 EVERY_COMMAND = (
     ("up",),
     ("up", "--detach"),
@@ -33,6 +34,19 @@ EVERY_COMMAND = (
     ("risk", "show"),
     ("risk", "set", "--max-position", "1"),
     ("simulator",),
+    (
+        "history",
+        "download",
+        *AN_ORDER[:2],
+        "--from",
+        "2026-01-05",
+        "--to",
+        "2026-01-06",
+        "--size",
+        "1m",
+        "-o",
+        "x",
+    ),
 )
 
 
@@ -45,7 +59,7 @@ def twsmq(*words: str) -> Result:
     [(), ("up",), ("status",), ("watch",), ("order", "place"), ("order", "list"), ("simulator",)]
     + [("order", name) for name in ("modify", "bracket", "preview", "cancel", "cancel-all", "watch")]
     + [(name,) for name in ("positions", "account", "flatten", "halt", "resume", "risk")]
-    + [("risk", "set"), ("orders", "executions")],
+    + [("risk", "set"), ("orders", "executions"), ("history", "download")],
 )
 def test_help_teaches_by_example(command: tuple[str, ...]) -> None:
     result = twsmq(*command, "--help")

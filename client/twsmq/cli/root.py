@@ -25,6 +25,7 @@ _COMMANDS = {
     "watch": ("watch", "Print events as they come."),
     "record": ("record", "Record events into a file."),
     "replay": ("replay", "Play a recording onto its topics."),
+    "history": ("history", "Download bars of the past, and verify them."),
     "order": ("order", "Place, change, cancel and watch orders."),
     "orders": ("orders", "Executions, and the journal of all orders."),
     "positions": ("account", "Show what is held."),

@@ -45,6 +45,11 @@ def json_text(value: Any) -> str:
     return _DELETE_AND_C1.sub(_json_escape, msgspec.json.encode(value).decode())
 
 
+def overwrite(text: str) -> None:
+    """Put `text` in the place of the last line on stderr, a terminal. The next call does so again."""
+    click.echo(f"\r\x1b[K{printable(text)}", err=True, nl=False)
+
+
 def echo_json(value: Any) -> None:
     click.echo(json_text(value))
 

@@ -1,0 +1,51 @@
+"""What can stop a download, or keep it from starting. `str()` is one line that says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twsmq_protocol.errors import LocalError
+
+
+class DownloadError(LocalError):
+    """Base of the errors of this package."""
+
+
+class InUse(DownloadError):
+    """Another download works in the folder."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        self.folder = folder
+        by = f" (process {holder})" if holder else ""
+        super().__init__(f"another download works in {folder}{by}: wait for it, or give another -o")
+
+
+class Unwritable(DownloadError):
+    """The disk is full or does not take what is written."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.path = path
+        self.errno = error.errno
+        super().__init__(
+            f"cannot write {path}: {error.strerror or error}; what was fetched is safe, "
+            "mend that and run the same command again to go on"
+        )
+
+
+class LedgerDamaged(DownloadError):
+    """A line in the midst of the ledger is none of ours."""
+
+    def __init__(self, path: Path, line: int, problem: str) -> None:
+        self.path, self.line = path, line
+        super().__init__(f"{path}:{line}: {problem}; take the folder from a backup, or give another -o")
+
+
+class NotOurs(DownloadError):
+    """The folder holds a download of something else, or none."""
+
+
+class ParquetMissing(DownloadError):
+    """The extra is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("Parquet needs pyarrow: pip install 'twsmq[parquet]' (or give --format csv)")

@@ -1,0 +1,291 @@
+"""Which pieces of history are still to be fetched, and how large a piece may be. Pure.
+
+Theory: whoever walks back from the first bar that came loops at a holiday and takes a gap for the end. So the
+plan is made of the exchange's own sessions. A span is a session, or as much of it as lies in what was asked
+for. Spans that follow each other make a piece, up to a number of bars, never over the end of a year (UTC),
+because a piece goes into one file. Where the gateway has no schedule (options, or years back), spans are the
+days of the calendar, of which nobody knows how many bars they have.
+
+Invariants: pieces neither overlap nor leave out a part of a span; what is covered is not planned again; a
+plan of the same spans, less what is covered, gives the same result wherever it was broken off.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+NS = 1_000_000_000
+DAY_NS = 86_400 * NS
+_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400, "mo": 31 * 86_400}
+
+MOST_BARS = 15_000
+"""Of a piece; below the limit of one answer."""
+LEAST_BARS = 100
+FIRST_BARS = 4_000
+MOST_AT_ONCE = 6
+SLOW_S, FAST_S = 45.0, 15.0
+_KNOWN_GAP_NS = 10 * DAY_NS
+
+
+class Session(NamedTuple):
+    """`date`: the trading day, YYYYMMDD."""
+
+    open: int
+    close: int
+    date: str
+
+
+class Span(NamedTuple):
+    """From `begin` to, not including, `end`, ns. `bars`: how many it has room for, None: nobody knows."""
+
+    begin: int
+    end: int
+    bars: int | None
+
+
+class Piece(NamedTuple):
+    """`overlap`: where the last bar before it begins, to be fetched again and compared."""
+
+    begin: int
+    end: int
+    overlap: int | None = None
+
+
+Interval = tuple[int, int]
+
+
+def seconds_of(size: str) -> int:
+    match = re.fullmatch(r"(\d+)(s|m|h|d|w|mo)", size)
+    assert match is not None
+    return int(match[1]) * _UNITS_S[match[2]]
+
+
+# --- spans -------------------------------------------------------------------------------------------------
+
+
+def bar_times(session: Session, size: str, zone: str) -> Sequence[int]:
+    """When the bars of a session begin. They are counted from midnight of the exchange, so the first hour bar
+    of a session that opens at 09:30 is half an hour long (captured), and begins when the session does."""
+    step = seconds_of(size) * NS
+    if step >= DAY_NS:
+        return (_midnight_utc(session.date),)
+    local = datetime.fromtimestamp(session.open // NS, UTC).astimezone(_zone(zone))
+    midnight = int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * NS
+    second = session.open + step - (session.open - midnight) % step
+    if second - step == session.open:
+        return range(session.open, session.close, step)
+    return (session.open, *range(second, session.close, step))
+
+
+def spans_of(
+    sessions: Iterable[Session], size: str, zone: str, begin: int, end: int, known_from: int
+) -> list[Span]:
+    """The spans of the bars that begin between `begin` and `end`, in their order; each span holds whole bars,
+    since a bar that a request cuts comes cut. `known_from`: when the instrument's history begins; nothing is
+    planned before. Weeks and months are not counted, since they belong to no single session.
+    """
+    step = seconds_of(size) * NS
+    if step >= DAY_NS:
+        begin, end = max(begin, known_from // DAY_NS * DAY_NS), end // DAY_NS * DAY_NS
+    begin = max(begin, known_from)
+    found: list[Span] = []
+    for session in sorted(set(sessions)):
+        if step >= DAY_NS:
+            edges: Sequence[int] = _day(session.date)
+        else:
+            edges = (*bar_times(session, size, zone), session.close)
+        after = found[-1].end if found else edges[0]
+        for first, last in _years(max(begin, after), end):
+            lower, upper = bisect_left(edges, first), bisect_left(edges, last)
+            upper = min(upper, len(edges) - 1)
+            if lower < upper:
+                found.append(Span(edges[lower], edges[upper], upper - lower if step <= DAY_NS else None))
+    first_known = found[0].begin if found else end
+    if first_known - begin > _KNOWN_GAP_NS or not found:
+        return [*_days(begin, first_known), *found]
+    return found
+
+
+def _days(begin: int, end: int) -> Iterator[Span]:
+    """Days of the calendar, where no schedule tells of sessions."""
+    while begin < end:
+        stop = min(end, (begin // DAY_NS + 1) * DAY_NS)
+        yield Span(begin, stop, None)
+        begin = stop
+
+
+def _years(begin: int, end: int) -> Iterator[Interval]:
+    while begin < end:
+        stop = min(end, year_begin(year_of(begin) + 1))
+        yield begin, stop
+        begin = stop
+
+
+def year_of(ns: int) -> int:
+    return datetime.fromtimestamp(ns // NS, UTC).year
+
+
+def year_begin(year: int) -> int:
+    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * NS
+
+
+def _midnight_utc(date: str) -> int:
+    return int(datetime.strptime(date, "%Y%m%d").replace(tzinfo=UTC).timestamp()) * NS
+
+
+def _day(date: str) -> Interval:
+    begin = _midnight_utc(date)
+    return begin, begin + DAY_NS
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        return ZoneInfo("UTC")
+
+
+# --- pieces ------------------------------------------------------------------------------------------------
+
+
+class Covered:
+    """Intervals that need no more fetching. They never overlap."""
+
+    def __init__(self, intervals: Iterable[Interval]) -> None:
+        self._intervals = sorted(intervals)
+
+    def missing(self, begin: int, end: int) -> Iterator[Interval]:
+        """What of a stretch is not covered."""
+        nth = max(0, bisect_right(self._intervals, (begin, begin)) - 1)
+        for first, last in self._intervals[nth:]:
+            if first >= end:
+                break
+            if last <= begin:
+                continue
+            if first > begin:
+                yield begin, first
+            begin = last
+        if begin < end:
+            yield begin, end
+
+
+def uncovered(spans: Sequence[Span], covered: Covered) -> list[Interval]:
+    return [part for span in spans for part in covered.missing(span.begin, span.end)]
+
+
+class Plan:
+    """What is left to fetch of one instrument: `take` gives the next piece, `give_back` takes one again."""
+
+    def __init__(self, spans: Sequence[Span], covered: Covered, size: str) -> None:
+        self._spans = spans
+        self._step = seconds_of(size) * NS
+        self._left = uncovered(spans, covered)
+        self._ends = [span.end for span in spans]
+        self._covered = covered
+
+    @property
+    def empty(self) -> bool:
+        return not self._left
+
+    def bars_left(self) -> int:
+        return sum(self._room(begin, end) for begin, end in self._left)
+
+    def years_left(self) -> set[int]:
+        return {year_of(begin) for begin, _ in self._left}
+
+    def take(self, most_bars: int) -> Piece | None:
+        """The next piece of at most so many bars (and at least one)."""
+        if not self._left:
+            return None
+        begin, end = self._left.pop(0)
+        longest = max(most_bars, 1) * self._step
+        if end - begin > longest:
+            self._left.insert(0, (begin + longest, end))
+            return self._piece(begin, begin + longest)
+        room = self._room(begin, end)
+        while self._left and year_of(self._left[0][0]) == year_of(begin):
+            first, last = self._left[0]
+            room += self._room(first, last)
+            if room > most_bars or self._covered_between(end, first):
+                break
+            end = last
+            self._left.pop(0)
+        return self._piece(begin, end)
+
+    def give_back(self, piece: Piece) -> None:
+        parts = [
+            (max(span.begin, piece.begin), min(span.end, piece.end))
+            for span in self._spans
+            if span.begin < piece.end and span.end > piece.begin
+        ]
+        self._left = sorted([*self._left, *parts])
+
+    def _room(self, begin: int, end: int) -> int:
+        return -(-(end - begin) // self._step)
+
+    def _covered_between(self, end: int, begin: int) -> bool:
+        """What is covered must not be fetched twice."""
+        return begin > end and [*self._covered.missing(end, begin)] != [(end, begin)]
+
+    def _piece(self, begin: int, end: int) -> Piece:
+        nth = bisect_right(self._ends, begin) - 1
+        inside = nth + 1 < len(self._spans) and self._spans[nth + 1].begin < begin
+        if inside:
+            return Piece(begin, end, max(self._spans[nth + 1].begin, begin - self._step))
+        if nth < 0:
+            return Piece(begin, end)
+        before = self._spans[nth]
+        return Piece(begin, end, max(before.begin, before.end - self._step))
+
+
+# --- pace --------------------------------------------------------------------------------------------------
+
+
+class Pace(Struct):
+    """How large pieces are and how many are asked for at once. Both grow while answers come quickly and are
+    halved when one does not come, or the other side says that it is too much."""
+
+    bars: int = FIRST_BARS
+    at_once: int = 2
+    _good: int = 0
+
+    def answered(self, seconds: float) -> None:
+        if seconds > SLOW_S:
+            self.bars = max(LEAST_BARS, self.bars // 2)
+            self._good = 0
+            return
+        self._good += 1
+        if self._good >= 2 * self.at_once:
+            self._good = 0
+            self.at_once = min(MOST_AT_ONCE, self.at_once + 1)
+            if seconds < FAST_S:
+                self.bars = min(MOST_BARS, self.bars * 2)
+
+    def timed_out(self) -> None:
+        self.bars = max(LEAST_BARS, self.bars // 2)
+        self.throttled()
+
+    def throttled(self) -> None:
+        self.at_once = max(1, self.at_once // 2)
+        self._good = 0
+
+
+def utc_date(text: str) -> int:
+    """Midnight UTC of YYYY-MM-DD, ns. Raises ValueError."""
+    moment = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    if moment < datetime(1970, 1, 1, tzinfo=UTC) or moment > datetime(2200, 1, 1, tzinfo=UTC):
+        raise ValueError(text)
+    return int(moment.timestamp()) * NS
+
+
+def shown(ns: int) -> str:
+    """For a person: `2026-01-05 14:30Z`."""
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=ns // NS)
+    return f"{moment:%Y-%m-%d %H:%M}Z" if moment.second == 0 else f"{moment:%Y-%m-%d %H:%M:%S}Z"

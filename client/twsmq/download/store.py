@@ -1,0 +1,199 @@
+"""Bars as files: small ones for pieces while the download runs, one for each instrument and year at last.
+
+DIR/instrument=<quoted>/year=<year>/bars.parquet (or .csv), in the order of time, each bar once. DIR/.twsmq is
+ours: the ledger, the lock, and the pieces that are in no year's file yet. Readers of data sets pass over it.
+
+pyarrow, because it writes the types and metadata that every reader of Parquet agrees on, in wheels for all
+systems; it is an extra, and CSV needs nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import importlib.util
+import io
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+from twsmq_protocol.market_events import BarRow
+
+from .errors import ParquetMissing
+from .planner import NS
+
+PIECES = Path(".twsmq") / "pieces"
+COLUMNS = ("time", "open", "high", "low", "close", "volume", "wap", "count")
+
+Rows = list[BarRow]
+_ROWS = msgspec.msgpack.Decoder(Rows)
+
+
+class Description(Struct, frozen=True, kw_only=True):
+    """What a data file says of its bars. `adjusted`: for what, as IBKR documents it (21.04)."""
+
+    instrument: str
+    con_id: int | None
+    size: str
+    what: str
+    rth: bool
+    adjusted: str
+    time_zone: str
+    fetched_from: int
+    fetched_to: int
+
+    def texts(self) -> dict[str, str]:
+        return {
+            "instrument": self.instrument,
+            "con_id": str(self.con_id or ""),
+            "size": self.size,
+            "what": self.what,
+            "rth": str(self.rth).lower(),
+            "adjusted": self.adjusted,
+            "time_zone": self.time_zone,
+            "fetched_at": iso(self.fetched_to),
+            "first_fetched_at": iso(self.fetched_from),
+        }
+
+
+def adjusted_for(what: str) -> str:
+    return {"TRADES": "splits", "ADJUSTED_LAST": "splits and dividends"}.get(what, "as the gateway sends it")
+
+
+def instrument_folder(folder: Path, instrument: str) -> Path:
+    return folder / f"instrument={quote(instrument, safe='')}"
+
+
+def year_file(folder: Path, instrument: str, year: int, suffix: str) -> Path:
+    return instrument_folder(folder, instrument) / f"year={year}" / f"bars.{suffix}"
+
+
+def encode_piece(rows: Rows) -> bytes:
+    return msgspec.msgpack.encode(rows)
+
+
+def decode_piece(content: bytes) -> Rows:
+    return _ROWS.decode(content)
+
+
+class Format(ABC):
+    """How a year's bars are written and read."""
+
+    suffix: str
+
+    @abstractmethod
+    def encode(self, old: Path | None, rows: Rows, description: Description) -> tuple[bytes, int]:
+        """The content of a year's file, of the bars in `old` and of `rows`, and how many they are. A bar that
+        is in both is taken from `rows`."""
+
+    @abstractmethod
+    def times(self, file: Path) -> Sequence[int]:
+        """When its bars begin, ns, in the order of the file. Raises `OSError`, `ValueError`."""
+
+
+def format_named(name: str) -> Format:
+    """Raises `ParquetMissing`."""
+    return Csv() if name == "csv" else Parquet()
+
+
+class Parquet(Format):
+    suffix = "parquet"
+
+    def __init__(self) -> None:
+        if importlib.util.find_spec("pyarrow") is None:
+            raise ParquetMissing
+        self._arrow: Any = importlib.import_module("pyarrow")
+        self._compute: Any = importlib.import_module("pyarrow.compute")
+        self._parquet: Any = importlib.import_module("pyarrow.parquet")
+
+    def encode(self, old: Path | None, rows: Rows, description: Description) -> tuple[bytes, int]:
+        pa = self._arrow
+        schema = self._schema(description)
+        table = self._table(rows, schema)
+        if old is not None:
+            before = self._parquet.read_table(old, partitioning=None).cast(self._schema(None))
+            again = table.column("time").combine_chunks()
+            fresh = self._compute.is_in(before.column("time"), value_set=again)
+            before = before.filter(self._compute.invert(fresh)).replace_schema_metadata(schema.metadata)
+            table = pa.concat_tables([before, table])
+        table = table.sort_by("time")
+        sink = pa.BufferOutputStream()
+        self._parquet.write_table(table, sink, compression="zstd", coerce_timestamps=None, version="2.6")
+        return sink.getvalue().to_pybytes(), table.num_rows
+
+    def times(self, file: Path) -> Sequence[int]:
+        try:
+            column = self._parquet.read_table(file, columns=["time"], partitioning=None).column("time")
+            column = column.cast(self._arrow.int64()).combine_chunks()
+        except self._arrow.ArrowException as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+        if column.null_count:
+            raise ValueError(f"{column.null_count} bars have no time")
+        if not len(column):
+            return ()
+        numbers = memoryview(column.buffers()[1]).cast("q")
+        return numbers[column.offset : column.offset + len(column)]
+
+    def _schema(self, description: Description | None) -> Any:
+        pa = self._arrow
+        fields = [("time", pa.timestamp("ns", tz="UTC"))]
+        fields += [(name, pa.int64() if name == "count" else pa.float64()) for name in COLUMNS[1:]]
+        metadata = None if description is None else {f"twsmq.{k}": v for k, v in description.texts().items()}
+        return pa.schema(fields, metadata=metadata)
+
+    def _table(self, rows: Rows, schema: Any) -> Any:
+        pa = self._arrow
+        columns = [
+            pa.array([getattr(row, name) for row in rows], type=schema.field(name).type) for name in COLUMNS
+        ]
+        return pa.table(columns, schema=schema)
+
+
+class Csv(Format):
+    """Times as `2026-01-05T14:30:00Z`; nothing where there is nothing. What Parquet has as metadata stands in
+    `bars.json` beside."""
+
+    suffix = "csv"
+
+    def encode(self, old: Path | None, rows: Rows, description: Description) -> tuple[bytes, int]:
+        lines: dict[int, list[Any]] = {}
+        if old is not None:
+            with old.open(newline="") as file:
+                reader = csv.reader(file)
+                next(reader, None)
+                lines = {time_of(line[0]): list(line) for line in reader}
+        for row in rows:
+            values = [getattr(row, name) for name in COLUMNS[1:]]
+            lines[row.time] = [iso(row.time), *("" if value is None else value for value in values)]
+        out = io.StringIO(newline="")
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(lines[time] for time in sorted(lines))
+        return out.getvalue().encode(), len(lines)
+
+    def times(self, file: Path) -> Sequence[int]:
+        with file.open(newline="") as opened:
+            reader = csv.reader(opened)
+            if next(reader, None) != list(COLUMNS):
+                raise ValueError("its first line does not name our columns")
+            return [time_of(line[0]) for line in reader]
+
+
+def sidecar(description: Description) -> bytes:
+    return json.dumps(description.texts(), indent=2).encode() + b"\n"
+
+
+def iso(ns: int) -> str:
+    moment = datetime.fromtimestamp(ns // NS, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}Z"
+
+
+def time_of(text: str) -> int:
+    """Raises ValueError."""
+    return int(datetime.fromisoformat(text).timestamp()) * NS

@@ -1,0 +1,197 @@
+"""What is there against what should be. Needs no cluster, and may look while a download runs.
+
+A bar is missing if it was fetched and is in no data file, or if it lies in a session that nobody has fetched
+yet. Minutes of a session for which the gateway has no bar are not missing: they were asked for, and the whole
+answer came; they are counted as `absent`. Where there is no schedule nobody knows how many bars there should
+be: such a stretch only counts as fetched or not.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from .ledger import PieceEnded, Records, State, read
+from .planner import Interval, Span, seconds_of, shown
+from .run import spans_wanted, still_missing
+from .store import Format, format_named, instrument_folder
+
+MOST_HOLES = 20
+"""Named of each instrument."""
+
+
+class Hole(Struct, frozen=True, rename={"begin": "from", "end": "to"}):
+    """`bars` are missing between `from` and `to`, ns; nil: nobody knows how many."""
+
+    begin: int
+    end: int
+    bars: int | None
+    why: str
+
+
+class Verdict(Struct):
+    """`bars`: in the data files, each once. `missing`: None where nobody knows. `absent`: room for bars in
+    the schedule that the gateway has none for."""
+
+    instrument: str
+    bars: int = 0
+    missing: int | None = 0
+    doubled: int = 0
+    absent: int = 0
+    complete: bool = True
+    holes: list[Hole] = field(default_factory=list[Hole])
+    problems: list[str] = field(default_factory=list[str])
+
+
+class Report(Struct):
+    complete: bool
+    instruments: list[Verdict]
+
+
+def verify(folder: Path) -> Report:
+    """Raises `NotOurs`, `LedgerDamaged`, `ParquetMissing`."""
+    state = read(folder)
+    assert state.begun is not None
+    form = format_named(state.begun.format)
+    verdicts = [_instrument(folder, state, form, name) for name in sorted(state.instruments)]
+    return Report(bool(verdicts) and all(verdict.complete for verdict in verdicts), verdicts)
+
+
+def _instrument(folder: Path, state: State, form: Format, instrument: str) -> Verdict:
+    assert state.begun is not None
+    records, size = state.instruments[instrument], state.begun.size
+    verdict = Verdict(instrument)
+    times = _times(folder, form, instrument, verdict)
+    if records.schedule is None:
+        verdict.complete, verdict.missing = False, None
+        verdict.problems.append("nothing was fetched yet")
+        return verdict
+    spans = spans_wanted(records, size)
+    known = records.schedule
+    for begin, end in records.wanted_parts():
+        if begin < known.begin or end > known.end:
+            verdict.problems.append(f"{shown(begin)} to {shown(end)} is not planned yet: download again")
+    _lost(records, spans, times, size, verdict)
+    _unfetched(records, size, spans, verdict)
+    fetched = sum(piece.rows for piece in records.pieces.values())
+    verdict.absent = max(0, _room_covered(records, spans) - fetched)
+    verdict.holes.sort(key=lambda hole: hole.begin)
+    verdict.complete = not (verdict.holes or verdict.problems or verdict.doubled)
+    return verdict
+
+
+def _times(folder: Path, form: Format, instrument: str, verdict: Verdict) -> list[Sequence[int]]:
+    """Of each data file, sorted, each once; `bars` and `doubled` are counted on the way."""
+    found: list[Sequence[int]] = []
+    for file in sorted(instrument_folder(folder, instrument).rglob(f"*.{form.suffix}")):
+        try:
+            times = form.times(file)
+        except (OSError, ValueError) as error:
+            verdict.problems.append(f"{file} cannot be read ({error}): download again")
+            continue
+        unique = times if _rising(times) else sorted(set(times))
+        if unique is not times and any(later < earlier for earlier, later in pairwise(times)):
+            verdict.problems.append(f"{file} is not in the order of time: download again")
+        verdict.doubled += len(times) - len(unique)
+        found.append(unique)
+    found.sort(key=lambda times: times[0] if times else 0)
+    for before, after in pairwise(found):
+        if before and after and after[0] <= before[-1]:
+            whole = sorted(set(chain.from_iterable(found)))
+            verdict.doubled += sum(map(len, found)) - len(whole)
+            found = [whole]
+            break
+    verdict.bars = sum(map(len, found))
+    return found
+
+
+def _rising(times: Sequence[int]) -> bool:
+    return all(earlier < later for earlier, later in pairwise(times))
+
+
+def _count(times: Sequence[Sequence[int]], begin: int, end: int) -> int:
+    return sum(bisect_left(part, end) - bisect_left(part, begin) for part in times)
+
+
+def _lost(
+    records: Records, spans: Sequence[Span], times: list[Sequence[int]], size: str, verdict: Verdict
+) -> None:
+    """Bars that were fetched and are in no data file."""
+    for piece in sorted(records.pieces.values(), key=lambda piece: piece.begin):
+        gone = piece.rows - _count(times, piece.begin, piece.end)
+        if gone == 0:
+            continue
+        if gone < 0:
+            verdict.problems.append(
+                f"{-gone} bars between {shown(piece.begin)} and {shown(piece.end)} that nobody fetched"
+            )
+            continue
+        _miss(verdict, gone)
+        waiting = piece.name not in records.merged
+        why = "fetched, not yet in a data file: download again" if waiting else "gone from the data file"
+        verdict.holes += _narrowed(piece, spans, times, gone, why)
+
+
+def _narrowed(
+    piece: PieceEnded, spans: Sequence[Span], times: list[Sequence[int]], gone: int, why: str
+) -> Iterator[Hole]:
+    """The sessions of a piece in which bars are missing, where that can be said to the bar."""
+    found: list[Hole] = []
+    for span in spans:
+        begin, end = max(span.begin, piece.begin), min(span.end, piece.end)
+        if begin >= end or span.bars is None or (begin, end) != (span.begin, span.end):
+            continue
+        lacks = span.bars - _count(times, begin, end)
+        if lacks > 0:
+            found.append(Hole(begin, end, lacks, why))
+    if sum(hole.bars or 0 for hole in found) == gone:
+        yield from found
+    else:
+        yield Hole(piece.begin, piece.end, gone, why)
+
+
+def _unfetched(records: Records, size: str, spans: Sequence[Span], verdict: Verdict) -> None:
+    for begin, end in _joined(still_missing(records, size), spans):
+        bars = _room(spans, begin, end, size)
+        refused = next((one for one in records.refused.values() if one.begin < end and one.end > begin), None)
+        why = f"refused: {refused.text}" if refused is not None else "not fetched yet"
+        _miss(verdict, bars)
+        verdict.holes.append(Hole(begin, end, bars, why))
+
+
+def _joined(parts: Sequence[Interval], spans: Sequence[Span]) -> list[Interval]:
+    """Sessions that follow each other make one hole."""
+    begins = [span.begin for span in spans]
+    found: list[Interval] = []
+    for begin, end in parts:
+        nth = bisect_left(begins, found[-1][1]) if found else len(begins)
+        if nth < len(begins) and begins[nth] >= begin:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _room(spans: Sequence[Span], begin: int, end: int, size: str) -> int | None:
+    step, bars = seconds_of(size) * 10**9, 0
+    for span in spans:
+        first, last = max(span.begin, begin), min(span.end, end)
+        if first >= last:
+            continue
+        if span.bars is None:
+            return None
+        bars += span.bars if (first, last) == (span.begin, span.end) else -(-(last - first) // step)
+    return bars
+
+
+def _room_covered(records: Records, spans: Sequence[Span]) -> int:
+    covered = records.covered()
+    return sum(span.bars or 0 for span in spans if not list(covered.missing(span.begin, span.end)))
+
+
+def _miss(verdict: Verdict, bars: int | None) -> None:
+    verdict.missing = None if bars is None or verdict.missing is None else verdict.missing + bars
