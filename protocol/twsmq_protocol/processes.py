@@ -31,8 +31,8 @@ LIFELINE_FD = "TWSMQ_LIFELINE_FD"
 """The environment variable with the descriptor of a child's lifeline: the end of that pipe means "exit"."""
 WEB_PAGE = 80
 """The offset of the page's port (HTTP)."""
-EX_UNMENDABLE = 4
-"""A process ends with this when no restart can mend what it found: a person has to look."""
+EX_UNMENDABLE = 78
+"""A process ends with this (EX_CONFIG) when no restart can mend what it found: a person has to look."""
 SIMULATOR_CONTROL = 90
 """The offset of the simulated gateway's control port. It listens for sessions where `[gateway]` points."""
 

@@ -38,12 +38,13 @@ from twsmq_protocol.requests import (
 )
 from twsmq_protocol.system_events import Process
 from twsmq_protocol.topics import process_topic
+from twsmq_transport import descriptors, security
 from twsmq_transport import log as logs
-from twsmq_transport import security
 from twsmq_transport.lifeline import watch_lifeline
 from twsmq_transport.mailbox import Call, Handler, Mailbox
 from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
+from twsmq_transport.private import keep_private
 from twsmq_transport.process_metrics import ProcessMetrics
 from twsmq_transport.security import Security
 
@@ -281,6 +282,8 @@ def main() -> int:
 
     async def run() -> None:
         loaded = load_settings(options.config, options.gateway).loaded
+        keep_private(loaded.data_dir)
+        descriptors.raise_limit()
         guard = security.load(loaded.config, loaded.data_dir, SUPERVISOR)
         await Front(loaded.config, guard, link).run()
 

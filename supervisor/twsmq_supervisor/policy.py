@@ -9,7 +9,8 @@ a gateway that does not come up delays the others but never keeps them from star
 
 Restart: one for one. The first restart is at once, the following ones wait exponentially longer up to a cap.
 Becoming ready ends the series. A run that ends without ever becoming ready is a failed start; so many of them
-in a row make the process `failed`, which is shown and tried again at long intervals. Dying after having been
+in a row make the process `failed`, which is shown and tried again at long intervals; one that says that no
+restart can mend it (`EX_UNMENDABLE`) is so at once. Dying after having been
 ready is never a failed start, but more than `burst` restarts within `burst_s` have to wait for the window
 (OTP's restart intensity; here it slows instead of giving up).
 
@@ -34,6 +35,7 @@ from collections.abc import Iterable
 from enum import Enum, auto
 
 from msgspec import Struct
+from twsmq_protocol.processes import EX_UNMENDABLE
 from twsmq_protocol.system_events import NodeState, ProcessState
 
 
@@ -259,6 +261,8 @@ class Policy:
         hung = child.state == "hung"
         reason = f"hung ({child.reason}), killed" if hung else _ending(event.code)
         self._fell(child, f"{reason}: {event.last_words}" if event.last_words else reason, now)
+        if event.code == EX_UNMENDABLE and child.phase is Phase.DUE:
+            child.state, child.due = "failed", now + self.limits.failed_retry_s
 
     def _fell(self, child: Child, reason: str, now: float) -> None:
         """It is dead and nobody wanted that, unless the cluster stops."""
@@ -396,6 +400,8 @@ class Policy:
 def _ending(code: int) -> str:
     if code == os.EX_SOFTWARE:
         return f"ended by a bug (exit code {code})"
+    if code == EX_UNMENDABLE:
+        return "refused to start until a person has looked"
     if code >= 0:
         return f"ended with exit code {code}"
     try:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import stat
 import time
 from pathlib import Path
 
 import psutil
 from twsmq_protocol import endpoints
 from twsmq_protocol.config import Config
+from twsmq_transport.private import keep_private
 
 from .errors import DataDirInUse, PortTaken, StartRefused
 from .settings import Settings
@@ -32,13 +34,22 @@ def take_lock(settings: Settings) -> int:
     """A file descriptor that holds the lock until it is closed. Raises `StartRefused`."""
     path = lock_file(settings)
     try:
+        keep_private(settings.data_dir)
         settings.log_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
+        )
     except OSError as error:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise StartRefused(f"{path} is no plain file; remove what is there") from error
         raise StartRefused(
             f"cannot write to {settings.data_dir}: {error.strerror}; "
             "set [cluster] data_dir to a folder this user may write to"
         ) from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink != 1:
+        os.close(descriptor)
+        raise StartRefused(f"{path} is no plain file of this user's own; remove what is there")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -62,8 +73,8 @@ def require_free(settings: Settings) -> None:
 def is_locked(path: Path) -> bool:
     """Whether a supervisor lives that holds this lock."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:  # not there, or no file that a supervisor would lock
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -24,7 +24,7 @@ from twsmq_protocol.processes import LIFELINE_FD
 from .last_words import last_words
 from .settings import Settings
 
-LOG_LIMIT_BYTES = 8 * 1024 * 1024
+LOG_LIMIT_BYTES = 16 * 1024 * 1024
 _TAIL_BYTES = 64 * 1024  # a bug is logged as one line with its whole traceback
 _LAST_LINES = 20
 
@@ -77,8 +77,10 @@ class Processes:
 
     def rotate_logs(self) -> None:
         """Every log, our own too. May block for as long as the disk does: call it from a thread."""
-        for path in self._settings.log_dir.glob("*.log"):
-            if path.stat().st_size > LOG_LIMIT_BYTES:
+        logs = list(self._settings.log_dir.glob("*.log"))
+        limit = log_limit(self._settings.config.cluster.logs_mb, len(logs))
+        for path in logs:
+            if path.stat().st_size > limit:
                 shutil.copyfile(path, path.with_suffix(".log.1"))
                 os.truncate(path, 0)
 
@@ -90,6 +92,13 @@ class Processes:
     def _await_end(self, name: str, process: subprocess.Popen[bytes]) -> None:
         code = process.wait()
         self._on_exit(name, process.pid, code)
+
+
+def log_limit(total_mb: int, logs: int) -> int:
+    """How long a log may become before it is rotated, so that all of them with their predecessors, and one
+    that is just being copied, stay within the total.
+    """
+    return min(LOG_LIMIT_BYTES, total_mb * 1_000_000 // (2 * logs + 1))
 
 
 def _from_here(path: Path) -> Path:

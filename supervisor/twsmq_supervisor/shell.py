@@ -27,7 +27,7 @@ from twsmq_protocol.envelope import payload
 from twsmq_protocol.errors import MalformedMessage
 from twsmq_protocol.system_events import Gateway, Heartbeat, ProcessState
 from twsmq_protocol.topics import GATEWAY
-from twsmq_transport import security, sockets
+from twsmq_transport import descriptors, security, sockets
 
 from . import policy
 from .asker import Asker
@@ -48,7 +48,7 @@ SHOW_S = 0.5
 """The state goes to the front at least so often: a supervisor that is silent for longer stands still."""
 TICK_S = 0.1
 ASK_S, ASK_UNHEARD_S = 0.5, 0.05
-ROTATE_S = 10.0
+ROTATE_S = 2.0
 
 
 class Supervisor:
@@ -82,6 +82,7 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
         with ExitStack() as stack:
+            scarce = descriptors.warning(descriptors.raise_limit())
             take_lock(self._settings)  # until this process is gone, which `twsmq down` waits for
             await asyncio.to_thread(require_free_ports, self._settings.config)
             self._processes = Processes(self._settings, self._heard_exit)
@@ -90,6 +91,8 @@ class Supervisor:
             stack.callback(self._link.close)
             self._open_sockets(stack)
             self._watch_signals(stack)
+            if scarce:
+                log.warning(scarce)
             stack.callback(self._cancel_tasks)
             self._spawn_task(self._tick())
             self._spawn_task(self._rotate_logs())

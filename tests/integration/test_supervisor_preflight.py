@@ -11,7 +11,7 @@ import pytest
 from twsmq_supervisor.children import cluster
 from twsmq_supervisor.errors import DataDirInUse, PortTaken, StartRefused
 from twsmq_supervisor.preflight import is_locked, lock_file, require_free_ports, take_lock
-from twsmq_supervisor.processes import LOG_LIMIT_BYTES, Processes, tail
+from twsmq_supervisor.processes import LOG_LIMIT_BYTES, Processes, log_limit, tail
 from twsmq_supervisor.settings import Settings, load_settings
 
 
@@ -130,3 +130,33 @@ def test_a_log_folder_that_was_deleted_keeps_nobody_from_starting(settings: Sett
     processes.close()
     assert pid
     assert settings.log_file("orders").exists()
+
+
+@pytest.mark.parametrize("what", ["symlink", "fifo", "folder", "hard link"])
+def test_a_lock_that_is_no_plain_file_of_ours_is_refused_and_left_alone(
+    settings: Settings, tmp_path: Path, what: str
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("not to be overwritten")
+    path = lock_file(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    match what:
+        case "symlink":
+            path.symlink_to(precious)
+        case "fifo":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case _:
+            path.hardlink_to(precious)
+    with pytest.raises(StartRefused, match="plain file"):
+        take_lock(settings)
+    assert not is_locked(path)
+    assert precious.read_text() == "not to be overwritten"
+
+
+@pytest.mark.parametrize(("total_mb", "logs"), [(200, 8), (10, 12), (100_000, 3)])
+def test_all_logs_with_what_they_rotated_away_stay_within_the_total(total_mb: int, logs: int) -> None:
+    limit = log_limit(total_mb, logs)
+    assert 0 < limit <= LOG_LIMIT_BYTES
+    assert (2 * logs + 1) * limit <= total_mb * 1_000_000

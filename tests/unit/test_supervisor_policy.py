@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from twsmq_protocol.processes import EX_UNMENDABLE
 from twsmq_supervisor.policy import (
     Action,
     Beaten,
@@ -175,6 +176,17 @@ def test_repeated_failed_starts_are_shown_and_tried_again_at_long_intervals() ->
     story.beats("link")
     assert story.state("link") == "ready"
     assert story.dies("link") == [Spawn("link")]
+
+
+def test_a_refusal_that_no_restart_can_mend_is_failed_at_once() -> None:
+    story = Story("orders")
+    story.happens(StartRequested())
+    assert story.dies("orders", EX_UNMENDABLE) == []
+    assert story.state("orders") == "failed"
+    assert story.passes(29) == []
+    assert story.passes(1) == [Spawn("orders")]
+    story.beats("orders")  # a person has looked
+    assert story.dies("orders", -signal.SIGKILL) == [Spawn("orders")]
 
 
 def test_one_that_gets_ready_and_dies_over_and_over_is_slowed_but_never_given_up() -> None:

@@ -3,7 +3,7 @@
 It starts with its configuration and, under a supervisor, a lifeline: a pipe whose end means "exit"
 (`twsmq_transport.lifeline`).
 
-It ends by SIGTERM or SIGINT, in order, with 0; with 2 when its configuration cannot be used; with 4 when no
+It ends by SIGTERM or SIGINT, in order, with 0; with 2 when its configuration cannot be used; with 78 when no
 restart can mend what it found (a journal that is not the one it wrote); with 70 when a
 callback or a thread raised, which is a bug of ours: what is in memory can no longer be trusted, what is on
 disk can, so the process ends at once and is started anew.
@@ -26,8 +26,10 @@ import structlog
 from twsmq_protocol.config_file import LoadedConfig, load_config
 from twsmq_protocol.errors import ConfigError, Unmendable
 from twsmq_protocol.processes import EX_UNMENDABLE
+from twsmq_transport import descriptors
 from twsmq_transport import log as logs
 from twsmq_transport.lifeline import watch_lifeline
+from twsmq_transport.private import keep_private
 
 from .node import Node, Shell
 
@@ -52,7 +54,12 @@ def run(name: str | Callable[[int], str], build: Callable[[Node], Shell]) -> NoR
         logs.configure(own_name, log_level)
         watch_lifeline()
         try:
-            run_loop(_live(load_config(config, gateway), own_name, build))
+            loaded = load_config(config, gateway)
+            keep_private(loaded.data_dir)
+            scarce = descriptors.warning(descriptors.raise_limit())
+            if scarce:
+                log.warning("few descriptors", problem=scarce)
+            run_loop(_live(loaded, own_name, build))
         except Unmendable as error:
             log.error("start refused until a person has looked", problem=str(error))
             sys.exit(EXIT_UNMENDABLE)
