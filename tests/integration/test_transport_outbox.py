@@ -286,6 +286,19 @@ def test_heartbeats_tell_state_and_change_at_once(config_file: Path, port_base: 
     publish_from(config_file, port_base, story)
 
 
+def test_who_comes_just_after_a_change_learns_of_it_without_waiting_for_the_next_beat(
+    config_file: Path, port_base: int
+) -> None:
+    async def story(node: Node, client: PlainClient) -> None:
+        node.start(Shell())
+        node.enter("ready")
+        client.subscribe("node/status/")
+        [(_, event)] = await take(client)
+        assert (event["state"], event["seq"]) == ("ready", 3)  # two beats before this one
+
+    publish_from(config_file, port_base, story)
+
+
 def test_a_long_start_is_heard_though_the_loop_does_not_turn(config_file: Path, port_base: int) -> None:
     async def story(node: Node, client: PlainClient) -> None:
         client.subscribe("node/status/")

@@ -30,7 +30,7 @@ from .turns import Turns
 PASS_S = 0.002
 SWALLOWED_S = 0.01
 LINGER_MS = 250
-RECONNECT_MS = 200
+RECONNECT_MS = 50
 HANDSHAKE_MS = 5_000
 """A peer that connects and says nothing is dropped after that."""
 

@@ -206,6 +206,10 @@ class Node:
         self._shell.requests_handled()
 
     def _presence(self, topic: str, wanted: bool) -> None:
+        if wanted and self._next_beat is not None and node_topic(self.name).startswith(topic):
+            # Who subscribes just after a change, as the supervisor does at a restart, learns of it at once.
+            # Not by what is retained: the numbers of a beat are those of its moment.
+            self._tell()
         if self.state != "stopping":
             self._shell.presence(topic, wanted)
 
