@@ -187,3 +187,21 @@ def test_a_report_that_cannot_be_read_is_logged_once_for_each_kind(
         client.await_event(lambda _topic, event: event.get("text") == "the last")
         told = [line for line in node.log() if line["event"] == "gateway message not understood"]
         assert [line["message_id"] for line in told] == [5]
+
+
+def test_a_read_only_gateway_is_named_with_its_cure_and_work_goes_on_once_it_is_unticked(
+    client: PlainClient, config_file: Path, gateway: GatewayProcess
+) -> None:
+    command = Command(config_file)
+    assert command.run("simulator", "fault", "read_only", "on=true").returncode == 0
+    with running_node("orders", config_file):
+        told = client.await_event(
+            lambda topic, event: topic == "node/orders/" and "Read-Only API" in (event["detail"] or "")
+        )
+        assert told["state"] == "reconciling"
+        refused = client.request("orders", "place_order", client_order_id="a", **ORDER)
+        assert refused["error"]["code"] == "not_ready"
+        assert "untick" in refused["error"]["message"]
+        assert command.run("simulator", "fault", "read_only", "on=false").returncode == 0
+        await_state(client, "ready")
+        assert client.request("orders", "place_order", client_order_id="a", **ORDER)["ok"]

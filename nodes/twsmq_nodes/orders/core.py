@@ -169,6 +169,8 @@ class OrdersCore:
             return "reconciling", f"the journal cannot write: {self._stalled}"
         if not self._doubts.upstream:
             return "connecting", "the gateway has lost its connection to the broker"
+        if self._doubts.refused is not None:
+            return "reconciling", self._doubts.refused
         if self._doubts.reconciled and self.book.ids.used_up:
             return "reconciling", IDS_USED_UP
         if not self._doubts.reconciled:
@@ -287,6 +289,7 @@ class OrdersCore:
                 self._reports.executions.commission(event, now.ns)
             case tws.GatewayError(req_id) if req_id <= 0:
                 if event.code:  # 0 is the pace of our messages
+                    self._doubts.question_refused(event.code, event.text[:LONGEST_TEXT], now)
                     self._about_the_account(event.code, event.text, now)
             case tws.GatewayError():
                 self._doubts.follow(self._reports.error(event, now.ns), now)

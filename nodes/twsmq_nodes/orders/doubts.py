@@ -31,7 +31,7 @@ from .follow_ups import (
 )
 from .ids import Key, parse_ref
 from .pipeline import Pipeline
-from .reconcile import GRACE_S, End, Snapshot, Snapshots, Step, verdict
+from .reconcile import GRACE_S, REFUSES_QUESTION, End, Snapshot, Snapshots, Step, verdict, why_refused
 from .reports import Reports
 from .states import TABLE, Trigger
 from .times import NS
@@ -51,6 +51,8 @@ DEGRADED_S = 60.0
 """How often it is asked for then."""
 IDS_S = 10.0
 """How often the gateway is asked whether its order ids were reset, once none are left."""
+REFUSED_S = 10.0
+"""How often our open orders are asked for while the gateway refuses that."""
 UNREAD_S = 30.0
 """How soon a report that cannot be read may have everything looked at again."""
 
@@ -67,13 +69,15 @@ class Claim(Struct, frozen=True):
 class Doubts:
     """`reconciled`: a snapshot of this session is complete. `upstream`: the gateway reaches the broker.
     `foreign`: orders nobody placed here, by permanent id, as last listed. `claimed`: keys whose orders the
-    gateway has, under our own client id, though the journal does not know them.
+    gateway has, under our own client id, though the journal does not know them. `refused`: why it does not
+    list our open orders, so that nothing may be sent.
     """
 
     def __init__(self, book: Book, pipeline: Pipeline, reports: Reports, actions: list[Action]) -> None:
         self.foreign: dict[int, ForeignOrder] = {}
         self.claimed: dict[Key, Claim] = {}
         self.reconciled = False
+        self.refused: str | None = None
         self.upstream = True
         self._book = book
         self._pipeline = pipeline
@@ -109,6 +113,7 @@ class Doubts:
         self._silent = frozenset()
         self.upstream = upstream
         self.reconciled = False
+        self.refused = None
         self._look(now)
 
     def session_ended(self, reason: str, now: Now) -> None:
@@ -263,7 +268,15 @@ class Doubts:
         snapshot = self._snapshots.ended(end)
         if snapshot is not None:
             self._tries.pop(snapshot.answered, None)
+            self.refused = None
             self._go_on(snapshot, now)
+
+    def question_refused(self, code: int, text: str, now: Now) -> None:
+        """The gateway says so for no request's id."""
+        if code in REFUSES_QUESTION and self._snapshots.refused():
+            self.refused = why_refused(text)
+            self._timers.pop(_STEP, None)
+            self._timers[_LOOK] = now.mono + REFUSED_S
 
     def _go_on(self, snapshot: Snapshot, now: Now) -> None:
         """One question further."""
@@ -374,6 +387,7 @@ class Doubts:
             snapshot.skip()
             self._go_on(snapshot, now)
             return
+        self.refused = None
         self._actions.append(Warn("the gateway did not finish a snapshot; asking again"))
         self._snapshots.forget()
         self._look(now)

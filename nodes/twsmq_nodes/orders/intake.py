@@ -249,7 +249,7 @@ class Intake:
 
     def halt(self, strategy: str, reason: str) -> None:
         self.halted[strategy] = reason
-        error = RequestError(ErrorCode.HALTED, f"halted: {reason}; it had no effect")
+        error = RequestError(ErrorCode.HALTED, f"new orders are stopped ({reason}); it had no effect")
         self._pipeline.withdraw_all(strategy or None, error)
 
     # -- checks
@@ -257,7 +257,7 @@ class Intake:
     def _require_open(self, strategy: str) -> None:
         why = self.halted.get(EVERYBODY) or self.halted.get(strategy)
         if why is not None:
-            raise RequestError(ErrorCode.HALTED, f"halted: {why}; only cancels pass")
+            raise RequestError(ErrorCode.HALTED, f"new orders are stopped ({why}); only cancels pass")
         if self.closed is not None:
             raise _not_ready(self.closed)
         if len(self._pipeline.gate) >= MOST_WAITING:

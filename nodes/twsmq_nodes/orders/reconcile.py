@@ -19,6 +19,9 @@ What a verdict rests on:
   cancelled on an earlier day. One it had called Inactive on this day has ended.
 - What the gateway holds back untransmitted is in no list: nothing proves it absent.
 - A list that was not answered, or of which a row could not be read, proves nothing absent.
+
+A gateway whose API is read-only refuses the question for our own open orders (321 for no request, captured):
+nothing is known then, and nothing may be sent.
 """
 
 from __future__ import annotations
@@ -45,6 +48,13 @@ GRACE_S = 3.0
 EXECUTION_DAYS = 7
 """How far back executions are asked for, where the gateway can do that (server version 200): what ended
 while nobody was there is settled by them."""
+
+REFUSES_QUESTION = frozenset((320, 321, 322))
+""""Error reading / validating / processing request": for no request's id, it answers a question without one."""
+READ_ONLY = (
+    'the gateway\'s API is read-only: untick "Read-Only API" there (Global Configuration, API, Settings; IBC: '
+    "ReadOnlyApi=no; image: READ_ONLY_API=no)"
+)
 
 LISTS = "open orders, executions and completed orders"
 
@@ -140,6 +150,19 @@ class Snapshots:
         snapshot.advance()
         return snapshot
 
+    def refused(self) -> bool:
+        """The gateway refuses a question that carries no id: whether that is what the current snapshot began
+        with, which is given up."""
+        question = next((one for one in self._questions if one[1] is Step.OPEN_ORDERS), None)
+        if question is None:
+            return False
+        self._questions.remove(question)
+        snapshot, step = question
+        if snapshot is not self.current or snapshot.step is not step:
+            return False
+        self.current = None
+        return True
+
     def seen(self, key: Key, perm_id: int, *, listed: bool) -> None:
         """Keep the list of open orders right while live reports come in between."""
         if self.current is None:
@@ -165,6 +188,13 @@ def _closes(end: End, snapshot: Snapshot, step: Step) -> bool:
             return step is Step.EXECUTIONS and req_id == snapshot.req_id
         case tws_events.CompletedOrdersEnd():
             return step is Step.COMPLETED_ORDERS
+
+
+def why_refused(text: str) -> str:
+    """What the gateway's refusal to list our open orders means, and the cure if we know it."""
+    if "read-only" in text.lower():
+        return READ_ONLY
+    return f"the gateway refuses to list our open orders: {text}"
 
 
 class Verdict(Struct, frozen=True):
