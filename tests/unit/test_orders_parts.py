@@ -18,6 +18,7 @@ from twsmq_nodes.orders.gate import Gate
 from twsmq_nodes.orders.ids import OrderIds, parse_ref, split_exec_id
 from twsmq_nodes.orders.journal import MOST_ROWS, SqliteJournal
 from twsmq_nodes.orders.states import TABLE, Trigger
+from twsmq_nodes.tws import gateway_times
 from twsmq_protocol.errors import ConfigError, Unmendable
 from twsmq_protocol.order_events import TERMINAL_STATUSES, OrderStatus
 
@@ -106,14 +107,14 @@ def test_references(ref: str, key: tuple[str, str] | None) -> None:
     ],
 )
 def test_execution_times(text: str, ns: int | None) -> None:
-    assert times.execution_time_ns(text) == ns
+    assert gateway_times.execution_time_ns(text) == ns
 
 
 def test_the_gateways_clock_is_known_by_its_difference_to_ours() -> None:
     now = 1_776_108_425_000_000_000
     handshake = "20260413 21:27:03 Central European Standard Time"
-    assert times.gateway_offset_s(handshake, now) == 7200
-    assert times.gateway_offset_s("soon", now) is None
+    assert gateway_times.gateway_offset_s(handshake, now) == 7200
+    assert gateway_times.gateway_offset_s("soon", now) is None
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ def test_a_refusal_of_another_kind_is_told_in_the_gateways_words() -> None:
     assert "out of sorts" in str(desk.core.state[1])
 
 
-@pytest.mark.parametrize("other", [error(-1, 2104, "farm"), error(5, 321, "of a request"), error(-1, 507, "x")])
+@pytest.mark.parametrize(
+    "other", [error(-1, 2104, "farm"), error(5, 321, "of a request"), error(-1, 507, "x")]
+)
 def test_what_refuses_no_question_gives_up_no_question(other: tws.Event) -> None:
     desk = Desk(up=False)
     desk.session_up()

@@ -24,10 +24,10 @@ from twsmq_protocol.history_requests import (
 )
 from twsmq_protocol.market_events import BarRow
 
-from twsmq_nodes.orders.times import execution_time_ns
 from twsmq_nodes.tws import ledger, requests
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event
+from twsmq_nodes.tws.gateway_times import execution_time_ns
 from twsmq_nodes.tws.reference_events import (
     Bar,
     HeadTimestamp,

@@ -134,7 +134,7 @@ class OrdersCore:
         zone: str = "",
     ) -> list[Action]:
         """nextValidId has come. `offset_s`, `zone`: where the gateway's clock stands, and what it calls that;
-        see `times`."""
+        see `gateway_times`."""
         self._reports.executions.zone = (zone, offset_s) if zone and offset_s is not None else None
         self.intake.accounts = accounts
         self.book.ids.raise_floor(next_order_id)

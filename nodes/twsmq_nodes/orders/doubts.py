@@ -14,6 +14,7 @@ from msgspec import Struct
 from twsmq_protocol.order_requests import ForeignOrder
 
 from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws.gateway_times import NS
 from twsmq_nodes.tws.requests import CancelOrder, ReqIds
 
 from .actions import Action, Now, Send, Warn
@@ -34,7 +35,6 @@ from .pipeline import Pipeline
 from .reconcile import GRACE_S, REFUSES_QUESTION, End, Snapshot, Snapshots, Step, verdict, why_refused
 from .reports import Reports
 from .states import TABLE, Trigger
-from .times import NS
 from .wire import as_sent, foreign_order
 
 UNANSWERED_S = 5.0

@@ -13,11 +13,11 @@ from typing import Any, Unpack
 from twsmq_protocol.order_events import Commission, Fill
 
 from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws.gateway_times import execution_time_ns
 
 from .book import EPSILON, Book, Cost, OrderChanges, Record
 from .ids import split_exec_id
 from .states import Trigger
-from .times import execution_time_ns
 
 
 class Executions:

@@ -33,6 +33,7 @@ from twsmq_protocol.order_requests import ForeignOrder
 
 from twsmq_nodes.tws import events as tws_events
 from twsmq_nodes.tws import requests as tws
+from twsmq_nodes.tws.gateway_times import NS
 from twsmq_nodes.tws.orders import ExecutionFilter
 from twsmq_nodes.tws.requests import Request
 
@@ -42,7 +43,7 @@ from .codes import Meaning
 from .follow_ups import ExecutionsMissing
 from .ids import FIRST_REQ_ID, Key
 from .states import Trigger
-from .times import NS, covers
+from .times import covers
 
 GRACE_S = 3.0
 EXECUTION_DAYS = 7
@@ -50,10 +51,10 @@ EXECUTION_DAYS = 7
 while nobody was there is settled by them."""
 
 REFUSES_QUESTION = frozenset((320, 321, 322))
-""""Error reading / validating / processing request": for no request's id, it answers a question without one."""
+"""Error reading, validating or processing a request: with no request's id, of a question without one."""
 READ_ONLY = (
-    'the gateway\'s API is read-only: untick "Read-Only API" there (Global Configuration, API, Settings; IBC: '
-    "ReadOnlyApi=no; image: READ_ONLY_API=no)"
+    'the gateway\'s API is read-only: untick "Read-Only API" there (Global Configuration, API, Settings; '
+    "IBC: ReadOnlyApi=no; image: READ_ONLY_API=no)"
 )
 
 LISTS = "open orders, executions and completed orders"
@@ -68,7 +69,7 @@ class Step(Enum):
 
 
 class Snapshot:
-    """One being taken. `began_at` in ns since the epoch; `offset_s`: see `times.gateway_offset_s`."""
+    """One being taken. `began_at` in ns since the epoch; `offset_s`: see `gateway_times.gateway_offset_s`."""
 
     def __init__(self, began_at: int, offset_s: int | None, req_id: int) -> None:
         self.began_at = began_at

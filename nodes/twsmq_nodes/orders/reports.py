@@ -24,6 +24,7 @@ from typing import Unpack
 from twsmq_protocol.order_events import OrderStatus
 
 from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws.gateway_times import NS
 
 from . import codes
 from .book import EPSILON, Book, OrderChanges, Record
@@ -45,7 +46,6 @@ from .follow_ups import (
 from .ids import Key
 from .incarnations import Incarnations
 from .states import Trigger, after, shown, standing, trigger_of
-from .times import NS
 from .unexplained import UNEXPLAINED, Unexplained
 from .wire import values_shown
 

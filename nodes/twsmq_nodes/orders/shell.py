@@ -41,6 +41,7 @@ from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import notices
 from twsmq_nodes.tws.errors import NotConnected
+from twsmq_nodes.tws.gateway_times import gateway_offset_s, zone_of
 from twsmq_nodes.tws.pacing import Pacer
 from twsmq_nodes.tws.requests import CancelOrder as CancelRequest
 from twsmq_nodes.tws.requests import Priority
@@ -52,7 +53,6 @@ from .journal import SqliteJournal
 from .risk.guard import RiskGuard
 from .risk.live_inputs import LiveRiskInputs
 from .risk.settings import RiskSettings
-from .times import gateway_offset_s, zone_of
 
 JOURNAL_FILE = "orders.journal"
 TOGETHER = 32

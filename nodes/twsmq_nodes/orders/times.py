@@ -1,111 +1,13 @@
-"""The gateway's way of writing times, and which day a snapshot covers.
-
-"20260928 05:04:56 US/Eastern" now, "20250225-15:15:00" (a dash: UTC; captured at v200 and above),
-"20230224  12:04:56" (two spaces, no zone) in 2023, "20260415 18:28:34 Central European Standard Time" in the
-handshake (all captured). Zones are IANA names, names of Java's or Windows', or abbreviations, as the machine
-of the gateway has them. A time without a zone we know is not guessed; if its zone is the one the gateway
-greeted with, the gateway's own clock tells.
-"""
+"""Which day of the gateway a snapshot covers: its lists reach back to its own midnight."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import timedelta
 
-_TIME = re.compile(r"(\d{8})( +|-)(\d{2}:\d{2}:\d{2})(?: +(\S.*))?")
-NS = 1_000_000_000
-_QUARTER = 900
+from twsmq_nodes.tws.gateway_times import NS, QUARTER_S
+
 MIDNIGHT_MARGIN_S = 60
 """Clocks differ: what happened this close to midnight may belong to either day."""
-
-_NAMES = {
-    "eastern": "America/New_York", "central": "America/Chicago", "mountain": "America/Denver",
-    "pacific": "America/Los_Angeles", "alaska": "America/Anchorage", "alaskan": "America/Anchorage",
-    "hawaii": "Pacific/Honolulu", "hawaiian": "Pacific/Honolulu", "us mountain": "America/Phoenix",
-    "us eastern": "America/Indianapolis", "atlantic": "America/Halifax", "canada central": "America/Regina",
-    "central european": "Europe/Berlin", "central europe": "Europe/Budapest", "w. europe": "Europe/Berlin",
-    "romance": "Europe/Paris", "western european": "Europe/Lisbon", "eastern european": "Europe/Athens",
-    "e. europe": "Europe/Chisinau", "fle": "Europe/Kiev", "gtb": "Europe/Bucharest", "gmt": "Europe/London",
-    "greenwich": "Etc/UTC", "greenwich mean": "Europe/London", "british": "Europe/London",
-    "irish": "Europe/Dublin", "moscow": "Europe/Moscow", "russian": "Europe/Moscow",
-    "turkey": "Europe/Istanbul",
-    "israel": "Asia/Jerusalem", "arabian": "Asia/Dubai", "gulf": "Asia/Dubai", "arab": "Asia/Riyadh",
-    "india": "Asia/Kolkata", "china": "Asia/Shanghai", "hong kong": "Asia/Hong_Kong", "taipei": "Asia/Taipei",
-    "singapore": "Asia/Singapore", "japan": "Asia/Tokyo", "tokyo": "Asia/Tokyo", "korea": "Asia/Seoul",
-    "korean": "Asia/Seoul", "se asia": "Asia/Bangkok", "indochina": "Asia/Bangkok",
-    "australian eastern": "Australia/Sydney", "aus eastern": "Australia/Sydney",
-    "e. australia": "Australia/Brisbane", "australian western": "Australia/Perth",
-    "w. australia": "Australia/Perth", "new zealand": "Pacific/Auckland",
-    "e. south america": "America/Sao_Paulo", "brasilia": "America/Sao_Paulo",
-    "argentina": "America/Buenos_Aires",
-    "central mexico": "America/Mexico_City", "south africa": "Africa/Johannesburg",
-    "coordinated universal": "Etc/UTC",
-}  # fmt: skip
-"""Java's and Windows' names ("Central European Standard Time", "W. Europe Summer Time") without their end."""
-
-_SHORT = {
-    "EST": "America/New_York", "EDT": "America/New_York", "CST": "America/Chicago", "CDT": "America/Chicago",
-    "MST": "America/Denver", "MDT": "America/Denver", "PST": "America/Los_Angeles",
-    "PDT": "America/Los_Angeles", "CET": "Europe/Berlin", "CEST": "Europe/Berlin", "MET": "Europe/Berlin",
-    "BST": "Europe/London", "WET": "Europe/Lisbon", "WEST": "Europe/Lisbon", "EET": "Europe/Athens",
-    "EEST": "Europe/Athens", "MSK": "Europe/Moscow", "JST": "Asia/Tokyo", "HKT": "Asia/Hong_Kong",
-    "SGT": "Asia/Singapore", "KST": "Asia/Seoul", "IST": "Asia/Kolkata", "AEST": "Australia/Sydney",
-    "AEDT": "Australia/Sydney", "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland", "Z": "Etc/UTC",
-}  # fmt: skip
-"""Abbreviations as a gateway in that zone writes them; of those with two meanings the one of a market."""
-
-_ENDING = re.compile(r" (standard|daylight|summer|winter)? ?time$")
-_OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d{2}))?")
-
-
-def execution_time_ns(text: str, own_zone: tuple[str, int] | None = None) -> int | None:
-    """An execution's time in ns since the epoch; None if it has no zone we know. `own_zone`: the name of the
-    gateway's own and how many seconds it is east of UTC."""
-    parsed = _TIME.fullmatch(text.strip())
-    if parsed is None:
-        return None
-    date, gap, clock, name = parsed.groups()
-    if name is None:
-        return _ns(date, clock, UTC) if gap == "-" else None
-    name = name.strip()
-    zone = _zone(name)
-    if own_zone is not None and name == own_zone[0] and (zone is None or name.upper() in _SHORT):
-        zone = timezone(timedelta(seconds=own_zone[1]))  # an abbreviation may have two meanings
-    return None if zone is None else _ns(date, clock, zone)
-
-
-def _zone(name: str) -> tzinfo | None:
-    known = _SHORT.get(name.upper()) or _NAMES.get(_ENDING.sub("", name.lower()))
-    offset = _OFFSET.fullmatch(name)
-    if offset is not None:
-        away = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
-        return timezone(away if offset[1] == "+" else -away) if away < timedelta(hours=24) else None
-    try:
-        return ZoneInfo(known or name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
-def zone_of(connection_time: str) -> str:
-    """The name of the zone in the handshake's time, empty if it has none."""
-    parsed = _TIME.fullmatch(connection_time.strip())
-    return (parsed[4] or "").strip() if parsed is not None else ""
-
-
-def gateway_offset_s(connection_time: str, ts: int) -> int | None:
-    """Seconds the gateway's clock stands east of UTC, from the handshake's time as it came in at `ts` (ns).
-
-    The zone's name may be any Windows or Java name; the difference to our clock says it all, rounded to the
-    quarters of an hour in which zones are cut.
-    """
-    parsed = _TIME.fullmatch(connection_time.strip())
-    if parsed is None:
-        return None
-    local = _ns(parsed[1], parsed[3], UTC)
-    if local is None:
-        return None
-    return round((local - ts) / NS / _QUARTER) * _QUARTER
 
 
 def covers(snapshot_at: int, happened_at: int, offset_s: int | None) -> bool:
@@ -114,7 +16,7 @@ def covers(snapshot_at: int, happened_at: int, offset_s: int | None) -> bool:
     Without knowing where the gateway's clock stands every zone on Earth has to agree, so that only the last
     few minutes are sure.
     """
-    offsets = [offset_s] if offset_s is not None else range(-12 * 3600, 14 * 3600 + 1, _QUARTER)
+    offsets = [offset_s] if offset_s is not None else range(-12 * 3600, 14 * 3600 + 1, QUARTER_S)
     return all(_midnight(snapshot_at, offset) + MIDNIGHT_MARGIN_S * NS <= happened_at for offset in offsets)
 
 
@@ -123,11 +25,3 @@ def _midnight(ts: int, offset_s: int) -> int:
     day = timedelta(days=1) // timedelta(microseconds=1) * 1000
     local = ts + offset_s * NS
     return local - local % day - offset_s * NS
-
-
-def _ns(date: str, clock: str, zone: tzinfo) -> int | None:
-    try:
-        moment = datetime.strptime(f"{date} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=zone)
-        return int(moment.timestamp()) * NS
-    except (ValueError, OverflowError):
-        return None

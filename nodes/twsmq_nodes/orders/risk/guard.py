@@ -19,7 +19,8 @@ from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_requests import PlaceOrder, RiskLayer, RiskLayers
 from twsmq_protocol.risk_limits import Risk, RiskLimits
 
-from ..times import NS
+from twsmq_nodes.tws.gateway_times import NS
+
 from .inputs import Candidate, Open, RiskInputs, Scope, SentOrder
 from .rules import RULES, Refusal, Rule, Unknown, only_reduces
 

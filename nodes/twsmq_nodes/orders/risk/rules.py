@@ -16,7 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol.order_requests import PlaceOrder
 
-from ..times import NS
+from twsmq_nodes.tws.gateway_times import NS
+
 from .arithmetic import market_price, reach, worst_price
 from .inputs import Candidate, Open
 
