@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Other ibapi releases that the adapter and the simulator are proved against, each in a folder of its own.
 IBAPIS := ibapi==9.81.1.post1 nautilus-ibapi==10.19.4 nautilus-ibapi==10.30.1 nautilus-ibapi==10.37.2 ibapi-stable==10.50.2
 
-.PHONY: up venv quick test chaos conformance check format vectors docs clean help bench-marketdata bench-orders sync
+.PHONY: up venv quick test chaos conformance check format vectors docs clean help bench-marketdata bench-orders sync reach
 
 help:   ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -77,6 +77,9 @@ format: venv   ## lay the code out and mend what the linter can mend
 vectors: venv   ## after a change of the protocol: write its golden bytes, schema and other languages' types anew
 	@$(BIN)/python protocol/vectors/generate.py
 	@$(BIN)/python protocol/generate
+
+reach: venv   ## after a change of docs/reach.toml: write docs/reach.md anew
+	@$(BIN)/python docs/reach.py
 
 sync: venv   ## write the synchronous client's requests and handles anew from the asyncio client's
 	@$(BIN)/python client/generate_sync.py

@@ -24,7 +24,9 @@ from typing import Any
 
 from ibapi.client import EClient
 from ibapi.decoder import Decoder
+from ibapi.order import Order as IbOrder
 from ibapi.server_versions import MAX_CLIENT_VER
+from msgspec.structs import replace
 
 from twsmq_nodes.tws.adapter_inbound import Callbacks
 from twsmq_nodes.tws.adapter_outbound import call
@@ -34,7 +36,7 @@ from twsmq_nodes.tws.events import Event, FrameRejected
 from twsmq_nodes.tws.order_template import OrderTemplates, ShapedOrder
 from twsmq_nodes.tws.ranges import problem
 from twsmq_nodes.tws.report_template import OPEN_ORDER, OpenOrderTemplates
-from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.requests import PlaceOrder, Request
 from twsmq_nodes.tws.status_report import ORDER_STATUS, order_status
 
 MIN_SERVER_VERSION = 157
@@ -55,6 +57,7 @@ logging.getLogger("ibapi").setLevel(logging.WARNING)
 
 _ERR_MSG = 4
 _HISTORICAL_DATA = 17  # from server version 196 a message without bars makes no callback
+_FRESH_ORDER: Any = IbOrder()
 _INTERPRET_TAKES_ID = "msgId" in inspect.signature(Decoder.interpret).parameters
 
 
@@ -158,6 +161,29 @@ class Codec:
         return self._call(request.made()) if self.raw_ids else self._orders.encode(request)
 
     def _call(self, request: Request) -> bytes:
+        """The bytes ibapi sends for it, if all that was asked for is in them."""
+        data = self._written(request)
+        if isinstance(request, PlaceOrder) and request.order.extra:
+            self._require_carried(request, data)
+        return data
+
+    def _require_carried(self, request: PlaceOrder, data: bytes) -> None:
+        """An attribute that this server version, or the rest of the order, leaves out would be accepted and
+        not done: a `postOnly` order would take."""
+        extra = request.order.extra
+        for name, value in extra.items():
+            if value == getattr(_FRESH_ORDER, name):
+                continue
+            others = {one: extra[one] for one in extra if one != name}
+            try:
+                without = self._written(replace(request, order=replace(request.order, extra=others)))
+            except EncodeRefused:
+                continue  # it is needed: then it is in the bytes
+            if without == data:
+                text = f"no order of this kind carries it at server version {self.server_version}"
+                raise EncodeRefused(text, request=type(request).__name__, field=name)
+
+    def _written(self, request: Request) -> bytes:
         """The bytes ibapi sends for it."""
         name = type(request).__name__
         self._wire.sent.clear()
