@@ -106,12 +106,15 @@ def words_of_the_nodes() -> set[str]:
             continue
         if file.name == "ranges.py":  # looks at every event for absurd values, and hands it on
             continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name):
-                found.add(node.id)
-            elif isinstance(node, ast.Attribute):
-                found.add(node.attr)
+        nodes = [*ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+        of_the_protocol = {  # which has words like the gateway's
+            alias.name
+            for node in nodes
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("twsmq_protocol")
+            for alias in node.names
+        }
+        found |= {node.id for node in nodes if isinstance(node, ast.Name)} - of_the_protocol
+        found |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     return found
 
 
