@@ -25,8 +25,8 @@ from twsmq_nodes.orders.actions import (
     Warn,
     Write,
 )
-from twsmq_nodes.orders.ahead import WriteAhead
 from twsmq_nodes.orders.core import OrdersCore
+from twsmq_nodes.orders.direct_writer import DirectWriter
 from twsmq_nodes.orders.entries import (
     Adopted,
     CancelWanted,
@@ -119,7 +119,7 @@ class Desk:
     # -- life
 
     def boot(self) -> None:
-        self.write_ahead = WriteAhead()
+        self.direct_writer = DirectWriter()
         self.core = OrdersCore(
             CLIENT_ID,
             encoder(),
@@ -141,14 +141,14 @@ class Desk:
         self, next_order_id: int = 1, accounts: tuple[str, ...] = ("DU1",), upstream: bool = True
     ) -> None:
         self.do(self.core.session_up(accounts, next_order_id, upstream, 0, self.now))
-        self.write_ahead.open(self.written_by_thread, self.core.pipeline.session_no)
+        self.direct_writer.open(self.written_by_thread, self.core.pipeline.session_no)
 
     def upstream(self, connected: bool, *, data_lost: bool = False) -> None:
         self.do(self.core.upstream_changed(connected, data_lost=data_lost, now=self.now))
 
     def session_lost(self) -> None:
         self.asked.clear()
-        self.write_ahead.shut()
+        self.direct_writer.shut()
         self.hear_journal()
         self.do(self.core.session_lost("reset", self.now))
 
@@ -167,7 +167,7 @@ class Desk:
         self.committed += self.uncommitted
         self.uncommitted = []
         while self.appended:
-            self.write_ahead.committed(self.appended[0])
+            self.direct_writer.committed(self.appended[0])
             del self.appended[0]
 
     def written_by_thread(self, data: bytes) -> bool:
@@ -180,7 +180,7 @@ class Desk:
 
     def hear_journal(self) -> None:
         """What the loop hears of it."""
-        written, event_no = self.write_ahead.take()
+        written, event_no = self.direct_writer.take()
         if event_no > self.core.pipeline.durable_no:
             self.do(self.core.durable(event_no, self.now, written))
 
@@ -208,7 +208,7 @@ class Desk:
                 self.appended.append(action)
             case Write(key, Encoded(request)):
                 if not isinstance(request, rq.CancelOrder):
-                    self.write_ahead.caught_up(action)
+                    self.direct_writer.caught_up(action)
                 if not self.wire_open:
                     return self.core.not_written(action, self.now)
                 self.require_durable(key, request)

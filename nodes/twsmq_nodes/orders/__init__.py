@@ -7,12 +7,12 @@ core          the machine: requests and reports in, actions out
   pipeline    gate, journal, wire, all or none; `gate` who goes next, `ids` order ids, `wire` the order
               as it is sent and shown
   reports     what the gateway says; `executions`, `changes` (modifications), `unexplained` (ends without
-              words), `incarnations` (orders the broker has twice), `codes` (what a code means), `times`
-  doubts      what is not certain and how it is found out; `reconcile` snapshots and what they prove,
-              `follow_ups` what a report leaves open
+              words), `duplicates` (orders the broker has twice), `codes` (what a code means)
+  reconciliation  what is not certain and how it is found out; `snapshots` what is asked and what it
+              proves, `times` which day that covers, `follow_ups` what a report leaves open
   halts       the kill switch
   risk/       limits, their inputs and settings
 book          all orders as a fold over `entries`; `states` one order's table; `spellings` of a contract
-journal       SQLite and its thread; `ahead` what that thread writes; `watermark` whether it is the
-              journal that was written here
+journal       SQLite and its thread; `direct_writer` what that thread writes to the gateway; `watermark`
+              whether it is the journal that was written here
 """

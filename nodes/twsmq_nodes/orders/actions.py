@@ -49,11 +49,11 @@ class Write(Struct, frozen=True):
 
 class Journal(Struct, frozen=True):
     """Commit these together; then say `durable` with the last one's number. `writes`: what is to be written
-    once they are durable, and, if `ahead`, may be written before that is said."""
+    once they are durable, and, if `direct`, may be written before that is said."""
 
     entries: tuple[Entry, ...]
     writes: tuple[Write, ...] = ()
-    ahead: bool = False
+    direct: bool = False
 
 
 class Send(Struct, frozen=True):

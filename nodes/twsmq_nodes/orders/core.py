@@ -9,8 +9,8 @@ in the order of its number; no order is taken before a complete snapshot of this
 not answered when a session ends is `unknown` until a snapshot tells.
 
 The state machine of one order is in `states`, all orders in `book`, what reports mean in `reports`, what is
-in doubt and how it is found out in `doubts`, what a snapshot proves in `reconcile`, the way of a request in
-`intake` and `pipeline`.
+in doubt and how it is found out in `reconciliation`, what a snapshot proves in `snapshots`, the way of a
+request in `intake` and `pipeline`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from . import queries
 from .actions import Action, Announce, Caller, Enter, Journal, Now, Publish, Reply, Write
 from .book import Book
 from .changes import Changes
-from .doubts import DOUBT_S, Doubts
 from .entries import Entry
 from .halts import Halts
 from .ids import Key, parse_ref
 from .intake import Intake
 from .pipeline import Pipeline
+from .reconciliation import DOUBT_S, Reconciliation
 from .reports import LONGEST_TEXT, Reports
 from .watermark import Mark
 
@@ -91,8 +91,8 @@ class OrdersCore:
         self._halts = Halts(self.book, self.intake, kept or {}, self._actions)
         self._client_id = client_id
         self._reports = Reports(self.book, client_id, changes)
-        self._doubts = Doubts(self.book, self.pipeline, self._reports, self._actions)
-        self.intake.claimed = self._doubts.claimed
+        self._reconciliation = Reconciliation(self.book, self.pipeline, self._reports, self._actions)
+        self.intake.claimed = self._reconciliation.claimed
         intake, halts = self.intake, self._halts
         self._handlers: dict[type[Args], Callable[[Any, Caller, Now], None]] = {
             rq.PlaceOrder: intake.place,
@@ -116,7 +116,7 @@ class OrdersCore:
 
     def start(self, now: Now) -> list[Action]:
         """The journal was read: what nobody answered is unknown; newcomers are greeted with the rest."""
-        self._doubts.lose_all("the node was restarted before the gateway answered", now)
+        self._reconciliation.lose_all("the node was restarted before the gateway answered", now)
         told = {entry.event.event_no for entry in self.book.outgoing}
         for record in self.book.active():
             if record.order.event_no not in told:
@@ -139,12 +139,12 @@ class OrdersCore:
         self.intake.accounts = accounts
         self.book.ids.raise_floor(next_order_id)
         self.pipeline.session_began()
-        self._doubts.session_began(upstream, offset_s, now)
+        self._reconciliation.session_began(upstream, offset_s, now)
         return self._flush()
 
     def session_lost(self, reason: str, now: Now) -> list[Action]:
         self.pipeline.session_ended()
-        self._doubts.session_ended(reason, now)
+        self._reconciliation.session_ended(reason, now)
         return self._flush()
 
     def upstream_changed(self, connected: bool, *, data_lost: bool, now: Now) -> list[Action]:
@@ -152,7 +152,7 @@ class OrdersCore:
         if not connected or data_lost:
             why = "the gateway has lost its connection to the broker; it had no effect"
             self.pipeline.withdraw_all(None, RequestError(ErrorCode.NOT_READY, why))
-        self._doubts.upstream_changed(connected, data_lost=data_lost, now=now)
+        self._reconciliation.upstream_changed(connected, data_lost=data_lost, now=now)
         return self._flush()
 
     def journal_stalled(self, reason: str | None) -> list[Action]:
@@ -167,15 +167,15 @@ class OrdersCore:
             return "connecting", "no session with the gateway"
         if self._stalled is not None:
             return "reconciling", f"the journal cannot write: {self._stalled}"
-        if not self._doubts.upstream:
+        if not self._reconciliation.upstream:
             return "connecting", "the gateway has lost its connection to the broker"
-        if self._doubts.refused is not None:
-            return "reconciling", self._doubts.refused
-        if self._doubts.reconciled and self.book.ids.used_up:
+        if self._reconciliation.refused is not None:
+            return "reconciling", self._reconciliation.refused
+        if self._reconciliation.reconciled and self.book.ids.used_up:
             return "reconciling", IDS_USED_UP
-        if not self._doubts.reconciled:
-            return "reconciling", f"asking the gateway for its {self._doubts.asking}"
-        return "ready", self._doubts.degraded
+        if not self._reconciliation.reconciled:
+            return "reconciling", f"asking the gateway for its {self._reconciliation.asking}"
+        return "ready", self._reconciliation.degraded
 
     # -- requests: a RequestError raised is the reply
 
@@ -188,8 +188,8 @@ class OrdersCore:
         return self._flush()
 
     def _adopt(self, args: rq.AdoptOrder, caller: Caller, now: Now) -> None:
-        self.intake.adopt(args, caller, self._doubts.foreign, self._client_id, now)
-        self._doubts.look_within(DOUBT_S, now)  # it stands here as last listed, and may have ended since
+        self.intake.adopt(args, caller, self._reconciliation.foreign, self._client_id, now)
+        self._reconciliation.look_within(DOUBT_S, now)  # it stands as last listed, and may have ended
 
     def kept(self, name: str) -> list[Action]:
         """What was to be kept under this name is on disk."""
@@ -197,7 +197,7 @@ class OrdersCore:
         return self._flush()
 
     def orders(self, args: rq.GetOrders) -> rq.OrderList:
-        return queries.orders(self.book, args, self._doubts.foreign.values())
+        return queries.orders(self.book, args, self._reconciliation.foreign.values())
 
     def executions(self, args: rq.GetExecutions) -> rq.ExecutionList:
         return queries.executions(self.book, args)
@@ -221,7 +221,7 @@ class OrdersCore:
         """Everything up to `event_no` is on disk, and `written` on the wire already."""
         self.pipeline.durable(event_no, now, written)
         for write in written:
-            self._doubts.written(write.key, now)
+            self._reconciliation.written(write.key, now)
         while self._unpublished and self._unpublished[0].event.event_no <= event_no:
             event = self._unpublished.popleft().event
             self.published_no = event.event_no
@@ -232,12 +232,12 @@ class OrdersCore:
 
     def written(self, key: Key, request: Sent, now: Now) -> list[Action]:
         self.pipeline.written(key, request)
-        self._doubts.written(key, now)
+        self._reconciliation.written(key, now)
         return self._flush()
 
     def not_written(self, write: Write, now: Now) -> list[Action]:
         self.pipeline.not_written(write, now)
-        self._doubts.end_staged(now)
+        self._reconciliation.end_staged(now)
         return self._flush()
 
     # -- the gateway's reports
@@ -248,7 +248,7 @@ class OrdersCore:
             if not self.pipeline.previews or not self._about_preview(event):
                 self._hear(event, now)
         if self.book.staged:
-            self._doubts.end_staged(now)
+            self._reconciliation.end_staged(now)
         return self._flush()
 
     def _about_preview(self, event: tws.Event) -> bool:
@@ -269,43 +269,43 @@ class OrdersCore:
         match event:
             case tws.OpenOrder():
                 record, follow_ups = self._reports.open_order(event, now.ns)
-                self._doubts.open_order(event, record, listed=event.state.status not in _ENDED)
+                self._reconciliation.open_order(event, record, listed=event.state.status not in _ENDED)
                 if record is None and event.order.client_id == self._client_id:
-                    self._doubts.claim(event.order.order_ref, "an order", event.order.perm_id)
-                self._doubts.follow(follow_ups, now)
+                    self._reconciliation.claim(event.order.order_ref, "an order", event.order.perm_id)
+                self._reconciliation.follow(follow_ups, now)
             case tws.OrderStatus():
                 record, follow_ups = self._reports.order_status(event, now.ns)
                 if event.status in _ENDED:
-                    self._doubts.closed(record, event.perm_id)
-                self._doubts.follow(follow_ups, now)
+                    self._reconciliation.closed(record, event.perm_id)
+                self._reconciliation.follow(follow_ups, now)
             case tws.ExecDetails():
                 record, follow_ups = self._reports.execution(event, now.ns)
                 if record is not None and self._reports.complete(record):
-                    self._doubts.closed(record, event.execution.perm_id)
+                    self._reconciliation.closed(record, event.execution.perm_id)
                 elif record is None and event.execution.client_id == self._client_id:
-                    self._doubts.claim(event.execution.order_ref, "executions of an order", 0)
-                self._doubts.follow(follow_ups, now)
+                    self._reconciliation.claim(event.execution.order_ref, "executions of an order", 0)
+                self._reconciliation.follow(follow_ups, now)
             case tws.CommissionReport():
                 self._reports.executions.commission(event, now.ns)
             case tws.GatewayError(req_id) if req_id <= 0:
                 if event.code:  # 0 is the pace of our messages
-                    self._doubts.question_refused(event.code, event.text[:LONGEST_TEXT], now)
+                    self._reconciliation.question_refused(event.code, event.text[:LONGEST_TEXT], now)
                     self._about_the_account(event.code, event.text, now)
             case tws.GatewayError():
-                self._doubts.follow(self._reports.error(event, now.ns), now)
+                self._reconciliation.follow(self._reports.error(event, now.ns), now)
             case tws.CompletedOrder(_, order):
                 if self._reports.completed(event, now.ns) is None:
-                    self._doubts.claim(order.order_ref, "a completed order", 0)
+                    self._reconciliation.claim(order.order_ref, "a completed order", 0)
             case tws.FrameRejected(message_id) if message_id in _ABOUT_ORDERS:
-                self._doubts.unreadable(now)
+                self._reconciliation.unreadable(now)
                 self._about_the_account(
                     0, f"a report about some order could not be read: {event.reason}", now
                 )
             case tws.NextValidId(order_id):
                 self.book.ids.raise_floor(order_id)
             case tws.OpenOrderEnd() | tws.ExecDetailsEnd() | tws.CompletedOrdersEnd():
-                self._doubts.ended(event, now)
-                if self._takes_over and self._doubts.reconciled:
+                self._reconciliation.ended(event, now)
+                if self._takes_over and self._reconciliation.reconciled:
                     self._take_over(now)
             case _:
                 pass
@@ -325,26 +325,26 @@ class OrdersCore:
     def _take_over(self, now: Now) -> None:
         """A power loss took the journal's end: what the gateway has under our references is ours."""
         self._takes_over = False
-        for row in list(self._doubts.foreign.values()):
+        for row in list(self._reconciliation.foreign.values()):
             key = parse_ref(row.reference)
             ours = row.client_id == self._client_id and bool(row.order_id)
             if ours and key is not None and key not in self.book.records and _is_name(key):
-                del self._doubts.foreign[row.perm_id]
-                self._doubts.claimed.pop(key, None)
+                del self._reconciliation.foreign[row.perm_id]
+                self._reconciliation.claimed.pop(key, None)
                 self.intake.take_over(key, row, "taken over after a power loss", now)
-        self._doubts.look_within(DOUBT_S, now)  # for their executions
+        self._reconciliation.look_within(DOUBT_S, now)  # for their executions
 
     # -- time
 
     @property
     def wake_at(self) -> float | None:
         """When to call `tick`, monotonic."""
-        return min((*self._doubts.due, *self._halts.due, *self.pipeline.due), default=None)
+        return min((*self._reconciliation.due, *self._halts.due, *self.pipeline.due), default=None)
 
     def tick(self, now: Now) -> list[Action]:
         self._halts.answer(now.mono)
         self.pipeline.tick(now)
-        self._doubts.tick(now)
+        self._reconciliation.tick(now)
         return self._flush()
 
     # -- out
@@ -355,8 +355,8 @@ class OrdersCore:
             self.book.outgoing = []
             self._unpublished.extend(entries)
             writes, self.pipeline.parked = self.pipeline.parked, []
-            ahead = self.pipeline.may_write_ahead
-            self._actions.insert(0, Journal(tuple(entries), tuple(writes), ahead))
+            direct = self.pipeline.may_write_directly
+            self._actions.insert(0, Journal(tuple(entries), tuple(writes), direct))
         if self._halts.wanted:
             self._halts.answer(0.0)
         state, detail = self.state

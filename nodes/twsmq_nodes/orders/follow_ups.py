@@ -1,4 +1,4 @@
-"""What a report alone does not settle: for whoever finds it out (see `doubts`)."""
+"""What a report alone does not settle: for whoever finds it out (see `reconciliation`)."""
 
 from __future__ import annotations
 

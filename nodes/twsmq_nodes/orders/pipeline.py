@@ -390,7 +390,7 @@ class Pipeline:
             self._actions.append(action)
 
     @property
-    def may_write_ahead(self) -> bool:
+    def may_write_directly(self) -> bool:
         """No what-if, whose id is lower, may still be on its way to the wire."""
         return not self.previews
 

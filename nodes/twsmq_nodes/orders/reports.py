@@ -6,7 +6,7 @@ nothing new. What cannot be concluded from a report alone is returned as a `Foll
 - openOrder brings values, ids and the status while the order works; that it is done is orderStatus's word,
   which always follows and has the amounts.
 - Executions are in `executions`, ends without words and words without an end in `unexplained`, modifications
-  in `changes`, orders that the broker has twice in `incarnations`.
+  in `changes`, orders that the broker has twice in `duplicates`.
 - A refusal belongs to the modification in flight if there is one and the order itself had been accepted; if
   that has not been told yet, or the words could end the order as well, it is looked for.
 
@@ -30,6 +30,7 @@ from . import codes
 from .book import EPSILON, Book, OrderChanges, Record
 from .changes import Changes, notice_of
 from .codes import Meaning
+from .duplicates import Duplicates
 from .entries import CancelDropped, Fact
 from .executions import Executions
 from .follow_ups import (
@@ -44,7 +45,6 @@ from .follow_ups import (
     ZoneUnknown,
 )
 from .ids import Key
-from .incarnations import Incarnations
 from .states import Trigger, after, shown, standing, trigger_of
 from .unexplained import UNEXPLAINED, Unexplained
 from .wire import values_shown
@@ -64,7 +64,7 @@ class Reports:
         self.changes = changes
         self.unexplained = Unexplained()
         self.executions = Executions(book, self.move)
-        self.incarnations = Incarnations()
+        self.duplicates = Duplicates()
         self._resurfaced: set[int] = set()  # order ids of attempts that turned up after their successor
         self._noticed: dict[Key, set[str]] = {}  # texts of this session that come with every report
 
@@ -74,7 +74,7 @@ class Reports:
         self.unexplained.clear()
         self.executions.session_ended()
         self.changes.session_ended()
-        self.incarnations.forget()
+        self.duplicates.forget()
         self._resurfaced.clear()
         self._noticed.clear()
 
@@ -99,7 +99,7 @@ class Reports:
             trigger, status = None, ""  # orderStatus follows with the amounts
         else:
             follow_ups = self._lives(record, view.perm_id or 0, ts)
-        if self.incarnations.outdated(record.key, view.perm_id or 0):
+        if self.duplicates.outdated(record.key, view.perm_id or 0):
             return record, follow_ups
         changes = values_shown(view, record.order)
         changes.update(self.changes.shown(record, view, ts))
@@ -135,7 +135,7 @@ class Reports:
 
     def _lives(self, record: Record, perm_id: int, ts: int) -> list[FollowUp]:
         """Take note of an incarnation that a report shows alive."""
-        beside = self.incarnations.lives(record.key, perm_id)
+        beside = self.duplicates.lives(record.key, perm_id)
         if beside:
             ids = " and ".join(map(str, beside))
             text = f"the broker has this order more than once, under the permanent ids {ids}"
@@ -156,7 +156,7 @@ class Reports:
         follow_ups: list[FollowUp] = []
         if trigger not in (Trigger.FILLED, Trigger.CANCELLED):
             follow_ups += self._lives(record, event.perm_id or 0, ts)
-        elif self.incarnations.ended(record.key, event.perm_id or 0):
+        elif self.duplicates.ended(record.key, event.perm_id or 0):
             return record, self._one_ended(record, event, ts)
         reported, executed = event.filled or 0.0, record.executed()
         if reported > executed + EPSILON or (trigger is Trigger.FILLED and not executed):
@@ -181,7 +181,7 @@ class Reports:
             cap_price=event.mkt_cap_price or None,
             staged=False,
         )
-        if event.perm_id and not self.incarnations.outdated(record.key, event.perm_id):
+        if event.perm_id and not self.duplicates.outdated(record.key, event.perm_id):
             changes["perm_id"] = event.perm_id
         if event.avg_fill_price and reported >= executed - EPSILON:
             changes["avg_price"] = event.avg_fill_price
@@ -240,7 +240,7 @@ class Reports:
 
     def _doubled(self, record: Record) -> bool:
         """There has been more than one incarnation, in this session or an earlier one."""
-        return self.incarnations.doubled(record.key) or len(record.perm_ids) > 1
+        return self.duplicates.doubled(record.key) or len(record.perm_ids) > 1
 
     def complete(self, record: Record) -> bool:
         """It is filled, and no other incarnation of it has been seen that might not be."""
@@ -362,7 +362,7 @@ class Reports:
         """A row of the completed orders: all of them are done, whatever we thought."""
         view = event.order
         record = self._find(self.client_id, view.order_id, view.perm_id, view.order_ref)
-        if record is None or self.incarnations.ended(record.key, view.perm_id or 0) or record.done:
+        if record is None or self.duplicates.ended(record.key, view.perm_id or 0) or record.done:
             return record
         if record.order_ids[1:] and record.perm_ids and view.perm_id not in record.perm_ids:
             return record  # an earlier attempt's, which only the reference ties to this order

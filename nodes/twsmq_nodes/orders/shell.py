@@ -3,7 +3,7 @@
 The driver carries actions out strictly in the order they were decided, so entries reach the journal in the
 order of their numbers; before each input the core learns what the journal has committed and written.
 
-The bytes of an order are written by the journal's thread where they can be (`ahead`), else from here.
+The bytes of an order are written by the journal's thread where they can be (`direct_writer`), else from here.
 
 The message budget stands here and not in the session: an order passes it before it is journaled, and must not
 wait behind anything afterwards, or a higher id might overtake it.
@@ -47,8 +47,8 @@ from twsmq_nodes.tws.requests import CancelOrder as CancelRequest
 from twsmq_nodes.tws.requests import Priority
 
 from .actions import Action, Announce, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
-from .ahead import WriteAhead
 from .core import HANDLED, OrdersCore
+from .direct_writer import DirectWriter
 from .journal import SqliteJournal
 from .risk.guard import RiskGuard
 from .risk.live_inputs import LiveRiskInputs
@@ -110,7 +110,7 @@ class OrdersShell(Shell):
         self._guard = self._core.pipeline.guard = RiskGuard(config.orders.risk, self._inputs)
         self._risk = RiskSettings(self._guard, self._journal.keep)
         self._risk.restore(self._journal.kept())
-        self._ahead = WriteAhead()
+        self._direct = DirectWriter()
         self._not_believed: set[str] = set()
         self._reports: list[tws.Event] = []  # of the read that goes on
         self._durable_no = 0  # as the journal has said
@@ -224,7 +224,7 @@ class OrdersShell(Shell):
 
     def _journal_news(self) -> Input | None:
         """What is durable, and written by the journal's thread: whatever is told later may be about it."""
-        written, written_no = self._ahead.take()
+        written, written_no = self._direct.take()
         event_no = max(self._durable_no, written_no)
         if event_no <= self._core.pipeline.durable_no:
             return None
@@ -246,7 +246,7 @@ class OrdersShell(Shell):
                 greeting = self._session.connection_time
                 feed(lambda now: self._session_up(accounts, next_order_id, upstream, greeting, now))
             case notices.SessionLost(reason):
-                self._ahead.shut()
+                self._direct.shut()
                 feed(lambda now: core.session_lost(reason, now))
             case notices.UpstreamLost():
                 feed(lambda now: core.upstream_changed(False, data_lost=False, now=now))
@@ -264,7 +264,7 @@ class OrdersShell(Shell):
         actions = self._core.session_up(
             accounts, next_order_id, upstream, offset_s, now, zone=zone_of(greeting)
         )
-        self._ahead.open(self._session.thread_line, self._core.pipeline.session_no)
+        self._direct.open(self._session.thread_line, self._core.pipeline.session_no)
         return actions
 
     # -- out
@@ -272,7 +272,7 @@ class OrdersShell(Shell):
     def _carry_out(self, action: Action) -> None:
         match action:
             case Journal(entries):
-                self._journal.append(entries, partial(self._ahead.committed, action))
+                self._journal.append(entries, partial(self._direct.committed, action))
             case Keep(name, value):
                 self._journal.keep(name, value)
             case Write():
@@ -318,7 +318,7 @@ class OrdersShell(Shell):
 
     def _caught_up(self, action: Write) -> None:
         if not isinstance(action.request.request, CancelRequest):  # cancels are the loop's
-            self._ahead.caught_up(action)
+            self._direct.caught_up(action)
 
     def _refused(self, action: Write, error: Exception) -> None:
         self._caught_up(action)

@@ -3,7 +3,7 @@
 While a session is up, a snapshot is taken at its beginning, and again whenever an order's place is in doubt:
 it or its cancel unanswered for `UNANSWERED_S`, a complaint that does not say what became of it, executions
 missing, a grace not over. No snapshot is begun or concluded while the gateway has lost its own connection to
-the broker. What a complete snapshot proves is in `reconcile`.
+the broker. What a complete snapshot proves is in `snapshots`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from .follow_ups import (
 )
 from .ids import Key, parse_ref
 from .pipeline import Pipeline
-from .reconcile import GRACE_S, REFUSES_QUESTION, End, Snapshot, Snapshots, Step, verdict, why_refused
 from .reports import Reports
+from .snapshots import GRACE_S, REFUSES_QUESTION, End, Snapshot, Snapshots, Step, verdict, why_refused
 from .states import TABLE, Trigger
 from .wire import as_sent, foreign_order
 
@@ -66,7 +66,7 @@ class Claim(Struct, frozen=True):
     perm_id: int
 
 
-class Doubts:
+class Reconciliation:
     """`reconciled`: a snapshot of this session is complete. `upstream`: the gateway reaches the broker.
     `foreign`: orders nobody placed here, by permanent id, as last listed. `claimed`: keys whose orders the
     gateway has, under our own client id, though the journal does not know them. `refused`: why it does not
@@ -281,7 +281,7 @@ class Doubts:
     def _go_on(self, snapshot: Snapshot, now: Now) -> None:
         """One question further."""
         if snapshot.step is Step.EXECUTIONS:
-            self._reports.incarnations.listed(snapshot.open)
+            self._reports.duplicates.listed(snapshot.open)
             snapshot.short = dict(self._short)
         if snapshot.step is not Step.COMPLETE:
             self._ask(now)

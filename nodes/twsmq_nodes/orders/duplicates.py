@@ -16,7 +16,7 @@ from collections.abc import Mapping, Set
 from .ids import Key
 
 
-class Incarnations:
+class Duplicates:
     """A permanent id of 0 is one the gateway did not tell."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from .actions import Journal, Write
 
 
-class WriteAhead:
+class DirectWriter:
     """`committed` is called on the journal's thread, all else on the loop."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class WriteAhead:
             for write in journal.writes:
                 if write.session_no != self._session_no:
                     continue  # it will never be written
-                line = self._line if journal.ahead and not self._behind else None
+                line = self._line if journal.direct and not self._behind else None
                 if line is not None and line(write.request.data):
                     self._written.append(write)
                 else:
