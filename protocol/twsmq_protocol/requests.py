@@ -29,7 +29,6 @@ from .history_requests import (
     Schedule,
     TickPage,
 )
-from .instruments import parse_instrument
 from .market_requests import (
     Reconnecting,
     Retried,
@@ -69,55 +68,38 @@ from .order_requests import OrderKey as OrderKey
 from .order_types import PRICES_NEEDED as PRICES_NEEDED
 from .order_types import TIFS as TIFS
 from .processes import CONNECTION, HISTORY, ORDERS, REFERENCE, STATUS, SUPERVISOR, marketdata
+from .reference_requests import (
+    Article,
+    ContractDetails,
+    ContractList,
+    DepthExchanges,
+    FoundSymbols,
+    GetArticle,
+    GetImpliedVolatility,
+    GetMarketRule,
+    GetNews,
+    GetOptionChain,
+    GetOptionPrice,
+    GetScannerParameters,
+    GetSmartComponents,
+    GetTradingHours,
+    Headlines,
+    MarketRules,
+    NewsProviders,
+    OptionChain,
+    OptionValue,
+    Qualified,
+    Qualify,
+    Scan,
+    Scanned,
+    ScannerParameterList,
+    Search,
+    SmartComponents,
+    TradingHours,
+    UserInfo,
+)
+from .reference_requests import ContractRow as ContractRow
 from .system_events import Gateway, NodeState, ProcessState
-
-
-class ContractDetails(Args, frozen=True, kw_only=True):
-    """`contract_details` (reference): every contract that matches."""
-
-    instrument: str
-
-    def __post_init__(self) -> None:
-        parse_instrument(self.instrument)
-
-
-class ContractRow(Struct, frozen=True, kw_only=True):
-    """One contract of the gateway's database; texts are the gateway's own, nil where it has none.
-
-    `instrument` is the canonical spelling, the same in positions. `order_types` and `valid_exchanges` are
-    comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument, prices
-    in its currency divided by `price_magnifier` (100: pence).
-    """
-
-    instrument: str
-    con_id: int
-    sec_type: str
-    symbol: str
-    exchange: str | None = None
-    primary_exchange: str | None = None
-    currency: str | None = None
-    local_symbol: str | None = None
-    trading_class: str | None = None
-    expiry: str | None = None
-    right: str | None = None
-    strike: Finite | None = None
-    multiplier: str | None = None
-    long_name: str | None = None
-    min_tick: Finite | None = None
-    min_size: Finite | None = None
-    size_increment: Finite | None = None
-    price_magnifier: int | None = None
-    order_types: str | None = None
-    valid_exchanges: str | None = None
-    time_zone_id: str | None = None
-    trading_hours: str | None = None
-    liquid_hours: str | None = None
-
-
-class ContractList(Struct, frozen=True, kw_only=True):
-    """Result of `contract_details`: empty never, an unknown contract is `gateway_rejected` with 200."""
-
-    contracts: list[ContractRow]
 
 
 class PositionRow(Struct, frozen=True, kw_only=True):
@@ -233,6 +215,31 @@ OPS: dict[str, Op] = {
     "contract_details": Op(
         REFERENCE, ContractDetails, ContractList, "Every contract that matches an instrument"
     ),
+    "qualify": Op(
+        REFERENCE, Qualify, Qualified, "The one contract that is meant, or what tells several apart"
+    ),
+    "option_chain": Op(
+        REFERENCE, GetOptionChain, OptionChain, "Expiries, and the options that are really listed"
+    ),
+    "search": Op(REFERENCE, Search, FoundSymbols, "Instruments by symbol or name"),
+    "trading_hours": Op(REFERENCE, GetTradingHours, TradingHours, "Sessions of today and of the next days"),
+    "market_rule": Op(REFERENCE, GetMarketRule, MarketRules, "Steps of prices and sizes, by exchange"),
+    "news_providers": Op(REFERENCE, NoArgs, NewsProviders, "Whose news the user may read"),
+    "news": Op(REFERENCE, GetNews, Headlines, "Headlines about an instrument"),
+    "article": Op(REFERENCE, GetArticle, Article, "The text behind a headline"),
+    "scanner": Op(REFERENCE, Scan, Scanned, "The best of a market by some measure"),
+    "scanner_parameters": Op(
+        REFERENCE, GetScannerParameters, ScannerParameterList, "What a scanner may be asked"
+    ),
+    "implied_volatility": Op(
+        REFERENCE, GetImpliedVolatility, OptionValue, "The volatility that an option's price means"
+    ),
+    "option_price": Op(REFERENCE, GetOptionPrice, OptionValue, "What an option is worth at a volatility"),
+    "market_depth_exchanges": Op(REFERENCE, NoArgs, DepthExchanges, "Which exchanges show their order book"),
+    "smart_components": Op(
+        REFERENCE, GetSmartComponents, SmartComponents, "What the letters of a quote's exchanges mean"
+    ),
+    "user_info": Op(REFERENCE, NoArgs, UserInfo, "What the gateway tells of its user"),
     "bars": Op(HISTORY, GetBars, BarPage, "Bars of the past, of any range"),
     "ticks": Op(HISTORY, GetTicks, TickPage, "Ticks of the past, whole seconds"),
     "head_timestamp": Op(HISTORY, GetHeadTimestamp, Head, "When the history of an instrument begins"),

@@ -47,6 +47,32 @@ from twsmq_protocol.order_requests import (
     RiskLayer,
     RiskLayers,
 )
+from twsmq_protocol.reference_requests import (
+    Article,
+    DepthExchangeRow,
+    DepthExchanges,
+    ExchangeRule,
+    FoundSymbol,
+    FoundSymbols,
+    Headline,
+    Headlines,
+    ListedContract,
+    MarketRules,
+    NewsProvider,
+    NewsProviders,
+    OptionChain,
+    OptionValue,
+    PriceIncrement,
+    Qualified,
+    Scanned,
+    ScannerParameter,
+    ScannerParameterList,
+    ScannerRow,
+    SmartComponent,
+    SmartComponents,
+    TradingHours,
+    UserInfo,
+)
 from twsmq_protocol.requests import (
     ClusterStatus,
     ContractList,
@@ -76,6 +102,37 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "describe": (1, "describe", None, None),
     "status": ("s-1", "status", None, None),
     "contract details": (2, "contract_details", {"instrument": AAPL}, NOW),
+    "contract details by ISIN, a page": (
+        9,
+        "contract_details",
+        {"isin": "US0378331005", "currency": "USD", "limit": 100, "after": 265598},
+        None,
+    ),
+    "qualify": (10, "qualify", {"instrument": "FUT:ES:CME:USD"}, NOW),
+    "option chain": (11, "option_chain", {"instrument": AAPL, "expiry": "20261218"}, None),
+    "search": (12, "search", {"pattern": "APPL"}, None),
+    "trading hours": (13, "trading_hours", {"instrument": AAPL}, None),
+    "market rule": (14, "market_rule", {"instrument": AAPL}, None),
+    "news providers": (15, "news_providers", None, None),
+    "news": (16, "news", {"instrument": AAPL, "providers": ["BRFG"], "limit": 20}, None),
+    "article": (17, "article", {"provider": "BRFG", "article_id": "BRFG$12"}, None),
+    "scanner": (18, "scanner", {"scan": "TOP_PERC_GAIN", "filters": {"priceAbove": "5"}}, None),
+    "scanner parameters": (19, "scanner_parameters", {"search": "percent"}, None),
+    "implied volatility": (
+        20,
+        "implied_volatility",
+        {"instrument": "CONID:500000001:SMART", "option_price": 4.2, "under_price": 187.5},
+        None,
+    ),
+    "option price": (
+        21,
+        "option_price",
+        {"instrument": "CONID:500000001:SMART", "volatility": 0.25, "under_price": 187.5},
+        None,
+    ),
+    "market depth exchanges": (22, "market_depth_exchanges", None, None),
+    "smart components": (23, "smart_components", {"bbo_exchange": "9c0001"}, None),
+    "user info": (24, "user_info", None, None),
     "bars of two days": (3, "bars", {"instrument": AAPL, "size": "1m", "duration": "2D"}, None),
     "bars of a range, every argument": (
         4,
@@ -248,6 +305,141 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
         ),
     ),
     "histogram": (8, Histogram(prices=[(187.4, 1200.0), (187.41, 300.0)])),
+    "qualify": (
+        10,
+        Qualified(
+            contract=None,
+            candidates=[
+                ListedContract(
+                    instrument="FUT:ES:CME:USD:20261218",
+                    con_id=495512563,
+                    sec_type="FUT",
+                    symbol="ES",
+                    exchange="CME",
+                    expiry="20261218",
+                    multiplier="50",
+                )
+            ],
+            told_apart_by=["expiry"],
+            matches=5,
+        ),
+    ),
+    "option chain": (
+        11,
+        OptionChain(
+            underlying=AAPL,
+            con_id=265598,
+            expiries=["20261218", "20270115"],
+            contracts=[
+                ListedContract(
+                    instrument="OPT:AAPL:SMART:USD:20261218:C:190",
+                    con_id=500000001,
+                    sec_type="OPT",
+                    symbol="AAPL",
+                    exchange="SMART",
+                    trading_class="AAPL",
+                    expiry="20261218",
+                    right="C",
+                    strike=190.0,
+                    multiplier="100",
+                )
+            ],
+        ),
+    ),
+    "search": (
+        12,
+        FoundSymbols(
+            contracts=[
+                FoundSymbol(
+                    instrument="STK:AAPL:NASDAQ:USD",
+                    con_id=265598,
+                    sec_type="STK",
+                    symbol="AAPL",
+                    primary_exchange="NASDAQ",
+                    currency="USD",
+                    long_name="APPLE INC",
+                    derivatives=["OPT"],
+                )
+            ]
+        ),
+    ),
+    "trading hours": (
+        13,
+        TradingHours(
+            con_id=265598,
+            time_zone="US/Eastern",
+            time_zone_id="US/Eastern",
+            trading=[
+                SessionRow(open=1_790_001_000_000_000_000, close=1_790_024_400_000_000_000, date="20260921")
+            ],
+            liquid=[],
+            closed=["20260920"],
+        ),
+    ),
+    "market rule": (
+        14,
+        MarketRules(
+            instrument=AAPL,
+            con_id=265598,
+            min_tick=0.01,
+            min_size=0.0001,
+            size_increment=0.0001,
+            price_magnifier=1,
+            rules=[
+                ExchangeRule(exchange="SMART", rule=26, increments=[PriceIncrement(low=0.0, increment=0.01)])
+            ],
+        ),
+    ),
+    "news providers": (15, NewsProviders(providers=[NewsProvider(code="BRFG", name="Briefing.com")])),
+    "news": (
+        16,
+        Headlines(
+            headlines=[
+                Headline(
+                    time=1_774_272_315_000_000_000,
+                    time_text="2026-03-23 13:25:15.0",
+                    provider="BRFG",
+                    article_id="BRFG$12",
+                    headline="Apple: a headline",
+                )
+            ],
+            more=True,
+        ),
+    ),
+    "article": (17, Article(kind="text", text="An article.")),
+    "scanner": (
+        18,
+        Scanned(rows=[ScannerRow(rank=0, instrument=AAPL, con_id=265598, symbol="AAPL", sec_type="STK")]),
+    ),
+    "scanner parameters": (
+        19,
+        ScannerParameterList(
+            parameters=[ScannerParameter(kind="scan", code="TOP_PERC_GAIN", name="Top % Gainers")], total=1
+        ),
+    ),
+    "option price": (
+        21,
+        OptionValue(
+            con_id=500000001,
+            option_price=4.2,
+            implied_volatility=0.25,
+            under_price=187.5,
+            delta=0.45,
+            gamma=0.02,
+            vega=0.2,
+            theta=-0.05,
+            pv_dividend=None,
+        ),
+    ),
+    "market depth exchanges": (
+        22,
+        DepthExchanges(exchanges=[DepthExchangeRow(exchange="ISLAND", sec_type="STK", kind="Deep2")]),
+    ),
+    "smart components": (
+        23,
+        SmartComponents(components=[SmartComponent(bit=0, exchange="NASDAQ", letter="Q")]),
+    ),
+    "user info": (24, UserInfo(white_branding_id=None)),
     "contract details": (
         2,
         ContractList(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -152,3 +153,164 @@ def test_a_call_past_its_valid_until_is_told_so_and_a_late_answer_changes_nothin
         ask(client, 2, valid_until=time.time_ns() - 1)
         assert replies(client, 1)[2]["error"]["code"] == "timeout"
         assert gateway.requests.empty()
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path, config_file: Path, gateway_port: int, client: PlainClient
+) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Ask any op of a node with the simulated market behind it."""
+    gateway = GatewayProcess(tmp_path / "gateway", port=gateway_port).start()
+    try:
+        with running_node("reference", config_file):
+            await_node(client, "ready")
+            yield lambda op, **args: client.result("reference", op, **args)
+    finally:
+        gateway.kill()
+
+
+Desk = Callable[..., dict[str, Any]]
+
+
+def test_one_contract_or_what_tells_the_candidates_apart(desk: Desk) -> None:
+    one = desk("qualify", instrument=AAPL)
+    assert (one["contract"]["con_id"], one["candidates"]) == (AAPL_ID, [])
+    assert one["contract"]["market_rule_ids"].count(",") == one["contract"]["valid_exchanges"].count(",")
+    several = desk("qualify", instrument="FUT:ES:CME:USD")
+    assert several["contract"] is None
+    assert several["told_apart_by"] == ["expiry"]
+    assert len(several["candidates"]) == several["matches"] > 1
+    by_isin = desk("qualify", isin=one["contract"]["sec_ids"]["ISIN"], currency="USD")
+    assert by_isin["contract"]["con_id"] == AAPL_ID
+    local = several["candidates"][0]["local_symbol"]
+    future = desk("qualify", local_symbol=local, sec_type="FUT", exchange="CME")["contract"]
+    assert future["con_id"] == several["candidates"][0]["con_id"]
+    assert future["under_symbol"]
+    assert future["contract_month"]
+    assert future["real_expiration"]
+
+
+def test_a_chain_lists_what_is_there_and_pages_hold_it_all(desk: Desk) -> None:
+    first = desk("option_chain", instrument=AAPL)
+    assert first["con_id"] == AAPL_ID
+    assert first["expiries"] == sorted(set(first["expiries"]))
+    contracts, following = first["contracts"], first["next"]
+    while following is not None:
+        page = desk("option_chain", instrument=AAPL, after=following)
+        contracts, following = contracts + page["contracts"], page["next"]
+    assert {one["expiry"] for one in contracts} == set(first["expiries"])
+    ids = [one["con_id"] for one in contracts]
+    assert len(ids) == len(set(ids))
+    expiry = first["expiries"][0]
+    some = desk("option_chain", instrument=AAPL, expiry=expiry)["contracts"]
+    assert some == [one for one in contracts if one["expiry"] == expiry]
+    option = desk("qualify", instrument=some[0]["instrument"])["contract"]
+    assert (option["con_id"], option["under_con_id"]) == (some[0]["con_id"], AAPL_ID)
+
+
+def test_details_come_in_pages(desk: Desk) -> None:
+    pages: list[list[int]] = []
+    after: int | None = None
+    while not pages or after is not None:
+        page = desk("contract_details", instrument="OPT:AAPL:SMART:USD", limit=50, after=after)
+        pages.append([row["con_id"] for row in page["contracts"]])
+        after = page["next"]
+    whole = desk("contract_details", instrument="OPT:AAPL:SMART:USD")["contracts"]
+    assert [con_id for page in pages for con_id in page] == [row["con_id"] for row in whole]
+    assert all(len(page) == 50 for page in pages[:-1])
+
+
+def test_symbols_by_their_beginning_or_their_name(desk: Desk) -> None:
+    found = desk("search", pattern="AAP")["contracts"]
+    assert AAPL_ID in [one["con_id"] for one in found]
+    assert "OPT" in next(one["derivatives"] for one in found if one["con_id"] == AAPL_ID)
+
+
+def test_hours_are_moments(desk: Desk) -> None:
+    hours = desk("trading_hours", instrument=AAPL)
+    assert hours["time_zone"] == "US/Eastern"
+    assert hours["trading"]
+    assert hours["liquid"]
+    for regular in hours["liquid"]:
+        opens = datetime.fromtimestamp(regular["open"] / 1e9, ZoneInfo("America/New_York"))
+        assert (f"{opens:%H:%M}", f"{opens:%Y%m%d}") == ("09:30", regular["date"])
+        (around,) = [one for one in hours["trading"] if one["date"] == regular["date"]]
+        assert around["open"] <= regular["open"] < regular["close"] <= around["close"]
+
+
+def test_steps_of_prices_by_exchange(desk: Desk) -> None:
+    rules = desk("market_rule", instrument=AAPL)
+    by_exchange = {rule["exchange"]: rule["increments"] for rule in rules["rules"]}
+    assert by_exchange["SMART"] == [{"low": 0.0, "increment": 0.01}]
+    assert (rules["min_tick"], rules["con_id"]) == (0.01, AAPL_ID)
+
+
+def test_news_and_what_stands_behind_them(desk: Desk) -> None:
+    codes = [provider["code"] for provider in desk("news_providers")["providers"]]
+    assert "BRFG" in codes
+    headlines = desk("news", instrument=AAPL, providers=["BRFG"], limit=3)["headlines"]
+    assert len(headlines) == 3
+    article = desk("article", provider="BRFG", article_id=headlines[0]["article_id"])
+    assert article["kind"] == "text"
+    assert headlines[0]["article_id"] in article["text"]
+
+
+def test_a_scan_and_what_may_be_asked(desk: Desk, client: PlainClient) -> None:
+    codes = desk("scanner_parameters", search="perc gain")["parameters"]
+    assert [one["code"] for one in codes] == ["TOP_PERC_GAIN"]
+    rows = desk("scanner", scan="TOP_PERC_GAIN", rows=5)["rows"]
+    assert [row["rank"] for row in rows] == [0, 1, 2, 3, 4]
+    assert all(row["con_id"] and row["symbol"] for row in rows)
+    unknown = client.error("reference", "scanner", scan="NO_SUCH")
+    assert (unknown["code"], unknown["tws_code"]) == ("gateway_rejected", 162)
+
+
+def test_an_options_price_and_its_volatility_are_each_others_inverse(desk: Desk) -> None:
+    chain = desk(
+        "option_chain", instrument=AAPL, expiry=desk("option_chain", instrument=AAPL)["expiries"][-1]
+    )
+    middle = [one for one in chain["contracts"] if one["right"] == "C"]
+    option = middle[len(middle) // 2]
+    worth = desk(
+        "option_price", instrument=option["instrument"], volatility=0.3, under_price=option["strike"]
+    )
+    implied = desk(
+        "implied_volatility",
+        instrument=option["instrument"],
+        option_price=worth["option_price"],
+        under_price=option["strike"],
+    )
+    assert implied["implied_volatility"] == pytest.approx(0.3, abs=1e-3)
+    assert 0 < implied["delta"] < 1
+
+
+def test_the_small_lists(desk: Desk) -> None:
+    assert "ISLAND" in [row["exchange"] for row in desk("market_depth_exchanges")["exchanges"]]
+    components = desk("smart_components", bbo_exchange="9c0001")["components"]
+    assert {"bit": 0, "exchange": "NASDAQ", "letter": "Q"} in components
+    assert desk("user_info") == {"white_branding_id": None}
+
+
+WRONG: list[tuple[str, str, dict[str, Any]]] = [
+    ("contract_details", "instrument", {}),
+    ("contract_details", "instrument", {"instrument": AAPL, "isin": "US0378331005"}),
+    ("contract_details", "isin", {"isin": "APPLE"}),
+    ("contract_details", "limit", {"instrument": AAPL, "limit": 2001}),
+    ("contract_details", "after", {"instrument": AAPL, "after": 1}),
+    ("qualify", "sec_type", {"local_symbol": "ESZ6"}),
+    ("qualify", "exchange", {"instrument": AAPL, "exchange": "SMART"}),
+    ("option_chain", "expiry", {"instrument": AAPL, "expiry": "tomorrow"}),
+    ("option_chain", "after", {"instrument": AAPL, "expiry": "20261218", "after": "20261218"}),
+    ("search", "pattern", {"pattern": ""}),
+    ("market_rule", "instrument", {"instrument": "FUT:ES:CME:USD"}),
+    ("news", "to", {"instrument": AAPL, "from": 1, "to": 2}),
+    ("scanner", "rows", {"scan": "TOP_PERC_GAIN", "rows": 51}),
+    ("option_price", "volatility", {"instrument": AAPL, "volatility": 0, "under_price": 1.0}),
+]
+
+
+def test_what_is_wrong_is_named(desk: Desk, client: PlainClient) -> None:
+    named = [client.error("reference", op, **args) for op, _, args in WRONG]
+    assert [(error["code"], error["field"]) for error in named] == [
+        ("invalid_argument", field) for _, field, _ in WRONG
+    ]

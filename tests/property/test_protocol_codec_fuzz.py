@@ -261,12 +261,49 @@ prices = st.sampled_from(sorted(ORDER_TYPES)).flatmap(
     )
 )
 whole_orders = st.builds(lambda order, kind: order | kind, orders, prices)
+words = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64)
 ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     **{op: st.just({}) for op, kind in OPS.items() if kind.args is NoArgs},
     "restart": st.fixed_dictionaries({"name": st.text(max_size=20)}),
     "snapshot": st.just({"instrument": "STK:AAPL:SMART:USD", "regulatory": True}),
     "subscribe": st.just({"topic": "bars/5m/STK:AAPL:SMART:USD;rth=1/"}),
-    "contract_details": st.just({"instrument": "STK:AAPL:SMART:USD"}),
+    "contract_details": st.just({"instrument": "STK:AAPL:SMART:USD"})
+    | st.fixed_dictionaries(
+        {"isin": st.just("US0378331005")},
+        optional={"limit": st.integers(1, 2000), "after": st.integers(1, 2**31 - 1), "expired": st.booleans()},
+    ),
+    "qualify": st.just({"local_symbol": "ESZ6", "sec_type": "FUT", "exchange": "CME"}),
+    "option_chain": st.just({"instrument": "CONID:265598", "expiry": "20261218", "trading_class": "AAPL"}),
+    "search": st.fixed_dictionaries({"pattern": words}),
+    "trading_hours": st.just({"instrument": "CONID:265598"}),
+    "market_rule": st.just({"instrument": "CONID:265598"}),
+    "news": st.fixed_dictionaries(
+        {"instrument": st.just("CONID:265598")},
+        optional={
+            "providers": st.lists(words, min_size=1, max_size=50),
+            "from": st.integers(0, 2**62),
+            "limit": st.integers(1, 300),
+        },
+    ),
+    "article": st.fixed_dictionaries({"provider": words, "article_id": words}),
+    "scanner": st.fixed_dictionaries(
+        {"scan": words},
+        optional={
+            "rows": st.integers(1, 50),
+            "above_price": st.floats(1e-8, 1e9),
+            "filters": st.dictionaries(words, words, max_size=5),
+        },
+    ),
+    "scanner_parameters": st.fixed_dictionaries({}, optional={"search": words}),
+    "implied_volatility": st.fixed_dictionaries(
+        {"instrument": st.just("CONID:1"), "option_price": st.floats(1e-8, 1e9)}
+        | {"under_price": st.floats(1e-8, 1e9)}
+    ),
+    "option_price": st.fixed_dictionaries(
+        {"instrument": st.just("CONID:1"), "volatility": st.floats(1e-8, 100)}
+        | {"under_price": st.floats(1e-8, 1e9)}
+    ),
+    "smart_components": st.fixed_dictionaries({"bbo_exchange": words}),
     "retry": st.just({"topic": "quote/STK:AAPL:SMART:USD/"}),
     "bars": st.fixed_dictionaries(
         {"instrument": st.just("CONID:265598"), "size": st.just("1d"), "duration": st.just("2W")},

@@ -3,31 +3,105 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from twsmq_nodes.reference import questions
 from twsmq_nodes.reference.core import (
     Action,
     Answer,
     Asked,
+    Cancel,
     Fail,
     NotSent,
+    Question,
     ReferenceCore,
     Send,
     SessionDown,
 )
 from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.tws import reference_events as ev
+from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
-from twsmq_nodes.tws.events import GatewayError
-from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
+from twsmq_nodes.tws.events import Event, GatewayError
+from twsmq_nodes.tws.notices import DataMaintained, FarmState, FarmStatus, UpstreamLost
+from twsmq_protocol import reference_requests as ops
 from twsmq_protocol.errors import ErrorCode, RequestError
 
-KEYS = st.sampled_from(["A", "B", "C"])
+EXPIRIES = ("20261218", "20270115", "20270219")
+SYMBOLS = ("A", "B", "C")
+RULE = ((0.0, 0.01),)
+GOOD_LATER = frozenset((ErrorCode.NOT_READY, ErrorCode.TIMEOUT))
 
 
-def info(key: str) -> ContractInfo:
-    return ContractInfo(Contract(ord(key), key, "STK"))
+def instrument(symbol: str) -> str:
+    return f"STK:{symbol}:SMART:USD"
+
+
+def con_id(symbol: str) -> int:
+    return ord(symbol)
+
+
+QUESTIONS: dict[str, Any] = {
+    "details": lambda s: questions.contract_details(ops.ContractDetails(instrument=instrument(s))),
+    "qualify": lambda s: questions.qualify(ops.Qualify(instrument=instrument(s))),
+    "chain": lambda s: questions.option_chain(ops.GetOptionChain(instrument=instrument(s))),
+    "search": lambda s: questions.search(ops.Search(pattern=s)),
+    "rule": lambda s: questions.market_rule(ops.GetMarketRule(instrument=instrument(s))),
+    "scanner": lambda s: questions.scanner(ops.Scan(scan=s)),
+}
+
+
+def answer_to(request: rq.Request, req_id: int) -> list[Event]:
+    """What the gateway says of it in full."""
+    match request:
+        case rq.ReqContractDetails(contract=Contract(sec_type="OPT") as asked):
+            rows = [
+                Contract(int(asked.expiry) + n, asked.symbol, "OPT", asked.expiry, float(n), "C")
+                for n in (1, 2)
+            ]
+            under = con_id(asked.symbol)
+            infos = [ContractInfo(row, under_con_id=under) for row in rows]
+            return [
+                *(ev.ContractDetailsReceived(req_id, one) for one in infos),
+                ev.ContractDetailsEnd(req_id),
+            ]
+        case rq.ReqContractDetails(contract=asked):
+            named = Contract(con_id(asked.symbol), asked.symbol, "STK", exchange="SMART", currency="USD")
+            one = ContractInfo(named, valid_exchanges="SMART,NYSE", market_rule_ids="26,32")
+            return [ev.ContractDetailsReceived(req_id, one), ev.ContractDetailsEnd(req_id)]
+        case rq.ReqSecDefOptParams(underlying_symbol=symbol, underlying_con_id=under):
+            chain = ev.OptionChain(req_id, "SMART", under, symbol, "100", EXPIRIES, (1.0, 2.0))
+            return [chain, ev.OptionChainEnd(req_id)]
+        case rq.ReqMatchingSymbols(pattern=pattern):
+            return [ev.MatchingSymbols(req_id, (ev.SymbolMatch(Contract(con_id(pattern), pattern), ()),))]
+        case rq.ReqMarketRule(market_rule_id=number):
+            return [ev.MarketRule(number, RULE)]
+        case rq.ReqScanner(scan_code=code):
+            row = ev.ScannerRow(0, Contract(con_id(code), code), "", "", "", "", "")
+            return [ev.ScannerRows(req_id, (row,))]
+        case _:
+            raise AssertionError(f"nobody asked for {request}")
+
+
+def is_right(kind: str, symbol: str, result: Any) -> bool:
+    match kind:
+        case "details":
+            return [row.con_id for row in result.contracts] == [con_id(symbol)]
+        case "qualify":
+            return result.contract.con_id == con_id(symbol)
+        case "chain":
+            ids = [int(expiry) + n for expiry in EXPIRIES for n in (1, 2)]
+            known = {row.con_id for row in result.contracts}
+            return result.expiries == list(EXPIRIES) and known <= set(ids) and len(known) % 2 == 0
+        case "search":
+            return [row.con_id for row in result.contracts] == [con_id(symbol)]
+        case "rule":
+            return [rule.rule for rule in result.rules] == [26, 32]
+        case _:
+            return [row.symbol for row in result.rows] == [symbol]
 
 
 class Calls(RuleBasedStateMachine):
@@ -35,48 +109,75 @@ class Calls(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.core = ReferenceCore(count(1).__next__, cache_s=20.0, cache_rows=2)
+        self.core = ReferenceCore(count(1).__next__, cache_rows=6)
         self.now = 0.0
         self.timer: float | None = None
         self.calls = count(1)
-        self.waiting: dict[int, tuple[str, float]] = {}
-        self.sent: dict[int, str] = {}
+        self.waiting: dict[int, tuple[str, str, float]] = {}
+        self.sent: dict[int, rq.Request] = {}
+        self.cancelled: set[int] = set()
+        self.search_at: float | None = None
 
     def feed(self, happened: object) -> None:
         actions: list[Action] = self.core.handle(happened, self.now)  # pyright: ignore[reportArgumentType]
         for action in actions:
             match action:
-                case Send(req_id, contract):
-                    self.sent[req_id] = contract.symbol
-                case Answer(call, rows):
-                    key, _ = self.waiting.pop(call)  # a second answer would find nobody
-                    assert rows == (info(key),)
+                case Send(req_id, request):
+                    assert request not in self.sent.values() or isinstance(happened, TimerFired | Asked)
+                    self.sent[req_id] = request
+                    if isinstance(request, rq.ReqMatchingSymbols):
+                        assert self.search_at is None or self.now >= self.search_at + 1.0
+                        self.search_at = self.now
+                case Cancel(request):
+                    assert isinstance(request, rq.CancelScanner)
+                    assert request.req_id not in self.cancelled
+                    self.cancelled.add(request.req_id)
+                case Answer(call, result):
+                    kind, symbol, _ = self.waiting.pop(call)  # a second answer would find nobody
+                    assert is_right(kind, symbol, result)
                 case Fail(call):
                     del self.waiting[call]
         self.timer = self.core.wake_at
+        self.core.validate()
 
-    @rule(key=KEYS, patience=st.floats(0.5, 30.0))
-    def ask(self, key: str, patience: float) -> None:
-        known = self.core.cached(key, self.now)
-        if known is not None:
-            assert known == (info(key),)
-            return
+    @rule(
+        kind=st.sampled_from(sorted(QUESTIONS)), symbol=st.sampled_from(SYMBOLS), patience=st.floats(0.5, 90)
+    )
+    def ask(self, kind: str, symbol: str, patience: float) -> None:
         call = next(self.calls)
-        self.waiting[call] = (key, self.now + patience)
-        self.feed(Asked(call, key, Contract(symbol=key), self.now + patience))
+        self.waiting[call] = (kind, symbol, self.now + patience)
+        question: Question = QUESTIONS[kind](symbol)
+        self.feed(Asked(call, question, self.now + patience))
 
     @precondition(lambda self: self.sent)
-    @rule(data=st.data(), how=st.sampled_from(["rows", "rows", "refused", "not sent"]))
-    def gateway_answers(self, data: st.DataObject, how: str) -> None:
+    @rule(data=st.data())
+    def gateway_answers(self, data: st.DataObject) -> None:
         req_id = data.draw(st.sampled_from(sorted(self.sent)))
-        key = self.sent.pop(req_id)
-        if how == "rows":
-            self.feed(ContractDetailsReceived(req_id, info(key)))
-            self.feed(ContractDetailsEnd(req_id))
-        elif how == "refused":
-            self.feed(GatewayError(req_id, 200, "No security definition"))
-        else:
-            self.feed(NotSent(req_id, RequestError(ErrorCode.NOT_READY, "lost")))
+        for event in answer_to(self.sent.pop(req_id), req_id):
+            self.feed(event)
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def gateway_says_half(self, data: st.DataObject) -> None:
+        req_id = data.draw(st.sampled_from(sorted(self.sent)))
+        for event in answer_to(self.sent[req_id], req_id)[:-1]:
+            self.feed(event)
+        self.feed(GatewayError(self.sent.pop(req_id) and req_id, 321, "Error validating request"))
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data(), code=st.sampled_from([200, 321, 2174, 162]))
+    def gateway_refuses(self, data: st.DataObject, code: int) -> None:
+        req_id = data.draw(st.sampled_from(sorted(self.sent)))
+        if code != 2174:
+            del self.sent[req_id]
+        self.feed(GatewayError(req_id, code, "no"))
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def request_is_not_written(self, data: st.DataObject) -> None:
+        req_id = data.draw(st.sampled_from(sorted(self.sent)))
+        del self.sent[req_id]
+        self.feed(NotSent(req_id, RequestError(ErrorCode.NOT_READY, "lost")))
 
     @rule()
     def session_is_lost(self) -> None:
@@ -84,7 +185,15 @@ class Calls(RuleBasedStateMachine):
         self.feed(SessionDown())
         assert not self.waiting
 
-    @rule(seconds=st.floats(0.0, 15.0))
+    @rule(up=st.booleans())
+    def upstream(self, up: bool) -> None:
+        self.feed(DataMaintained() if up else UpstreamLost(1100, "lost"))
+
+    @rule(state=st.sampled_from(FarmState))
+    def farm(self, state: FarmState) -> None:
+        self.feed(FarmStatus("security_definition", "secdefil", state))
+
+    @rule(seconds=st.floats(0.0, 40.0))
     def time_passes(self, seconds: float) -> None:
         until = self.now + seconds
         while self.timer is not None and self.timer <= until:
@@ -95,11 +204,18 @@ class Calls(RuleBasedStateMachine):
 
     @invariant()
     def nobody_waits_past_the_deadline(self) -> None:
-        assert all(deadline > self.now for _, deadline in self.waiting.values())
+        assert all(deadline > self.now for *_, deadline in self.waiting.values())
 
     @invariant()
-    def the_timer_is_set_for_whoever_is_due_first(self) -> None:
-        assert self.timer == min((deadline for _, deadline in self.waiting.values()), default=None)
+    def the_timer_is_set_while_anybody_waits(self) -> None:
+        first = min((deadline for *_, deadline in self.waiting.values()), default=None)
+        assert (self.timer is None) == (first is None)
+        assert first is None or self.timer is None or self.timer <= first
+
+    def teardown(self) -> None:
+        """Once nothing more comes, everybody has had an answer."""
+        self.time_passes(1000.0)
+        assert not self.waiting
 
 
 Calls.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

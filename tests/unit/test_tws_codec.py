@@ -144,7 +144,7 @@ def test_contract_details_keep_what_has_no_field_of_its_own() -> None:
 
 
 def test_a_callback_without_a_struct_is_not_lost() -> None:
-    assert decoded("107|9|white|") == Unhandled("userInfo", (9, "white"))
+    assert decoded("67|1|9|white|") == Unhandled("displayGroupList", (9, "white"))
 
 
 @pytest.mark.parametrize("fields", ["", "|", "777|1|", "0|1|", "9|1|x|", "9|1|", "61|3|DU1|1|", "4|x|1|"])

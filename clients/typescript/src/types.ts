@@ -507,10 +507,142 @@ export interface RestartProcess {
 }
 
 /**
- * `contract_details` (reference): every contract that matches.
+ * `contract_details` (reference): every contract that matches, at most `limit` of them.
+ *
+ * `after`: the `next` of the page before. `expired`: futures that have expired too (IBKR keeps two years).
  */
 export interface ContractDetails {
+  readonly instrument?: string | null;
+  readonly isin?: string | null;
+  readonly cusip?: string | null;
+  readonly local_symbol?: string | null;
+  readonly sec_type?: string | null;
+  readonly exchange?: string | null;
+  readonly currency?: string | null;
+  readonly expired?: boolean;
+  readonly after?: number | null;
+  readonly limit?: number;
+}
+
+/**
+ * `qualify` (reference): the one contract that is meant.
+ */
+export interface Qualify {
+  readonly instrument?: string | null;
+  readonly isin?: string | null;
+  readonly cusip?: string | null;
+  readonly local_symbol?: string | null;
+  readonly sec_type?: string | null;
+  readonly exchange?: string | null;
+  readonly currency?: string | null;
+  readonly expired?: boolean;
+}
+
+/**
+ * `option_chain` (reference): the options on an underlying that are really listed.
+ *
+ * `expiry`: of this day only. Without it expiries follow each other in pages: `after`: the `next` of the
+ * page before.
+ */
+export interface GetOptionChain {
   readonly instrument: string;
+  readonly expiry?: string | null;
+  readonly trading_class?: string | null;
+  readonly after?: string | null;
+}
+
+/**
+ * `search` (reference): instruments whose symbol begins with a text, or whose name has it.
+ */
+export interface Search {
+  readonly pattern: string;
+}
+
+/**
+ * `trading_hours` (reference): the sessions of today and of the next days.
+ */
+export interface GetTradingHours {
+  readonly instrument: string;
+}
+
+/**
+ * `market_rule` (reference): the steps of prices and sizes of a contract, on each of its exchanges.
+ */
+export interface GetMarketRule {
+  readonly instrument: string;
+}
+
+/**
+ * `news` (reference): headlines about an instrument, newest first.
+ *
+ * `providers`: codes; all the user has unless given. Give `from` or `to`: the gateway ignores `to` where
+ * both are set, so both are refused.
+ */
+export interface GetNews {
+  readonly instrument: string;
+  readonly providers?: readonly (string)[] | null;
+  readonly from?: bigint | null;
+  readonly to?: bigint | null;
+  readonly limit?: number;
+}
+
+/**
+ * `article` (reference): the text behind a headline.
+ */
+export interface GetArticle {
+  readonly provider: string;
+  readonly article_id: string;
+}
+
+/**
+ * `scanner` (reference): the best of a market by some measure, once.
+ *
+ * `filters`: by the codes that `scanner_parameters` lists.
+ */
+export interface Scan {
+  readonly scan: string;
+  readonly instrument_type?: string;
+  readonly location?: string;
+  readonly rows?: number;
+  readonly above_price?: number | null;
+  readonly below_price?: number | null;
+  readonly above_volume?: number | null;
+  readonly filters?: { readonly [key: string]: string };
+}
+
+/**
+ * `scanner_parameters` (reference): what a scanner may be asked. `search`: only what has these words.
+ */
+export interface GetScannerParameters {
+  readonly search?: string | null;
+  readonly limit?: number;
+}
+
+/**
+ * `implied_volatility` (reference): what an option's price means.
+ */
+export interface GetImpliedVolatility {
+  readonly instrument: string;
+  readonly option_price: number;
+  readonly under_price: number;
+}
+
+/**
+ * `option_price` (reference): what an option is worth at a volatility (0.2 is 20 %).
+ */
+export interface GetOptionPrice {
+  readonly instrument: string;
+  readonly volatility: number;
+  readonly under_price: number;
+}
+
+/**
+ * `smart_components` (reference): which exchange a letter of a quote's exchanges stands for.
+ *
+ * `bbo_exchange`: as the quote names it.
+ */
+export interface GetSmartComponents {
+  readonly bbo_exchange: string;
 }
 
 /**
@@ -997,17 +1129,21 @@ export interface Stopping {
 
 /**
  * Result of `contract_details`: empty never, an unknown contract is `gateway_rejected` with 200.
+ *
+ * `next`: as `after` for more, nil at the end.
  */
 export interface ContractList {
   readonly contracts: readonly (ContractRow)[];
+  readonly next: number | null;
 }
 
 /**
  * One contract of the gateway's database; texts are the gateway's own, nil where it has none.
  *
  * `instrument` is the canonical spelling, the same in positions. `order_types` and `valid_exchanges` are
- * comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument, prices
- * in its currency divided by `price_magnifier` (100: pence).
+ * comma lists, `market_rule_ids` one that goes with `valid_exchanges`; hours are the gateway's text, in
+ * `time_zone_id`. Sizes are in units of the instrument, prices in its currency divided by `price_magnifier`
+ * (100: pence). `sec_ids`: ISIN and the like, by their names.
  */
 export interface ContractRow {
   readonly instrument: string;
@@ -1033,6 +1169,266 @@ export interface ContractRow {
   readonly time_zone_id: string | null;
   readonly trading_hours: string | null;
   readonly liquid_hours: string | null;
+  readonly market_rule_ids: string | null;
+  readonly under_con_id: number | null;
+  readonly under_symbol: string | null;
+  readonly under_sec_type: string | null;
+  readonly contract_month: string | null;
+  readonly real_expiration: string | null;
+  readonly last_trade_time: string | null;
+  readonly stock_type: string | null;
+  readonly industry: string | null;
+  readonly category: string | null;
+  readonly subcategory: string | null;
+  readonly sec_ids: { readonly [key: string]: string };
+  readonly suggested_size_increment: number | null;
+  readonly market_name: string | null;
+  readonly maturity: string | null;
+  readonly coupon: number | null;
+}
+
+/**
+ * Result of `qualify`. `contract` is nil when several match: then `candidates` are the first hundred of
+ * the `matches`, and `told_apart_by` the fewest fields that name one of them.
+ */
+export interface Qualified {
+  readonly contract: ContractRow | null;
+  readonly candidates: readonly (ListedContract)[];
+  readonly told_apart_by: readonly (string)[];
+  readonly matches: number;
+}
+
+/**
+ * What tells one contract from another.
+ */
+export interface ListedContract {
+  readonly instrument: string;
+  readonly con_id: number;
+  readonly sec_type: string;
+  readonly symbol: string;
+  readonly exchange: string | null;
+  readonly primary_exchange: string | null;
+  readonly currency: string | null;
+  readonly local_symbol: string | null;
+  readonly trading_class: string | null;
+  readonly expiry: string | null;
+  readonly right: string | null;
+  readonly strike: number | null;
+  readonly multiplier: string | null;
+  readonly long_name: string | null;
+}
+
+/**
+ * Result of `option_chain`. `expiries`: all there are, YYYYMMDD. `contracts`: by expiry, right and
+ * strike; whole expiries, about two thousand. `next`: as `after` for more, nil at the end.
+ */
+export interface OptionChain {
+  readonly underlying: string;
+  readonly con_id: number;
+  readonly expiries: readonly (string)[];
+  readonly contracts: readonly (ListedContract)[];
+  readonly next: string | null;
+}
+
+/**
+ * Result of `search`: at most 16, in the gateway's order.
+ */
+export interface FoundSymbols {
+  readonly contracts: readonly (FoundSymbol)[];
+}
+
+/**
+ * `derivatives`: the kinds of contract there are on it.
+ */
+export interface FoundSymbol {
+  readonly instrument: string;
+  readonly con_id: number;
+  readonly sec_type: string;
+  readonly symbol: string;
+  readonly primary_exchange: string | null;
+  readonly currency: string | null;
+  readonly long_name: string | null;
+  readonly derivatives: readonly (string)[];
+}
+
+/**
+ * Result of `trading_hours`. `trading`: all sessions, `liquid`: the regular ones. `closed`: days
+ * (YYYYMMDD) of which the gateway says that there is none. `time_zone`: an IANA name, `time_zone_id`: the
+ * gateway's own.
+ */
+export interface TradingHours {
+  readonly con_id: number;
+  readonly time_zone: string;
+  readonly time_zone_id: string;
+  readonly trading: readonly (SessionRow)[];
+  readonly liquid: readonly (SessionRow)[];
+  readonly closed: readonly (string)[];
+}
+
+/**
+ * `open` and `close`: ns. `date`: the trading day it counts for, YYYYMMDD.
+ */
+export interface SessionRow {
+  readonly open: number;
+  readonly close: number;
+  readonly date: string;
+}
+
+/**
+ * Result of `market_rule`. `min_tick`: the smallest step on any exchange at any price.
+ */
+export interface MarketRules {
+  readonly instrument: string;
+  readonly con_id: number;
+  readonly min_tick: number | null;
+  readonly min_size: number | null;
+  readonly size_increment: number | null;
+  readonly price_magnifier: number | null;
+  readonly rules: readonly (ExchangeRule)[];
+}
+
+/**
+ * `rule`: the gateway's number of it.
+ */
+export interface ExchangeRule {
+  readonly exchange: string;
+  readonly rule: number;
+  readonly increments: readonly (PriceIncrement)[];
+}
+
+/**
+ * `increment`: the price's step from `low` on.
+ */
+export interface PriceIncrement {
+  readonly low: number;
+  readonly increment: number;
+}
+
+/**
+ * Result of `news_providers`: those the user may read.
+ */
+export interface NewsProviders {
+  readonly providers: readonly (NewsProvider)[];
+}
+
+/**
+ */
+export interface NewsProvider {
+  readonly code: string;
+  readonly name: string;
+}
+
+/**
+ * Result of `news`. `more`: there are others.
+ */
+export interface Headlines {
+  readonly headlines: readonly (Headline)[];
+  readonly more: boolean;
+}
+
+/**
+ * Result of `article`. `kind`: `text` (may be HTML) or `pdf` (base64).
+ */
+export interface Article {
+  readonly kind: Open<"pdf" | "text">;
+  readonly text: string;
+}
+
+/**
+ * Result of `scanner`, best first.
+ */
+export interface Scanned {
+  readonly rows: readonly (ScannerRow)[];
+}
+
+/**
+ * `rank` from 0. The gateway sends no prices with them.
+ */
+export interface ScannerRow {
+  readonly rank: number;
+  readonly instrument: string;
+  readonly con_id: number;
+  readonly symbol: string;
+  readonly sec_type: string;
+  readonly exchange: string | null;
+  readonly currency: string | null;
+  readonly local_symbol: string | null;
+  readonly distance: string | null;
+  readonly benchmark: string | null;
+  readonly projection: string | null;
+  readonly legs: string | null;
+}
+
+/**
+ * Result of `scanner_parameters`. `total`: so many there are.
+ */
+export interface ScannerParameterList {
+  readonly parameters: readonly (ScannerParameter)[];
+  readonly total: number;
+}
+
+/**
+ * `kind`: `instrument_type`, `location`, `scan` or `filter`, as an argument of `scanner`.
+ */
+export interface ScannerParameter {
+  readonly kind: Open<"filter" | "instrument_type" | "location" | "scan">;
+  readonly code: string;
+  readonly name: string;
+}
+
+/**
+ * Result of `implied_volatility` and `option_price`, by the gateway's own model.
+ */
+export interface OptionValue {
+  readonly con_id: number;
+  readonly option_price: number | null;
+  readonly implied_volatility: number | null;
+  readonly under_price: number | null;
+  readonly delta: number | null;
+  readonly gamma: number | null;
+  readonly vega: number | null;
+  readonly theta: number | null;
+  readonly pv_dividend: number | null;
+}
+
+/**
+ * Result of `market_depth_exchanges`.
+ */
+export interface DepthExchanges {
+  readonly exchanges: readonly (DepthExchangeRow)[];
+}
+
+/**
+ * `kind`: Deep (one order book) or Deep2 (with market makers). `group`: exchanges of one SMART book.
+ */
+export interface DepthExchangeRow {
+  readonly exchange: string;
+  readonly sec_type: string;
+  readonly listing_exchange: string | null;
+  readonly kind: string | null;
+  readonly group: number | null;
+}
+
+/**
+ * Result of `smart_components`.
+ */
+export interface SmartComponents {
+  readonly components: readonly (SmartComponent)[];
+}
+
+/**
+ */
+export interface SmartComponent {
+  readonly bit: number;
+  readonly exchange: string;
+  readonly letter: string;
+}
+
+/**
+ * Result of `user_info`: the user's white branding, nil without.
+ */
+export interface UserInfo {
+  readonly white_branding_id: string | null;
 }
 
 /**
@@ -1086,15 +1482,6 @@ export interface Head {
 export interface Schedule {
   readonly sessions: readonly (SessionRow)[];
   readonly time_zone: string;
-}
-
-/**
- * `open` and `close`: ns. `date`: the trading day it counts for, YYYYMMDD.
- */
-export interface SessionRow {
-  readonly open: number;
-  readonly close: number;
-  readonly date: string;
 }
 
 /**
@@ -1474,6 +1861,21 @@ export interface Ops {
   restart: { process: "supervisor"; args: RestartProcess; result: Restarting };
   stop: { process: "supervisor"; args: NoArgs; result: Stopping };
   contract_details: { process: "reference"; args: ContractDetails; result: ContractList };
+  qualify: { process: "reference"; args: Qualify; result: Qualified };
+  option_chain: { process: "reference"; args: GetOptionChain; result: OptionChain };
+  search: { process: "reference"; args: Search; result: FoundSymbols };
+  trading_hours: { process: "reference"; args: GetTradingHours; result: TradingHours };
+  market_rule: { process: "reference"; args: GetMarketRule; result: MarketRules };
+  news_providers: { process: "reference"; args: NoArgs; result: NewsProviders };
+  news: { process: "reference"; args: GetNews; result: Headlines };
+  article: { process: "reference"; args: GetArticle; result: Article };
+  scanner: { process: "reference"; args: Scan; result: Scanned };
+  scanner_parameters: { process: "reference"; args: GetScannerParameters; result: ScannerParameterList };
+  implied_volatility: { process: "reference"; args: GetImpliedVolatility; result: OptionValue };
+  option_price: { process: "reference"; args: GetOptionPrice; result: OptionValue };
+  market_depth_exchanges: { process: "reference"; args: NoArgs; result: DepthExchanges };
+  smart_components: { process: "reference"; args: GetSmartComponents; result: SmartComponents };
+  user_info: { process: "reference"; args: NoArgs; result: UserInfo };
   bars: { process: "history"; args: GetBars; result: BarPage };
   ticks: { process: "history"; args: GetTicks; result: TickPage };
   head_timestamp: { process: "history"; args: GetHeadTimestamp; result: Head };

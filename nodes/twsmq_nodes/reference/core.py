@@ -1,51 +1,69 @@
-"""Contract look-ups: one gateway request per distinct instrument at a time, however many calls wait for it.
+"""Look-ups: one gateway request per distinct query at a time, however many calls wait for it. Pure.
 
-    Asked ─ cached ──────────────────────────────────────────────→ Answer
-          ─ same instrument on its way ─ wait with the others ─┐
-          ─ new ─ Send ─ rows … end ───────────────────────────┴─→ Answer each, keep the rows
-                       ─ refused by the gateway, session lost ───→ Fail each
-                       ─ a call's deadline ──────────────────────→ Fail that call with `timeout`
+    Asked ─ question ─ needs queries ─ remembered ─────────────────────────┐
+                ↑                    ─ on its way ─ wait with the others ──┤
+                │                    ─ new ─ (pace) ─ Send ─ rows … end ───┤
+                │                                  ─ refused, silent ──────┤
+                └──── all of them are there, or refused ←──────────────────┘
+             ─ has its result ─ Answer        ─ refused, deadline, session lost ─ Fail
 
-Invariants: each call gets exactly one Answer or Fail; a look-up lives as long as a call waits for it, so that
-one nobody waits for any more is not sent, and what the gateway still says about it is ignored; a refusal is
-never cached. The cache drops what is too old and, above its size in rows, what was used longest ago.
+A question is a generator: it yields the queries it needs, is sent what became of each (rows or the refusal),
+and returns the result. So a chain is written as one function, and the same query of two questions is one
+request.
+
+Invariants: each call gets exactly one Answer or Fail, by its deadline at the latest; a look-up lives as long
+as a question waits for it, so that one nobody waits for any more is not sent, and what the gateway still says
+about it is ignored; whatever goes on until it is cancelled is cancelled; a refusal is never remembered; a 200
+while a data farm is down or within a minute of an outage is not believed but asked again (the gateway says it
+of good contracts then: ib_insync #330), unless silence or the deadline comes first. What is remembered drops
+what is too old and, above its size in rows, what was used longest ago.
 """
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Generator
+from typing import Any, TypeAlias
 
 from msgspec import Struct, field
-from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 
 from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.tws import notices
 from twsmq_nodes.tws.codes import NO_DEFINITION, is_warning
-from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import Event, GatewayError
-from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
+from twsmq_nodes.tws.notices import FarmState, Notice
+from twsmq_nodes.tws.requests import Request
 
-CACHE_S = 3600.0
+from .look_ups import KINDS, Kind, Query, Rows
+
 CACHE_ROWS = 20_000
 MOST_LOOK_UPS = 1000
 """At the node's share of the message budget these take minutes already: more are refused, not queued."""
+SETTLE_S = 60.0
+"""After an outage, until a 200 is believed again."""
+AGAIN_S = 5.0
+"""Between two tries of what was not believed."""
+NO_CONTRACT = "the gateway sent no contract for it"
 
 CallId: TypeAlias = int
-Rows: TypeAlias = tuple[ContractInfo, ...]
+Found: TypeAlias = Rows | RequestError
+"""What became of a query."""
+Question: TypeAlias = Generator[tuple[Query, ...], tuple[Found, ...], Struct]
 
 
 class Asked(Struct, frozen=True):
-    """A call wants to know the contracts that match. `key` tells distinct instruments apart."""
+    """A call asks a question. `not_ready`: why nothing new may be asked of the gateway just now."""
 
     call: CallId
-    key: str
-    contract: Contract
+    question: Question
     deadline: float
+    not_ready: RequestError | None = None
 
 
 class NotSent(Struct, frozen=True):
-    """The request could not be written."""
+    """The request could not be put into bytes, or written."""
 
     req_id: int
     error: RequestError
@@ -55,19 +73,24 @@ class SessionDown(Struct, frozen=True):
     """Whatever was asked will not be answered."""
 
 
-Input = Asked | NotSent | SessionDown | TimerFired | Event
+Input = Asked | NotSent | SessionDown | TimerFired | Event | Notice
 
 
 class Send(Struct, frozen=True):
-    """Ask the gateway, unless nobody waits any more when its turn comes (see `wanted`)."""
+    """Ask the gateway, unless nobody waits any more when its turn comes (see `wanted`). `req_id` is our own
+    number also where the request carries none."""
 
     req_id: int
-    contract: Contract
+    request: Request
+
+
+class Cancel(Struct, frozen=True):
+    request: Request
 
 
 class Answer(Struct, frozen=True):
     call: CallId
-    rows: Rows
+    result: Struct
 
 
 class Fail(Struct, frozen=True):
@@ -75,126 +98,365 @@ class Fail(Struct, frozen=True):
     error: RequestError
 
 
-Action = Send | Answer | Fail
+Action = Send | Cancel | Answer | Fail
 
 
 class _LookUp(Struct):
-    key: str
-    waiting: dict[CallId, float]
-    rows: list[ContractInfo] = field(default_factory=list[ContractInfo])
+    """`req_id`: of the request on its way; `doubted`: the refusal that was not believed."""
+
+    query: Query
+    kind: Kind
+    silent_at: float = math.inf
+    waiting: set[CallId] = field(default_factory=set[CallId])
+    rows: list[Any] = field(default_factory=list[Any])
+    req_id: int | None = None
+    not_before: float = 0.0
+    doubted: RequestError | None = None
+
+
+class _Asking(Struct):
+    question: Question
+    deadline: float
+    needs: tuple[Query, ...] = ()
+    found: dict[Query, Found] = field(default_factory=dict[Query, Found])
+    not_ready: RequestError | None = None
 
 
 class ReferenceCore:
     """`now` is monotonic, in seconds. `next_req_id` gives an id the session has not used."""
 
     def __init__(
-        self, next_req_id: Callable[[], int], *, cache_s: float = CACHE_S, cache_rows: int = CACHE_ROWS
+        self,
+        next_req_id: Callable[[], int],
+        *,
+        cache_rows: int = CACHE_ROWS,
     ) -> None:
         self._next_req_id = next_req_id
-        self._cache_s = cache_s
         self._cache_rows = cache_rows
         self._cached_rows = 0
-        self._cache: OrderedDict[str, tuple[float, Rows]] = OrderedDict()
-        self._look_ups: dict[int, _LookUp] = {}
-        self._by_key: dict[str, int] = {}
+        self._cache: OrderedDict[Query, tuple[float, Rows]] = OrderedDict()
+        self._asking: dict[CallId, _Asking] = {}
+        self._look_ups: dict[Query, _LookUp] = {}
+        self._sent: dict[int, _LookUp] = {}
+        self._paced: dict[str, float] = {}
+        self._farms = _Farms()
+        self._wake_at: float | None = None
 
     def handle(self, happened: Input, now: float) -> list[Action]:
-        actions: list[Action] = []
-        match happened:
-            case Asked():
-                actions = self._asked(happened)
-            case ContractDetailsReceived(req_id=req_id, details=details) if req_id in self._look_ups:
-                self._look_ups[req_id].rows.append(details)
-            case ContractDetailsEnd(req_id=req_id) if req_id in self._look_ups:
-                actions = self._ended(req_id, now)
-            case GatewayError(req_id=req_id, code=code) if req_id in self._look_ups and not is_warning(code):
-                error = RequestError(ErrorCode.GATEWAY_REJECTED, happened.text, tws_code=code)
-                actions = self._fail(req_id, error)
-            case NotSent(req_id=req_id, error=error) if req_id in self._look_ups:
-                actions = self._fail(req_id, error)
-            case SessionDown():
-                actions = [action for req_id in list(self._look_ups) for action in self._lost(req_id)]
-            case TimerFired():
-                actions = self._expire(now)
-            case _:
-                pass
+        if isinstance(happened, Event) and not isinstance(happened, GatewayError):
+            actions = self._received(happened, now)
+        else:
+            actions = self._handled(happened, now)
+            actions += self._expire(now)
+        actions += self._send(now)
+        self._wake_at = self._next_moment(now)
         return actions
 
     @property
     def wake_at(self) -> float | None:
-        """When TimerFired must come: the first call's deadline."""
-        deadlines = (at for look_up in self._look_ups.values() for at in look_up.waiting.values())
-        return min(deadlines, default=None)
+        """When TimerFired must come."""
+        return self._wake_at
 
-    def cached(self, key: str, now: float) -> Rows | None:
-        """What is known about an instrument without asking."""
-        learnt, rows = self._cache.get(key, (0.0, None))
+    def cached(self, query: Query, now: float) -> Rows | None:
+        """What is known without asking."""
+        until, rows = self._cache.get(query, (0.0, None))
         if rows is None:
             return None
-        if now >= learnt + self._cache_s:
-            self._drop(key)
+        if now >= until:
+            self._drop(query)
             return None
-        self._cache.move_to_end(key)
+        self._cache.move_to_end(query)
         return rows
 
     def wanted(self, req_id: int) -> bool:
         """Whether anybody still waits for it."""
-        return req_id in self._look_ups
+        return req_id in self._sent
 
-    def _asked(self, asked: Asked) -> list[Action]:
-        req_id = self._by_key.get(asked.key)
-        if req_id is not None:
-            self._look_ups[req_id].waiting[asked.call] = asked.deadline
+    def _handled(self, happened: Input, now: float) -> list[Action]:
+        match happened:
+            case Asked():
+                self._asking[happened.call] = _Asking(
+                    happened.question, happened.deadline, not_ready=happened.not_ready
+                )
+                return self._advance(happened.call, None, now)
+            case NotSent(req_id=req_id, error=error) if req_id in self._sent:
+                return self._over(self._sent[req_id], error, now)
+            case SessionDown():
+                return self._lost()
+            case GatewayError():
+                return self._refused(happened, now)
+            case Notice():
+                self._farms.note(happened, now)
+            case _:
+                pass
+        return []
+
+    # --- questions -----------------------------------------------------------------------------------------
+
+    def _advance(self, call: CallId, sent: tuple[Found, ...] | None, now: float) -> list[Action]:
+        """Let a question go on until it waits for the gateway or is over."""
+        asking = self._asking[call]
+        while True:
+            try:
+                needs = asking.question.send(sent)  # pyright: ignore[reportArgumentType]
+            except StopIteration as end:
+                del self._asking[call]
+                return [Answer(call, end.value)]
+            except RequestError as error:
+                del self._asking[call]
+                return [Fail(call, error)]
+            except FieldError as error:
+                del self._asking[call]
+                refusal = RequestError(ErrorCode.INVALID_ARGUMENT, str(error), field=error.field)
+                return [Fail(call, refusal)]
+            asking.needs, asking.found = needs, {}
+            missing = self._look_for(asking, now)
+            if not missing:
+                sent = tuple(asking.found[query] for query in needs)
+                continue
+            refusal = asking.not_ready or self._no_room(missing)
+            if refusal is not None:
+                self._forget(call)
+                return [Fail(call, refusal)]
+            for query in missing:
+                look_up = self._look_ups.get(query)
+                if look_up is None:
+                    look_up = self._look_ups[query] = _LookUp(query, KINDS[query.kind])
+                look_up.waiting.add(call)
             return []
-        if len(self._look_ups) >= MOST_LOOK_UPS:
-            text = f"{MOST_LOOK_UPS} other instruments are being looked up; ask again later"
-            return [Fail(asked.call, RequestError(ErrorCode.THROTTLED, text))]
-        req_id = self._next_req_id()
-        self._by_key[asked.key] = req_id
-        self._look_ups[req_id] = _LookUp(asked.key, {asked.call: asked.deadline})
-        return [Send(req_id, asked.contract)]
 
-    def _ended(self, req_id: int, now: float) -> list[Action]:
-        rows = tuple(self._look_ups[req_id].rows)
-        if not rows:
-            text = "the gateway sent no contract for it"
-            return self._fail(req_id, RequestError(ErrorCode.GATEWAY_REJECTED, text, tws_code=NO_DEFINITION))
-        look_up = self._close(req_id)
-        self._keep(look_up.key, rows, now)
-        return [Answer(call, rows) for call in look_up.waiting]
+    def _look_for(self, asking: _Asking, now: float) -> list[Query]:
+        """Takes what is remembered; the rest."""
+        missing: list[Query] = []
+        for query in dict.fromkeys(asking.needs):
+            rows = self.cached(query, now)
+            if rows is None:
+                missing.append(query)
+            else:
+                asking.found[query] = rows
+        return missing
 
-    def _lost(self, req_id: int) -> list[Action]:
+    def _no_room(self, missing: list[Query]) -> RequestError | None:
+        new = sum(query not in self._look_ups for query in missing)
+        if not new or len(self._look_ups) + new <= MOST_LOOK_UPS:
+            return None
+        text = f"{len(self._look_ups)} other things are being looked up; ask again later"
+        return RequestError(ErrorCode.THROTTLED, text)
+
+    def _forget(self, call: CallId) -> None:
+        self._asking.pop(call).question.close()
+
+    def _lost(self) -> list[Action]:
         text = "the gateway session was lost before the answer came; ask again"
-        return self._fail(req_id, RequestError(ErrorCode.NOT_READY, text))
-
-    def _fail(self, req_id: int, error: RequestError) -> list[Action]:
-        return [Fail(call, error) for call in self._close(req_id).waiting]
+        actions: list[Action] = [Fail(c, RequestError(ErrorCode.NOT_READY, text)) for c in self._asking]
+        for call in list(self._asking):
+            self._forget(call)
+        self._look_ups.clear()
+        self._sent.clear()
+        return actions
 
     def _expire(self, now: float) -> list[Action]:
-        error = RequestError(ErrorCode.TIMEOUT, "the gateway did not answer in time; ask again")
-        late: list[Action] = []
-        for req_id, look_up in list(self._look_ups.items()):
-            for call in [call for call, deadline in look_up.waiting.items() if deadline <= now]:
-                del look_up.waiting[call]
-                late.append(Fail(call, error))
-            if not look_up.waiting:
-                self._close(req_id)
-        return late
+        """Calls past their deadline, look-ups past their silence."""
+        actions: list[Action] = []
+        late = [call for call, asking in self._asking.items() if asking.deadline <= now]
+        for call in late:
+            needs = self._asking[call].needs
+            self._forget(call)
+            actions.append(Fail(call, self._too_late(needs)))
+            for query in needs:
+                look_up = self._look_ups.get(query)
+                if look_up is not None and call in look_up.waiting:
+                    look_up.waiting.discard(call)
+                    if not look_up.waiting:
+                        actions += self._closed(look_up)
+        for look_up in [one for one in self._look_ups.values() if one.silent_at <= now]:
+            error = look_up.doubted
+            if error is None:
+                error = RequestError(ErrorCode.TIMEOUT, "the gateway did not answer in time; ask again")
+            actions += self._over(look_up, error, now)
+        return actions
 
-    def _close(self, req_id: int) -> _LookUp:
-        look_up = self._look_ups.pop(req_id)
-        del self._by_key[look_up.key]
-        return look_up
+    def _too_late(self, needs: tuple[Query, ...]) -> RequestError:
+        doubts = (self._look_ups[query].doubted for query in needs if query in self._look_ups)
+        doubt = next((one for one in doubts if one is not None), None)
+        return doubt or RequestError(ErrorCode.TIMEOUT, "the gateway did not answer in time; ask again")
 
-    def _keep(self, key: str, rows: Rows, now: float) -> None:
-        if len(rows) > self._cache_rows:
+    # --- look-ups ------------------------------------------------------------------------------------------
+
+    def _send(self, now: float) -> list[Action]:
+        actions: list[Action] = []
+        if len(self._sent) == len(self._look_ups):
+            return actions
+        for look_up in self._look_ups.values():
+            if look_up.req_id is not None:
+                continue
+            kind, name = look_up.kind, look_up.query.kind
+            if kind.pace_s:
+                look_up.not_before = max(look_up.not_before, self._paced.get(name, 0.0))
+            if look_up.not_before > now:
+                continue
+            self._paced[name] = now + kind.pace_s
+            req_id = look_up.req_id = self._next_req_id()
+            self._sent[req_id] = look_up
+            look_up.rows = []
+            if look_up.doubted is None:
+                look_up.silent_at = now + kind.idle_s
+            args = look_up.query.args
+            request = kind.request(req_id, *args) if kind.numbered else kind.request(*args)
+            actions.append(Send(req_id, request))
+        return actions
+
+    def _closed(self, look_up: _LookUp) -> list[Action]:
+        """Nothing more is expected of it."""
+        del self._look_ups[look_up.query]
+        if look_up.req_id is None:
+            return []
+        del self._sent[look_up.req_id]
+        cancel = look_up.kind.cancel
+        return [] if cancel is None else [Cancel(cancel(look_up.req_id))]
+
+    def _over(self, look_up: _LookUp, found: Found, now: float) -> list[Action]:
+        """It has its answer; those who waited go on."""
+        actions = self._closed(look_up)
+        if not isinstance(found, RequestError):
+            self._keep(look_up.query, found, now)
+        for call in sorted(look_up.waiting):
+            asking = self._asking[call]
+            asking.found[look_up.query] = found
+            if len(asking.found) == len(set(asking.needs)):
+                sent = tuple(asking.found[query] for query in asking.needs)
+                actions += self._advance(call, sent, now)
+        return actions
+
+    # --- what the gateway says -----------------------------------------------------------------------------
+
+    def _received(self, event: Event, now: float) -> list[Action]:
+        look_up = self._meant(event)
+        if look_up is None:
+            return []
+        kind = look_up.kind
+        take = kind.rows.get(type(event))
+        if take is not None:
+            look_up.rows.extend(take(event))
+            look_up.silent_at = now + kind.idle_s
+        if type(event) not in kind.ends:
+            return []
+        if kind.some and not look_up.rows:
+            return self._no_definition(look_up, NO_CONTRACT, now)
+        return self._over(look_up, tuple(look_up.rows), now)
+
+    def _meant(self, event: Event) -> _LookUp | None:
+        """The look-up that an event belongs to."""
+        req_id = getattr(event, "req_id", None)
+        if req_id is not None:
+            look_up = self._sent.get(req_id)
+            known = look_up is not None and (
+                type(event) in look_up.kind.rows or type(event) in look_up.kind.ends
+            )
+            return look_up if known else None
+        name = _UNNUMBERED.get(type(event))
+        about = None if name is None else KINDS[name].about
+        if name is None or about is None:
+            return None
+        look_up = self._look_ups.get(Query(name, about(event)))
+        return look_up if look_up is not None and look_up.req_id is not None else None
+
+    def _refused(self, error: GatewayError, now: float) -> list[Action]:
+        look_up = self._sent.get(error.req_id)
+        if look_up is None or not look_up.kind.numbered or is_warning(error.code):
+            return []
+        if error.code in look_up.kind.notice_codes:
+            return []
+        if error.code in look_up.kind.empty_codes:
+            return self._over(look_up, (), now)
+        if error.code == NO_DEFINITION:
+            return self._no_definition(look_up, error.text, now)
+        return self._over(
+            look_up, RequestError(ErrorCode.GATEWAY_REJECTED, error.text, tws_code=error.code), now
+        )
+
+    def _no_definition(self, look_up: _LookUp, text: str, now: float) -> list[Action]:
+        if not self._farms.impaired(now):
+            refusal = RequestError(ErrorCode.GATEWAY_REJECTED, text, tws_code=NO_DEFINITION)
+            return self._over(look_up, refusal, now)
+        why = "but its data farms are down, or were a minute ago, when it says so of good contracts too"
+        look_up.doubted = RequestError(
+            ErrorCode.NOT_READY, f"the gateway says: {text}; {why}: ask again later", tws_code=NO_DEFINITION
+        )
+        assert look_up.req_id is not None
+        del self._sent[look_up.req_id]
+        look_up.req_id, look_up.not_before = None, now + AGAIN_S
+        return []
+
+    # --- memory and the clock ------------------------------------------------------------------------------
+
+    def _keep(self, query: Query, rows: Rows, now: float) -> None:
+        keep_s = KINDS[query.kind].keep_s
+        size = max(1, len(rows))
+        if size > self._cache_rows or not keep_s:
             return
-        self._drop(key)
-        self._cache[key] = (now, rows)
-        self._cached_rows += len(rows)
+        self._drop(query)
+        self._cache[query] = (now + keep_s, rows)
+        self._cached_rows += size
         while self._cached_rows > self._cache_rows:
             self._drop(next(iter(self._cache)))
 
-    def _drop(self, key: str) -> None:
-        _, rows = self._cache.pop(key, (0.0, ()))
-        self._cached_rows -= len(rows)
+    def _drop(self, query: Query) -> None:
+        if query in self._cache:
+            _, rows = self._cache.pop(query)
+            self._cached_rows -= max(1, len(rows))
+
+    def _next_moment(self, now: float) -> float | None:
+        moments = [asking.deadline for asking in self._asking.values()]
+        for look_up in self._look_ups.values():
+            moments.append(look_up.silent_at)
+            if look_up.req_id is None:
+                moments.append(look_up.not_before)
+        first = min(moments, default=math.inf)
+        return None if math.isinf(first) else max(first, now)
+
+    def validate(self) -> None:
+        """Raises `AssertionError` where an invariant is broken."""
+        assert all(look_up.waiting for look_up in self._look_ups.values())
+        assert all(look_up.req_id == req_id for req_id, look_up in self._sent.items())
+        waiting = {call for look_up in self._look_ups.values() for call in look_up.waiting}
+        assert waiting == self._asking.keys()
+        assert self._cached_rows == sum(max(1, len(rows)) for _, rows in self._cache.values())
+        assert self._cached_rows <= self._cache_rows
+
+
+_UNNUMBERED: dict[type[Event], str] = {
+    event: name for name, kind in KINDS.items() if not kind.numbered for event in kind.rows
+}
+
+
+class _Farms:
+    """Whether what only IBKR knows can be believed."""
+
+    def __init__(self) -> None:
+        self._broken: set[tuple[str, str]] = set()
+        self._lost = False
+        self._settled_at = -math.inf
+
+    def impaired(self, now: float) -> bool:
+        return self._lost or bool(self._broken) or now < self._settled_at
+
+    def note(self, notice: Notice, now: float) -> None:
+        before = self._lost or bool(self._broken)
+        match notice:
+            case notices.SessionUp(upstream=upstream):
+                self._broken.clear()
+                self._lost = not upstream
+            case notices.UpstreamLost():
+                self._lost = True
+            case notices.DataLost() | notices.DataMaintained():
+                self._lost = False
+            case notices.FarmStatus(kind=kind, name=name, state=state):
+                if state in (FarmState.OK, FarmState.INACTIVE):
+                    self._broken.discard((kind, name))
+                else:
+                    self._broken.add((kind, name))
+            case _:
+                return
+        if before and not (self._lost or self._broken):
+            self._settled_at = now + SETTLE_S

@@ -270,6 +270,9 @@ class Callbacks(EWrapper):
     def updateNewsBulletin(self, msgId, msgType, newsMessage, originExch):
         self._emit(ref.NewsBulletin(msgId, msgType, newsMessage, originExch))
 
+    def userInfo(self, reqId, whiteBrandingId):
+        self._emit(ref.UserInfo(reqId, text(whiteBrandingId)))
+
     # -- orders
 
     def openOrder(self, orderId, contract, order, orderState):

@@ -156,6 +156,12 @@ def _scanner(client: Any, request: rq.ReqScanner) -> None:
     client.reqScannerSubscription(request.req_id, subscription, options, filters)
 
 
+def _user_info(client: Any, request: rq.ReqUserInfo) -> None:
+    if not hasattr(client, "reqUserInfo"):  # before 10.19
+        raise BadField("user_info", "the installed ibapi release does not know it")
+    client.reqUserInfo(request.req_id)
+
+
 _OWN: dict[type[rq.Request], Callable[[Any, Any], None]] = {
     rq.StartApi: _start_api,
     rq.PlaceOrder: _place_order,
@@ -164,6 +170,7 @@ _OWN: dict[type[rq.Request], Callable[[Any, Any], None]] = {
     rq.ExerciseOptions: _exercise_options,
     rq.ReqExecutions: _executions,
     rq.ReqScanner: _scanner,
+    rq.ReqUserInfo: _user_info,
 }
 
 _BY_POSITION: dict[type[rq.Request], str] = {

@@ -86,6 +86,12 @@ def _zone(name: str) -> tzinfo | None:
         return None
 
 
+def iana_name(name: str) -> str | None:
+    """The IANA name of a zone as the gateway names it; None for one we do not know."""
+    zone = _zone(name.strip())
+    return zone.key if isinstance(zone, ZoneInfo) else None
+
+
 def zone_of(connection_time: str) -> str:
     """The name of the zone in the handshake's time, empty if it has none."""
     parsed = _TIME.fullmatch(connection_time.strip())

@@ -208,3 +208,8 @@ class NewsBulletin(Event, frozen=True):
     message_type: int
     text: str
     exchange: str
+
+
+class UserInfo(Event, frozen=True):
+    req_id: int
+    white_branding_id: str

@@ -411,6 +411,10 @@ class CancelNewsBulletins(Request, frozen=True):
     pass
 
 
+class ReqUserInfo(Request, frozen=True):
+    req_id: int
+
+
 _PRIORITIES: dict[type[Request], Priority] = {
     CancelOrder: Priority.CANCEL,
     GlobalCancel: Priority.CANCEL,

@@ -716,9 +716,124 @@ struct RestartProcess {
 };
 
 /**
- * `contract_details` (reference): every contract that matches.
+ * `contract_details` (reference): every contract that matches, at most `limit` of them.
+ *
+ * `after`: the `next` of the page before. `expired`: futures that have expired too (IBKR keeps two years).
  */
 struct ContractDetails {
+  std::optional<std::string> instrument;
+  std::optional<std::string> isin;
+  std::optional<std::string> cusip;
+  std::optional<std::string> local_symbol;
+  std::optional<std::string> sec_type;
+  std::optional<std::string> exchange;
+  std::optional<std::string> currency;
+  std::optional<bool> expired;
+  std::optional<std::int64_t> after;
+  std::optional<std::int64_t> limit;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "isin", isin) && get(from_wire, "cusip", cusip) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "sec_type", sec_type) && get(from_wire, "exchange", exchange) && get(from_wire, "currency", currency) && get(from_wire, "expired", expired) && get(from_wire, "after", after) && get(from_wire, "limit", limit);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "isin", isin);
+    put(to_wire, "cusip", cusip);
+    put(to_wire, "local_symbol", local_symbol);
+    put(to_wire, "sec_type", sec_type);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "currency", currency);
+    put(to_wire, "expired", expired);
+    put(to_wire, "after", after);
+    put(to_wire, "limit", limit);
+    return to_wire;
+  }
+};
+
+/**
+ * `qualify` (reference): the one contract that is meant.
+ */
+struct Qualify {
+  std::optional<std::string> instrument;
+  std::optional<std::string> isin;
+  std::optional<std::string> cusip;
+  std::optional<std::string> local_symbol;
+  std::optional<std::string> sec_type;
+  std::optional<std::string> exchange;
+  std::optional<std::string> currency;
+  std::optional<bool> expired;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "isin", isin) && get(from_wire, "cusip", cusip) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "sec_type", sec_type) && get(from_wire, "exchange", exchange) && get(from_wire, "currency", currency) && get(from_wire, "expired", expired);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "isin", isin);
+    put(to_wire, "cusip", cusip);
+    put(to_wire, "local_symbol", local_symbol);
+    put(to_wire, "sec_type", sec_type);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "currency", currency);
+    put(to_wire, "expired", expired);
+    return to_wire;
+  }
+};
+
+/**
+ * `option_chain` (reference): the options on an underlying that are really listed.
+ *
+ * `expiry`: of this day only. Without it expiries follow each other in pages: `after`: the `next` of the
+ * page before.
+ */
+struct GetOptionChain {
+  std::string instrument;
+  std::optional<std::string> expiry;
+  std::optional<std::string> trading_class;
+  std::optional<std::string> after;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "expiry", expiry) && get(from_wire, "trading_class", trading_class) && get(from_wire, "after", after);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "expiry", expiry);
+    put(to_wire, "trading_class", trading_class);
+    put(to_wire, "after", after);
+    return to_wire;
+  }
+};
+
+/**
+ * `search` (reference): instruments whose symbol begins with a text, or whose name has it.
+ */
+struct Search {
+  std::string pattern;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "pattern", pattern);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "pattern", pattern);
+    return to_wire;
+  }
+};
+
+/**
+ * `trading_hours` (reference): the sessions of today and of the next days.
+ */
+struct GetTradingHours {
   std::string instrument;
 
   /** False where it is no such message. */
@@ -729,6 +844,191 @@ struct ContractDetails {
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "instrument", instrument);
+    return to_wire;
+  }
+};
+
+/**
+ * `market_rule` (reference): the steps of prices and sizes of a contract, on each of its exchanges.
+ */
+struct GetMarketRule {
+  std::string instrument;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    return to_wire;
+  }
+};
+
+/**
+ * `news` (reference): headlines about an instrument, newest first.
+ *
+ * `providers`: codes; all the user has unless given. Give `from` or `to`: the gateway ignores `to` where
+ * both are set, so both are refused.
+ */
+struct GetNews {
+  std::string instrument;
+  std::optional<std::vector<std::string>> providers;
+  std::optional<std::int64_t> from_;
+  std::optional<std::int64_t> to;
+  std::optional<std::int64_t> limit;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "providers", providers) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "limit", limit);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "providers", providers);
+    put(to_wire, "from", from_);
+    put(to_wire, "to", to);
+    put(to_wire, "limit", limit);
+    return to_wire;
+  }
+};
+
+/**
+ * `article` (reference): the text behind a headline.
+ */
+struct GetArticle {
+  std::string provider;
+  std::string article_id;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "provider", provider) && get(from_wire, "article_id", article_id);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "provider", provider);
+    put(to_wire, "article_id", article_id);
+    return to_wire;
+  }
+};
+
+/**
+ * `scanner` (reference): the best of a market by some measure, once.
+ *
+ * `filters`: by the codes that `scanner_parameters` lists.
+ */
+struct Scan {
+  std::string scan;
+  std::optional<std::string> instrument_type;
+  std::optional<std::string> location;
+  std::optional<std::int64_t> rows;
+  std::optional<double> above_price;
+  std::optional<double> below_price;
+  std::optional<std::int64_t> above_volume;
+  std::optional<Map<std::string>> filters;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "scan", scan) && get(from_wire, "instrument_type", instrument_type) && get(from_wire, "location", location) && get(from_wire, "rows", rows) && get(from_wire, "above_price", above_price) && get(from_wire, "below_price", below_price) && get(from_wire, "above_volume", above_volume) && get(from_wire, "filters", filters);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "scan", scan);
+    put(to_wire, "instrument_type", instrument_type);
+    put(to_wire, "location", location);
+    put(to_wire, "rows", rows);
+    put(to_wire, "above_price", above_price);
+    put(to_wire, "below_price", below_price);
+    put(to_wire, "above_volume", above_volume);
+    put(to_wire, "filters", filters);
+    return to_wire;
+  }
+};
+
+/**
+ * `scanner_parameters` (reference): what a scanner may be asked. `search`: only what has these words.
+ */
+struct GetScannerParameters {
+  std::optional<std::string> search;
+  std::optional<std::int64_t> limit;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "search", search) && get(from_wire, "limit", limit);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "search", search);
+    put(to_wire, "limit", limit);
+    return to_wire;
+  }
+};
+
+/**
+ * `implied_volatility` (reference): what an option's price means.
+ */
+struct GetImpliedVolatility {
+  std::string instrument;
+  double option_price = 0;
+  double under_price = 0;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "option_price", option_price) && get(from_wire, "under_price", under_price);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "option_price", option_price);
+    put(to_wire, "under_price", under_price);
+    return to_wire;
+  }
+};
+
+/**
+ * `option_price` (reference): what an option is worth at a volatility (0.2 is 20 %).
+ */
+struct GetOptionPrice {
+  std::string instrument;
+  double volatility = 0;
+  double under_price = 0;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "volatility", volatility) && get(from_wire, "under_price", under_price);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "volatility", volatility);
+    put(to_wire, "under_price", under_price);
+    return to_wire;
+  }
+};
+
+/**
+ * `smart_components` (reference): which exchange a letter of a quote's exchanges stands for.
+ *
+ * `bbo_exchange`: as the quote names it.
+ */
+struct GetSmartComponents {
+  std::string bbo_exchange;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "bbo_exchange", bbo_exchange);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "bbo_exchange", bbo_exchange);
     return to_wire;
   }
 };
@@ -1822,8 +2122,9 @@ struct Stopping {
  * One contract of the gateway's database; texts are the gateway's own, nil where it has none.
  *
  * `instrument` is the canonical spelling, the same in positions. `order_types` and `valid_exchanges` are
- * comma lists; hours are the gateway's text, in `time_zone_id`. Sizes are in units of the instrument, prices
- * in its currency divided by `price_magnifier` (100: pence).
+ * comma lists, `market_rule_ids` one that goes with `valid_exchanges`; hours are the gateway's text, in
+ * `time_zone_id`. Sizes are in units of the instrument, prices in its currency divided by `price_magnifier`
+ * (100: pence). `sec_ids`: ISIN and the like, by their names.
  */
 struct ContractRow {
   std::string instrument;
@@ -1849,10 +2150,26 @@ struct ContractRow {
   std::optional<std::string> time_zone_id;
   std::optional<std::string> trading_hours;
   std::optional<std::string> liquid_hours;
+  std::optional<std::string> market_rule_ids;
+  std::optional<std::int64_t> under_con_id;
+  std::optional<std::string> under_symbol;
+  std::optional<std::string> under_sec_type;
+  std::optional<std::string> contract_month;
+  std::optional<std::string> real_expiration;
+  std::optional<std::string> last_trade_time;
+  std::optional<std::string> stock_type;
+  std::optional<std::string> industry;
+  std::optional<std::string> category;
+  std::optional<std::string> subcategory;
+  std::optional<Map<std::string>> sec_ids;
+  std::optional<double> suggested_size_increment;
+  std::optional<std::string> market_name;
+  std::optional<std::string> maturity;
+  std::optional<double> coupon;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "sec_type", sec_type) && get(from_wire, "symbol", symbol) && get(from_wire, "exchange", exchange) && get(from_wire, "primary_exchange", primary_exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "trading_class", trading_class) && get(from_wire, "expiry", expiry) && get(from_wire, "right", right) && get(from_wire, "strike", strike) && get(from_wire, "multiplier", multiplier) && get(from_wire, "long_name", long_name) && get(from_wire, "min_tick", min_tick) && get(from_wire, "min_size", min_size) && get(from_wire, "size_increment", size_increment) && get(from_wire, "price_magnifier", price_magnifier) && get(from_wire, "order_types", order_types) && get(from_wire, "valid_exchanges", valid_exchanges) && get(from_wire, "time_zone_id", time_zone_id) && get(from_wire, "trading_hours", trading_hours) && get(from_wire, "liquid_hours", liquid_hours);
+    return get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "sec_type", sec_type) && get(from_wire, "symbol", symbol) && get(from_wire, "exchange", exchange) && get(from_wire, "primary_exchange", primary_exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "trading_class", trading_class) && get(from_wire, "expiry", expiry) && get(from_wire, "right", right) && get(from_wire, "strike", strike) && get(from_wire, "multiplier", multiplier) && get(from_wire, "long_name", long_name) && get(from_wire, "min_tick", min_tick) && get(from_wire, "min_size", min_size) && get(from_wire, "size_increment", size_increment) && get(from_wire, "price_magnifier", price_magnifier) && get(from_wire, "order_types", order_types) && get(from_wire, "valid_exchanges", valid_exchanges) && get(from_wire, "time_zone_id", time_zone_id) && get(from_wire, "trading_hours", trading_hours) && get(from_wire, "liquid_hours", liquid_hours) && get(from_wire, "market_rule_ids", market_rule_ids) && get(from_wire, "under_con_id", under_con_id) && get(from_wire, "under_symbol", under_symbol) && get(from_wire, "under_sec_type", under_sec_type) && get(from_wire, "contract_month", contract_month) && get(from_wire, "real_expiration", real_expiration) && get(from_wire, "last_trade_time", last_trade_time) && get(from_wire, "stock_type", stock_type) && get(from_wire, "industry", industry) && get(from_wire, "category", category) && get(from_wire, "subcategory", subcategory) && get(from_wire, "sec_ids", sec_ids) && get(from_wire, "suggested_size_increment", suggested_size_increment) && get(from_wire, "market_name", market_name) && get(from_wire, "maturity", maturity) && get(from_wire, "coupon", coupon);
   }
 
   Value to_value() const {
@@ -1880,15 +2197,181 @@ struct ContractRow {
     put(to_wire, "time_zone_id", time_zone_id);
     put(to_wire, "trading_hours", trading_hours);
     put(to_wire, "liquid_hours", liquid_hours);
+    put(to_wire, "market_rule_ids", market_rule_ids);
+    put(to_wire, "under_con_id", under_con_id);
+    put(to_wire, "under_symbol", under_symbol);
+    put(to_wire, "under_sec_type", under_sec_type);
+    put(to_wire, "contract_month", contract_month);
+    put(to_wire, "real_expiration", real_expiration);
+    put(to_wire, "last_trade_time", last_trade_time);
+    put(to_wire, "stock_type", stock_type);
+    put(to_wire, "industry", industry);
+    put(to_wire, "category", category);
+    put(to_wire, "subcategory", subcategory);
+    put(to_wire, "sec_ids", sec_ids);
+    put(to_wire, "suggested_size_increment", suggested_size_increment);
+    put(to_wire, "market_name", market_name);
+    put(to_wire, "maturity", maturity);
+    put(to_wire, "coupon", coupon);
     return to_wire;
   }
 };
 
 /**
  * Result of `contract_details`: empty never, an unknown contract is `gateway_rejected` with 200.
+ *
+ * `next`: as `after` for more, nil at the end.
  */
 struct ContractList {
   std::vector<ContractRow> contracts;
+  std::optional<std::int64_t> next;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "contracts", contracts) && get(from_wire, "next", next);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "contracts", contracts);
+    put(to_wire, "next", next);
+    return to_wire;
+  }
+};
+
+/**
+ * What tells one contract from another.
+ */
+struct ListedContract {
+  std::string instrument;
+  std::int64_t con_id = 0;
+  std::string sec_type;
+  std::string symbol;
+  std::optional<std::string> exchange;
+  std::optional<std::string> primary_exchange;
+  std::optional<std::string> currency;
+  std::optional<std::string> local_symbol;
+  std::optional<std::string> trading_class;
+  std::optional<std::string> expiry;
+  std::optional<std::string> right;
+  std::optional<double> strike;
+  std::optional<std::string> multiplier;
+  std::optional<std::string> long_name;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "sec_type", sec_type) && get(from_wire, "symbol", symbol) && get(from_wire, "exchange", exchange) && get(from_wire, "primary_exchange", primary_exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "trading_class", trading_class) && get(from_wire, "expiry", expiry) && get(from_wire, "right", right) && get(from_wire, "strike", strike) && get(from_wire, "multiplier", multiplier) && get(from_wire, "long_name", long_name);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "sec_type", sec_type);
+    put(to_wire, "symbol", symbol);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "primary_exchange", primary_exchange);
+    put(to_wire, "currency", currency);
+    put(to_wire, "local_symbol", local_symbol);
+    put(to_wire, "trading_class", trading_class);
+    put(to_wire, "expiry", expiry);
+    put(to_wire, "right", right);
+    put(to_wire, "strike", strike);
+    put(to_wire, "multiplier", multiplier);
+    put(to_wire, "long_name", long_name);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `qualify`. `contract` is nil when several match: then `candidates` are the first hundred of
+ * the `matches`, and `told_apart_by` the fewest fields that name one of them.
+ */
+struct Qualified {
+  std::optional<ContractRow> contract;
+  std::vector<ListedContract> candidates;
+  std::vector<std::string> told_apart_by;
+  std::int64_t matches = 0;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "contract", contract) && get(from_wire, "candidates", candidates) && get(from_wire, "told_apart_by", told_apart_by) && get(from_wire, "matches", matches);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "contract", contract);
+    put(to_wire, "candidates", candidates);
+    put(to_wire, "told_apart_by", told_apart_by);
+    put(to_wire, "matches", matches);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `option_chain`. `expiries`: all there are, YYYYMMDD. `contracts`: by expiry, right and
+ * strike; whole expiries, about two thousand. `next`: as `after` for more, nil at the end.
+ */
+struct OptionChain {
+  std::string underlying;
+  std::int64_t con_id = 0;
+  std::vector<std::string> expiries;
+  std::vector<ListedContract> contracts;
+  std::optional<std::string> next;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "underlying", underlying) && get(from_wire, "con_id", con_id) && get(from_wire, "expiries", expiries) && get(from_wire, "contracts", contracts) && get(from_wire, "next", next);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "underlying", underlying);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "expiries", expiries);
+    put(to_wire, "contracts", contracts);
+    put(to_wire, "next", next);
+    return to_wire;
+  }
+};
+
+/**
+ * `derivatives`: the kinds of contract there are on it.
+ */
+struct FoundSymbol {
+  std::string instrument;
+  std::int64_t con_id = 0;
+  std::string sec_type;
+  std::string symbol;
+  std::optional<std::string> primary_exchange;
+  std::optional<std::string> currency;
+  std::optional<std::string> long_name;
+  std::optional<std::vector<std::string>> derivatives;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "sec_type", sec_type) && get(from_wire, "symbol", symbol) && get(from_wire, "primary_exchange", primary_exchange) && get(from_wire, "currency", currency) && get(from_wire, "long_name", long_name) && get(from_wire, "derivatives", derivatives);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "sec_type", sec_type);
+    put(to_wire, "symbol", symbol);
+    put(to_wire, "primary_exchange", primary_exchange);
+    put(to_wire, "currency", currency);
+    put(to_wire, "long_name", long_name);
+    put(to_wire, "derivatives", derivatives);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `search`: at most 16, in the gateway's order.
+ */
+struct FoundSymbols {
+  std::vector<FoundSymbol> contracts;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
@@ -1898,6 +2381,442 @@ struct ContractList {
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "contracts", contracts);
+    return to_wire;
+  }
+};
+
+/**
+ * `open` and `close`: ns. `date`: the trading day it counts for, YYYYMMDD.
+ */
+struct SessionRow {
+  std::int64_t open = 0;
+  std::int64_t close = 0;
+  std::string date;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "open", open) && get(from_wire, "close", close) && get(from_wire, "date", date);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "open", open);
+    put(to_wire, "close", close);
+    put(to_wire, "date", date);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `trading_hours`. `trading`: all sessions, `liquid`: the regular ones. `closed`: days
+ * (YYYYMMDD) of which the gateway says that there is none. `time_zone`: an IANA name, `time_zone_id`: the
+ * gateway's own.
+ */
+struct TradingHours {
+  std::int64_t con_id = 0;
+  std::string time_zone;
+  std::string time_zone_id;
+  std::vector<SessionRow> trading;
+  std::vector<SessionRow> liquid;
+  std::vector<std::string> closed;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "con_id", con_id) && get(from_wire, "time_zone", time_zone) && get(from_wire, "time_zone_id", time_zone_id) && get(from_wire, "trading", trading) && get(from_wire, "liquid", liquid) && get(from_wire, "closed", closed);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "time_zone", time_zone);
+    put(to_wire, "time_zone_id", time_zone_id);
+    put(to_wire, "trading", trading);
+    put(to_wire, "liquid", liquid);
+    put(to_wire, "closed", closed);
+    return to_wire;
+  }
+};
+
+/**
+ * `increment`: the price's step from `low` on.
+ */
+struct PriceIncrement {
+  double low = 0;
+  double increment = 0;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "low", low) && get(from_wire, "increment", increment);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "low", low);
+    put(to_wire, "increment", increment);
+    return to_wire;
+  }
+};
+
+/**
+ * `rule`: the gateway's number of it.
+ */
+struct ExchangeRule {
+  std::string exchange;
+  std::int64_t rule = 0;
+  std::vector<PriceIncrement> increments;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "exchange", exchange) && get(from_wire, "rule", rule) && get(from_wire, "increments", increments);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "rule", rule);
+    put(to_wire, "increments", increments);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `market_rule`. `min_tick`: the smallest step on any exchange at any price.
+ */
+struct MarketRules {
+  std::string instrument;
+  std::int64_t con_id = 0;
+  std::optional<double> min_tick;
+  std::optional<double> min_size;
+  std::optional<double> size_increment;
+  std::optional<std::int64_t> price_magnifier;
+  std::vector<ExchangeRule> rules;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "min_tick", min_tick) && get(from_wire, "min_size", min_size) && get(from_wire, "size_increment", size_increment) && get(from_wire, "price_magnifier", price_magnifier) && get(from_wire, "rules", rules);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "min_tick", min_tick);
+    put(to_wire, "min_size", min_size);
+    put(to_wire, "size_increment", size_increment);
+    put(to_wire, "price_magnifier", price_magnifier);
+    put(to_wire, "rules", rules);
+    return to_wire;
+  }
+};
+
+/**
+ */
+struct NewsProvider {
+  std::string code;
+  std::string name;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "code", code) && get(from_wire, "name", name);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "code", code);
+    put(to_wire, "name", name);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `news_providers`: those the user may read.
+ */
+struct NewsProviders {
+  std::vector<NewsProvider> providers;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "providers", providers);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "providers", providers);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `news`. `more`: there are others.
+ */
+struct Headlines {
+  std::vector<Headline> headlines;
+  bool more = false;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "headlines", headlines) && get(from_wire, "more", more);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "headlines", headlines);
+    put(to_wire, "more", more);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `article`. `kind`: `text` (may be HTML) or `pdf` (base64).
+ */
+struct Article {
+  std::string kind;
+  std::string text;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "kind", kind) && get(from_wire, "text", text);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "kind", kind);
+    put(to_wire, "text", text);
+    return to_wire;
+  }
+};
+
+/**
+ * `rank` from 0. The gateway sends no prices with them.
+ */
+struct ScannerRow {
+  std::int64_t rank = 0;
+  std::string instrument;
+  std::int64_t con_id = 0;
+  std::string symbol;
+  std::string sec_type;
+  std::optional<std::string> exchange;
+  std::optional<std::string> currency;
+  std::optional<std::string> local_symbol;
+  std::optional<std::string> distance;
+  std::optional<std::string> benchmark;
+  std::optional<std::string> projection;
+  std::optional<std::string> legs;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "rank", rank) && get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "symbol", symbol) && get(from_wire, "sec_type", sec_type) && get(from_wire, "exchange", exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "distance", distance) && get(from_wire, "benchmark", benchmark) && get(from_wire, "projection", projection) && get(from_wire, "legs", legs);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "rank", rank);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "symbol", symbol);
+    put(to_wire, "sec_type", sec_type);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "currency", currency);
+    put(to_wire, "local_symbol", local_symbol);
+    put(to_wire, "distance", distance);
+    put(to_wire, "benchmark", benchmark);
+    put(to_wire, "projection", projection);
+    put(to_wire, "legs", legs);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `scanner`, best first.
+ */
+struct Scanned {
+  std::vector<ScannerRow> rows;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "rows", rows);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "rows", rows);
+    return to_wire;
+  }
+};
+
+/**
+ * `kind`: `instrument_type`, `location`, `scan` or `filter`, as an argument of `scanner`.
+ */
+struct ScannerParameter {
+  std::string kind;
+  std::string code;
+  std::string name;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "kind", kind) && get(from_wire, "code", code) && get(from_wire, "name", name);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "kind", kind);
+    put(to_wire, "code", code);
+    put(to_wire, "name", name);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `scanner_parameters`. `total`: so many there are.
+ */
+struct ScannerParameterList {
+  std::vector<ScannerParameter> parameters;
+  std::int64_t total = 0;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "parameters", parameters) && get(from_wire, "total", total);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "parameters", parameters);
+    put(to_wire, "total", total);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `implied_volatility` and `option_price`, by the gateway's own model.
+ */
+struct OptionValue {
+  std::int64_t con_id = 0;
+  std::optional<double> option_price;
+  std::optional<double> implied_volatility;
+  std::optional<double> under_price;
+  std::optional<double> delta;
+  std::optional<double> gamma;
+  std::optional<double> vega;
+  std::optional<double> theta;
+  std::optional<double> pv_dividend;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "con_id", con_id) && get(from_wire, "option_price", option_price) && get(from_wire, "implied_volatility", implied_volatility) && get(from_wire, "under_price", under_price) && get(from_wire, "delta", delta) && get(from_wire, "gamma", gamma) && get(from_wire, "vega", vega) && get(from_wire, "theta", theta) && get(from_wire, "pv_dividend", pv_dividend);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "option_price", option_price);
+    put(to_wire, "implied_volatility", implied_volatility);
+    put(to_wire, "under_price", under_price);
+    put(to_wire, "delta", delta);
+    put(to_wire, "gamma", gamma);
+    put(to_wire, "vega", vega);
+    put(to_wire, "theta", theta);
+    put(to_wire, "pv_dividend", pv_dividend);
+    return to_wire;
+  }
+};
+
+/**
+ * `kind`: Deep (one order book) or Deep2 (with market makers). `group`: exchanges of one SMART book.
+ */
+struct DepthExchangeRow {
+  std::string exchange;
+  std::string sec_type;
+  std::optional<std::string> listing_exchange;
+  std::optional<std::string> kind;
+  std::optional<std::int64_t> group;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "exchange", exchange) && get(from_wire, "sec_type", sec_type) && get(from_wire, "listing_exchange", listing_exchange) && get(from_wire, "kind", kind) && get(from_wire, "group", group);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "sec_type", sec_type);
+    put(to_wire, "listing_exchange", listing_exchange);
+    put(to_wire, "kind", kind);
+    put(to_wire, "group", group);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `market_depth_exchanges`.
+ */
+struct DepthExchanges {
+  std::vector<DepthExchangeRow> exchanges;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "exchanges", exchanges);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "exchanges", exchanges);
+    return to_wire;
+  }
+};
+
+/**
+ */
+struct SmartComponent {
+  std::int64_t bit = 0;
+  std::string exchange;
+  std::string letter;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "bit", bit) && get(from_wire, "exchange", exchange) && get(from_wire, "letter", letter);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "bit", bit);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "letter", letter);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `smart_components`.
+ */
+struct SmartComponents {
+  std::vector<SmartComponent> components;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "components", components);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "components", components);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `user_info`: the user's white branding, nil without.
+ */
+struct UserInfo {
+  std::optional<std::string> white_branding_id;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "white_branding_id", white_branding_id);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "white_branding_id", white_branding_id);
     return to_wire;
   }
 };
@@ -2002,28 +2921,6 @@ struct Head {
     Value to_wire = Value::map();
     put(to_wire, "time", time);
     put(to_wire, "what", what);
-    return to_wire;
-  }
-};
-
-/**
- * `open` and `close`: ns. `date`: the trading day it counts for, YYYYMMDD.
- */
-struct SessionRow {
-  std::int64_t open = 0;
-  std::int64_t close = 0;
-  std::string date;
-
-  /** False where it is no such message. */
-  bool read(const Value& from_wire) {
-    return get(from_wire, "open", open) && get(from_wire, "close", close) && get(from_wire, "date", date);
-  }
-
-  Value to_value() const {
-    Value to_wire = Value::map();
-    put(to_wire, "open", open);
-    put(to_wire, "close", close);
-    put(to_wire, "date", date);
     return to_wire;
   }
 };

@@ -1,0 +1,146 @@
+"""The kinds of look-up: what asks the gateway, which events bring rows, which event ends it. One row each.
+
+A kind is `numbered` if its answer carries the id of its request. The others are matched by what they are
+about (`about`): a market rule by its number, a list of which there is one by nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from twsmq_nodes.tws import reference_events as ev
+from twsmq_nodes.tws import requests as rq
+from twsmq_nodes.tws.events import Event, TickOptionComputation
+
+Rows = tuple[Any, ...]
+HOUR, DAY = 3600.0, 86_400.0
+NO_ROWS = 165
+""" "Historical Market Data Service query message": a scanner that has found nothing (ib_async)."""
+PARTIAL = 492
+""" "You must subscribe for additional permissions to obtain precise results for scanner": rows follow."""
+
+
+class Kind(Struct, frozen=True):
+    """`request(req_id, *args)`, without the id for what is not numbered. `rows`: what an event brings.
+
+    `ends`: the events after which all is there. `cancel`: the gateway goes on until it is cancelled.
+    `keep_s`: how long an answer is remembered. `pace_s`: between two requests of the kind. `idle_s`: silence
+    after which nothing more is expected, above the slowest answer known of. `some`: no row at all is no
+    answer.
+    """
+
+    request: Callable[..., rq.Request]
+    rows: Mapping[type[Event], Callable[[Any], Iterable[Any]]]
+    ends: frozenset[type[Event]]
+    about: Callable[[Any], tuple[Hashable, ...]] | None = None
+    cancel: Callable[[int], rq.Request] | None = None
+    keep_s: float = 0.0
+    pace_s: float = 0.0
+    idle_s: float = 30.0
+    some: bool = False
+    empty_codes: frozenset[int] = frozenset()
+    notice_codes: frozenset[int] = frozenset()
+
+    @property
+    def numbered(self) -> bool:
+        return self.about is None
+
+
+class Query(Struct, frozen=True):
+    """One thing to be looked up; two that are equal are the same."""
+
+    kind: str
+    args: tuple[Any, ...] = ()
+
+
+def _one(event: type[Event], rows: Callable[[Any], Iterable[Any]]) -> dict[str, Any]:
+    """Of a kind whose answer is a single event."""
+    return {"rows": {event: rows}, "ends": frozenset((event,))}
+
+
+def _nothing(_: Event) -> tuple[Hashable, ...]:
+    return ()
+
+
+DETAILS_IDLE_S = 60.0
+"""Details of options are paced inside the gateway, "up to a minute" (IBKR's documentation 16.03)."""
+
+KINDS: dict[str, Kind] = {
+    "details": Kind(
+        rq.ReqContractDetails,
+        {ev.ContractDetailsReceived: lambda event: (event.details,)},
+        frozenset((ev.ContractDetailsEnd,)),
+        keep_s=HOUR,
+        idle_s=DETAILS_IDLE_S,
+        some=True,
+    ),
+    "symbols": Kind(
+        rq.ReqMatchingSymbols,
+        **_one(ev.MatchingSymbols, lambda event: event.matches),
+        keep_s=HOUR,
+        pace_s=1.0,  # the gateway's own rule (IBKR's documentation 16.05)
+    ),
+    "option parameters": Kind(
+        rq.ReqSecDefOptParams,
+        {ev.OptionChain: lambda event: (event,)},
+        frozenset((ev.OptionChainEnd,)),
+        keep_s=HOUR,
+    ),
+    "market rule": Kind(
+        rq.ReqMarketRule,
+        **_one(ev.MarketRule, lambda event: (event,)),
+        about=lambda event: (event.market_rule_id,),
+        keep_s=DAY,
+    ),
+    "news providers": Kind(
+        rq.ReqNewsProviders,
+        **_one(ev.NewsProviders, lambda event: event.providers),
+        about=_nothing,
+        keep_s=HOUR,
+    ),
+    "news": Kind(
+        rq.ReqHistoricalNews,
+        {
+            ev.HistoricalNews: lambda event: (event,),
+            ev.HistoricalNewsEnd: lambda event: (event,),
+        },
+        frozenset((ev.HistoricalNewsEnd,)),
+    ),
+    "article": Kind(rq.ReqNewsArticle, **_one(ev.NewsArticle, lambda event: (event,)), keep_s=HOUR),
+    "scanner": Kind(
+        rq.ReqScanner,
+        **_one(ev.ScannerRows, lambda event: event.rows),
+        cancel=rq.CancelScanner,
+        empty_codes=frozenset((NO_ROWS,)),
+        notice_codes=frozenset((PARTIAL,)),
+    ),
+    "scanner parameters": Kind(
+        rq.ReqScannerParameters,
+        **_one(ev.ScannerParameters, lambda event: (event.xml,)),
+        about=_nothing,
+        keep_s=DAY,
+    ),
+    "implied volatility": Kind(
+        rq.CalculateImpliedVolatility,
+        **_one(TickOptionComputation, lambda event: (event,)),
+        cancel=rq.CancelImpliedVolatility,
+    ),
+    "option price": Kind(
+        rq.CalculateOptionPrice,
+        **_one(TickOptionComputation, lambda event: (event,)),
+        cancel=rq.CancelOptionPrice,
+    ),
+    "depth exchanges": Kind(
+        rq.ReqDepthExchanges,
+        **_one(ev.DepthExchanges, lambda event: event.exchanges),
+        about=_nothing,
+        keep_s=DAY,
+    ),
+    "smart components": Kind(
+        rq.ReqSmartComponents, **_one(ev.SmartComponents, lambda event: event.components), keep_s=HOUR
+    ),
+    "user info": Kind(rq.ReqUserInfo, **_one(ev.UserInfo, lambda event: (event,)), keep_s=HOUR),
+}
