@@ -270,7 +270,11 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "contract_details": st.just({"instrument": "STK:AAPL:SMART:USD"})
     | st.fixed_dictionaries(
         {"isin": st.just("US0378331005")},
-        optional={"limit": st.integers(1, 2000), "after": st.integers(1, 2**31 - 1), "expired": st.booleans()},
+        optional={
+            "limit": st.integers(1, 2000),
+            "after": st.integers(1, 2**31 - 1),
+            "expired": st.booleans(),
+        },
     ),
     "qualify": st.just({"local_symbol": "ESZ6", "sec_type": "FUT", "exchange": "CME"}),
     "option_chain": st.just({"instrument": "CONID:265598", "expiry": "20261218", "trading_class": "AAPL"}),

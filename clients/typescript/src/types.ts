@@ -1143,7 +1143,8 @@ export interface ContractList {
  * `instrument` is the canonical spelling, the same in positions. `order_types` and `valid_exchanges` are
  * comma lists, `market_rule_ids` one that goes with `valid_exchanges`; hours are the gateway's text, in
  * `time_zone_id`. Sizes are in units of the instrument, prices in its currency divided by `price_magnifier`
- * (100: pence). `sec_ids`: ISIN and the like, by their names.
+ * (100: pence). `sec_ids`: ISIN and the like, by their names. `extra`: what else the gateway says of it (of
+ * bonds, funds, event contracts), under ibapi's names.
  */
 export interface ContractRow {
   readonly instrument: string;
@@ -1185,6 +1186,7 @@ export interface ContractRow {
   readonly market_name: string | null;
   readonly maturity: string | null;
   readonly coupon: number | null;
+  readonly extra: { readonly [key: string]: Value };
 }
 
 /**

@@ -12,9 +12,9 @@ from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 from twsmq_protocol.instruments import parse_instrument
 
-from twsmq_nodes.tws.gateway_times import NS, execution_time_ns, iana_name
 from twsmq_nodes.tws.codes import NO_DEFINITION
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
+from twsmq_nodes.tws.gateway_times import NS, execution_time_ns, iana_name
 from twsmq_nodes.tws.instruments import contract_of, instrument_of
 from twsmq_nodes.tws.reference_events import HistoricalNews, HistoricalNewsEnd, MarketRule
 

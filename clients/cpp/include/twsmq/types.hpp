@@ -2124,7 +2124,8 @@ struct Stopping {
  * `instrument` is the canonical spelling, the same in positions. `order_types` and `valid_exchanges` are
  * comma lists, `market_rule_ids` one that goes with `valid_exchanges`; hours are the gateway's text, in
  * `time_zone_id`. Sizes are in units of the instrument, prices in its currency divided by `price_magnifier`
- * (100: pence). `sec_ids`: ISIN and the like, by their names.
+ * (100: pence). `sec_ids`: ISIN and the like, by their names. `extra`: what else the gateway says of it (of
+ * bonds, funds, event contracts), under ibapi's names.
  */
 struct ContractRow {
   std::string instrument;
@@ -2166,10 +2167,11 @@ struct ContractRow {
   std::optional<std::string> market_name;
   std::optional<std::string> maturity;
   std::optional<double> coupon;
+  std::optional<Map<Value>> extra;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "sec_type", sec_type) && get(from_wire, "symbol", symbol) && get(from_wire, "exchange", exchange) && get(from_wire, "primary_exchange", primary_exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "trading_class", trading_class) && get(from_wire, "expiry", expiry) && get(from_wire, "right", right) && get(from_wire, "strike", strike) && get(from_wire, "multiplier", multiplier) && get(from_wire, "long_name", long_name) && get(from_wire, "min_tick", min_tick) && get(from_wire, "min_size", min_size) && get(from_wire, "size_increment", size_increment) && get(from_wire, "price_magnifier", price_magnifier) && get(from_wire, "order_types", order_types) && get(from_wire, "valid_exchanges", valid_exchanges) && get(from_wire, "time_zone_id", time_zone_id) && get(from_wire, "trading_hours", trading_hours) && get(from_wire, "liquid_hours", liquid_hours) && get(from_wire, "market_rule_ids", market_rule_ids) && get(from_wire, "under_con_id", under_con_id) && get(from_wire, "under_symbol", under_symbol) && get(from_wire, "under_sec_type", under_sec_type) && get(from_wire, "contract_month", contract_month) && get(from_wire, "real_expiration", real_expiration) && get(from_wire, "last_trade_time", last_trade_time) && get(from_wire, "stock_type", stock_type) && get(from_wire, "industry", industry) && get(from_wire, "category", category) && get(from_wire, "subcategory", subcategory) && get(from_wire, "sec_ids", sec_ids) && get(from_wire, "suggested_size_increment", suggested_size_increment) && get(from_wire, "market_name", market_name) && get(from_wire, "maturity", maturity) && get(from_wire, "coupon", coupon);
+    return get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "sec_type", sec_type) && get(from_wire, "symbol", symbol) && get(from_wire, "exchange", exchange) && get(from_wire, "primary_exchange", primary_exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "trading_class", trading_class) && get(from_wire, "expiry", expiry) && get(from_wire, "right", right) && get(from_wire, "strike", strike) && get(from_wire, "multiplier", multiplier) && get(from_wire, "long_name", long_name) && get(from_wire, "min_tick", min_tick) && get(from_wire, "min_size", min_size) && get(from_wire, "size_increment", size_increment) && get(from_wire, "price_magnifier", price_magnifier) && get(from_wire, "order_types", order_types) && get(from_wire, "valid_exchanges", valid_exchanges) && get(from_wire, "time_zone_id", time_zone_id) && get(from_wire, "trading_hours", trading_hours) && get(from_wire, "liquid_hours", liquid_hours) && get(from_wire, "market_rule_ids", market_rule_ids) && get(from_wire, "under_con_id", under_con_id) && get(from_wire, "under_symbol", under_symbol) && get(from_wire, "under_sec_type", under_sec_type) && get(from_wire, "contract_month", contract_month) && get(from_wire, "real_expiration", real_expiration) && get(from_wire, "last_trade_time", last_trade_time) && get(from_wire, "stock_type", stock_type) && get(from_wire, "industry", industry) && get(from_wire, "category", category) && get(from_wire, "subcategory", subcategory) && get(from_wire, "sec_ids", sec_ids) && get(from_wire, "suggested_size_increment", suggested_size_increment) && get(from_wire, "market_name", market_name) && get(from_wire, "maturity", maturity) && get(from_wire, "coupon", coupon) && get(from_wire, "extra", extra);
   }
 
   Value to_value() const {
@@ -2213,6 +2215,7 @@ struct ContractRow {
     put(to_wire, "market_name", market_name);
     put(to_wire, "maturity", maturity);
     put(to_wire, "coupon", coupon);
+    put(to_wire, "extra", extra);
     return to_wire;
   }
 };
