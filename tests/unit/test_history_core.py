@@ -163,6 +163,7 @@ def test_no_data_is_an_empty_piece_and_not_the_end_of_history(desk: Desk) -> Non
     [
         (162, "Historical data request pacing violation"),
         (162, "Trading TWS session is connected from a different IP address"),
+        (100, "Max rate of messages per second has been exceeded:max=50 rec=51 (1)"),
         (322, "Error processing request:Only 50 simultaneous API historical data requests"),
         (420, "Invalid Real-time Query:Historical data request pacing violation"),
         (

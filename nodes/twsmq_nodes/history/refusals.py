@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 from msgspec import Struct
 
-from twsmq_nodes.tws.codes import is_warning
+from twsmq_nodes.tws.codes import TOO_MANY_MESSAGES, is_warning
 
 
 class Meaning(Enum):
@@ -44,6 +44,7 @@ _MEANINGS: dict[int, Meaning] = {
     165: Meaning.NOTICE,  # "Historical Market Data Service query message"
     366: Meaning.NOTICE,  # "No historical data query found": our cancel came late (captured)
     10225: Meaning.NOTICE,
+    TOO_MANY_MESSAGES: Meaning.PASSING,  # "Max rate of messages per second has been exceeded" (captured)
     322: Meaning.PASSING,  # "Only 50 simultaneous API historical data requests" (captured)
     420: Meaning.PASSING,  # pacing, of real-time and small bars
     10197: Meaning.PASSING,  # a competing session has the data
