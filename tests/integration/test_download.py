@@ -48,15 +48,20 @@ def lines(folder: Path) -> int:
     return ledger.read_bytes().count(b"\n") if ledger.exists() else 0
 
 
+def await_lines(process: subprocess.Popen[str], folder: Path, wanted: int) -> None:
+    """Until the ledger has so many, or the download has ended."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and lines(folder) < wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)  # a file cannot be awaited
+
+
 def killed_after(command: Command, words: list[str], folder: Path, more: int) -> int:
     """Start it and kill it once it has written so many lines more; its exit code."""
     wanted = lines(folder) + more
     process = command.popen(*words, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
-        while process.poll() is None and lines(folder) < wanted:
-            assert time.monotonic() < deadline
-            time.sleep(0.002)  # a file cannot be awaited
+        await_lines(process, folder, wanted)
     finally:
         process.send_signal(signal.SIGKILL)
     return process.wait(10)
@@ -77,7 +82,9 @@ def test_killed_on_its_way_it_has_every_bar_once(
     codes = [killed_after(command, words, folder, more) for more in (2, 5, 1, 1, 1, 1)]
     assert codes[:4] == [-signal.SIGKILL] * 4
     history = cluster.rows()["history"]["pid"]
+    before = lines(folder)
     going = command.popen(*words, stderr=subprocess.PIPE)
+    await_lines(going, folder, before + 1)  # it is on its way
     cluster_process = [one for one in cluster.members() if one.pid == history]
     cluster_process[0].kill()  # the node it asks dies too, and comes back
     _, said = going.communicate(timeout=200)
@@ -116,10 +123,7 @@ def command_verify(command: Command, folder: Path) -> dict[str, Any]:
 def test_two_downloads_into_one_folder(command: Command, words: list[str], tmp_path: Path) -> None:
     first = command.popen(*words, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
-        while lines(tmp_path / "bars") < 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)  # a file cannot be awaited
+        await_lines(first, tmp_path / "bars", 1)
         second = command.run(*words)
         assert second.returncode == 1
         assert f"another download works in {tmp_path / 'bars'} (process {first.pid})" in second.stderr
