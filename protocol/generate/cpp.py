@@ -105,14 +105,14 @@ def _struct(message: Message) -> str:
     lines.append(
         f"\n  /** False where it is no such message. */\n  bool read(const Value& from_wire) {{\n    return {body};\n  }}"
     )
-    if not event:
-        sets = "\n".join(f'    put(to_wire, "{field.name}", {_name(field)});' for field in message.fields)
-        made = (
-            f"    Value to_wire = Value::map();\n{sets}\n    return to_wire;"
-            if sets
-            else "    return Value::map();"
-        )
-        lines.append(f"\n  Value to_value() const {{\n{made}\n  }}")
+    sets = "\n".join(f'    put(to_wire, "{field.name}", {_name(field)});' for field in message.fields)
+    made = (
+        f"    Value to_wire = Value::map();\n{sets}\n    return to_wire;"
+        if sets
+        else "    return Value::map();"
+    )
+    own = "\n  /** Its own fields, without the header. */" if event else ""
+    lines.append(f"{own}\n  Value to_value() const {{\n{made}\n  }}")
     lines.append("};\n")
     return "\n".join(lines)
 

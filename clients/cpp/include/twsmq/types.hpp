@@ -60,6 +60,29 @@ struct Quote : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "bid", bid) && get(from_wire, "ask", ask) && get(from_wire, "last", last) && get(from_wire, "bid_size", bid_size) && get(from_wire, "ask_size", ask_size) && get(from_wire, "last_size", last_size) && get(from_wire, "volume", volume) && get(from_wire, "open", open) && get(from_wire, "high", high) && get(from_wire, "low", low) && get(from_wire, "close", close) && get(from_wire, "last_time", last_time) && get(from_wire, "halted", halted) && get(from_wire, "delayed", delayed) && get(from_wire, "magnifier", magnifier) && get(from_wire, "snapshot", snapshot);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "bid", bid);
+    put(to_wire, "ask", ask);
+    put(to_wire, "last", last);
+    put(to_wire, "bid_size", bid_size);
+    put(to_wire, "ask_size", ask_size);
+    put(to_wire, "last_size", last_size);
+    put(to_wire, "volume", volume);
+    put(to_wire, "open", open);
+    put(to_wire, "high", high);
+    put(to_wire, "low", low);
+    put(to_wire, "close", close);
+    put(to_wire, "last_time", last_time);
+    put(to_wire, "halted", halted);
+    put(to_wire, "delayed", delayed);
+    put(to_wire, "magnifier", magnifier);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
+  }
 };
 
 /**
@@ -75,6 +98,15 @@ struct Ticks : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "ticks", ticks) && get(from_wire, "snapshot", snapshot);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "ticks", ticks);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
   }
 };
 
@@ -98,6 +130,21 @@ struct Trade : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "time", time) && get(from_wire, "price", price) && get(from_wire, "size", size) && get(from_wire, "exchange", exchange) && get(from_wire, "conditions", conditions) && get(from_wire, "past_limit", past_limit) && get(from_wire, "unreported", unreported) && get(from_wire, "snapshot", snapshot);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "time", time);
+    put(to_wire, "price", price);
+    put(to_wire, "size", size);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "conditions", conditions);
+    put(to_wire, "past_limit", past_limit);
+    put(to_wire, "unreported", unreported);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
+  }
 };
 
 /**
@@ -120,6 +167,21 @@ struct BestBidOffer : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "time", time) && get(from_wire, "bid", bid) && get(from_wire, "ask", ask) && get(from_wire, "bid_size", bid_size) && get(from_wire, "ask_size", ask_size) && get(from_wire, "bid_past_low", bid_past_low) && get(from_wire, "ask_past_high", ask_past_high) && get(from_wire, "snapshot", snapshot);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "time", time);
+    put(to_wire, "bid", bid);
+    put(to_wire, "ask", ask);
+    put(to_wire, "bid_size", bid_size);
+    put(to_wire, "ask_size", ask_size);
+    put(to_wire, "bid_past_low", bid_past_low);
+    put(to_wire, "ask_past_high", ask_past_high);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
+  }
 };
 
 /**
@@ -136,6 +198,16 @@ struct Midpoint : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "time", time) && get(from_wire, "price", price) && get(from_wire, "snapshot", snapshot);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "time", time);
+    put(to_wire, "price", price);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
   }
 };
 
@@ -154,6 +226,16 @@ struct Depth : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "bids", bids) && get(from_wire, "asks", asks) && get(from_wire, "snapshot", snapshot);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "bids", bids);
+    put(to_wire, "asks", asks);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
+  }
 };
 
 /**
@@ -168,6 +250,14 @@ struct DepthDelta : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "changes", changes);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "changes", changes);
+    return to_wire;
   }
 };
 
@@ -192,6 +282,23 @@ struct Bar : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "time", time) && get(from_wire, "open", open) && get(from_wire, "high", high) && get(from_wire, "low", low) && get(from_wire, "close", close) && get(from_wire, "volume", volume) && get(from_wire, "wap", wap) && get(from_wire, "count", count) && get(from_wire, "final", final) && get(from_wire, "snapshot", snapshot);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "time", time);
+    put(to_wire, "open", open);
+    put(to_wire, "high", high);
+    put(to_wire, "low", low);
+    put(to_wire, "close", close);
+    put(to_wire, "volume", volume);
+    put(to_wire, "wap", wap);
+    put(to_wire, "count", count);
+    put(to_wire, "final", final);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
   }
 };
 
@@ -241,6 +348,15 @@ struct Bars : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "bars", bars) && get(from_wire, "snapshot", snapshot);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "bars", bars);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
+  }
 };
 
 /**
@@ -266,6 +382,24 @@ struct Greeks : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "con_id", con_id) && get(from_wire, "basis", basis) && get(from_wire, "implied_vol", implied_vol) && get(from_wire, "delta", delta) && get(from_wire, "price", price) && get(from_wire, "pv_dividend", pv_dividend) && get(from_wire, "gamma", gamma) && get(from_wire, "vega", vega) && get(from_wire, "theta", theta) && get(from_wire, "underlying", underlying) && get(from_wire, "delayed", delayed) && get(from_wire, "snapshot", snapshot);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "basis", basis);
+    put(to_wire, "implied_vol", implied_vol);
+    put(to_wire, "delta", delta);
+    put(to_wire, "price", price);
+    put(to_wire, "pv_dividend", pv_dividend);
+    put(to_wire, "gamma", gamma);
+    put(to_wire, "vega", vega);
+    put(to_wire, "theta", theta);
+    put(to_wire, "underlying", underlying);
+    put(to_wire, "delayed", delayed);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
+  }
 };
 
 /**
@@ -284,6 +418,18 @@ struct Headline : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "provider", provider) && get(from_wire, "article_id", article_id) && get(from_wire, "headline", headline) && get(from_wire, "time", time) && get(from_wire, "extra", extra) && get(from_wire, "snapshot", snapshot);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "provider", provider);
+    put(to_wire, "article_id", article_id);
+    put(to_wire, "headline", headline);
+    put(to_wire, "time", time);
+    put(to_wire, "extra", extra);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
   }
 };
 
@@ -311,6 +457,20 @@ struct Stream : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "state", state) && get(from_wire, "code", code) && get(from_wire, "text", text) && get(from_wire, "reason", reason) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "con_id", con_id) && get(from_wire, "repeated", repeated);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "state", state);
+    put(to_wire, "code", code);
+    put(to_wire, "text", text);
+    put(to_wire, "reason", reason);
+    put(to_wire, "from", from_);
+    put(to_wire, "to", to);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "repeated", repeated);
+    return to_wire;
   }
 };
 
@@ -367,6 +527,48 @@ struct Order : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "status", status) && get(from_wire, "order_id", order_id) && get(from_wire, "perm_id", perm_id) && get(from_wire, "account", account) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "tif", tif) && get(from_wire, "filled", filled) && get(from_wire, "remaining", remaining) && get(from_wire, "avg_price", avg_price) && get(from_wire, "reason", reason) && get(from_wire, "tws_code", tws_code) && get(from_wire, "gateway_status", gateway_status) && get(from_wire, "snapshot", snapshot) && get(from_wire, "trail_amount", trail_amount) && get(from_wire, "trail_percent", trail_percent) && get(from_wire, "trail_stop_price", trail_stop_price) && get(from_wire, "limit_offset", limit_offset) && get(from_wire, "offset", offset) && get(from_wire, "good_till", good_till) && get(from_wire, "outside_rth", outside_rth) && get(from_wire, "display_size", display_size) && get(from_wire, "parent", parent) && get(from_wire, "group", group) && get(from_wire, "oca_group", oca_group) && get(from_wire, "staged", staged) && get(from_wire, "why_held", why_held) && get(from_wire, "cap_price", cap_price);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "event_no", event_no);
+    put(to_wire, "strategy_no", strategy_no);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "side", side);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "order_type", order_type);
+    put(to_wire, "status", status);
+    put(to_wire, "order_id", order_id);
+    put(to_wire, "perm_id", perm_id);
+    put(to_wire, "account", account);
+    put(to_wire, "limit_price", limit_price);
+    put(to_wire, "stop_price", stop_price);
+    put(to_wire, "tif", tif);
+    put(to_wire, "filled", filled);
+    put(to_wire, "remaining", remaining);
+    put(to_wire, "avg_price", avg_price);
+    put(to_wire, "reason", reason);
+    put(to_wire, "tws_code", tws_code);
+    put(to_wire, "gateway_status", gateway_status);
+    put(to_wire, "snapshot", snapshot);
+    put(to_wire, "trail_amount", trail_amount);
+    put(to_wire, "trail_percent", trail_percent);
+    put(to_wire, "trail_stop_price", trail_stop_price);
+    put(to_wire, "limit_offset", limit_offset);
+    put(to_wire, "offset", offset);
+    put(to_wire, "good_till", good_till);
+    put(to_wire, "outside_rth", outside_rth);
+    put(to_wire, "display_size", display_size);
+    put(to_wire, "parent", parent);
+    put(to_wire, "group", group);
+    put(to_wire, "oca_group", oca_group);
+    put(to_wire, "staged", staged);
+    put(to_wire, "why_held", why_held);
+    put(to_wire, "cap_price", cap_price);
+    return to_wire;
+  }
 };
 
 /**
@@ -397,6 +599,26 @@ struct Fill : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "exec_id", exec_id) && get(from_wire, "account", account) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "price", price) && get(from_wire, "time", time) && get(from_wire, "corrects", corrects) && get(from_wire, "recovered", recovered) && get(from_wire, "con_id", con_id) && get(from_wire, "leg", leg);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "event_no", event_no);
+    put(to_wire, "strategy_no", strategy_no);
+    put(to_wire, "exec_id", exec_id);
+    put(to_wire, "account", account);
+    put(to_wire, "side", side);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "price", price);
+    put(to_wire, "time", time);
+    put(to_wire, "corrects", corrects);
+    put(to_wire, "recovered", recovered);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "leg", leg);
+    return to_wire;
+  }
 };
 
 /**
@@ -417,6 +639,20 @@ struct Commission : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "exec_id", exec_id) && get(from_wire, "commission", commission) && get(from_wire, "currency", currency) && get(from_wire, "realized_pnl", realized_pnl);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "event_no", event_no);
+    put(to_wire, "strategy_no", strategy_no);
+    put(to_wire, "exec_id", exec_id);
+    put(to_wire, "commission", commission);
+    put(to_wire, "currency", currency);
+    put(to_wire, "realized_pnl", realized_pnl);
+    return to_wire;
   }
 };
 
@@ -439,6 +675,19 @@ struct Notice : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "tws_code", tws_code) && get(from_wire, "text", text) && get(from_wire, "advanced_reject", advanced_reject);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "event_no", event_no);
+    put(to_wire, "strategy_no", strategy_no);
+    put(to_wire, "tws_code", tws_code);
+    put(to_wire, "text", text);
+    put(to_wire, "advanced_reject", advanced_reject);
+    return to_wire;
   }
 };
 
@@ -466,6 +715,22 @@ struct Change : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "strategy", strategy) && get(from_wire, "event_no", event_no) && get(from_wire, "strategy_no", strategy_no) && get(from_wire, "change_no", change_no) && get(from_wire, "outcome", outcome) && get(from_wire, "asked", asked) && get(from_wire, "stands", stands) && get(from_wire, "text", text) && get(from_wire, "tws_code", tws_code);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "event_no", event_no);
+    put(to_wire, "strategy_no", strategy_no);
+    put(to_wire, "change_no", change_no);
+    put(to_wire, "outcome", outcome);
+    put(to_wire, "asked", asked);
+    put(to_wire, "stands", stands);
+    put(to_wire, "text", text);
+    put(to_wire, "tws_code", tws_code);
+    return to_wire;
+  }
 };
 
 /**
@@ -481,6 +746,14 @@ struct AccountNotice : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "tws_code", tws_code) && get(from_wire, "text", text);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "tws_code", tws_code);
+    put(to_wire, "text", text);
+    return to_wire;
   }
 };
 
@@ -513,6 +786,24 @@ struct Heartbeat : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "pid", pid) && get(from_wire, "state", state) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "detail", detail) && get(from_wire, "last_event_no", last_event_no) && get(from_wire, "strategy_nos", strategy_nos) && get(from_wire, "silent_lines", silent_lines) && get(from_wire, "flowing_lines", flowing_lines) && get(from_wire, "halted", halted) && get(from_wire, "killed", killed);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "pid", pid);
+    put(to_wire, "state", state);
+    put(to_wire, "client_id", client_id);
+    put(to_wire, "uptime_s", uptime_s);
+    put(to_wire, "detail", detail);
+    put(to_wire, "last_event_no", last_event_no);
+    put(to_wire, "strategy_nos", strategy_nos);
+    put(to_wire, "silent_lines", silent_lines);
+    put(to_wire, "flowing_lines", flowing_lines);
+    put(to_wire, "halted", halted);
+    put(to_wire, "killed", killed);
+    return to_wire;
+  }
 };
 
 /**
@@ -533,6 +824,20 @@ struct Process : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "state", state) && get(from_wire, "pid", pid) && get(from_wire, "client_id", client_id) && get(from_wire, "restarts", restarts) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "reason", reason) && get(from_wire, "snapshot", snapshot);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "state", state);
+    put(to_wire, "pid", pid);
+    put(to_wire, "client_id", client_id);
+    put(to_wire, "restarts", restarts);
+    put(to_wire, "uptime_s", uptime_s);
+    put(to_wire, "reason", reason);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
   }
 };
 
@@ -559,6 +864,21 @@ struct Gateway : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "state", state) && get(from_wire, "host", host) && get(from_wire, "port", port) && get(from_wire, "server_version", server_version) && get(from_wire, "accounts", accounts) && get(from_wire, "upstream", upstream) && get(from_wire, "farms", farms) && get(from_wire, "reason", reason) && get(from_wire, "snapshot", snapshot);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "state", state);
+    put(to_wire, "host", host);
+    put(to_wire, "port", port);
+    put(to_wire, "server_version", server_version);
+    put(to_wire, "accounts", accounts);
+    put(to_wire, "upstream", upstream);
+    put(to_wire, "farms", farms);
+    put(to_wire, "reason", reason);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
+  }
 };
 
 /**
@@ -574,6 +894,14 @@ struct Denied : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "wish", wish) && get(from_wire, "granted", granted);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "wish", wish);
+    put(to_wire, "granted", granted);
+    return to_wire;
   }
 };
 
@@ -594,6 +922,18 @@ struct Position : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "account", account) && get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "quantity", quantity) && get(from_wire, "avg_cost", avg_cost) && get(from_wire, "snapshot", snapshot);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "account", account);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "avg_cost", avg_cost);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
+  }
 };
 
 /**
@@ -611,6 +951,17 @@ struct AccountValue : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "account", account) && get(from_wire, "tag", tag) && get(from_wire, "value", value) && get(from_wire, "currency", currency) && get(from_wire, "snapshot", snapshot);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "account", account);
+    put(to_wire, "tag", tag);
+    put(to_wire, "value", value);
+    put(to_wire, "currency", currency);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
   }
 };
 
@@ -634,6 +985,20 @@ struct ProfitAndLoss : Header {
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "account", account) && get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "daily", daily) && get(from_wire, "unrealized", unrealized) && get(from_wire, "realized", realized) && get(from_wire, "value", value) && get(from_wire, "snapshot", snapshot);
   }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "account", account);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "daily", daily);
+    put(to_wire, "unrealized", unrealized);
+    put(to_wire, "realized", realized);
+    put(to_wire, "value", value);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
+  }
 };
 
 /**
@@ -651,6 +1016,16 @@ struct BoardChange : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "section", section) && get(from_wire, "rev", rev) && get(from_wire, "as_of", as_of) && get(from_wire, "rows", rows);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "section", section);
+    put(to_wire, "rev", rev);
+    put(to_wire, "as_of", as_of);
+    put(to_wire, "rows", rows);
+    return to_wire;
   }
 };
 
@@ -679,6 +1054,24 @@ struct Alert : Header {
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
     return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "severity", severity) && get(from_wire, "state", state) && get(from_wire, "text", text) && get(from_wire, "about", about) && get(from_wire, "since", since) && get(from_wire, "resolved", resolved) && get(from_wire, "acknowledged_by", acknowledged_by) && get(from_wire, "runbook", runbook) && get(from_wire, "repeat", repeat) && get(from_wire, "test", test) && get(from_wire, "snapshot", snapshot);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "severity", severity);
+    put(to_wire, "state", state);
+    put(to_wire, "text", text);
+    put(to_wire, "about", about);
+    put(to_wire, "since", since);
+    put(to_wire, "resolved", resolved);
+    put(to_wire, "acknowledged_by", acknowledged_by);
+    put(to_wire, "runbook", runbook);
+    put(to_wire, "repeat", repeat);
+    put(to_wire, "test", test);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
   }
 };
 
