@@ -65,3 +65,16 @@ def test_what_only_reduces_is_judged_by_the_position_that_status_tells(client: C
     assert refusal(client, "close-1", quantity=6, **other) == "", "the account holds ten, whoever bought them"
     assert "reduce_only" in refusal(client, "close-2", quantity=6, **other), "both together would do more"
     client.cancel_order(strategy="other", client_order_id="close-1")
+
+
+def test_prices_off_the_contracts_increments_are_refused_or_moved(client: Client) -> None:
+    client.set_risk({"round": "refuse"}, scope="strategy", name="live")
+    why = refusal(client, "tick-1", limit_price=5.005)
+    assert why == "round: the limit is a multiple of 0.01, this is 5.005"
+    client.set_risk({"round": "passive"}, scope="strategy", name="live")
+    assert refusal(client, "tick-2", limit_price=5.009) == ""
+    client.place_order(**an_order("tick-2", limit_price=5.009))
+    (order,) = client.get_orders(strategy="live", client_order_id="tick-2")
+    assert order.limit_price == 5.0
+    client.cancel_order(strategy="live", client_order_id="tick-2")
+    client.set_risk({}, scope="strategy", name="live")

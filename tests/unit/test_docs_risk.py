@@ -13,6 +13,7 @@ from twsmq_nodes.orders.entries import Links
 from twsmq_nodes.orders.risk.guard import RiskGuard
 from twsmq_nodes.orders.risk.inputs import Market, Open, Scope, working_as
 from twsmq_nodes.orders.risk.rules import OPTIONS, RULES
+from twsmq_nodes.orders.risk.steps import Steps
 from twsmq_protocol.config import parse_config
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_requests import PlaceOrder
@@ -38,6 +39,9 @@ class World(Struct):
 
     def unit_value(self, instrument: str) -> float:
         return 100.0 if instrument.startswith("BAG") else 1.0
+
+    def steps(self, instrument: str) -> Steps:
+        return Steps(((0.0, 0.01),), 1.0)
 
     def position(self, scope: Scope, name: str, instrument: str) -> float:
         return self.held
@@ -77,6 +81,7 @@ CASES: dict[str, Case] = {
     ),
     "max_position": Case({"quantity": 400.0}, {"quantity": 401.0}, World(held=100.0)),
     "price_collar": Case({"limit_price": 105.0}, {"limit_price": 105.1}),
+    "round": Case({"limit_price": 99.99}, {"limit_price": 99.995}),
     "max_open_orders": Case(world=World(working=works(19)), refused_in=World(working=works(20))),
     "max_orders_per_side": Case(world=World(working=works(14)), refused_in=World(working=works(15))),
     "max_orders_per_second": Case(before=4),

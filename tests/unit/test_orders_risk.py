@@ -13,6 +13,7 @@ from twsmq_nodes.orders.risk.guard import RiskGuard
 from twsmq_nodes.orders.risk.inputs import Market, Open, Scope, working_as
 from twsmq_nodes.orders.risk.live_inputs import LiveRiskInputs
 from twsmq_nodes.orders.risk.rules import OPTIONS, RULES
+from twsmq_nodes.orders.risk.steps import Steps
 from twsmq_nodes.orders.spellings import Spellings
 from twsmq_nodes.tws import events as tws
 from twsmq_protocol.errors import FieldError, RequestError
@@ -39,12 +40,16 @@ class Known:
         self.held: float | None = facts.get("held", 0.0)
         self.pnl: float | None = facts.get("pnl", 0.0)
         self.working: list[Open] = facts.get("working", [])
+        self.known_steps: Steps | None = facts.get("steps", Steps(((0.0, 0.01),)))
 
     def market(self, instrument: str) -> Market | None:
         return self.quotes.get(instrument)
 
     def unit_value(self, instrument: str) -> float:
         return 100.0 if instrument.startswith("OPT") else 1.0
+
+    def steps(self, instrument: str) -> Steps | None:
+        return self.known_steps
 
     def position(self, scope: Scope, name: str, instrument: str) -> float | None:
         return self.held

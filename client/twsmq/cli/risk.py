@@ -22,6 +22,7 @@ _HELP = {
     "max_order_notional": "Price x quantity x multiplier of one order, in its currency.",
     "max_position": "As if all that works on its side were filled.",
     "price_collar": "How far a limit may be worse than the market: 0.05 is 5 %.",
+    "round": "refuse or passive: a price off the contract's increments.",
     "max_open_orders": "Working orders at once.",
     "max_orders_per_side": "Working orders of one account, instrument and side.",
     "max_orders_per_second": "New orders in any second.",

@@ -25,6 +25,7 @@ from twsmq_protocol.order_requests import (
     PlaceOrder,
     Preview,
 )
+from twsmq_protocol.order_types import PRICE_FIELDS
 
 from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.encoded import Encoded, Sent
@@ -104,8 +105,9 @@ Afterwards = Action | CancelDue
 
 
 class Guard(Protocol):
-    """Raises RequestError for orders that must not be sent."""
+    """Raises RequestError for orders that must not be sent, and says at which prices others are."""
 
+    def rounded(self, order: PlaceOrder, account: str) -> PlaceOrder: ...
     def check(self, orders: Sequence[PlaceOrder], working: Sequence[Open], ns: int) -> None: ...
     def check_change(self, order: PlaceOrder, own: Open, more: float, ns: int) -> None: ...
 
@@ -204,7 +206,8 @@ class Pipeline:
         first_id = self._book.ids.next
         writes: list[Write] = []
         links: list[Links] = []
-        for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
+        orders = [self._rounded(*each) for each in zip(item.orders, item.accounts, strict=True)]
+        for index, (args, account) in enumerate(zip(orders, item.accounts, strict=True)):
             link = self._links(item, index, first_id)
             key = (args.strategy, args.client_order_id)
             transmit = item.transmits(index)
@@ -214,14 +217,14 @@ class Pipeline:
         if self.guard is not None:
             working = [
                 working_as(args, first_id + index, links[index], args, args.quantity, item.accounts[index])
-                for index, args in enumerate(item.orders)
+                for index, args in enumerate(orders)
             ]
-            self.guard.check(item.orders, working, now.ns)  # last: what passes counts as sent
+            self.guard.check(orders, working, now.ns)  # last: what passes counts as sent
         for index, (args, account) in enumerate(zip(item.orders, item.accounts, strict=True)):
             order_id = first_id + index
             transmit = item.transmits(index)
-            fact = Placed(args, order_id, now.ns, links[index], transmit)
-            order = _pending(args, order_id, account, links[index], staged=not transmit)
+            fact = Placed(args, order_id, now.ns, links[index], transmit)  # as asked: it may be asked again
+            order = _pending(orders[index], order_id, account, links[index], staged=not transmit)
             self._book.tell(order, now.ns, fact)
         for key in item.keys:
             self.waiting.pop(key, None)
@@ -230,6 +233,9 @@ class Pipeline:
             self.join(waiter)
         for write in writes:
             self.once_durable(write)
+
+    def _rounded(self, order: PlaceOrder, account: str) -> PlaceOrder:
+        return order if self.guard is None else self.guard.rounded(order, account)
 
     def _to_write(self, key: Key, encoded: Encoded, change_no: int = 0) -> Write:
         self._write_no += 1
@@ -267,10 +273,12 @@ class Pipeline:
         key = (item.args.strategy, item.args.client_order_id)
         order, values = item.order()
         record, transmit = self._book.records[key], bool(item.args.transmit)
+        account = record.order.account or ""
+        order = self._rounded(order, account)
+        values = replace(values, **{name: getattr(order, name) for name in PRICE_FIELDS})
         if values == (record.wanted or record.values) and not (transmit and record.held_back):
             self.answer(Waiter(item.caller, (key,)), None)  # one before it in the line has seen to it
             return 0
-        account = record.order.account or ""
         if self.guard is not None:
             remaining = record.order.remaining + max(values.quantity, record.largest) - record.order.quantity
             own = working_as(order, record.order_id, record.links, order, remaining, account)

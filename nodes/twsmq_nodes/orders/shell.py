@@ -30,7 +30,7 @@ from twsmq_protocol.order_requests import (
     ReplayEvents,
 )
 from twsmq_protocol.processes import message_share
-from twsmq_protocol.requests import ContractList
+from twsmq_protocol.reference_requests import ContractList, MarketRules
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import ACCOUNT_NOTICE, order_topic, quote_topic
 from twsmq_transport.mailbox import Call
@@ -105,6 +105,7 @@ class OrdersShell(Shell):
             self._loop.time,
             repeat_s=repeat_s,
             want_contract=self._want_contract,
+            want_steps=self._want_steps,
         )
         self._reference = node.requester(endpoints.REFERENCE)
         self._guard = self._core.pipeline.guard = RiskGuard(config.orders.risk, self._inputs)
@@ -203,6 +204,19 @@ class OrdersShell(Shell):
                 self._inputs.learn_contract(instrument, *worth.pop())
 
         self._reference.ask("contract_details", {"instrument": instrument}, CONTRACT_VALID_S, learn)
+
+    def _want_steps(self, instrument: str) -> None:
+        def learn(reply: envelope.Reply) -> None:
+            if reply.error is not None:
+                return
+            try:
+                rules = msgspec.convert(reply.result, MarketRules)
+            except msgspec.ValidationError as error:
+                log.warning("market rule not understood", instrument=instrument, problem=str(error))
+                return
+            self._inputs.learn_steps(instrument, rules)
+
+        self._reference.ask("market_rule", {"instrument": instrument}, CONTRACT_VALID_S, learn)
 
     def _kept(self, name: str) -> None:
         self._risk.kept(name)

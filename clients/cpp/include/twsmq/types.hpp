@@ -2122,17 +2122,20 @@ struct Resume {
  * `max_order_notional`, `max_daily_loss`: in the instrument's or account's own currency.
  *
  * `price_collar`: how far a limit may be worse than the market, as a share of the price (0.05 is 5 %).
- * `duplicate_s`: two orders alike within so many seconds are one too many. `max_orders_per_side`: working
- * orders of one account, instrument and side (the broker's own rule is 20). `instruments`: spellings, or
- * beginnings ending in `*`. `trading_windows`: `HH:MM-HH:MM` in `time_zone`. `missing`: what a rule does
- * whose input is not there. `reduce_only_passes`: what only brings a position nearer to 0 is not subject to
- * the limits of exposure (quantity, notional, position, open orders, the day's loss).
+ * `round`: what becomes of a price off the contract's increments: it is refused, or rounded so that it
+ * trades later and not worse (a buyer's limit down, a seller's up). `duplicate_s`: two orders alike within
+ * so many seconds are one too many. `max_orders_per_side`: working orders of one account, instrument and
+ * side (the broker's own rule is 20). `instruments`: spellings, or beginnings ending in `*`.
+ * `trading_windows`: `HH:MM-HH:MM` in `time_zone`. `missing`: what a rule does whose input is not there.
+ * `reduce_only_passes`: what only brings a position nearer to 0 is not subject to the limits of exposure
+ * (quantity, notional, position, open orders, the day's loss).
  */
 struct RiskLimits {
   std::optional<double> max_order_quantity;
   std::optional<double> max_order_notional;
   std::optional<double> max_position;
   std::optional<double> price_collar;
+  std::optional<std::string> round;
   std::optional<std::int64_t> max_open_orders;
   std::optional<std::int64_t> max_orders_per_side;
   std::optional<std::int64_t> max_orders_per_second;
@@ -2147,7 +2150,7 @@ struct RiskLimits {
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "max_order_quantity", max_order_quantity) && get(from_wire, "max_order_notional", max_order_notional) && get(from_wire, "max_position", max_position) && get(from_wire, "price_collar", price_collar) && get(from_wire, "max_open_orders", max_open_orders) && get(from_wire, "max_orders_per_side", max_orders_per_side) && get(from_wire, "max_orders_per_second", max_orders_per_second) && get(from_wire, "max_daily_loss", max_daily_loss) && get(from_wire, "duplicate_s", duplicate_s) && get(from_wire, "instruments", instruments) && get(from_wire, "order_types", order_types) && get(from_wire, "trading_windows", trading_windows) && get(from_wire, "time_zone", time_zone) && get(from_wire, "missing", missing) && get(from_wire, "reduce_only_passes", reduce_only_passes);
+    return get(from_wire, "max_order_quantity", max_order_quantity) && get(from_wire, "max_order_notional", max_order_notional) && get(from_wire, "max_position", max_position) && get(from_wire, "price_collar", price_collar) && get(from_wire, "round", round) && get(from_wire, "max_open_orders", max_open_orders) && get(from_wire, "max_orders_per_side", max_orders_per_side) && get(from_wire, "max_orders_per_second", max_orders_per_second) && get(from_wire, "max_daily_loss", max_daily_loss) && get(from_wire, "duplicate_s", duplicate_s) && get(from_wire, "instruments", instruments) && get(from_wire, "order_types", order_types) && get(from_wire, "trading_windows", trading_windows) && get(from_wire, "time_zone", time_zone) && get(from_wire, "missing", missing) && get(from_wire, "reduce_only_passes", reduce_only_passes);
   }
 
   Value to_value() const {
@@ -2156,6 +2159,7 @@ struct RiskLimits {
     put(to_wire, "max_order_notional", max_order_notional);
     put(to_wire, "max_position", max_position);
     put(to_wire, "price_collar", price_collar);
+    put(to_wire, "round", round);
     put(to_wire, "max_open_orders", max_open_orders);
     put(to_wire, "max_orders_per_side", max_orders_per_side);
     put(to_wire, "max_orders_per_second", max_orders_per_second);

@@ -23,6 +23,7 @@ from twsmq_nodes.tws.gateway_times import NS
 
 from .inputs import Candidate, Open, RiskInputs, Scope, SentOrder
 from .rules import RULES, Refusal, Rule, Unknown, only_reduces
+from .steps import passive
 
 _SOME = 1.0
 """An order for an amount of cash grows what works, by how much its rules find out."""
@@ -70,6 +71,13 @@ class RiskGuard:
                 for (scope, name), layer in self._layers.items()
             ]
         )
+
+    def rounded(self, order: PlaceOrder, account: str) -> PlaceOrder:
+        """With each price on its step where its layers say `passive`; as it is where one says `refuse`, or
+        while the steps are not known."""
+        ways = {layer.limits.round for layer in self._layers_of(order.strategy, account)} - {None}
+        steps = self._inputs.steps(order.instrument) if ways == {"passive"} else None
+        return order if steps is None else passive(order, steps)
 
     def check(self, orders: Sequence[PlaceOrder], working: Sequence[Open], ns: int) -> None:
         """Raise the `risk_rejected` reply if any of them is forbidden; else they count as sent.

@@ -11,6 +11,7 @@ from twsmq_protocol.order_requests import PlaceOrder
 from twsmq_protocol.risk_limits import RiskLimits
 
 from ..entries import Links
+from .steps import Steps
 
 Scope = Literal["strategy", "account"]
 
@@ -79,6 +80,10 @@ class RiskInputs(Protocol):
 
     def unit_value(self, instrument: str) -> float | None:
         """What one unit is worth at a price of 1: multiplier by price magnifier."""
+        ...
+
+    def steps(self, instrument: str) -> Steps | None:
+        """Of its prices, where it is sent, and of its sizes."""
         ...
 
     def position(self, scope: Scope, name: str, instrument: str) -> float | None: ...

@@ -19,11 +19,13 @@ from twsmq_protocol.endpoints import STATUS
 from twsmq_protocol.envelope import Event
 from twsmq_protocol.instruments import SEC_TYPES, parse_instrument
 from twsmq_protocol.market_events import Quote, Stream
+from twsmq_protocol.reference_requests import MarketRules
 from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
 
 from ..book import Book
 from .arithmetic import leg_spellings
 from .inputs import Market, Open, Scope, price_of, working_as
+from .steps import Steps
 
 BEAT_S = 2.0
 DAILY_PNL = "DailyPnL"
@@ -46,8 +48,9 @@ class _Worth(Struct, frozen=True):
 
 class LiveRiskInputs:
     """`want`: is called once for each instrument whose quote is asked for, `want_contract` for one of whose
-    contract something is to be known, and again every few seconds until `learn_contract`. `clock`: monotonic
-    seconds. `repeat_s`: how often a quote comes again where nothing changes.
+    contract something is to be known, and again every few seconds until `learn_contract`; `want_steps` and
+    `learn_steps` in the same way. `clock`: monotonic seconds. `repeat_s`: how often a quote comes again where
+    nothing changes.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class LiveRiskInputs:
         *,
         repeat_s: float,
         want_contract: Callable[[str], None] = lambda _instrument: None,
+        want_steps: Callable[[str], None] = lambda _instrument: None,
     ) -> None:
         self._book = book
         self._want = want
@@ -65,6 +69,9 @@ class LiveRiskInputs:
         self._clock = clock
         self._contracts: dict[str, _Worth] = {}
         self._contract_wanted: dict[str, float] = {}  # when it was asked for last
+        self._want_steps = want_steps
+        self._steps: dict[str, tuple[float, Steps]] = {}  # and when they were learnt
+        self._steps_wanted: dict[str, float] = {}
         self._currencies: dict[str, str] = {}  # each account's own
         self._rates: dict[tuple[str, str], float] = {}  # by account and currency: what one unit is worth
         self._believe_s = 2 * repeat_s + 1.0
@@ -154,6 +161,27 @@ class LiveRiskInputs:
             self._contract_wanted[instrument] = now
             self._want_contract(instrument)
         return None
+
+    def steps(self, instrument: str) -> Steps | None:
+        """Those learnt within the day, or none and they are asked for."""
+        now = self._clock()
+        at, known = self._steps.get(instrument, (0.0, None))
+        if known is not None and now - at < BELIEVE_CONTRACT_S:
+            return known
+        if now - self._steps_wanted.get(instrument, -ASK_AGAIN_S) >= ASK_AGAIN_S:
+            self._steps_wanted[instrument] = now
+            self._want_steps(instrument)
+        return None
+
+    def learn_steps(self, instrument: str, rules: MarketRules) -> None:
+        """What the gateway's database has of it. An exchange without a rule of its own has the smallest step
+        there is anywhere: what lies off that is off every one."""
+        exchange = parse_instrument(instrument).exchange or "SMART"
+        own = next((rule.increments for rule in rules.rules if rule.exchange == exchange), None)
+        increments = tuple(sorted((step.low, step.increment) for step in own or ()))
+        if not increments and rules.min_tick:
+            increments = ((0.0, rules.min_tick),)
+        self._steps[instrument] = self._clock(), Steps(increments, rules.size_increment)
 
     def position(self, scope: Scope, name: str, instrument: str) -> float | None:
         """Under whatever spelling. None also while it is unknown whether what is held is this contract: its

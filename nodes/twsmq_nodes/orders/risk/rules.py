@@ -18,8 +18,9 @@ from twsmq_protocol.order_requests import PlaceOrder
 
 from twsmq_nodes.tws.gateway_times import NS
 
-from .arithmetic import market_price, reach, worst_price
+from .arithmetic import leg_spellings, market_price, reach, worst_price
 from .inputs import Candidate, Open
+from .steps import PRICES, is_multiple
 
 
 class Refusal(Struct, frozen=True):
@@ -117,6 +118,24 @@ def _price_collar(candidate: Candidate) -> Outcome:
     return Refusal(collar, worse / abs(price), "limit_price") if worse > abs(price) * collar else None
 
 
+def _round(candidate: Candidate) -> Outcome:
+    """A combo's price is net of its legs and has no steps that the gateway's database tells."""
+    order = candidate.order
+    if leg_spellings(order.instrument):
+        return None
+    steps = candidate.inputs.steps(order.instrument)
+    if steps is None:
+        return Unknown(f"the price increments of {order.instrument}")
+    for name in PRICES:
+        price: float | None = getattr(order, name)
+        step = None if price is None else steps.at(price)
+        if price is not None and step is not None and not is_multiple(price, step):
+            return Refusal(f"a multiple of {step:g}", repr(price), name)
+    if steps.size and order.cash_quantity is None and not is_multiple(order.quantity, steps.size):
+        return Refusal(f"a multiple of {steps.size:g}", repr(order.quantity), "quantity")
+    return None
+
+
 def _max_orders_per_second(candidate: Candidate) -> Outcome:
     most = candidate.limits.max_orders_per_second or 0
     lately = sum(sent.ns > candidate.ns - NS for sent in candidate.sent)
@@ -175,6 +194,7 @@ RULES: tuple[Rule, ...] = (
     Rule("max_order_quantity", _max_order_quantity, on_change=True, exposure=True),
     Rule("max_order_notional", _max_order_notional, on_change=True, exposure=True),
     Rule("price_collar", _price_collar, on_change=True),
+    Rule("round", _round, on_change=True),
     Rule("max_orders_per_second", _max_orders_per_second),
     Rule("duplicate_s", _duplicate_s),
     Rule("max_open_orders", _max_open_orders, exposure=True),
