@@ -15,26 +15,40 @@ if TYPE_CHECKING:
     from twsmq_protocol.errors import TwsmqError
 
     from .client import Client
-    from .errors import ClientClosed, OutcomeUnknown, RequestRefused, RequestTooLong
+    from .errors import (
+        AmbiguousContract,
+        ClientClosed,
+        NotInstalled,
+        OutcomeUnknown,
+        RequestRefused,
+        RequestTooLong,
+    )
     from .inbox import Received
     from .loss import Loss, NumberLine, TopicLoss
+    from .table import Table
 
 __all__ = [
+    "AmbiguousContract",
     "Client",
     "ClientClosed",
     "Loss",
+    "NotInstalled",
     "NumberLine",
     "OutcomeUnknown",
     "Received",
     "RequestRefused",
     "RequestTooLong",
+    "Table",
     "TopicLoss",
     "TwsmqError",
 ]
 
-_HOMES = {"TwsmqError": "twsmq_protocol.errors", "Client": ".client", "Received": ".inbox"} | dict.fromkeys(
-    ("Loss", "NumberLine", "TopicLoss"), ".loss"
-)
+_HOMES = {
+    "TwsmqError": "twsmq_protocol.errors",
+    "Client": ".client",
+    "Received": ".inbox",
+    "Table": ".table",
+} | dict.fromkeys(("Loss", "NumberLine", "TopicLoss"), ".loss")
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twsmq_protocol.errors import LocalError, PeerError
+
+if TYPE_CHECKING:
+    from twsmq_protocol.reference_requests import ListedContract
 
 
 class RequestRefused(PeerError):
@@ -61,3 +66,23 @@ class RequestTooLong(LocalError):
         self.op = op
         self.size = size
         super().__init__(f"{op}: {size} bytes, and a request is at most {limit} bytes; send less at once")
+
+
+class NotInstalled(LocalError):
+    """A library is missing that comes with an extra."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        self.library = library
+        super().__init__(f"{library} is not installed: pip install 'twsmq[{extra}]'")
+
+
+class AmbiguousContract(PeerError):
+    """Several contracts match. `candidates` are the first of them, `told_apart_by` the fields to name."""
+
+    def __init__(self, instrument: str, candidates: list[ListedContract], told_apart_by: list[str]) -> None:
+        self.instrument = instrument
+        self.candidates = candidates
+        self.told_apart_by = told_apart_by
+        first = ", ".join(one.instrument for one in candidates[:3])
+        names = " and ".join(told_apart_by)
+        super().__init__(f"{instrument} may be {first} …: name its {names}, or give CONID:<conId>")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, Required, TypedDict
 
 import msgspec
 from msgspec import Struct
+from twsmq_protocol.history_requests import BarPage, TickPage
+from twsmq_protocol.market_requests import SnapshotQuote
 from twsmq_protocol.order_events import Order, Side
+from twsmq_protocol.reference_requests import FoundSymbols, OptionChain, Qualified
 from twsmq_protocol.requests import (
     OPS,
     ContractList,
@@ -187,6 +191,42 @@ def orders(wanted: OrderFilter) -> Ask[Orders]:
 
 def positions() -> Ask[PositionList]:
     return _ask("positions", {}, PositionList)
+
+
+def qualify(instrument: str) -> Ask[Qualified]:
+    return _ask("qualify", {"instrument": instrument}, Qualified)
+
+
+def option_chain(
+    instrument: str, expiry: str | None, trading_class: str | None, after: str | None
+) -> Ask[OptionChain]:
+    args = {"instrument": instrument, "expiry": expiry, "trading_class": trading_class, "after": after}
+    return _ask("option_chain", args, OptionChain)
+
+
+def search(pattern: str) -> Ask[FoundSymbols]:
+    return _ask("search", {"pattern": pattern}, FoundSymbols)
+
+
+def bars(args: dict[str, Any]) -> Ask[BarPage]:
+    return _ask("bars", args, BarPage)
+
+
+def ticks(args: dict[str, Any]) -> Ask[TickPage]:
+    return _ask("ticks", args, TickPage)
+
+
+def snapshot(instrument: str, regulatory: bool) -> Ask[SnapshotQuote]:
+    return _ask("snapshot", {"instrument": instrument, "regulatory": regulatory}, SnapshotQuote)
+
+
+def nanoseconds(moment: int | datetime | None) -> int | None:
+    """ns since the epoch. Raises ValueError for a datetime without a zone: it would be anybody's."""
+    if moment is None or isinstance(moment, int):
+        return moment
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone; give datetime(…, tzinfo=UTC), or ns since the epoch")
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
 
 
 def contract_details(instrument: str) -> Ask[ContractList]:

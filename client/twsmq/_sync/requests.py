@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar, Unpack
 
 from msgspec import Struct
+from twsmq_protocol.history_requests import MOST_TICKS, TickRow
+from twsmq_protocol.market_events import BarRow
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import ExecutionRow, RiskLayer
+from twsmq_protocol.reference_requests import FoundSymbol, ListedContract
 from twsmq_protocol.requests import (
     ContractRow,
     Description,
@@ -20,6 +25,8 @@ from twsmq_protocol.requests import (
 
 from .. import ops
 from ..calls import Ask
+from ..errors import AmbiguousContract
+from ..mirrors import QuoteMirror, Quotes
 from ..ops import (
     TIMEOUT_S,
     ClusterState,
@@ -30,13 +37,20 @@ from ..ops import (
     OrderName,
     OrderScope,
 )
+from ..table import Table
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class SyncRequests:
     """Each takes `timeout` in seconds, after which the request can no longer take effect. It raises
     `RequestRefused` for an error reply and `OutcomeUnknown` when none came."""
+
+    quotes: Quotes
+
+    def wait_until(self, look: Callable[[], T | None], timeout: float | None = None) -> T:
+        raise NotImplementedError
 
     def _ask(self, ask: Ask[R], timeout: float, valid_until: int | None = None) -> R:
         raise NotImplementedError
@@ -125,6 +139,104 @@ class SyncRequests:
     def contract_details(self, instrument: str, *, timeout: float = 30.0) -> list[ContractRow]:
         """Every contract that matches; the gateway answers these slowly."""
         return (self._ask(ops.contract_details(instrument), timeout)).contracts
+
+    def contract(self, instrument: str, *, timeout: float = 60.0) -> ContractRow:
+        """The one contract that is spelled. Raises `AmbiguousContract` if several match: it names what tells
+        them apart."""
+        found = self._ask(ops.qualify(instrument), timeout)
+        if found.contract is None:
+            raise AmbiguousContract(instrument, found.candidates, found.told_apart_by)
+        return found.contract
+
+    def chain(
+        self,
+        instrument: str,
+        expiry: str | None = None,
+        *,
+        trading_class: str | None = None,
+        timeout: float = 300.0,
+    ) -> Table[ListedContract]:
+        """The options on an underlying that are really listed: of one expiry (YYYYMMDD) or, page by page, of
+        all. `timeout` is a page's."""
+        page = self._ask(ops.option_chain(instrument, expiry, trading_class, None), timeout)
+        rows = list(page.contracts)
+        while page.next is not None:
+            page = self._ask(ops.option_chain(instrument, None, trading_class, page.next), timeout)
+            rows += page.contracts
+        return Table(ListedContract, rows)
+
+    def search(self, pattern: str, *, timeout: float = 30.0) -> Table[FoundSymbol]:
+        """Instruments whose symbol begins with `pattern`, or whose name has it; at most 16."""
+        return Table(FoundSymbol, (self._ask(ops.search(pattern), timeout)).contracts)
+
+    def bars(
+        self,
+        instrument: str,
+        size: str,
+        *,
+        duration: str | None = None,
+        start: int | datetime | None = None,
+        end: int | datetime | None = None,
+        what: str | None = None,
+        rth: bool = False,
+        timeout: float = 120.0,
+    ) -> Table[BarRow]:
+        """Bars of the past, oldest first, each once: a `duration` like `2D` before `end`, or all from
+        `start` (included) to `end` (not included; now unless given). Times are ns since the epoch or
+        datetimes with a zone; `timeout` is a page's, of which a long range has several."""
+        to = ops.nanoseconds(end)
+        args: dict[str, Any] = {"instrument": instrument, "size": size, "what": what, "rth": rth, "to": to}
+        asked = {"duration": duration, "from": ops.nanoseconds(start)}
+        page = self._ask(ops.bars(args | asked), timeout)
+        rows = list(page.bars)
+        while page.next is not None:
+            page = self._ask(ops.bars(args | {"from": page.next}), timeout)
+            rows += page.bars
+        return Table(BarRow, rows)
+
+    def ticks(
+        self,
+        instrument: str,
+        start: int | datetime,
+        end: int | datetime | None = None,
+        *,
+        what: str = "TRADES",
+        rth: bool = False,
+        ignore_size: bool = False,
+        limit: int | None = None,
+        timeout: float = 120.0,
+    ) -> Table[TickRow]:
+        """Ticks of the past, oldest first, whole seconds: TRADES, BID_ASK or MIDPOINT, until there are
+        `limit` of them or more. Times as those of `bars`; `timeout` is a page's."""
+        args: dict[str, Any] = {"instrument": instrument, "to": ops.nanoseconds(end), "what": what}
+        args |= {"rth": rth, "ignore_size": ignore_size}
+        rows: list[TickRow] = []
+        following = ops.nanoseconds(start)
+        while following is not None and (limit is None or len(rows) < limit):
+            most = MOST_TICKS if limit is None else min(MOST_TICKS, limit - len(rows))
+            page = self._ask(ops.ticks(args | {"from": following, "limit": most}), timeout)
+            rows += page.ticks
+            following = page.next
+        return Table(TickRow, rows)
+
+    def snapshot(
+        self, instrument: str, *, regulatory: bool = False, timeout: float = 15.0
+    ) -> dict[str, Any]:
+        """One quote, once: the fields of a `quote` event. `regulatory`: at IBKR's fee for each."""
+        return (self._ask(ops.snapshot(instrument, regulatory), timeout)).quote
+
+    def wait_quote(
+        self, instrument: str, *, live: bool = True, timeout: float | None = 30.0
+    ) -> QuoteMirror:
+        """Subscribe, and return once there is a bid and an ask: of live data, unless `live` is False. The
+        mirror goes on being updated. Raises `TimeoutError`."""
+        mirror = self.quotes[instrument]
+
+        def there() -> QuoteMirror | None:
+            whole = mirror.bid is not None and mirror.ask is not None
+            return mirror if whole and (mirror.live or not live) else None
+
+        return self.wait_until(there, timeout)
 
     def status(self, *, timeout: float = TIMEOUT_S) -> ClusterState:
         """Every process, as the supervisor sees it."""
