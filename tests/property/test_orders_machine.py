@@ -308,7 +308,7 @@ class OrdersMachine(RuleBasedStateMachine):
         """`heard`: the loop hears of it before anything else happens."""
         self.desk.reach_the_disk()
         if heard:
-            self.desk.hear_journal()
+            self.desk.learn_of_journal()
 
     @rule(thread_writes=USUALLY)
     def journal_thread_may_write(self, thread_writes: bool) -> None:

@@ -2,7 +2,7 @@
 
 Nothing here decides: entries count as durable once `commit` is called (at once by default), what is written
 lands in `wire`, what is told in `published`, and a crash forgets everything but `committed`. With
-`thread_writes` the journal's thread writes what it may, and the core hears of it with `hear_journal`.
+`thread_writes` the journal's thread writes what it may, and the core hears of it with `learn_of_journal`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from twsmq_nodes.orders.actions import (
     Announce,
     Enter,
     Journal,
-    Keep,
     Now,
     Publish,
     Reply,
+    SaveSetting,
     Send,
     Warn,
     Write,
@@ -124,7 +124,7 @@ class Desk:
             CLIENT_ID,
             encoder(),
             entries=[to_entry(row.event, row.fact) for row in map(to_row, self.committed)],
-            kept=self.kept,
+            settings=self.kept,
             **self.options,
         )
         self.do(self.core.start(self.now))
@@ -149,7 +149,7 @@ class Desk:
     def session_lost(self) -> None:
         self.asked.clear()
         self.direct_writer.shut()
-        self.hear_journal()
+        self.learn_of_journal()
         self.do(self.core.session_lost("reset", self.now))
 
     def later(self, seconds: float) -> None:
@@ -160,7 +160,7 @@ class Desk:
 
     def commit(self) -> None:
         self.reach_the_disk()
-        self.hear_journal()
+        self.learn_of_journal()
 
     def reach_the_disk(self) -> None:
         """What the journal's thread does."""
@@ -178,7 +178,7 @@ class Desk:
             self.wire.append(write.request.request)
         return self.thread_writes and self.wire_open
 
-    def hear_journal(self) -> None:
+    def learn_of_journal(self) -> None:
         """What the loop hears of it."""
         written, event_no = self.direct_writer.take()
         if event_no > self.core.pipeline.durable_no:
@@ -228,9 +228,9 @@ class Desk:
             case Send(request, paid):
                 self.paid += paid
                 self.asked.append(request.request if isinstance(request, Encoded) else request)
-            case Keep(name, value):
+            case SaveSetting(name, value):
                 self.kept = {k: v for k, v in {**self.kept, name: value}.items() if v is not None}
-                return self.core.kept(name)
+                return self.core.setting_saved(name)
             case Announce(event):
                 self.announced.append(event)
             case Warn(text):
@@ -314,7 +314,7 @@ class Desk:
 
     def says_at_once(self, events: list[tws.Event]) -> None:
         """In one read of the socket."""
-        self.hear_journal()  # what is on the wire is known before what is said about it
+        self.learn_of_journal()  # what is on the wire is known before what is said about it
         self.do(self.core.received(events, self.now))
 
     def accepted(self, order_id: int = 1, cid: str = "a", word: str = "Submitted", **view: Any) -> None:

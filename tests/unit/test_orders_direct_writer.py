@@ -29,7 +29,7 @@ def test_it_is_on_the_wire_before_the_loop_hears_and_answered_once_it_has(desk: 
     desk.reach_the_disk()
     assert refs(desk) == ["s/a"]
     assert not caller.answers
-    desk.hear_journal()
+    desk.learn_of_journal()
     assert caller.answer.status == "pending"
     assert refs(desk) == ["s/a"]
 
@@ -44,7 +44,7 @@ def test_once_one_is_left_to_the_loop_those_behind_it_are_too(desk: Desk) -> Non
     desk.admit()
     desk.reach_the_disk()
     assert refs(desk) == [], "the second would have overtaken the first: a duplicate id (103)"
-    desk.hear_journal()
+    desk.learn_of_journal()
     assert refs(desk) == ["s/a", "s/b"]
     desk.place("c")
     desk.admit()
@@ -60,7 +60,7 @@ def test_no_order_overtakes_a_what_if_whose_id_is_lower(desk: Desk) -> None:
     desk.admit(3)
     desk.reach_the_disk()
     assert refs(desk) == []
-    desk.hear_journal()
+    desk.learn_of_journal()
     ids = [request.order_id for request in desk.asked if isinstance(request, rq.PlaceOrder)]
     assert (refs(desk), ids) == (["s/a", "s/b"], [2])
 
@@ -80,7 +80,7 @@ def test_what_reached_the_disk_after_the_session_had_ended_was_never_sent(desk: 
     desk.session_lost()
     desk.reach_the_disk()
     desk.session_up()
-    desk.hear_journal()
+    desk.learn_of_journal()
     assert refs(desk) == []
     assert caller.code == "not_ready"
     assert desk.core.book.records["s", "a"].order.status == "not_sent"
@@ -92,6 +92,6 @@ def test_bytes_of_an_earlier_session_are_never_written_in_a_later_one(desk: Desk
     desk.session_lost()
     desk.session_up()
     desk.reach_the_disk()
-    desk.hear_journal()
+    desk.learn_of_journal()
     assert refs(desk) == []
     assert desk.core.book.records["s", "a"].order.status == "not_sent"

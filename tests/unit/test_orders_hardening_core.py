@@ -137,7 +137,7 @@ class StalledDesk(Desk):
             super().reach_the_disk()
 
     def carry_out(self, action: Any) -> Any:
-        if self.stalled and type(action).__name__ == "Keep":
+        if self.stalled and type(action).__name__ == "SaveSetting":
             self.kept_later = action
             return []
         return super().carry_out(action)

@@ -336,7 +336,7 @@ def test_a_journal_of_the_first_schema_is_brought_up_to_date_with_all_it_holds(t
     database.close()
     journal = SqliteJournal(path)
     assert list(journal.entries()) == desk.committed
-    assert journal.kept() == {}
+    assert journal.settings() == {}
     journal.close()
 
 
@@ -346,9 +346,9 @@ def test_what_is_kept_outlives_the_journals_process(tmp_path: Path) -> None:
         kept: asyncio.Queue[str] = asyncio.Queue()
         journal.run(lambda _no: None, lambda _why: None, kept.put_nowait)
         for name, value in settings:
-            journal.keep(name, value)
+            journal.save_setting(name, value)
         assert [await kept.get() for _ in settings] == [name for name, _ in settings]
-        found = journal.kept()
+        found = journal.settings()
         journal.close()
         return found
 

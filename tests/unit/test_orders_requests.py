@@ -405,9 +405,9 @@ def test_a_halt_is_not_answered_by_what_was_kept_before_it(desk: Desk) -> None:
     resuming, halting = Caller(answers=[]), Caller(answers=[])
     desk.core.request(Resume(), resuming, desk.now)
     desk.core.request(Halt(reason="x"), halting, desk.now)
-    desk.do(desk.core.kept("halt/"))
+    desk.do(desk.core.setting_saved("halt/"))
     assert (len(resuming.answers), halting.answers) == (1, [])
-    desk.do(desk.core.kept("halt/"))
+    desk.do(desk.core.setting_saved("halt/"))
     assert len(halting.answers) == 1
 
 

@@ -48,8 +48,8 @@ class Write(Struct, frozen=True):
 
 
 class Journal(Struct, frozen=True):
-    """Commit these together; then say `durable` with the last one's number. `writes`: what is to be written
-    once they are durable, and, if `direct`, may be written before that is said."""
+    """Commit these together; then report `durable` with the last one's number. `writes`: what to write
+    once they are durable, and, if `direct`, may be written before that is reported."""
 
     entries: tuple[Entry, ...]
     writes: tuple[Write, ...] = ()
@@ -71,8 +71,8 @@ class Reply(Struct, frozen=True):
     outcome: Any | RequestError
 
 
-class Keep(Struct, frozen=True):
-    """Have the journal keep `value` under `name` (None: forget it); then say `kept`."""
+class SaveSetting(Struct, frozen=True):
+    """Have the journal keep `value` under `name` (None: forget it); then report `setting_saved`."""
 
     name: str
     value: str | None
@@ -96,4 +96,4 @@ class Warn(Struct, frozen=True):
     key: Key | None = None
 
 
-Action = Journal | Publish | Announce | Write | Send | Reply | Keep | Enter | Warn
+Action = Journal | Publish | Announce | Write | Send | Reply | SaveSetting | Enter | Warn

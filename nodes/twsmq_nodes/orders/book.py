@@ -1,31 +1,18 @@
 """All orders, as a fold over journal entries.
 
 Invariants:
-- State changes only in `apply`; `tell` makes an entry, applies it, leaves it in `outgoing` for the journal.
+- State changes only in `apply`; `record` makes an entry, applies it, leaves it in `outgoing` for the journal.
 - Event numbers count without gaps, over the node and within each strategy.
 - Each execution counts once: `fills` maps the part of its id before the correction number to the newest one.
-- An order's own values (`order.quantity`, `limit_price`, `stop_price`) are those the gateway has shown, or
-  was first sent; a modification on its way is in `wanted`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
-from msgspec import Struct
 from msgspec.structs import replace
-from twsmq_protocol.order_events import (
-    TERMINAL_STATUSES,
-    Change,
-    Commission,
-    Fill,
-    Notice,
-    Order,
-    OrderStatus,
-)
-from twsmq_protocol.order_requests import PlaceOrder
+from twsmq_protocol.order_events import Change, Commission, Fill, Notice, Order
 
 from .entries import (
     Adopted,
@@ -36,146 +23,19 @@ from .entries import (
     Entry,
     Fact,
     JournalEvent,
-    Links,
     Placed,
-    Values,
 )
-from .ids import Key, OrderIds, order_ref, parse_ref, split_exec_id
+from .ids import Key, OrderIds, parse_ref, split_exec_id
+from .record import Cost, OrderChanges, Record
+from .results import DayResults
 from .spellings import Spellings
 
-EPSILON = 1e-9
 _NEVER_WORKED = frozenset(("Cancelled", "ApiCancelled", "Inactive"))
 """A refusal may begin with one of these (captured): such an order has handed nothing on."""
-_DAY_NS = 86_400_000_000_000
-
-
-class OrderChanges(TypedDict, total=False):
-    """What may change about an order, under the names of the `order` event."""
-
-    quantity: float
-    order_type: str
-    status: OrderStatus
-    order_id: int | None
-    perm_id: int | None
-    limit_price: float | None
-    stop_price: float | None
-    tif: str
-    filled: float
-    remaining: float
-    avg_price: float | None
-    reason: str | None
-    tws_code: int | None
-    gateway_status: str | None
-    trail_amount: float | None
-    trail_percent: float | None
-    trail_stop_price: float | None
-    limit_offset: float | None
-    offset: float | None
-    good_till: str | None
-    outside_rth: bool | None
-    display_size: int | None
-    staged: bool
-    why_held: str | None
-    cap_price: float | None
-
-
-class Cost(Struct, frozen=True):
-    commission: float
-    currency: str
-    realized_pnl: float | None
-
-
-class Record:
-    """One order and everything known of it."""
-
-    __slots__ = (
-        "acknowledged",
-        "born",
-        "cancel_wanted",
-        "change_no",
-        "changes",
-        "complaint",
-        "costs",
-        "fills",
-        "links",
-        "order",
-        "order_ids",
-        "perm_ids",
-        "reference",
-        "request",
-        "sent_at",
-        "staged",
-    )
-
-    def __init__(self, order: Order) -> None:
-        self.order = order  # as last told
-        self.born = order.event_no
-        self.request: PlaceOrder | None = None  # None: adopted
-        self.reference = order_ref(self.key)  # the orderRef it carries at the gateway
-        self.order_ids: list[int] = []  # one per attempt, the newest last
-        self.perm_ids: set[int] = set()
-        self.links = Links()
-        self.sent_at = 0  # ns, the newest attempt's
-        self.acknowledged = False  # the gateway has spoken of the newest attempt
-        self.cancel_wanted = False
-        self.changes: tuple[ChangeSent, ...] = ()  # modifications on their way, the oldest first
-        self.change_no = 0  # of the newest
-        self.staged = False  # sent to be held back by the gateway, which has not spoken of it since
-        self.fills: dict[str, Fill] = {}
-        self.costs: dict[str, Cost] = {}
-        self.complaint: Notice | None = None  # the last notice since the newest attempt
-
-    @property
-    def key(self) -> Key:
-        return (self.order.strategy, self.order.client_order_id)
-
-    @property
-    def order_id(self) -> int:
-        return self.order_ids[-1]
-
-    @property
-    def done(self) -> bool:
-        return self.order.status in TERMINAL_STATUSES
-
-    @property
-    def values(self) -> Values:
-        """As they stand at the gateway."""
-        return Values(*[getattr(self.order, name) for name in Values.__struct_fields__])
-
-    @property
-    def wanted(self) -> Values | None:
-        """What the newest modification on its way makes of it."""
-        return self.changes[-1].values if self.changes else None
-
-    @property
-    def held_back(self) -> bool:
-        """Staged, and nothing is on its way that hands it on."""
-        return self.staged and not any(change.transmit for change in self.changes)
-
-    @property
-    def largest(self) -> float:
-        """The quantity it has or may have, if modifications are on their way."""
-        return max((self.order.quantity, *(change.values.quantity for change in self.changes)))
-
-    def executed(self) -> float:
-        """Units executed according to executions alone; those of a combo's legs do not count."""
-        if not self.fills:  # of most reports
-            return 0.0
-        return sum(fill.quantity for fill in self.fills.values() if not fill.leg)
-
-    def average(self) -> float | None:
-        units = self.executed()
-        if units <= 0:
-            return None
-        return sum(fill.quantity * fill.price for fill in self.fills.values() if not fill.leg) / units
-
-    def state(self) -> tuple[Any, ...]:
-        """A copy of everything, for comparing one record with another."""
-        return tuple(copy(getattr(self, name)) for name in self.__slots__)
 
 
 class Book:
-    """Call `apply` for what was journaled before, then `tell` for everything new."""
+    """Call `apply` for what was journaled before, then `record` for everything new."""
 
     def __init__(self) -> None:
         self.records: dict[Key, Record] = {}
@@ -185,9 +45,7 @@ class Book:
         self.outgoing: list[Entry] = []
         self.positions: dict[tuple[str, str], float] = {}  # by strategy and instrument, from fills
         self.spellings = Spellings()
-        self._results: dict[str, dict[tuple[str, str], float]] = {}  # see `results`; of `_result_day` (UTC)
-        self._result_day = 0
-        self._result_parts: dict[str, float] = {}  # of that day, by execution: a later report replaces
+        self.results = DayResults()
         self.staged: dict[Key, None] = {}  # what the gateway holds back, the oldest first
         self._groups: dict[Key, dict[Key, None]] = {}  # by strategy and first order
         self._live: dict[Key, None] = {}
@@ -213,11 +71,7 @@ class Book:
                 self._by_exec_id[event.exec_id] = key
             case Commission():
                 fill = record.fills.get(split_exec_id(event.exec_id)[0])
-                late = (
-                    fill is not None and fill.time is not None and fill.time // _DAY_NS < event.ts // _DAY_NS
-                )
-                if not late:  # of an earlier day it says nothing of this one
-                    self._add_result(event, record.order.account or "")
+                self.results.add(event, fill, record.order.account or "")
                 record.costs[event.exec_id] = Cost(event.commission, event.currency, event.realized_pnl)
             case Notice():
                 record.complaint = event
@@ -246,20 +100,6 @@ class Book:
         self.spellings.learn(record.order.instrument, fill.con_id)
         change = _signed(fill) - (0.0 if before is None else _signed(before))
         self.positions[at] = self.positions.get(at, 0.0) + change
-
-    def _add_result(self, cost: Commission, account: str) -> None:
-        day = cost.ts // _DAY_NS
-        if day > self._result_day:
-            self._result_day, self._results, self._result_parts = day, {}, {}
-        result, prefix = (cost.realized_pnl or 0.0) - cost.commission, split_exec_id(cost.exec_id)[0]
-        change = result - self._result_parts.get(prefix, 0.0)
-        self._result_parts[prefix] = result
-        mine, at = self._results.setdefault(cost.strategy, {}), (account, cost.currency)
-        mine[at] = mine.get(at, 0.0) + change
-
-    def results(self, strategy: str, ns: int) -> dict[tuple[str, str], float]:
-        """Of the day (UTC) of `ns`, the present moment: realised less costs, by account and currency."""
-        return self._results.get(strategy, {}) if ns // _DAY_NS <= self._result_day else {}
 
     def _apply_order(self, record: Record, key: Key, order: Order) -> None:
         record.order = order
@@ -321,7 +161,7 @@ class Book:
         self._by_order_id[order_id] = key
         self.ids.raise_floor(order_id + 1)
 
-    def tell(self, event: JournalEvent, ts: int, fact: Fact | None = None) -> Entry:
+    def record(self, event: JournalEvent, ts: int, fact: Fact | None = None) -> Entry:
         """Number, apply and queue a new event. `ts` in ns since the epoch."""
         number: dict[str, Any] = {
             "event_no": self.last_no + 1,
@@ -336,14 +176,14 @@ class Book:
     def change(
         self, record: Record, ts: int, fact: Fact | None = None, **changes: Unpack[OrderChanges]
     ) -> bool:
-        """Tell the order with `changes`, unless nothing would differ. A new status forgets the old reason."""
+        """Record the order with `changes`, unless nothing differs. A new status forgets the old reason."""
         order = record.order
         if changes.get("status", order.status) != order.status:
             changes.setdefault("reason", None)
             changes.setdefault("tws_code", None)
         if fact is None and all(getattr(order, name) == value for name, value in changes.items()):
             return False
-        self.tell(replace(order, **changes), ts, fact)
+        self.record(replace(order, **changes), ts, fact)
         return True
 
     def last_of_group(self, record: Record) -> Record | None:

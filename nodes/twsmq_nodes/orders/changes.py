@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from twsmq_protocol.order_events import Change, ChangeOutcome, Notice
+from twsmq_protocol.order_events import Change, ChangeOutcome
 
 from twsmq_nodes.tws.orders import OrderView
 
-from .book import Book, OrderChanges, Record
+from .book import Book
 from .entries import ChangeSent, ChangeSettled, Values
 from .ids import Key
+from .record import OrderChanges, Record
 from .wire import same, shown
 
 Asked = dict[str, str | int | float | bool]
@@ -34,14 +35,14 @@ class Changes:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._views: dict[Key, OrderView] = {}  # of orders with modifications in flight, as last shown
-        self._complaints: dict[Key, tuple[int, str]] = {}  # about the oldest in flight, as last heard
+        self._complaints: dict[Key, tuple[int, str]] = {}  # about the oldest in flight, the last
 
     def sent(self, record: Record, values: Values, asked: tuple[str, ...], ts: int, *, transmit: bool) -> int:
         """One is about to be written; its number."""
         number = record.change_no + 1
         proof = all(same(name, getattr(values, name), _standing(record, name)) for name in asked)
         fact = ChangeSent(values, number, asked, ts, proof and not transmit, transmit)
-        self._tell(record, fact, "sent", ts, fact)
+        self._record(record, fact, "sent", ts, fact)
         return number
 
     def shown(self, record: Record, view: OrderView, ts: int) -> OrderChanges:
@@ -83,7 +84,7 @@ class Changes:
     def not_written(self, record: Record, number: int, why: str, ts: int) -> None:
         for one in record.changes:
             if one.number == number:
-                self._tell(record, one, "not_sent", ts, ChangeSettled(number), why)
+                self._record(record, one, "not_sent", ts, ChangeSettled(number), why)
                 return
 
     def ended(self, record: Record, status: str, ts: int) -> None:
@@ -132,9 +133,9 @@ class Changes:
         stands: dict[str, Any] | None = None,
     ) -> None:
         self._complaints.pop(record.key, None)
-        self._tell(record, one, outcome, ts, ChangeSettled(one.number), text, code, stands)
+        self._record(record, one, outcome, ts, ChangeSettled(one.number), text, code, stands)
 
-    def _tell(
+    def _record(
         self,
         record: Record,
         one: ChangeSent,
@@ -160,7 +161,7 @@ class Changes:
             text=text,
             tws_code=code,
         )
-        self._book.tell(event, ts, fact)
+        self._book.record(event, ts, fact)
 
 
 def _asked_up_to(record: Record, at: int) -> tuple[str, ...]:
@@ -169,15 +170,3 @@ def _asked_up_to(record: Record, at: int) -> tuple[str, ...]:
 
 def _standing(record: Record, name: str) -> Any:
     return getattr(record.order, name)
-
-
-def notice_of(record: Record, code: int, text: str, advanced: str = "") -> Notice:
-    """What the gateway says about an order, for the record."""
-    order = record.order
-    return Notice(
-        client_order_id=order.client_order_id,
-        strategy=order.strategy,
-        tws_code=code,
-        text=text,
-        advanced_reject=advanced or None,
-    )

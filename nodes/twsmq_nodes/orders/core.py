@@ -31,6 +31,7 @@ from twsmq_nodes.tws.encoded import Encoded, Sent
 
 from . import queries
 from .actions import Action, Announce, Caller, Enter, Journal, Now, Publish, Reply, Write
+from .adoption import Adoption
 from .book import Book
 from .changes import Changes
 from .entries import Entry
@@ -39,7 +40,8 @@ from .ids import Key, parse_ref
 from .intake import Intake
 from .pipeline import Pipeline
 from .reconciliation import DOUBT_S, Reconciliation
-from .reports import LONGEST_TEXT, Reports
+from .recorder import LONGEST_TEXT
+from .reports import Reports
 from .watermark import Mark
 
 _ENDED = frozenset(("Filled", "Cancelled", "ApiCancelled"))
@@ -65,7 +67,7 @@ HANDLED = (
 
 
 class OrdersCore:
-    """`entries` and `kept`: what was journaled before. `encode` raises EncodeRefused for the impossible."""
+    """`entries`, `settings`: what was journaled before. `encode` raises EncodeRefused for the impossible."""
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class OrdersCore:
         *,
         allow_live: bool = False,
         entries: Iterable[Entry] = (),
-        kept: dict[str, str] | None = None,
+        settings: dict[str, str] | None = None,
         lost: Mark | None = None,
     ) -> None:
         self.book = Book()
@@ -88,7 +90,8 @@ class OrdersCore:
         changes = Changes(self.book)
         self.pipeline = Pipeline(self.book, changes, encode, self._actions)
         self.intake = Intake(self.book, self.pipeline, allow_live, self._actions)
-        self._halts = Halts(self.book, self.intake, kept or {}, self._actions)
+        self._adoption = Adoption(self.book, self.pipeline, client_id)
+        self._halts = Halts(self.book, self.intake, settings or {}, self._actions)
         self._client_id = client_id
         self._reports = Reports(self.book, client_id, changes)
         self._reconciliation = Reconciliation(self.book, self.pipeline, self._reports, self._actions)
@@ -101,7 +104,7 @@ class OrdersCore:
             rq.CancelOrder: intake.cancel,
             rq.CancelOrders: intake.cancel_matching,
             rq.PreviewOrder: intake.preview,
-            rq.ResolveOrder: intake.resolve,
+            rq.ResolveOrder: self._adoption.resolve,
             rq.AdoptOrder: self._adopt,
             rq.Halt: halts.halt,
             rq.Resume: halts.resume,
@@ -110,16 +113,16 @@ class OrdersCore:
         self.published_no = self.book.last_no
         self.published_strategy_nos = dict(self.book.strategy_nos)
         self._stalled: str | None = None
-        self._told_state: tuple[str, str | None] = ("starting", None)
+        self._entered: tuple[str, str | None] = ("starting", None)
 
     # -- its life
 
     def start(self, now: Now) -> list[Action]:
         """The journal was read: what nobody answered is unknown; newcomers are greeted with the rest."""
         self._reconciliation.lose_all("the node was restarted before the gateway answered", now)
-        told = {entry.event.event_no for entry in self.book.outgoing}
+        recorded = {entry.event.event_no for entry in self.book.outgoing}
         for record in self.book.active():
-            if record.order.event_no not in told:
+            if record.order.event_no not in recorded:
                 self._actions.append(Publish(replace(record.order, snapshot=True), retain=True))
         return self._flush()
 
@@ -188,12 +191,12 @@ class OrdersCore:
         return self._flush()
 
     def _adopt(self, args: rq.AdoptOrder, caller: Caller, now: Now) -> None:
-        self.intake.adopt(args, caller, self._reconciliation.foreign, self._client_id, now)
+        self._adoption.adopt(args, caller, self._reconciliation.foreign, now)
         self._reconciliation.look_within(DOUBT_S, now)  # it stands as last listed, and may have ended
 
-    def kept(self, name: str) -> list[Action]:
+    def setting_saved(self, name: str) -> list[Action]:
         """What was to be kept under this name is on disk."""
-        self._halts.kept(name)
+        self._halts.setting_saved(name)
         return self._flush()
 
     def orders(self, args: rq.GetOrders) -> rq.OrderList:
@@ -246,7 +249,7 @@ class OrdersCore:
         """Some that came together, in their order."""
         for event in events:
             if not self.pipeline.previews or not self._about_preview(event):
-                self._hear(event, now)
+                self._on_report(event, now)
         if self.book.staged:
             self._reconciliation.end_staged(now)
         return self._flush()
@@ -256,16 +259,16 @@ class OrdersCore:
         match event:
             case tws.OpenOrder(order_id, _, order) if order.client_id == self._client_id:
                 if order_id in self.pipeline.previews:
-                    self.pipeline.previewed(order_id, event.state)
+                    self.pipeline.previews.answered(order_id, event.state)
                     return True
             case tws.GatewayError(req_id) if req_id in self.pipeline.previews:
-                self.pipeline.preview_refused(event)
+                self.pipeline.previews.refused(event)
                 return True
             case _:
                 pass
         return False
 
-    def _hear(self, event: tws.Event, now: Now) -> None:
+    def _on_report(self, event: tws.Event, now: Now) -> None:
         match event:
             case tws.OpenOrder():
                 record, follow_ups = self._reports.open_order(event, now.ns)
@@ -314,13 +317,13 @@ class OrdersCore:
         """Announced once a minute at most: a gateway may repeat itself for hours."""
         if code in _OF_THE_CONNECTION:
             return
-        words = (code, text[:LONGEST_TEXT])
-        last = self._announced.get(words)
+        said = (code, text[:LONGEST_TEXT])
+        last = self._announced.get(said)
         if last is None or last + ANNOUNCE_S <= now.mono:
             if len(self._announced) >= MOST_ANNOUNCED:
                 self._announced.clear()
-            self._announced[words] = now.mono
-            self._actions.append(Announce(AccountNotice(tws_code=code, text=words[1])))
+            self._announced[said] = now.mono
+            self._actions.append(Announce(AccountNotice(tws_code=code, text=said[1])))
 
     def _take_over(self, now: Now) -> None:
         """A power loss took the journal's end: what the gateway has under our references is ours."""
@@ -331,7 +334,7 @@ class OrdersCore:
             if ours and key is not None and key not in self.book.records and _is_name(key):
                 del self._reconciliation.foreign[row.perm_id]
                 self._reconciliation.claimed.pop(key, None)
-                self.intake.take_over(key, row, "taken over after a power loss", now)
+                self._adoption.take_over(key, row, "taken over after a power loss", now)
         self._reconciliation.look_within(DOUBT_S, now)  # for their executions
 
     # -- time
@@ -360,8 +363,8 @@ class OrdersCore:
         if self._halts.wanted:
             self._halts.answer(0.0)
         state, detail = self.state
-        if (state, detail) != self._told_state:
-            self._told_state = (state, detail)
+        if (state, detail) != self._entered:
+            self._entered = (state, detail)
             self.intake.closed = None if state == "ready" else detail
             self._actions.append(Enter(state, detail))
         actions = self._actions[:]
@@ -372,7 +375,7 @@ class OrdersCore:
         """Assert what must hold after every step."""
         book, pipeline = self.book, self.pipeline
         assert self.published_no <= pipeline.durable_no <= book.last_no
-        assert not book.outgoing, "told and not given to the journal"
+        assert not book.outgoing, "recorded and not given to the journal"
         assert pipeline.connected or not pipeline.gate, "nothing waits for a session that is gone"
         book.validate()
 

@@ -1,4 +1,4 @@
-"""Orders written by the thread that has committed them, before the loop hears that they are durable.
+"""Orders written by the thread that has committed them, before the loop learns that they are durable.
 
 Between a commit and the loop lie a wake-up, and on a busy loop everything that is before it in the line: too
 long for bytes that are ready. Invariants:
@@ -6,7 +6,7 @@ long for bytes that are ready. Invariants:
 - What is written here is durable, and belongs to the session it was encoded in.
 - Bytes go out in the order of their ids: as soon as one is left to the loop, whatever the reason, all that
   follow are, until the loop has caught up.
-- The loop hears of everything written here before it hears that the session has ended (`shut`, then `take`)
+- The loop learns of everything written here before it learns that the session has ended (`shut`, then `take`)
   and before what the gateway says about it.
 """
 
@@ -23,20 +23,20 @@ class DirectWriter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._line: Callable[[bytes], bool] | None = None
+        self._write: Callable[[bytes], bool] | None = None
         self._session_no = 0
         self._behind = 0  # of this session's, left to the loop and not written yet
         self._written: list[Write] = []
         self._event_no = 0
 
-    def open(self, line: Callable[[bytes], bool] | None, session_no: int) -> None:
-        """A session has begun. `line` hands bytes to its socket, all or none of them."""
+    def open(self, write: Callable[[bytes], bool] | None, session_no: int) -> None:
+        """A session has begun. `write` hands bytes to its socket, all or none of them."""
         with self._lock:
-            self._line, self._session_no, self._behind = line, session_no, 0
+            self._write, self._session_no, self._behind = write, session_no, 0
 
     def shut(self) -> None:
         with self._lock:
-            self._line = None
+            self._write = None
 
     def committed(self, journal: Journal) -> None:
         """The entries of `journal` are on disk."""
@@ -44,8 +44,8 @@ class DirectWriter:
             for write in journal.writes:
                 if write.session_no != self._session_no:
                     continue  # it will never be written
-                line = self._line if journal.direct and not self._behind else None
-                if line is not None and line(write.request.data):
+                send = self._write if journal.direct and not self._behind else None
+                if send is not None and send(write.request.data):
                     self._written.append(write)
                 else:
                     self._behind += 1

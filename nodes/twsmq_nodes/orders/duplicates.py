@@ -6,7 +6,7 @@ Gateway: the cancel ended one of them, the other filled six hours later). So an 
 when none of its incarnations is left, and a cancel goes out again until then.
 
 Invariant: what is live is this session's knowledge, never the journal's; the open orders of the next snapshot
-tell it anew.
+show it anew.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from .ids import Key
+from .record import Record
 
 
 class Duplicates:
-    """A permanent id of 0 is one the gateway did not tell."""
+    """A permanent id of 0 is one the gateway did not give."""
 
     def __init__(self) -> None:
         self._live: dict[Key, set[int]] = {}
@@ -51,6 +52,10 @@ class Duplicates:
     def doubled(self, key: Key) -> bool:
         """There has been more than one: what the gateway says of the order id alone may be about either."""
         return key in self._doubled
+
+    def of(self, record: Record) -> bool:
+        """There has been more than one of this order, in this session or an earlier one."""
+        return self.doubled(record.key) or len(record.perm_ids) > 1
 
     def listed(self, open_orders: Mapping[Key, Set[int]]) -> None:
         """A snapshot's open orders are in: nothing else is alive."""

@@ -8,24 +8,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import Unpack
 
 from twsmq_protocol.order_events import Commission, Fill
 
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.gateway_times import execution_time_ns
 
-from .book import EPSILON, Book, Cost, OrderChanges, Record
+from .book import Book
 from .ids import split_exec_id
+from .record import EPSILON, Cost, OrderChanges, Record
+from .recorder import Recorder
 from .states import Trigger
 
 
 class Executions:
-    """`move(record, trigger, ts, **changes)` records what they make of an order."""
-
-    def __init__(self, book: Book, move: Any) -> None:
+    def __init__(self, book: Book, recorder: Recorder) -> None:
         self._book = book
-        self._move = move
+        self._move = recorder.move
         self._early_costs: dict[str, tws.CommissionReport] = {}
         self.zone: tuple[str, int] | None = None  # the gateway's own zone: its name, seconds east of UTC
 
@@ -56,7 +56,7 @@ class Executions:
             con_id=event.contract.con_id or None,
             leg=_is_leg(record, event),
         )
-        self._book.tell(fill, ts)
+        self._book.record(fill, ts)
         return True
 
     def time_ns(self, text: str) -> int | None:
@@ -97,7 +97,7 @@ class Executions:
             currency=event.currency,
             realized_pnl=event.realized_pnl,
         )
-        self._book.tell(commission, ts)
+        self._book.record(commission, ts)
 
 
 def _is_leg(record: Record, event: tws.ExecDetails) -> bool:

@@ -19,47 +19,47 @@ class Gate(Generic[C, T]):
 
     def __init__(self) -> None:
         self._cancels: deque[C] = deque()
-        self._lines: dict[str, deque[T]] = {}  # never an empty one; the first is the next to go
+        self._queues: dict[str, deque[T]] = {}  # never an empty one; the first is the next to go
 
     def __len__(self) -> int:
-        return len(self._cancels) + sum(map(len, self._lines.values()))
+        return len(self._cancels) + sum(map(len, self._queues.values()))
 
     def __bool__(self) -> bool:
-        return bool(self._cancels or self._lines)
+        return bool(self._cancels or self._queues)
 
     def push_cancel(self, cancel: C) -> None:
         self._cancels.append(cancel)
 
     def push(self, strategy: str, item: T) -> None:
-        self._lines.setdefault(strategy, deque()).append(item)
+        self._queues.setdefault(strategy, deque()).append(item)
 
     def pop_cancel(self) -> C | None:
         return self._cancels.popleft() if self._cancels else None
 
     def pop(self) -> T | None:
         """The next item that is no cancel."""
-        if not self._lines:
+        if not self._queues:
             return None
-        strategy, line = next(iter(self._lines.items()))
-        del self._lines[strategy]
-        item = line.popleft()
-        if line:
-            self._lines[strategy] = line  # to the end: the others first
+        strategy, queue = next(iter(self._queues.items()))
+        del self._queues[strategy]
+        item = queue.popleft()
+        if queue:
+            self._queues[strategy] = queue  # to the end: the others first
         return item
 
     def remove(self, strategy: str, unwanted: Callable[[T], bool]) -> list[T]:
         """Takes out every item of `strategy` that is `unwanted`."""
-        line = self._lines.pop(strategy, deque())
-        removed = [item for item in line if unwanted(item)]
-        kept = deque(item for item in line if not unwanted(item))
+        queue = self._queues.pop(strategy, deque())
+        removed = [item for item in queue if unwanted(item)]
+        kept = deque(item for item in queue if not unwanted(item))
         if kept:
-            self._lines[strategy] = kept
+            self._queues[strategy] = kept
         return removed
 
     def drain(self, strategy: str | None = None) -> list[T]:
         """Takes out the items of one strategy, or all; cancels stay."""
-        lines = list(self._lines) if strategy is None else [strategy]
-        return [item for line in lines for item in self._lines.pop(line, ())]
+        queues = list(self._queues) if strategy is None else [strategy]
+        return [item for queue in queues for item in self._queues.pop(queue, ())]
 
     def clear_cancels(self) -> None:
         self._cancels.clear()

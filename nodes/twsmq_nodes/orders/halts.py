@@ -1,4 +1,4 @@
-"""The kill switch: halts that outlive the node, and callers who wait to hear what remains.
+"""The kill switch: halts that outlive the node, and callers who wait for what remains.
 
 Invariants: a halt holds from the moment it is asked for, and is answered once it is on disk and the cancels
 it asked for have come to an end, or `PATIENCE_S` have passed: then the answer says what remains. A disk that
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from twsmq_protocol.order_requests import CancelOrders, Halt, Resume
 
 from . import queries
-from .actions import Action, Caller, Keep, Now, Reply
+from .actions import Action, Caller, Now, Reply, SaveSetting
 from .book import Book
 from .intake import EVERYBODY, Intake
 
@@ -28,18 +28,18 @@ class _Waiting(Struct, eq=False):
     patience: float  # how long it waits for cancels
     patient_until: float
     durable_until: float  # and for the disk until then
-    kept: bool = False
+    saved: bool = False
 
 
 class Halts:
-    """`kept`: what the journal has kept, by name."""
+    """`settings`: what the journal has, by name."""
 
-    def __init__(self, book: Book, intake: Intake, kept: dict[str, str], actions: list[Action]) -> None:
+    def __init__(self, book: Book, intake: Intake, settings: dict[str, str], actions: list[Action]) -> None:
         self._book = book
         self._intake = intake
         self._actions = actions
         self._waiting: list[_Waiting] = []
-        for name, reason in kept.items():
+        for name, reason in settings.items():
             if name.startswith(_PREFIX):
                 intake.halted[name.removeprefix(_PREFIX)] = reason
 
@@ -50,7 +50,7 @@ class Halts:
             self._intake.killed.add(strategy)
             everything = args.strategy is None
             self._intake.cancel_all(CancelOrders(strategy=args.strategy, all=everything), now)
-        self._keep(strategy, args.reason)
+        self._save(strategy, args.reason)
         patience = PATIENCE_S if args.cancel else 0.0
         self._wait(caller, args.strategy, patience, now)
 
@@ -63,14 +63,14 @@ class Halts:
         strategy = args.strategy or EVERYBODY
         self._intake.halted.pop(strategy, None)
         self._intake.killed.discard(strategy)
-        self._keep(strategy, None)
+        self._save(strategy, None)
         self._wait(caller, args.strategy, 0.0, now)
 
-    def kept(self, name: str) -> None:
-        """The oldest wish under this name is on disk: it is told once for each."""
+    def setting_saved(self, name: str) -> None:
+        """The oldest wish under this name is on disk: reported once for each."""
         for waiting in self._waiting:
-            if waiting.name == name and not waiting.kept:
-                waiting.kept = True
+            if waiting.name == name and not waiting.saved:
+                waiting.saved = True
                 break
 
     @property
@@ -80,20 +80,20 @@ class Halts:
     @property
     def due(self) -> list[float]:
         """When to call `answer`, monotonic."""
-        return [w.patient_until if w.kept else w.durable_until for w in self._waiting]
+        return [w.patient_until if w.saved else w.durable_until for w in self._waiting]
 
     def answer(self, mono: float) -> None:
         """Answer whoever need not wait any longer."""
         for waiting in list(self._waiting):
             outcome = queries.halted(self._book, self._intake.halted, waiting.strategy)
-            if not waiting.kept:
+            if not waiting.saved:
                 if mono < waiting.durable_until:
                     continue
-                outcome = replace(outcome, durable=False)  # nothing can be told of what remains by waiting
+                outcome = replace(outcome, durable=False)  # waiting would not show what remains
             elif waiting.patience and outcome.remaining and mono < waiting.patient_until:
                 continue
             self._waiting.remove(waiting)
             self._actions.append(Reply(waiting.caller, outcome))
 
-    def _keep(self, strategy: str, reason: str | None) -> None:
-        self._actions.append(Keep(_PREFIX + strategy, reason))
+    def _save(self, strategy: str, reason: str | None) -> None:
+        self._actions.append(SaveSetting(_PREFIX + strategy, reason))

@@ -17,27 +17,26 @@ from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
     CHANGEABLE,
-    AdoptOrder,
     CancelOrder,
     CancelOrders,
-    ForeignOrder,
     ModifyOrder,
     OrderAccepted,
-    OrderKey,
     OrdersAccepted,
     PlaceOrder,
     PlaceOrders,
     PreviewOrder,
-    ResolveOrder,
 )
 from twsmq_protocol.order_types import ORDER_TYPES, PRICE_FIELDS
 
 from .actions import Action, Caller, Now, Reply
-from .book import EPSILON, Book, OrderChanges, Record
-from .entries import Adopted, Values
+from .answers import accepted, conflict, invalid, key_of, not_ready, require_record
+from .book import Book
+from .callers import Waiter
+from .entries import Values
 from .ids import Key, order_ref
-from .pipeline import Modifying, Pipeline, Placing, Previewing, Waiter
-from .states import Trigger, after
+from .items import Modifying, Placing, Previewing
+from .pipeline import Pipeline
+from .record import EPSILON, Record
 from .wire import as_changed, prices_of
 
 PAPER = ("DU", "DF")
@@ -45,13 +44,6 @@ EVERYBODY = ""
 _ALLOCATIONS = ("faGroup", "faProfile")
 MOST_WAITING = 1000
 """At the gate. An order that would wait for most of a minute is not what its client wants any more."""
-
-_RESOLVED = {
-    "cancelled": Trigger.RESOLVED_CANCELLED,
-    "rejected": Trigger.RESOLVED_REJECTED,
-    "not_sent": Trigger.RESOLVED_NOT_SENT,
-    "filled": Trigger.RESOLVED_FILLED,
-}
 
 
 class Claim(Protocol):
@@ -80,10 +72,10 @@ class Intake:
     # -- placing
 
     def place(self, args: PlaceOrder, caller: Caller, _now: Now) -> None:
-        self._place((args,), Waiter(caller, (_key(args),)))
+        self._place((args,), Waiter(caller, (key_of(args),)))
 
     def place_group(self, args: PlaceOrders, caller: Caller, _now: Now) -> None:
-        keys = tuple(map(_key, args.orders))
+        keys = tuple(map(key_of, args.orders))
         self._place(args.orders, Waiter(caller, keys, group=True), args.link, args.oca_type)
 
     def _place(
@@ -107,7 +99,7 @@ class Intake:
         if placing is not None and placing.keys == keys:
             self._require_same(orders, placing.orders)
             if waiter.group and placing.link != link:
-                raise _conflict("these orders are there already, linked otherwise")
+                raise conflict("these orders are there already, linked otherwise")
             placing.waiters.append(waiter)
             return True
         records = [record for key in keys if (record := self._book.records.get(key)) is not None]
@@ -115,27 +107,27 @@ class Intake:
         if not records and not waits:
             return False
         if waits or len(records) < len(keys):
-            raise _conflict("some of these orders are there already, others are not; place them one by one")
+            raise conflict("some of these orders are there already, others are not; place them one by one")
         self._require_same(orders, tuple(map(_first_request, records, orders)))
         tie = (link, keys[0][1])
         if waiter.group and any((record.links.kind, record.links.group) != tie for record in records):
-            raise _conflict("these orders are there already, linked otherwise")
+            raise conflict("these orders are there already, linked otherwise")
         if any(key in self._pipeline.unwritten for key in keys):
-            self._pipeline.join(waiter)
+            self._pipeline.callers.join(waiter)
             return True
         statuses = {record.order.status for record in records}
         if "unknown" in statuses:
             raise RequestError(ErrorCode.TIMEOUT, f"unknown where this is ({_why(records)}); ask again later")
         if "not_sent" not in statuses:
-            self._pipeline.answer(waiter)
+            self._pipeline.callers.answer(waiter)
             return True
         if statuses != {"not_sent"} or (not waiter.group and records[0].links.group):
-            raise _conflict("part of its group was sent; cancel the rest and place it anew under other ids")
+            raise conflict("part of its group was sent; cancel the rest and place it anew under other ids")
         return False
 
     def preview(self, args: PreviewOrder, caller: Caller, _now: Now) -> None:
         if self.closed is not None:
-            raise _not_ready(self.closed)
+            raise not_ready(self.closed)
         self._pipeline.push(args.strategy, Previewing(args, self._account_of(args), caller))
 
     # -- changing and ending
@@ -144,7 +136,7 @@ class Intake:
         record = self._require_live(args)
         transmits = bool(args.transmit) and record.held_back
         if not transmits and self._changed(record, args)[1] == (record.wanted or record.values):
-            self._reply(caller, _accepted(record))
+            self._reply(caller, accepted(record))
             return
         self._require_open(args.strategy)
 
@@ -154,22 +146,22 @@ class Intake:
         self._pipeline.push(args.strategy, Modifying(args, order, caller))
 
     def cancel(self, args: CancelOrder, caller: Caller, now: Now) -> None:
-        key = _key(args)
+        key = key_of(args)
         why = "cancelled before it was sent; it had no effect"
         withdrawn = self._pipeline.withdraw(key, ErrorCode.CONFLICT, why)
         if withdrawn and key not in self._book.records:
             self._reply(caller, OrderAccepted(client_order_id=key[1], order_id=None, status="cancelled"))
             return
-        record = self._record(args)
+        record = require_record(self._book, args)
         status = record.order.status
         if status in ("filled", "rejected"):
-            raise _conflict(f"the order is {status}; there is nothing to cancel")
+            raise conflict(f"the order is {status}; there is nothing to cancel")
         self._want_cancel(record, now)
-        self._pipeline.once_durable(Reply(caller, _accepted(record)))
+        self._pipeline.once_durable(Reply(caller, accepted(record)))
 
     def cancel_matching(self, args: CancelOrders, caller: Caller, now: Now) -> None:
         """All at once; what waits at the gate is withdrawn."""
-        rows = [_accepted(record) for record in self.cancel_all(args, now)]
+        rows = [accepted(record) for record in self.cancel_all(args, now)]
         self._pipeline.once_durable(Reply(caller, OrdersAccepted(orders=rows)))
 
     def cancel_all(self, args: CancelOrders, now: Now) -> list[Record]:
@@ -189,63 +181,10 @@ class Intake:
 
     def _want_cancel(self, record: Record, now: Now) -> None:
         """With all that the gateway holds back for it."""
-        self._pipeline.want_cancel(record, now)
+        self._pipeline.cancels.want(record, now)
         for child in self._book.children(record) if self._book.staged else ():
             if child.staged:
-                self._pipeline.want_cancel(child, now)
-
-    def resolve(self, args: ResolveOrder, caller: Caller, now: Now) -> None:
-        record = self._record(args)
-        if record.order.status != "unknown":
-            raise _conflict(f"the order is {record.order.status}, not unknown: there is nothing to resolve")
-        status = after("unknown", _RESOLVED[args.status])
-        reason = f"resolved by an operator: {args.reason}"
-        changes = OrderChanges(status=status, reason=reason)
-        if status == "filled":
-            changes.update(OrderChanges(filled=record.order.quantity, remaining=0.0))
-        self._book.change(record, now.ns, None, **changes)
-        self._pipeline.once_durable(Reply(caller, _accepted(record)))
-
-    def adopt(
-        self, args: AdoptOrder, caller: Caller, foreign: dict[int, ForeignOrder], client_id: int, now: Now
-    ) -> None:
-        """Only what was placed under our own client id: nobody else may change another client's order."""
-        key = _key(args)
-        if key in self._book.records or key in self._pipeline.waiting:
-            raise _conflict(f"{key[0]}/{key[1]} is another order already")
-        row = foreign.get(args.perm_id)
-        if row is None:
-            raise RequestError(
-                ErrorCode.UNKNOWN_ORDER,
-                f"no foreign order has the permanent id {args.perm_id}; see get_orders",
-            )
-        if row.client_id != client_id or not row.order_id:
-            raise _conflict(f"it belongs to client id {row.client_id}, which alone may change it (10147)")
-        self.take_over(key, row, "adopted", now)
-        del foreign[args.perm_id]
-        self._pipeline.once_durable(Reply(caller, _accepted(self._book.records[key])))
-
-    def take_over(self, key: Key, row: ForeignOrder, why: str, now: Now) -> None:
-        order = Order(
-            client_order_id=key[1],
-            strategy=key[0],
-            instrument=row.instrument,
-            side="BUY" if row.side == "BUY" else "SELL",
-            quantity=row.quantity,
-            order_type=row.order_type,
-            status="submitted" if row.filled == 0 else "partially_filled",
-            order_id=row.order_id,
-            perm_id=row.perm_id,
-            account=row.account,
-            limit_price=row.limit_price,
-            stop_price=row.stop_price,
-            tif=row.tif,
-            filled=row.filled,
-            remaining=max(0.0, row.quantity - row.filled),
-            gateway_status=row.status or None,
-            reason=why,
-        )
-        self._book.tell(order, now.ns, Adopted(row.order_id, row.reference, now.ns))
+                self._pipeline.cancels.want(child, now)
 
     def halt(self, strategy: str, reason: str) -> None:
         self.halted[strategy] = reason
@@ -259,7 +198,7 @@ class Intake:
         if why is not None:
             raise RequestError(ErrorCode.HALTED, f"new orders are stopped ({why}); only cancels pass")
         if self.closed is not None:
-            raise _not_ready(self.closed)
+            raise not_ready(self.closed)
         if len(self._pipeline.gate) >= MOST_WAITING:
             why = f"{MOST_WAITING} orders wait for the message budget; try again later"
             raise RequestError(ErrorCode.THROTTLED, why)
@@ -270,7 +209,7 @@ class Intake:
             claim = self.claimed.get(key)
             if claim is not None:
                 cure = f"take it over: adopt_order with perm_id {claim.perm_id}" if claim.perm_id else ""
-                raise _conflict(
+                raise conflict(
                     f"the gateway has {claim.what} with the reference {key[0]}/{key[1]}, which this journal "
                     f"does not know; {cure or 'it has ended'}, or take a new client_order_id"
                 )
@@ -280,7 +219,7 @@ class Intake:
             return
         for one, other in zip(asked, first, strict=False):
             if other is None:
-                raise _conflict(f"{one.strategy}/{one.client_order_id} is an adopted order")
+                raise conflict(f"{one.strategy}/{one.client_order_id} is an adopted order")
             names = [name for name in one.__struct_fields__ if getattr(one, name) != getattr(other, name)]
             if names:
                 raise RequestError(
@@ -289,29 +228,19 @@ class Intake:
                     f"({', '.join(names)} differ); take a new client_order_id, or modify_order",
                     field=names[0],
                 )
-        raise _conflict("these orders were placed in another group already")
-
-    def _record(self, args: OrderKey) -> Record:
-        record = self._book.records.get(_key(args))
-        if record is None:
-            raise RequestError(
-                ErrorCode.UNKNOWN_ORDER, f"no order {args.strategy}/{args.client_order_id} was placed here"
-            )
-        return record
+        raise conflict("these orders were placed in another group already")
 
     def _require_live(self, args: ModifyOrder) -> Record:
-        if _key(args) in self._pipeline.waiting or _key(args) in self._pipeline.unwritten:
-            raise _conflict("the order has not been sent yet; modify it then")
-        record = self._record(args)
+        if key_of(args) in self._pipeline.waiting or key_of(args) in self._pipeline.unwritten:
+            raise conflict("the order has not been sent yet; modify it then")
+        record = require_record(self._book, args)
         status = record.order.status
         if status == "unknown" and not (record.staged and args.transmit):
             raise RequestError(ErrorCode.TIMEOUT, "it is unknown where this order is; ask again later")
         if record.done or record.cancel_wanted:
-            raise _conflict(f"the order is {status}; it cannot be modified any more")
+            raise conflict(f"the order is {status}; it cannot be modified any more")
         if record.request is None:
-            raise _conflict(
-                "an adopted order may have attributes we do not know: cancel it and place another"
-            )
+            raise conflict("an adopted order may have attributes we do not know: cancel it and place another")
         return record
 
     def _changed(self, record: Record, args: ModifyOrder) -> tuple[PlaceOrder, Values]:
@@ -321,16 +250,16 @@ class Intake:
         request = record.request
         assert request is not None  # an adopted order is not modified
         if args.quantity is not None and request.cash_quantity:
-            raise _invalid("quantity", "the order is for an amount of cash; cancel it and place another")
+            raise invalid("quantity", "the order is for an amount of cash; cancel it and place another")
         if args.quantity is not None and args.quantity <= record.order.filled + EPSILON:
             filled = f"{record.order.filled:g} are filled already; the new quantity must be more"
-            raise _invalid("quantity", filled)
+            raise invalid("quantity", filled)
         given = {name: value for name in CHANGEABLE if (value := getattr(args, name)) is not None}
         known = prices_of(args.order_type or base.order_type or request.order_type)
         for name in PRICE_FIELDS:
             if name in given and name not in known and args.order_type in (None, *ORDER_TYPES):
                 order_type = args.order_type or record.order.order_type
-                raise _invalid(name, f"a {order_type} order has no {name}")
+                raise invalid(name, f"a {order_type} order has no {name}")
         if "trail_amount" in given or "trail_percent" in given:  # one of them, whichever was given last
             given = {"trail_amount": None, "trail_percent": None, **given}
         if args.good_till:
@@ -339,7 +268,7 @@ class Intake:
         try:
             order = as_changed(request, values)
         except FieldError as error:
-            raise _invalid(error.field, str(error)) from error
+            raise invalid(error.field, str(error)) from error
         kept = {name: getattr(order, name) for name in PRICE_FIELDS}
         return order, replace(values, **kept)
 
@@ -349,7 +278,7 @@ class Intake:
         if group is None:
             return self._account(args.account)
         if args.account is not None:
-            raise _invalid("account", f"give either account or extra.{group}, not both (201 at the gateway)")
+            raise invalid("account", f"give either account or extra.{group}, not both (201 at the gateway)")
         if not self._allow_live and not all(account.startswith(PAPER) for account in self.accounts):
             why = f"{group} may mean a live account and [orders] allow_live is not set"
             raise RequestError(ErrorCode.RISK_REJECTED, why, field=f"extra.{group}")
@@ -358,10 +287,10 @@ class Intake:
     def _account(self, asked: str | None) -> str:
         known = ", ".join(self.accounts)
         if asked is None and len(self.accounts) != 1:
-            raise _invalid("account", f"name one of the accounts {known}")
+            raise invalid("account", f"name one of the accounts {known}")
         account = self.accounts[0] if asked is None else asked
         if account not in self.accounts:
-            raise _invalid("account", f"the gateway does not manage {account}; it has {known}")
+            raise invalid("account", f"the gateway does not manage {account}; it has {known}")
         if not self._allow_live and not account.startswith(PAPER):
             why = f"{account} is a live account and [orders] allow_live is not set"
             raise RequestError(ErrorCode.RISK_REJECTED, why, field="account")
@@ -369,10 +298,6 @@ class Intake:
 
     def _reply(self, caller: Caller, outcome: Any) -> None:
         self._actions.append(Reply(caller, outcome))
-
-
-def _key(args: OrderKey) -> Key:
-    return (args.strategy, args.client_order_id)
 
 
 def _first_request(record: Record, again: PlaceOrder) -> PlaceOrder | None:
@@ -385,11 +310,6 @@ def _first_request(record: Record, again: PlaceOrder) -> PlaceOrder | None:
     return again if same else None
 
 
-def _accepted(record: Record) -> OrderAccepted:
-    order = record.order
-    return OrderAccepted(client_order_id=order.client_order_id, order_id=order.order_id, status=order.status)
-
-
 def _matches(args: CancelOrders, order: PlaceOrder | Order, account: str | None) -> bool:
     return (
         args.strategy in (None, order.strategy)
@@ -400,15 +320,3 @@ def _matches(args: CancelOrders, order: PlaceOrder | Order, account: str | None)
 
 def _why(records: list[Record]) -> str:
     return "; ".join(r.order.reason or "" for r in records if r.order.status == "unknown")
-
-
-def _invalid(field: str, why: str) -> RequestError:
-    return RequestError(ErrorCode.INVALID_ARGUMENT, why, field=field)
-
-
-def _conflict(why: str) -> RequestError:
-    return RequestError(ErrorCode.CONFLICT, why)
-
-
-def _not_ready(why: str) -> RequestError:
-    return RequestError(ErrorCode.NOT_READY, f"orders cannot be sent: {why}; try again")

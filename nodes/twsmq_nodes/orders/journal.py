@@ -18,17 +18,14 @@ not find what is written there.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import queue
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 import msgspec
@@ -39,38 +36,19 @@ from twsmq_protocol.metrics import METRICS
 from twsmq_transport.metrics import Histogram
 
 from .entries import Adopted, Entry, Placed, Row, to_entry, to_row
+from .journal_file import Durability, connect, lay_out, lock_file, migrate
 from .watermark import CURE, Mark, WatermarkFile, boot_id, require_fit
 
 RETRY_S = 0.5
 CLOSE_S = 5.0
-BUSY_S = 1.0
 PROGRESS = 20_000
-
-_MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE entries (
-        event_no INTEGER PRIMARY KEY,
-        strategy TEXT NOT NULL,
-        strategy_no INTEGER NOT NULL,
-        client_order_id TEXT NOT NULL,
-        ts INTEGER NOT NULL,
-        type TEXT NOT NULL,
-        event BLOB NOT NULL,
-        fact BLOB
-    )
-    """,
-    "CREATE UNIQUE INDEX entries_by_strategy ON entries (strategy, strategy_no)",
-    "CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE identity (id TEXT NOT NULL)",
-)
-"""Number n brings the schema from version n to n + 1. Never change one that was released: add another."""
 
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
 MOST_ROWS = 256
 """In one statement: SQLite takes 32,766 values at most."""
 
 
-class Kept(Struct, frozen=True):
+class Setting(Struct, frozen=True):
     """A setting that outlives the node: `value` under `name`, None to forget it."""
 
     name: str
@@ -89,16 +67,13 @@ class _Appended(Struct, frozen=True):
     order_id: int = 0
 
 
-Durability = Literal["disk", "process"]
-
-
 class Journal(Protocol):
     """What the node needs of a journal. A server database can stand in the place of SQLite."""
 
     def entries(self, progress: Callable[[int, int], None]) -> Iterator[Entry]: ...
     def append(self, entries: tuple[Entry, ...], committed: Callable[[], None]) -> None: ...
-    def keep(self, name: str, value: str | None) -> None: ...
-    def kept(self) -> dict[str, str]: ...
+    def save_setting(self, name: str, value: str | None) -> None: ...
+    def settings(self) -> dict[str, str]: ...
     def events(self, after: int, limit: int, strategy: str | None) -> list[tuple[int, bytes]]: ...
     def close(self) -> None: ...
 
@@ -112,12 +87,12 @@ class SqliteJournal:
 
     def __init__(self, path: Path, durability: Durability = "disk") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(path.with_name(path.name + ".lock"))
+        self._lock = lock_file(path.with_name(path.name + ".lock"))
         self._path = path
         self._durability: Durability = durability
         self._mark_file = WatermarkFile(path.with_name(path.name + ".mark"))
         self.lost: Mark | None = None
-        self._queue: queue.SimpleQueue[_Appended | Kept | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Appended | Setting | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._given_up = threading.Event()
         self.commits = Histogram(METRICS["journal_commit_seconds"].bounds)
@@ -125,11 +100,11 @@ class SqliteJournal:
             mark = self._mark_file.read()
             if mark is not None and (not path.exists() or not path.stat().st_size):
                 require_fit(path, mark, None, 0)  # before SQLite makes a new one there
-            self._reader = _connect(path, durability)
-            _migrate(self._reader, path)
+            self._reader = connect(path, durability)
+            migrate(self._reader, path)
             self._mark = self._fitting(mark)
-            _lay_out(self._reader)
-            self._writer = _connect(path, durability)  # now: later another file might stand there
+            lay_out(self._reader)
+            self._writer = connect(path, durability)  # now: later another file might stand there
             self._files = tuple(os.open(each, os.O_RDONLY | os.O_CLOEXEC) for each in self._paths)
         except ConfigError:
             self._give_way()
@@ -202,7 +177,7 @@ class SqliteJournal:
         self,
         durable: Callable[[int], None],
         stalled: Callable[[str | None], None],
-        on_kept: Callable[[str], None] = lambda _name: None,
+        on_saved: Callable[[str], None] = lambda _name: None,
     ) -> None:
         """Start the thread. All are called on the running loop; `stalled(None)` when it goes on."""
         loop = asyncio.get_running_loop()
@@ -216,7 +191,7 @@ class SqliteJournal:
 
         self._thread = threading.Thread(
             target=self._commit_all,
-            args=(on_loop(durable), on_loop(stalled), on_loop(on_kept)),
+            args=(on_loop(durable), on_loop(stalled), on_loop(on_saved)),
             name="journal",
             daemon=True,
         )
@@ -227,11 +202,11 @@ class SqliteJournal:
         ids = [entry.fact.order_id for entry in entries if isinstance(entry.fact, Placed | Adopted)]
         self._queue.put(_Appended([to_row(entry) for entry in entries], committed, max(ids, default=0)))
 
-    def keep(self, name: str, value: str | None) -> None:
+    def save_setting(self, name: str, value: str | None) -> None:
         """Have a setting committed, after what was appended before it."""
-        self._queue.put(Kept(name, value))
+        self._queue.put(Setting(name, value))
 
-    def kept(self) -> dict[str, str]:
+    def settings(self) -> dict[str, str]:
         return dict(self._reader.execute("SELECT name, value FROM kept"))
 
     def close(self) -> None:
@@ -253,19 +228,19 @@ class SqliteJournal:
         self,
         durable: Callable[[int], None],
         stalled: Callable[[str | None], None],
-        on_kept: Callable[[str], None],
+        on_saved: Callable[[str], None],
     ) -> None:
         database = self._writer
         closing = False
         while not closing:
             rows: list[Row] = []
             committed: list[Callable[[], None]] = []
-            kept: list[Kept] = []
+            settings: list[Setting] = []
             order_id = self._mark.order_id
             waiting = self._queue.get()
             while waiting is not None:
-                if isinstance(waiting, Kept):
-                    kept.append(waiting)
+                if isinstance(waiting, Setting):
+                    settings.append(waiting)
                 else:
                     rows += waiting.rows
                     committed.append(waiting.committed)
@@ -279,22 +254,22 @@ class SqliteJournal:
             if rows:
                 self._mark = replace(self._mark, event_no=rows[-1].event_no, order_id=order_id)
             began = monotonic()
-            if (rows or kept) and not self._commit(database, rows, kept, stalled):
+            if (rows or settings) and not self._commit(database, rows, settings, stalled):
                 break
-            if rows or kept:
+            if rows or settings:
                 self.commits.observe(monotonic() - began)
             for call in committed:
                 call()
             if rows:
                 durable(rows[-1].event_no)
-            for setting in kept:
-                on_kept(setting.name)
+            for setting in settings:
+                on_saved(setting.name)
 
     def _commit(
         self,
         database: sqlite3.Connection,
         rows: list[Row],
-        kept: list[Kept],
+        settings: list[Setting],
         stalled: Callable[[str | None], None],
     ) -> bool:
         """Tries until it is done; False if it was given up, with the node."""
@@ -302,7 +277,7 @@ class SqliteJournal:
         while True:
             try:
                 if not inserted:
-                    _insert_all(database, rows, kept)
+                    _insert_all(database, rows, settings)
                     inserted = True
                 self._require_in_place()
                 if rows:
@@ -332,14 +307,14 @@ class SqliteJournal:
                 raise OSError(f"{path} {what}; no order is safe any more: stop the node, put the file back")
 
 
-def _insert_all(database: sqlite3.Connection, rows: list[Row], kept: list[Kept]) -> None:
+def _insert_all(database: sqlite3.Connection, rows: list[Row], settings: list[Setting]) -> None:
     """All or none."""
-    if kept or len(rows) > MOST_ROWS:
+    if settings or len(rows) > MOST_ROWS:
         database.execute("BEGIN IMMEDIATE")
     for at in range(0, len(rows), MOST_ROWS):
         _insert(database, rows[at : at + MOST_ROWS])
-    for setting in kept:
-        _keep(database, setting)
+    for setting in settings:
+        _save(database, setting)
     if database.in_transaction:
         database.execute("COMMIT")
 
@@ -353,56 +328,8 @@ def _insert(database: sqlite3.Connection, rows: list[Row]) -> None:
     database.execute(f"INSERT INTO entries VALUES {', '.join([_ROW] * len(rows))}", values)  # noqa: S608
 
 
-def _keep(database: sqlite3.Connection, setting: Kept) -> None:
+def _save(database: sqlite3.Connection, setting: Setting) -> None:
     if setting.value is None:
         database.execute("DELETE FROM kept WHERE name = ?", (setting.name,))
     else:
         database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (setting.name, setting.value))
-
-
-def read_only(path: Path) -> sqlite3.Connection:
-    """For exports, while a node may be writing."""
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-
-
-def _connect(path: Path, durability: Durability) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute(f"PRAGMA synchronous = {'FULL' if durability == 'disk' else 'NORMAL'}")
-    if sys.platform == "darwin":
-        database.execute("PRAGMA fullfsync = ON")  # fsync alone does not reach the platter there
-    return database
-
-
-def _lay_out(database: sqlite3.Connection) -> None:
-    """Make the log as long as it gets before a checkpoint (1,000 pages), if there is room. To flush what
-    overwrites a file costs half of what it costs to extend one, and does not wait for the file system, which
-    on a busy machine is eight times as much."""
-    with suppress(sqlite3.OperationalError):
-        database.execute("CREATE TABLE IF NOT EXISTS reserve (space BLOB)")
-        database.execute("INSERT INTO reserve VALUES (zeroblob(4300000))")
-        database.execute("DROP TABLE reserve")
-        database.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
-
-
-def _migrate(database: sqlite3.Connection, path: Path) -> None:
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > len(_MIGRATIONS):
-        raise Unmendable(f"{path} was written by a newer twsmq (schema {version}); use that version")
-    for number in range(version, len(_MIGRATIONS)):
-        database.execute("BEGIN IMMEDIATE")
-        database.execute(_MIGRATIONS[number])
-        database.execute(f"PRAGMA user_version = {number + 1}")
-        database.execute("COMMIT")
-
-
-def _lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise ConfigError(
-            f"{path} is locked: another orders node uses this journal; end it or set another data_dir"
-        ) from error
-    return descriptor

@@ -3,113 +3,44 @@
 Invariants:
 - Past the gate an order takes its id, is encoded (what cannot be is refused and leaves no trace), journaled,
   and written once that is durable, in id order. The orders of a group take this way together, all or none.
-- A caller is answered once, when all bytes he asked for are written; or refused, with nothing sent.
 - Between the journal and the wire lies one session: if it ends there, the order was certainly not sent.
 - A cancel goes before orders, but never before its own order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection
+from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
     CHANGEABLE,
-    ModifyOrder,
-    OrderAccepted,
-    OrdersAccepted,
     PlaceOrder,
-    Preview,
 )
 from twsmq_protocol.order_types import PRICE_FIELDS
 
 from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused
-from twsmq_nodes.tws.events import GatewayError
-from twsmq_nodes.tws.orders import OrderStateView
 
-from . import codes
 from .actions import Action, Caller, Now, Reply, Send, Write
-from .book import Book, Record
+from .book import Book
+from .callers import Callers, Waiter
+from .cancels import CancelDue, Cancels
 from .changes import Changes
-from .entries import CancelWanted, Links, Placed, Values
+from .entries import Links, Placed
 from .gate import Gate
 from .ids import Key, order_ref
-from .risk.inputs import Open, working_as
-from .states import Trigger, after, shown
+from .items import Guard, Item, Modifying, Placing, Previewing
+from .previews import Previews
+from .record import Record
+from .risk.inputs import working_as
+from .states import Trigger, after
 from .wire import shaped_order
 
-
-class Waiter(Struct, eq=False):
-    """A caller whose answer waits for the bytes of `keys`; `group`: he asked with place_orders."""
-
-    caller: Caller
-    keys: tuple[Key, ...]
-    group: bool = False
-    left: int = 0  # keys not written yet; -1 once refused
-
-
-class Placing(Struct, eq=False):
-    """Orders before the gate, one or a group. Repeats of the request join `waiters`."""
-
-    orders: tuple[PlaceOrder, ...]
-    accounts: tuple[str, ...]
-    waiters: list[Waiter]
-    link: str = ""
-    oca_type: int = 0
-
-    @property
-    def keys(self) -> tuple[Key, ...]:
-        return tuple([(order.strategy, order.client_order_id) for order in self.orders])
-
-    def transmits(self, index: int) -> bool:
-        """The last order of a bracket hands on those before it, which the gateway holds back until then."""
-        bracket = self.link == "bracket" and index < len(self.orders) - 1
-        return self.orders[index].transmit and not bracket
-
-
-class Modifying(Struct, frozen=True):
-    """`order`: what it is to become, and by which values, worked out when its turn comes. It raises if it
-    cannot."""
-
-    args: ModifyOrder
-    order: Callable[[], tuple[PlaceOrder, Values]]
-    caller: Caller
-
-
-class Previewing(Struct, frozen=True):
-    args: PlaceOrder
-    account: str
-    caller: Caller
-
-
-class CancelDue(Struct, frozen=True):
-    """Goes to the gate once the wish is durable."""
-
-    key: Key
-
-
-PREVIEW_S = 10.0
-CANCEL_AGAIN_S = 2.0
-"""How long a cancel has to take effect before it may go out again."""
-CANCEL_PATIENCE_S = 0.25
-"""How long a cancel waits for the disk."""
-
-Item = Placing | Modifying | Previewing
 Afterwards = Action | CancelDue
-
-
-class Guard(Protocol):
-    """Raises RequestError for orders that must not be sent, and says at which prices others are."""
-
-    def rounded(self, order: PlaceOrder, account: str) -> PlaceOrder: ...
-    def check(self, orders: Sequence[PlaceOrder], working: Sequence[Open], ns: int) -> None: ...
-    def check_change(self, order: PlaceOrder, own: Open, more: float, ns: int) -> None: ...
 
 
 class Pipeline:
@@ -123,11 +54,10 @@ class Pipeline:
         self.durable_no = book.last_no
         self.gate: Gate[Key, Item] = Gate()
         self.waiting: dict[Key, Placing] = {}  # at the gate
-        self.unwritten: set[Key] = set()  # journaled attempts whose bytes have not been handed over
-        self.previews: dict[int, tuple[Caller, float]] = {}  # by order id, with the time they were sent
-        self._waiters: dict[Key, list[Waiter]] = {}  # between gate and wire
-        self._cancels_written: dict[Key, float] = {}  # when, monotonic
-        self._cancels_parked: dict[Key, float] = {}  # since when they wait for the disk, monotonic
+        self.callers = Callers(book, actions)
+        self.unwritten = self.callers.unwritten
+        self.previews = Previews(actions)
+        self.cancels = Cancels(book, self.unwritten, self.once_durable, self.gate.push_cancel)
         self._afterwards: dict[int, list[Afterwards]] = {}  # by the event number that must be durable first
         self.session_no = 0  # a write belongs to the session it was journaled in
         self.parked: list[Write] = []  # since they were last taken, in `_afterwards`
@@ -143,13 +73,6 @@ class Pipeline:
         if isinstance(item, Placing):
             self.waiting.update(dict.fromkeys(item.keys, item))
         self.gate.push(strategy, item)
-
-    def join(self, waiter: Waiter) -> None:
-        """Answer `waiter` together with those whose order is between gate and wire."""
-        unwritten = [key for key in waiter.keys if key in self.unwritten]
-        waiter.left = len(unwritten)
-        for key in unwritten:
-            self._waiters.setdefault(key, []).append(waiter)
 
     def withdraw(self, key: Key, code: ErrorCode, why: str) -> bool:
         """Take the order of `key`, and its group, out of the gate; whether it stood there."""
@@ -225,12 +148,12 @@ class Pipeline:
             transmit = item.transmits(index)
             fact = Placed(args, order_id, now.ns, links[index], transmit)  # as asked: it may be asked again
             order = _pending(orders[index], order_id, account, links[index], staged=not transmit)
-            self._book.tell(order, now.ns, fact)
+            self._book.record(order, now.ns, fact)
         for key in item.keys:
             self.waiting.pop(key, None)
             self.unwritten.add(key)
         for waiter in item.waiters:
-            self.join(waiter)
+            self.callers.join(waiter)
         for write in writes:
             self.once_durable(write)
 
@@ -277,7 +200,7 @@ class Pipeline:
         order = self._rounded(order, account)
         values = replace(values, **{name: getattr(order, name) for name in PRICE_FIELDS})
         if values == (record.wanted or record.values) and not (transmit and record.held_back):
-            self.answer(Waiter(item.caller, (key,)), None)  # one before it in the line has seen to it
+            self.callers.answer(Waiter(item.caller, (key,)), None)  # one before it in the line has seen to it
             return 0
         if self.guard is not None:
             remaining = record.order.remaining + max(values.quantity, record.largest) - record.order.quantity
@@ -290,7 +213,7 @@ class Pipeline:
         encoded = self._encode(request)
         asked = tuple(name for name in CHANGEABLE if getattr(item.args, name) is not None)
         number = self._changes.sent(record, values, asked, now.ns, transmit=transmit and record.held_back)
-        self._waiters.setdefault(key, []).append(Waiter(item.caller, (key,), left=1))
+        self.callers.await_change(item.caller, key)
         self.once_durable(self._to_write(key, encoded, number))
         return 1
 
@@ -301,87 +224,36 @@ class Pipeline:
         return replace(links, parent_id=0) if parent is not None and parent.done else links
 
     def _preview(self, item: Previewing, now: Now) -> None:
-        """A what-if is no order: it is not journaled, but takes an id and so keeps its place in the line."""
+        """It takes an id, and so keeps its place in the line."""
         _require_time(item.caller, now)
         order_id = self._book.ids.next
         request = shaped_order("", item.args, order_id, item.account, what_if=True)
         encoded = self._encode(request)
         self._book.ids.raise_floor(order_id + 1)
-        self.previews[order_id] = (item.caller, now.mono)
+        self.previews.sent(order_id, item.caller, now)
         self.once_durable(Send(encoded, paid=True))
 
     def _write_cancel(self, key: Key, now: Now) -> int:
         record = self._book.records[key]
-        if self.connected and not record.done and record.cancel_wanted and self._may_cancel(key, now):
-            self._cancels_written[key] = now.mono
+        if self.cancels.may_write(record, now):
             request = self._encode(tws.CancelOrder(record.order_id))
             self._actions.append(self._to_write(key, request))
             return 1
         return 0
 
-    def previewed(self, order_id: int, state: OrderStateView) -> None:
-        """The gateway's answer to a what-if is one openOrder and nothing else (captured)."""
-        caller, _ = self.previews.pop(order_id)
-        margins = {name: getattr(state, name) for name in Preview.__struct_fields__ if hasattr(state, name)}
-        currency, warning = state.commission_currency or None, state.warning_text or None
-        self._actions.append(Reply(caller, Preview(**margins, currency=currency, warning=warning)))
-
-    def preview_refused(self, event: GatewayError) -> None:
-        if not codes.is_complaint(event.code):
-            return
-        caller, _ = self.previews.pop(event.req_id)
-        error = RequestError(ErrorCode.GATEWAY_REJECTED, event.text, tws_code=event.code)
-        self._actions.append(Reply(caller, error))
-
     @property
     def due(self) -> list[float]:
         """When to call `tick`, monotonic."""
-        previews = [at + PREVIEW_S for _, at in self.previews.values()]
-        return previews + [at + CANCEL_PATIENCE_S for at in self._cancels_parked.values()]
+        return [*self.previews.due, *self.cancels.due]
 
     def tick(self, now: Now) -> None:
-        self.give_up_previews(now)
-        self.cancel_in_spite(now)
-
-    def give_up_previews(self, now: Now) -> None:
-        for order_id in [n for n, (_, at) in self.previews.items() if at + PREVIEW_S <= now.mono]:
-            caller, _ = self.previews.pop(order_id)
-            why = f"the gateway did not answer a what-if within {PREVIEW_S:g} s"
-            self._actions.append(Reply(caller, RequestError(ErrorCode.TIMEOUT, why)))
+        self.previews.tick(now)
+        self.cancels.tick(now)
 
     # -- onto the wire
 
-    def want_cancel(self, record: Record, now: Now, why: str | None = None) -> None:
-        """The order is to end; the node owes that from now on."""
-        status = record.order.status
-        if status == "not_sent":
-            reason = "cancelled; it was never sent"
-            self._book.change(record, now.ns, status=after(status, Trigger.ABANDONED), reason=reason)
-        elif not record.done and not record.cancel_wanted:
-            self.forget_cancel(record.key)
-            status = shown(status, cancel_wanted=True)
-            self._book.change(
-                record, now.ns, CancelWanted(), status=status, reason=why or record.order.reason
-            )
-            self.cancel_once_durable(record.key, now)
-        elif not record.done:
-            self.cancel_again(record, now)
-
-    def cancel_once_durable(self, key: Key, now: Now) -> None:
-        """The wish has been journaled; on a disk that stalls, the cancel does not wait for it."""
-        self._cancels_parked[key] = now.mono
-        self.once_durable(CancelDue(key))
-
-    def cancel_in_spite(self, now: Now) -> None:
-        """Let those cancels go that have waited too long for the disk: a cancel of an order that was written
-        does no harm if it is forgotten in a crash."""
-        for key in [k for k, at in self._cancels_parked.items() if at + CANCEL_PATIENCE_S <= now.mono]:
-            del self._cancels_parked[key]
-            if self.connected and key not in self.unwritten:
-                self.gate.push_cancel(key)
-
     def once_durable(self, action: Afterwards) -> None:
-        """When everything told so far is durable."""
+        """When everything recorded so far is durable."""
         if self._book.last_no > self.durable_no:
             self._afterwards.setdefault(self._book.last_no, []).append(action)
             if isinstance(action, Write):
@@ -391,9 +263,7 @@ class Pipeline:
 
     def _do(self, action: Afterwards) -> None:
         if isinstance(action, CancelDue):
-            in_time = self._cancels_parked.pop(action.key, None) is not None
-            if self.connected and (in_time or action.key not in self._cancels_written):
-                self.gate.push_cancel(action.key)
+            self.cancels.durable(action)
         elif self.connected or not isinstance(action, Send):
             self._actions.append(action)
 
@@ -409,98 +279,53 @@ class Pipeline:
         while self._afterwards and (first := next(iter(self._afterwards))) <= event_no:
             for action in self._afterwards.pop(first):
                 if isinstance(action, Write) and action.number in gone:
-                    assert action.session_no == self.session_no, "the end of a session was told too early"
+                    assert action.session_no == self.session_no, "the end of a session came too early"
                     self.written(action.key, action.request.request)
                 elif isinstance(action, Write) and action.session_no != self.session_no:
                     self.not_written(action, now)
                 else:
                     self._do(action)
 
-    def cancel_again(self, record: Record, now: Now) -> None:
-        """A cancel may go once more: asked for anew, swallowed, or still owed after a crash or a reconnect.
-        Not if the gateway says that it is at it: it would refuse the second one."""
-        if record.order.gateway_status != "PendingCancel" and self._may_cancel(record.key, now):
-            self.cancel_once_durable(record.key, now)
-
-    def _may_cancel(self, key: Key, now: Now) -> bool:
-        written = self._cancels_written.get(key)
-        return written is None or written + CANCEL_AGAIN_S <= now.mono
-
-    def forget_cancel(self, key: Key) -> None:
-        self._cancels_written.pop(key, None)
-
     def written(self, key: Key, request: Sent) -> None:
         """The bytes of an order or a modification are handed to the socket."""
         if isinstance(request, tws.CancelOrder):
             return
-        placed = key in self.unwritten
-        for waiter in self._served(key):
-            waiter.left -= 1
-            if waiter.left == 0:
-                self.answer(waiter, "pending" if placed else None)
-
-    def _served(self, key: Key) -> list[Waiter]:
-        """Who waited for the bytes just written or refused: all of an order's, one of a modification's."""
-        waiters = self._waiters.pop(key, [])
-        if key in self.unwritten:
-            self.unwritten.discard(key)
-            return waiters
-        if waiters[1:]:
-            self._waiters[key] = waiters[1:]
-        return waiters[:1]
-
-    def answer(self, waiter: Waiter, status: str | None = "pending") -> None:
-        """The first answer, or with status None the orders as they stand."""
-        rows = [
-            OrderAccepted(
-                client_order_id=key[1],
-                order_id=self._book.records[key].order_id,
-                status=status or self._book.records[key].order.status,
-            )
-            for key in waiter.keys
-        ]
-        self._actions.append(Reply(waiter.caller, OrdersAccepted(orders=rows) if waiter.group else rows[0]))
+        self.callers.written(key)
 
     def not_written(self, write: Write, now: Now) -> None:
         """The session ended before the bytes were handed over: certainly not sent."""
         key = write.key
         record = self._book.records[key]
         if isinstance(write.request.request, tws.CancelOrder):
-            self.forget_cancel(key)
+            self.cancels.forget(key)
             return
         why = "the session ended before it was written; nothing was sent"
-        waiters = self._served(key)
         if write.change_no:
             self._changes.not_written(record, write.change_no, why, now.ns)
         else:
             trigger = Trigger.ABANDONED if record.cancel_wanted else Trigger.NOT_WRITTEN
             self._book.change(record, now.ns, status=after(record.order.status, trigger), reason=why)
         error = RequestError(ErrorCode.NOT_READY, f"{why}; send the same request again")
-        for waiter in waiters:
-            if waiter.left > 0:
-                waiter.left = -1
-                self._actions.append(Reply(waiter.caller, error))
+        self.callers.not_written(key, error)
 
     # -- sessions
 
     def session_began(self) -> None:
         self.connected = True
         self.session_no += 1
-        self._cancels_written.clear()
+        self.cancels.session_began()
 
     def session_ended(self) -> None:
-        """Nothing waiting at the gate will be sent: each is told so, none leaves a trace."""
+        """Nothing waiting at the gate will be sent: each caller learns it, none leaves a trace."""
         self.connected = False
         self.session_no += 1
         error = RequestError(ErrorCode.NOT_READY, "the session ended before it was sent; no effect")
         self.withdraw_all(None, error)
-        self._cancels_parked.clear()
-        self.gate.clear_cancels()  # they are owed, and asked for again by the next session
+        self.cancels.session_ended()
+        self.gate.clear_cancels()
         for waiting in self._afterwards.values():
             waiting[:] = [action for action in waiting if not isinstance(action, Send)]
-        previews, self.previews = self.previews, {}
-        for caller, _ in previews.values():
-            self._actions.append(Reply(caller, error))
+        self.previews.session_ended(error)
 
 
 def _pending(args: PlaceOrder, order_id: int, account: str, links: Links, *, staged: bool) -> Order:

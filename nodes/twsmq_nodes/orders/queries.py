@@ -20,7 +20,8 @@ from twsmq_protocol.order_requests import (
     OrderList,
 )
 
-from .book import Book, Record
+from .book import Book
+from .record import Record
 
 
 def orders(book: Book, args: GetOrders, foreign: Iterable[ForeignOrder]) -> OrderList:

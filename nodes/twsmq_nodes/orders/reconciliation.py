@@ -18,7 +18,7 @@ from twsmq_nodes.tws.gateway_times import NS
 from twsmq_nodes.tws.requests import CancelOrder, ReqIds
 
 from .actions import Action, Now, Send, Warn
-from .book import Book, Record
+from .book import Book
 from .follow_ups import (
     CancelMissed,
     CancelUnexplained,
@@ -31,14 +31,14 @@ from .follow_ups import (
     ZoneUnknown,
 )
 from .ids import Key, parse_ref
+from .in_flight import InFlight
 from .pipeline import Pipeline
+from .record import Record
 from .reports import Reports
 from .snapshots import GRACE_S, REFUSES_QUESTION, End, Snapshot, Snapshots, Step, verdict, why_refused
 from .states import TABLE, Trigger
 from .wire import as_sent, foreign_order
 
-UNANSWERED_S = 5.0
-"""A written order the gateway says nothing about for so long is looked for."""
 EXPLANATION_S = 0.5
 """How long a cancellation nobody here asked for waits for its reason: it may be a refusal."""
 DOUBT_S = 0.25
@@ -86,7 +86,7 @@ class Reconciliation:
         self._offset_s: int | None = None
         self._snapshots = Snapshots()
         self._timers: dict[str, float] = {}
-        self._in_flight: dict[Key, float] = {}  # written, itself or its cancel, and unanswered; since when
+        self._in_flight = InFlight(book)
         self._short: dict[Key, ExecutionsMissing] = {}
         self._given_up: dict[Key, float] = {}  # filled so far, of which the gateway reports no executions
         self._explanations_due: dict[Key, float] = {}
@@ -151,15 +151,14 @@ class Reconciliation:
         snapshot = self._snapshots.current
         return (snapshot.step if snapshot else Step.OPEN_ORDERS).value
 
-    # -- what is heard
+    # -- what happened
 
     def written(self, key: Key, now: Now) -> None:
         """An order, a modification or a cancel is on its way."""
         self._snapshots.written(key)
-        record = self._book.records[key]
-        if _unanswered(record) or record.staged:
-            self._in_flight.setdefault(key, now.mono)
-            self._timers.setdefault(_UNANSWERED, now.mono + UNANSWERED_S)
+        self._in_flight.written(key, now)
+        if self._in_flight.due is not None:
+            self._timers.setdefault(_UNANSWERED, self._in_flight.due)
 
     def open_order(self, event: tws.OpenOrder, record: Record | None, *, listed: bool) -> None:
         """Keep a snapshot that is being taken right."""
@@ -205,7 +204,7 @@ class Reconciliation:
                     due = self._explanations_due.setdefault(key, now.mono + EXPLANATION_S)
                     self._timers.setdefault(_EXPLAIN, due)
                 case CancelMissed(key):
-                    self._pipeline.forget_cancel(key)
+                    self._pipeline.cancels.forget(key)
                 case IdsDoubted():
                     self._pipeline.once_durable(Send(ReqIds()))
                 case StaleAttempt(key, order_id):
@@ -234,16 +233,16 @@ class Reconciliation:
             if last.done:  # had it worked, nothing would be held back any more
                 status = last.order.status
                 why = f"its group was never handed on: {last.order.client_order_id} is {status}"
-                self._pipeline.want_cancel(record, now, f"{why} ({last.order.reason})")
+                self._pipeline.cancels.want(record, now, f"{why} ({last.order.reason})")
 
     def _cancel_survivor(self, record: Record, now: Now) -> None:
         """An incarnation is alive that the order's end did not reach: its own cancel, or its last fill."""
-        self._pipeline.forget_cancel(record.key)
+        self._pipeline.cancels.forget(record.key)
         if record.order.status == "filled":
             self._pipeline.once_durable(Send(CancelOrder(record.order_id)))
             self._actions.append(Warn("filled, and the broker has it open once more: cancelled", record.key))
         elif record.cancel_wanted:
-            self._pipeline.cancel_again(record, now)
+            self._pipeline.cancels.again(record, now)
 
     # -- snapshots
 
@@ -318,7 +317,7 @@ class Reconciliation:
                     record, ruling.trigger, now.ns, reason=ruling.reason, tws_code=ruling.tws_code
                 )
             if record.cancel_wanted and (record.acknowledged or record.staged) and not record.done:
-                self._pipeline.cancel_again(record, now)
+                self._pipeline.cancels.again(record, now)
         self.end_staged(now)
 
     def _settle_changes(self, record: Record, snapshot: Snapshot, now: Now) -> None:
@@ -362,7 +361,7 @@ class Reconciliation:
                 continue  # what was done for the one before has made it needless
             match name:
                 case "unanswered":
-                    self._chase(now)
+                    self._look_for_unanswered(now)
                 case "explain":
                     self._settle_unexplained(now)
                 case "ids":
@@ -392,21 +391,11 @@ class Reconciliation:
         self._snapshots.forget()
         self._look(now)
 
-    def _chase(self, now: Now) -> None:
-        """Look for orders and cancels nobody has answered."""
-        for key in list(self._in_flight):
-            record = self._book.records[key]
-            if not _unanswered(record) and (record.done or not record.staged):
-                del self._in_flight[key]
-        if not self._in_flight:
-            return
-        oldest = min(self._in_flight.values())
-        if oldest + UNANSWERED_S <= now.mono:
-            if any(_unanswered(self._book.records[key]) for key in self._in_flight):
-                self.look_within(0.0, now)
-            self._in_flight = dict.fromkeys(self._in_flight, now.mono)
-            oldest = now.mono
-        self._timers[_UNANSWERED] = oldest + UNANSWERED_S
+    def _look_for_unanswered(self, now: Now) -> None:
+        if self._in_flight.overdue(now):
+            self.look_within(0.0, now)
+        if self._in_flight.due is not None:
+            self._timers[_UNANSWERED] = self._in_flight.due
 
     def _settle_unexplained(self, now: Now) -> None:
         for key in [key for key, due in self._explanations_due.items() if due <= now.mono]:
@@ -414,10 +403,3 @@ class Reconciliation:
             self._reports.settle_unexplained(key, now.ns)
         if self._explanations_due:
             self._timers[_EXPLAIN] = min(self._explanations_due.values())
-
-
-def _unanswered(record: Record) -> bool:
-    """The gateway has not spoken of it, or not of its cancel, or not of a modification."""
-    cancelling = record.cancel_wanted and record.order.gateway_status != "PendingCancel"
-    silent = not record.acknowledged and not record.staged
-    return not record.done and (silent or cancelling or (bool(record.changes) and not record.held_back))

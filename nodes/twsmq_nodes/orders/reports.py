@@ -7,8 +7,7 @@ nothing new. What cannot be concluded from a report alone is returned as a `Foll
   which always follows and has the amounts.
 - Executions are in `executions`, ends without words and words without an end in `unexplained`, modifications
   in `changes`, orders that the broker has twice in `duplicates`.
-- A refusal belongs to the modification in flight if there is one and the order itself had been accepted; if
-  that has not been told yet, or the words could end the order as well, it is looked for.
+- Errors are in `refusals`.
 
 Not taken over from a report, and why: orderStatus `remaining` (follows from quantity and filled), `parentId`
 and the order's `parentPermId` (the tie is ours), `lastFillPrice` (the execution has it); of openOrder all
@@ -19,40 +18,30 @@ execution `cumQty` and `avgPrice` (follow from the executions), `evRule`, `evMul
 
 from __future__ import annotations
 
-from typing import Unpack
-
-from twsmq_protocol.order_events import OrderStatus
-
 from twsmq_nodes.tws import events as tws
-from twsmq_nodes.tws.gateway_times import NS
 
 from . import codes
-from .book import EPSILON, Book, OrderChanges, Record
-from .changes import Changes, notice_of
+from .book import Book
+from .changes import Changes
 from .codes import Meaning
 from .duplicates import Duplicates
-from .entries import CancelDropped, Fact
 from .executions import Executions
 from .follow_ups import (
-    CancelMissed,
     CancelUnexplained,
     ExecutionsMissing,
     FollowUp,
-    IdsDoubted,
     InDoubt,
     StaleAttempt,
     SurvivorLeft,
     ZoneUnknown,
 )
 from .ids import Key
-from .states import Trigger, after, shown, standing, trigger_of
+from .record import EPSILON, OrderChanges, Record
+from .recorder import LONGEST_TEXT, Recorder
+from .refusals import Refusals
+from .states import Trigger, trigger_of
 from .unexplained import UNEXPLAINED, Unexplained
 from .wire import values_shown
-
-LONGEST_TEXT = 2000
-"""Of a text of the gateway's that is recorded."""
-STAGED_S = 3.0
-"""How long bytes of a connection that has ended may still be read by the gateway."""
 
 
 class Reports:
@@ -62,9 +51,14 @@ class Reports:
         self._book = book
         self.client_id = client_id
         self.changes = changes
+        self._recorder = Recorder(book, changes)
+        self.move = self._recorder.move
         self.unexplained = Unexplained()
-        self.executions = Executions(book, self.move)
+        self.executions = Executions(book, self._recorder)
         self.duplicates = Duplicates()
+        self.error = Refusals(
+            book, self._recorder, changes, self.executions, self.duplicates, self.unexplained
+        ).error
         self._resurfaced: set[int] = set()  # order ids of attempts that turned up after their successor
         self._noticed: dict[Key, set[str]] = {}  # texts of this session that come with every report
 
@@ -113,7 +107,7 @@ class Reports:
         if trigger is Trigger.INACTIVE and event.state.reject_reason:
             changes["reason"] = event.state.reject_reason[:LONGEST_TEXT]
         ended = record.order.status in ("cancelled", "rejected")
-        self.move(record, trigger, ts, **changes)
+        self._recorder.move(record, trigger, ts, **changes)
         self._remarks(record, event, ts)
         if ended and trigger is Trigger.WORKING:
             follow_ups.append(InDoubt(record.key))  # late, or it lives after all: only a snapshot tells
@@ -131,7 +125,7 @@ class Reports:
         noticed = self._noticed.setdefault(record.key, set())
         if text not in noticed:
             noticed.add(text)
-            self.note(record, 0, text, ts)
+            self._recorder.note(record, 0, text, ts)
 
     def _lives(self, record: Record, perm_id: int, ts: int) -> list[FollowUp]:
         """Take note of an incarnation that a report shows alive."""
@@ -140,7 +134,7 @@ class Reports:
             ids = " and ".join(map(str, beside))
             text = f"the broker has this order more than once, under the permanent ids {ids}"
             risk = "it may fill more than its quantity; a cancel goes to all of them"
-            self.note(record, 0, f"{text}: {risk}", ts)
+            self._recorder.note(record, 0, f"{text}: {risk}", ts)
         unheard_of = bool(perm_id) and perm_id not in record.perm_ids
         return [InDoubt(record.key)] if record.done and unheard_of else []
 
@@ -202,18 +196,18 @@ class Reports:
             return
         if trigger is Trigger.INACTIVE and said is not None:
             changes.update(OrderChanges(reason=said[1], tws_code=said[0]))
-        self.move(record, trigger, ts, **changes)
+        self._recorder.move(record, trigger, ts, **changes)
 
     def _of_all(self, record: Record, trigger: Trigger | None, filled: float) -> Trigger | None:
         """What the end of its last incarnation makes of the order: filled only if all of it is."""
-        if trigger is not Trigger.FILLED or not self._doubled(record):
+        if trigger is not Trigger.FILLED or not self.duplicates.of(record):
             return trigger
         return Trigger.FILLED if filled >= record.order.quantity - EPSILON else Trigger.CANCELLED
 
     def _one_ended(self, record: Record, event: tws.OrderStatus, ts: int) -> list[FollowUp]:
         """One of several incarnations; what it filled its executions tell."""
         text = f"permanent id {event.perm_id} of this order is {event.status}, another one is still alive"
-        self.note(record, 0, text, ts)
+        self._recorder.note(record, 0, text, ts)
         follow_ups: list[FollowUp] = [SurvivorLeft(record.key)]
         reported = event.filled or 0.0
         if reported > record.executed() + EPSILON:
@@ -232,129 +226,36 @@ class Reports:
         self.executions.settle(record, ts, perm_id=perm_id)
         self.executions.cost_of(seen.exec_id, ts)
         follow_ups = self._stale(record, seen.order_id or 0, ts, "Submitted") if stale else []
-        if record.order.status == "filled" != was and (stale or self._doubled(record)):
+        if record.order.status == "filled" != was and (stale or self.duplicates.of(record)):
             follow_ups.append(SurvivorLeft(record.key))  # together they have reached the quantity
         if seen.time and self.executions.time_ns(seen.time) is None:
             follow_ups.append(ZoneUnknown(record.key, seen.time))
         return record, follow_ups
 
-    def _doubled(self, record: Record) -> bool:
-        """There has been more than one incarnation, in this session or an earlier one."""
-        return self.duplicates.doubled(record.key) or len(record.perm_ids) > 1
-
     def complete(self, record: Record) -> bool:
         """It is filled, and no other incarnation of it has been seen that might not be."""
-        return record.order.status == "filled" and not self._doubled(record)
+        return record.order.status == "filled" and not self.duplicates.of(record)
 
     def finish_without_executions(
         self, record: Record, missing: ExecutionsMissing, ts: int, *, silent: bool
     ) -> None:
         """Executions were asked for and some do not exist, or nobody answers (`silent`): the gateway's word
         has to do."""
-        word = missing.gateway_status or "Filled"
+        status = missing.gateway_status or "Filled"
         if silent:
-            reason = f"the gateway says {word}, and does not answer for executions: they are to be confirmed"
+            reason = (
+                f"the gateway says {status}, and does not answer for executions: they are to be confirmed"
+            )
         elif any(fill.leg for fill in record.fills.values()):
-            reason = f"the gateway says {word}; it reports this combo by the executions of its legs"
+            reason = f"the gateway says {status}; it reports this combo by the executions of its legs"
         else:
-            reason = f"the gateway says {word}; it reports executions of {record.executed():g} only"
+            reason = f"the gateway says {status}; it reports executions of {record.executed():g} only"
         changes = OrderChanges(
-            filled=max(missing.filled, record.order.quantity), gateway_status=word, reason=reason
+            filled=max(missing.filled, record.order.quantity), gateway_status=status, reason=reason
         )
         if missing.avg_price is not None:
             changes["avg_price"] = missing.avg_price
-        self.move(record, Trigger.FILLED, ts, **changes)
-
-    # -- errors and notices
-
-    def error(self, event: tws.GatewayError, ts: int) -> list[FollowUp]:
-        record = self._book.by_order_id(event.req_id)
-        if record is None:
-            return []
-        event = tws.GatewayError(
-            event.req_id, event.code, event.text[:LONGEST_TEXT], None, event.advanced_reject_json
-        )
-        meaning = codes.meaning(event.code)
-        if event.req_id != record.order_id:
-            self.note(record, event.code, event.text, ts)  # about an attempt that has a successor
-            return []
-        if self._doubled(record) and meaning in codes.ENDS_OR_REFUSES:
-            self.note(record, event.code, event.text, ts)  # of which one it does not say; orderStatus does
-            return [InDoubt(record.key)]
-        if event.advanced_reject_json and meaning is not Meaning.INFORMS:
-            self.note(record, event.code, event.text, ts, event.advanced_reject_json)
-        return self._meant(meaning, record, event, ts)
-
-    def _meant(self, meaning: Meaning, record: Record, event: tws.GatewayError, ts: int) -> list[FollowUp]:
-        code, text = event.code, event.text
-        changing = bool(record.changes) and not record.done and record.acknowledged
-        match meaning:
-            case Meaning.INFORMS:
-                self.note(record, code, text, ts, event.advanced_reject_json)
-            case Meaning.CANCELLED if not changing or record.cancel_wanted or self._held(record):
-                self._end(record, Trigger.CANCELLED, code, text, ts)
-            case Meaning.REJECTED_LATE if self._held(record) or not record.changes:
-                self._end(record, Trigger.REJECTED, code, text, ts)
-            case Meaning.CANCELLED | Meaning.REJECTED_LATE if changing:
-                return self._change_or_order(record, code, text, ts)
-            case Meaning.NOT_FOUND if not record.acknowledged:
-                return self._never_there(record, code, text, ts)
-            case Meaning.NOT_FOUND | Meaning.CANCEL_REFUSED | Meaning.NOT_CANCELLABLE:
-                self._cancel_refused(record, code, text, ts)
-                return [] if meaning is Meaning.NOT_CANCELLABLE else [InDoubt(record.key)]
-            case _ if changing or (meaning is Meaning.CHANGE_REFUSED and record.changes):
-                self._change_refused(record, meaning, code, text, ts)
-            case Meaning.REJECTED | Meaning.IDS_WRONG if not record.acknowledged and not record.changes:
-                self._end(record, Trigger.REJECTED, code, text, ts)
-                return [IdsDoubted()] if meaning is Meaning.IDS_WRONG else []
-            case _:  # says that something is wrong, not whether the order exists: see whether it does
-                self.note(record, code, text, ts)
-                return [] if record.acknowledged else [InDoubt(record.key)]
-        return []
-
-    def _held(self, record: Record) -> bool:
-        return record.key in self.unexplained.held
-
-    def _end(self, record: Record, trigger: Trigger, code: int, text: str, ts: int) -> None:
-        held = self.unexplained.release(record) or OrderChanges()
-        held.update(OrderChanges(reason=text, tws_code=code))
-        self.move(record, trigger, ts, **held)
-
-    def _change_or_order(self, record: Record, code: int, text: str, ts: int) -> list[FollowUp]:
-        """201 or 202 while a modification is in flight: it may end that, or the order. The status that may
-        follow, or a snapshot, tells."""
-        self.unexplained.said[record.key] = (code, text)
-        self.changes.complained(record, code, text)
-        self.note(record, code, text, ts)
-        return [InDoubt(record.key)]
-
-    def _change_refused(self, record: Record, meaning: Meaning, code: int, text: str, ts: int) -> None:
-        """The old values stand."""
-        if meaning is Meaning.COMPLAINS:
-            self.note(record, code, text, ts)
-        self.changes.refused(record, code, text, ts)
-        self._book.change(record, ts, reason=text, tws_code=code)
-        self.executions.settle(record, ts)  # what is executed may be all of it
-
-    def _never_there(self, record: Record, code: int, text: str, ts: int) -> list[FollowUp]:
-        """It may be on its way yet: the wish is kept until it is known where the order is. A staged one is in
-        no list, so that the gateway's word has to do, once nothing of it can be under way any more."""
-        if record.staged and record.cancel_wanted and record.sent_at + STAGED_S * NS <= ts:
-            self._end(record, Trigger.ABANDONED, code, text, ts)
-            return []
-        self._book.change(record, ts, reason=text, tws_code=code)
-        return [InDoubt(record.key), CancelMissed(record.key)]
-
-    def _cancel_refused(self, record: Record, code: int, text: str, ts: int) -> None:
-        order = record.order
-        if record.done:
-            self.note(record, code, text, ts)
-            return
-        status: OrderStatus = order.status
-        if status == "pending_cancel":
-            status = standing(order.gateway_status, order.filled)
-        fact: Fact | None = CancelDropped() if record.cancel_wanted else None
-        self._book.change(record, ts, fact, status=status, reason=text, tws_code=code)
+        self._recorder.move(record, Trigger.FILLED, ts, **changes)
 
     # -- completed orders
 
@@ -384,7 +285,7 @@ class Reports:
         changes = OrderChanges(gateway_status=status, filled=filled, reason=reason, tws_code=code)
         if view.perm_id:
             changes["perm_id"] = view.perm_id
-        self.move(record, trigger, ts, **changes)
+        self._recorder.move(record, trigger, ts, **changes)
         return record
 
     def settle_unexplained(self, key: Key, ts: int) -> None:
@@ -396,24 +297,7 @@ class Reports:
         held["reason"] = UNEXPLAINED
         if said is not None:  # it had worked: whether the words were about it or a change, it is cancelled
             held.update(OrderChanges(reason=said[1], tws_code=said[0]))
-        self.move(record, Trigger.CANCELLED, ts, **held)
-
-    # -- into the book
-
-    def move(self, record: Record, trigger: Trigger | None, ts: int, **changes: Unpack[OrderChanges]) -> None:
-        """Record what `trigger` and `changes` make of the order, if anything."""
-        order = record.order
-        status = order.status if trigger is None else after(order.status, trigger)
-        changes["status"] = shown(status, cancel_wanted=record.cancel_wanted)
-        quantity = changes.get("quantity", order.quantity)
-        filled = changes.get("filled", order.filled)
-        changes["remaining"] = max(0.0, quantity - filled)
-        if record.changes and status in ("filled", "cancelled", "rejected", "not_sent"):
-            self.changes.ended(record, status, ts)
-        self._book.change(record, ts, None, **changes)
-
-    def note(self, record: Record, code: int, text: str, ts: int, advanced: str = "") -> None:
-        self._book.tell(notice_of(record, code, text[:LONGEST_TEXT], advanced), ts)
+        self._recorder.move(record, Trigger.CANCELLED, ts, **held)
 
     def _find(
         self, client_id: int | None, order_id: int | None, perm_id: int | None, ref: str
@@ -426,7 +310,9 @@ class Reports:
         if ended or order_id in self._resurfaced:
             return []
         self._resurfaced.add(order_id)
-        self.note(record, 0, f"order id {order_id}, given up as never sent, is alive at the gateway", ts)
+        self._recorder.note(
+            record, 0, f"order id {order_id}, given up as never sent, is alive at the gateway", ts
+        )
         return [StaleAttempt(record.key, order_id)]
 
 

@@ -46,7 +46,7 @@ from twsmq_nodes.tws.pacing import Pacer
 from twsmq_nodes.tws.requests import CancelOrder as CancelRequest
 from twsmq_nodes.tws.requests import Priority
 
-from .actions import Action, Announce, Enter, Journal, Keep, Now, Publish, Reply, Send, Warn, Write
+from .actions import Action, Announce, Enter, Journal, Now, Publish, Reply, SaveSetting, Send, Warn, Write
 from .core import HANDLED, OrdersCore
 from .direct_writer import DirectWriter
 from .journal import SqliteJournal
@@ -95,7 +95,7 @@ class OrdersShell(Shell):
             entries=self._journal.entries(
                 lambda number, last: node.starting(f"reading the journal: {number:,} of {last:,} events")
             ),
-            kept=self._journal.kept(),
+            settings=self._journal.settings(),
             lost=self._journal.lost,
         )
         repeat_s = config.marketdata.quiet_repeat_s
@@ -109,12 +109,12 @@ class OrdersShell(Shell):
         )
         self._reference = node.requester(endpoints.REFERENCE)
         self._guard = self._core.pipeline.guard = RiskGuard(config.orders.risk, self._inputs)
-        self._risk = RiskSettings(self._guard, self._journal.keep)
-        self._risk.restore(self._journal.kept())
+        self._risk = RiskSettings(self._guard, self._journal.save_setting)
+        self._risk.restore(self._journal.settings())
         self._direct = DirectWriter()
         self._not_believed: set[str] = set()
         self._reports: list[tws.Event] = []  # of the read that goes on
-        self._durable_no = 0  # as the journal has said
+        self._durable_no = 0  # as the journal reports
         self._asked: list[tuple[Args, Call]] = []  # to be placed, of this pass of the mailbox
         self._driver: Driver[Input, Action] = Driver(
             lambda happened, mono: happened(Now(mono, time_ns())),
@@ -133,10 +133,10 @@ class OrdersShell(Shell):
         self._journal.run(
             self._durable,
             lambda reason: feed(lambda _now: core.journal_stalled(reason)),
-            self._kept,
+            self._setting_saved,
         )
         about = ("node/status/", "position/", "account/")
-        self._node.listen((endpoints.STATUS,), about, self._heard)
+        self._node.listen((endpoints.STATUS,), about, self._on_peer_event)
         feed(core.start)
         self._link.open()
 
@@ -176,19 +176,19 @@ class OrdersShell(Shell):
         for args, call in asked:
             yield from self._core.request(args, call, now)
 
-    def _heard(self, topic: str, event: envelope.Event) -> None:
+    def _on_peer_event(self, topic: str, event: envelope.Event) -> None:
         """What another process publishes. Nothing in it may end this one."""
         try:
             self._inputs.on_event(topic, event)
         except ValueError as error:
             kind = type(event).__name__
             if kind not in self._not_believed:
-                self._not_believed.add(kind)  # told once: it may come again and again
+                self._not_believed.add(kind)  # logged once: it may come again and again
                 log.warning("event of another process set aside", topic=topic[:200], problem=str(error)[:200])
 
     def _want_quote(self, instrument: str) -> None:
         shards = [endpoints.marketdata(n) for n in range(self._node.config.marketdata.instances)]
-        self._node.listen(shards, (quote_topic(instrument),), self._heard)
+        self._node.listen(shards, (quote_topic(instrument),), self._on_peer_event)
 
     def _want_contract(self, instrument: str) -> None:
         def learn(reply: envelope.Reply) -> None:
@@ -218,9 +218,9 @@ class OrdersShell(Shell):
 
         self._reference.ask("market_rule", {"instrument": instrument}, CONTRACT_VALID_S, learn)
 
-    def _kept(self, name: str) -> None:
-        self._risk.kept(name)
-        self._driver.feed(lambda _now: self._core.kept(name))
+    def _setting_saved(self, name: str) -> None:
+        self._risk.setting_saved(name)
+        self._driver.feed(lambda _now: self._core.setting_saved(name))
 
     def _replay(self, args: ReplayEvents, call: Call) -> None:
         found = self._journal.events(args.after, args.limit, args.strategy)
@@ -232,12 +232,12 @@ class OrdersShell(Shell):
         )
 
     def _durable(self, event_no: int) -> None:
-        """The journal says so."""
+        """The journal reports it."""
         self._durable_no = event_no
         self._driver.turn()
 
     def _journal_news(self) -> Input | None:
-        """What is durable, and written by the journal's thread: whatever is told later may be about it."""
+        """What is durable, and written by the journal's thread: whatever comes later may be about it."""
         written, written_no = self._direct.take()
         event_no = max(self._durable_no, written_no)
         if event_no <= self._core.pipeline.durable_no:
@@ -253,7 +253,7 @@ class OrdersShell(Shell):
             self._driver.feed(lambda now: self._core.received(reports, now))
 
     def _on_notice(self, notice: notices.Notice) -> None:
-        self._on_read_end()  # what was said before it
+        self._on_read_end()  # what came before it
         core, feed = self._core, self._driver.feed
         match notice:
             case notices.SessionUp(_, accounts, next_order_id, upstream):
@@ -287,8 +287,8 @@ class OrdersShell(Shell):
         match action:
             case Journal(entries):
                 self._journal.append(entries, partial(self._direct.committed, action))
-            case Keep(name, value):
-                self._journal.keep(name, value)
+            case SaveSetting(name, value):
+                self._journal.save_setting(name, value)
             case Write():
                 self._write(action)
             case Publish(event, retain):

@@ -38,10 +38,10 @@ from twsmq_nodes.tws.orders import ExecutionFilter
 from twsmq_nodes.tws.requests import Request
 
 from . import codes
-from .book import Record
 from .codes import Meaning
 from .follow_ups import ExecutionsMissing
 from .ids import FIRST_REQ_ID, Key
+from .record import Record
 from .states import Trigger
 from .times import covers
 

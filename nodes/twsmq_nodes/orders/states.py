@@ -19,7 +19,7 @@ from twsmq_protocol.order_events import OrderStatus
 
 
 class Trigger(Enum):
-    # the gateway's word
+    # the gateway's reports
     HELD = "it has the order, which does not work yet"
     WORKING = "the order works"
     PARTLY_FILLED = "some of it is executed"
@@ -28,7 +28,7 @@ class Trigger(Enum):
     CANCELLED = "it is cancelled"
     INACTIVE = "it does not work and may come back"
     REJECTED = "it was refused"
-    # a snapshot's word
+    # a snapshot's
     LISTED = "a snapshot lists it as open"
     PROVED_ABSENT = "a complete snapshot shows that the gateway never had it"
     VANISHED = "the gateway had it, and no part of a complete snapshot knows it"
@@ -136,7 +136,7 @@ TABLE: dict[OrderStatus, dict[Trigger, OrderStatus]] = {
     "filled": {},
 }
 
-_WORDS: dict[str, Trigger] = {
+_BY_STATUS: dict[str, Trigger] = {
     "ApiPending": _T.HELD,
     "PendingSubmit": _T.HELD,
     "PreSubmitted": _T.WORKING,  # stops wait so for their trigger, others for the venue (captured)
@@ -151,9 +151,9 @@ _WORDS: dict[str, Trigger] = {
 _STILL_WORKS: frozenset[OrderStatus] = frozenset(("pending", "submitted", "partially_filled", "inactive"))
 
 
-def trigger_of(word: str) -> Trigger | None:
-    """What the gateway's own status word means; None for one nobody has documented."""
-    return _WORDS.get(word)
+def trigger_of(gateway_status: str) -> Trigger | None:
+    """What the gateway's own status means; None for one nobody has documented."""
+    return _BY_STATUS.get(gateway_status)
 
 
 def after(state: OrderStatus, trigger: Trigger) -> OrderStatus:
@@ -165,9 +165,9 @@ def shown(state: OrderStatus, *, cancel_wanted: bool) -> OrderStatus:
     return "pending_cancel" if cancel_wanted and state in _STILL_WORKS else state
 
 
-def standing(word: str | None, filled: float) -> OrderStatus:
-    """Where an order stands by the gateway's last word about it, once a cancel was refused."""
-    trigger = None if word is None else trigger_of(word)
+def standing(gateway_status: str | None, filled: float) -> OrderStatus:
+    """Where an order stands by its last gateway status, once a cancel was refused."""
+    trigger = None if gateway_status is None else trigger_of(gateway_status)
     if trigger is None or trigger is _T.HELD:
         return "pending"
     if trigger is _T.INACTIVE:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from .book import OrderChanges, Record
 from .ids import Key
+from .record import OrderChanges, Record
 
 UNEXPLAINED = "the gateway cancelled it and gave no reason"
 

@@ -25,8 +25,8 @@ from twsmq_nodes.tws.instruments import contract_of, instrument_of
 from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.orders import OrderFields, OrderView
 
-from .book import OrderChanges
 from .entries import Links, Values
+from .record import OrderChanges
 
 _KINDS = {"price": 1, "time": 3, "margin": 4, "execution": 5, "volume": 6, "percent_change": 7}
 _VALUE_NAMES = {"price": "price", "margin": "percent", "volume": "volume", "percent_change": "changePercent"}
@@ -160,7 +160,7 @@ _AUX = ("stop_price", "trail_amount", "offset")
 
 
 def shown(view: OrderView, name: str, order_type: str) -> Any:
-    """One attribute as an openOrder shows it, under our name; None where it does not tell."""
+    """One attribute as an openOrder shows it, under our name; None where it does not say."""
     order_type = view.order_type if view.order_type in ORDER_TYPES else order_type
     if name in PRICE_FIELDS and name not in prices_of(order_type):
         return None
@@ -251,7 +251,7 @@ def _digits(text: str) -> str:
     return "".join(filter(str.isdigit, text))
 
 
-def foreign_order(order_id: int, contract: Contract, view: OrderView, word: str) -> ForeignOrder:
+def foreign_order(order_id: int, contract: Contract, view: OrderView, gateway_status: str) -> ForeignOrder:
     """A row of the open orders that is not in our books."""
     prices = prices_of(view.order_type)
     return ForeignOrder(
@@ -264,7 +264,7 @@ def foreign_order(order_id: int, contract: Contract, view: OrderView, word: str)
         order_type=view.order_type,
         account=view.account,
         tif=view.tif,
-        status=word,
+        status=gateway_status,
         filled=view.filled_quantity or 0.0,
         reference=view.order_ref,
         limit_price=view.limit_price if "limit_price" in prices else None,

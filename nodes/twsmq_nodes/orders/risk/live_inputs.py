@@ -205,7 +205,7 @@ class LiveRiskInputs:
 
     def daily_pnl(self, scope: Scope, name: str, ns: int) -> float | None:
         if scope == "strategy":
-            return self._in_one_currency(self._book.results(name, ns))
+            return self._in_one_currency(self._book.results.of(name, ns))
         return self._results.get(name) if self._clock() <= self._believed_until else None
 
     def _in_one_currency(self, results: Mapping[tuple[str, str], float]) -> float | None:

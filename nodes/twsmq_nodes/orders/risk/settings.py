@@ -18,11 +18,11 @@ _PREFIX = "risk/"
 
 
 class RiskSettings:
-    """`keep(name, value)` writes a setting to disk and calls `kept` with its name afterwards."""
+    """`save(name, value)` writes a setting to disk and calls `setting_saved` with its name afterwards."""
 
-    def __init__(self, guard: RiskGuard, keep: Callable[[str, str], None]) -> None:
+    def __init__(self, guard: RiskGuard, save: Callable[[str, str], None]) -> None:
         self._guard = guard
-        self._keep = keep
+        self._save = save
         self._waiting: dict[str, list[Call]] = {}  # by name, until the new limits are on disk
 
     def restore(self, kept: Mapping[str, str]) -> None:
@@ -36,9 +36,9 @@ class RiskSettings:
         name = f"{_PREFIX}{args.scope}/{args.name}"
         self._guard.replace(args.scope, args.name, args.limits)
         self._waiting.setdefault(name, []).append(call)
-        self._keep(name, msgspec.json.encode(args.limits).decode())
+        self._save(name, msgspec.json.encode(args.limits).decode())
 
-    def kept(self, name: str) -> None:
+    def setting_saved(self, name: str) -> None:
         """Called once for each time it was kept, the oldest first."""
         calls = self._waiting.get(name)
         if calls:

@@ -1,0 +1,52 @@
+"""What was written and the gateway has not answered: orders, modifications and cancels.
+
+Each is looked for once it is unanswered for `UNANSWERED_S`, and again until it is answered.
+"""
+
+from __future__ import annotations
+
+from .actions import Now
+from .book import Book
+from .ids import Key
+from .record import Record
+
+UNANSWERED_S = 5.0
+"""What the gateway says nothing about for so long is looked for."""
+
+
+class InFlight:
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._since: dict[Key, float] = {}  # monotonic
+
+    def written(self, key: Key, now: Now) -> None:
+        record = self._book.records[key]
+        if _unanswered(record) or record.staged:
+            self._since.setdefault(key, now.mono)
+
+    @property
+    def due(self) -> float | None:
+        """When to call `overdue`, monotonic."""
+        return min(self._since.values()) + UNANSWERED_S if self._since else None
+
+    def overdue(self, now: Now) -> bool:
+        """Whether something has been unanswered for too long; its time begins anew."""
+        for key in list(self._since):
+            record = self._book.records[key]
+            if not _unanswered(record) and (record.done or not record.staged):
+                del self._since[key]
+        if not self._since or min(self._since.values()) + UNANSWERED_S > now.mono:
+            return False
+        overdue = any(_unanswered(self._book.records[key]) for key in self._since)
+        self._since = dict.fromkeys(self._since, now.mono)
+        return overdue
+
+    def clear(self) -> None:
+        self._since.clear()
+
+
+def _unanswered(record: Record) -> bool:
+    """The gateway has not spoken of it, or not of its cancel, or not of a modification."""
+    cancelling = record.cancel_wanted and record.order.gateway_status != "PendingCancel"
+    silent = not record.acknowledged and not record.staged
+    return not record.done and (silent or cancelling or (bool(record.changes) and not record.held_back))

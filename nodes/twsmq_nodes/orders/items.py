@@ -1,0 +1,60 @@
+"""What waits at the gate, and what it must pass there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+from twsmq_protocol.order_requests import ModifyOrder, PlaceOrder
+
+from .actions import Caller
+from .callers import Waiter
+from .entries import Values
+from .ids import Key
+from .risk.inputs import Open
+
+
+class Placing(Struct, eq=False):
+    """Orders before the gate, one or a group. Repeats of the request join `waiters`."""
+
+    orders: tuple[PlaceOrder, ...]
+    accounts: tuple[str, ...]
+    waiters: list[Waiter]
+    link: str = ""
+    oca_type: int = 0
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return tuple([(order.strategy, order.client_order_id) for order in self.orders])
+
+    def transmits(self, index: int) -> bool:
+        """The last order of a bracket hands on those before it, which the gateway holds back until then."""
+        bracket = self.link == "bracket" and index < len(self.orders) - 1
+        return self.orders[index].transmit and not bracket
+
+
+class Modifying(Struct, frozen=True):
+    """`order`: what it is to become, and by which values, worked out when its turn comes. It raises if it
+    cannot."""
+
+    args: ModifyOrder
+    order: Callable[[], tuple[PlaceOrder, Values]]
+    caller: Caller
+
+
+class Previewing(Struct, frozen=True):
+    args: PlaceOrder
+    account: str
+    caller: Caller
+
+
+Item = Placing | Modifying | Previewing
+
+
+class Guard(Protocol):
+    """Raises RequestError for orders that must not be sent, and says at which prices others are."""
+
+    def rounded(self, order: PlaceOrder, account: str) -> PlaceOrder: ...
+    def check(self, orders: Sequence[PlaceOrder], working: Sequence[Open], ns: int) -> None: ...
+    def check_change(self, order: PlaceOrder, own: Open, more: float, ns: int) -> None: ...

@@ -1,0 +1,144 @@
+"""One order and everything known of it.
+
+Invariant: an order's own values (`order.quantity`, `limit_price`, `stop_price`) are those the gateway has
+shown, or was first sent; a modification on its way is in `wanted`.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any, TypedDict
+
+from msgspec import Struct
+from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Notice, Order, OrderStatus
+from twsmq_protocol.order_requests import PlaceOrder
+
+from .entries import ChangeSent, Links, Values
+from .ids import Key, order_ref
+
+EPSILON = 1e-9
+
+
+class OrderChanges(TypedDict, total=False):
+    """What may change about an order, under the names of the `order` event."""
+
+    quantity: float
+    order_type: str
+    status: OrderStatus
+    order_id: int | None
+    perm_id: int | None
+    limit_price: float | None
+    stop_price: float | None
+    tif: str
+    filled: float
+    remaining: float
+    avg_price: float | None
+    reason: str | None
+    tws_code: int | None
+    gateway_status: str | None
+    trail_amount: float | None
+    trail_percent: float | None
+    trail_stop_price: float | None
+    limit_offset: float | None
+    offset: float | None
+    good_till: str | None
+    outside_rth: bool | None
+    display_size: int | None
+    staged: bool
+    why_held: str | None
+    cap_price: float | None
+
+
+class Cost(Struct, frozen=True):
+    commission: float
+    currency: str
+    realized_pnl: float | None
+
+
+class Record:
+    """One order and everything known of it."""
+
+    __slots__ = (
+        "acknowledged",
+        "born",
+        "cancel_wanted",
+        "change_no",
+        "changes",
+        "complaint",
+        "costs",
+        "fills",
+        "links",
+        "order",
+        "order_ids",
+        "perm_ids",
+        "reference",
+        "request",
+        "sent_at",
+        "staged",
+    )
+
+    def __init__(self, order: Order) -> None:
+        self.order = order  # as last recorded
+        self.born = order.event_no
+        self.request: PlaceOrder | None = None  # None: adopted
+        self.reference = order_ref(self.key)  # the orderRef it carries at the gateway
+        self.order_ids: list[int] = []  # one per attempt, the newest last
+        self.perm_ids: set[int] = set()
+        self.links = Links()
+        self.sent_at = 0  # ns, the newest attempt's
+        self.acknowledged = False  # the gateway has spoken of the newest attempt
+        self.cancel_wanted = False
+        self.changes: tuple[ChangeSent, ...] = ()  # modifications on their way, the oldest first
+        self.change_no = 0  # of the newest
+        self.staged = False  # sent to be held back by the gateway, which has not spoken of it since
+        self.fills: dict[str, Fill] = {}
+        self.costs: dict[str, Cost] = {}
+        self.complaint: Notice | None = None  # the last notice since the newest attempt
+
+    @property
+    def key(self) -> Key:
+        return (self.order.strategy, self.order.client_order_id)
+
+    @property
+    def order_id(self) -> int:
+        return self.order_ids[-1]
+
+    @property
+    def done(self) -> bool:
+        return self.order.status in TERMINAL_STATUSES
+
+    @property
+    def values(self) -> Values:
+        """As they stand at the gateway."""
+        return Values(*[getattr(self.order, name) for name in Values.__struct_fields__])
+
+    @property
+    def wanted(self) -> Values | None:
+        """What the newest modification on its way makes of it."""
+        return self.changes[-1].values if self.changes else None
+
+    @property
+    def held_back(self) -> bool:
+        """Staged, and nothing is on its way that hands it on."""
+        return self.staged and not any(change.transmit for change in self.changes)
+
+    @property
+    def largest(self) -> float:
+        """The quantity it has or may have, if modifications are on their way."""
+        return max((self.order.quantity, *(change.values.quantity for change in self.changes)))
+
+    def executed(self) -> float:
+        """Units executed according to executions alone; those of a combo's legs do not count."""
+        if not self.fills:  # of most reports
+            return 0.0
+        return sum(fill.quantity for fill in self.fills.values() if not fill.leg)
+
+    def average(self) -> float | None:
+        units = self.executed()
+        if units <= 0:
+            return None
+        return sum(fill.quantity * fill.price for fill in self.fills.values() if not fill.leg) / units
+
+    def state(self) -> tuple[Any, ...]:
+        """A copy of everything, for comparing one record with another."""
+        return tuple(copy(getattr(self, name)) for name in self.__slots__)

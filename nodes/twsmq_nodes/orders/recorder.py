@@ -1,0 +1,45 @@
+"""How what the gateway says about an order gets into the book."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from twsmq_protocol.order_events import Notice
+
+from .book import Book
+from .changes import Changes
+from .record import OrderChanges, Record
+from .states import Trigger, after, shown
+
+LONGEST_TEXT = 2000
+"""Of a text of the gateway's that is recorded."""
+
+
+class Recorder:
+    def __init__(self, book: Book, changes: Changes) -> None:
+        self._book = book
+        self._changes = changes
+
+    def move(self, record: Record, trigger: Trigger | None, ts: int, **changes: Unpack[OrderChanges]) -> None:
+        """Record what `trigger` and `changes` make of the order, if anything."""
+        order = record.order
+        status = order.status if trigger is None else after(order.status, trigger)
+        changes["status"] = shown(status, cancel_wanted=record.cancel_wanted)
+        quantity = changes.get("quantity", order.quantity)
+        filled = changes.get("filled", order.filled)
+        changes["remaining"] = max(0.0, quantity - filled)
+        if record.changes and status in ("filled", "cancelled", "rejected", "not_sent"):
+            self._changes.ended(record, status, ts)
+        self._book.change(record, ts, None, **changes)
+
+    def note(self, record: Record, code: int, text: str, ts: int, advanced: str = "") -> None:
+        """What the gateway says about an order, for the record."""
+        order = record.order
+        notice = Notice(
+            client_order_id=order.client_order_id,
+            strategy=order.strategy,
+            tws_code=code,
+            text=text[:LONGEST_TEXT],
+            advanced_reject=advanced or None,
+        )
+        self._book.record(notice, ts)

@@ -1,0 +1,138 @@
+"""What the gateway's error codes do to an order: they inform, end it, refuse it or a change of it, or leave a
+doubt.
+
+A refusal belongs to the modification in flight if there is one and the order itself had been accepted; if
+that is not known yet, or the words could end the order as well, it is looked for.
+"""
+
+from __future__ import annotations
+
+from twsmq_protocol.order_events import OrderStatus
+
+from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws.gateway_times import NS
+
+from . import codes
+from .book import Book
+from .changes import Changes
+from .codes import Meaning
+from .duplicates import Duplicates
+from .entries import CancelDropped, Fact
+from .executions import Executions
+from .follow_ups import CancelMissed, FollowUp, IdsDoubted, InDoubt
+from .record import OrderChanges, Record
+from .recorder import LONGEST_TEXT, Recorder
+from .states import Trigger, standing
+from .unexplained import Unexplained
+
+STAGED_S = 3.0
+"""How long bytes of a connection that has ended may still be read by the gateway."""
+
+
+class Refusals:
+    def __init__(
+        self,
+        book: Book,
+        recorder: Recorder,
+        changes: Changes,
+        executions: Executions,
+        duplicates: Duplicates,
+        unexplained: Unexplained,
+    ) -> None:
+        self._book = book
+        self._recorder = recorder
+        self._changes = changes
+        self._executions = executions
+        self._duplicates = duplicates
+        self._unexplained = unexplained
+
+    def error(self, event: tws.GatewayError, ts: int) -> list[FollowUp]:
+        record = self._book.by_order_id(event.req_id)
+        if record is None:
+            return []
+        event = tws.GatewayError(
+            event.req_id, event.code, event.text[:LONGEST_TEXT], None, event.advanced_reject_json
+        )
+        meaning = codes.meaning(event.code)
+        if event.req_id != record.order_id:
+            self._recorder.note(record, event.code, event.text, ts)  # about an attempt that has a successor
+            return []
+        if self._duplicates.of(record) and meaning in codes.ENDS_OR_REFUSES:
+            self._recorder.note(
+                record, event.code, event.text, ts
+            )  # of which one it does not say; orderStatus does
+            return [InDoubt(record.key)]
+        if event.advanced_reject_json and meaning is not Meaning.INFORMS:
+            self._recorder.note(record, event.code, event.text, ts, event.advanced_reject_json)
+        return self._meant(meaning, record, event, ts)
+
+    def _meant(self, meaning: Meaning, record: Record, event: tws.GatewayError, ts: int) -> list[FollowUp]:
+        code, text = event.code, event.text
+        changing = bool(record.changes) and not record.done and record.acknowledged
+        match meaning:
+            case Meaning.INFORMS:
+                self._recorder.note(record, code, text, ts, event.advanced_reject_json)
+            case Meaning.CANCELLED if not changing or record.cancel_wanted or self._held(record):
+                self._end(record, Trigger.CANCELLED, code, text, ts)
+            case Meaning.REJECTED_LATE if self._held(record) or not record.changes:
+                self._end(record, Trigger.REJECTED, code, text, ts)
+            case Meaning.CANCELLED | Meaning.REJECTED_LATE if changing:
+                return self._change_or_order(record, code, text, ts)
+            case Meaning.NOT_FOUND if not record.acknowledged:
+                return self._never_there(record, code, text, ts)
+            case Meaning.NOT_FOUND | Meaning.CANCEL_REFUSED | Meaning.NOT_CANCELLABLE:
+                self._cancel_refused(record, code, text, ts)
+                return [] if meaning is Meaning.NOT_CANCELLABLE else [InDoubt(record.key)]
+            case _ if changing or (meaning is Meaning.CHANGE_REFUSED and record.changes):
+                self._change_refused(record, meaning, code, text, ts)
+            case Meaning.REJECTED | Meaning.IDS_WRONG if not record.acknowledged and not record.changes:
+                self._end(record, Trigger.REJECTED, code, text, ts)
+                return [IdsDoubted()] if meaning is Meaning.IDS_WRONG else []
+            case _:  # says that something is wrong, not whether the order exists: see whether it does
+                self._recorder.note(record, code, text, ts)
+                return [] if record.acknowledged else [InDoubt(record.key)]
+        return []
+
+    def _held(self, record: Record) -> bool:
+        return record.key in self._unexplained.held
+
+    def _end(self, record: Record, trigger: Trigger, code: int, text: str, ts: int) -> None:
+        held = self._unexplained.release(record) or OrderChanges()
+        held.update(OrderChanges(reason=text, tws_code=code))
+        self._recorder.move(record, trigger, ts, **held)
+
+    def _change_or_order(self, record: Record, code: int, text: str, ts: int) -> list[FollowUp]:
+        """201 or 202 while a modification is in flight: it may end that, or the order. The status that may
+        follow, or a snapshot, tells."""
+        self._unexplained.said[record.key] = (code, text)
+        self._changes.complained(record, code, text)
+        self._recorder.note(record, code, text, ts)
+        return [InDoubt(record.key)]
+
+    def _change_refused(self, record: Record, meaning: Meaning, code: int, text: str, ts: int) -> None:
+        """The old values stand."""
+        if meaning is Meaning.COMPLAINS:
+            self._recorder.note(record, code, text, ts)
+        self._changes.refused(record, code, text, ts)
+        self._book.change(record, ts, reason=text, tws_code=code)
+        self._executions.settle(record, ts)  # what is executed may be all of it
+
+    def _never_there(self, record: Record, code: int, text: str, ts: int) -> list[FollowUp]:
+        """It may be on its way yet: the wish is kept until it is known where the order is. A staged one is in
+        no list, so that the gateway's word has to do, once nothing of it can be under way any more."""
+        if record.staged and record.cancel_wanted and record.sent_at + STAGED_S * NS <= ts:
+            self._end(record, Trigger.ABANDONED, code, text, ts)
+            return []
+        self._book.change(record, ts, reason=text, tws_code=code)
+        return [InDoubt(record.key), CancelMissed(record.key)]
+
+    def _cancel_refused(self, record: Record, code: int, text: str, ts: int) -> None:
+        order = record.order
+        if record.done:
+            self._recorder.note(record, code, text, ts)
+            return
+        status: OrderStatus = order.status
+        if status == "pending_cancel":
+            status = standing(order.gateway_status, order.filled)
+        fact: Fact | None = CancelDropped() if record.cancel_wanted else None
+        self._book.change(record, ts, fact, status=status, reason=text, tws_code=code)

@@ -1,0 +1,36 @@
+"""What a day has brought each strategy: realised profit less costs, by account and currency.
+
+Invariant: each execution counts once, a later report about it replaces the earlier one; what is reported of
+an execution of an earlier day says nothing of this one. Days are UTC's.
+"""
+
+from __future__ import annotations
+
+from twsmq_protocol.order_events import Commission, Fill
+
+from .ids import split_exec_id
+
+_DAY_NS = 86_400_000_000_000
+
+
+class DayResults:
+    def __init__(self) -> None:
+        self._day = 0
+        self._results: dict[str, dict[tuple[str, str], float]] = {}  # of that day
+        self._parts: dict[str, float] = {}  # of that day, by execution
+
+    def add(self, cost: Commission, fill: Fill | None, account: str) -> None:
+        day = cost.ts // _DAY_NS
+        if fill is not None and fill.time is not None and fill.time // _DAY_NS < day:
+            return
+        if day > self._day:
+            self._day, self._results, self._parts = day, {}, {}
+        result, prefix = (cost.realized_pnl or 0.0) - cost.commission, split_exec_id(cost.exec_id)[0]
+        change = result - self._parts.get(prefix, 0.0)
+        self._parts[prefix] = result
+        mine, at = self._results.setdefault(cost.strategy, {}), (account, cost.currency)
+        mine[at] = mine.get(at, 0.0) + change
+
+    def of(self, strategy: str, ns: int) -> dict[tuple[str, str], float]:
+        """Of the day of `ns`, the present moment, by account and currency."""
+        return self._results.get(strategy, {}) if ns // _DAY_NS <= self._day else {}
