@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Required, TypedDict
+from typing import Any, Required, TypedDict, TypeVar
 
 import msgspec
 from msgspec import Struct
+from twsmq_protocol.errors import MalformedMessage
 from twsmq_protocol.history_requests import BarPage, TickPage
 from twsmq_protocol.market_requests import SnapshotQuote
 from twsmq_protocol.order_events import Order, Side
@@ -30,6 +31,7 @@ from twsmq_protocol.system_events import Gateway
 from .calls import Ask
 
 TIMEOUT_S = 5.0
+N = TypeVar("N", int, str)
 
 
 class OrderName(TypedDict):
@@ -218,6 +220,14 @@ def ticks(args: dict[str, Any]) -> Ask[TickPage]:
 
 def snapshot(instrument: str, regulatory: bool) -> Ask[SnapshotQuote]:
     return _ask("snapshot", {"instrument": instrument, "regulatory": regulatory}, SnapshotQuote)
+
+
+def following(op: str, asked: N | None, told: N | None) -> N | None:
+    """The `next` that a page gave, asked from `asked`. Raises `MalformedMessage` for one that is not later:
+    whoever followed it would never come to an end."""
+    if asked is not None and told is not None and told <= asked:
+        raise MalformedMessage(f"{OPS[op].process} answered {op} with a next that is not later: {told!r}")
+    return told
 
 
 def nanoseconds(moment: int | datetime | None) -> int | None:

@@ -6,6 +6,7 @@ events holds escape sequences, a C1 control, a bidirectional override and a line
 
 from __future__ import annotations
 
+import csv
 import json
 import threading
 import unicodedata
@@ -32,6 +33,17 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "status": (),
     "health": ("orders", "--timeout", "1"),
     "watch": ("--count", "1", "node/orders/"),
+    "snapshot": (AN_ORDER[1],),
+    "contract": (AN_ORDER[1],),
+    "chain": (AN_ORDER[1],),
+    "search": ("a",),
+    "scanner": ("TOP",),
+    "news": (AN_ORDER[1],),
+    "history bars": (AN_ORDER[1], "--size", "1m", "--duration", "1D"),
+    "history ticks": (AN_ORDER[1], "--from", "2026-01-05"),
+    "history head": (AN_ORDER[1],),
+    "history schedule": (AN_ORDER[1], "--from", "2026-01-05"),
+    "history histogram": (AN_ORDER[1],),
     "order place": (*AN_ORDER, "--timeout", "0.3"),
     "order cancel": ("--client-order-id", "a"),
     "order cancel-all": ("--strategy", "a"),
@@ -49,11 +61,17 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "risk show": (),
     "risk set": ("--max-position", "1"),
 }
+OTHER_FORMS: dict[str, tuple[str, ...]] = {
+    "contract": ("--all", "--hours", "--increments"),
+    "chain": ("--expiries",),
+    "scanner": ("--codes",),
+}
+"""Options that make a command show something else."""
 SLOW = frozenset(("order bracket", "flatten"))  # they wait for what a liar never says
 OWN_TESTS = frozenset(
     ("up", "down", "record", "replay", "orders export", "orders forget", "conform", "top", "web",
      "alerts ack", "alerts silence", "alerts test", "simulator run",
-     "simulator fault", "simulator faults", "doctor")
+     "simulator fault", "simulator faults", "doctor", "history download", "history verify")
 )  # fmt: skip
 """They show nothing of a process's answers, or a test of their own plays what they ask."""
 
@@ -185,6 +203,60 @@ def test_json_is_whole_and_harmless_too(name: str, liars: Liars, config_file: Pa
     is_harmless(result)
     for line in result.stdout.splitlines():
         json.loads(line)
+
+
+LISTINGS = (
+    "snapshot",
+    "contract",
+    "chain",
+    "search",
+    "scanner",
+    "news",
+    *(n for n in COMMANDS if "history" in n),
+)
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_csv_is_harmless_too(name: str, liars: Liars, config_file: Path) -> None:
+    result = run(name, (*COMMANDS[name], "--csv"), config_file)
+    is_harmless(result)
+    assert len(list(csv.reader(result.stdout.splitlines()))) != 1, "a head line and nothing below it"
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [(name, one) for name, options in OTHER_FORMS.items() for one in options]
+)
+@pytest.mark.parametrize("answer", [an_answer, what_is_no_answer])
+def test_other_forms_are_harmless_too(
+    name: str, option: str, answer: Any, liars: Liars, config_file: Path
+) -> None:
+    liars.answer = answer
+    for more in ((), ("--json",), ("--csv",)):
+        is_harmless(run(name, (*COMMANDS[name], option, *more), config_file))
+
+
+@pytest.mark.parametrize(
+    "words", [("--article", "A", "B"), ("--article", "A", "B", "--json"), ("--providers",)]
+)
+def test_articles_and_providers_are_harmless(words: tuple[str, ...], liars: Liars, config_file: Path) -> None:
+    result = run("news", words, config_file)
+    assert "cli/fake" in result.stdout
+    for line in result.stdout.split("\n"):
+        assert all(one.isprintable() and unicodedata.bidirectional(one) not in ("RLO", "LRI") for one in line)
+
+
+@pytest.mark.parametrize("answer", [an_answer, a_refusal, what_is_no_answer])
+def test_a_download_and_its_verdict_are_harmless(
+    answer: Any, liars: Liars, config_file: Path, tmp_path: Path
+) -> None:
+    liars.answer = answer
+    words = ("--from", "2026-01-05", "--to", "2026-01-06", "--size", "1m", "-o", str(tmp_path / "bars"))
+    result = run("history download", ("--instrument", AN_ORDER[1], *words), config_file)
+    is_harmless(result)
+    assert result.exit_code == 1
+    judged = CliRunner().invoke(main, ["history", "verify", str(tmp_path / "bars")], prog_name="twsmq")
+    is_harmless(judged)
+    assert judged.exit_code == 1
 
 
 @pytest.mark.parametrize("kind", EVENT_TYPES)

@@ -34,6 +34,17 @@ EVERY_COMMAND = (
     ("risk", "show"),
     ("risk", "set", "--max-position", "1"),
     ("simulator",),
+    ("snapshot", AN_ORDER[1]),
+    ("contract", AN_ORDER[1]),
+    ("chain", AN_ORDER[1]),
+    ("search", "AAP"),
+    ("scanner", "TOP_PERC_GAIN"),
+    ("news", AN_ORDER[1]),
+    ("history", "bars", AN_ORDER[1], "--size", "1m", "--duration", "1D"),
+    ("history", "ticks", AN_ORDER[1], "--from", "2026-01-05"),
+    ("history", "head", AN_ORDER[1]),
+    ("history", "schedule", AN_ORDER[1], "--from", "2026-01-05"),
+    ("history", "histogram", AN_ORDER[1]),
     (
         "history",
         "download",
@@ -59,7 +70,9 @@ def twsmq(*words: str) -> Result:
     [(), ("up",), ("status",), ("watch",), ("order", "place"), ("order", "list"), ("simulator",)]
     + [("order", name) for name in ("modify", "bracket", "preview", "cancel", "cancel-all", "watch")]
     + [(name,) for name in ("positions", "account", "flatten", "halt", "resume", "risk")]
-    + [("risk", "set"), ("orders", "executions"), ("history", "download")],
+    + [("risk", "set"), ("orders", "executions"), ("history", "download")]
+    + [(name,) for name in ("snapshot", "contract", "chain", "search", "scanner", "news", "history")]
+    + [("history", name) for name in ("bars", "ticks", "head", "schedule", "histogram")],
 )
 def test_help_teaches_by_example(command: tuple[str, ...]) -> None:
     result = twsmq(*command, "--help")

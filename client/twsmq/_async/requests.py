@@ -159,9 +159,11 @@ class AsyncRequests:
         all. `timeout` is a page's."""
         page = await self._ask(ops.option_chain(instrument, expiry, trading_class, None), timeout)
         rows = list(page.contracts)
-        while page.next is not None:
-            page = await self._ask(ops.option_chain(instrument, None, trading_class, page.next), timeout)
+        after = page.next
+        while after is not None:
+            page = await self._ask(ops.option_chain(instrument, None, trading_class, after), timeout)
             rows += page.contracts
+            after = ops.following("option_chain", after, page.next)
         return Table(ListedContract, rows)
 
     async def search(self, pattern: str, *, timeout: float = 30.0) -> Table[FoundSymbol]:
@@ -185,12 +187,14 @@ class AsyncRequests:
         datetimes with a zone; `timeout` is a page's, of which a long range has several."""
         to = ops.nanoseconds(end)
         args: dict[str, Any] = {"instrument": instrument, "size": size, "what": what, "rth": rth, "to": to}
-        asked = {"duration": duration, "from": ops.nanoseconds(start)}
-        page = await self._ask(ops.bars(args | asked), timeout)
+        at = ops.nanoseconds(start)
+        page = await self._ask(ops.bars(args | {"duration": duration, "from": at}), timeout)
         rows = list(page.bars)
-        while page.next is not None:
-            page = await self._ask(ops.bars(args | {"from": page.next}), timeout)
+        at = ops.following("bars", at, page.next)
+        while at is not None:
+            page = await self._ask(ops.bars(args | {"from": at}), timeout)
             rows += page.bars
+            at = ops.following("bars", at, page.next)
         return Table(BarRow, rows)
 
     async def ticks(
@@ -210,12 +214,12 @@ class AsyncRequests:
         args: dict[str, Any] = {"instrument": instrument, "to": ops.nanoseconds(end), "what": what}
         args |= {"rth": rth, "ignore_size": ignore_size}
         rows: list[TickRow] = []
-        following = ops.nanoseconds(start)
-        while following is not None and (limit is None or len(rows) < limit):
+        at = ops.nanoseconds(start)
+        while at is not None and (limit is None or len(rows) < limit):
             most = MOST_TICKS if limit is None else min(MOST_TICKS, limit - len(rows))
-            page = await self._ask(ops.ticks(args | {"from": following, "limit": most}), timeout)
+            page = await self._ask(ops.ticks(args | {"from": at, "limit": most}), timeout)
             rows += page.ticks
-            following = page.next
+            at = ops.following("ticks", at, page.next)
         return Table(TickRow, rows)
 
     async def snapshot(

@@ -160,9 +160,11 @@ class SyncRequests:
         all. `timeout` is a page's."""
         page = self._ask(ops.option_chain(instrument, expiry, trading_class, None), timeout)
         rows = list(page.contracts)
-        while page.next is not None:
-            page = self._ask(ops.option_chain(instrument, None, trading_class, page.next), timeout)
+        after = page.next
+        while after is not None:
+            page = self._ask(ops.option_chain(instrument, None, trading_class, after), timeout)
             rows += page.contracts
+            after = ops.following("option_chain", after, page.next)
         return Table(ListedContract, rows)
 
     def search(self, pattern: str, *, timeout: float = 30.0) -> Table[FoundSymbol]:
@@ -186,12 +188,14 @@ class SyncRequests:
         datetimes with a zone; `timeout` is a page's, of which a long range has several."""
         to = ops.nanoseconds(end)
         args: dict[str, Any] = {"instrument": instrument, "size": size, "what": what, "rth": rth, "to": to}
-        asked = {"duration": duration, "from": ops.nanoseconds(start)}
-        page = self._ask(ops.bars(args | asked), timeout)
+        at = ops.nanoseconds(start)
+        page = self._ask(ops.bars(args | {"duration": duration, "from": at}), timeout)
         rows = list(page.bars)
-        while page.next is not None:
-            page = self._ask(ops.bars(args | {"from": page.next}), timeout)
+        at = ops.following("bars", at, page.next)
+        while at is not None:
+            page = self._ask(ops.bars(args | {"from": at}), timeout)
             rows += page.bars
+            at = ops.following("bars", at, page.next)
         return Table(BarRow, rows)
 
     def ticks(
@@ -211,12 +215,12 @@ class SyncRequests:
         args: dict[str, Any] = {"instrument": instrument, "to": ops.nanoseconds(end), "what": what}
         args |= {"rth": rth, "ignore_size": ignore_size}
         rows: list[TickRow] = []
-        following = ops.nanoseconds(start)
-        while following is not None and (limit is None or len(rows) < limit):
+        at = ops.nanoseconds(start)
+        while at is not None and (limit is None or len(rows) < limit):
             most = MOST_TICKS if limit is None else min(MOST_TICKS, limit - len(rows))
-            page = self._ask(ops.ticks(args | {"from": following, "limit": most}), timeout)
+            page = self._ask(ops.ticks(args | {"from": at, "limit": most}), timeout)
             rows += page.ticks
-            following = page.next
+            at = ops.following("ticks", at, page.next)
         return Table(TickRow, rows)
 
     def snapshot(

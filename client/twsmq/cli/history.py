@@ -1,4 +1,7 @@
-"""`twsmq history`: bars of the past into files, in downloads that go on wherever they were broken off."""
+"""`twsmq history`: bars of the past into files, in downloads that go on wherever they were broken off.
+
+What is answered at once is in `history_queries`.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,7 @@ from ..download.store import Format, format_named
 from ..download.verify import MOST_HOLES, Verdict
 from ..download.verify import verify as verified
 from ..errors import OutcomeUnknown
+from .history_queries import bars, head, histogram, schedule, ticks
 from .options import NoCluster, Refused, Unusable, config_option, settings_from, typed
 from .reach import NobodyListens, require_listener
 from .rendering import narrow_table, show
@@ -42,7 +46,18 @@ _DRAW_S, _LINE_S = 0.25, 30.0
 
 @click.group()
 def history() -> None:
-    """Download bars of the past, and prove that none is missing."""
+    """Ask for bars and ticks of the past; download many bars, and prove that none is missing.
+
+    \b
+    Examples:
+      twsmq history bars STK:AAPL:SMART:USD --size 1h --duration 2D
+      twsmq history download --instrument STK:AAPL:SMART:USD --size 1m --rth \\
+                             --from 2025-01-01 --to 2026-01-01 -o bars
+    """
+
+
+for _query in (bars, ticks, head, schedule, histogram):
+    history.add_command(_query)
 
 
 def _date(ctx: click.Context, param: click.Parameter, value: str) -> int:

@@ -1,0 +1,80 @@
+"""`twsmq snapshot`: one quote of each instrument, once."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from twsmq_protocol.endpoints import marketdata
+from twsmq_protocol.market_events import Quote
+from twsmq_protocol.streams import DataKind
+
+from ..table import Table
+from .asking import ask, asking
+from .contracts import checked
+from .listing import Column, Form, Row, form_option, put, timeout_option
+from .options import config_option, settings_from
+from .terminal import number
+from .watch import HEADER
+
+
+def _all_checked(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for one in value:
+        checked(ctx, param, one)
+    return value
+
+
+@click.command()
+@config_option
+@click.argument("instruments", nargs=-1, required=True, metavar="INSTRUMENT...", callback=_all_checked)
+@click.option("--data", type=click.Choice(get_args(DataKind)), help="[default: as configured]")
+@click.option("--regulatory", is_flag=True, help="From all exchanges, at IBKR's fee for each instrument.")
+@form_option
+@timeout_option(15.0)
+def snapshot(
+    config: Path | None,
+    instruments: tuple[str, ...],
+    data: str | None,
+    regulatory: bool,
+    form: Form | None,
+    timeout: float,
+) -> None:
+    """Show one quote of each instrument, once; `watch` follows them.
+
+    \b
+    Examples:
+      twsmq snapshot STK:AAPL:SMART:USD CASH:EUR:IDEALPRO:USD
+      twsmq snapshot STK:AAPL:SMART:USD --data any --json | jq .bid
+    """
+    rows: list[Row] = []
+    settings = settings_from(config)
+    for instrument in instruments:
+        args: dict[str, Any] = {"instrument": instrument, "regulatory": regulatory, "data": data}
+        with asking(settings, marketdata(0), instrument) as client:
+            quote: Row = ask(client, "snapshot", args, timeout)["quote"]
+        rows.append({"instrument": instrument, **quote})
+    columns = (
+        Column("instrument", "instrument"),
+        *(Column(name.replace("_", " "), _number(name), right=True) for name in _NUMBERS),
+        Column("", _data),
+    )
+    put({"instrument": "text"} | _FIELDS, rows, columns, form, "")
+
+
+_FIELDS = {name: kind for name, kind in Table(Quote).columns.items() if name not in HEADER}
+_NUMBERS = ("bid_size", "bid", "ask", "ask_size", "last", "volume")
+
+
+def _number(name: str) -> Any:
+    def cell(row: Row) -> str:
+        value = row.get(name)
+        usable = isinstance(value, int | float) and math.isfinite(value)
+        return number(value) if usable else ""
+
+    return cell
+
+
+def _data(row: Row) -> str:
+    return "delayed" if row.get("delayed") is True else ""
