@@ -33,7 +33,7 @@ quick: venv   ## the tests that need no process and no socket, in seconds
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q tests/unit tests/property --hypothesis-profile quick $(ARGS)
 
 test: venv   ## every test (the short form of the long ones), with branch coverage of what runs in the tests' own process
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --cov --cov-report=term:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --cov --cov-report=term:skip-covered --durations=10 $(ARGS)
 
 conformance: venv   ## nine client libraries against the simulated gateway (needs node and npm for one; 8 minutes)
 	@cd tests && ../$(BIN)/python -m conformance.run $(ARGS)

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 from support.cluster import Cluster
+from support.patience import patient
 
 # How long an example takes is no property of ours, least of all on a machine that does other things too.
 settings.register_profile("twsmq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -66,7 +67,7 @@ def orphans_refused() -> Iterator[None]:
         mark = uuid.uuid4().hex
         patch.setenv(MARK, mark)
         yield
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + patient(3)
     while (left := _marked(mark)) and time.monotonic() < deadline:
         psutil.wait_procs(left, timeout=0.1)
     for process in left:
@@ -113,7 +114,7 @@ def eventually() -> Callable[..., None]:
     """`eventually(lambda: …, within=5)`, for what gives no event to await, like a process being gone."""
 
     def wait(condition: Callable[[], object], within: float = 10, what: str = "") -> None:
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + patient(within)
         while not condition():
             assert time.monotonic() < deadline, f"not within {within} s: {what or condition}"
             time.sleep(0.02)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import zmq
@@ -42,10 +43,31 @@ def read_keys(file: Path | str) -> tuple[Config, ClientFile]:
     return Config(cluster=cluster, marketdata=Marketdata(instances=keys.marketdata)), keys
 
 
+class OwnContext(zmq.Context[Socket]):
+    """A context that nobody closed ends when it is collected, instead of holding up the whole program.
+
+    pyzmq knows its sockets by weak references only. The collector clears those before it finalizes a client
+    that was dropped, and libzmq's end of a context waits for sockets that are still open: for ever.
+    """
+
+    _kept: list[Socket] | None = None
+
+    def socket(self, *args: Any, **options: Any) -> Socket:
+        """As `zmq.Context.socket`."""
+        opened = super().socket(*args, **options)
+        self._kept = [*(kept for kept in self._kept or () if not kept.closed), opened]
+        return opened
+
+    def __del__(self) -> None:
+        for kept in self._kept or ():
+            kept.close(linger=0)
+        super().__del__()
+
+
 def new_context(config: Config, keys: ClientFile | None = None) -> zmq.Context[Socket]:
     """Whose sockets show `keys`; where the cluster wants keys and none are given, those of commands on this
     machine. Raises `ConfigError`."""
-    context: zmq.Context[Socket] = zmq.Context()
+    context = OwnContext()
     if keys is None and config.cluster.keys == "on":
         keys = KeyFolder(Path(config.cluster.data_dir)).local()
     if keys is not None:

@@ -72,7 +72,7 @@ def ask(cluster: Cluster, op: str, args: dict[str, Any]) -> Any:
 
 def fault(cluster: Cluster, *words: str) -> None:
     command = [*TWSMQ, "simulator", "fault", "--config", str(cluster.config), *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
 
@@ -86,7 +86,7 @@ class Page:
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         words = [*TWSMQ, "web", "--config", str(cluster.config), *(["--operator"] if operator else [])]
-        link = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+        link = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
         self.page.goto(link)
         self.page.locator("table[data-section=processes]").wait_for(timeout=10_000)
 

@@ -43,7 +43,7 @@ def test_both_write_every_kind_of_value_alike() -> None:
         done = subprocess.run(
             ["node", "--input-type=module", "-e", program, (STATIC / "format.js").as_uri(),
              json.dumps([VALUES, NOW / 1e6])],
-            capture_output=True, text=True, timeout=30,
+            capture_output=True, text=True, timeout=60,
         )  # fmt: skip
     except FileNotFoundError:
         pytest.skip("node is not installed")

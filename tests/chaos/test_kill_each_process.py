@@ -41,7 +41,7 @@ def open_orders_at_the_gateway(port: int) -> list[str]:
 
     async def ask() -> list[str]:
         ib = IB()
-        await ib.connectAsync("127.0.0.1", port, clientId=900, timeout=20)
+        await ib.connectAsync("127.0.0.1", port, clientId=900, timeout=60)
         try:
             return [trade.order.orderRef for trade in await ib.reqAllOpenOrdersAsync()]
         finally:
@@ -115,7 +115,7 @@ def test_the_supervisor_killed_leaves_no_orphan_and_up_again_recovers(
     assert cluster.process is not None
     cluster.process.kill()
     assert not still_running(members, within=2)
-    cluster.process.wait(5)
+    cluster.process.wait(60)
     cluster.process = None
 
     cluster.start()

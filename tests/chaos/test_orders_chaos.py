@@ -59,7 +59,7 @@ class Desk:
         if victim == "orders":
             assert self.node is not None
             self.node.kill()
-            self.node.wait(10)
+            self.node.wait(60)
             self.start_node()
         else:
             self.gateway.kill()
@@ -69,7 +69,7 @@ class Desk:
         """In order, if it has not ended yet."""
         if self.node is not None and self.node.poll() is None:
             self.node.send_signal(signal.SIGINT)
-            assert self.node.wait(30) == 0, self.log.read_text()[-3000:]
+            assert self.node.wait(60) == 0, self.log.read_text()[-3000:]
 
     def stop(self) -> None:
         self.end_node()
@@ -107,7 +107,7 @@ class ClusterDesk(Desk):
         children = psutil.Process(self.node.pid).children(recursive=True)
         if victim == "supervisor":
             self.node.kill()
-            self.node.wait(10)
+            self.node.wait(60)
             assert not still_running(children, within=5), "processes outlived their supervisor"
             self.start_node()
             return
@@ -205,7 +205,7 @@ def await_certainty(client: PlainClient) -> list[dict[str, Any]]:
 
 async def _ask(port: int) -> tuple[list[Any], list[Any], list[Any]]:
     ib = IB()
-    await ib.connectAsync("127.0.0.1", port, clientId=CLIENT_ID, timeout=20)
+    await ib.connectAsync("127.0.0.1", port, clientId=CLIENT_ID, timeout=60)
     try:
         working = await ib.reqOpenOrdersAsync()
         fills = await ib.reqExecutionsAsync(ExecutionFilter())

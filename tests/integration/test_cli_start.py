@@ -79,6 +79,6 @@ def test_a_reader_who_leaves_is_no_error(config_file: Path, words: tuple[str, ..
     )  # fmt: skip
     process = Command(config_file).popen(*words, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=100)
     assert process.returncode == 0
     assert stderr == ""

@@ -56,25 +56,25 @@ def test_a_mirror_holds_the_newest_and_a_reader_gets_only_its_own(port_base: int
         market.publish(QUOTE, "quote", bid=1.0, ask=2.0)
         market.publish(OTHER, "quote", bid=5.0)
         market.publish(QUOTE, "quote", bid=3.0, ask=4.0)
-        client.wait_until(lambda: client.quotes[AAPL].bid == 3.0 or None, timeout=10)
+        client.wait_until(lambda: client.quotes[AAPL].bid == 3.0 or None, timeout=60)
         assert mirror is client.quotes[AAPL]
         assert (mirror.mid, mirror.live) == (3.5, True)
-        received = client.receive(timeout=10)
+        received = client.receive(timeout=60)
         assert received is not None
         assert received.topic == OTHER
         assert client.receive(timeout=0) is None
         market.publish(QUOTE, "stream", state="gap")
-        client.wait_until(lambda: client.quotes[AAPL].stream, timeout=10)
+        client.wait_until(lambda: client.quotes[AAPL].stream, timeout=60)
         assert (mirror.bid, mirror.live) == (3.0, False)
         client.subscribe(QUOTE)
         market.publish(QUOTE, "quote", bid=6.0)
-        received = client.receive(timeout=10)
+        received = client.receive(timeout=60)
         assert received is not None
         assert isinstance(received.event, Quote)
         assert client.quotes[AAPL].bid == 6.0
         client.unsubscribe(QUOTE)
         market.publish(QUOTE, "quote", bid=7.0)
-        client.wait_until(lambda: client.quotes[AAPL].bid == 7.0 or None, timeout=10)
+        client.wait_until(lambda: client.quotes[AAPL].bid == 7.0 or None, timeout=60)
         assert client.receive(timeout=0) is None
 
 
@@ -87,13 +87,13 @@ def test_a_handle_waits_for_its_answer_its_acknowledgement_and_its_end(port_base
         topic = "order/alpha/a-1/"
         working = {"status": "submitted", "gateway_status": "PreSubmitted"}
         orders.publish(topic, "order", **an_order(event_no=2, **working))
-        assert handle.acknowledged(timeout=10).status == "submitted"
+        assert handle.acknowledged(timeout=60).status == "submitted"
         with pytest.raises(TimeoutError):
             handle.done(timeout=0.05)
         fill = {"exec_id": "1.01", "account": "DU1", "side": "BUY", "quantity": 10.0, "price": 2.0}
         orders.publish(topic, "fill", **(ORDER | fill | {"event_no": 3, "strategy_no": 3}))
         orders.publish(topic, "order", **an_order(event_no=4, strategy_no=4, **FINAL))
-        assert handle.done(timeout=10).status == "filled"
+        assert handle.done(timeout=60).status == "filled"
         assert [each.price for each in handle.fills] == [2.0]
         assert client.orders["alpha"]["a-1"].status == "filled"
         assert client.orders["alpha"].active == []
@@ -108,7 +108,7 @@ def test_a_handle_learns_an_end_that_nobody_heard(port_base: int) -> None:
         return the_desk(request)
 
     with PlainProcess("orders", port_base, answer), connect(port_base) as client:
-        assert client.place(**ORDER).done(timeout=10).status == "filled"  # pyright: ignore[reportArgumentType]
+        assert client.place(**ORDER).done(timeout=60).status == "filled"  # pyright: ignore[reportArgumentType]
 
 
 def test_an_unknown_outcome_is_an_error_of_its_own_and_asking_again_is_safe(port_base: int) -> None:
@@ -142,9 +142,9 @@ def test_the_asyncio_client_keeps_its_mirrors_without_being_asked(port_base: int
             await asyncio.to_thread(market.await_subscription, QUOTE)
             for bid in range(1, 1001):
                 market.publish(QUOTE, "quote", bid=float(bid))
-            assert await client.wait_until(lambda: mirror.bid == 1000.0 or None, timeout=10)
+            assert await client.wait_until(lambda: mirror.bid == 1000.0 or None, timeout=60)
             handle = client.place(**ORDER)  # pyright: ignore[reportArgumentType]
-            done = asyncio.create_task(handle.done(timeout=10))
+            done = asyncio.create_task(handle.done(timeout=60))
             assert (await handle.written()).order_id == 7
             await asyncio.to_thread(orders.await_subscription, "order/alpha/")
             orders.publish("order/alpha/a-1/", "order", **an_order(event_no=4, **FINAL))
@@ -166,7 +166,7 @@ def test_loss_restart_and_link_are_incidents(port_base: int) -> None:
             market.next_seq(QUOTE)
             market.publish(QUOTE, "quote", bid=2.0)
             for _ in range(2):
-                assert client.receive(timeout=10) is not None
+                assert client.receive(timeout=60) is not None
             found = client.incidents()
             up = [each for each in found if isinstance(each, LinkChanged)]
             assert [each.up for each in up] == [True]
@@ -179,7 +179,7 @@ def test_loss_restart_and_link_are_incidents(port_base: int) -> None:
             while waiting.is_alive():
                 client.receive(timeout=0.05)  # libzmq subscribes anew from the thread that uses the socket
             market.publish(QUOTE, "quote", bid=1.0)
-            assert client.receive(timeout=10) is not None
+            assert client.receive(timeout=60) is not None
             found = client.incidents()
             assert [each.up for each in found if isinstance(each, LinkChanged)] == [False, True]
             assert Restarted("marketdata-0", QUOTE) in found

@@ -37,7 +37,7 @@ def client(port_base: int) -> Iterator[Client]:
 
 
 def heard(client: Client) -> Received:
-    received = client.receive(timeout=10)
+    received = client.receive(timeout=60)
     assert received is not None, "nothing came"
     return received
 
@@ -217,7 +217,7 @@ def test_a_late_reply_is_not_taken_for_another_requests(client: Client, port_bas
 
     def slow_then_quick(request: dict[str, Any]) -> dict[str, Any]:
         if request["op"] == "slow":
-            release.wait(10)
+            release.wait(60)
         return {"ok": True, "result": {"op": request["op"]}}
 
     with PlainProcess("orders", port_base, slow_then_quick):
@@ -230,7 +230,7 @@ def test_a_late_reply_is_not_taken_for_another_requests(client: Client, port_bas
 def test_a_process_that_comes_up_while_we_wait_still_answers(port_base: int):
     def ask() -> list[Order]:
         with Client(port_base=port_base) as client:
-            return client.orders(timeout=20)
+            return client.orders(timeout=60)
 
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(ask)

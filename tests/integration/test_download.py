@@ -64,7 +64,7 @@ def killed_after(command: Command, words: list[str], folder: Path, more: int) ->
         await_lines(process, folder, wanted)
     finally:
         process.send_signal(signal.SIGKILL)
-    return process.wait(10)
+    return process.wait(60)
 
 
 def rows_of(folder: Path, instrument: str) -> list[dict[str, Any]]:
@@ -130,7 +130,7 @@ def test_two_downloads_into_one_folder(command: Command, words: list[str], tmp_p
         assert len(second.stderr.splitlines()) == 1
     finally:
         first.send_signal(signal.SIGINT)
-        assert first.wait(30) == 130
+        assert first.wait(60) == 130
 
 
 def test_no_cluster(config_file: Path, words: list[str]) -> None:

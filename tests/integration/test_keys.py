@@ -298,7 +298,7 @@ def test_the_python_client_connects_by_its_file(orders: NodeProcess, keyed: Path
     alpha = add(keyed, "alpha", "trader:alpha")
     await_ready(keyed, port_base)
     with Client(keys=alpha) as client:
-        assert client.describe("orders", timeout=10).name == "orders"
+        assert client.describe("orders", timeout=60).name == "orders"
 
 
 def test_without_a_gatekeeper_nobody_gets_in() -> None:

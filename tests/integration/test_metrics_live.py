@@ -177,7 +177,7 @@ def test_it_ends_at_once_with_a_browser_listening(served: Cluster, eventually: C
         [*TWSMQ, "web", "--config", str(served.config)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=True,
     )
     key = link.stdout.strip().partition("#login=")[2]

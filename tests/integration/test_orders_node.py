@@ -33,12 +33,12 @@ class OrdersNode:
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def stop(self) -> int:
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def log(self) -> str:
         return self._log.read_text()
@@ -197,7 +197,7 @@ def test_a_second_node_on_the_same_journal_is_refused_in_one_line(
         [sys.executable, "-m", "twsmq_nodes.orders", "--config", str(other)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 2

@@ -57,7 +57,7 @@ def test_a_combo_is_worth_what_its_legs_multiply_it_to(client: Client) -> None:
 def test_what_only_reduces_is_judged_by_the_position_that_status_tells(client: Client) -> None:
     assert "reduce_only" in refusal(client, "reduce-1", side="SELL", limit_price=900.0, reduce_only=True)
     handle = client.place(**an_order("buy-1", order_type="MKT", limit_price=None, quantity=10))
-    assert handle.done(timeout=20).status == "filled"
+    assert handle.done(timeout=60).status == "filled"
     client.wait_until(
         lambda: next((p for p in client.positions() if p.instrument == AAPL and p.quantity == 10), None), 20
     )

@@ -51,7 +51,7 @@ def test_it_ends_with_whoever_holds_its_lifeline(config_file: Path, port_base: i
         os.close(its)
         await_beat(port_base)
         os.close(ours)
-        assert node.wait(5) == 3
+        assert node.wait(60) == 3
     finally:
         node.kill()
 
@@ -73,7 +73,7 @@ def test_even_a_process_whose_loop_hangs_leaves_no_orphan() -> None:
         assert hanging.stdout is not None
         hanging.stdout.readline()
         os.close(ours)
-        assert hanging.wait(5) == 3
+        assert hanging.wait(60) == 3
 
 
 def test_without_a_lifeline_it_lives_until_told(config_file: Path, port_base: int) -> None:

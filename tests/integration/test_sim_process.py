@@ -49,7 +49,7 @@ def test_it_exits_when_its_lifeline_ends(tmp_path: Path) -> None:
     os.close(ours)
     os.close(theirs)
     assert gateway.process is not None
-    assert gateway.process.wait(5) == 0
+    assert gateway.process.wait(60) == 0
     assert gateway.process.stderr is not None
     gateway.process.stderr.close()
 
@@ -63,7 +63,7 @@ def test_a_taken_port_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "twsmq_simulator", "--port", str(port), "--data-dir", str(tmp_path)]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert run.returncode == 2
     assert f"127.0.0.1:{port}" in run.stderr
     assert "--port" in run.stderr
@@ -72,7 +72,7 @@ def test_a_taken_port_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 def test_books_that_cannot_be_read_are_one_line_and_exit_code_2(tmp_path: Path) -> None:
     (tmp_path / "broker.sqlite3").write_bytes(b"rubbish" * 1000)
     command = [sys.executable, "-m", "twsmq_simulator", "--port", "0", "--data-dir", str(tmp_path)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert run.returncode == 2
     assert run.stderr.count("\n") == 1
     assert f"{tmp_path}/broker.sqlite3 cannot be opened: file is not a database" in run.stderr
@@ -90,7 +90,7 @@ def test_when_its_books_cannot_be_written_it_ends_and_nobody_hears_of_what_is_no
         client.place(1, "BUY", 100, "LMT", limit="1.0", tif="GTC")
         with pytest.raises((EOFError, ConnectionError)):
             client.until_status(1, "Submitted")
-    assert gateway.process.wait(10) == 2
+    assert gateway.process.wait(60) == 2
     eventually(lambda: any("broker.sqlite3 cannot be written" in line for line in gateway.log))
     gateway.stop()
     again = GatewayProcess(tmp_path, port=gateway.port).start()

@@ -39,6 +39,7 @@ def twsmq(config_file: Path) -> Iterator[Command]:
     command = Command(config_file)
     yield command
     command.run("down")
+    command.end()
 
 
 def test_detached_it_runs_until_told_otherwise(twsmq: Command) -> None:
@@ -95,10 +96,10 @@ def test_nobody_reading_its_output_does_not_disturb_it(twsmq: Command, port_base
     assert up.stderr is not None
     up.stdout.readline()
     up.stdout.close()
-    client.await_all(*(_ready(name) for name in PROCESSES), timeout=30)
+    client.await_all(*(_ready(name) for name in PROCESSES), timeout=60)
     client.close()
     up.terminate()
-    assert up.wait(20) == 0
+    assert up.wait(60) == 0
     assert up.stderr.read() == ""
     up.stderr.close()
 
@@ -117,7 +118,7 @@ def test_on_a_terminal_it_is_a_live_table_that_ctrl_c_ends(twsmq: Command) -> No
     assert "order place" in _read_until(terminal, "order place")
     up.send_signal(signal.SIGINT)
     _read_until(terminal, "twsmq: all stopped")
-    assert up.wait(20) == 0
+    assert up.wait(60) == 0
     os.close(terminal)
 
 

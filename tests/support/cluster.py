@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from support.patience import patient
 from support.plain_client import PlainClient
 
 TWSMQ = [sys.executable, "-m", "twsmq.cli"]
@@ -56,6 +57,7 @@ class Cluster:
     def await_ready(self, within: float = 30, after: tuple[str, int] | None = None) -> float:
         """Seconds until every process is ready; `after` (name, pid): that one in another incarnation."""
         began = time.monotonic()
+        within = patient(within)
         client = PlainClient(self.port_base)
         client.subscribe("process/")
         try:
@@ -78,7 +80,7 @@ class Cluster:
             [*TWSMQ, "status", "--json", "--config", str(self.config)],
             capture_output=True,
             cwd=self.folder,
-            timeout=30,
+            timeout=patient(30),
             check=False,
         )
         return {row["name"]: row for row in json.loads(done.stdout)["processes"]}
@@ -109,7 +111,7 @@ class Cluster:
         assert self.process is not None
         with suppress(ProcessLookupError):  # ended by itself
             os.killpg(self.process.pid, signal.SIGINT)
-        code = self.process.wait(30)
+        code = self.process.wait(patient(30))
         self.process = None
         return code
 
@@ -118,5 +120,5 @@ class Cluster:
         for process in self.members():
             process.kill()
         if self.process is not None:
-            self.process.wait(10)
+            self.process.wait(patient(10))
             self.process = None

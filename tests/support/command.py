@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from support.patience import patient
+
 
 class Command:
     """Runs in the folder of `config_file`."""
@@ -15,19 +17,31 @@ class Command:
     def __init__(self, config_file: Path) -> None:
         self._tail = ["--config", str(config_file)]
         self._folder = config_file.parent
+        self._started: list[subprocess.Popen[str]] = []
 
     def line(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "twsmq.cli", *words, *self._tail]
 
     def run(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.line(*words), capture_output=True, text=True, timeout=timeout, cwd=self._folder
+            self.line(*words), capture_output=True, text=True, timeout=patient(timeout), cwd=self._folder
         )
 
     def popen(self, *words: str, **options: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.line(*words), stdin=subprocess.DEVNULL, text=True, cwd=self._folder, **options
         )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Whatever a test that failed has left behind, pipes too, so that no other test fails for it."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
 
     def status(self) -> list[dict[str, Any]]:
         """The rows of `status --json`, whatever their states."""

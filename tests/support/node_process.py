@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from support.patience import patient
+
 
 class NodeProcess:
     """`python -m twsmq_nodes.<package>`; its log goes to a file beside the configuration."""
@@ -44,7 +46,7 @@ class NodeProcess:
 
     def wait(self, timeout: float = 20) -> int:
         assert self.process is not None
-        return self.process.wait(timeout)
+        return self.process.wait(patient(timeout))
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
@@ -54,7 +56,7 @@ class NodeProcess:
     def kill(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(patient(10))
 
 
 @contextmanager

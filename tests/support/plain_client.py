@@ -10,6 +10,8 @@ from typing import Any
 import msgpack
 import zmq
 
+from support.patience import patient
+
 OFFSETS = {
     "supervisor": 0,
     "connection": 10,
@@ -54,6 +56,7 @@ class PlainClient:
 
     def await_event(self, wanted: Callable[[str, Event], bool], timeout: float = 20) -> Event:
         seen: list[str] = []
+        timeout = patient(timeout)
         for topic, event in self.events(timeout):
             if wanted(topic, event):
                 return event
@@ -80,6 +83,7 @@ class PlainClient:
     def receive(self, process: str, timeout: float = 20) -> dict[str, Any]:
         """The next reply of a process."""
         socket = self.dealer(process)
+        timeout = patient(timeout)
         assert socket.poll(int(timeout * 1000)), f"no reply from {process} within {timeout} s"
         return msgpack.unpackb(socket.recv_multipart()[-1])
 
@@ -102,7 +106,7 @@ class PlainClient:
 
     def await_result(self, process: str, op: str, timeout: float = 30, **args: Any) -> dict[str, Any]:
         """Ask again while the process says it is not ready. Only for requests that are safe to repeat."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + patient(timeout)
         while True:
             reply = self.request(process, op, timeout, **args)
             if reply["ok"]:

@@ -12,6 +12,8 @@ from typing import Any, Self
 import msgpack
 import zmq
 
+from support.patience import patient
+
 OFFSETS = {
     "supervisor": 0,
     "connection": 10,
@@ -66,7 +68,7 @@ class PlainProcess:
     def await_subscription(self, *topics: str, timeout: float = 10) -> None:
         """Until each of these has been subscribed to, since this process started."""
         wanted = {b"\1" + topic.encode() for topic in topics}
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + patient(timeout)
         while wanted:
             left = deadline - time.monotonic()
             assert left > 0, f"never subscribed to: {wanted}"
@@ -74,7 +76,7 @@ class PlainProcess:
             wanted.discard(self._xpub.recv())
 
     def await_unsubscription(self, topic: str, timeout: float = 10) -> None:
-        assert self._xpub.poll(int(timeout * 1000))
+        assert self._xpub.poll(int(patient(timeout) * 1000))
         assert self._xpub.recv() == b"\0" + topic.encode()
 
     def publish(self, topic: str, kind: str, **fields: Any) -> None:

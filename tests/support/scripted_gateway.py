@@ -18,6 +18,8 @@ from twsmq_simulator.wire.decode import decode
 from twsmq_simulator.wire.framing import FrameSplitter
 from twsmq_simulator.wire.requests import CurrentTime, Request, StartApi
 
+from support.patience import patient
+
 VERSION = 200
 IN_USE = "Unable connect as the client id is already in use. Retry with a unique client id."
 R = TypeVar("R", bound=Request)
@@ -62,7 +64,7 @@ class ScriptedGateway:
 
     def await_request(self, kind: type[R], timeout: float = 20) -> R:
         """The next request of a kind; others are passed over."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + patient(timeout)
         while True:
             request = self.requests.get(timeout=max(0.0, deadline - time.monotonic()))
             if isinstance(request, kind):

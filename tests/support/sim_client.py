@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from support.patience import patient
+
 Fields = list[str]
 # placeOrder at version 200 after the order's own price fields, for an order without anything special.
 _TAIL = (
@@ -38,7 +40,7 @@ class Wire:
     """Connects, starts the API and collects what comes; `greeting` is that up to the last farm notice."""
 
     def __init__(self, port: int, client_id: int = 1, versions: str = "v157..200") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=patient(20))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self.seen: list[Fields] = []

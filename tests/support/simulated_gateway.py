@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.patience import patient
+
 CLIENTS = Path(__file__).resolve().parents[2] / ".venv" / "clients"
 
 
@@ -66,7 +68,7 @@ class GatewayProcess:
     def _reap(self) -> int:
         assert self.process is not None
         assert self.process.stderr is not None
-        code = self.process.wait(10)
+        code = self.process.wait(patient(10))
         self.process.stderr.close()
         return code
 

@@ -108,12 +108,14 @@ class Audience:
 
     def _show(self, view: View) -> None:
         feed = Feed(self._settings, view, quotes=True)
-        while not (feed.ended or self._leaving.is_set()):
+        try:
+            while not (feed.ended or self._leaving.is_set()):
+                feed.pump(_REFRESH_S)
+                view.refresh()
             feed.pump(_REFRESH_S)
-            view.refresh()
-        feed.pump(_REFRESH_S)
-        view.close()
-        feed.close()
+            view.close()
+        finally:
+            feed.close()
 
 
 class Feed:
