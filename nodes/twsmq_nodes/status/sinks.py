@@ -1,8 +1,9 @@
 """Where alerts go: a webhook, a command, apprise, the log; and the ping that goes out while all is well.
 
-Each delivery is a thread's or a child process's, with an end in time: a webhook that hangs delays nobody.
-What became of it is counted and logged, without addresses: they may hold secrets. A delivery that failed is
-tried again twice; the topic and the page have the alert in any case.
+Each delivery is a thread's, with an end in time: a webhook or a command that hangs delays nobody, and ends
+with this process. What one sink gets of one alert comes in its order. What became of each is counted and
+logged, without addresses: they may hold secrets. A delivery that failed, whatever the reason, is tried again
+twice; the topic and the page have the alert in any case.
 """
 
 from __future__ import annotations
@@ -10,10 +11,16 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import signal
+import subprocess
 import sys
+import threading
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from http.client import HTTPException
+from urllib.error import HTTPError
 
 import msgspec
 import structlog
@@ -27,11 +34,17 @@ TRIES = 3
 PAUSE_S = 1.0
 MOST_AT_ONCE = 50
 
+_APPRISE = "import sys; from apprise.cli import main; sys.exit(main())"
+"""What its own script does: as a module its command line does nothing, and ends well."""
+
 log = structlog.stdlib.get_logger()
 
 
 class SinkFailed(Exception):
     """One try of a delivery failed; `str()` says why, without addresses."""
+
+
+Work = Callable[[], None]
 
 
 class Sinks:
@@ -41,7 +54,9 @@ class Sinks:
         self._config = config
         self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sinks: dict[str, Callable[[Alert], Awaitable[None]]] = {}
+        self._newest: dict[tuple[str, str, str], asyncio.Task[None]] = {}
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._sinks: dict[str, Callable[[Alert], None]] = {}
         if config.webhook:
             self._sinks["webhook"] = self._webhook
         if config.command:
@@ -68,7 +83,10 @@ class Sinks:
                 self._metrics.counter("alert_deliveries_total", name, "dropped").n += 1
                 log.error("too many deliveries wait; alert not delivered", sink=name, alert=alert.name)
                 continue
-            self._run(self._try(name, sink, alert))
+            key = (name, alert.name, alert.about)
+            before = self._newest.get(key)
+            self._newest[key] = task = self._run(self._try(name, partial(sink, alert), alert.name, before))
+            task.add_done_callback(partial(self._over, key))
 
     def ping(self) -> None:
         """All is well: the service at `deadman_url` hears of it."""
@@ -76,54 +94,86 @@ class Sinks:
             self._run(self._ping())
 
     async def close(self) -> None:
-        """Give what is on its way a moment."""
+        """Give what is on its way a moment, then end it."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
         for task in self._tasks:
             task.cancel()
+        for child in list(self._children):
+            _kill(child)
 
-    def _run(self, work: Awaitable[None]) -> None:
+    def _over(self, key: tuple[str, str, str], task: asyncio.Task[None]) -> None:
+        if self._newest.get(key) is task:
+            del self._newest[key]
+
+    def _run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
-        assert isinstance(task, asyncio.Task)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _try(self, name: str, sink: Callable[[Alert], Awaitable[None]], alert: Alert) -> None:
+    async def _try(self, name: str, send: Work, alert: str, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait((before,))
         problem = ""
         for attempt in range(TRIES):
+            if attempt:
+                await asyncio.sleep(PAUSE_S * 2 ** (attempt - 1))
             try:
-                async with asyncio.timeout(DELIVERY_S):
-                    await sink(alert)
+                async with asyncio.timeout(DELIVERY_S + 1.0):
+                    await _in_thread(send)
             except (SinkFailed, TimeoutError) as error:
                 problem = str(error) or f"no answer within {DELIVERY_S:.0f} s"
-                await asyncio.sleep(PAUSE_S * 2**attempt)
             else:
                 self._metrics.counter("alert_deliveries_total", name, "ok").n += 1
                 return
         self._metrics.counter("alert_deliveries_total", name, "failed").n += 1
-        log.error("alert not delivered", sink=name, alert=alert.name, problem=problem)
+        log.error("alert not delivered", sink=name, alert=alert, problem=problem)
 
-    async def _webhook(self, alert: Alert) -> None:
-        await _fetch(self._config.webhook, as_json(alert))
+    def _webhook(self, alert: Alert) -> None:
+        _fetch(self._config.webhook, as_json(alert))
 
-    async def _command(self, alert: Alert) -> None:
-        await _run_command(self._config.command, as_json(alert))
+    def _command(self, alert: Alert) -> None:
+        self._run_command(self._config.command, as_json(alert))
 
-    async def _apprise(self, alert: Alert) -> None:
+    def _apprise(self, alert: Alert) -> None:
         title = f"twsmq: {alert.name} {alert.state}"
-        body = f"{alert.text}\n{alert.runbook}".encode()
+        body = f"{alert.text}\n{alert.runbook}\n"
         # A child process: what apprise brings along is not for a process that watches accounts. Addresses go
         # by the environment, which other users cannot read, not by the command line.
-        await _run_command(
-            [sys.executable, "-m", "apprise.cli", "--title", title, "--body", body.decode()],
-            b"",
+        self._run_command(
+            [sys.executable, "-c", _APPRISE, f"--title={title}"],
+            body.encode(),
             {"APPRISE_URLS": " ".join(self._config.apprise)},
         )
 
+    def _run_command(self, argv: list[str], given: bytes, environment: dict[str, str] | None = None) -> None:
+        try:
+            child = subprocess.Popen(  # noqa: S603 - as configured
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SinkFailed(f"{argv[0]}: {error.strerror}") from None
+        self._children.add(child)
+        try:
+            child.communicate(given, timeout=DELIVERY_S)
+        except subprocess.TimeoutExpired:
+            _kill(child)
+            raise SinkFailed(f"{argv[0]} did not end within {DELIVERY_S:.0f} s") from None
+        finally:
+            self._children.discard(child)
+        if child.returncode:
+            raise SinkFailed(f"{argv[0]} ended with {child.returncode}")
+
     async def _ping(self) -> None:
         try:
-            async with asyncio.timeout(DELIVERY_S):
-                await _fetch(self._config.deadman_url, None)
+            async with asyncio.timeout(DELIVERY_S + 1.0):
+                await _in_thread(partial(_fetch, self._config.deadman_url, None))
         except (SinkFailed, TimeoutError) as error:
             log.warning("the dead-man ping failed", problem=str(error) or "no answer in time")
 
@@ -133,40 +183,49 @@ def as_json(alert: Alert) -> bytes:
     return msgspec.json.encode({"alert": alert.name, **payload(alert)})
 
 
-async def _fetch(url: str, body: bytes | None) -> None:
-    def fetch() -> None:
-        headers = {"Content-Type": "application/json", "User-Agent": "twsmq"}
+async def _in_thread(work: Work) -> None:
+    """In a thread of its own that ends with the process, whatever it waits for then. What it raises comes as
+    `SinkFailed`."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(problem: SinkFailed | None) -> None:
+        if not done.done():
+            if problem is None:
+                done.set_result(None)
+            else:
+                done.set_exception(problem)
+
+    def run() -> None:
+        problem = None
         try:
-            request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - as configured
-            with urllib.request.urlopen(request, timeout=DELIVERY_S) as answer:  # noqa: S310
-                answer.read(1024)
-        except (OSError, ValueError, HTTPException) as error:
-            raise SinkFailed(type(error).__name__ + _reason(error)) from None
+            work()
+        except SinkFailed as error:
+            problem = error
+        except Exception as error:  # noqa: BLE001 - a delivery that failed is one that failed
+            problem = SinkFailed(type(error).__name__)
+        with suppress(RuntimeError):  # the loop is gone
+            loop.call_soon_threadsafe(settle, problem)
 
-    await asyncio.to_thread(fetch)
-
-
-def _reason(error: Exception) -> str:
-    code = getattr(error, "code", None)
-    return f" {code}" if isinstance(code, int) else ""
+    threading.Thread(target=run, name="delivery", daemon=True).start()
+    await done
 
 
-async def _run_command(argv: list[str], given: bytes, environment: dict[str, str] | None = None) -> None:
+def _fetch(url: str, body: bytes | None) -> None:
+    headers = {"Content-Type": "application/json", "User-Agent": "twsmq"}
     try:
-        child = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise SinkFailed(f"{argv[0]}: {error.strerror}") from None
-    try:
-        await child.communicate(given)
-    except BaseException:
-        child.kill()
-        raise
-    if child.returncode:
-        raise SinkFailed(f"{argv[0]} ended with {child.returncode}")
+        request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - as configured
+        with urllib.request.urlopen(request, timeout=DELIVERY_S) as answer:  # noqa: S310
+            answer.read(1024)
+    except HTTPError as error:
+        error.close()
+        raise SinkFailed(f"HTTPError {error.code}") from None
+    except (OSError, ValueError, HTTPException) as error:
+        raise SinkFailed(type(error).__name__) from None
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """With all it started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
