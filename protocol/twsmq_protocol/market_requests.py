@@ -18,6 +18,7 @@ class SubscriptionRow(Struct, frozen=True, kw_only=True):
     """A topic somebody wants, or left a moment ago. Topics with one `line` number share one gateway line.
 
     `since`: ns since the epoch at which it was first wanted. `line` is nil while the contract is not known.
+    `last_data`: ns at which data last came, nil for never. `gaps`: how many were announced on it.
     """
 
     topic: str
@@ -26,6 +27,8 @@ class SubscriptionRow(Struct, frozen=True, kw_only=True):
     since: int
     con_id: int | None
     line: int | None
+    last_data: int | None = None
+    gaps: int = 0
 
 
 class LineUse(Struct, frozen=True, kw_only=True):

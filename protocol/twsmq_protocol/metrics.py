@@ -61,13 +61,13 @@ METRICS: dict[str, Metric] = {
     "streams": Metric("gauge", "Streams somebody wants.", ("state",)),
     "silent_lines": Metric("gauge", "Lines of which nothing comes though others tick."),
     "last_tick_timestamp_seconds": Metric("gauge", "When data came last, seconds since the epoch."),
-    "ticks_total": Metric("counter", "Ticks received."),
+    "ticks_total": Metric("counter", "Ticks and other data received."),
     "gaps_total": Metric("counter", "Gaps announced to subscribers."),
     # orders
     "orders": Metric("gauge", "Orders that are not finished.", ("strategy", "state")),
     "orders_foreign": Metric("gauge", "Working orders that nobody placed here."),
     "orders_unknown_oldest_seconds": Metric("gauge", "Age of the oldest unknown order; 0: there is none."),
-    "orders_refused_total": Metric("counter", "Orders refused by a rule.", ("rule",)),
+    "orders_refused_total": Metric("counter", "Orders refused by a risk rule.", ("rule",)),
     "order_ack_seconds": Metric("histogram", "From an order's first event to the gateway's.", (), LONG),
     "order_fill_seconds": Metric("histogram", "From an order's first event to its first fill.", (), LONG),
     "order_write_seconds": Metric(
@@ -76,6 +76,7 @@ METRICS: dict[str, Metric] = {
     "journal_commit_seconds": Metric("histogram", "One commit of the journal.", (), SHORT),
     "journal_bytes": Metric("gauge", "Size of the journal's file."),
     "halts": Metric("gauge", "Halts in force.", ("scope",)),
+    "kill_remaining": Metric("gauge", "Orders that a kill switch has left so far.", ("scope",)),
     "fills_total": Metric("counter", "Executions.", ("strategy",)),
     # the status node, of the whole cluster
     "process_state": Metric("gauge", "1 for the state a process is in.", ("process", "state")),
@@ -85,6 +86,9 @@ METRICS: dict[str, Metric] = {
     "gateway_upstream_up": Metric("gauge", "1 while the gateway reaches IBKR."),
     "gateway_farms": Metric("gauge", "Data farms by state.", ("state",)),
     "gateway_down_seconds": Metric("gauge", "How long the link has not been up; 0: it is."),
+    "gateway_restart_overdue_seconds": Metric(
+        "gauge", "How long it should have been back from its planned restart; 0: it need not."
+    ),
     "net_liquidation": Metric("gauge", "Worth of the account.", ("account", "currency")),
     "daily_pnl": Metric("gauge", "Profit and loss of the day.", ("account", "currency")),
     "excess_liquidity": Metric("gauge", "Excess liquidity.", ("account", "currency")),

@@ -536,7 +536,14 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
         SubscriptionList(
             subscriptions=[
                 SubscriptionRow(
-                    topic=f"quote/{AAPL}/", state="active", wanted=True, since=NOW, con_id=265598, line=1
+                    topic=f"quote/{AAPL}/",
+                    state="active",
+                    wanted=True,
+                    since=NOW,
+                    con_id=265598,
+                    line=1,
+                    last_data=NOW,
+                    gaps=2,
                 )
             ],
             lines=[LineUse(kind="market_data", used=1, allowed=100)],

@@ -57,6 +57,11 @@ class Call:
         self.valid_until = valid_until
 
     @property
+    def age_s(self) -> float:
+        """Since it arrived."""
+        return monotonic() - self._arrived
+
+    @property
     def expired(self) -> bool:
         return self.valid_until is not None and time_ns() > self.valid_until
 

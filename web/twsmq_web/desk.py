@@ -50,7 +50,10 @@ class Desk:
         self._registry = registry
         self._own = own
         self._was_alive = True
-        registry.collect(lambda: [("web_streams", (), len(self.browsers))])
+        self._scrape_s = 0.0
+        registry.collect(
+            lambda: [("web_streams", (), len(self.browsers)), ("scrape_seconds", (), self._scrape_s)]
+        )
 
     # -- the stream
 
@@ -174,7 +177,7 @@ class Desk:
         began = time.monotonic()
         names = [name for name in node_names(self.config) if self.feed.heard.beating(name) and name != "web"]
         answers = await asyncio.gather(*(self._ask(name) for name in (*names, SUPERVISOR)))
-        self._scrape_s = time.monotonic() - began
+        self._scrape_s = round(time.monotonic() - began, 6)
         return exposition([*filter(None, answers), self._own.answer()])
 
     async def _ask(self, name: str) -> Metrics | None:

@@ -1744,6 +1744,7 @@ export interface SubscriptionList {
  * A topic somebody wants, or left a moment ago. Topics with one `line` number share one gateway line.
  *
  * `since`: ns since the epoch at which it was first wanted. `line` is nil while the contract is not known.
+ * `last_data`: ns at which data last came, nil for never. `gaps`: how many were announced on it.
  */
 export interface SubscriptionRow {
   readonly topic: string;
@@ -1752,6 +1753,8 @@ export interface SubscriptionRow {
   readonly since: bigint;
   readonly con_id: number | null;
   readonly line: number | null;
+  readonly last_data: number | null;
+  readonly gaps: number;
 }
 
 /**

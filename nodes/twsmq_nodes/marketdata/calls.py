@@ -37,8 +37,8 @@ _HEADER = frozenset((*Event.__struct_fields__, "snapshot"))
 
 
 class Calls:
-    """Adds the ops to the node's mailbox. `feed` hands an input to the core; `wall` turns its times into
-    ns.
+    """Adds the ops to the node's mailbox. `feed` hands an input to the core; `wall` turns its times into ns;
+    `gaps_of` counts a topic's gaps.
     """
 
     def __init__(
@@ -47,13 +47,15 @@ class Calls:
         core: MarketdataCore,
         router: Router,
         feed: Callable[[ev.Input], None],
-        wall: Callable[[float], int | None],
+        wall: Callable[[float | None], int | None],
+        gaps_of: Callable[[str], int],
     ) -> None:
         self._node = node
         self._core = core
         self._router = router
         self._feed = feed
         self._wall = wall
+        self._gaps_of = gaps_of
         self._numbers = count(1)
         self._open: dict[int, Call] = {}
         node.mailbox.add("subscriptions", self._subscriptions)
@@ -87,6 +89,8 @@ class Calls:
                 since=self._wall(each.since) or 0,
                 con_id=each.con_id,
                 line=each.line.number if each.line else None,
+                last_data=self._wall(self._router.last_data(each.topic)),
+                gaps=self._gaps_of(each.topic),
             )
             for each in self._core.subscriptions.values()
             if not each.foreign

@@ -30,6 +30,7 @@ from twsmq_nodes.tws.requests import Priority, Request
 from . import events as ev
 from .calls import Calls
 from .core import MarketdataCore
+from .counts import readings
 from .data.publisher import Publisher
 from .data.quotes import NS
 from .data.router import Data, Router
@@ -84,7 +85,8 @@ class MarketdataShell(Shell):
             on_ticks=self._router.on_ticks,
             on_read_end=self._router.read_end,
         )
-        self._calls = Calls(node, self._core, self._router, self._feed, self._wall)
+        self._calls = Calls(node, self._core, self._router, self._feed, self._wall, self._publisher.gaps_of)
+        node.metrics.collect(lambda: readings(self._core, self._router, self._publisher, self._wall))
         self._queued: set[int] = set()
         self._reconnected_at = -math.inf
         self._watching: asyncio.TimerHandle | None = None

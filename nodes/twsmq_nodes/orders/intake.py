@@ -37,6 +37,7 @@ from .ids import Key, order_ref
 from .items import Modifying, Placing, Previewing
 from .pipeline import Pipeline
 from .record import EPSILON, Record
+from .risk.refused import RiskRefused
 from .wire import as_changed, prices_of
 
 PAPER = ("DU", "DF")
@@ -281,7 +282,7 @@ class Intake:
             raise invalid("account", f"give either account or extra.{group}, not both (201 at the gateway)")
         if not self._allow_live and not all(account.startswith(PAPER) for account in self.accounts):
             why = f"{group} may mean a live account and [orders] allow_live is not set"
-            raise RequestError(ErrorCode.RISK_REJECTED, why, field=f"extra.{group}")
+            raise RiskRefused("allow_live", why, field=f"extra.{group}")
         return ""
 
     def _account(self, asked: str | None) -> str:
@@ -293,7 +294,7 @@ class Intake:
             raise invalid("account", f"the gateway does not manage {account}; it has {known}")
         if not self._allow_live and not account.startswith(PAPER):
             why = f"{account} is a live account and [orders] allow_live is not set"
-            raise RequestError(ErrorCode.RISK_REJECTED, why, field="account")
+            raise RiskRefused("allow_live", why, field="account")
         return account
 
     def _reply(self, caller: Caller, outcome: Any) -> None:

@@ -52,6 +52,7 @@ from .direct_writer import DirectWriter
 from .journal import SqliteJournal
 from .risk.guard import RiskGuard
 from .risk.live_inputs import LiveRiskInputs
+from .risk.refused import RiskRefused
 from .risk.settings import RiskSettings
 
 JOURNAL_FILE = "orders.journal"
@@ -84,6 +85,7 @@ class OrdersShell(Shell):
         self._pacer: Pacer[None] = Pacer(message_share(config, endpoints.ORDERS), self._loop.time())
         self._journal = SqliteJournal(node.data_dir / JOURNAL_FILE, config.orders.durability)
         node.metrics.adopt("journal_commit_seconds", self._journal.commits)
+        self._write_s = node.metrics.histogram("order_write_seconds")
         journal = node.data_dir / JOURNAL_FILE
         node.metrics.collect(
             lambda: [("journal_bytes", (), journal.stat().st_size)] if journal.exists() else []
@@ -298,10 +300,7 @@ class OrdersShell(Shell):
                     self._node.outbox.forget(topic)
             case Reply(caller, outcome):
                 assert isinstance(caller, Call)
-                if isinstance(outcome, RequestError):
-                    caller.fail(outcome)
-                else:
-                    caller.succeed(outcome)
+                self._answer(caller, outcome)
             case Enter(state, detail):
                 self._node.enter(state, detail)
             case Send(request, paid):
@@ -313,6 +312,16 @@ class OrdersShell(Shell):
                 log.warning("the gateway says", code=event.tws_code, text=event.text)
             case Warn(text, key):
                 log.warning(text, order=key)
+
+    def _answer(self, call: Call, outcome: Any) -> None:
+        if isinstance(outcome, RequestError):
+            if isinstance(outcome, RiskRefused):
+                self._node.metrics.counter("orders_refused_total", outcome.rule).n += 1
+            call.fail(outcome)
+            return
+        if call.op == "place_order":  # answered once its bytes are written
+            self._write_s.observe(call.age_s)
+        call.succeed(outcome)
 
     def _write(self, action: Write) -> None:
         # One priority for all: a cancel must not overtake the order it is for.

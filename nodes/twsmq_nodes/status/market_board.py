@@ -7,7 +7,6 @@ presence, not who.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,18 +62,6 @@ class MarketBoard:
 
     def line_use(self) -> list[tuple[str, int, int]]:
         return [(row["kind"], row["used"], row["allowed"]) for row in self.lines().values()]
-
-    def kinds(self) -> list[tuple[str, int, int]]:
-        """The same over all shards: kind, used, allowed."""
-        sums: dict[str, tuple[int, int]] = {}
-        for kind, used, allowed in self.line_use():
-            before = sums.get(kind, (0, 0))
-            sums[kind] = (before[0] + used, before[1] + allowed)
-        return [(kind, *both) for kind, both in sums.items()]
-
-    def states(self) -> Counter[str]:
-        """How many streams are in each state."""
-        return Counter(row["state"] for row in self.streams().values())
 
     def interrupted(self) -> list[str]:
         """Topics that somebody wants and whose data may be missing at present."""

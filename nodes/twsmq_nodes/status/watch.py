@@ -437,12 +437,16 @@ class ClusterWatch:
                     yield metric, labels, row[name]
             if self._account_as_of is not None:
                 yield "account_age_seconds", (row["account"],), (ns - self._account_as_of) / NS
-        for kind, used, allowed in self._market.kinds():
-            yield "lines_used", (kind,), used
-            yield "lines_allowed", (kind,), allowed
-        for state, count in self._market.states().items():
-            yield "streams", (state,), count
-        yield "silent_lines", (), sum(self._silent_lines.values())
+        for scope in ("everybody", "strategy"):
+            left = [
+                self._monitor.remaining(name)
+                for name in self._killed
+                if (name == "") == (scope == "everybody")
+            ]
+            yield "kill_remaining", (scope,), max(left, default=0)
+        down = self._link.down_since
+        overdue = None if down is None else self._clock.overdue_s(ns, down)
+        yield "gateway_restart_overdue_seconds", (), overdue or 0.0
         yield "positions_differing", (), len(self._count.differing_since(now))
         firing = self.alerting.core.firing()
         for severity in ("page", "warn"):

@@ -3918,6 +3918,7 @@ struct RiskLayers {
  * A topic somebody wants, or left a moment ago. Topics with one `line` number share one gateway line.
  *
  * `since`: ns since the epoch at which it was first wanted. `line` is nil while the contract is not known.
+ * `last_data`: ns at which data last came, nil for never. `gaps`: how many were announced on it.
  */
 struct SubscriptionRow {
   std::string topic;
@@ -3926,10 +3927,12 @@ struct SubscriptionRow {
   std::int64_t since = 0;
   std::optional<std::int64_t> con_id;
   std::optional<std::int64_t> line;
+  std::optional<std::int64_t> last_data;
+  std::optional<std::int64_t> gaps;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "topic", topic) && get(from_wire, "state", state) && get(from_wire, "wanted", wanted) && get(from_wire, "since", since) && get(from_wire, "con_id", con_id) && get(from_wire, "line", line);
+    return get(from_wire, "topic", topic) && get(from_wire, "state", state) && get(from_wire, "wanted", wanted) && get(from_wire, "since", since) && get(from_wire, "con_id", con_id) && get(from_wire, "line", line) && get(from_wire, "last_data", last_data) && get(from_wire, "gaps", gaps);
   }
 
   Value to_value() const {
@@ -3940,6 +3943,8 @@ struct SubscriptionRow {
     put(to_wire, "since", since);
     put(to_wire, "con_id", con_id);
     put(to_wire, "line", line);
+    put(to_wire, "last_data", last_data);
+    put(to_wire, "gaps", gaps);
     return to_wire;
   }
 };

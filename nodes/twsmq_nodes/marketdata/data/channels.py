@@ -32,13 +32,24 @@ from .quotes import NS, VOLUMES, AnyTick, QuoteBook, QuoteRow, in_units, known
 class Channel:
     """Base of all channels. `batch` holds the ticks since the last flush.
 
-    `armed` is the request id whose next data is to be told, or None. `data_at`: when data last came.
+    `armed` is the request id whose next data is to be told, or None. `data_at`: when data last came, 0 for
+    never; `asked_at`: when they were last asked for.
     `repeats_value`: a quiet topic repeats the value itself, which is small, and not only how the stream
     stands.
     """
 
     repeats_value = True
-    __slots__ = ("armed", "batch", "con_id", "data_at", "listing", "outlets", "publisher", "renewed")
+    __slots__ = (
+        "armed",
+        "asked_at",
+        "batch",
+        "con_id",
+        "data_at",
+        "listing",
+        "outlets",
+        "publisher",
+        "renewed",
+    )
 
     def __init__(self, publisher: Publisher, listing: Listing) -> None:
         self.publisher = publisher
@@ -49,6 +60,7 @@ class Channel:
         self.armed: int | None = None
         self.renewed = False
         self.data_at = 0.0
+        self.asked_at = 0.0
 
     def join(self, outlet: Outlet) -> None:
         self.outlets[outlet.topic] = outlet

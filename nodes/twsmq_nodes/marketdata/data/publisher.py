@@ -21,15 +21,16 @@ _encode_into = msgspec.msgpack.Encoder().encode_into
 
 
 class Outlet:
-    """One topic's way out. `status` is the last event on how its stream stands."""
+    """One topic's way out. `status` is the last event on how its stream stands; `gaps`: how many it had."""
 
-    __slots__ = ("buffer", "prefix", "sent_at", "status", "topic")
+    __slots__ = ("buffer", "gaps", "prefix", "sent_at", "status", "topic")
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.buffer = bytearray(topic.encode() + b"\0")
         self.prefix = len(self.buffer)
         self.sent_at = 0.0
+        self.gaps = 0
         self.status: Stream | None = None
 
 
@@ -76,6 +77,7 @@ class Publisher:
         self.inc = outbox.incarnation
         self.quote_interval_s = quote_interval_s
         self.now = 0.0
+        self.gaps = 0
 
     def begin(self) -> None:
         """Read the clocks for what is sent next."""
@@ -90,6 +92,11 @@ class Publisher:
 
     def forget(self, topic: str) -> None:
         self._outlets.pop(topic, None)
+
+    def gaps_of(self, topic: str) -> int:
+        """How many gaps were announced on a topic since it was first wanted."""
+        outlet = self._outlets.get(topic)
+        return 0 if outlet is None else outlet.gaps
 
     def send(self, outlet: Outlet, row: Any) -> None:
         """Send a mutable event, whose numbers this fills in."""
@@ -126,7 +133,10 @@ class Publisher:
     def publish_status(self, topic: str, event: Stream) -> None:
         """Send a stream event."""
         outlet = self.outlet(topic)
-        outlet.status = event
+        before, outlet.status = outlet.status, event
+        if event.state == "gap" and (before is None or before.state != "gap"):
+            outlet.gaps += 1
+            self.gaps += 1
         outlet.sent_at = self.clock()
         self._outbox.publish(topic, event)
 

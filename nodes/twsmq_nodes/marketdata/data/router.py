@@ -62,11 +62,14 @@ class Router:
         self._call_later = call_later
         self._next_batch_at = 0.0
         self._waiting = False
+        self.received = 0
+        """Ticks and other data that came, whoever wanted them."""
 
     # -- data
 
     def on_ticks(self, ticks: Sequence[Tick]) -> None:
         """Some of the ticks of a read."""
+        self.received += len(ticks)
         by_req_id, touched = self._by_req_id, self._touched
         for tick in ticks:
             channel = by_req_id.get(tick[0])
@@ -78,6 +81,7 @@ class Router:
 
     def on_event(self, event: Data) -> None:
         """An event of a read."""
+        self.received += 1
         channel = self._by_req_id.get(event.req_id)
         if channel is not None:
             self._touched[channel] = None
@@ -123,7 +127,7 @@ class Router:
         self._by_req_id[req_id] = channel
         channel.armed = req_id
         channel.renewed = True
-        channel.data_at = self._publisher.clock()
+        channel.asked_at = self._publisher.clock()
 
     def close(self, req_id: int) -> None:
         channel = self._by_req_id.pop(req_id, None)
@@ -188,7 +192,18 @@ class Router:
 
     def data_times(self) -> Iterator[tuple[int, float]]:
         """When data last came under each request id, or when it was asked for."""
-        return ((req_id, channel.data_at) for req_id, channel in self._by_req_id.items())
+        return (
+            (req_id, max(channel.data_at, channel.asked_at)) for req_id, channel in self._by_req_id.items()
+        )
+
+    def last_data(self, topic: str) -> float | None:
+        """When data last came for a topic, None for never."""
+        channel = self._by_topic.get(topic)
+        return None if channel is None else channel.data_at or None
+
+    def newest_data(self) -> float | None:
+        """When data last came for any topic."""
+        return max((channel.data_at for channel in self._channels.values()), default=0.0) or None
 
     def collect(self, req_id: int, listing: Listing) -> None:
         """Keep what comes under `req_id` for `collected`, published nowhere."""

@@ -15,13 +15,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_requests import PlaceOrder, RiskLayer, RiskLayers
 from twsmq_protocol.risk_limits import Risk, RiskLimits
 
 from twsmq_nodes.tws.gateway_times import NS
 
 from .inputs import Candidate, Open, RiskInputs, Scope, SentOrder
+from .refused import RiskRefused
 from .rules import RULES, Refusal, Rule, Unknown, only_reduces
 from .steps import passive
 
@@ -177,11 +178,9 @@ def _set(limits: RiskLimits) -> dict[str, Any]:
 def _refused(rule: str, refusal: Refusal) -> RequestError:
     value = refusal.value
     shown = f"{value:g}" if isinstance(value, float) else value
-    return RequestError(
-        ErrorCode.RISK_REJECTED, f"{rule}: the limit is {refusal.limit}, this is {shown}", field=refusal.field
-    )
+    return RiskRefused(rule, f"{rule}: the limit is {refusal.limit}, this is {shown}", field=refusal.field)
 
 
 def _unknown(rule: str, unknown: Unknown) -> RequestError:
     what = f"{rule}: {unknown.what} is not known at present, so it cannot be checked"
-    return RequestError(ErrorCode.RISK_REJECTED, what)
+    return RiskRefused(rule, what)
