@@ -91,6 +91,9 @@ class Instrument(Struct, frozen=True, kw_only=True):
         return format_instrument(self)
 
 
+_EMPTY = {name: getattr(Instrument(), name) for name in Instrument.__struct_fields__}
+
+
 def parse_instrument(text: str) -> Instrument:
     """Read one spelling. Raises `FieldError` (field `instrument`) with what to write instead."""
     if not text or len(text) > _MAX_LENGTH:
@@ -111,6 +114,19 @@ def parse_instrument(text: str) -> Instrument:
     if parts[0] == "BAG":
         return _parse_combo(text, parts)
     return _parse_plain(text, parts)
+
+
+def may_mean(named: Instrument, other: Instrument, con_id: int = 0) -> bool:
+    """Whether `named` leaves open that it is `other`, whose conId is given if it is known: by conId where one
+    is named, else by every part that is. The exchange that something is routed to is no part of that.
+    """
+    if named.con_id:
+        return named.con_id == (con_id or other.con_id)
+    if other.con_id:
+        return False
+    parts = [name for name in named.__struct_fields__ if name not in ("exchange", "con_id", "expiry")]
+    alike = all(getattr(named, part) in (_EMPTY[part], getattr(other, part)) for part in parts)
+    return alike and other.expiry.startswith(named.expiry)  # a month means every day of it
 
 
 def format_instrument(instrument: Instrument) -> str:

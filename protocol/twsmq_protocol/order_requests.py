@@ -213,6 +213,8 @@ class CancelOrders(Args, frozen=True, kw_only=True):
         narrowed = self.strategy is not None or self.account is not None or self.instrument is not None
         if narrowed == self.all:
             raise FieldError("all", "give strategy, account or instrument, or else all: true")
+        if self.instrument is not None:
+            _parsed(self.instrument)
 
 
 class PreviewOrder(PlaceOrder, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import pytest
 from support.cluster import Cluster
 from support.command import Command
 
-AAPL = "STK:AAPL:SMART:USD"
+AAPL, HELD = "STK:AAPL:SMART:USD", "STK:AAPL:SMART@NASDAQ:USD"
 WHAT = ("--instrument", AAPL, "--quantity", "100")
 
 
@@ -54,8 +54,8 @@ def test_the_day(desk: Command) -> None:
     bought = an_order(desk, "in")
     assert (bought["status"], bought["avg_price"]) == ("filled", price)
     (position,) = rows(desk, "positions")
-    assert (position["instrument"], position["quantity"]) == (AAPL, 100.0)
-    assert any(re.search(rf"{AAPL}\s+100\s", line) for line in run(desk, "positions"))
+    assert (position["instrument"], position["quantity"]) == (HELD, 100.0)
+    assert any(re.search(rf"{HELD}\s+100\s", line) for line in run(desk, "positions"))
 
     stop = ("--side", "SELL", "--order-type", "STP", "--tif", "GTC", "--client-order-id", "stop", "--no-wait")
     run(desk, "order", "place", *WHAT, *stop, "--stop-price", "100")
@@ -87,7 +87,7 @@ def test_the_day(desk: Command) -> None:
     assert "reduce_only" in lines[0]
 
     lines = run(desk, "flatten", "--instrument", AAPL)
-    assert lines[0].startswith(f"SELL 100 {AAPL} on DU1234567: pending, cli/flatten-")
+    assert lines[0].startswith(f"SELL 100 {HELD} on DU1234567: pending, cli/flatten-")
     name = lines[0].rpartition("/")[2]
     while (row := an_order(desk, name))["status"] != "filled":
         assert row["status"] in ("pending", "submitted", "partially_filled")

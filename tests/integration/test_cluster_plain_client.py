@@ -221,16 +221,16 @@ def test_every_process_answers_rubbish_once_and_goes_on(client: PlainClient, pro
 
 def test_positions_follow_the_fills(client: PlainClient) -> None:
     client.subscribe("position/", "order/plain/")
-    ibm = "STK:IBM:SMART:USD"
+    ibm, held = "STK:IBM:SMART:USD", "STK:IBM:SMART@NYSE:USD"
     assert place(client, "position-1", instrument=ibm, quantity=7)["ok"]
     client.await_all(
         order_status("position-1", "filled"),
         lambda topic, event: (
-            topic.startswith("position/") and event["instrument"] == ibm and event["quantity"] == 7
+            topic.startswith("position/") and event["instrument"] == held and event["quantity"] == 7
         ),
     )
     rows = client.result("status", "positions")["positions"]
-    assert [row["quantity"] for row in rows if row["instrument"] == ibm] == [7.0]
+    assert [row["quantity"] for row in rows if row["instrument"] == held] == [7.0]
 
 
 def test_contract_details_come_from_the_gateway(client: PlainClient) -> None:

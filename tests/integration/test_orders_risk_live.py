@@ -59,7 +59,7 @@ def test_what_only_reduces_is_judged_by_the_position_that_status_tells(client: C
     handle = client.place(**an_order("buy-1", order_type="MKT", limit_price=None, quantity=10))
     assert handle.done(timeout=60).status == "filled"
     client.wait_until(
-        lambda: next((p for p in client.positions() if p.instrument == AAPL and p.quantity == 10), None), 20
+        lambda: next((p for p in client.positions() if p.con_id == 265598 and p.quantity == 10), None), 20
     )
     other = {"strategy": "other", "side": "SELL", "limit_price": 900.0, "reduce_only": True}
     assert refusal(client, "close-1", quantity=6, **other) == "", "the account holds ten, whoever bought them"

@@ -23,7 +23,7 @@ from twsmq_simulator.wire.requests import ContractDetails
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
-AAPL, AAPL_ID = "STK:AAPL:SMART:USD", 265598
+AAPL, AAPL_LISTED, AAPL_ID = "STK:AAPL:SMART:USD", "STK:AAPL:SMART@NASDAQ:USD", 265598
 
 
 @pytest.fixture
@@ -77,7 +77,11 @@ def test_contracts_of_the_gateways_database(
         with running_node("reference", config_file):
             await_node(client, "ready")
             (apple,) = client.result("reference", "contract_details", instrument=AAPL)["contracts"]
-            assert (apple["instrument"], apple["con_id"], apple["long_name"]) == (AAPL, AAPL_ID, "APPLE INC")
+            assert (apple["instrument"], apple["con_id"], apple["long_name"]) == (
+                AAPL_LISTED,
+                AAPL_ID,
+                "APPLE INC",
+            )
             assert "NASDAQ" in apple["valid_exchanges"].split(",")
             assert (apple["min_tick"], apple["time_zone_id"]) == (0.01, "US/Eastern")
             assert apple["trading_hours"]

@@ -73,7 +73,7 @@ def any_event(_topic: str, _event: Event) -> bool:
 
 
 def await_position(client: PlainClient, symbol: str) -> Event:
-    topic = f"position/DU1/STK:{symbol}:SMART:USD/"
+    topic = f"position/DU1/STK:{symbol}:SMART@NASDAQ:USD/"
     return client.await_event(lambda each, _: each == topic)
 
 
@@ -122,7 +122,7 @@ def test_trades_become_positions_and_values(
             assert held == {key: told[key] for key in held}
             assert (held["account"], held["instrument"], held["con_id"], held["quantity"]) == (
                 "DU1234567",
-                "STK:AAPL:SMART:USD",
+                "STK:AAPL:SMART@NASDAQ:USD",
                 AAPL,
                 10,
             )
@@ -131,9 +131,9 @@ def test_trades_become_positions_and_values(
             gateway = GatewayProcess(tmp_path / "gateway", port=gateway_port).start()
             assert client.await_result("status", "positions") == {"positions": [held]}
 
-            trade(gateway_port, "STK:AAPL:SMART:USD", "SELL", 10)
+            trade(gateway_port, "STK:AAPL:SMART@NASDAQ:USD", "SELL", 10)
             closed = client.await_event(lambda topic, _: topic.startswith("position/"))
-            assert (closed["quantity"], closed["instrument"]) == (0, "STK:AAPL:SMART:USD")
+            assert (closed["quantity"], closed["instrument"]) == (0, "STK:AAPL:SMART@NASDAQ:USD")
             assert client.result("status", "positions") == {"positions": []}
     finally:
         gateway.kill()
@@ -151,7 +151,39 @@ def test_positions_are_not_ready_before_all_rows_are_in_and_named(
         name_contracts(gateway, 1)
         assert await_position(client, "AAPL")["avg_cost"] == 150.0
         (held,) = client.await_result("status", "positions")["positions"]
-        assert (held["instrument"], held["quantity"]) == ("STK:AAPL:SMART:USD", 10)
+        assert (held["instrument"], held["quantity"]) == ("STK:AAPL:SMART@NASDAQ:USD", 10)
+
+
+def test_two_listings_of_one_symbol_are_two_positions_for_a_late_subscriber_too(
+    config_file: Path, gateway_port: int, port_base: int, client: PlainClient
+) -> None:
+    """KWEB is listed twice in one currency (ib_insync #539)."""
+    apple = instrument(AAPL)
+    listings = [
+        msgspec.structs.replace(apple, con_id=con_id, symbol="KWEB", exchange=exchange)
+        for con_id, exchange in ((11, "ARCA"), (12, "LSEETF"))
+    ]
+    with ScriptedGateway(gateway_port) as gateway, running_node("status", config_file):
+        gateway.await_request(Positions)
+        for each, units in zip(listings, (10, 20), strict=True):
+            gateway.say(messages.position("DU1", each, Decimal(units), 30.0))
+        gateway.say(messages.position_end())
+        for _ in listings:
+            asked = gateway.await_request(ContractDetails)
+            (found,) = [each for each in listings if each.con_id == asked.contract.con_id]
+            rows = messages.contract_details(VERSION, asked.request_id, found, "SMART", time.time_ns())
+            gateway.say(rows + messages.contract_details_end(asked.request_id))
+        expected = {"STK:KWEB:SMART@ARCA:USD": (11, 10), "STK:KWEB:SMART@LSEETF:USD": (12, 20)}
+        for watcher in (client, PlainClient(port_base)):
+            watcher.subscribe("position/")
+            heard: dict[str, tuple[int, float]] = {}
+            while len(heard) < 2:
+                told = watcher.await_event(lambda topic, _: topic.startswith("position/DU1/"))
+                heard[told["instrument"]] = told["con_id"], told["quantity"]
+            assert heard == expected
+        watcher.close()
+        rows = client.await_result("status", "positions")["positions"]
+        assert {row["instrument"]: (row["con_id"], row["quantity"]) for row in rows} == expected
 
 
 def test_what_vanished_while_disconnected_is_told_as_zero_and_nothing_is_told_twice(
@@ -167,13 +199,17 @@ def test_what_vanished_while_disconnected_is_told_as_zero_and_nothing_is_told_tw
         gateway.await_request(Positions)
         gateway.say(row(MSFT, 5) + messages.position_end())
         gone = client.await_event(lambda topic, _: topic.startswith("position/"))
-        assert (gone["instrument"], gone["quantity"], gone["avg_cost"]) == ("STK:AAPL:SMART:USD", 0, None)
+        assert (gone["instrument"], gone["quantity"], gone["avg_cost"]) == (
+            "STK:AAPL:SMART@NASDAQ:USD",
+            0,
+            None,
+        )
         (held,) = client.await_result("status", "positions")["positions"]
         assert held["con_id"] == MSFT
 
         gateway.say(row(MSFT, 6))
         changed = client.await_event(lambda topic, _: topic.startswith("position/"))
-        assert (changed["instrument"], changed["quantity"]) == ("STK:MSFT:SMART:USD", 6)
+        assert (changed["instrument"], changed["quantity"]) == ("STK:MSFT:SMART@NASDAQ:USD", 6)
         late = PlainClient(port_base)
         try:
             late.subscribe("position/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.orders_desk import (
     BASE,
     CLIENT_ID,
@@ -351,8 +352,12 @@ def test_cancel_orders_takes_what_matches_and_nothing_else(desk: Desk) -> None:
     desk.place("a")
     desk.place("b", instrument="STK:IBM:SMART:USD")
     desk.place("c", strategy="t")
-    for order_id, ref in ((1, "s/a"), (2, "s/b"), (3, "t/c")):
-        desk.says(open_order(order_id, order_ref=ref), order_status(order_id, "Submitted"))
+    for order_id, ref, con_id in ((1, "s/a", 265598), (2, "s/b", 8314), (3, "t/c", 265598)):
+        opened = open_order(order_id, order_ref=ref)
+        desk.says(
+            replace(opened, contract=replace(opened.contract, con_id=con_id)),
+            order_status(order_id, "Submitted"),
+        )
     caller = call(desk, CancelOrders(strategy="s", instrument="STK:IBM:SMART:USD"))
     assert [row.client_order_id for row in caller.answer.orders] == ["b"]
     assert desk.wire[-1] == rq.CancelOrder(2)
@@ -361,9 +366,28 @@ def test_cancel_orders_takes_what_matches_and_nothing_else(desk: Desk) -> None:
     assert {request.order_id for request in desk.wire if isinstance(request, rq.CancelOrder)} == {1, 2, 3}
 
 
+def test_cancel_orders_takes_a_contract_under_every_spelling_of_it(desk: Desk) -> None:
+    """Of two listings of one symbol only the one that is meant, however the order was placed."""
+    desk.place("a", instrument="STK:KWEB:SMART:USD")
+    desk.place("b", instrument="STK:KWEB:SMART@LSEETF:USD")
+    for order_id, ref, con_id in ((1, "s/a", 11), (2, "s/b", 12)):
+        opened = open_order(order_id, order_ref=ref)
+        desk.says(
+            replace(opened, contract=replace(opened.contract, con_id=con_id)),
+            order_status(order_id, "Submitted"),
+        )
+    desk.core.book.spellings.learn("STK:KWEB:SMART@ARCA:USD", 11)  # as its position was told
+    caller = call(desk, CancelOrders(instrument="STK:KWEB:SMART@ARCA:USD"))
+    assert [row.client_order_id for row in caller.answer.orders] == ["a"]
+    caller = call(desk, CancelOrders(instrument="CONID:12"))
+    assert [row.client_order_id for row in caller.answer.orders] == ["b"]
+
+
 def test_cancel_orders_wants_to_be_told_what() -> None:
     with pytest.raises(FieldError):
         CancelOrders()
+    with pytest.raises(FieldError, match="instrument"):
+        CancelOrders(instrument="AAPL")
     with pytest.raises(FieldError):
         CancelOrders(all=True, strategy="s")
 

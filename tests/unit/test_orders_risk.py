@@ -388,6 +388,9 @@ def test_which_spellings_may_be_one_contract() -> None:
     spellings.learn(AAPL, 1)
     assert spellings.same(AAPL, "CONID:1") is True
     assert spellings.same(AAPL, "CONID:2") is False
+    spellings.learn(AAPL, 2)  # two listings of one symbol
+    assert spellings.same(AAPL, "CONID:1") is None
+    assert spellings.same(AAPL, "CONID:2") is None
 
 
 def test_a_quote_is_asked_for_once_and_believed_while_its_stream_lives() -> None:

@@ -17,7 +17,7 @@ from twsmq_protocol.system_events import Position as Told
 AAPL, MSFT = 265598, 272093
 SYMBOLS = {AAPL: "AAPL", MSFT: "MSFT"}
 UP = SessionUp(200, ("DU1",), 1, upstream=True)
-SPELLED = "STK:AAPL:SMART:USD"
+SPELLED = "STK:AAPL:SMART@NASDAQ:USD"
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def row(con_id: int, quantity: float, cost: float = 100.0, account: str = "DU1")
 
 
 def details(req_id: int, con_id: int) -> ContractDetailsReceived:
-    contract = Contract(con_id, SYMBOLS[con_id], "STK", exchange="NASDAQ", currency="USD")
+    contract = Contract(con_id, SYMBOLS[con_id], "STK", primary_exchange="NASDAQ", currency="USD")
     return ContractDetailsReceived(req_id, ContractInfo(contract, valid_exchanges="SMART,NASDAQ"))
 
 

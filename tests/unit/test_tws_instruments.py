@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from msgspec.structs import replace
 from twsmq_nodes.tws.contracts import ComboLeg, Contract, ContractInfo
 from twsmq_nodes.tws.instruments import canonical_instrument, contract_of, instrument_of
 from twsmq_protocol.instruments import parse_instrument
@@ -62,9 +65,58 @@ def stock_row(exchange: str, primary: str = "") -> ContractInfo:
     return ContractInfo(contract, valid_exchanges="SMART,AMEX,NASDAQ")
 
 
-@pytest.mark.parametrize("row", [stock_row("SMART", "NASDAQ"), stock_row("NASDAQ"), stock_row("")])
+@pytest.mark.parametrize(
+    "row", [stock_row("SMART", "NASDAQ"), stock_row("AMEX", "NASDAQ"), stock_row("", "NASDAQ")]
+)
 def test_one_contract_has_one_canonical_spelling_whichever_row_named_it(row: ContractInfo) -> None:
-    assert str(canonical_instrument(row)) == "STK:AAPL:SMART:USD"
+    assert str(canonical_instrument(row)) == "STK:AAPL:SMART@NASDAQ:USD"
+
+
+@pytest.mark.parametrize("row", [stock_row("SMART"), stock_row("NASDAQ"), stock_row("", "SMART")])
+def test_a_listing_without_a_primary_exchange_is_spelled_by_its_conid(row: ContractInfo) -> None:
+    assert str(canonical_instrument(row)) == "CONID:265598:SMART"
+
+
+@pytest.mark.parametrize("sec_type", ["BOND", "WAR", "IOPT", "CFD"])
+def test_what_names_do_not_tell_apart_is_spelled_by_its_conid(sec_type: str) -> None:
+    contract = Contract(7, "X", sec_type, "20300101", 5.0, "C", exchange="SMART", currency="USD")
+    info = ContractInfo(contract, valid_exchanges="SMART,SWX")
+    assert str(canonical_instrument(info)) == "CONID:7:SMART"
+
+
+def test_two_contracts_that_differ_in_anything_never_share_a_canonical_spelling() -> None:
+    """Each looks alike but for one thing, as the gateway's database has them."""
+    etf = Contract(1, "KWEB", "STK", exchange="SMART", currency="USD")
+    option = Contract(
+        1, "SPX", "OPT", "20261218", 5000.0, "C", "100", "SMART", currency="USD", trading_class="SPX"
+    )
+    future = Contract(
+        1, "SI", "FUT", "20261229", multiplier="5000", exchange="COMEX", currency="USD", trading_class="SI"
+    )
+    pairs: list[tuple[Contract, dict[str, Any]]] = [
+        (etf, {}),
+        (replace(etf, primary_exchange="ARCA"), {"primary_exchange": "LSEETF"}),
+        (replace(etf, primary_exchange="ARCA"), {"currency": "EUR"}),
+        (option, {"trading_class": "SPXW"}),
+        (option, {"multiplier": "10"}),
+        (option, {"expiry": "20261219"}),
+        (future, {"trading_class": "SIL", "multiplier": "1000"}),
+        (future, {"exchange": "LME"}),
+        (replace(etf, sec_type="CFD"), {}),
+        (replace(etf, sec_type="BOND"), {}),
+    ]
+    for one, difference in pairs:
+        other = replace(one, con_id=2, **difference)
+        spellings = {
+            str(
+                canonical_instrument(
+                    ContractInfo(each, valid_exchanges="SMART" if each.exchange == "SMART" else each.exchange)
+                )
+            )
+            for each in (one, other)
+        }
+        assert len(spellings) == 2, spellings
+        assert all(str(parse_instrument(spelling)) == spelling for spelling in spellings)
 
 
 def test_a_contract_that_is_not_routed_smart_keeps_its_exchange() -> None:
@@ -73,7 +125,7 @@ def test_a_contract_that_is_not_routed_smart_keeps_its_exchange() -> None:
     )
     assert (
         str(canonical_instrument(ContractInfo(future, valid_exchanges="CME,QBALGO")))
-        == "FUT:ES:CME:USD:20261218"
+        == "FUT:ES:CME:USD:20261218:::50:ES"
     )
 
 

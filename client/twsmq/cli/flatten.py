@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 from twsmq_protocol import endpoints
+from twsmq_protocol.errors import FieldError
+from twsmq_protocol.instruments import may_mean, parse_instrument
 from twsmq_protocol.order_events import TERMINAL_STATUSES
 
 from ..client import Client
@@ -25,7 +27,7 @@ _LOOK_S = 0.1
 @config_option
 @strategy_option
 @click.option("--account", help="Only positions of this account.")
-@click.option("--instrument", help="Only this one, as `twsmq positions` spells it.")
+@click.option("--instrument", help="Only this one; parts may be left out where that is clear.")
 @confirm_option
 @json_option
 def flatten(
@@ -58,11 +60,9 @@ def flatten(
     settings = settings_from(config)
     with asking(settings, endpoints.STATUS) as client:
         rows: list[dict[str, Any]] = ask(client, "positions", {})["positions"]
-    held = [
-        row
-        for row in rows
-        if row["quantity"] and account in (None, row["account"]) and instrument in (None, row["instrument"])
-    ]
+    held = [row for row in rows if row["quantity"] and account in (None, row["account"])]
+    if instrument is not None:
+        held = _of(instrument, held)
     if not held:
         if not as_json:
             echo("nothing is held there")
@@ -75,14 +75,30 @@ def flatten(
         raise SystemExit(Refused.exit_code)
 
 
+def _of(instrument: str, held: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The positions in the one contract that is meant, as they are spelled or with parts left out."""
+    try:
+        named = parse_instrument(instrument)
+    except FieldError as error:
+        raise click.BadParameter(printable(str(error)), param_hint="--instrument") from error
+    exact = [row for row in held if row["instrument"] == instrument]
+    meant = exact or [
+        row for row in held if may_mean(named, parse_instrument(row["instrument"]), row["con_id"])
+    ]
+    if len({row["con_id"] for row in meant}) > 1:
+        names = ", ".join(sorted({printable(row["instrument"]) for row in meant}))
+        raise click.BadParameter(f"is several contracts that are held: {names}", param_hint="--instrument")
+    return meant
+
+
 def _cancel(client: Client, row: dict[str, Any]) -> None:
-    """Working orders of it, and wait for their end: they would count as reducing it too."""
-    args = {"account": row["account"], "instrument": row["instrument"]}
-    ask(client, "cancel_orders", args)
+    """Working orders of it, and wait for their end: they would count as reducing it too. By its conId, which
+    the node has of every order that the gateway took, however it was spelled."""
+    args = {"account": row["account"], "instrument": f"CONID:{row['con_id']}"}
+    cancelled = {each["order_id"] for each in ask(client, "cancel_orders", args)["orders"]}
     until = time.monotonic() + _CANCELLED_WITHIN_S
     while time.monotonic() < until and any(
-        (order.account, order.instrument) == (row["account"], row["instrument"])
-        and order.status not in TERMINAL_STATUSES
+        order.order_id in cancelled and order.status not in TERMINAL_STATUSES
         for order in client.orders(active=True)
     ):
         client.receive(_LOOK_S)

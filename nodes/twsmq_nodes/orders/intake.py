@@ -167,18 +167,27 @@ class Intake:
 
     def cancel_all(self, args: CancelOrders, now: Now) -> list[Record]:
         for placing in set(self._pipeline.waiting.values()):
-            if any(_matches(args, o, a) for o, a in zip(placing.orders, placing.accounts, strict=True)):
+            if any(self._matches(args, o, a) for o, a in zip(placing.orders, placing.accounts, strict=True)):
                 why = "cancelled before it was sent; it had no effect"
                 self._pipeline.withdraw(placing.keys[0], ErrorCode.CONFLICT, why)
         records = [
             record
             for record in self._book.records.values()
             if (not record.done or record.order.status == "not_sent")
-            and _matches(args, record.order, record.order.account)
+            and self._matches(args, record.order, record.order.account)
         ]
         for record in records:
             self._want_cancel(record, now)
         return records
+
+    def _matches(self, args: CancelOrders, order: PlaceOrder | Order, account: str | None) -> bool:
+        """An instrument is meant under every spelling that is known to be the same contract."""
+        named = args.instrument
+        return (
+            args.strategy in (None, order.strategy)
+            and (named is None or self._book.spellings.same(named, order.instrument) is True)
+            and args.account in (None, account)
+        )
 
     def _want_cancel(self, record: Record, now: Now) -> None:
         """With all that the gateway holds back for it."""
@@ -309,14 +318,6 @@ def _first_request(record: Record, again: PlaceOrder) -> PlaceOrder | None:
     names = ("side", "quantity", "order_type", "limit_price", "stop_price")
     same = all(getattr(record.order, name) == getattr(again, name) for name in names)
     return again if same else None
-
-
-def _matches(args: CancelOrders, order: PlaceOrder | Order, account: str | None) -> bool:
-    return (
-        args.strategy in (None, order.strategy)
-        and args.instrument in (None, order.instrument)
-        and args.account in (None, account)
-    )
 
 
 def _why(records: list[Record]) -> str:

@@ -171,6 +171,7 @@ class Reconciliation:
                 snapshot.contested.add(mine.key)
             row = foreign_order(event.order_id, event.contract, event.order, event.state.status)
             snapshot.foreign[perm_id] = row
+            self._book.spellings.learn(row.instrument, event.contract.con_id)
 
     def claim(self, reference: str, what: str, perm_id: int) -> None:
         """The gateway has an order of ours with this reference, and no record of ours is meant."""

@@ -201,6 +201,9 @@ class OrdersShell(Shell):
             except msgspec.ValidationError as error:
                 log.warning("contract details not understood", instrument=instrument, problem=str(error))
                 return
+            con_ids = {row.con_id for row in rows}
+            if len(con_ids) == 1:  # else it is ambiguous
+                self._inputs.learn_con_id(instrument, con_ids.pop())
             worth = {(row.multiplier, row.price_magnifier) for row in rows}
             if len(worth) == 1:  # else the spelling names contracts that differ in it
                 self._inputs.learn_contract(instrument, *worth.pop())

@@ -1,6 +1,7 @@
 """Which spellings are one contract, as far as events have told: only the gateway's conId identifies one.
 
-Invariant: what is said to be the same, or to differ, is; what cannot be told is None. All combos share one
+Invariant: what is said to be the same, or to differ, is; what cannot be told is None. A spelling that has
+named two contracts (two listings, a symbol given to another) names none from then on. All combos share one
 conId at the gateway, so a combo is known by its spelling alone.
 """
 
@@ -15,11 +16,12 @@ _parsed = lru_cache(4096)(parse_instrument)
 
 class Spellings:
     def __init__(self) -> None:
-        self._con_ids: dict[str, int] = {}
+        self._con_ids: dict[str, int | None] = {}
 
     def learn(self, instrument: str, con_id: int | None) -> None:
         if con_id and _parsed(instrument).sec_type != "BAG":
-            self._con_ids[instrument] = con_id
+            known = self._con_ids.setdefault(instrument, con_id)
+            self._con_ids[instrument] = con_id if known == con_id else None
 
     def con_id(self, instrument: str) -> int | None:
         return _parsed(instrument).con_id or self._con_ids.get(instrument)

@@ -5,7 +5,9 @@ combo's own unless they name one. `instrument_of` spells what the gateway sent; 
 the one spelling that is published for a contract, whichever row it came from: position rows carry the primary
 exchange and sometimes no currency (captured from a Gateway 10.40.1), contract details carry both.
 
-A spelling is a name, the contract's identity is its conId.
+A spelling is a name, the contract's identity is its conId. So no two contracts have one canonical spelling,
+and whoever asks the gateway for one gets that contract: what tells a contract from others of its symbol is
+named, and where the gateway did not send it, or its type has nothing of the kind, the conId is.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ from twsmq_protocol.instruments import SEC_TYPES, Instrument, Leg
 from twsmq_nodes.tws.contracts import ComboLeg, Contract, ContractInfo
 
 _SMART_ROUTED = frozenset(("STK", "OPT", "WAR", "IOPT", "CFD", "BOND", "FUND", "BAG"))
+_LISTED = frozenset(("STK", "CFD", "FUND"))
+"""Routed SMART, a symbol and a currency may be several of them: KWEB has two listings (ib_insync #539)."""
+_NAMELESS = frozenset(("BOND", "WAR", "IOPT"))
+"""An issuer has many bonds, and many issuers have a warrant of the same strike and expiry."""
 _EXPIRY = re.compile(r"[0-9]{6}(?:[0-9]{2})?")
 
 
@@ -70,27 +76,32 @@ def instrument_of(contract: Contract) -> Instrument:
 
 
 def canonical_instrument(info: ContractInfo) -> Instrument:
-    """The one spelling published for a contract: SMART where IBKR routes it so, no primary exchange.
+    """The one spelling published for a contract, and for no other: SMART where IBKR routes it so.
 
-    Multiplier and trading class are named only where symbol, expiry and strike leave a choice, which is when
-    the class is not the symbol itself (SPXW beside SPX, FDXM beside DAX).
+    A listing is told from others by its primary exchange. Futures and options are by class and multiplier:
+    those of one symbol and expiry may differ in these alone (SPX and SPXW, SI and SIL), the plain spelling is
+    ambiguous then (SumZeroTrading #10, vnpy #3058).
     """
     plain = instrument_of(info.contract)
-    if plain.con_id:
-        return plain
     exchanges = info.valid_exchanges.split(",")
     routed = plain.sec_type in _SMART_ROUTED and "SMART" in exchanges
-    named = plain.trading_class not in ("", plain.symbol)
+    exchange = "SMART" if routed else plain.exchange or exchanges[0]
+    primary = info.contract.primary_exchange if routed and plain.sec_type in _LISTED else ""
+    unlisted = routed and plain.sec_type in _LISTED and primary in ("", "SMART")
+    con_id = info.contract.con_id
+    if plain.con_id or (con_id and (unlisted or plain.sec_type in _NAMELESS)):
+        return Instrument(con_id=con_id, exchange=exchange)
     return Instrument(
         sec_type=plain.sec_type,
         symbol=plain.symbol,
-        exchange="SMART" if routed else plain.exchange or exchanges[0],
+        exchange=exchange,
+        primary_exchange=primary,
         currency=plain.currency,
         expiry=plain.expiry,
         right=plain.right,
         strike=plain.strike,
-        multiplier=plain.multiplier if named else "",
-        trading_class=plain.trading_class if named else "",
+        multiplier=plain.multiplier,
+        trading_class=plain.trading_class,
         legs=plain.legs,
     )
 

@@ -78,7 +78,7 @@ class LiveRiskInputs:
         self._markets: dict[str, Market | None] = {}
         self._quoted_at: dict[str, float] = {}
         self._not_live: set[str] = set()  # as their streams said last
-        self._positions: dict[tuple[str, str], float] = {}
+        self._positions: dict[tuple[str, int], tuple[str, float]] = {}
         self._results: dict[str, float] = {}
         self._believed_until = 0.0
 
@@ -95,7 +95,7 @@ class LiveRiskInputs:
             case Position():
                 self._book.spellings.con_id(event.instrument)  # raises for what is no spelling
                 self._book.spellings.learn(event.instrument, event.con_id)
-                self._positions[event.account, event.instrument] = event.quantity
+                self._positions[event.account, event.con_id] = event.instrument, event.quantity
             case AccountValue(tag=tag) if tag == DAILY_PNL:
                 self._learn_result(event.account, event.value)
             case AccountValue(tag=tag, currency=str(currency)) if tag == EXCHANGE_RATE:
@@ -153,6 +153,10 @@ class LiveRiskInputs:
         units = _number(multiplier) if multiplier else 1.0
         self._contracts[instrument] = _Worth(units, magnifier or 1.0, self._clock())
 
+    def learn_con_id(self, instrument: str, con_id: int) -> None:
+        """The one contract that the gateway's database has under a spelling."""
+        self._book.spellings.learn(instrument, con_id)
+
     def _contract(self, instrument: str) -> _Worth | None:
         now, known = self._clock(), self._contracts.get(instrument)
         if known is not None and now - known.at < BELIEVE_CONTRACT_S:
@@ -185,20 +189,25 @@ class LiveRiskInputs:
 
     def position(self, scope: Scope, name: str, instrument: str) -> float | None:
         """Under whatever spelling. None also while it is unknown whether what is held is this contract: its
-        quote, which is asked for then, tells."""
+        quote or its details, which are asked for then, tell."""
         if scope == "account" and self._clock() > self._believed_until:
             return None
-        positions = self._book.positions if scope == "strategy" else self._positions
         total = 0.0
-        for (owner, spelled), units in positions.items():
-            if owner != name or not units:
-                continue
+        for spelled, units in self._held(scope, name):
             same = self.same(spelled, instrument)
             if same is None:
                 self.market(instrument)
+                self._contract(instrument)
                 return None
             total += units if same else 0.0
         return total
+
+    def _held(self, scope: Scope, name: str) -> list[tuple[str, float]]:
+        if scope == "strategy":
+            held = self._book.positions.items()
+            return [(spelled, units) for (owner, spelled), units in held if owner == name and units]
+        rows = self._positions.items()
+        return [(spelled, units) for (owner, _), (spelled, units) in rows if owner == name and units]
 
     def same(self, one: str, other: str) -> bool | None:
         return self._book.spellings.same(one, other)
