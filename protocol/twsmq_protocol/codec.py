@@ -40,6 +40,7 @@ AnyEvent = (
     | system_events.Heartbeat
     | system_events.Process
     | system_events.Gateway
+    | system_events.BudgetRound
     | system_events.Denied
     | system_events.Position
     | system_events.AccountValue

@@ -52,7 +52,12 @@ METRICS: dict[str, Metric] = {
     "gateway_budget_messages_per_second": Metric(
         "gauge", "This node's share of the message budget; 0: none."
     ),
+    "gateway_allowed_messages_per_second": Metric(
+        "gauge", "What the budget lets out at present: the share, what is lent and borrowed, complaints."
+    ),
     "gateway_budget_wait_seconds": Metric("histogram", "How long a message waited for the budget.", (), LONG),
+    "histories_open": Metric("gauge", "Requests for history the gateway has not finished."),
+    "histories_allowed": Metric("gauge", "How many of them may be open."),
     "gateway_disconnects_total": Metric("counter", "Sessions lost."),
     "gateway_errors_total": Metric("counter", "Error messages of the gateway.", ("class",)),
     # market data

@@ -45,11 +45,11 @@ def web_installed() -> bool:
 class Process(Struct, frozen=True, kw_only=True):
     """One kind of process.
 
-    port: offset from `port_base` of its requests, one more for its events; the n-th of a sharded kind listens
-    2n higher. client_id: offset from `client_id_base`, n higher for the n-th; None without a session at the
-    gateway. share: its part of `messages_per_second`, of all instances together. module: what `python -m`
-    runs. instances: how many run. shards: at most so many, named `<name>-<n>`; 0 for a kind with one instance
-    under its own name.
+    port: offset from `port_base` of its requests, one more for its events; the n-th of a sharded kind
+    listens 2n higher. client_id: offset from `client_id_base`, n higher for the n-th; None without a session
+    at the gateway. share: its part of `messages_per_second`, of all instances together. keeps: the part of
+    its share that it never lends, even with nothing to send. module: what `python -m` runs. instances: how
+    many run. shards: at most so many, named `<name>-<n>`; 0 for a kind with one instance under its own name.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Process(Struct, frozen=True, kw_only=True):
     module: str
     client_id: int | None = None
     share: float = 0.0
+    keeps: float = 0.0
     instances: Callable[[Config], int] = lambda _: 1
     shards: int = 0
 
@@ -81,7 +82,14 @@ PROCESSES = (
         shards=5,  # more would run into the ports of the orders node
     ),
     Process(name=STATUS, port=40, module="twsmq_nodes.status", client_id=2, share=0.10),
-    Process(name=ORDERS, port=30, module="twsmq_nodes.orders", client_id=1, share=0.40),
+    Process(
+        name=ORDERS,
+        port=30,
+        module="twsmq_nodes.orders",
+        client_id=1,
+        share=0.40,
+        keeps=0.5,  # many cancels at once wait for nobody
+    ),
     Process(
         name=WEB,
         port=82,

@@ -16,6 +16,7 @@ from .board import (
     SilenceAlert,
     TryAlerts,
 )
+from .budget_requests import BudgetLease, BudgetYielded, ClaimBudget, YieldBudget
 from .envelope import Args, Finite, NoArgs
 from .history_requests import (
     BarPage,
@@ -246,6 +247,8 @@ OPS: dict[str, Op] = {
     "schedule": Op(HISTORY, GetSchedule, Schedule, "The trading sessions of a range"),
     "histogram": Op(HISTORY, GetHistogram, Histogram, "How much was traded at which price"),
     "gateway_status": Op(CONNECTION, NoArgs, Gateway, "The state of the gateway link"),
+    "claim_budget": Op(CONNECTION, ClaimBudget, BudgetLease, "Messages wait: what others leave unused"),
+    "yield_budget": Op(CONNECTION, YieldBudget, BudgetYielded, "Leave a part of one's share to others"),
     "positions": Op(STATUS, NoArgs, PositionList, "All positions of all accounts"),
     "health": Op(STATUS, NoArgs, Health, "What every process last said of itself"),
     "board": Op(STATUS, GetBoard, Board, "Everything a desk looks at, in sections"),

@@ -83,6 +83,18 @@ class Gateway(Event, frozen=True, kw_only=True, tag="gateway"):
     snapshot: bool = False
 
 
+class BudgetRound(Event, frozen=True, kw_only=True, tag="budget_round"):
+    """On `budget/`, from connection to the other processes: who leaves what of the message budget unused
+    until `until` (nanoseconds of the machine's monotonic clock)? Each answers by the op `yield_budget`.
+    `slow_to`: the gateway complains about one of them, so nobody may use more than this part of its share.
+    """
+
+    round: int
+    until: int
+    slow_to: Finite | None = None
+    breaches: int = 0
+
+
 class Denied(Event, frozen=True, kw_only=True, tag="denied"):
     """A subscription was narrowed to what the subscriber's key opens, on `denied/<key>/` where only that key
     listens. `wish` is what was subscribed to, `granted` what came of it, maybe nothing.

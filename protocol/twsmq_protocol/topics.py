@@ -20,6 +20,7 @@ from .instruments import Instrument, parse_instrument
 from .streams import STREAMS, check_options, check_qualifier
 
 GATEWAY = "gateway/"
+BUDGET = "budget/"
 
 _OPTION = re.compile(r"([a-z_]+)=([A-Za-z0-9._+-]+(?:,[A-Za-z0-9._+-]+)*)")
 
@@ -29,7 +30,7 @@ STREAM_KINDS = frozenset(STREAMS)
 STATES = ("node", "process", "gateway", "position", "account", "pnl")
 """First levels under which every event is a whole state, so that the newest makes up for all before it."""
 
-FIRST_LEVELS = (*STREAMS, "order", "account_notice", *STATES, "board", "alert", "denied")
+FIRST_LEVELS = (*STREAMS, "order", "account_notice", *STATES, "board", "alert", "budget", "denied")
 """Every first level there is, in SPEC's order."""
 
 

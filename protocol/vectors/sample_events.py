@@ -26,6 +26,7 @@ from twsmq_protocol.market_events import (
 from twsmq_protocol.order_events import AccountNotice, Change, Commission, Fill, Notice, Order, OrderStatus
 from twsmq_protocol.system_events import (
     AccountValue,
+    BudgetRound,
     Denied,
     Gateway,
     Heartbeat,
@@ -374,6 +375,16 @@ EVENTS: dict[str, tuple[str, str, Event]] = {
         "connection",
         topics.GATEWAY,
         LINK,
+    ),
+    "who leaves what of the message budget": (
+        "connection",
+        topics.BUDGET,
+        BudgetRound(round=17, until=90_061_150_000_000),
+    ),
+    "slow down: the gateway complains": (
+        "connection",
+        topics.BUDGET,
+        BudgetRound(round=18, until=90_061_200_000_000, slow_to=0.5, breaches=1),
     ),
     "denied: a subscription narrowed to what a key opens": (
         "denied/alpha/",

@@ -162,6 +162,13 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "acknowledge alert": (34, "acknowledge_alert", {"name": "OrderUnknown", "by": "ann"}, NOW),
     "silence alert": (35, "silence_alert", {"name": "*", "minutes": 30, "by": "ann"}, NOW),
     "test alerts": (36, "test_alerts", {"by": "ann"}, NOW),
+    "claim budget": (41, "claim_budget", {"name": "orders", "waiting": 80}, NOW),
+    "yield budget": (
+        42,
+        "yield_budget",
+        {"name": "status", "round": 17, "rate": 4.5, "until": 90_061_150_000_000},
+        NOW,
+    ),
     "gateway status": (21, "gateway_status", None, None),
     "health": (22, "health", {}, None),
     "subscriptions": (24, "subscriptions", {}, None),

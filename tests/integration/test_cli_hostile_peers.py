@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "order preview": AN_ORDER,
     "order watch": ("--seconds", "0.3"),
     "orders executions": (),
+    "budget": ("--seconds", "0"),
     "positions": (),
     "account": (),
     "flatten": ("--confirm", "flatten"),

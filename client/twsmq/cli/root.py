@@ -22,6 +22,7 @@ _COMMANDS = {
     "down": ("cluster", "Stop the cluster in order."),
     "status": ("cluster", "Show every process and the link to the gateway."),
     "health": ("cluster", "Exit 0 if one node is ready: a container's health check."),
+    "budget": ("budget", "Who uses how much of the gateway's limits."),
     "watch": ("watch", "Print events as they come."),
     "record": ("record", "Record events into a file."),
     "replay": ("replay", "Play a recording onto its topics."),

@@ -408,6 +408,19 @@ export interface Gateway extends Header {
 }
 
 /**
+ * On `budget/`, from connection to the other processes: who leaves what of the message budget unused
+ * until `until` (nanoseconds of the machine's monotonic clock)? Each answers by the op `yield_budget`.
+ * `slow_to`: the gateway complains about one of them, so nobody may use more than this part of its share.
+ */
+export interface BudgetRound extends Header {
+  readonly type: "budget_round";
+  readonly round: number;
+  readonly until: number;
+  readonly slow_to: number | null;
+  readonly breaches: number;
+}
+
+/**
  * A subscription was narrowed to what the subscriber's key opens, on `denied/<key>/` where only that key
  * listens. `wish` is what was subscribed to, `granted` what came of it, maybe nothing.
  */
@@ -703,6 +716,28 @@ export interface GetHistogram {
   readonly instrument: string;
   readonly period?: string;
   readonly rth?: boolean;
+}
+
+/**
+ * `claim_budget` (connection): a process has `waiting` messages that its own share does not let out.
+ * `factor`: to which part of its share its gateway's complaints have slowed it, after `breaches` (code 100).
+ */
+export interface ClaimBudget {
+  readonly name: string;
+  readonly waiting: number;
+  readonly factor?: number;
+  readonly breaches?: number;
+}
+
+/**
+ * `yield_budget` (connection), in answer to the event `budget_round`: a process does without `rate`
+ * messages a second until `until`, for others to use; 0 if it needs them.
+ */
+export interface YieldBudget {
+  readonly name: string;
+  readonly round: number;
+  readonly rate: number;
+  readonly until: number;
 }
 
 /**
@@ -1497,6 +1532,21 @@ export interface Histogram {
 }
 
 /**
+ * Result of `claim_budget`: so many messages a second more until `until`; 0: nothing is left.
+ */
+export interface BudgetLease {
+  readonly rate: number;
+  readonly until: number;
+}
+
+/**
+ * Result of `yield_budget`.
+ */
+export interface BudgetYielded {
+  readonly round: number;
+}
+
+/**
  * Result of `positions` (status).
  */
 export interface PositionList {
@@ -1824,6 +1874,7 @@ export type AnyEvent =
   | Heartbeat
   | Process
   | Gateway
+  | BudgetRound
   | Denied
   | Position
   | AccountValue
@@ -1853,6 +1904,7 @@ export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "heartbeat",
   "process",
   "gateway",
+  "budget_round",
   "denied",
   "position",
   "account_value",
@@ -1890,6 +1942,8 @@ export interface Ops {
   schedule: { process: "history"; args: GetSchedule; result: Schedule };
   histogram: { process: "history"; args: GetHistogram; result: Histogram };
   gateway_status: { process: "connection"; args: NoArgs; result: Gateway };
+  claim_budget: { process: "connection"; args: ClaimBudget; result: BudgetLease };
+  yield_budget: { process: "connection"; args: YieldBudget; result: BudgetYielded };
   positions: { process: "status"; args: NoArgs; result: PositionList };
   health: { process: "status"; args: NoArgs; result: Health };
   board: { process: "status"; args: GetBoard; result: Board };

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import count
+from time import monotonic
+
 import structlog
+from twsmq_protocol.budget_requests import BudgetLease, BudgetYielded, ClaimBudget, YieldBudget
 from twsmq_protocol.endpoints import node_names, shard_of
 from twsmq_protocol.envelope import Event, NoArgs
-from twsmq_protocol.system_events import Gateway, Heartbeat
-from twsmq_protocol.topics import GATEWAY, node_topic
+from twsmq_protocol.processes import message_share
+from twsmq_protocol.system_events import BudgetRound, Gateway, Heartbeat
+from twsmq_protocol.topics import BUDGET, GATEWAY, node_topic
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
+from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import events
 from twsmq_nodes.tws.events import CurrentTime
 
+from .budget import Action as BudgetAction
+from .budget import Ask, Claimed, Grant, LeaseBook, Yielded
+from .budget import Input as BudgetInput
 from .core import Action, ConnectionCore, Input, PublishGateway
 from .escalation import Probe, Reconnect, ShardHeard
 
@@ -36,7 +46,20 @@ class ConnectionShell(Shell):
         shards = [name for name in node_names(node.config) if shard_of(name) is not None]
         self._requesters = {name: node.requester(name) for name in shards}
         node.listen(shards, [node_topic(name) for name in shards], self._shard_heard)
-        node.topics.append(GATEWAY)
+        node.topics += [GATEWAY, BUDGET]
+        names = [name for name in node_names(node.config) if message_share(node.config, name) > 0]
+        self._book = LeaseBook({name: message_share(node.config, name) for name in names})
+        # The book counts by the machine's clock: the loop's stands still while a callback runs.
+        self._budget: Driver[BudgetInput, BudgetAction] = Driver(
+            lambda happened, _: self._book.handle(happened, monotonic()),
+            self._carry_out_budget,
+            self._book_wakes_at,
+            TimerFired(),
+        )
+        self._claims: dict[int, Call] = {}
+        self._claim_ids = count(1)
+        node.mailbox.add("claim_budget", self._claim)
+        node.mailbox.add("yield_budget", self._yield)
         node.mailbox.add("gateway_status", self._answer_status)
 
     def start(self) -> None:
@@ -68,6 +91,32 @@ class ConnectionShell(Shell):
 
     def _publish(self, event: Gateway) -> None:
         self._told = self._node.outbox.publish(GATEWAY, event, retain=True)
+
+    # -- the message budget
+
+    def _claim(self, args: ClaimBudget, call: Call) -> None:
+        number = next(self._claim_ids)
+        self._claims[number] = call
+        self._budget.feed(Claimed(number, args.name, args.waiting, args.factor, args.breaches))
+
+    def _yield(self, args: YieldBudget, call: Call) -> None:
+        self._budget.feed(Yielded(args.name, args.round, args.rate, args.until / 1e9))
+        call.succeed(BudgetYielded(round=args.round))
+
+    def _carry_out_budget(self, action: BudgetAction) -> None:
+        match action:
+            case Ask(round_no, until, slow_to, breaches):
+                event = BudgetRound(
+                    round=round_no, until=int(until * 1e9), slow_to=slow_to, breaches=breaches
+                )
+                self._node.outbox.publish(BUDGET, event, retain=False)
+            case Grant(number, rate, until):
+                lease = BudgetLease(rate=rate, until=int(until * 1e9))
+                self._claims.pop(number).succeed(lease)
+
+    def _book_wakes_at(self) -> float | None:
+        at = self._book.wake_at
+        return None if at is None else asyncio.get_running_loop().time() + at - monotonic()
 
     def _answer_status(self, _: NoArgs, call: Call) -> None:
         """Answered in every state, with the newest event as it was published."""

@@ -111,6 +111,7 @@ class HistoryCore:
     def __init__(self, next_req_id: Callable[[], int], limits: Limits | None = None) -> None:
         self._next_req_id = next_req_id
         self._ledger = PacingLedger(limits)
+        self.histories_allowed = (limits or Limits()).open_histories
         self._works: dict[object, _Work] = {}
         self._open: dict[int, _Work] = {}
         self._up = False
@@ -118,6 +119,11 @@ class HistoryCore:
         self._down_farms: set[int] = set()
         self._outage_until = -math.inf
         self._wake_at: float | None = None
+
+    @property
+    def histories_open(self) -> int:
+        """Requests the gateway has not finished."""
+        return self._ledger.open_histories
 
     @property
     def wake_at(self) -> float | None:

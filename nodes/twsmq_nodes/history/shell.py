@@ -65,6 +65,12 @@ class HistoryShell(Shell):
         self._driver: Driver[Input, Action] = Driver(
             self._core.handle, self._carry_out, lambda: self._core.wake_at, TimerFired()
         )
+        node.metrics.collect(
+            lambda: [
+                ("histories_open", (), self._core.histories_open),
+                ("histories_allowed", (), self._core.histories_allowed),
+            ]
+        )
         node.mailbox.add("bars", self._bars)
         node.mailbox.add("ticks", self._ticks)
         node.mailbox.add("head_timestamp", self._head)

@@ -36,7 +36,7 @@ from twsmq_protocol.topics import ACCOUNT_NOTICE, order_topic, quote_topic
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.driver import Driver
-from twsmq_nodes.runtime.link import GatewayLink
+from twsmq_nodes.runtime.link import GatewayLink, OwnGate
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import notices
@@ -73,16 +73,16 @@ class OrdersShell(Shell):
         config = node.config
         self._node = node
         self._loop = asyncio.get_running_loop()
+        self._pacer: Pacer[None] = Pacer(message_share(config, endpoints.ORDERS), self._loop.time())
         self._link = GatewayLink(
             node,
             on_event=self._on_event,
             on_notice=self._on_notice,
             on_read_end=self._on_read_end,
-            rate=0,
+            own_gate=OwnGate(self._pacer, self._standing, self._gate_opens),
             shows_state=False,
         )
         self._session = self._link.session
-        self._pacer: Pacer[None] = Pacer(message_share(config, endpoints.ORDERS), self._loop.time())
         self._journal = SqliteJournal(node.data_dir / JOURNAL_FILE, config.orders.durability)
         node.metrics.adopt("journal_commit_seconds", self._journal.commits)
         self._write_s = node.metrics.histogram("order_write_seconds")
@@ -351,6 +351,12 @@ class OrdersShell(Shell):
         log.warning("order bytes not written", order=action.key, problem=str(error))
         self._driver.feed(lambda now: self._core.not_written(action, now))
 
+    def _standing(self) -> int:
+        return len(self._core.pipeline.gate)
+
+    def _gate_opens(self) -> None:
+        self._driver.turn()
+
     def _admit(self) -> Sequence[Action]:
         """What the budget lets through the gate by now."""
         while self._core.waiting:
@@ -365,7 +371,10 @@ class OrdersShell(Shell):
         return ()
 
     def _wake_at(self) -> float | None:
-        affords = self._pacer.affords_at(self._loop.time()) if self._core.waiting else None
+        now = self._loop.time()
+        affords = self._pacer.affords_at(now) if self._core.waiting else None
+        if affords is not None and affords > now:
+            self._link.short()
         return min((at for at in (self._core.wake_at, affords) if at is not None), default=None)
 
     def complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:

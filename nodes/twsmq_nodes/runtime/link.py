@@ -10,10 +10,12 @@ another one; a node that is stopping stays so. A node that reconciles calls `nod
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
+from msgspec import Struct
 from twsmq_protocol.config import address
 from twsmq_protocol.processes import message_share
 from twsmq_transport.metrics import Reading
@@ -21,10 +23,13 @@ from twsmq_transport.metrics import Reading
 from twsmq_nodes.tws import notices
 from twsmq_nodes.tws.codes import is_warning
 from twsmq_nodes.tws.events import Event, FrameRejected, GatewayError
+from twsmq_nodes.tws.learned_rate import LearnedRate
 from twsmq_nodes.tws.notices import Notice
+from twsmq_nodes.tws.pacing import Pacer
 from twsmq_nodes.tws.session import TwsSession
 from twsmq_nodes.tws.ticks import Tick
 
+from .budget import SharedBudget
 from .node import Node
 
 TAKEN = (
@@ -41,13 +46,22 @@ def _ignore(_: Any) -> None:
     """For nodes that take no interest."""
 
 
+class OwnGate(Struct, frozen=True):
+    """Of a node that keeps the message budget itself."""
+
+    pacer: Pacer[Any]
+    waiting: Callable[[], int]
+    poke: Callable[[], None]
+
+
 class GatewayLink:
     """Owns the node's `session`. Callbacks as in `TwsSession`; they must not raise.
 
     `reconciles`: what the node has to find out after each SessionUp before it is ready, in a few words; None
-    for a node that is ready as soon as the session is up. `rate`: messages per second, 0 for a node that
-    keeps the budget itself; its share of the cluster's unless given. `shows_state=False`:
-    the node's core decides when it is ready; the link shows only what keeps the session from being up.
+    for a node that is ready as soon as the session is up. `own_gate`: for a node that keeps the budget
+    itself, its pacer, how many messages wait for it, and what to call when it lets more out; the session
+    lets all pass then. `shows_state=False`: the node's core decides when it is ready; the link shows only
+    what keeps the session from being up.
     """
 
     def __init__(
@@ -59,7 +73,7 @@ class GatewayLink:
         on_ticks: Callable[[list[Tick]], None] = _ignore,
         on_read_end: Callable[[], None] | None = None,
         reconciles: str | None = None,
-        rate: float | None = None,
+        own_gate: OwnGate | None = None,
         shows_state: bool = True,
     ) -> None:
         if node.client_id is None:
@@ -70,7 +84,7 @@ class GatewayLink:
         self._hand_on = on_event
         self._announce = on_notice
         self._undecodable: set[int | None] = set()
-        gateway = node.config.gateway
+        gateway, share = node.config.gateway, message_share(node.config, node.name)
         self._address = address(gateway.host, gateway.port)
         self.session = TwsSession(
             gateway.host,
@@ -81,10 +95,20 @@ class GatewayLink:
             on_ticks=on_ticks,
             on_read_end=on_read_end,
             max_server_version=gateway.max_server_version,
-            rate=message_share(node.config, node.name) if rate is None else rate,
+            rate=share if own_gate is None else 0.0,
+            on_short=self.short,
         )
-
-        self._share = message_share(node.config, node.name)
+        self._share = share
+        session = self.session
+        self._gate = own_gate
+        if own_gate is None:
+            self._pacer, self._learned = session.pacer, session.learned
+            waits, poke = (lambda: session.queued), session.budget_changed
+        else:
+            self._pacer, waits, poke = own_gate.pacer, own_gate.waiting, own_gate.poke
+            self._learned = LearnedRate(share)
+        self._budget = SharedBudget(node, self._pacer, self._learned, waits, poke)
+        self._waits = waits
         self._lost = node.metrics.counter("gateway_disconnects_total")
         self._up = False
         node.metrics.adopt("gateway_budget_wait_seconds", self.session.waits)
@@ -93,8 +117,27 @@ class GatewayLink:
     def _collect(self) -> Iterable[Reading]:
         yield "gateway_session_up", (), int(self._up)
         yield "gateway_messages_sent_total", (), self.session.sent
-        yield "gateway_queue_messages", (), self.session.queued
+        yield "gateway_queue_messages", (), self._waits()
         yield "gateway_budget_messages_per_second", (), self._share
+        yield (
+            "gateway_allowed_messages_per_second",
+            (),
+            self._pacer.allowed(asyncio.get_running_loop().time()),
+        )
+
+    def short(self) -> None:
+        """Something waits for the message budget."""
+        now = asyncio.get_running_loop().time()
+        if self._gate is not None and self._learned.recovered(now):
+            self._pacer.set_rate(self._learned.rate, now)
+        self._budget.short()
+
+    def _learn_rate(self, error: GatewayError) -> None:
+        """Of a node with a gate of its own, as its session would."""
+        now = asyncio.get_running_loop().time()
+        if self._learned.complained(error, now):
+            self._pacer.set_rate(self._learned.rate, now)
+            self._pacer.charge(now, int(self._learned.rate) + 1)  # a second of silence
 
     def open(self) -> None:
         """Start connecting and keep at it."""
@@ -114,6 +157,9 @@ class GatewayLink:
         if isinstance(event, GatewayError):
             kind = "information" if is_warning(event.code) else "error"
             self._node.metrics.counter("gateway_errors_total", kind).n += 1
+            if self._gate is not None:
+                self._learn_rate(event)
+            self._budget.learned()
         if isinstance(event, FrameRejected) and self._is_new(event.message_id):
             log.warning("gateway message not understood", message_id=event.message_id, problem=event.reason)
         self._hand_on(event)
@@ -131,6 +177,9 @@ class GatewayLink:
             self._lost.n += 1
         elif isinstance(notice, notices.SessionUp):
             self._up = True
+            if self._gate is not None:
+                self._learned.began()
+                self._pacer.set_rate(self._learned.rate, asyncio.get_running_loop().time())
         if self._node.state != "stopping":
             self._show(notice)
         self._announce(notice)

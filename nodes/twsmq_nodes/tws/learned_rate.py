@@ -4,11 +4,13 @@
     first breach (100)    -> half the rate, less if the counts it names ("max=50 rec=138") say so
     second breach         -> the least there is, and no faster again in this session
     well for RECOVER_S    -> a tenth of the configured rate faster, up to it
+    another session slows -> this one too, as much; its breaches count here as well
 
 Theory: the configured rate is right for an account with the usual hundred market-data lines, and messages
-that other programs send beside us count too. The third breach ends the session (IBKR's documentation, 11.01),
-so it must not come: what the first two cost is little beside a lost session. A session that comes back starts
-with the configured rate again, for the gateway's count starts anew.
+that other programs send beside us count too. The third breach ends the session (IBKR's documentation,
+11.01), so it must not come: what the first two cost is little beside a lost session. A session that comes
+back starts with the configured rate again, for the gateway's count starts anew. Whether the gateway counts
+by connection or by user is not documented, so all sessions of a cluster slow down together.
 
 Pure: `now` in seconds, monotonic.
 """
@@ -38,6 +40,22 @@ class LearnedRate:
         """A new session."""
         self.rate = self._configured
         self.breaches = 0
+
+    @property
+    def factor(self) -> float:
+        """`rate` as a part of what is configured."""
+        return self.rate / self._configured if self._configured > 0 else 1.0
+
+    def follow(self, factor: float, breaches: int, now: float) -> bool:
+        """Another session of the cluster is slowed to `factor` after so many breaches. Whether `rate`
+        fell."""
+        self.breaches = max(self.breaches, min(breaches, 1))
+        wanted = self._configured * max(factor, LEAST)
+        if self._configured <= 0 or self.rate <= wanted:
+            return False
+        self._changed_at = now
+        self.rate = wanted
+        return True
 
     def configure(self, rate: float) -> None:
         """Another share of the budget."""

@@ -4,6 +4,9 @@ Pure: `now` is an argument, in seconds of any monotonic clock. A second never se
 rate + burst messages; with the default burst of a ninth that is 50 for the usual rate of 45, the
 gateway's own limit (error 100). Rate 0 means no limit. Within a priority the order is kept; a lower
 priority waits as long as a higher one has anything.
+
+Beside the rate stand what was given up for a while, so that another process may use it, and what was borrowed
+from others likewise (`connection/budget.py`); both end by themselves. The burst is that of the rate alone.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from collections import deque
 from typing import Generic, TypeVar
 
 from twsmq_nodes.tws.requests import Priority
+from twsmq_nodes.tws.terms import Terms
 
 T = TypeVar("T")
 
@@ -29,6 +33,8 @@ class Pacer(Generic[T]):
         self._rate = rate
         self._fixed_burst = burst
         self._tokens = self._burst
+        self._given_up = Terms()
+        self._borrowed = Terms()
 
     @property
     def _burst(self) -> float:
@@ -39,6 +45,29 @@ class Pacer(Generic[T]):
         self._refill(now)
         self._rate = rate
         self._tokens = min(self._tokens, self._burst)
+
+    def give_up(self, rate: float, until: float, now: float) -> None:
+        """Do without so many messages a second until then. What has already been saved up stays."""
+        self._refill(now)
+        self._given_up.add(rate, until, now)
+
+    def borrow(self, rate: float, until: float, now: float) -> None:
+        """So many messages a second more, until then."""
+        self._refill(now)
+        self._borrowed.add(rate, until, now)
+
+    def return_all(self, now: float) -> None:
+        """Use nothing of what was borrowed any more."""
+        self._refill(now)
+        self._borrowed.clear()
+
+    def allowed(self, now: float) -> float:
+        """Messages per second at present, 0 for no limit or, with one, where all of it is given up."""
+        return max(0.0, self._rate - self._given_up.at(now) + self._borrowed.at(now))
+
+    @property
+    def unlimited(self) -> bool:
+        return self._rate <= 0
 
     def push(self, item: T, priority: Priority) -> None:
         self._queues[priority].append(item)
@@ -60,9 +89,13 @@ class Pacer(Generic[T]):
         return math.inf if self._rate <= 0 else self._tokens // _ONE
 
     def affords_at(self, now: float) -> float:
-        """When there will be one."""
+        """When there will be one, or when to ask again because the rate changes before."""
         self._refill(now)
-        return now if self._rate <= 0 or self._tokens >= _ONE else now + (1.0 - self._tokens) / self._rate
+        if self._rate <= 0 or self._tokens >= _ONE:
+            return now
+        rate, end = self.allowed(now), self._next_end(now)
+        at = now + (1.0 - self._tokens) / rate if rate > 0 else math.inf
+        return at if end is None else min(at, end)
 
     def refund(self) -> None:
         """The item just taken was not written after all."""
@@ -89,7 +122,19 @@ class Pacer(Generic[T]):
 
     def _refill(self, now: float) -> None:
         if self._rate > 0:
-            self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
+            while (end := self._next_end(self._at)) is not None and end < now:
+                self._save_up(end)
+            self._save_up(now)
         else:
             self._tokens = self._burst
         self._at = now
+
+    def _save_up(self, until: float) -> None:
+        """The rate does not change before then."""
+        saved = max(0.0, until - self._at) * self.allowed(self._at)
+        self._tokens = min(self._burst, self._tokens + saved)
+        self._at = until
+
+    def _next_end(self, after: float) -> float | None:
+        ends = (self._given_up.next_end(after), self._borrowed.next_end(after))
+        return min((end for end in ends if end is not None), default=None)

@@ -65,6 +65,7 @@ class TwsSession:
         on_notice: Callable[[Notice], None],
         on_ticks: Callable[[list[Tick]], None],
         on_read_end: Callable[[], None] | None = None,
+        on_short: Callable[[], None] | None = None,
         rate: float = 45.0,
         max_server_version: int = MAX_SERVER_VERSION,
         timing: Timing = core.DEFAULT_TIMING,
@@ -75,10 +76,12 @@ class TwsSession:
         `max_server_version`: above 200 messages are protobuf, read and written by ibapi's own classes, slower
         than text; never more than the installed ibapi speaks.
 
-        `on_read_end`: everything that came in one read of the socket has been handed over.
+        `on_read_end`: everything that came in one read of the socket has been handed over. `on_short`:
+        something waits for the message budget.
         """
         self._loop = asyncio.get_running_loop()
         self._host = host
+        self._on_short = on_short
         self._on_event = on_event
         self._on_notice = on_notice
         self._on_ticks = on_ticks
@@ -86,10 +89,10 @@ class TwsSession:
         self._highest = max(MIN_SERVER_VERSION, min(max_server_version, HIGHEST_SERVER_VERSION))
         versions = range(MIN_SERVER_VERSION, self._highest + 1)
         self._core = SessionCore(client_id, port, versions, jitter, timing)
-        self._pacer: Pacer[_Waiting] = Pacer(rate, self._loop.time())
+        self.pacer: Pacer[_Waiting] = Pacer(rate, self._loop.time())
         self._sent = 0
         self.waits = Histogram(METRICS["gateway_budget_wait_seconds"].bounds)
-        self._learned = LearnedRate(rate)
+        self.learned = LearnedRate(rate)
         self._codec: Codec | None = None
         self._link: Link | None = None
         self._links: set[Link] = set()  # with those that are closing
@@ -131,7 +134,7 @@ class TwsSession:
     @property
     def queued(self) -> int:
         """Requests waiting for the message budget or for the socket."""
-        return len(self._pacer)
+        return len(self.pacer)
 
     @property
     def sent(self) -> int:
@@ -184,7 +187,7 @@ class TwsSession:
             raise NotConnected(_name(request))
         if priority is None:
             priority = priority_of(request) if isinstance(request, Request) else Priority.ORDER
-        self._pacer.push(_Waiting(request, on_written, on_refused, self._loop.time()), priority)
+        self.pacer.push(_Waiting(request, on_written, on_refused, self._loop.time()), priority)
         self._drain()
 
     def check(self, request: Request) -> None:
@@ -206,16 +209,20 @@ class TwsSession:
         """Asks for the gateway's time, at most once a second; a CurrentTime event answers."""
         self._feed(core.ProbeWanted())
 
+    def budget_changed(self) -> None:
+        """The pacer may let more out than before."""
+        self._drain()
+
     def set_rate(self, rate: float) -> None:
         """Changes the message budget, in messages per second."""
-        self._learned.configure(rate)
-        self._pacer.set_rate(self._learned.rate, self._loop.time())
+        self.learned.configure(rate)
+        self.pacer.set_rate(self.learned.rate, self._loop.time())
         self._drain()
 
     @property
     def rate(self) -> float:
         """Messages per second at present: less than configured while the gateway complains (code 100)."""
-        return self._learned.rate
+        return self.learned.rate
 
     # -- the core's actions
 
@@ -226,7 +233,7 @@ class TwsSession:
                     self._forget()
                 self._on_notice(notice)
             case core.Send(request):
-                self._pacer.charge(self._loop.time())
+                self.pacer.charge(self._loop.time())
                 if self._codec is not None and self._link is not None:
                     self._link.write(self._codec.encode(request))
             case core.Connect(port):
@@ -236,8 +243,8 @@ class TwsSession:
                     self._link.write(_handshake(self._highest))
             case core.UseVersion(server_version):
                 self._codec = Codec(server_version)
-                self._learned.began()
-                self._pacer.set_rate(self._learned.rate, self._loop.time())
+                self.learned.began()
+                self.pacer.set_rate(self.learned.rate, self._loop.time())
                 if self._codec.raw_ids and self._link is not None:
                     self._link.use_raw_ids()
             case core.Close(_, flush):
@@ -266,7 +273,7 @@ class TwsSession:
         """The link is gone: nothing queued will be written any more."""
         self._codec = None
         self._wake.set(None)
-        for waiting in self._pacer.clear():
+        for waiting in self.pacer.clear():
             if waiting.on_refused is not None:
                 waiting.on_refused(NotConnected(_name(waiting.request)))
 
@@ -340,9 +347,9 @@ class TwsSession:
 
     def _learn_rate(self, error: GatewayError) -> None:
         now = self._loop.time()
-        if self._learned.complained(error, now):
-            self._pacer.set_rate(self._learned.rate, now)
-            self._pacer.charge(now, int(self._learned.rate) + 1)  # a second of silence
+        if self.learned.complained(error, now):
+            self.pacer.set_rate(self.learned.rate, now)
+            self.pacer.charge(now, int(self.learned.rate) + 1)  # a second of silence
             self._come_back()
 
     # -- outgoing
@@ -352,11 +359,11 @@ class TwsSession:
         if self._draining:  # called again from a callback below: the loop there goes on
             return
         self._draining = True
-        if self._learned.recovered(self._loop.time()):
-            self._pacer.set_rate(self._learned.rate, self._loop.time())
+        if self.learned.recovered(self._loop.time()):
+            self.pacer.set_rate(self.learned.rate, self._loop.time())
         try:
             while self._link is not None and self._codec is not None and self._link.writable:
-                waiting = self._pacer.take(self._loop.time())
+                waiting = self.pacer.take(self._loop.time())
                 if waiting is None:
                     break
                 self._write(waiting, self._link, self._codec)
@@ -366,18 +373,22 @@ class TwsSession:
 
     def _come_back(self) -> None:
         writable = self._link is not None and self._link.writable
-        self._wake.set(self._pacer.wake_at(self._loop.time()) if writable else None)
+        now = self._loop.time()
+        wake_at = self.pacer.wake_at(now) if writable else None
+        if wake_at is not None and wake_at > now and self._on_short is not None:
+            self._on_short()
+        self._wake.set(wake_at)
 
     def _write(self, waiting: _Waiting, link: Link, codec: Codec) -> None:
         given = waiting.request
         request = given if isinstance(given, Request | Encoded) else given()
         if request is None:
-            self._pacer.refund()
+            self.pacer.refund()
             return
         try:
             data = request.data if isinstance(request, Encoded) else codec.encode(request)
         except EncodeRefused as refused:
-            self._pacer.refund()
+            self.pacer.refund()
             if waiting.on_refused is not None:
                 waiting.on_refused(refused)
             return

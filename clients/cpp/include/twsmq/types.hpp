@@ -882,6 +882,35 @@ struct Gateway : Header {
 };
 
 /**
+ * On `budget/`, from connection to the other processes: who leaves what of the message budget unused
+ * until `until` (nanoseconds of the machine's monotonic clock)? Each answers by the op `yield_budget`.
+ * `slow_to`: the gateway complains about one of them, so nobody may use more than this part of its share.
+ */
+struct BudgetRound : Header {
+  static constexpr const char* TYPE = "budget_round";
+
+  std::int64_t round = 0;
+  std::int64_t until = 0;
+  std::optional<double> slow_to;
+  std::optional<std::int64_t> breaches;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "round", round) && get(from_wire, "until", until) && get(from_wire, "slow_to", slow_to) && get(from_wire, "breaches", breaches);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "round", round);
+    put(to_wire, "until", until);
+    put(to_wire, "slow_to", slow_to);
+    put(to_wire, "breaches", breaches);
+    return to_wire;
+  }
+};
+
+/**
  * A subscription was narrowed to what the subscriber's key opens, on `denied/<key>/` where only that key
  * listens. `wish` is what was subscribed to, `granted` what came of it, maybe nothing.
  */
@@ -1559,6 +1588,56 @@ struct GetHistogram {
     put(to_wire, "instrument", instrument);
     put(to_wire, "period", period);
     put(to_wire, "rth", rth);
+    return to_wire;
+  }
+};
+
+/**
+ * `claim_budget` (connection): a process has `waiting` messages that its own share does not let out.
+ * `factor`: to which part of its share its gateway's complaints have slowed it, after `breaches` (code 100).
+ */
+struct ClaimBudget {
+  std::string name;
+  std::int64_t waiting = 0;
+  std::optional<double> factor;
+  std::optional<std::int64_t> breaches;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "waiting", waiting) && get(from_wire, "factor", factor) && get(from_wire, "breaches", breaches);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "waiting", waiting);
+    put(to_wire, "factor", factor);
+    put(to_wire, "breaches", breaches);
+    return to_wire;
+  }
+};
+
+/**
+ * `yield_budget` (connection), in answer to the event `budget_round`: a process does without `rate`
+ * messages a second until `until`, for others to use; 0 if it needs them.
+ */
+struct YieldBudget {
+  std::string name;
+  std::int64_t round = 0;
+  double rate = 0;
+  std::int64_t until = 0;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "round", round) && get(from_wire, "rate", rate) && get(from_wire, "until", until);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "round", round);
+    put(to_wire, "rate", rate);
+    put(to_wire, "until", until);
     return to_wire;
   }
 };
@@ -3364,6 +3443,44 @@ struct Histogram {
 };
 
 /**
+ * Result of `claim_budget`: so many messages a second more until `until`; 0: nothing is left.
+ */
+struct BudgetLease {
+  double rate = 0;
+  std::int64_t until = 0;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "rate", rate) && get(from_wire, "until", until);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "rate", rate);
+    put(to_wire, "until", until);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `yield_budget`.
+ */
+struct BudgetYielded {
+  std::int64_t round = 0;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "round", round);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "round", round);
+    return to_wire;
+  }
+};
+
+/**
  */
 struct PositionRow {
   std::string account;
@@ -4076,6 +4193,6 @@ struct Reconnecting {
 };
 
 /** Every event of this version, for whoever wants to go through them all. */
-#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Change, AccountNotice, Heartbeat, Process, Gateway, Denied, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
+#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Change, AccountNotice, Heartbeat, Process, Gateway, BudgetRound, Denied, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
 
 }  // namespace twsmq
