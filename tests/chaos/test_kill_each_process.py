@@ -55,7 +55,7 @@ def the_order(client: PlainClient) -> dict[str, Any]:
     return order
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_whatever_is_killed_the_cluster_is_whole_again(cluster: Cluster, client: PlainClient) -> None:
     client.subscribe(TOPIC)
     client.await_event(lambda _topic, event: event["type"] == "quote")
@@ -81,7 +81,7 @@ def test_whatever_is_killed_the_cluster_is_whole_again(cluster: Cluster, client:
         assert cluster.pid(victim) != pid
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_a_simulator_that_hangs_is_replaced_but_not_one_that_is_busy(
     cluster: Cluster, client: PlainClient
 ) -> None:
@@ -101,7 +101,7 @@ def test_a_simulator_that_hangs_is_replaced_but_not_one_that_is_busy(
     client.await_event(lambda topic, event: topic == TOPIC and event["type"] == "quote")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_the_supervisor_killed_leaves_no_orphan_and_up_again_recovers(
     cluster: Cluster, client: PlainClient
 ) -> None:

@@ -169,7 +169,7 @@ def no_orphans() -> Iterator[None]:
         yield
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("subscribers", "seconds"), [(40, 10), pytest.param(200, 60, marks=pytest.mark.slow)]
 )

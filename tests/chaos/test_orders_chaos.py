@@ -286,7 +286,7 @@ def compare(desk: Desk, traders: list[Trader]) -> str:
     )
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_and_nothing_doubled_whatever_is_killed(desk: Desk) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")

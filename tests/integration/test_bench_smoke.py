@@ -15,7 +15,7 @@ SIDES = ("twsmq", "ibapi → PUB", "ib_async → PUB")
 pytest.importorskip("matplotlib", reason="needs the bench extra")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_the_bench_comes_to_a_table_and_a_plot(tmp_path: Path) -> None:
     done = subprocess.run(
         [*BENCH, "--quick", "--results", str(tmp_path), "throughput", "latency", "rest"],

@@ -74,7 +74,7 @@ def rows_of(folder: Path, instrument: str) -> list[dict[str, Any]]:
     return [row for table in whole for row in table.to_pylist()]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_killed_on_its_way_it_has_every_bar_once(
     cluster: Cluster, command: Command, client: Client, words: list[str], tmp_path: Path
 ) -> None:

@@ -288,7 +288,10 @@ def test_files_that_others_may_read_are_refused_and_no_secret_is_ever_written(
     assert not any(secret in log + shown for secret in secrets)
     (folder / "server.key").chmod(0o644)
     refused = NodeProcess("reference", keyed).start()
-    assert refused.wait() == 2
+    try:
+        assert refused.wait() == 2
+    finally:
+        refused.kill()
     assert "chmod 600" in refused.log_file.read_text()
     with pytest.raises(ConfigError):
         Client(keys=folder / "authorized.toml")

@@ -248,12 +248,12 @@ def test_health_tells_who_beats_who_is_ready_and_who_fell_silent(
     try:
         with ScriptedGateway(gateway_port), running_node("status", config_file) as status:
             with running_node("connection", config_file) as connection:
-                while rows()["connection"]["state"] != "ready":
+                awaited = {"connection": "ready", "status": "reconciling"}
+                while {name: rows()[name]["state"] for name in awaited} != awaited:
                     watcher.await_event(any_event)  # look again at each beat
                 seen = rows()
                 assert seen["connection"]["pid"] == connection.pid
                 assert (seen["status"]["pid"], seen["status"]["client_id"]) == (status.pid, 102)
-                assert seen["status"]["state"] == "reconciling"
                 assert seen["orders"] == dict.fromkeys(seen["orders"]) | {"name": "orders", "state": "silent"}
             while rows()["connection"]["state"] != "silent":
                 watcher.await_event(any_event)

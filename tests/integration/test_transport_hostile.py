@@ -156,7 +156,7 @@ def test_a_subscription_longer_than_any_topic_costs_its_sender_the_connection(
     serve(config_file, story)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="needs a network namespace, so root on Linux"
 )

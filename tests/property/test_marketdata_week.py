@@ -325,7 +325,7 @@ def market_of(con_id: int) -> str:
     return MARKETS[con_id % len(MARKETS)]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_a_week_in_which_every_stretch_without_data_is_announced_and_no_rule_is_broken() -> None:
     seed = int(os.environ.get("TWSMQ_SEED", random.randrange(10**6)))
     print(f"TWSMQ_SEED={seed}")

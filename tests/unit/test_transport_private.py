@@ -49,3 +49,11 @@ def test_a_folder_that_is_not_there_yet_is_born_private(tmp_path: Path) -> None:
     keep_private(tmp_path / "new")
     (tmp_path / "new" / "logs").mkdir(parents=True)
     assert mode(tmp_path / "new") == mode(tmp_path / "new" / "logs") == 0o700
+
+
+def test_a_key_that_others_could_read_is_left_to_be_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "var" / "keys"
+    folder.mkdir(parents=True)
+    (key := folder / "server.key").touch(0o644)
+    keep_private(tmp_path / "var")
+    assert mode(key) == 0o644

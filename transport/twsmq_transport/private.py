@@ -1,7 +1,8 @@
 """What a process writes is its owner's alone: 0600 files in 0700 folders, older ones tightened at start.
 
 Journals, logs and recordings hold accounts, positions and orders. Only what a cluster writes is touched, by
-name, because a data folder may be one that its owner uses for other things too.
+name, because a data folder may be one that its owner uses for other things too. Not the keys: a secret that
+others could read is refused with its cure (`key_folder`), not covered up.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ OURS = (
     "history",
     "status",
     "web",
-    "keys",
 )
 
 
