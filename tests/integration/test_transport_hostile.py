@@ -18,7 +18,7 @@ from msgspec.msgpack import decode, encode
 from support.plain_client import PlainClient
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_protocol.config_file import load_config
-from twsmq_transport import replies, sockets
+from twsmq_transport import replies, servers
 
 SUPPORT = Path(__file__).parent.parent / "support"
 DESCRIBE = encode({"v": 1, "id": 7, "op": "describe"})
@@ -122,7 +122,7 @@ def test_a_client_that_reads_no_reply_costs_a_bounded_memory_is_named_once_and_h
 
 def test_a_client_that_reads_late_gets_every_reply_in_order(config_file: Path, port_base: int) -> None:
     async def story(_: Node, __: Watching) -> None:
-        count = 5 * sockets.REPLIES_PER_PEER
+        count = 5 * servers.REPLIES_PER_PEER
         with zmq.Context() as context:
             late = dealer(context, port_base + 50)
             for number in range(count):

@@ -17,7 +17,7 @@ from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_protocol.config_file import load_config
 from twsmq_protocol.errors import ErrorCode, FieldError, LocalError, RequestError
 from twsmq_protocol.requests import OPS, ContractDetails
-from twsmq_transport import sockets
+from twsmq_transport import servers
 from twsmq_transport.mailbox import Call
 
 AAPL = "STK:AAPL:SMART:USD"
@@ -54,7 +54,7 @@ BROKEN: dict[str, tuple[list[bytes], str, Any]] = {
     "a list": ([encode([1, 2, 3])], "malformed", None),
     "JSON": ([b'{"v": 1, "id": 7, "op": "describe"}'], "malformed", None),
     "a megabyte of text": ([encode({"v": 1, "id": 7, "op": "x" * 1_000_000})], "malformed", None),
-    "as much as libzmq lets through": ([b"\x00" * sockets.REQUEST_BYTES], "malformed", None),
+    "as much as libzmq lets through": ([b"\x00" * servers.REQUEST_BYTES], "malformed", None),
     "nested a thousand deep": ([b"\x81\xa1v" + b"\x91" * 1000], "malformed", None),
     "another version": ([encode({"v": 99, "id": 7, "op": "describe"})], "unsupported_version", 7),
     "no id": ([encode({"v": 1, "op": "describe"})], "malformed", None),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvloop
 import zmq
-from twsmq_transport import sockets
+from twsmq_transport import servers, sockets
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
@@ -29,7 +29,7 @@ def test_a_flood_of_messages_lets_everybody_else_in_between(run: Callable[..., A
 
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         endpoint = "inproc://flood"  # there at once: the first pass and the FD's edge come together
-        router = sockets.bind_requests(context, endpoint, received, wanted_by="a test")
+        router = servers.bind_requests(context, endpoint, received, wanted_by="a test")
         dealer = context.socket(zmq.DEALER)
         dealer.connect(endpoint)
         for _ in range(20):
@@ -50,7 +50,7 @@ def test_a_subscription_is_heard_although_a_send_swallowed_its_edge(run: Callabl
         heard = asyncio.Event()
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         endpoint = "inproc://swallowed"
-        publisher = sockets.bind_events(
+        publisher = servers.bind_events(
             context, endpoint, lambda _frames: heard.set(), send_queue=100, wanted_by="a test"
         )
         subscriber = context.socket(zmq.SUB)

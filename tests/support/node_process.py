@@ -20,13 +20,13 @@ class NodeProcess:
 
     def __init__(self, package: str, config: Path, *options: str) -> None:
         self.log_file = config.with_name(f"{package}.log")
-        self._command = [sys.executable, "-m", f"twsmq_nodes.{package}", "--config", str(config), *options]
+        self.command = [sys.executable, "-m", f"twsmq_nodes.{package}", "--config", str(config), *options]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, pass_fds: tuple[int, ...] = (), **environment: str) -> NodeProcess:
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command,
+                self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

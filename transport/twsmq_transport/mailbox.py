@@ -24,7 +24,7 @@ from twsmq_protocol.errors import ErrorCode, FieldError, LocalError, RequestErro
 from twsmq_protocol.processes import process_of
 from twsmq_protocol.requests import OPS, Op, OpDescription
 
-from . import sockets
+from . import servers
 from .metrics import Counter, Histogram, Registry
 from .replies import Replies
 from .security import OFF, Security
@@ -122,7 +122,7 @@ class Mailbox:
         self._registry = registry or Registry()
         self._counts: dict[tuple[str, str], Counter] = {}
         self._durations: dict[str, Histogram] = {}
-        self._socket = sockets.bind_requests(
+        self._socket = servers.bind_requests(
             context,
             endpoint,
             self._received,

@@ -10,9 +10,11 @@ XPUB tells presence per topic, never who: nothing here knows subscribers. A raw 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from time import monotonic, time_ns
 from typing import Any
 
@@ -24,12 +26,14 @@ from twsmq_protocol.envelope import PROTOCOL_VERSION, Event
 from twsmq_protocol.errors import ConfigError
 from twsmq_protocol.system_events import Denied
 
-from . import sockets
+from . import servers
 from .security import OFF, Security
 
 log = structlog.stdlib.get_logger()
 
 REBIND_S, REBIND_AGAIN_S = 10.0, 0.02
+CLOSED_TOPICS = 20_000
+"""Topics that ended whose numbers are remembered. Clients invent topics, so they must not add up."""
 
 
 class Outbox:
@@ -57,9 +61,12 @@ class Outbox:
         self.incarnation = incarnation
         self._on_presence = on_presence
         self._seqs: dict[str, int] = {}
+        self._closed: dict[str, int] = {}
+        self._floor = 0  # no number that was given up is higher
+        self._given_up: Counter[str] = Counter()
         self._retained: dict[str, Event] = {}
         self._open = partial(
-            sockets.bind_events,
+            servers.bind_events,
             context,
             endpoint,
             self._received,
@@ -120,15 +127,38 @@ class Outbox:
 
     def next_seq(self, topic: str) -> int:
         """Take the topic's next number: whoever takes it must publish under it."""
-        seq = self._seqs[topic] = self._seqs.get(topic, 0) + 1
+        seq = self._seqs.get(topic)
+        if seq is None:
+            seq = self._closed.pop(topic, self._floor)
+        seq += 1
+        self._seqs[topic] = seq
         return seq
 
     def last_seq(self, topic: str) -> int:
-        return self._seqs.get(topic, 0)
+        return self._seqs.get(topic) or self._closed.get(topic, 0)
 
-    def last_seqs(self) -> Iterable[tuple[str, int]]:
-        """Every topic that was published under, with its newest number."""
-        return self._seqs.items()
+    def end(self, topic: str) -> None:
+        """Nothing more is published under `topic`, unless somebody asks for it anew. Its numbers go on then,
+        or from a higher one if very many topics have ended since.
+        """
+        self.forget(topic)
+        seq = self._seqs.pop(topic, None)
+        if seq is None:
+            return
+        self._closed[topic] = seq
+        if len(self._closed) > CLOSED_TOPICS:
+            for oldest in list(islice(self._closed, CLOSED_TOPICS // 2)):
+                seq = self._closed.pop(oldest)
+                self._floor = max(self._floor, seq)
+                self._given_up[oldest.partition("/")[0]] += seq
+
+    def published(self) -> Counter[str]:
+        """How many events, by the first level of their topics."""
+        counts = Counter(self._given_up)
+        for seqs in (self._seqs, self._closed):
+            for topic, seq in seqs.items():
+                counts[topic.partition("/")[0]] += seq
+        return counts
 
     def forget(self, topic: str) -> None:
         """No longer greet newcomers of `topic`; its seq goes on."""
@@ -141,7 +171,7 @@ class Outbox:
 
     def _received(self, frames: list[bytes]) -> None:
         frame = frames[0]
-        if len(frames) != 1 or not frame or frame[0] > 1 or len(frame) > sockets.TOPIC_BYTES:
+        if len(frames) != 1 or not frame or frame[0] > 1 or len(frame) > servers.TOPIC_BYTES:
             log.info("frame on the events socket ignored", bytes=len(frame), frames=len(frames))
             return
         try:

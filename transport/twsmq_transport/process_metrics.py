@@ -4,7 +4,6 @@ published."""
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable
 from importlib.metadata import version
 
@@ -39,8 +38,5 @@ class ProcessMetrics:
         yield "build_info", (self._version,), 1
         yield "resident_memory_bytes", (), self._self.memory_info().rss
         yield "cpu_seconds_total", (), time.process_time()
-        published: Counter[str] = Counter()
-        for topic, seq in self._outbox.last_seqs():
-            published[topic.partition("/")[0]] += seq
-        for level, count in published.items():
+        for level, count in self._outbox.published().items():
             yield "events_published_total", (level,), count

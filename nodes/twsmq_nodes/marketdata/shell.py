@@ -172,6 +172,7 @@ class MarketdataShell(Shell):
                 router.part(feed, topic)
             case ev.ForgetTopic(topic):
                 self._publisher.forget(topic)
+                self._node.outbox.end(topic)
             case ev.RememberListing(spelling, listing):
                 self._store.remember_listing(spelling, listing, time())
             case ev.RememberTopic(topic, wanted, missed_since):

@@ -1,0 +1,201 @@
+"""The connections of one server socket as the system sees them, and a way to end one.
+
+libzmq names a connection's descriptor when it accepts it, when it ends, and on each message; the kernel
+counts what came in on it. libzmq itself cannot drop a peer, but one whose TCP connection is shut down is gone
+for it as if it had left.
+
+A descriptor is shut down only while libzmq says that it is connected, and only if its own address is our
+port's: whatever else a descriptor may have become is not touched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import sys
+import termios
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import count
+from time import monotonic, sleep
+from typing import cast
+
+import structlog
+import zmq
+
+from .peers import Bounds, Dropped, Peers
+
+log = structlog.stdlib.get_logger()
+
+LOOK_S = 0.02
+"""How often is counted what came in. What a peer can send meanwhile comes on top of the bounds."""
+TRIM_S = 1.0
+"""Memory goes back to the system so long after peers had to go."""
+
+_EVENT = struct.Struct("=HI")
+_NUMBERS = count()
+
+
+class Connections:
+    """Of `server`, which listens on TCP.
+
+    A thread looks at them, since libzmq adds subscriptions on whatever thread calls it, for as long as more
+    come: the loop may wait in there just while somebody must be stopped.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        server: zmq.Socket[bytes],
+        wanted_by: str,
+        bounds: Bounds,
+    ) -> None:
+        self._peers = Peers(bounds)
+        self._name = wanted_by
+        self._server = server
+        self._port = _port(server)
+        self._lock = threading.Lock()
+        self._unsettled = True
+        self._trim_at: float | None = None
+        address = f"inproc://connections-{next(_NUMBERS)}"
+        server.monitor(address, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self._monitor = context.socket(zmq.PAIR)
+        self._monitor.setsockopt(zmq.LINGER, 0)
+        self._monitor.setsockopt(zmq.RCVHWM, 0)  # libzmq's thread would wait for whoever does not read it
+        self._monitor.connect(address)
+        _watch(self)
+
+    def close(self) -> None:
+        """Before the server's socket is closed."""
+        _watched.discard(self)
+        with self._lock:
+            with suppress(zmq.ZMQError):
+                self._server.disable_monitor()
+            self._monitor.close()
+
+    def handed(self, fd: int | None, size: int) -> None:
+        """A message of so many bytes on the wire came from there."""
+        if fd is not None:
+            with self._lock:
+                self._peers.handed(fd, size, monotonic())
+
+    def subscribed(self, fd: int | None, topic: bytes) -> None:
+        with self._lock:
+            self._end(self._peers.subscribed(fd, topic))
+
+    def unsubscribed(self, fd: int | None, topic: bytes) -> None:
+        with self._lock:
+            self._peers.unsubscribed(fd, topic)
+
+    def drop(self, fd: int | None, reason: str) -> None:
+        if fd is not None:
+            with self._lock:
+                self._end(self._peers.drop(fd, reason))
+
+    def learn(self) -> None:
+        """Take in who came and who went."""
+        with self._lock:
+            self._learn()
+
+    def look(self, *, drained: bool = False) -> None:
+        """Count what came in, and end who is over a bound. drained: nothing complete waits."""
+        with self._lock:
+            if self._monitor.closed:
+                return
+            self._learn()
+            taken = {fd: size for fd in self._peers.descriptors() if (size := _taken(fd)) is not None}
+            self._end(self._peers.looked(taken, monotonic(), drained=drained))
+            self._unsettled = True
+        if self._trim_at is not None and monotonic() > self._trim_at:
+            self._trim_at = None
+            _give_back()
+
+    def drained(self) -> None:
+        """Nothing complete waits. Costs nothing when it is called again before the next look."""
+        if self._unsettled:
+            with self._lock:
+                self._unsettled = False
+                self._peers.drained()
+
+    def _learn(self) -> None:
+        while not self._monitor.closed:
+            try:
+                event, fd = _EVENT.unpack(self._monitor.recv_multipart(zmq.NOBLOCK)[0])
+            except zmq.Again:
+                return
+            if event == zmq.EVENT_ACCEPTED:
+                self._end(self._peers.accepted(fd, monotonic()))
+            else:
+                self._peers.gone(fd)
+
+    def _end(self, gone: Iterable[Dropped]) -> None:
+        for fd, reason in gone:
+            log.warning("a connection was ended", of=self._name, reason=reason, peer=self._shut_down(fd))
+            if self._trim_at is None:
+                self._trim_at = monotonic() + TRIM_S
+
+    def _shut_down(self, fd: int) -> str:
+        """The peer's address, empty if there was none any more."""
+        try:
+            with socket.socket(fileno=os.dup(fd)) as connection:
+                if connection.getsockname()[1] != self._port:
+                    return ""
+                peer = connection.getpeername()
+                connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return ""
+        return f"{peer[0]}:{peer[1]}"
+
+
+_watched: set[Connections] = set()
+_watching: list[threading.Thread] = []
+
+
+def _watch(connections: Connections) -> None:
+    _watched.add(connections)
+    if not _watching:
+        _watching.append(threading.Thread(target=_watch_all, name="connections", daemon=True))
+        _watching[0].start()
+
+
+def _watch_all() -> None:
+    while True:
+        sleep(LOOK_S)
+        for connections in list(_watched):
+            connections.look()
+
+
+def _give_back() -> None:
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps what was freed in the middle
+    if trim is not None:
+        trim(0)
+
+
+def _port(server: zmq.Socket[bytes]) -> int:
+    """Where it listens; 0, which nobody has, where that is no TCP."""
+    address = cast("bytes", server.getsockopt(zmq.LAST_ENDPOINT)).rstrip(b"\0")
+    return int(address.rsplit(b":", 1)[1]) if address.startswith(b"tcp:") else 0
+
+
+# bsd/netinet/tcp.h: struct tcp_connection_info, tcpi_rxbytes; linux/tcp.h: struct tcp_info,
+# tcpi_bytes_received (Linux 4.1).
+_INFO, _COUNT = (0x106, struct.Struct("=88xQ")) if sys.platform == "darwin" else (11, struct.Struct("=128xQ"))
+
+
+def _taken(fd: int) -> int | None:
+    """How many bytes were ever read from the connection; None if the system does not tell."""
+    try:
+        unread: int = struct.unpack("=i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
+        # With all four given no system call asks for one; detached, it is not closed.
+        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fd)
+        try:
+            info = connection.getsockopt(socket.IPPROTO_TCP, _INFO, 256)
+        finally:
+            connection.detach()
+        return _COUNT.unpack_from(info)[0] - unread
+    except (OSError, struct.error):
+        return None
