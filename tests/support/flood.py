@@ -55,6 +55,7 @@ class Flood:
         self._kind = kind
         self._count = count
         self._chance = random.Random(count)
+        self._open: list[zmq.Socket[bytes]] = []
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._address = f"tcp://{address}"
         self._host, port = address.rsplit(":", 1)
@@ -79,6 +80,7 @@ class Flood:
         for name, value in options.items():
             made.setsockopt(getattr(zmq, name), value)
         made.connect(self._address)
+        self._open.append(made)
         return made
 
     def _ask(self) -> None:
