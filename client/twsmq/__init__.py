@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .errors import (
         AmbiguousContract,
         ClientClosed,
+        ConnectionRefused,
         NotInstalled,
         OutcomeUnknown,
         RequestRefused,
@@ -31,6 +32,7 @@ __all__ = [
     "AmbiguousContract",
     "Client",
     "ClientClosed",
+    "ConnectionRefused",
     "Loss",
     "NotInstalled",
     "NumberLine",

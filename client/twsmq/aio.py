@@ -18,17 +18,19 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import zmq
 from twsmq_protocol.config import Config
 from twsmq_protocol.envelope import Reply
+from twsmq_protocol.keys import ClientFile
 
 from . import sockets
 from ._async.handles import AsyncOrderHandle
 from ._async.requests import AsyncRequests
 from .calls import Ask, Calls, result_of
-from .errors import ClientClosed, OutcomeUnknown
+from .dealer import Dealer
+from .errors import ClientClosed, ConnectionRefused, OutcomeUnknown
 from .inbox import Received
 from .incidents import Incident
 from .links import Links
@@ -58,7 +60,7 @@ class Client(AsyncRequests):
         config: Config | None = None,
         *,
         port_base: int | None = None,
-        keys: Path | str | None = None,
+        keys: Path | str | ClientFile | None = None,
         receive_queue: int = sockets.RECEIVE_QUEUE,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -66,18 +68,23 @@ class Client(AsyncRequests):
             self._config, shown = sockets.resolve(config, port_base), None
         else:
             self._config, shown = sockets.read_keys(keys)
+        self._keyed = self._config.cluster.keys == "on"
         self._context = sockets.new_context(self._config, shown)
-        self._events = sockets.open_events(self._context, self._config, receive_queue)
-        self._dealers: dict[str, sockets.Socket] = {}
+        self._events = sockets.open_events(self._context, receive_queue)
+        self._dealers: dict[str, Dealer] = {}
         self._reception = Reception()
         self._calls = Calls()
-        self._links = Links(self._events)
+        self._links = Links(self._events, keyed=self._keyed)
+        self._links.connect(sockets.events_endpoints(self._config))
+        self._loop.add_reader(self._links.monitor.fileno(), self._look_at_links)
+        self._loop.call_soon(self._look_at_links)  # what has come by now has had its edge
         self._watching = False  # the loop reads by itself, for mirrors
         self._lookers: list[asyncio.Future[None]] = []  # who waits for any event
         mirrors = self._reception.mirrors
         self.quotes = Quotes(mirrors, self._mirror, self._require_open)
         self.orders = Strategies(mirrors, self._mirror, self._require_open, self.get_orders)
         self._replies: dict[int, asyncio.Future[Reply]] = {}
+        self._unanswered: dict[int, tuple[Dealer, int | None]] = {}
         self._arrival: asyncio.Future[None] | None = None
         self._in_a_row = 0
 
@@ -94,7 +101,8 @@ class Client(AsyncRequests):
         if self._context.closed:
             return
         for dealer in self._dealers.values():
-            self._loop.remove_reader(dealer.fileno())
+            self._close_dealer(dealer)
+        self._loop.remove_reader(self._links.monitor.fileno())
         self._loop.remove_reader(self._events.fileno())
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_exception(ClientClosed())
@@ -127,7 +135,8 @@ class Client(AsyncRequests):
         self._wake()
 
     async def receive(self, timeout: float | None = None) -> Received | None:
-        """The next event, or None when `timeout` seconds have passed without one (None: wait for ever)."""
+        """The next event, or None when `timeout` seconds have passed without one (None: wait for ever).
+        Raises `ConnectionRefused` when a process does not let this client in, and no other does."""
         try:
             async with asyncio.timeout(timeout):
                 return await self._next()
@@ -153,6 +162,7 @@ class Client(AsyncRequests):
             received = self._at_hand()
             if received is not None:
                 return received
+            self._require_events()
             await self._arrive()
 
     def _at_hand(self) -> Received | None:
@@ -214,6 +224,9 @@ class Client(AsyncRequests):
                 self._reception.backlog.append(received)
         else:
             self._loop.call_soon(self._wake)  # the descriptor tells of no more while some is left
+        self._wake_lookers()
+
+    def _wake_lookers(self) -> None:
         lookers, self._lookers = self._lookers, []
         for looker in lookers:
             if not looker.done():
@@ -240,6 +253,7 @@ class Client(AsyncRequests):
                 found = look()
                 if found is not None:
                     return found
+                self._require_events()
                 arrival = self._loop.create_future()
                 self._lookers.append(arrival)
                 await arrival
@@ -250,10 +264,14 @@ class Client(AsyncRequests):
         if valid_until is None:
             valid_until = time.time_ns() + int(timeout * 1e9)
         call, frame = self._calls.begin(ask, valid_until)
-        reply = self._replies[call] = self._loop.create_future()
+        reply: asyncio.Future[Reply] = self._loop.create_future()
+        self._replies[call] = reply
         try:
-            dealer.send(frame, zmq.NOBLOCK)
+            sent = dealer.send(frame)
+            self._unanswered[call] = dealer, sent
             self._loop.call_soon(self._drain, dealer)
+            if sent is not None:  # not let in yet
+                self._loop.call_soon(self._require_let_in, dealer)
             async with asyncio.timeout(timeout):
                 return result_of(ask, await reply)
         except (zmq.Again, TimeoutError):
@@ -262,18 +280,69 @@ class Client(AsyncRequests):
         finally:
             self._calls.give_up(call)
             del self._replies[call]
+            self._unanswered.pop(call, None)
 
-    def _dealer(self, process: str) -> sockets.Socket:
+    def _dealer(self, process: str) -> Dealer:
         if process not in self._dealers:
-            dealer = sockets.open_requests(self._context, self._config, process)
-            self._loop.add_reader(dealer.fileno(), self._drain, dealer)
+            dealer = Dealer(self._context, self._config, process, keyed=self._keyed)
+            self._loop.add_reader(dealer.socket.fileno(), self._drain, dealer)
+            self._loop.add_reader(dealer.links.monitor.fileno(), self._require_let_in, dealer)
             self._dealers[process] = dealer
         return self._dealers[process]
 
-    def _drain(self, dealer: sockets.Socket) -> None:
-        while not dealer.closed:
+    def _close_dealer(self, dealer: Dealer) -> None:
+        if not dealer.socket.closed:
+            self._loop.remove_reader(dealer.socket.fileno())
+            self._loop.remove_reader(dealer.links.monitor.fileno())
+            dealer.close()
+
+    def _require_let_in(self, dealer: Dealer) -> None:
+        """Something has happened to its connection, or has not happened for too long."""
+        if dealer.socket.closed:
+            return
+        refused = False
+        for call, (asked, sent) in self._unanswered.items():
+            if asked is not dealer or self._replies[call].done():
+                continue
             try:
-                matched = self._calls.match(dealer.recv(zmq.NOBLOCK))
+                dealer.require_let_in(sent)
+            except ConnectionRefused as error:
+                self._replies[call].set_exception(error)
+                refused = True
+        if refused:  # what waits in it is never sent; the next ask tries anew
+            del self._dealers[dealer.process]
+            self._close_dealer(dealer)
+            return
+        dealer.links.look()
+        self._look_again(dealer.links, self._require_let_in, dealer)
+
+    def _look_again(self, links: Links, look: Callable[..., None], *args: Any) -> None:
+        due = links.due()
+        if due is not None:
+            self._loop.call_later(max(0.0, due - time.monotonic()) + 0.001, look, *args)
+
+    def _look_at_links(self) -> None:
+        """Whoever waits for events looks himself whether they can come."""
+        if self._context.closed:
+            return
+        self._links.look()
+        if self._links.barred() is None:
+            self._look_again(self._links, self._look_at_links)
+            return
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+        self._wake_lookers()
+
+    def _require_events(self) -> None:
+        barred = self._links.barred()
+        if barred is not None:
+            self._links.try_again(barred[0])
+            raise ConnectionRefused("", *barred)
+
+    def _drain(self, dealer: Dealer) -> None:
+        while not dealer.socket.closed:
+            try:
+                matched = self._calls.match(dealer.socket.recv(zmq.NOBLOCK))
             except zmq.Again:
                 return
             if matched is not None:

@@ -16,12 +16,14 @@ from typing import Self, TypeVar, Unpack
 
 import zmq
 from twsmq_protocol.config import Config
+from twsmq_protocol.keys import ClientFile
 
 from . import sockets
 from ._sync.handles import SyncOrderHandle
 from ._sync.requests import SyncRequests
 from .calls import Ask, Calls, result_of
-from .errors import ClientClosed, OutcomeUnknown
+from .dealer import Dealer, poll_either
+from .errors import ClientClosed, ConnectionRefused, OutcomeUnknown
 from .inbox import Received
 from .incidents import Incident
 from .links import Links
@@ -41,7 +43,8 @@ class Client(SyncRequests):
     Nothing needs to be running yet: sockets connect when the other side is there, and again when it is back.
 
     Every request takes `timeout` in seconds (5 unless given). It raises `RequestRefused` for an error reply
-    and `OutcomeUnknown` when none came, which tells whether anybody listens there at all. After the timeout
+    `OutcomeUnknown` when none came, which tells whether anybody listens there at all, and `ConnectionRefused`
+    when keys are wrong, within 2 s. After the timeout
     the request can no longer take effect.
 
     `quotes[instrument]` and `orders[strategy]` are live mirrors: they subscribe when first asked for, and are
@@ -53,19 +56,21 @@ class Client(SyncRequests):
         config: Config | None = None,
         *,
         port_base: int | None = None,
-        keys: Path | str | None = None,
+        keys: Path | str | ClientFile | None = None,
         receive_queue: int = sockets.RECEIVE_QUEUE,
     ) -> None:
         if keys is None:
             self._config, shown = sockets.resolve(config, port_base), None
         else:
             self._config, shown = sockets.read_keys(keys)
+        self._keyed = self._config.cluster.keys == "on"
         self._context = sockets.new_context(self._config, shown)
-        self._events = sockets.open_events(self._context, self._config, receive_queue)
-        self._dealers: dict[str, sockets.Socket] = {}
+        self._events = sockets.open_events(self._context, receive_queue)
+        self._dealers: dict[str, Dealer] = {}
         self._reception = Reception()
         self._calls = Calls()
-        self._links = Links(self._events)
+        self._links = Links(self._events, keyed=self._keyed)
+        self._links.connect(sockets.events_endpoints(self._config))
         mirrors = self._reception.mirrors
         self.quotes = Quotes(mirrors, self._mirror, self._pump)
         self.orders = Strategies(mirrors, self._mirror, self._pump, self.get_orders)
@@ -81,6 +86,8 @@ class Client(SyncRequests):
     def close(self) -> None:
         """Nothing is waited for. May be called twice."""
         self._links.close()
+        for dealer in self._dealers.values():
+            dealer.close()
         self._context.destroy(linger=0)
 
     # --- events --------------------------------------------------------------------------------------------
@@ -104,7 +111,8 @@ class Client(SyncRequests):
                 self._events.unsubscribe(prefix)
 
     def receive(self, timeout: float | None = None) -> Received | None:
-        """The next event, or None when `timeout` seconds have passed without one (None: wait for ever)."""
+        """The next event, or None when `timeout` seconds have passed without one (None: wait for ever).
+        Raises `ConnectionRefused` when a process does not let this client in, and no other does."""
         self._require_open()
         if self._reception.backlog:
             return self._reception.backlog.popleft()
@@ -113,12 +121,25 @@ class Client(SyncRequests):
             try:
                 frame = self._events.recv(zmq.NOBLOCK)
             except zmq.Again:
-                if not self._events.poll(_left_ms(deadline)):
+                if not self._await_events(deadline):
                     return None
                 continue
             received = self._reception.take(frame)
             if received is not None:
                 return received
+
+    def _await_events(self, deadline: float | None) -> bool:
+        """Whether something came in time."""
+        while True:
+            self._links.look()
+            barred = self._links.barred()
+            if barred is not None:
+                self._links.try_again(barred[0])
+                raise ConnectionRefused("", *barred)
+            if poll_either(self._events, self._links, deadline):
+                return True
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
 
     def incidents(self) -> list[Incident]:
         """Losses, restarts and links noticed since this was asked last, oldest first."""
@@ -173,7 +194,7 @@ class Client(SyncRequests):
                 return found
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError(f"not within {timeout:g} s")
-            self._events.poll(_left_ms(deadline))
+            self._await_events(deadline)
 
     def _ask(self, ask: Ask[R], timeout: float, valid_until: int | None = None) -> R:
         self._require_open()
@@ -183,27 +204,25 @@ class Client(SyncRequests):
             valid_until = time.time_ns() + int(timeout * 1e9)
         call, frame = self._calls.begin(ask, valid_until)
         try:
-            dealer.send(frame, zmq.NOBLOCK)
-            while dealer.poll(_left_ms(deadline)):
-                matched = self._calls.match(dealer.recv())
+            sent = dealer.send(frame)
+            while dealer.wait(deadline, sent):
+                matched = self._calls.match(dealer.socket.recv())
                 if matched is not None:
                     return result_of(ask, matched[1])
         except zmq.Again:
             pass  # so many requests wait for a process that is down that not even this one fits
+        except ConnectionRefused:
+            self._dealers.pop(ask.process).close()  # what waits in it is never sent; the next ask tries anew
+            raise
         finally:
             self._calls.give_up(call)
         raise OutcomeUnknown(ask.process, ask.op, timeout, sockets.absent(self._config, ask.process))
 
-    def _dealer(self, process: str) -> sockets.Socket:
+    def _dealer(self, process: str) -> Dealer:
         if process not in self._dealers:
-            self._dealers[process] = sockets.open_requests(self._context, self._config, process)
+            self._dealers[process] = Dealer(self._context, self._config, process, keyed=self._keyed)
         return self._dealers[process]
 
     def _require_open(self) -> None:
         if self._context.closed:
             raise ClientClosed
-
-
-def _left_ms(deadline: float | None) -> int | None:
-    # Rounded up: a wait of 0.4 ms must not become a busy loop.
-    return None if deadline is None else max(0, int((deadline - time.monotonic()) * 1000) + 1)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from twsmq_protocol.errors import LocalError, PeerError
 
+from .admission import Mistake
+
 if TYPE_CHECKING:
     from twsmq_protocol.reference_requests import ListedContract
 
@@ -50,6 +52,20 @@ class OutcomeUnknown(PeerError):
             f"no reply from {process} to {op} within {timeout:g} s{nobody}: its outcome is unknown; "
             "repeating it with the same arguments (an order: the same client_order_id) is safe"
         )
+
+
+class ConnectionRefused(PeerError):
+    """A process does not let this client in; nothing was sent to it, so nothing has had an effect.
+
+    `mistake` says which it is, its `cure` what to do. `process` is empty where events were waited for.
+    """
+
+    def __init__(self, process: str, endpoint: str, mistake: Mistake) -> None:
+        self.process = process
+        self.endpoint = endpoint
+        self.mistake = mistake
+        who = f"{process} at {endpoint}" if process else endpoint
+        super().__init__(f"{who} does not let this client in: {mistake.value}: {mistake.cure}")
 
 
 class ClientClosed(LocalError):

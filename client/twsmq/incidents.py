@@ -10,6 +10,7 @@ from collections import deque
 from msgspec import Struct
 from twsmq_protocol.system_events import Process
 
+from .admission import Mistake
 from .inbox import Inbox, Received
 
 MOST = 10_000
@@ -37,7 +38,14 @@ class LinkChanged(Struct, frozen=True):
     up: bool
 
 
-Incident = EventsLost | Restarted | LinkChanged
+class NotLetIn(Struct, frozen=True):
+    """The process behind an endpoint does not let this client in; the mistake says why, and the cure."""
+
+    endpoint: str
+    mistake: Mistake
+
+
+Incident = EventsLost | Restarted | LinkChanged | NotLetIn
 
 
 class Incidents:
@@ -48,6 +56,7 @@ class Incidents:
         self._found: deque[Incident] = deque(maxlen=MOST)
         self._incs: dict[str, int] = {}  # by process, the newest incarnation seen
         self._links: dict[str, bool] = {}
+        self._mistakes: dict[str, Mistake] = {}
 
     def take(self, received: Received) -> None:
         topic, event, lost = received
@@ -63,6 +72,13 @@ class Incidents:
         if self._links.get(endpoint, False) != up:
             self._links[endpoint] = up
             self._found.append(LinkChanged(endpoint, up))
+
+    def admission(self, endpoint: str, mistake: Mistake | None) -> None:
+        if mistake is None:
+            self._mistakes.pop(endpoint, None)
+        elif self._mistakes.get(endpoint) is not mistake:
+            self._mistakes[endpoint] = mistake
+            self._found.append(NotLetIn(endpoint, mistake))
 
     def drain(self) -> list[Incident]:
         found = list(self._found)

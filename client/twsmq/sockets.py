@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,12 +32,15 @@ def resolve(config: Config | None, port_base: int | None) -> Config:
     return load_config().config
 
 
-def read_keys(file: Path | str) -> tuple[Config, ClientFile]:
+def read_keys(file: Path | str | ClientFile) -> tuple[Config, ClientFile]:
     """What the file of `twsmq keys add` says. Raises `ConfigError`."""
-    try:
-        keys = parse_client(Path(file).read_text(), str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from None
+    if isinstance(file, ClientFile):
+        keys = file
+    else:
+        try:
+            keys = parse_client(Path(file).read_text(), str(file))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file} cannot be read: {error}") from None
     cluster = Cluster(bind=keys.host, port_base=keys.port_base, keys="on")
     return Config(cluster=cluster, marketdata=Marketdata(instances=keys.marketdata)), keys
 
@@ -71,21 +73,28 @@ def new_context(config: Config, keys: ClientFile | None = None) -> zmq.Context[S
     if keys is None and config.cluster.keys == "on":
         keys = KeyFolder(Path(config.cluster.data_dir)).local()
     if keys is not None:
+        if not zmq.has("curve"):
+            raise ConfigError("this libzmq was built without CURVE: install pyzmq from its wheel")
         context.setsockopt(zmq.CURVE_SERVERKEY, keys.server_key.encode())
         context.setsockopt(zmq.CURVE_PUBLICKEY, keys.public_key.encode())
         context.setsockopt(zmq.CURVE_SECRETKEY, keys.secret_key.encode())
     return context
 
 
-def open_events(context: zmq.Context[Socket], config: Config, receive_queue: int) -> Socket:
-    """One SUB for the events of every process, all market-data shards included."""
+def open_events(context: zmq.Context[Socket], receive_queue: int) -> Socket:
+    """A SUB that is not connected yet."""
+    return _open(context, zmq.SUB, receive_queue)
+
+
+def events_endpoints(config: Config) -> list[str]:
+    """Of every process, all market-data shards included."""
     names = (endpoints.SUPERVISOR, *endpoints.node_names(config))
-    return _open(context, zmq.SUB, (endpoints.events_endpoint(config, name) for name in names), receive_queue)
+    return [endpoints.events_endpoint(config, name) for name in names]
 
 
-def open_requests(context: zmq.Context[Socket], config: Config, process: str) -> Socket:
-    """Raises `ConfigError` for a name that is no process."""
-    return _open(context, zmq.DEALER, [endpoints.requests_endpoint(config, process)], SEND_QUEUE)
+def open_requests(context: zmq.Context[Socket]) -> Socket:
+    """A DEALER that is not connected yet."""
+    return _open(context, zmq.DEALER, SEND_QUEUE)
 
 
 def listens(config: Config, process: str) -> bool:
@@ -108,8 +117,7 @@ def absent(config: Config, process: str) -> str | None:
     return None if listens(config, process) else endpoints.requests_endpoint(config, process)
 
 
-def _open(context: zmq.Context[Socket], kind: int, addresses: Iterable[str], receive_queue: int) -> Socket:
-    where = list(addresses)
+def _open(context: zmq.Context[Socket], kind: int, receive_queue: int) -> Socket:
     opened = context.socket(kind)
     for option, value in (
         (zmq.LINGER, 0),  # closing never waits for a process that is down
@@ -124,6 +132,4 @@ def _open(context: zmq.Context[Socket], kind: int, addresses: Iterable[str], rec
         (zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS),
     ):
         opened.setsockopt(option, value)
-    for address in where:
-        opened.connect(address)
     return opened

@@ -103,6 +103,8 @@ json failure(const twsmq::Error& error) {
                {{"code", error.code}, {"field", optional_text(error.field)}, {"tws_code", optional_number(error.tws_code)}}}};
     case twsmq::Error::Kind::outcome_unknown:
       return {{"outcome_unknown", true}};
+    case twsmq::Error::Kind::not_let_in:
+      return {{"connection_refused", error.code}};
     case twsmq::Error::Kind::malformed:
       return {{"malformed", true}};
     default:
@@ -178,6 +180,8 @@ class Program {
   json next(const json& command) {
     for (;;) {
       const auto event = client_->next(patience(command));
+      const auto refusal = event ? std::nullopt : client_->refusal();
+      if (refusal) return failure(*refusal);
       if (!event) return {{"nothing", true}};
       if (!reads(*event)) continue;  // of a type that this version does not know
       return {{"topic", event->topic}, {"event", to_json(event->fields)}, {"lost", event->lost}};
@@ -193,7 +197,8 @@ class Program {
   json raw(const json& command) {
     const auto id = from_json(command.at("id"));
     const auto result = client_->exchange(command.at("process"), Value(), bytes_of(command.at("hex")), patience(command));
-    if (result.error.kind == twsmq::Error::Kind::outcome_unknown) return failure(result.error);
+    if (result.error.kind == twsmq::Error::Kind::outcome_unknown || result.error.kind == twsmq::Error::Kind::not_let_in)
+      return failure(result.error);
     return {{"reply", reply_of(result, id)}};
   }
 

@@ -64,6 +64,11 @@ class Cluster(Table, frozen=True):
     keys: Literal["off", "on"] = "off"
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9.-]{1,255}", self.bind):
+            raise FieldError(
+                "bind",
+                f"bind = {self.bind!r} is no IPv4 address and no host name; every interface is 0.0.0.0",
+            )
         if self.bind not in LOOPBACK and self.keys != "on":
             raise FieldError(
                 "bind",

@@ -102,6 +102,12 @@ async def run(settings: Settings) -> None:
 @click.option(
     "--control-port", type=click.IntRange(0, 65535), help="ZeroMQ port for faults on command; none without."
 )
+@click.option(
+    "--control-keys",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A cluster's keys (var/keys): only its operators command then.",
+)
 @click.option("--tick-rate", default=4.0, help="Book changes per second of each instrument somebody follows.")
 @click.option(
     "--account", "accounts", multiple=True, default=["DU1234567"], help="Paper account; may be repeated."
@@ -155,6 +161,7 @@ def main(
     data_dir: Path,
     seed: int,
     control_port: int | None,
+    control_keys: Path | None,
     tick_rate: float,
     accounts: tuple[str, ...],
     master_client_id: int | None,
@@ -187,6 +194,7 @@ def main(
         data_dir=data_dir,
         seed=seed,
         control_port=control_port,
+        control_keys=control_keys,
         tick_rate=tick_rate,
         accounts=accounts,
         master_client_id=master_client_id,

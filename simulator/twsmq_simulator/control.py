@@ -18,6 +18,7 @@ import zmq
 
 from twsmq_simulator.command import CommandRefused
 from twsmq_simulator.commands import carry_out
+from twsmq_simulator.control_keys import ControlDoor, ControlKeys
 from twsmq_simulator.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -31,15 +32,22 @@ STATUS = "status"
 class Control:
     """`port` is the bound port."""
 
-    def __init__(self, gateway: Gateway, host: str, port: int) -> None:
+    def __init__(self, gateway: Gateway, host: str, port: int, keys: ControlKeys | None = None) -> None:
         self._gateway = gateway
-        self._waiting: deque[tuple[list[bytes], bytes]] = deque()
+        self._waiting: deque[tuple[list[bytes], bytes, str]] = deque()
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.linger = 0
+        self._keys = keys
+        self._door = None
+        if keys is not None:
+            self._door = ControlDoor(self._context, keys)
+            keys.guard(self._socket)
         try:
             self._socket.bind(f"tcp://{host}:{port or '*'}")
         except zmq.ZMQError as error:
+            if self._door is not None:
+                self._door.close()
             self._context.destroy(linger=0)
             text = f"cannot listen on {host}:{port} ({error}): choose another --control-port, or 0"
             raise BadSettings(text) from error
@@ -52,41 +60,49 @@ class Control:
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._fd)
+        if self._door is not None:
+            self._door.close()
         self._context.destroy(linger=0)
 
     def _readable(self) -> None:
         while self._waiting or self._has_come():
-            envelope, body = self._waiting.popleft() if self._waiting else self._take()
-            reply = self._reply(body)
+            envelope, body, user = self._waiting.popleft() if self._waiting else self._take()
+            reply = self._reply(body, user)
             self._gateway.settle()
             self._send(envelope, reply)
 
     def _answer_status(self) -> None:
         """In the midst of a command. Whoever wants anything else has to wait for its end."""
         while self._has_come():
-            envelope, body = self._take()
+            envelope, body, user = self._take()
             if _asks_for_status(body):
-                self._send(envelope, self._reply(body))
+                self._send(envelope, self._reply(body, user))
             else:
-                self._waiting.append((envelope, body))
+                self._waiting.append((envelope, body, user))
 
     def _has_come(self) -> bool:
         return not self._socket.closed and bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
 
-    def _take(self) -> tuple[list[bytes], bytes]:
-        frames = self._socket.recv_multipart(zmq.NOBLOCK)
-        return frames[:-1], frames[-1]
+    def _take(self) -> tuple[list[bytes], bytes, str]:
+        """Envelope, body, and the name of the key it came under."""
+        if self._keys is None:
+            frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            return frames[:-1], frames[-1], ""
+        parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+        return [part.bytes for part in parts[:-1]], parts[-1].bytes, str(parts[-1].get("User-Id"))
 
     def _send(self, envelope: list[bytes], reply: dict[str, Any]) -> None:
         self._socket.send_multipart([*envelope, msgspec.msgpack.encode(reply)])
 
-    def _reply(self, body: bytes) -> dict[str, Any]:
+    def _reply(self, body: bytes, user: str) -> dict[str, Any]:
         reply: dict[str, Any] = {"v": VERSION, "id": None}
         try:
             request = self._request(body)
             reply["id"] = request.get("id")
             if request.get("v") != VERSION:
                 raise CommandRefused("unsupported_version", f"v must be {VERSION}", "v")
+            if self._keys is not None and not self._keys.may_command(user):
+                raise CommandRefused("unauthorized", "only an operator's key commands the gateway")
             result = carry_out(self._gateway, request.get("op"), request.get("args"))
             tell = log.debug if request.get("op") == STATUS else log.info  # asked all the time
             tell("command", op=request.get("op"), args=request.get("args"))

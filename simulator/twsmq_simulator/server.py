@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import structlog
+from twsmq_protocol.errors import ConfigError
 
 from twsmq_simulator import handlers
 from twsmq_simulator.control import Control
+from twsmq_simulator.control_keys import ControlKeys
 from twsmq_simulator.errors import BadSettings
 from twsmq_simulator.gateway import Gateway
 from twsmq_simulator.handlers import account
@@ -69,7 +71,12 @@ async def serve(settings: Settings) -> Server:
     gateway.listener = server
     if settings.control_port is not None:
         try:
-            server.control = Control(gateway, settings.host, settings.control_port)
+            folder = settings.control_keys
+            keys = None if folder is None else ControlKeys(folder)
+            server.control = Control(gateway, settings.host, settings.control_port, keys)
+        except ConfigError as error:
+            await server.close()
+            raise BadSettings(str(error)) from error
         except BadSettings:
             await server.close()
             raise

@@ -15,6 +15,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `clock_speed` 0 is a clock that only the control socket moves; `start` is ns UTC, None for now. `hours` is
     "always" (every market trades around the clock) or "exchange" (the usual hours of each). `limits` is
     "paper" (rates and numbers of subscriptions as a paper Gateway has them) or "none".
+    `control_keys` is a cluster's key folder, whose operators alone command then.
     `unsubscribed` names exchanges and security types without live market data; `delayed_data` says what
     stands in for it: "available" (who asks for it gets it), "disabled" or "none". `reports` is "captured"
     (orders are reported in one of the ways real gateways were seen to, by seed) or "plain" (always one way).
@@ -26,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 0
     control_port: int | None = None
+    control_keys: Path | None = None
     seed: int = 1
     tick_rate: float = 4.0
     accounts: tuple[str, ...] = ("DU1234567",)

@@ -9,6 +9,7 @@ import msgspec
 import zmq
 from msgspec import Struct
 from twsmq_transport import sockets
+from twsmq_transport.security import OFF, Security
 
 _STATUS = msgspec.msgpack.encode({"v": 1, "id": None, "op": "status"})
 _QUEUE = 10
@@ -28,11 +29,15 @@ class Asker:
     """`on_answer` is given the pid of whoever answered. Only who is there is asked."""
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, on_answer: Callable[[int], None]
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        endpoint: str,
+        on_answer: Callable[[int], None],
+        security: Security = OFF,
     ) -> None:
         self._on_answer = on_answer
         self._socket = sockets.connect_requests(
-            context, endpoint, self._received, queue=_QUEUE, immediate=True
+            context, endpoint, self._received, queue=_QUEUE, immediate=True, security=security
         )
 
     def ask(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 from twsmq_protocol import endpoints
+from twsmq_protocol.key_folder import KeyFolder
 from twsmq_protocol.processes import SIMULATOR, node_names, process_of, shard_of
 
 from .settings import Settings
@@ -46,6 +47,8 @@ def simulator_argv(settings: Settings) -> tuple[str, ...]:
         "--tick-rate": simulator.tick_rate,
         "--control-port": endpoints.simulator_control_port(settings.config),
     }
+    if settings.config.cluster.keys == "on":
+        options["--control-keys"] = KeyFolder(settings.data_dir).path
     flat = (str(part) for option in options.items() for part in option)
     return (sys.executable, "-m", "twsmq_simulator", *flat)
 

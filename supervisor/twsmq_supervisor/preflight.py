@@ -17,6 +17,9 @@ from pathlib import Path
 import psutil
 from twsmq_protocol import endpoints
 from twsmq_protocol.config import Config
+from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.key_folder import KeyFolder
+from twsmq_transport import security
 from twsmq_transport.private import keep_private
 
 from .errors import DataDirInUse, PortTaken, StartRefused
@@ -64,8 +67,21 @@ def take_lock(settings: Settings) -> int:
     return descriptor
 
 
+def require_keys(settings: Settings) -> None:
+    """Raises `StartRefused` if keys are on and a process, or this machine's commands, would lack theirs."""
+    if settings.config.cluster.keys != "on":
+        return
+    try:
+        for name in (endpoints.SUPERVISOR, *endpoints.node_names(settings.config)):
+            security.load(settings.config, settings.data_dir, name)
+        KeyFolder(settings.data_dir).local()
+    except ConfigError as error:
+        raise StartRefused(str(error)) from error
+
+
 def require_free(settings: Settings) -> None:
     """Raises `StartRefused` if a cluster could not start here now."""
+    require_keys(settings)
     os.close(take_lock(settings))
     require_free_ports(settings.config)
 

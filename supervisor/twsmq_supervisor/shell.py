@@ -36,7 +36,7 @@ from .front import LINK_FD
 from .front_link import FrontLink
 from .front_messages import Alive, FromFront, RestartAsked, Row, State, StopAsked
 from .policy import Beaten, Exited, Policy, PolicyEvent, Spawned, SpawnFailed
-from .preflight import lock_file, require_free_ports, take_lock
+from .preflight import lock_file, require_free_ports, require_keys, take_lock
 from .processes import Processes
 from .settings import Settings
 
@@ -83,6 +83,7 @@ class Supervisor:
         self._over = asyncio.Event()
         with ExitStack() as stack:
             scarce = descriptors.warning(descriptors.raise_limit())
+            require_keys(self._settings)
             take_lock(self._settings)  # until this process is gone, which `twsmq down` waits for
             await asyncio.to_thread(require_free_ports, self._settings.config)
             self._processes = Processes(self._settings, self._heard_exit)
@@ -115,7 +116,7 @@ class Supervisor:
         stack.callback(ear.close)
         for name, spec in self._specs.items():
             if spec.control is not None:
-                asker = Asker(context, spec.control, partial(self._answered, name))
+                asker = Asker(context, spec.control, partial(self._answered, name), keys)
                 stack.callback(asker.close)
                 self._askers[name] = asker
 

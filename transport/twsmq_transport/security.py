@@ -18,7 +18,7 @@ import structlog
 import zmq
 from twsmq_protocol.config import Config
 from twsmq_protocol.key_folder import KeyFolder
-from twsmq_protocol.keys import Pair
+from twsmq_protocol.keys import ClientFile, Pair
 from twsmq_protocol.rights import EVERYBODY, Identity
 
 from .gatekeeper import ADDRESS, Gatekeeper
@@ -58,6 +58,18 @@ class Security:
             zmq.CURVE_PUBLICKEY: self._own.public_key.encode(),
             zmq.CURVE_SECRETKEY: self._own.secret_key.encode(),
         }
+
+    def client_file(self, config: Config) -> ClientFile:
+        """For a client within this process, which shows the process's own key."""
+        return ClientFile(
+            name=self._own.name,
+            public_key=self._own.public_key,
+            secret_key=self._own.secret_key,
+            server_key=self._server.public_key,
+            host=config.cluster.bind,
+            port_base=config.cluster.port_base,
+            marketdata=config.marketdata.instances,
+        )
 
     def identity(self, user: str) -> Identity:
         return self.gatekeeper.identity(user)

@@ -30,6 +30,7 @@ from twsmq_protocol.processes import LIFELINE_FD, WEB
 from twsmq_protocol.requests import Description
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import node_topic
+from twsmq_transport import security
 from twsmq_transport.mailbox import Mailbox
 from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
@@ -103,10 +104,20 @@ async def _serve(loaded: LoadedConfig) -> None:
     queue = config.cluster.send_queue
     registry = Registry()
     requests, events = endpoints.requests_endpoint(config, WEB), endpoints.events_endpoint(config, WEB)
-    mailbox = Mailbox(context, requests, name=WEB, registry=registry)
-    outbox = Outbox(context, events, name=WEB, incarnation=incarnation, send_queue=queue)
+    guard = security.load(config, loaded.data_dir, WEB)
+    mailbox = Mailbox(context, requests, name=WEB, registry=registry, security=guard)
+    outbox = Outbox(
+        context,
+        events,
+        name=WEB,
+        incarnation=incarnation,
+        send_queue=queue,
+        security=guard,
+        narrows=True,
+    )
+    door = security.Door(context, guard, outbox.reopen) if guard.on else None
     counts = ProcessMetrics(registry, outbox, WEB, incarnation)
-    client = Client(config)
+    client = Client(config) if door is None else Client(keys=guard.client_file(config))
     desk = Desk(client, config, loaded.data_dir, registry, counts)
     access = Access(loaded.data_dir / "web", _hosts(loaded), config.web.session_hours * 3600)
     server = _Server(
@@ -153,6 +164,8 @@ async def _serve(loaded: LoadedConfig) -> None:
         await asyncio.gather(beating, feeding, return_exceptions=True)
         mailbox.close()
         outbox.close()
+        if door is not None:
+            door.close()
         context.term()
         log.info("page no longer served")
 

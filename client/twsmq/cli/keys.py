@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,15 +15,20 @@ from msgspec.structs import asdict
 from rich.table import Table
 from rich.text import Text
 from twsmq_protocol import endpoints
+from twsmq_protocol.config import Config, parse_config
+from twsmq_protocol.config_file import DEFAULT_FILE
 from twsmq_protocol.errors import ConfigError, FieldError
 from twsmq_protocol.key_folder import LOCAL, KeyFolder
 from twsmq_protocol.keys import Admitted, ClientFile, written
 from twsmq_protocol.rights import parse_rights
 from twsmq_supervisor.settings import Settings
 
+from .config_edit import with_values
 from .options import Unusable, config_option, settings_from
 from .rendering import show
 from .terminal import echo, echo_json
+
+EVERY_INTERFACE = "0.0.0.0"  # noqa: S104 - what a user has written
 
 
 @click.group()
@@ -31,9 +38,12 @@ def keys() -> None:
     From nothing to a remote trading client:
 
     \b
-      twsmq keys init                                      then [cluster] keys = "on"; restart the cluster
-      twsmq keys add alpha --rights trader:alpha -o alpha.key
-      scp alpha.key trader@desk:                           there: Client(keys="alpha.key")
+      twsmq keys init --bind 0.0.0.0                       the cluster's keys; switches them on
+      twsmq up --detach                                    (one that runs: twsmq down first)
+      twsmq keys add alpha --rights trader:alpha           writes alpha.key, the one file a client needs
+
+    \b
+    Hand alpha.key over by a safe way; there: Client(keys="alpha.key").
 
     Rights: reader (market data, contracts, history, health), accounts (reader, and positions, values, profit
     and loss), trader:STRATEGY (reader, and that strategy's orders), risk (halt, limits, cancel all), operator
@@ -42,12 +52,18 @@ def keys() -> None:
 
 
 @keys.command()
+@click.option("--bind", metavar="ADDRESS", help="Let the network in: this machine's address, or 0.0.0.0.")
 @config_option
 @click.option("--json", "as_json", is_flag=True)
-def init(config: Path | None, as_json: bool) -> None:
-    """Make the cluster's keys: the server's, one for each process, one for commands on this machine."""
+def init(bind: str | None, config: Path | None, as_json: bool) -> None:
+    """Make the cluster's keys and switch them on.
+
+    The server's pair, one for each process, one for commands on this machine, below the data folder; and in
+    twsmq.toml, which is made if there is none: [cluster] keys = "on" (and bind). A cluster that runs takes
+    that up when it is started anew.
+    """
+    changed = _switch_on(config, bind)
     settings, folder = _folder(config)
-    cluster = settings.config
     processes = _processes(settings)
     if folder.exists():
         with _explained():
@@ -64,16 +80,17 @@ def init(config: Path | None, as_json: bool) -> None:
         return
     echo(f"{what}: {folder.path}")
     echo(f"server key {server}")
-    if cluster.cluster.keys != "on":
-        echo('now set keys = "on" under [cluster] in twsmq.toml, and restart the cluster')
+    if changed:
+        echo(f"{changed}; a cluster that runs takes it up after `twsmq down` and `twsmq up`")
 
 
 @keys.command()
 @click.argument("name")
 @click.option("--rights", required=True, metavar="RIGHT[,RIGHT]", help="For example reader,trader:alpha.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="[default: NAME.key]")
+@click.option("--host", help="Where the client finds this machine. [default: what [cluster] bind implies]")
 @config_option
-def add(name: str, rights: str, output: Path | None, config: Path | None) -> None:
+def add(name: str, rights: str, output: Path | None, host: str | None, config: Path | None) -> None:
     """Make a key for a client, and write the one file it needs.
 
     The file holds a secret: hand it over by a safe way, and keep no other copy.
@@ -88,12 +105,12 @@ def add(name: str, rights: str, output: Path | None, config: Path | None) -> Non
         if rows.get(name) is not None and rows[name].rights:
             raise Unusable(f"there is a key called {name}; revoke it first, or choose another name")
         public, secret = _new_pair()
-        file = _client_file(settings, name, public, secret, folder.server().public_key, wanted)
+        file = _client_file(settings, name, public, secret, folder.server().public_key, wanted, host)
         rows[name] = Admitted(public_key=public, rights=wanted, added=time.time_ns())
         target.touch(mode=0o600, exist_ok=False)
         target.write_text(written(file))
         folder.write_rows(rows)
-    echo(f"{target}: {name} may {', '.join(wanted)}")
+    echo(f"{target}: {name} may {', '.join(wanted)}; it finds the cluster at {file.host}")
 
 
 @keys.command()
@@ -197,7 +214,13 @@ def _processes(settings: Settings) -> tuple[str, ...]:
 
 
 def _client_file(
-    settings: Settings, name: str, public: str, secret: str, server: str, rights: tuple[str, ...]
+    settings: Settings,
+    name: str,
+    public: str,
+    secret: str,
+    server: str,
+    rights: tuple[str, ...],
+    host: str | None = None,
 ) -> ClientFile:
     cluster = settings.config
     return ClientFile(
@@ -205,11 +228,46 @@ def _client_file(
         public_key=public,
         secret_key=secret,
         server_key=server,
-        host="127.0.0.1" if cluster.cluster.bind in ("0.0.0.0", "*") else cluster.cluster.bind,  # noqa: S104
+        host=host or (_own_address() if cluster.cluster.bind == EVERY_INTERFACE else cluster.cluster.bind),
         port_base=cluster.cluster.port_base,
         marketdata=cluster.marketdata.instances,
         rights=rights,
     )
+
+
+def _own_address() -> str:
+    """This machine's address on the way to everywhere else; nothing is sent to find it out."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, RFC 5737
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def _switch_on(config: Path | None, bind: str | None) -> str:
+    """What was written into the configuration; empty if it said so already."""
+    file = config or DEFAULT_FILE
+    values = {"keys": "on"} | ({} if bind is None else {"bind": bind})
+    with _explained():
+        text = file.read_text() if file.exists() or config is not None else ""
+        changed = with_values(text, "cluster", values, str(file))
+        if parse_config(changed, str(file)) == _parsed(text, file):
+            return ""
+        new = file.with_name(f".{file.name}.new")
+        new.write_text(changed)
+        if file.exists():
+            shutil.copymode(file, new)
+        new.replace(file.resolve())
+    return f"{file}: " + ", ".join(f'{key} = "{value}"' for key, value in values.items())
+
+
+def _parsed(text: str, file: Path) -> Config | None:
+    """None for what is refused as it stands, as a bind beyond loopback without keys is."""
+    try:
+        return parse_config(text, str(file))
+    except ConfigError:
+        return None
 
 
 def _rights(text: str) -> tuple[str, ...]:

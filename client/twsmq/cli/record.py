@@ -42,9 +42,11 @@ def record(config: Path | None, output: Path, seconds: float | None, topics: tup
         raise Unusable(str(error)) from error
     context = sockets.new_context(settings.config)
     try:
-        sub = sockets.open_events(context, settings.config, sockets.RECEIVE_QUEUE)
+        sub = sockets.open_events(context, sockets.RECEIVE_QUEUE)
         for topic in topics:
             sub.subscribe(topic)
+        for endpoint in sockets.events_endpoints(settings.config):
+            sub.connect(endpoint)
         _write(sub, recorder, None if seconds is None else time.monotonic() + seconds)
     except KeyboardInterrupt:
         pass

@@ -13,6 +13,7 @@ import click
 import msgspec
 import zmq
 from twsmq_protocol import endpoints
+from twsmq_protocol.key_folder import KeyFolder
 from twsmq_supervisor.children import simulator_argv
 
 from .options import NoCluster, Refused, Unusable, config_option, settings_from
@@ -176,7 +177,10 @@ class _Control:
     """The control socket of a running simulator. Every question gets one answer, or `NoCluster`."""
 
     def __init__(self, config: Path | None, port: int | None) -> None:
-        settings = settings_from(config).config
+        loaded = settings_from(config)
+        settings = loaded.config
+        keyed = settings.cluster.keys == "on"
+        self._keys = KeyFolder(loaded.data_dir).local() if keyed else None
         self._address = (settings.gateway.host, port or endpoints.simulator_control_port(settings))
         self._shown = "{}:{}".format(*self._address)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -189,6 +193,10 @@ class _Control:
             cure = "start one with `twsmq simulator` or `twsmq up`"
             raise NoCluster(f"no simulator takes commands at {self._shown}: {cure}") from error
         self._socket = self._context.socket(zmq.DEALER)
+        if self._keys is not None:
+            self._socket.curve_serverkey = self._keys.server_key.encode()
+            self._socket.curve_publickey = self._keys.public_key.encode()
+            self._socket.curve_secretkey = self._keys.secret_key.encode()
         self._socket.connect(f"tcp://{self._shown}")
         return self
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 import zmq
-from twsmq_protocol import codec
+from twsmq_protocol import codec, endpoints
 from twsmq_protocol.config import Config
 from twsmq_protocol.errors import MalformedMessage
 
 from .. import sockets
 from ..client import Client
-from ..errors import OutcomeUnknown, RequestRefused
+from ..errors import ConnectionRefused, OutcomeUnknown, RequestRefused
 from .values import from_json, to_json
 
 Command = dict[str, Any]
@@ -46,6 +46,8 @@ class Program:
             return {"unknown_command": command["do"]} if made is None else made(command)
         except RequestRefused as error:
             return {"refused": {"code": error.code, "field": error.field, "tws_code": error.tws_code}}
+        except ConnectionRefused as error:
+            return {"connection_refused": error.mistake.value}
         except OutcomeUnknown:
             return {"outcome_unknown": True}
         except MalformedMessage:
@@ -71,6 +73,9 @@ class Program:
         return {"hex": frame.hex()}
 
     def _connect(self, command: Command) -> Any:
+        if "keys" in command:
+            self._client = Client(keys=command["keys"])
+            return {}
         self._config = sockets.resolve(None, command["port_base"])
         self._client = Client(self._config)
         return {}
@@ -95,8 +100,9 @@ class Program:
         """The client itself never sends what the protocol refuses, so this goes past its request methods."""
         with (
             zmq.Context() as context,
-            sockets.open_requests(context, self._config, command["process"]) as dealer,
+            sockets.open_requests(context) as dealer,
         ):
+            dealer.connect(endpoints.requests_endpoint(self._config, command["process"]))
             dealer.send(bytes.fromhex(command["hex"]))
             if not dealer.poll(_TIMEOUT_MS):
                 return {"outcome_unknown": True}

@@ -32,6 +32,7 @@ struct Error {
     refused,          // the process answered with an error: code, field, tws_code
     outcome_unknown,  // no reply in time: it may have taken effect; the same request again is safe
     malformed,        // what came is no message of this protocol
+    not_let_in,       // nothing was sent: `code` is refused key, unknown key, wrong server key, no keys, keys not wanted
     unusable,         // a wrong name or file: the message says which
   };
   Kind kind = Kind::none;
@@ -275,6 +276,104 @@ struct Cluster {
   }
 };
 
+// --- whether a process lets us in (SPEC: Keys) ---------------------------------------------------------------------
+
+/**
+ * What a socket's monitor says in, a verdict out. An authentication error is the gatekeeper's final no. An unknown key
+ * gets no answer, so the handshake hangs. A wrong server key fails at once, without a detail, some 20 times a second. No
+ * keys where some are wanted, and keys where none are, end in a mismatch of mechanisms.
+ */
+class Admission {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  bool up = false;
+  /** How often a handshake has succeeded: what was sent since the last time may have arrived. */
+  std::int64_t times_up = 0;
+
+  explicit Admission(bool keyed = false) : keyed_(keyed) {}
+
+  void take(std::uint16_t event, std::uint32_t value, Clock::time_point now) {
+    up = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    began_.reset();
+    if (event == ZMQ_EVENT_CONNECTED) {
+      began_ = now;
+    } else if (up) {
+      ++times_up;
+      failures_ = 0;
+      mistake_.clear();
+    } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
+      mistake_ = "refused key";
+    } else if (event != ZMQ_EVENT_DISCONNECTED) {
+      ++failures_;
+      if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
+        mistake_ = keyed_ ? "keys not wanted" : "no keys";
+      } else if (keyed_ && failures_ >= 5 && mistake_.empty()) {
+        mistake_ = "wrong server key";
+      }
+    }
+  }
+
+  /** Empty while nothing is known to be wrong. */
+  std::string mistake(Clock::time_point now) const {
+    const bool hangs = keyed_ && began_ && now >= *began_ + std::chrono::seconds(1);
+    return hangs && mistake_.empty() ? "unknown key" : mistake_;
+  }
+
+ private:
+  bool keyed_;
+  int failures_ = 0;
+  std::string mistake_;
+  std::optional<Clock::time_point> began_;
+};
+
+/** The connections of one socket; to be made before it connects. */
+class Links {
+ public:
+  std::map<std::string, Admission> by_endpoint;
+
+  Links(zmq::context_t& context, zmq::socket_t& socket, bool keyed)
+      : keyed_(keyed), monitor_(context, zmq::socket_type::pair) {
+    const auto address = "inproc://twsmq-monitor-" + std::to_string(reinterpret_cast<std::uintptr_t>(this));
+    const int watched = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                        ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                        ZMQ_EVENT_DISCONNECTED;
+    if (zmq_socket_monitor(socket.handle(), address.c_str(), watched) == 0) monitor_.connect(address);
+  }
+
+  Links(const Links&) = delete;
+  Links& operator=(const Links&) = delete;
+
+  zmq::socket_t& monitor() { return monitor_; }
+
+  void look() {
+    zmq::message_t event, endpoint;
+    while (monitor_.recv(event, zmq::recv_flags::dontwait) && monitor_.recv(endpoint)) {
+      std::uint16_t number = 0;
+      std::uint32_t value = 0;
+      if (event.size() < sizeof number + sizeof value) continue;
+      std::copy_n(event.data<unsigned char>(), sizeof number, reinterpret_cast<unsigned char*>(&number));
+      std::copy_n(event.data<unsigned char>() + sizeof number, sizeof value, reinterpret_cast<unsigned char*>(&value));
+      by_endpoint.try_emplace(endpoint.to_string(), keyed_).first->second.take(number, value, Admission::Clock::now());
+    }
+  }
+
+  /** An endpoint that does not let us in, and why, while no other does. */
+  std::optional<std::pair<std::string, std::string>> barred() const {
+    std::optional<std::pair<std::string, std::string>> found;
+    for (const auto& [endpoint, link] : by_endpoint) {
+      if (link.up) return std::nullopt;
+      auto mistake = link.mistake(Admission::Clock::now());
+      if (!mistake.empty() && !found) found = {endpoint, std::move(mistake)};
+    }
+    return found;
+  }
+
+ private:
+  bool keyed_;
+  zmq::socket_t monitor_;
+};
+
 // --- the client ----------------------------------------------------------------------------------------------------
 
 class Client {
@@ -282,7 +381,10 @@ class Client {
   using Milliseconds = std::chrono::milliseconds;
 
   explicit Client(Cluster cluster = Cluster::local(), Milliseconds timeout = Milliseconds(10'000))
-      : cluster_(std::move(cluster)), timeout_(timeout), events_(context_, zmq::socket_type::sub) {
+      : cluster_(std::move(cluster)),
+        timeout_(timeout),
+        events_(context_, zmq::socket_type::sub),
+        event_links_(context_, events_, keyed()) {
     tune(events_);
     events_.set(zmq::sockopt::rcvhwm, 100'000);
     for (const auto& endpoint : cluster_.events()) events_.connect(endpoint);
@@ -313,12 +415,22 @@ class Client {
     }
   }
 
-  /** The next event; empty when none came in time. */
+  /** Why no events come from anywhere: a process does not let us in, and no other does. Empty while some may. */
+  std::optional<Error> refusal() {
+    event_links_.look();
+    const auto found = event_links_.barred();
+    if (!found) return std::nullopt;
+    return not_let_in(found->first, found->second);
+  }
+
+  /** The next event; empty when none came in time, or at once while `refusal` says that none can. */
   std::optional<Event> next(Milliseconds patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     for (;;) {
       zmq::message_t frame;
-      if (!receive(events_, frame, deadline)) return std::nullopt;
+      if (!receive(events_, event_links_, frame, deadline, [this] { return event_links_.barred().has_value(); })) {
+        return std::nullopt;
+      }
       auto event = decode_event(frame.data<char>(), frame.size());
       if (!event) {
         ++malformed;
@@ -384,10 +496,22 @@ class Client {
     const auto where = cluster_.requests(process);
     if (!where) return Result<Value>::failed(Error::Kind::unusable, "no process is called " + process);
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    auto& socket = dealer(process, *where);
+    auto& [socket, links] = dealer(process, *where);
+    links.look();
+    const auto* link = first(links);
+    const bool was_up = link != nullptr && link->up;
+    const auto sent = link == nullptr ? 0 : link->times_up;
+    std::string mistake;
+    // told only of a request that cannot have left: it waits in the socket, which is closed then
+    const auto refused = [&, &links = links] {
+      const auto* now = first(links);
+      if (was_up || now == nullptr || now->times_up != sent) return false;
+      mistake = now->mistake(Admission::Clock::now());
+      return !mistake.empty();
+    };
     if (socket.send(zmq::buffer(frame), zmq::send_flags::dontwait)) {
       zmq::message_t answer;
-      while (receive(socket, answer, deadline)) {
+      while (receive(socket, links, answer, deadline, refused)) {
         auto reply = decode_reply(answer.data<char>(), answer.size());
         if (!reply) {
           ++malformed;
@@ -395,6 +519,12 @@ class Client {
           return std::move(reply->result);
         }
       }
+    }
+    if (!mistake.empty()) {
+      dealers_.erase(process);  // the next request tries anew
+      Result<Value> result;
+      result.error = not_let_in(*where, mistake);
+      return result;
     }
     return Result<Value>::failed(Error::Kind::outcome_unknown,
                                  process + " has not answered: the outcome is unknown; the same request again is safe");
@@ -419,25 +549,51 @@ class Client {
     }
   }
 
-  zmq::socket_t& dealer(const std::string& process, const std::string& where) {
-    auto& socket = dealers_[process];
-    if (!socket) {
-      socket = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::dealer);
-      tune(*socket);
-      socket->set(zmq::sockopt::sndhwm, 10'000);
-      socket->connect(where);
-    }
-    return *socket;
+  struct Dealer {
+    zmq::socket_t socket;
+    Links links;
+    Dealer(zmq::context_t& context, bool keyed)
+        : socket(context, zmq::socket_type::dealer), links(context, socket, keyed) {}
+  };
+
+  bool keyed() const { return !cluster_.server_key.empty(); }
+
+  static Error not_let_in(const std::string& endpoint, const std::string& mistake) {
+    Error error;
+    error.kind = Error::Kind::not_let_in;
+    error.code = mistake;
+    error.message = endpoint + " does not let this client in: " + mistake;
+    return error;
   }
 
-  static bool receive(zmq::socket_t& socket, zmq::message_t& frame, std::chrono::steady_clock::time_point deadline) {
+  static const Admission* first(const Links& links) {
+    return links.by_endpoint.empty() ? nullptr : &links.by_endpoint.begin()->second;
+  }
+
+  Dealer& dealer(const std::string& process, const std::string& where) {
+    auto& made = dealers_[process];
+    if (!made) {
+      made = std::make_unique<Dealer>(context_, keyed());
+      tune(made->socket);
+      made->socket.set(zmq::sockopt::sndhwm, 10'000);
+      made->socket.connect(where);
+    }
+    return *made;
+  }
+
+  /** Whether a frame came before the deadline, and before `refused`, which is asked when a link may have changed. */
+  template <typename Refused>
+  static bool receive(zmq::socket_t& socket, Links& links, zmq::message_t& frame,
+                      std::chrono::steady_clock::time_point deadline, Refused refused) {
     for (;;) {
       if (socket.recv(frame, zmq::recv_flags::dontwait)) return true;
+      links.look();
+      if (refused()) return false;
       const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
       if (left.count() < 0) return false;
-      zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
+      zmq::pollitem_t items[] = {{socket.handle(), 0, ZMQ_POLLIN, 0}, {links.monitor().handle(), 0, ZMQ_POLLIN, 0}};
       try {
-        zmq::poll(&item, 1, left + Milliseconds(1));
+        zmq::poll(items, 2, std::min(left, Milliseconds(200)) + Milliseconds(1));  // a handshake that hangs is no event
       } catch (const zmq::error_t&) {
         return false;  // a signal: the caller sees that nothing came
       }
@@ -493,7 +649,8 @@ class Client {
   Milliseconds timeout_;
   zmq::context_t context_;
   zmq::socket_t events_;
-  std::map<std::string, std::unique_ptr<zmq::socket_t>> dealers_;
+  Links event_links_;
+  std::map<std::string, std::unique_ptr<Dealer>> dealers_;
   std::set<std::string> topics_;
   std::int64_t next_id_ = 1;
 };

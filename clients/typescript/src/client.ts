@@ -8,7 +8,8 @@
 import type { Dealer, Subscriber } from "zeromq";
 
 import { decodeEvent, decodeReply, encodeRequest, type Frame, type Reply, type UnknownEvent } from "./codec.js";
-import { Closed, type ConnectionRefused, OutcomeUnknown, Refused } from "./errors.js";
+import type { Admission } from "./admission.js";
+import { Closed, ConnectionRefused, type Mistake, OutcomeUnknown, Refused } from "./errors.js";
 import { type Cluster, eventsEndpoints, fromFile, local, requestsEndpoint } from "./keys.js";
 import { OrderNumbers, TopicNumbers } from "./loss.js";
 import { OrderHandle } from "./order.js";
@@ -45,6 +46,8 @@ type Result<Op extends keyof Ops> = Ops[Op]["result"];
 
 interface Waiting {
   readonly process: string;
+  /** How often its process had let us in when it was sent, null if it did just then: it may have arrived. */
+  readonly sent: number | null;
   readonly settle: (reply: Reply) => void;
   readonly fail: (error: Error) => void;
 }
@@ -56,7 +59,7 @@ export class Client implements AsyncDisposable {
   readonly orderNumbers = new Map<string, OrderNumbers>();
   /** Called when a connection comes or goes; a lost one comes back by itself. */
   onLink: (change: LinkChange) => void = () => {};
-  /** Called when a process does not let this client in; the error says which of the three mistakes it is. */
+  /** Called when a process does not let this client in; the error says which mistake it is. */
   onRefused: (error: ConnectionRefused) => void = () => {};
   malformed = 0;
   unknown = 0;
@@ -69,14 +72,16 @@ export class Client implements AsyncDisposable {
   private readonly waiting = new Map<number, Waiting>();
   private readonly topics = new Set<string>();
   private nextId = 1;
-  private readonly refusals = new Map<string, ConnectionRefused>();
+  private readonly eventLinks = new Map<string, Admission>();
+  private readonly requestLinks = new Map<string, Map<string, Admission>>();
+  private readonly announced = new Map<string, Mistake>();
   private closed = false;
 
   constructor(options: Options = {}) {
     this.cluster = options.keys === undefined ? local(options.portBase) : fromFile(options.keys);
     this.timeoutMs = options.timeoutMs ?? 10_000;
     this.events_ = openEvents(this.cluster);
-    this.observe(this.events_);
+    watch(this.events_, this.cluster, this.eventLinks, (endpoint, wasUp) => this.eventsChanged(endpoint, wasUp));
     for (const endpoint of eventsEndpoints(this.cluster)) this.events_.connect(endpoint);
     void this.readEvents();
   }
@@ -101,14 +106,19 @@ export class Client implements AsyncDisposable {
     }
   }
 
-  /** Every event as it comes, until the client is closed. Throws `ConnectionRefused` when no process lets us in. */
+  /**
+   * Every event as it comes, until the client is closed. Throws `ConnectionRefused` when a process does not let us in and no
+   * other does.
+   */
   async *events(): AsyncGenerator<Received, void, void> {
     for (;;) {
       const next = await this.received.take();
       if (next === undefined) {
-        const refused = this.everyEventsRefusal();
-        if (refused !== undefined && !this.closed) throw refused;
-        return;
+        if (this.closed) return;
+        const refused = this.barred();
+        if (refused === null) continue;
+        this.tryAgain(refused.endpoint);
+        throw refused;
       }
       yield next;
     }
@@ -167,8 +177,6 @@ export class Client implements AsyncDisposable {
 
   private async send(process: string, op: string, id: number, frame: Uint8Array, patience: number): Promise<Reply> {
     if (this.closed) throw new Closed();
-    const refused = this.refusals.get(requestsEndpoint(this.cluster, process));
-    if (refused !== undefined) throw refused;
     if (op !== "raw" && frame.length > MAX_REQUEST_BYTES) {
       throw new Refused(process, op, "malformed", `${frame.length} bytes; a request is at most ${MAX_REQUEST_BYTES}`, null, null);
     }
@@ -182,8 +190,10 @@ export class Client implements AsyncDisposable {
         clearTimeout(timer);
         this.waiting.delete(id);
       };
+      const link = this.requestLink(process);
       this.waiting.set(id, {
         process,
+        sent: link?.up === true ? null : (link?.timesUp ?? 0),
         settle: (reply) => {
           end();
           resolve(reply);
@@ -194,6 +204,7 @@ export class Client implements AsyncDisposable {
         },
       });
       socket.send(frame).catch(() => undefined); // what could not be sent is never answered: the time-out tells
+      if (link !== undefined) queueMicrotask(() => this.requestsChanged(process, requestsEndpoint(this.cluster, process), link.up));
     });
   }
 
@@ -201,7 +212,12 @@ export class Client implements AsyncDisposable {
     let socket = this.requests.get(process);
     if (socket === undefined) {
       socket = openRequests(this.cluster);
-      this.observe(socket);
+      const links = new Map<string, Admission>();
+      const dealer = socket;
+      this.requestLinks.set(process, links);
+      watch(socket, this.cluster, links, (endpoint, wasUp) => {
+        if (this.requests.get(process) === dealer) this.requestsChanged(process, endpoint, wasUp);
+      });
       socket.connect(requestsEndpoint(this.cluster, process));
       this.requests.set(process, socket);
       void this.readReplies(socket);
@@ -209,28 +225,70 @@ export class Client implements AsyncDisposable {
     return socket;
   }
 
-  private observe(socket: Dealer | Subscriber): void {
-    watch(
-      socket,
-      this.cluster,
-      (refused) => this.refuse(refused),
-      (endpoint, up) => this.onLink({ endpoint, up }),
-    );
+  private requestLink(process: string): Admission | undefined {
+    return this.requestLinks.get(process)?.values().next().value;
   }
 
-  /** A key may open some processes and not others: only what goes to this one fails. */
-  private refuse(refused: ConnectionRefused): void {
-    this.refusals.set(refused.endpoint, refused);
-    this.onRefused(refused);
-    for (const { process, fail } of [...this.waiting.values()]) {
-      if (requestsEndpoint(this.cluster, process) === refused.endpoint) fail(refused);
+  /**
+   * Who is not let in is told, unless the request may have left on an earlier connection. What waits in the socket is
+   * never sent: it is closed, and the next request tries anew.
+   */
+  private requestsChanged(process: string, endpoint: string, wasUp: boolean): void {
+    const link = this.requestLink(process);
+    if (link === undefined || this.closed) return;
+    if (link.up !== wasUp) this.onLink({ endpoint, up: link.up });
+    const mistake = this.announce(endpoint, link);
+    if (mistake === null) return;
+    const refused = [...this.waiting.values()].filter((one) => one.process === process && one.sent === link.timesUp);
+    if (refused.length === 0) return;
+    this.requests.get(process)?.close();
+    this.requests.delete(process);
+    this.requestLinks.delete(process);
+    this.announced.delete(endpoint);
+    for (const { fail } of refused) fail(new ConnectionRefused(endpoint, mistake));
+  }
+
+  private eventsChanged(endpoint: string, wasUp: boolean): void {
+    const link = this.eventLinks.get(endpoint);
+    if (link === undefined || this.closed) return;
+    if (link.up !== wasUp) this.onLink({ endpoint, up: link.up });
+    if (this.announce(endpoint, link) !== null && this.barred() !== null) this.received.interrupt();
+  }
+
+  /** libzmq gives a connection up for good when the gatekeeper says no; the next key may do better. */
+  private tryAgain(endpoint: string): void {
+    const addresses = eventsEndpoints(this.cluster);
+    for (const address of addresses.includes(endpoint) ? [endpoint] : addresses) {
+      try {
+        this.events_.disconnect(address);
+      } catch {
+        // it was given up
+      }
+      this.events_.connect(address);
     }
-    if (this.everyEventsRefusal() !== undefined) this.received.end();
+    this.eventLinks.delete(endpoint);
   }
 
-  private everyEventsRefusal(): ConnectionRefused | undefined {
-    const all = eventsEndpoints(this.cluster).map((endpoint) => this.refusals.get(endpoint));
-    return all.every((refused) => refused !== undefined) ? all[0] : undefined;
+  private announce(endpoint: string, link: Admission): Mistake | null {
+    const mistake = link.mistake(Date.now());
+    if (mistake === null) {
+      this.announced.delete(endpoint);
+    } else if (this.announced.get(endpoint) !== mistake) {
+      this.announced.set(endpoint, mistake);
+      this.onRefused(new ConnectionRefused(endpoint, mistake));
+    }
+    return mistake;
+  }
+
+  /** Why no events come from anywhere; null while some may. */
+  private barred(): ConnectionRefused | null {
+    const links = [...this.eventLinks];
+    if (links.some(([, link]) => link.up)) return null;
+    for (const [endpoint, link] of links) {
+      const mistake = link.mistake(Date.now());
+      if (mistake !== null) return new ConnectionRefused(endpoint, mistake);
+    }
+    return null;
   }
 
   private async readReplies(socket: Dealer): Promise<void> {

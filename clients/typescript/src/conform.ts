@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 
 import { Client, type Received } from "./client.js";
 import { decodeEvent, decodeReply, encodeRequest, type Fields, isMap } from "./codec.js";
-import { Malformed, OutcomeUnknown, Refused } from "./errors.js";
+import { ConnectionRefused, Malformed, OutcomeUnknown, Refused } from "./errors.js";
 import { EVENT_TYPES, type Ops, type Value } from "./types.js";
 
 interface Command {
@@ -81,8 +81,16 @@ async function within(
   const late = new Promise<null>((resolve) => {
     timer = setTimeout(() => resolve(null), timeoutMs);
   });
-  const first = await Promise.race([pending, late]);
-  clearTimeout(timer);
+  let first: IteratorResult<Received, void> | null;
+  try {
+    first = await Promise.race([pending, late]);
+  } catch (problem) {
+    pending = null;
+    events = null; // a generator that has thrown is at its end
+    throw problem;
+  } finally {
+    clearTimeout(timer);
+  }
   if (first === null) return { nothing: true };
   pending = null;
   if (first.done === true) return { ended: true };
@@ -145,6 +153,7 @@ function observed(problem: unknown): unknown {
     const { code, field, twsCode } = problem;
     return { refused: { code, field, tws_code: twsCode } };
   }
+  if (problem instanceof ConnectionRefused) return { connection_refused: problem.mistake };
   if (problem instanceof OutcomeUnknown) return { outcome_unknown: true };
   if (problem instanceof Malformed) return { malformed: true };
   return { failed: problem instanceof Error ? `${problem.name}: ${problem.message}` : String(problem) };

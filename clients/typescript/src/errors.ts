@@ -38,16 +38,23 @@ export class OutcomeUnknown extends TwsmqError {
   }
 }
 
-export type Mistake = "refused key" | "wrong server key" | "no keys";
+export type Mistake = "refused key" | "unknown key" | "wrong server key" | "no keys" | "keys not wanted";
 
-/** The handshake failed for good; `mistake` says which of the three it is. */
+const CURES: { readonly [Which in Mistake]: string } = {
+  "refused key": "the operator has revoked it: ask for another, made with 'twsmq keys add'",
+  "unknown key": "it waits to be let in: there, 'twsmq keys accept' lets it in (or the process stands still)",
+  "wrong server key": "this key file is another cluster's: have it written again with 'twsmq keys add'",
+  "no keys": "this cluster wants keys: give the file that 'twsmq keys add' wrote",
+  "keys not wanted": "this cluster runs without keys: connect without",
+};
+
+/** A process does not let this client in. Nothing was sent to it, so nothing has had an effect. */
 export class ConnectionRefused extends TwsmqError {
   constructor(
     readonly endpoint: string,
     readonly mistake: Mistake,
-    cure: string,
   ) {
-    super(`${endpoint}: ${mistake}: ${cure}`);
+    super(`${endpoint} does not let this client in: ${mistake}: ${CURES[mistake]}`);
   }
 }
 

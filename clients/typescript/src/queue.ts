@@ -4,6 +4,7 @@ export class Queue<T> {
   private head = 0;
   private wake: (() => void) | null = null;
   private ended = false;
+  private interrupted = false;
 
   put(item: T): void {
     this.items.push(item);
@@ -15,9 +16,19 @@ export class Queue<T> {
     this.wake?.();
   }
 
+  /** Whoever takes next, or waits, gets undefined once. */
+  interrupt(): void {
+    this.interrupted = true;
+    this.wake?.();
+  }
+
   async take(): Promise<T | undefined> {
     while (this.head === this.items.length) {
       if (this.ended) return undefined;
+      if (this.interrupted) {
+        this.interrupted = false;
+        return undefined;
+      }
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });

@@ -5,7 +5,7 @@
 
 import { Dealer, Subscriber } from "zeromq";
 
-import { ConnectionRefused } from "./errors.js";
+import { Admission, HANGS_MS } from "./admission.js";
 import type { Cluster } from "./keys.js";
 
 const RECEIVE_QUEUE = 100_000;
@@ -38,26 +38,30 @@ export function openRequests(cluster: Cluster): Dealer {
   return new Dealer({ ...COMMON, ...curve(cluster), sendHighWaterMark: SEND_QUEUE });
 }
 
-/** Calls `onRefused` with what is wrong, and `onLink` when connections come and go, until the socket is closed. */
+/** Follows a socket's connections in `by` (by endpoint), and calls `changed` after each change, until it is closed. */
 export function watch(
   socket: Dealer | Subscriber,
   cluster: Cluster,
-  onRefused: (error: ConnectionRefused) => void,
-  onLink: (endpoint: string, up: boolean) => void,
+  by: Map<string, Admission>,
+  changed: (endpoint: string, wasUp: boolean) => void,
 ): void {
   const events = socket.events;
-  events.on("handshake", ({ address }) => onLink(address, true));
-  events.on("disconnect", ({ address }) => onLink(address, false));
-  events.on("handshake:error:auth", ({ address }) => {
-    onRefused(new ConnectionRefused(address, "refused key", "ask the operator: twsmq keys accept, or add"));
-  });
-  const failed = ({ address }: { address: string }): void => {
-    onRefused(
-      cluster.curve === null
-        ? new ConnectionRefused(address, "no keys", "this cluster wants keys: give the file of 'twsmq keys add'")
-        : new ConnectionRefused(address, "wrong server key", "write the key file again with 'twsmq keys add'"),
-    );
+  const change = (endpoint: string, what: (link: Admission) => void): void => {
+    const link = by.get(endpoint) ?? new Admission(cluster.curve !== null);
+    by.set(endpoint, link);
+    const wasUp = link.up;
+    what(link);
+    changed(endpoint, wasUp);
   };
-  events.on("handshake:error:protocol", failed);
-  events.on("handshake:error:other", failed);
+  events.on("connect", ({ address }) => {
+    change(address, (link) => link.connected(Date.now()));
+    setTimeout(() => changed(address, by.get(address)?.up ?? false), HANGS_MS + 1).unref();
+  });
+  events.on("handshake", ({ address }) => change(address, (link) => link.letIn()));
+  events.on("disconnect", ({ address }) => change(address, (link) => link.lost()));
+  events.on("handshake:error:auth", ({ address }) => change(address, (link) => link.refused()));
+  events.on("handshake:error:other", ({ address }) => change(address, (link) => link.failed(false)));
+  events.on("handshake:error:protocol", ({ address, error }) => {
+    change(address, (link) => link.failed((error as NodeJS.ErrnoException).code === "ERR_ZMTP_MECHANISM_MISMATCH"));
+  });
 }
