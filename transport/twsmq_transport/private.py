@@ -26,7 +26,7 @@ OURS = (
     "status",
     "web",
 )
-"""Not `keys`: a secret that others could read is no secret any more, so it is refused, not mended in silence."""
+"""Not `keys`: a secret that others could read is none any more, so it is refused, not mended in silence."""
 
 
 def keep_private(data_dir: Path) -> None:
