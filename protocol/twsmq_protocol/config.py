@@ -52,14 +52,16 @@ class Cluster(Table, frozen=True):
     """`data_dir` (journals, logs, keys, captures) is taken from the file's own folder unless absolute.
 
     `send_queue` is how many messages may wait for one slow subscriber before it loses some. `logs_mb` bounds
-    the sum of all logs; the oldest lines go first. `keys`: `on` lets
-    in only who has a key (`twsmq keys init`), and is what any other `bind` than loopback needs.
+    the sum of all logs; the oldest lines go first. `memory_mb` bounds each process: one that holds more is
+    restarted before the machine swaps, at most once in ten minutes; 0: no bound. `keys`: `on` lets in only
+    who has a key (`twsmq keys init`), and is what any other `bind` than loopback needs.
     """
 
     data_dir: str = "var"
     port_base: Annotated[int, Meta(ge=1024, le=65535 - 100)] = 5500
     bind: str = "127.0.0.1"
     logs_mb: Annotated[int, Meta(ge=10, le=1_000_000)] = 200
+    memory_mb: Annotated[int, Meta(ge=0, le=10_000_000)] = 4096
     send_queue: Annotated[int, Meta(ge=1)] = 100_000
     keys: Literal["off", "on"] = "off"
 

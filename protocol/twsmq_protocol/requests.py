@@ -100,6 +100,7 @@ from .reference_requests import (
     UserInfo,
 )
 from .reference_requests import ContractRow as ContractRow
+from .supervision import Explain, Reloaded, Stories
 from .system_events import Gateway, NodeState, ProcessState
 
 
@@ -212,6 +213,8 @@ OPS: dict[str, Op] = {
     "metrics": Op(None, NoArgs, Metrics, "What this process has counted since it started"),
     "status": Op(SUPERVISOR, NoArgs, ClusterStatus, "Every process, and the link to the gateway"),
     "restart": Op(SUPERVISOR, RestartProcess, Restarting, "End one process in order and start it again"),
+    "explain": Op(SUPERVISOR, Explain, Stories, "What became of each process, and how long it took"),
+    "reload": Op(SUPERVISOR, NoArgs, Reloaded, "What is other in the file, and whom to restart for it"),
     "stop": Op(SUPERVISOR, NoArgs, Stopping, "End every process in order, then the supervisor"),
     "contract_details": Op(
         REFERENCE, ContractDetails, ContractList, "Every contract that matches an instrument"

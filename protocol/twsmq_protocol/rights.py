@@ -42,6 +42,8 @@ OP_RIGHTS: dict[str, tuple[Kind, ...]] = {
     "metrics": ("reader",),
     "status": ("reader",),
     "restart": ("operator",),
+    "explain": ("reader",),
+    "reload": ("operator",),
     "stop": ("operator",),
     "contract_details": ("reader",),
     "gateway_status": ("reader",),

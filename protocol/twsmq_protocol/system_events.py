@@ -36,6 +36,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     everybody, and why) and `killed` (those whose halt also cancels all that works). From market-data shards
     only: `silent_lines`, lines of which nothing comes though they should tick and were asked for again, and
     `flowing_lines`, how many data came on lately, which shows whether the lines or the session are at fault.
+    `cpu` is the part of one processor used since the last beat, `loop_lag_s` how late the loop was at most.
     """
 
     name: str
@@ -50,6 +51,9 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     flowing_lines: int | None = None
     halted: dict[str, str] | None = None
     killed: list[str] | None = None
+    cpu: Finite | None = None
+    memory_bytes: int | None = None
+    loop_lag_s: Finite | None = None
 
 
 class Process(Event, frozen=True, kw_only=True, tag="process"):

@@ -15,6 +15,7 @@ from twsmq_protocol.board import (
     BoardSection,
     PnlFigures,
 )
+from twsmq_protocol.budget_requests import BudgetLease, BudgetYielded
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.history_requests import (
     BarPage,
@@ -89,6 +90,7 @@ from twsmq_protocol.requests import (
     Restarting,
     Stopping,
 )
+from twsmq_protocol.supervision import Change, ChangedKey, ProcessStory, Reloaded, Stories, Waited
 
 KEY = {"strategy": "alpha", "client_order_id": "alpha-0001"}
 LIMIT_ORDER = KEY | {
@@ -179,6 +181,8 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "what subscribing would give": (27, "subscribe", {"topic": f"depth/{AAPL};rows=10/"}, None),
     "reconnect": (28, "reconnect", {}, NOW),
     "restart": (23, "restart", {"name": "orders"}, None),
+    "explain": (43, "explain", {"name": "orders"}, None),
+    "reload": (44, "reload", None, None),
     "stop": (24, "stop", None, None),
     "place a limit order": ("a1", "place_order", LIMIT_ORDER, NOW + 5_000_000_000),
     "place a market order": (
@@ -587,6 +591,35 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
                     restarts=1,
                 ),
                 HealthRow(name="reference", state="silent"),
+            ],
+        ),
+    ),
+    "budget lease": (41, BudgetLease(rate=22.5, until=90_061_150_000_000)),
+    "budget yielded": (42, BudgetYielded(round=17)),
+    "stories": (
+        43,
+        Stories(
+            processes=[
+                ProcessStory(
+                    name="orders",
+                    state="backoff",
+                    reason="killed by SIGKILL",
+                    restarts=1,
+                    retry_in_s=0.5,
+                    ready_after_s=1.25,
+                    waited=[Waited(state="reconciling", seconds=0.75, reason="waits for open orders")],
+                    changes=[Change(at=NOW, state="backoff", reason="killed by SIGKILL")],
+                )
+            ]
+        ),
+    ),
+    "reloaded": (
+        44,
+        Reloaded(
+            file="/etc/twsmq.toml",
+            changed=[
+                ChangedKey(key="alerts.log", restart=["status"], cluster=False),
+                ChangedKey(key="cluster.bind", restart=[], cluster=True),
             ],
         ),
     ),

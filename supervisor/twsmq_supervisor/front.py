@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ import structlog
 import zmq
 from twsmq_protocol import endpoints
 from twsmq_protocol.config import Config
+from twsmq_protocol.config_file import LoadedConfig
 from twsmq_protocol.envelope import PROTOCOL_VERSION, NoArgs
 from twsmq_protocol.errors import ConfigError, ErrorCode, RequestError
-from twsmq_protocol.processes import SUPERVISOR
+from twsmq_protocol.processes import SIMULATOR, SUPERVISOR, process_of
 from twsmq_protocol.requests import (
     ClusterStatus,
     Description,
@@ -35,6 +36,17 @@ from twsmq_protocol.requests import (
     Restarting,
     RestartProcess,
     Stopping,
+)
+from twsmq_protocol.supervision import (
+    CLUSTER,
+    LIVE,
+    ChangedKey,
+    Explain,
+    ProcessStory,
+    Reloaded,
+    Stories,
+    differing,
+    readers,
 )
 from twsmq_protocol.system_events import Process
 from twsmq_protocol.topics import process_topic
@@ -48,7 +60,18 @@ from twsmq_transport.private import keep_private
 from twsmq_transport.process_metrics import ProcessMetrics
 from twsmq_transport.security import Security
 
-from .front_messages import Alive, FromFront, RestartAsked, Row, Splitter, State, StopAsked, pack
+from .front_messages import (
+    Alive,
+    FromFront,
+    ReloadAsked,
+    RestartAsked,
+    Row,
+    Splitter,
+    State,
+    StopAsked,
+    Story,
+    pack,
+)
 from .settings import load_settings
 
 LINK_FD = "TWSMQ_FRONT_FD"
@@ -63,7 +86,11 @@ log = structlog.stdlib.get_logger()
 class Front:
     """Faces clients for the supervisor at the other end of `link`."""
 
-    def __init__(self, config: Config, guard: Security, link: socket.socket) -> None:
+    def __init__(
+        self, load: Callable[[], LoadedConfig], config: Config, guard: Security, link: socket.socket
+    ) -> None:
+        """`load`: reads the configuration's file again."""
+        self._load = load
         self._link = link
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
@@ -94,6 +121,8 @@ class Front:
         self._mailbox.add("status", self._when_current(self._status))
         self._mailbox.add("restart", self._when_current(self._restart))
         self._mailbox.add("stop", self._when_current(self._stop))
+        self._mailbox.add("explain", self._when_current(self._explain))
+        self._mailbox.add("reload", self._when_current(self._reload))
         self._mailbox.add("describe", self._describe)
         self._mailbox.add("metrics", lambda _, call: call.succeed(self._counts.answer()))
 
@@ -241,6 +270,26 @@ class Front:
         self._require_passed_on(RestartAsked(args.name))
         call.succeed(Restarting(name=args.name))
 
+    def _explain(self, args: Explain, call: Call, state: State) -> None:
+        known = [row.name for row in state.rows]
+        if args.name is not None and args.name not in known:
+            raise RequestError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"name must be one of {', '.join(known)}, not {args.name[:80]!r}",
+                field="name",
+            )
+        rows = [row for row in state.rows if args.name in (None, row.name)]
+        call.succeed(Stories(processes=[_story(row, state.stories.get(row.name, Story())) for row in rows]))
+
+    def _reload(self, _: NoArgs, call: Call, state: State) -> None:
+        try:
+            loaded = self._load()
+        except ConfigError as error:
+            raise RequestError(ErrorCode.INVALID_ARGUMENT, str(error)) from error
+        self._require_passed_on(ReloadAsked())
+        changed = changes(loaded.config, {name: state.configs[at] for name, at in state.config_of.items()})
+        call.succeed(Reloaded(file=None if loaded.file is None else str(loaded.file), changed=changed))
+
     def _stop(self, _: NoArgs, call: Call, state: State) -> None:
         pid = state.rows[0].pid
         assert pid is not None
@@ -266,6 +315,40 @@ class Front:
         )
 
 
+def changes(present: Config, running: Mapping[str, Config]) -> list[ChangedKey]:
+    """What `present` changes for the processes that run, each with the configuration it was started with."""
+    restart: dict[str, list[str]] = {}
+    for name, config in running.items():
+        kind = name if name == SIMULATOR else process_of(name).name
+        for key in differing(config, present):
+            concerned = restart.setdefault(key, [])
+            if key not in LIVE | CLUSTER and kind in readers(key):
+                concerned.append(name)
+    return [
+        ChangedKey(key=key, restart=names, cluster=key in CLUSTER)
+        for key, names in restart.items()
+        if names or key in LIVE | CLUSTER
+    ]
+
+
+def _story(row: Row, story: Story) -> ProcessStory:
+    return ProcessStory(
+        name=row.name,
+        state=row.state,
+        reason=row.reason,
+        pid=row.pid,
+        restarts=row.restarts,
+        uptime_s=_uptime(row),
+        retry_in_s=None if story.due is None else round(max(0.0, story.due - time.monotonic()), 1),
+        ready_after_s=None if story.ready_after_s is None else round(story.ready_after_s, 3),
+        waited=story.waited,
+        cpu=story.cpu,
+        memory_bytes=story.memory_bytes,
+        loop_lag_s=story.loop_lag_s,
+        changes=story.changes,
+    )
+
+
 def _uptime(row: Row) -> float:
     return 0.0 if row.since is None else round(time.monotonic() - row.since, 3)
 
@@ -281,11 +364,14 @@ def main() -> int:
     link = socket.socket(fileno=int(os.environ[LINK_FD]))
 
     async def run() -> None:
-        loaded = load_settings(options.config, options.gateway).loaded
+        def load() -> LoadedConfig:
+            return load_settings(options.config, options.gateway).loaded
+
+        loaded = load()
         keep_private(loaded.data_dir)
         descriptors.raise_limit()
         guard = security.load(loaded.config, loaded.data_dir, SUPERVISOR)
-        await Front(loaded.config, guard, link).run()
+        await Front(load, loaded.config, guard, link).run()
 
     try:
         asyncio.run(run())

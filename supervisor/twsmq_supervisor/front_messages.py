@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from twsmq_protocol.config import Config
+from twsmq_protocol.supervision import Change, Waited
 from twsmq_protocol.system_events import ProcessState
 
 LONGEST = 1024 * 1024
@@ -29,13 +31,30 @@ class Row(Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
+class Story(Struct, frozen=True, kw_only=True):
+    """What `explain` tells beyond the row. `due`: when it starts again, monotonic seconds of the machine."""
+
+    due: float | None = None
+    ready_after_s: float | None = None
+    waited: list[Waited] = []
+    cpu: float | None = None
+    memory_bytes: int | None = None
+    loop_lag_s: float | None = None
+    changes: list[Change] = []
+
+
 class State(Struct, frozen=True, kw_only=True):
-    """All that clients may be shown. The supervisor's own row is the first."""
+    """All that clients may be shown. The supervisor's own row is the first; the order of `stories` is
+    nobody's."""
 
     rows: list[Row]
     gateway: dict[str, Any] | None
     stopping: bool
     lock: str
+    stories: dict[str, Story] = {}
+    configs: list[Config] = []
+    config_of: dict[str, int] = {}
+    """Of each process, which of `configs` it was started with."""
 
 
 class Alive(Struct, frozen=True, tag="alive"):
@@ -46,11 +65,15 @@ class RestartAsked(Struct, frozen=True, tag="restart"):
     name: str
 
 
+class ReloadAsked(Struct, frozen=True, tag="reload"):
+    """Take over what the file says by now, as far as that can be done while all runs."""
+
+
 class StopAsked(Struct, frozen=True, tag="stop"):
     pass
 
 
-FromFront = Alive | RestartAsked | StopAsked
+FromFront = Alive | RestartAsked | ReloadAsked | StopAsked
 
 
 def pack(message: Struct) -> bytes:

@@ -20,6 +20,9 @@ else may keep it from answering for longer. Not being ready is not hanging: a no
 or its gateway beats. If the supervisor itself stood still (stopped, starved), nobody could be heard: that
 time counts against nobody.
 
+Memory: one that beats several times with more than `memory_bytes` is asked to end and started anew, at most
+once in `memory_apart_s`.
+
 Stop: in reverse order, each one asked by SIGTERM and killed after `grace_s`.
 
 Invariants (see `validate`): processes not yet started are the last ones in the order; a dead process has no
@@ -54,6 +57,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     burst: int = 10
     burst_s: float = 30.0
     own_stall_s: float = 1.5
+    memory_bytes: int = 0
+    memory_beats: int = 4
+    memory_apart_s: float = 600.0
 
 
 class Spawned(Struct, frozen=True):
@@ -82,6 +88,7 @@ class Beaten(Struct, frozen=True):
     pid: int
     state: NodeState
     detail: str | None = None
+    memory_bytes: int | None = None
 
 
 class Ticked(Struct, frozen=True):
@@ -174,6 +181,8 @@ class Child:
         self.failed_starts = 0  # in a row
         self.attempts = 0  # restarts since it was last ready
         self.renewing = False  # was asked to end so as to start again
+        self.fat_beats = 0  # in a row that told of more memory than is allowed
+        self.slimmed_at: float | None = None
         self.recent: deque[float] = deque(maxlen=burst)  # its last restarts
 
     @property
@@ -253,6 +262,18 @@ class Policy:
         if event.state == "ready":
             child.was_ready = True
             child.failed_starts = child.attempts = 0
+        self._bound_memory(child, event.memory_bytes or 0, now)
+
+    def _bound_memory(self, child: Child, held: int, now: float) -> None:
+        """One that grows beyond its bound is started anew in order, before the machine swaps for all."""
+        limits = self.limits
+        child.fat_beats = child.fat_beats + 1 if 0 < limits.memory_bytes < held else 0
+        recently = child.slimmed_at is not None and now < child.slimmed_at + limits.memory_apart_s
+        if child.fat_beats >= limits.memory_beats and not recently and not self.stopping:
+            child.slimmed_at, child.fat_beats = now, 0
+            self._renew(child, now)
+            held_mb, bound_mb = held // 1_000_000, limits.memory_bytes // 1_000_000
+            child.reason = f"held {held_mb:,} MB, more than [cluster] memory_mb = {bound_mb}: started anew"
 
     def _exited(self, child: Child, event: Exited, now: float) -> None:
         if child.renewing and not self.stopping:

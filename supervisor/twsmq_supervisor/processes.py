@@ -37,6 +37,7 @@ class Processes:
     def __init__(self, settings: Settings, on_exit: OnExit) -> None:
         self._settings = settings
         self._on_exit = on_exit
+        self.logs_mb = settings.config.cluster.logs_mb
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._lifeline, self._held = os.pipe()
 
@@ -78,7 +79,7 @@ class Processes:
     def rotate_logs(self) -> None:
         """Every log, our own too. May block for as long as the disk does: call it from a thread."""
         logs = list(self._settings.log_dir.glob("*.log"))
-        limit = log_limit(self._settings.config.cluster.logs_mb, len(logs))
+        limit = log_limit(self.logs_mb, len(logs))
         for path in logs:
             if path.stat().st_size > limit:
                 shutil.copyfile(path, path.with_suffix(".log.1"))

@@ -21,10 +21,12 @@ from typing import Any
 
 import structlog
 import zmq
+from msgspec.structs import replace
 from twsmq_protocol import endpoints
 from twsmq_protocol.codec import decode_event
+from twsmq_protocol.config import Config
 from twsmq_protocol.envelope import payload
-from twsmq_protocol.errors import MalformedMessage
+from twsmq_protocol.errors import ConfigError, MalformedMessage
 from twsmq_protocol.system_events import Gateway, Heartbeat, ProcessState
 from twsmq_protocol.topics import GATEWAY
 from twsmq_transport import descriptors, security, sockets
@@ -32,13 +34,14 @@ from twsmq_transport import descriptors, security, sockets
 from . import policy
 from .asker import Asker
 from .children import ChildSpec
+from .diary import Diary
 from .front import LINK_FD
 from .front_link import FrontLink
-from .front_messages import Alive, FromFront, RestartAsked, Row, State, StopAsked
+from .front_messages import Alive, FromFront, ReloadAsked, RestartAsked, Row, State, StopAsked, Story
 from .policy import Beaten, Exited, Policy, PolicyEvent, Spawned, SpawnFailed
 from .preflight import lock_file, require_free_ports, require_keys, take_lock
 from .processes import Processes
-from .settings import Settings
+from .settings import Settings, load_settings
 
 log = structlog.stdlib.get_logger()
 
@@ -65,7 +68,12 @@ class Supervisor:
     ) -> None:
         self._settings = settings
         self._specs = children
+        limits = limits or policy.Limits(memory_bytes=settings.config.cluster.memory_mb * 1_000_000)
         self._policy = Policy(((name, spec.events is not None) for name, spec in children.items()), limits)
+        self._diary = Diary()
+        self._beats: dict[str, Heartbeat] = {}
+        self._configs: list[Config] = [settings.config]
+        self._config_of: dict[str, int] = {}
         self._born = time.monotonic()
         self._shown: dict[str, tuple[object, ...]] = {}
         self._gateway: Gateway | None = None
@@ -185,7 +193,8 @@ class Supervisor:
             log.warning("event not understood", problem=str(error))
             return
         if isinstance(event, Heartbeat):
-            self._feed(Beaten(event.name, event.pid, event.state, event.detail))
+            self._beats[event.name] = event
+            self._feed(Beaten(event.name, event.pid, event.state, event.detail, event.memory_bytes))
         elif isinstance(event, Gateway):
             self._gateway = event
 
@@ -214,9 +223,39 @@ class Supervisor:
         except OSError as error:
             self._feed(SpawnFailed(name, str(error)))
             return
+        self._config_of[name] = self._present_config()
         self._feed(Spawned(name, pid))
         if name in self._askers:
             self._spawn_task(self._keep_asking(name, pid, self._askers[name]))
+
+    # --- the configuration ---------------------------------------------------------------------------------
+
+    def _read_again(self) -> Config | None:
+        """What a process that starts now will read; None if it cannot be used."""
+        try:
+            return load_settings(self._settings.loaded.file, self._settings.gateway).config
+        except ConfigError as error:
+            log.warning("the configuration cannot be used any more", problem=str(error))
+            return None
+
+    def _present_config(self) -> int:
+        config = self._read_again() or self._configs[-1]
+        if config in self._configs:
+            return self._configs.index(config)
+        used = sorted(set(self._config_of.values()))
+        if len(used) < len(self._configs):  # forget those that nobody runs with any more
+            self._configs = [self._configs[number] for number in used]
+            self._config_of = {name: used.index(number) for name, number in self._config_of.items()}
+        self._configs.append(config)
+        return len(self._configs) - 1
+
+    def _reload(self) -> None:
+        config = self._read_again()
+        if config is None:
+            return
+        self._processes.logs_mb = config.cluster.logs_mb
+        limits = self._policy.limits
+        self._policy.limits = replace(limits, memory_bytes=config.cluster.memory_mb * 1_000_000)
 
     # --- the front -----------------------------------------------------------------------------------------
 
@@ -253,6 +292,8 @@ class Supervisor:
             case RestartAsked(name):
                 if name in self._specs:
                     self._feed(policy.RestartRequested(name))
+            case ReloadAsked():
+                self._reload()
             case StopAsked():
                 log.info("asked to stop")
                 self._feed(policy.StopRequested())
@@ -264,6 +305,9 @@ class Supervisor:
         if self._shown.get(name) == shown:
             return
         self._shown[name] = shown
+        child = self._policy.children.get(name)
+        spawns = 1 if child is None else child.spawns
+        self._diary.note(name, row.state, row.reason, spawns, time.monotonic(), time.time_ns())
         log.info(f"{name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
         self._show()
 
@@ -281,6 +325,24 @@ class Supervisor:
             gateway=payload(self._gateway) if self._gateway is not None and vouched else None,
             stopping=self._policy.stopping,
             lock=str(lock_file(self._settings)),
+            stories={name: self._story(name) for name in (endpoints.SUPERVISOR, *self._specs)},
+            configs=self._configs,
+            config_of=self._config_of,
+        )
+
+    def _story(self, name: str) -> Story:
+        life, child = self._diary.of(name), self._policy.children.get(name)
+        beat = self._beats.get(name)
+        if beat is not None and (child is None or beat.pid != child.pid):
+            beat = None
+        return Story(
+            due=child.due if child is not None and child.phase is policy.Phase.DUE else None,
+            ready_after_s=life.ready_after_s,
+            waited=life.waited(time.monotonic()),
+            cpu=None if beat is None else beat.cpu,
+            memory_bytes=None if beat is None else beat.memory_bytes,
+            loop_lag_s=None if beat is None else beat.loop_lag_s,
+            changes=list(life.changes),
         )
 
     def _row(self, name: str) -> Row:

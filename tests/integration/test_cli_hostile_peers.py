@@ -54,6 +54,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "order watch": ("--seconds", "0.3"),
     "orders executions": (),
     "budget": ("--seconds", "0"),
+    "why": ("orders",),
+    "blame": (),
+    "reload": (),
+    "restart": ("orders",),
     "positions": (),
     "account": (),
     "flatten": ("--confirm", "flatten"),
@@ -71,7 +75,7 @@ OTHER_FORMS: dict[str, tuple[str, ...]] = {
 SLOW = frozenset(("order bracket", "flatten"))  # they wait for what a liar never says
 OWN_TESTS = frozenset(
     ("up", "down", "record", "replay", "orders export", "orders forget", "conform", "top", "web",
-     "alerts ack", "alerts silence", "alerts test", "simulator run",
+     "attach", "logs", "alerts ack", "alerts silence", "alerts test", "simulator run",
      "simulator fault", "simulator faults", "doctor", "history download", "history verify")
 )  # fmt: skip
 """They show nothing of a process's answers, or a test of their own plays what they ask."""

@@ -35,6 +35,7 @@ from twsmq_transport.mailbox import Mailbox
 from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
 from twsmq_transport.process_metrics import ProcessMetrics
+from twsmq_transport.vitals import VitalSigns
 
 from .access import Access
 from .app import build
@@ -176,13 +177,19 @@ async def _beat(
     loop = asyncio.get_running_loop()
     due = loop.time()
     number = 0
+    signs = VitalSigns()
     while True:
         counts.timer_rang(loop.time() - due)
+        signs.timer_rang(loop.time() - due)
+        vitals = signs.take()
         beat = Heartbeat(
             name=WEB,
             pid=os.getpid(),
             state="stopping" if server.should_exit else "ready" if server.started else "starting",
             uptime_s=round(monotonic() - born, 3),
+            cpu=vitals.cpu,
+            memory_bytes=vitals.memory_bytes,
+            loop_lag_s=vitals.loop_lag_s,
         )
         outbox.publish(node_topic(WEB), beat)
         number += 1

@@ -27,7 +27,8 @@ from twsmq_supervisor.shell import Supervisor
 from twsmq_transport import log as logs
 
 from ..client import Client
-from .options import Refused, Unusable, config_option, settings_from, typed
+from .options import NoCluster, Refused, Unusable, config_option, settings_from, typed
+from .reach import NobodyListens, require_listener
 from .terminal import echo
 from .views import SHOWN, LiveTable, PlainLines, View
 
@@ -83,6 +84,35 @@ def _run_here(settings: Settings) -> None:
     audience = Audience(settings)
     asyncio.run(Supervisor(settings, cluster(settings)).run(opened=audience.start))
     audience.leave()
+
+
+@click.command()
+@config_option
+def attach(config: Path | None) -> None:
+    """Show a cluster that runs already, live, as `twsmq up` does. Ctrl-C leaves; the cluster goes on.
+
+    \b
+    Example:
+      twsmq up --detach && twsmq attach
+    """
+    settings = settings_from(config)
+    try:
+        require_listener(settings.config, endpoints.SUPERVISOR)
+    except NobodyListens as error:
+        raise NoCluster(f"{error}; start a cluster with `{typed(settings, 'up')}`") from error
+    view: View = LiveTable(settings) if sys.stdout.isatty() else PlainLines(settings, steps=False)
+    feed = Feed(settings, view, quotes=True)
+    try:
+        while not feed.ended:
+            feed.pump(_REFRESH_S)
+            view.refresh()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        view.close()
+        feed.close()
+    if not feed.ended:
+        echo(f"left; the cluster goes on, stop it with: {typed(settings, 'down')}")
 
 
 class Audience:

@@ -356,6 +356,7 @@ export interface AccountNotice extends Header {
  * everybody, and why) and `killed` (those whose halt also cancels all that works). From market-data shards
  * only: `silent_lines`, lines of which nothing comes though they should tick and were asked for again, and
  * `flowing_lines`, how many data came on lately, which shows whether the lines or the session are at fault.
+ * `cpu` is the part of one processor used since the last beat, `loop_lag_s` how late the loop was at most.
  */
 export interface Heartbeat extends Header {
   readonly type: "heartbeat";
@@ -371,6 +372,9 @@ export interface Heartbeat extends Header {
   readonly flowing_lines: number | null;
   readonly halted: { readonly [key: string]: string } | null;
   readonly killed: readonly (string)[] | null;
+  readonly cpu: number | null;
+  readonly memory_bytes: number | null;
+  readonly loop_lag_s: number | null;
 }
 
 /**
@@ -517,6 +521,13 @@ export interface NoArgs {
  */
 export interface RestartProcess {
   readonly name: string;
+}
+
+/**
+ * `explain` (supervisor): the story of one process, or of all.
+ */
+export interface Explain {
+  readonly name?: string | null;
 }
 
 /**
@@ -1155,6 +1166,62 @@ export interface ProcessRow {
  */
 export interface Restarting {
   readonly name: string;
+}
+
+/**
+ * Result of `explain`, in the order in which processes start.
+ */
+export interface Stories {
+  readonly processes: readonly (ProcessStory)[];
+}
+
+/**
+ * `retry_in_s`: until it is started again, nil for one that runs. `ready_after_s`: from this run's start
+ * to its first being ready, nil if it was not yet. `waited`: what that time went into, also while it still
+ * goes on. `cpu`: of one processor, by its last heartbeat; `loop_lag_s`: how late its loop was since the
+ * one before. `changes`: the last ones, the newest last.
+ */
+export interface ProcessStory {
+  readonly name: string;
+  readonly state: Open<"backoff" | "connecting" | "failed" | "hung" | "ready" | "reconciling" | "starting" | "stopped" | "stopping" | "waiting_client_id">;
+  readonly reason: string | null;
+  readonly pid: number | null;
+  readonly restarts: number;
+  readonly uptime_s: number;
+  readonly retry_in_s: number | null;
+  readonly ready_after_s: number | null;
+  readonly waited: readonly (Waited)[];
+  readonly cpu: number | null;
+  readonly memory_bytes: number | null;
+  readonly loop_lag_s: number | null;
+  readonly changes: readonly (Change)[];
+}
+
+/**
+ * On its way to being ready it was so long in this state, for this reason.
+ */
+export interface Waited {
+  readonly state: Open<"backoff" | "connecting" | "failed" | "hung" | "ready" | "reconciling" | "starting" | "stopped" | "stopping" | "waiting_client_id">;
+  readonly seconds: number;
+  readonly reason: string | null;
+}
+
+/**
+ * Result of `reload`: what is other in the file now, and what each change asks for.
+ */
+export interface Reloaded {
+  readonly file: string | null;
+  readonly changed: readonly (ChangedKey)[];
+}
+
+/**
+ * A key of the configuration that is other in the file than in a process that runs. `restart`: those
+ * that have to be restarted; the whole cluster, if `cluster`; neither: it holds from now on.
+ */
+export interface ChangedKey {
+  readonly key: string;
+  readonly restart: readonly (string)[];
+  readonly cluster: boolean;
 }
 
 /**
@@ -1919,6 +1986,8 @@ export interface Ops {
   metrics: { process: string; args: NoArgs; result: Metrics };
   status: { process: "supervisor"; args: NoArgs; result: ClusterStatus };
   restart: { process: "supervisor"; args: RestartProcess; result: Restarting };
+  explain: { process: "supervisor"; args: Explain; result: Stories };
+  reload: { process: "supervisor"; args: NoArgs; result: Reloaded };
   stop: { process: "supervisor"; args: NoArgs; result: Stopping };
   contract_details: { process: "reference"; args: ContractDetails; result: ContractList };
   qualify: { process: "reference"; args: Qualify; result: Qualified };

@@ -29,6 +29,7 @@ from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
 from twsmq_transport.process_metrics import ProcessMetrics
 from twsmq_transport.requester import Requester
+from twsmq_transport.vitals import VitalSigns
 
 HEARTBEAT_S = 0.5
 
@@ -110,6 +111,7 @@ class Node:
             opened.callback(self.outbox.close)
             self._opened = opened.pop_all()  # each socket leaves the loop before its descriptor is closed
         self._counts = ProcessMetrics(self.metrics, self.outbox, name, self.incarnation)
+        self._vitals = VitalSigns()
         self._beat_due: float | None = None
         self.mailbox.add("metrics", lambda _, call: call.succeed(self._counts.answer()))
         self.mailbox.add("describe", self._describe)
@@ -187,11 +189,13 @@ class Node:
         now = self._loop.time()
         if self._beat_due is not None and now >= self._beat_due:
             self._counts.timer_rang(now - self._beat_due)
+            self._vitals.timer_rang(now - self._beat_due)
         self._beat_due = now + HEARTBEAT_S
         self._next_beat = self._loop.call_at(self._beat_due, self._beat)
         self._tell()
 
     def _tell(self) -> None:
+        vitals = self._vitals.take()
         beat = Heartbeat(
             name=self.name,
             pid=os.getpid(),
@@ -199,6 +203,9 @@ class Node:
             client_id=self.client_id,
             uptime_s=round(monotonic() - self._born, 3),
             detail=self.detail,
+            cpu=vitals.cpu,
+            memory_bytes=vitals.memory_bytes,
+            loop_lag_s=vitals.loop_lag_s,
         )
         self.outbox.publish(node_topic(self.name), self._shell.complete_heartbeat(beat))
 

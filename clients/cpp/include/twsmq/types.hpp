@@ -765,6 +765,7 @@ struct AccountNotice : Header {
  * everybody, and why) and `killed` (those whose halt also cancels all that works). From market-data shards
  * only: `silent_lines`, lines of which nothing comes though they should tick and were asked for again, and
  * `flowing_lines`, how many data came on lately, which shows whether the lines or the session are at fault.
+ * `cpu` is the part of one processor used since the last beat, `loop_lag_s` how late the loop was at most.
  */
 struct Heartbeat : Header {
   static constexpr const char* TYPE = "heartbeat";
@@ -781,10 +782,13 @@ struct Heartbeat : Header {
   std::optional<std::int64_t> flowing_lines;
   std::optional<Map<std::string>> halted;
   std::optional<std::vector<std::string>> killed;
+  std::optional<double> cpu;
+  std::optional<std::int64_t> memory_bytes;
+  std::optional<double> loop_lag_s;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "pid", pid) && get(from_wire, "state", state) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "detail", detail) && get(from_wire, "last_event_no", last_event_no) && get(from_wire, "strategy_nos", strategy_nos) && get(from_wire, "silent_lines", silent_lines) && get(from_wire, "flowing_lines", flowing_lines) && get(from_wire, "halted", halted) && get(from_wire, "killed", killed);
+    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "pid", pid) && get(from_wire, "state", state) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "detail", detail) && get(from_wire, "last_event_no", last_event_no) && get(from_wire, "strategy_nos", strategy_nos) && get(from_wire, "silent_lines", silent_lines) && get(from_wire, "flowing_lines", flowing_lines) && get(from_wire, "halted", halted) && get(from_wire, "killed", killed) && get(from_wire, "cpu", cpu) && get(from_wire, "memory_bytes", memory_bytes) && get(from_wire, "loop_lag_s", loop_lag_s);
   }
 
   /** Its own fields, without the header. */
@@ -802,6 +806,9 @@ struct Heartbeat : Header {
     put(to_wire, "flowing_lines", flowing_lines);
     put(to_wire, "halted", halted);
     put(to_wire, "killed", killed);
+    put(to_wire, "cpu", cpu);
+    put(to_wire, "memory_bytes", memory_bytes);
+    put(to_wire, "loop_lag_s", loop_lag_s);
     return to_wire;
   }
 };
@@ -1124,6 +1131,24 @@ struct NoArgs {
  */
 struct RestartProcess {
   std::string name;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    return to_wire;
+  }
+};
+
+/**
+ * `explain` (supervisor): the story of one process, or of all.
+ */
+struct Explain {
+  std::optional<std::string> name;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
@@ -2570,6 +2595,134 @@ struct Restarting {
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "name", name);
+    return to_wire;
+  }
+};
+
+/**
+ * On its way to being ready it was so long in this state, for this reason.
+ */
+struct Waited {
+  std::string state;
+  double seconds = 0;
+  std::optional<std::string> reason;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "state", state) && get(from_wire, "seconds", seconds) && get(from_wire, "reason", reason);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "state", state);
+    put(to_wire, "seconds", seconds);
+    put(to_wire, "reason", reason);
+    return to_wire;
+  }
+};
+
+/**
+ * `retry_in_s`: until it is started again, nil for one that runs. `ready_after_s`: from this run's start
+ * to its first being ready, nil if it was not yet. `waited`: what that time went into, also while it still
+ * goes on. `cpu`: of one processor, by its last heartbeat; `loop_lag_s`: how late its loop was since the
+ * one before. `changes`: the last ones, the newest last.
+ */
+struct ProcessStory {
+  std::string name;
+  std::string state;
+  std::optional<std::string> reason;
+  std::optional<std::int64_t> pid;
+  std::optional<std::int64_t> restarts;
+  std::optional<double> uptime_s;
+  std::optional<double> retry_in_s;
+  std::optional<double> ready_after_s;
+  std::optional<std::vector<Waited>> waited;
+  std::optional<double> cpu;
+  std::optional<std::int64_t> memory_bytes;
+  std::optional<double> loop_lag_s;
+  std::optional<std::vector<Change>> changes;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "name", name) && get(from_wire, "state", state) && get(from_wire, "reason", reason) && get(from_wire, "pid", pid) && get(from_wire, "restarts", restarts) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "retry_in_s", retry_in_s) && get(from_wire, "ready_after_s", ready_after_s) && get(from_wire, "waited", waited) && get(from_wire, "cpu", cpu) && get(from_wire, "memory_bytes", memory_bytes) && get(from_wire, "loop_lag_s", loop_lag_s) && get(from_wire, "changes", changes);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "name", name);
+    put(to_wire, "state", state);
+    put(to_wire, "reason", reason);
+    put(to_wire, "pid", pid);
+    put(to_wire, "restarts", restarts);
+    put(to_wire, "uptime_s", uptime_s);
+    put(to_wire, "retry_in_s", retry_in_s);
+    put(to_wire, "ready_after_s", ready_after_s);
+    put(to_wire, "waited", waited);
+    put(to_wire, "cpu", cpu);
+    put(to_wire, "memory_bytes", memory_bytes);
+    put(to_wire, "loop_lag_s", loop_lag_s);
+    put(to_wire, "changes", changes);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `explain`, in the order in which processes start.
+ */
+struct Stories {
+  std::vector<ProcessStory> processes;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "processes", processes);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "processes", processes);
+    return to_wire;
+  }
+};
+
+/**
+ * A key of the configuration that is other in the file than in a process that runs. `restart`: those
+ * that have to be restarted; the whole cluster, if `cluster`; neither: it holds from now on.
+ */
+struct ChangedKey {
+  std::string key;
+  std::vector<std::string> restart;
+  bool cluster = false;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "key", key) && get(from_wire, "restart", restart) && get(from_wire, "cluster", cluster);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "key", key);
+    put(to_wire, "restart", restart);
+    put(to_wire, "cluster", cluster);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `reload`: what is other in the file now, and what each change asks for.
+ */
+struct Reloaded {
+  std::optional<std::string> file;
+  std::vector<ChangedKey> changed;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "file", file) && get(from_wire, "changed", changed);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "file", file);
+    put(to_wire, "changed", changed);
     return to_wire;
   }
 };
