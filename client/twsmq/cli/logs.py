@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import re
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -22,7 +23,7 @@ from twsmq_supervisor.settings import Settings
 
 from .options import Unusable, config_option, settings_from
 from .rendering import show
-from .terminal import echo_json, printable
+from .terminal import echo, echo_json, printable
 
 _POLL_S = 0.2
 _BLOCK = 1 << 20
@@ -193,21 +194,19 @@ def _show(line: Line, *, as_json: bool) -> None:
         echo_json({**told, "process": line.process})
         return
     at = datetime.fromtimestamp(line.at).strftime("%m-%d %H:%M:%S.%f")[:-3] if line.at else " " * 18
-    if line.entry is None:
-        show(Text.assemble((f"{at} ", "dim"), (f"{line.process:<13} ", "cyan"), printable(line.text)))
-        return
-    level = str(line.entry.get("level", "info"))
-    rest = " ".join(f"{key}={value}" for key, value in line.entry.items() if key not in _OURS)
-    words = f"{line.entry['event']}" + (f"  {rest}" if rest else "")
+    entry = line.entry or {}
+    level = str(entry.get("level", "info"))
+    rest = " ".join(f"{key}={value}" for key, value in entry.items() if key not in _OURS)
+    words = line.text if line.entry is None else f"{entry['event']}" + (f"  {rest}" if rest else "")
     mark = "" if level == "info" else f"{level}: "
-    show(
-        Text.assemble(
-            (f"{at} ", "dim"),
-            (f"{line.process:<13} ", "cyan"),
-            (mark, _STYLES.get(level, "")),
-            printable(words),
-        )
-    )
-    trace = line.entry.get("exception")
-    for each in str(trace).splitlines() if trace else ():
-        show(Text(f"    {printable(each)}", style="dim"))
+    _print((f"{at} ", "dim"), (f"{line.process:<13} ", "cyan"), (mark, _STYLES.get(level, "")), (words, ""))
+    for each in str(entry.get("exception") or "").splitlines():
+        _print((f"    {each}", "dim"))
+
+
+def _print(*parts: tuple[str, str]) -> None:
+    """In colour on a terminal; elsewhere one line is one line, however long."""
+    if sys.stdout.isatty():
+        show(Text.assemble(*((printable(text), style) for text, style in parts)))
+    else:
+        echo("".join(text for text, _ in parts))
