@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twsmq_protocol.config import parse_config
+from twsmq_protocol.config import Config, parse_config
 from twsmq_protocol.supervision import CLUSTER, LIVE, differing, flat, readers
 from twsmq_protocol.system_events import ProcessState
 from twsmq_supervisor.diary import KEPT, Diary
@@ -81,7 +81,8 @@ def test_what_a_changed_file_asks_for() -> None:
         "marketdata.lines",
         "alerts.log",
     ]
-    running = dict.fromkeys(("connection", "marketdata-0", "status", "orders", "simulator"), before)
+    names = ("connection", "marketdata-0", "status", "orders", "simulator")
+    running: dict[str, Config] = dict.fromkeys(map(str, names), before)
     found = {row.key: (row.restart, row.cluster) for row in changes(after, running)}
     assert found == {
         "cluster.port_base": ([], True),
