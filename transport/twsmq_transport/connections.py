@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import os
 import socket
 import struct
 import sys
 import termios
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from itertools import count
 from time import monotonic, sleep
 from typing import cast
@@ -141,7 +140,7 @@ class Connections:
     def _shut_down(self, fd: int) -> str:
         """The peer's address, empty if there was none any more."""
         try:
-            with socket.socket(fileno=os.dup(fd)) as connection:
+            with _borrowed(fd) as connection:
                 if connection.getsockname()[1] != self._port:
                     return ""
                 peer = connection.getpeername()
@@ -186,16 +185,23 @@ def _port(server: zmq.Socket[bytes]) -> int:
 _INFO, _COUNT = (0x106, struct.Struct("=88xQ")) if sys.platform == "darwin" else (11, struct.Struct("=128xQ"))
 
 
+@contextmanager
+def _borrowed(fd: int) -> Generator[socket.socket]:
+    """libzmq's socket: not a copy, for which there may be no descriptor left, and not closed after use."""
+    # Where all four are given, no system call asks for one.
+    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fd)
+    try:
+        yield connection
+    finally:
+        connection.detach()
+
+
 def _taken(fd: int) -> int | None:
     """How many bytes were ever read from the connection; None if the system does not tell."""
     try:
         unread: int = struct.unpack("=i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
-        # With all four given no system call asks for one; detached, it is not closed.
-        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fd)
-        try:
+        with _borrowed(fd) as connection:
             info = connection.getsockopt(socket.IPPROTO_TCP, _INFO, 256)
-        finally:
-            connection.detach()
         return _COUNT.unpack_from(info)[0] - unread
     except (OSError, struct.error):
         return None
