@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeVar, cast, get_args
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from . import board, market_events, order_events, system_events
+from . import alerts, board, market_events, order_events, system_events
 from .envelope import MAX_REQUEST_BYTES, PROTOCOL_VERSION, ErrorBody, Event, Int64, Reply, Request
 from .errors import ErrorCode, MalformedMessage, RequestError, UnknownEvent
 from .explain import explain
@@ -46,7 +46,7 @@ AnyEvent = (
     | system_events.AccountValue
     | system_events.ProfitAndLoss
     | board.BoardChange
-    | board.Alert
+    | alerts.Alert
 )
 """Every event there is. Adding one here is what makes it part of the protocol."""
 

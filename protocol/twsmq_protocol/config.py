@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from .alerts import ALERTS, Severity
 from .errors import ConfigError, FieldError
 from .explain import ENTRY, explain
 from .risk_limits import Risk
@@ -162,6 +163,16 @@ class Web(Table, frozen=True):
     """How long a browser stays logged in without being used."""
 
 
+class AlertSetting(Table, frozen=True):
+    """`[alerts.rules.NAME]`: what this desk wants otherwise than the table of alerts (`alerts.ALERTS`)."""
+
+    on: bool = True
+    severity: Severity | None = None
+    for_s: Annotated[float, Meta(ge=0, le=86400)] | None = None
+    """How long it must hold before it fires."""
+    limit: Annotated[float, Meta(ge=0, le=1e15)] | None = None
+
+
 class Alerts(Table, frozen=True):
     """Where alerts go, besides the topic `alert/<name>/` and the page. Addresses may hold secrets: they are
     never logged."""
@@ -185,6 +196,15 @@ class Alerts(Table, frozen=True):
     restart_time_zone: str = "America/New_York"
     restart_minutes: Annotated[float, Meta(gt=0, le=120)] = 5.0
     """How long after `restart_at` the link may be down before anybody is called."""
+    rules: dict[str, AlertSetting] = {}
+
+    def __post_init__(self) -> None:
+        for name, setting in self.rules.items():
+            rule = ALERTS.get(name)
+            if rule is None:
+                raise FieldError("rules", f"no alert is called {name[:40]!r}; there are {', '.join(ALERTS)}")
+            if setting.limit is not None and rule.limit is None:
+                raise FieldError("rules", f"{name} has no limit: set for_s, severity or on")
 
 
 class Config(Table, frozen=True):

@@ -6,15 +6,17 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from .board import (
-    AccountFigures,
+from .alerts import (
     AcknowledgeAlert,
     AlertList,
+    SilenceAlert,
+    TryAlerts,
+)
+from .board import (
+    AccountFigures,
     Board,
     GetBoard,
     PnlFigures,
-    SilenceAlert,
-    TryAlerts,
 )
 from .budget_requests import BudgetLease, BudgetYielded, ClaimBudget, YieldBudget
 from .envelope import Args, Finite, NoArgs

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec import structs
 from twsmq_protocol import topics
-from twsmq_protocol.board import Alert, BoardChange
+from twsmq_protocol.alerts import Alert
+from twsmq_protocol.board import BoardChange
 from twsmq_protocol.envelope import Event
 from twsmq_protocol.market_events import (
     Bar,

@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 from sample_events import AAPL, BORN, LINK, NOW, WORKING
+from twsmq_protocol.alerts import AlertList, AlertRow
 from twsmq_protocol.board import (
     AccountFigures,
-    AlertList,
-    AlertRow,
     Board,
     BoardSection,
     PnlFigures,

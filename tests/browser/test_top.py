@@ -87,3 +87,24 @@ def test_it_shows_the_board_filters_and_is_read_only(cluster: Any) -> None:
             assert len(app.screen_stack) == 1
 
     asyncio.run(look())
+
+
+def test_a_view_that_is_being_made_is_not_filled(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is refreshed while views change: rows came before their columns once."""
+    pytest.importorskip("textual", reason="textual is not installed (extra tui)")
+    from twsmq.cli import top_app
+
+    monkeypatch.setattr(top_app, "REFRESH_S", 0.005)
+
+    async def turn_over() -> None:
+        app = top_app.Board(load_config(cluster.config).config)
+        async with app.run_test(size=(160, 50)) as pilot:
+            deadline = time.monotonic() + 30
+            while not app.feed.rows("processes") or not app.feed.status_alive:
+                assert time.monotonic() < deadline
+                await pilot.pause(0.1)
+            for number in range(1, len(top_app.VIEWS) + 1):
+                await pilot.press(str(number))
+            assert app.is_running
+
+    asyncio.run(turn_over())

@@ -18,7 +18,7 @@ import pytest
 from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
 from support.cluster import TWSMQ, Cluster
 from support.plain_client import PlainClient
-from twsmq_nodes.status.alert_rules import RULES
+from twsmq_protocol.alerts import ALERTS
 from twsmq_protocol.metrics import METRICS, PREFIX
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -117,7 +117,7 @@ def test_every_metric_of_rules_and_dashboard_is_really_there(scraped: str) -> No
 def test_every_alert_has_a_rule_with_a_test() -> None:
     names = re.findall(r"- alert: (\w+)", (PROMETHEUS / "rules.yml").read_text())
     tested = re.findall(r"alertname: (\w+)", (PROMETHEUS / "rules_test.yml").read_text())
-    assert set(names) == set(tested) == {rule.name for rule, _ in RULES}
+    assert set(names) == set(tested) == set(ALERTS)
 
 
 def test_it_is_bounded_and_quick(served: Cluster, scraped: str) -> None:

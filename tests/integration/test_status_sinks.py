@@ -20,7 +20,7 @@ import pytest
 import structlog
 from twsmq_nodes.status import sinks as module
 from twsmq_nodes.status.sinks import Sinks
-from twsmq_protocol.board import Alert
+from twsmq_protocol.alerts import Alert
 from twsmq_protocol.config import Alerts
 from twsmq_transport.metrics import Registry
 

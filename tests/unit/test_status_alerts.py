@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from twsmq_nodes.status.alert_core import REPEAT_S, RESOLVE_S, AlertCore, Announce, Holding, Rule
-from twsmq_nodes.status.alert_rules import RULES, Facts, holding
+from twsmq_nodes.status.alert_rules import Facts, holding, watched
 from twsmq_nodes.status.restart_clock import RestartClock
+from twsmq_protocol.alerts import ALERTS, RUNBOOK
+from twsmq_protocol.config import AlertSetting, parse_config
 from twsmq_protocol.errors import ConfigError
 
 S = 1_000_000_000
 RULE = Rule("OrderUnknown", "page", 30.0, "docs/runbook/OrderUnknown.md")
+DEFAULT = watched({})
 HOLDS = [Holding(RULE, "", "1 orders unknown")]
 
 
@@ -100,12 +103,12 @@ BAD: dict[str, Facts] = {
     "FarmBroken": Facts(farms_broken=["usfarm"]),
     "OrderUnknown": Facts(unknown=1, unknown_oldest_s=31.0),
     "Halted": Facts(halts={"": "loss limit"}),
-    "KillIncomplete": Facts(kill_remaining={"": (2, 11.0)}),
-    "SilentFeed": Facts(silent_streams=["3 of marketdata-0"]),
+    "KillIncomplete": Facts(kill_remaining={"": 2}),
+    "SilentFeed": Facts(silent_lines={"marketdata-0": 3}),
     "LineLimit": Facts(lines=[("market_data", 91, 100)]),
     "BudgetHigh": Facts(budget_wait_s={"orders": 2.5}),
     "MarginLow": Facts(cushions={"DU1": 0.09}),
-    "PositionsDiffer": Facts(differing={"DU1 conId 5": 61.0}),
+    "PositionsDiffer": Facts(differing=["DU1 conId 5"]),
     "ProcessFlapping": Facts(restarts={"orders": 3}),
     "ProcessFailed": Facts(failed={"orders": "exit status 1"}),
     "ProcessSilent": Facts(silent_processes={"orders": 31.0}),
@@ -119,11 +122,11 @@ WELL = Facts(
     gateway_state="up",
     unknown=1,
     unknown_oldest_s=0.2,
-    kill_remaining={"": (0, 500.0)},
+    kill_remaining={"": 0},
+    silent_lines={"marketdata-0": 0},
     lines=[("market_data", 90, 100), ("depth", 0, 0)],
     budget_wait_s={"orders": 0.25},
     cushions={"DU1": 0.1},
-    differing={"DU1 conId 5": 3.0},
     restarts={"orders": 2},
     journal_commit_s=0.05,
     disk_free=2_000_000_000,
@@ -134,22 +137,53 @@ WELL = Facts(
 )
 
 
-@pytest.mark.parametrize("name", [rule.name for rule, _ in RULES])
+@pytest.mark.parametrize("name", list(ALERTS))
 def test_each_alert_holds_where_it_should_and_alone(name: str) -> None:
-    found = {each.rule.name for each in holding(BAD[name])}
+    found = {each.rule.name for each in holding(BAD[name], DEFAULT)}
     assert name in found
     assert found <= {name, "GatewayDown"}  # an overdue restart is an outage too
 
 
 def test_nothing_but_a_fresh_unknown_order_holds_while_all_is_well() -> None:
-    assert {each.rule.name for each in holding(WELL)} == {"OrderUnknown"}
-    assert holding(Facts()) == []
+    assert {each.rule.name for each in holding(WELL, DEFAULT)} == {"OrderUnknown"}
+    assert holding(Facts(), DEFAULT) == []
 
 
 def test_each_alert_has_a_page_that_says_what_to_do() -> None:
-    for rule, _ in RULES:
-        page = Path(__file__).parents[2] / rule.runbook
-        assert page.read_text(encoding="utf-8").startswith(f"# {rule.name}\n"), rule.name
+    for name in ALERTS:
+        page = Path(__file__).parents[2] / RUNBOOK.format(name)
+        assert page.read_text(encoding="utf-8").startswith(f"# {name}\n"), name
+
+
+def test_the_table_in_the_documentation_is_this_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "board.md").read_text(encoding="utf-8")
+    for name, rule in ALERTS.items():
+        limit = "" if rule.limit is None else f"{rule.limit:g} {rule.unit}"
+        assert f"| {name} | {rule.severity} | {rule.for_s:g} s | {limit} |\n" in page
+
+
+def test_a_desk_sets_its_own_limits_durations_and_severities() -> None:
+    config = parse_config("[alerts.rules]\nMarginLow = { limit = 0.3, for_s = 1 }\nHalted = { on = false }\n")
+    own = watched(config.alerts.rules)
+    assert [each.rule.for_s for each in own if each.rule.name == "MarginLow"] == [1.0]
+    assert len(own) == len(ALERTS) - 1
+    facts = Facts(cushions={"DU1": 0.25}, halts={"": "loss limit"})
+    assert [each.rule.name for each in holding(facts, own)] == ["MarginLow"]
+    severities = {each.rule.severity for each in watched({"SilentFeed": AlertSetting(severity="page")})}
+    assert severities == {"page", "warn"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("MarginLo = { limit = 1 }", "no alert is called 'MarginLo'"),
+        ("Halted = { limit = 1 }", "Halted has no limit"),
+        ("Halted = { limits = 1 }", "limits"),
+    ],
+)
+def test_a_rule_that_is_none_is_refused_with_the_file(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        parse_config(f"[alerts.rules]\n{text}\n")
 
 
 # -- the planned restart
@@ -188,7 +222,8 @@ def test_no_restart_is_expected_where_none_is_named_and_a_wrong_zone_is_refused(
 
 
 def test_thirty_nights_of_restarts_call_nobody_and_one_that_fails_calls_once() -> None:
-    core, calls = AlertCore(), []
+    core = AlertCore()
+    calls: list[tuple[int, str]] = []
     for night in range(31):
         at = AT + night * 86_400
         back = 120 if night < 30 else 10_000  # the last one does not come back
@@ -205,5 +240,5 @@ def test_thirty_nights_of_restarts_call_nobody_and_one_that_fails_calls_once() -
                 heard_s=0.1,
             )
             now = float(night * 86_400 + second)
-            calls += [(night, each.event.name) for each in core.evaluate(holding(facts), now, ns)]
+            calls += [(night, each.event.name) for each in core.evaluate(holding(facts, DEFAULT), now, ns)]
     assert calls == [(30, "RestartNotBack"), (30, "GatewayDown")]

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 from twsmq_protocol.config_file import load_config
 from twsmq_protocol.errors import ConfigError
+from twsmq_transport.lifeline import watch_lifeline
 
-from .process import EXIT_CONFIG, configure_log, serve, watch_lifeline
+from .process import EXIT_CONFIG, configure_log, serve
 
 
 @click.command()

@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import select
 import signal
 import socket
-import threading
 from collections.abc import Generator
 from importlib.metadata import version
 from time import monotonic, time_ns
@@ -26,7 +24,7 @@ from twsmq_protocol import endpoints
 from twsmq_protocol.config_file import LoadedConfig
 from twsmq_protocol.envelope import PROTOCOL_VERSION
 from twsmq_protocol.errors import ConfigError
-from twsmq_protocol.processes import LIFELINE_FD, WEB
+from twsmq_protocol.processes import WEB
 from twsmq_protocol.requests import Description
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import node_topic
@@ -41,7 +39,7 @@ from .access import Access
 from .app import build
 from .desk import Desk
 
-EXIT_CONFIG, EXIT_ORPHANED = 2, 3
+EXIT_CONFIG = 2
 BEAT_S = 0.5
 GRACE_S = 1
 
@@ -62,21 +60,6 @@ def configure_log() -> structlog.stdlib.BoundLogger:
     )
     structlog.contextvars.bind_contextvars(process=WEB)
     return structlog.stdlib.get_logger()
-
-
-def watch_lifeline() -> None:
-    """Exit at once when the process that started this one is gone."""
-    fd = os.environ.pop(LIFELINE_FD, None)
-    if fd is None:
-        return
-
-    def watch() -> None:
-        end = select.poll()
-        end.register(int(fd), select.POLLIN)
-        end.poll()
-        os._exit(EXIT_ORPHANED)
-
-    threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
 def serve(loaded: LoadedConfig) -> None:

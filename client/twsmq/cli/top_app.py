@@ -120,6 +120,7 @@ class Board(App[None]):
         self._view = 0
         self._filter = ""
         self._note = ""
+        self._making = False
 
     def compose(self) -> ComposeResult:
         yield Static(id="desk")
@@ -208,15 +209,17 @@ class Board(App[None]):
             self._note = f"{op}: {error}"
 
     async def _show_view(self) -> None:
+        self._making = True  # the timer's callback runs beside this: it is not to find a view half made
         tables = self.query_one("#tables", Vertical)
         await tables.remove_children()
         for name in VIEWS[self._view][1]:
             table: DataTable[Text] = DataTable(id=f"t-{name}", cursor_type="row", zebra_stripes=True)
-            await tables.mount(Static(id=f"h-{name}", classes="title"), table)
             wide = self.size.width > 180
             for column in SECTIONS[name].columns:
                 if wide or not column.wide:
                     table.add_column(column.title, key=column.name)
+            await tables.mount(Static(id=f"h-{name}", classes="title"), table)
+        self._making = False
         self._refresh_board()
         self._focus_table()
 
@@ -227,6 +230,8 @@ class Board(App[None]):
                 return
 
     def _refresh_board(self) -> None:
+        if self._making or not self.is_running:
+            return
         now = time.time_ns()
         self.query_one("#desk", Static).update(self._headline(now))
         for name in VIEWS[self._view][1]:

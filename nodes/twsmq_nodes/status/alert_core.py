@@ -16,7 +16,12 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
-from twsmq_protocol.board import Alert, AlertRow, AlertState, Severity
+from twsmq_protocol.alerts import (
+    Alert,
+    AlertRow,
+    AlertState,
+    Severity,
+)
 
 REPEAT_S = 600.0
 REPEAT_MOST_S = 4 * 3600.0

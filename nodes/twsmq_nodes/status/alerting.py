@@ -4,38 +4,53 @@ sinks."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import time_ns
 
 import structlog
-from twsmq_protocol.board import AcknowledgeAlert, Alert, AlertList, SilenceAlert, TryAlerts
+from twsmq_protocol.alerts import (
+    ALERTS,
+    AcknowledgeAlert,
+    Alert,
+    AlertList,
+    SilenceAlert,
+    TryAlerts,
+)
+from twsmq_protocol.config import AlertSetting
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.topics import alert_topic
 from twsmq_transport.outbox import Outbox
 
 from .alert_core import AlertCore, Announce
-from .alert_rules import RULES, Facts, holding
+from .alert_rules import Facts, holding, watched
 from .sinks import Sinks
 
 TEST = "Test"
 _NS = 1_000_000_000
-NAMES = frozenset(rule.name for rule, _ in RULES)
 
 log = structlog.stdlib.get_logger()
 
 
 class Alerting:
-    """`facts` is asked at every evaluation."""
+    """`facts` is asked at every evaluation; `settings` as in `[alerts.rules]`."""
 
-    def __init__(self, facts: Callable[[], Facts], sinks: Sinks, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        facts: Callable[[], Facts],
+        settings: Mapping[str, AlertSetting],
+        sinks: Sinks,
+        outbox: Outbox,
+    ) -> None:
         self.core = AlertCore()
+        self._watched = watched(settings)
         self._facts = facts
         self._sinks = sinks
         self._outbox = outbox
         self._loop = asyncio.get_running_loop()
 
     def evaluate(self) -> None:
-        self._announce(self.core.evaluate(holding(self._facts()), self._loop.time(), time_ns()))
+        holds = holding(self._facts(), self._watched)
+        self._announce(self.core.evaluate(holds, self._loop.time(), time_ns()))
 
     def listed(self) -> AlertList:
         return AlertList(alerts=self.core.rows(), silences=self.core.silences, sinks=self._sinks.names)
@@ -54,10 +69,10 @@ class Alerting:
         return self.listed()
 
     def silence(self, args: SilenceAlert) -> AlertList:
-        if args.name not in NAMES and "*" not in args.name:
+        if args.name not in ALERTS and "*" not in args.name:
             raise RequestError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"no alert is called {args.name[:40]!r}; there are {', '.join(sorted(NAMES))}",
+                f"no alert is called {args.name[:40]!r}; there are {', '.join(ALERTS)}",
                 field="name",
             )
         self.core.silence(args.name, time_ns() + int(args.minutes * 60 * _NS))

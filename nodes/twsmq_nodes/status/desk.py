@@ -1,21 +1,15 @@
-"""The line on top of everything: paper or live, the link, halts; and the cluster's own metrics."""
+"""The line on top of everything: paper or live, the link, halts."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from twsmq_protocol.config import address
-from twsmq_protocol.metrics import MOST_STRATEGIES
 from twsmq_protocol.system_events import Gateway
-from twsmq_transport.metrics import Reading
-
-from .order_monitor import OrderMonitor
-from .processes import ProcessBoard
 
 Row = dict[str, Any]
-NS = 1_000_000_000
 _PAPER = ("DU", "DF")
 
 
@@ -108,50 +102,3 @@ def desk_row(
             "host": link.address,
         }
     }
-
-
-def readings(
-    link: Link, processes: ProcessBoard, monitor: OrderMonitor, now: float, ns: int
-) -> Iterator[Reading]:
-    """The metrics that only the status node knows: of processes, the link and orders."""
-    for name, state, age, restarts in processes.states(now):
-        yield "process_state", (name, state), 1
-        if age is not None:
-            yield "heartbeat_age_seconds", (name,), round(age, 3)
-        if restarts is not None:
-            yield "restarts_total", (name,), restarts
-    yield "gateway_state", (link.state or "unknown",), 1
-    yield "gateway_upstream_up", (), int(link.upstream == "connected")
-    yield "gateway_down_seconds", (), 0.0 if link.down_since is None else (ns - link.down_since) / NS
-    for state, count in link.farm_counts().items():
-        yield "gateway_farms", (state,), count
-    yield from _orders(monitor, ns)
-
-
-def _orders(monitor: OrderMonitor, ns: int) -> Iterator[Reading]:
-    counts: Counter[tuple[str, str]] = Counter()
-    for (strategy, status), count in _few(monitor.by_state().items()):
-        counts[strategy, status] += count
-    for (strategy, status), count in counts.items():
-        yield "orders", (strategy, status), count
-    yield "orders_foreign", (), len(monitor.foreign())
-    oldest = monitor.oldest_unknown()
-    yield "orders_unknown_oldest_seconds", (), 0.0 if oldest is None else (ns - oldest) / NS
-    fills: Counter[str] = Counter()
-    for number, (strategy, count) in enumerate(sorted(monitor.fills_total.items())):
-        fills[strategy if number < MOST_STRATEGIES else "other"] += count
-    for strategy, count in fills.items():
-        yield "fills_total", (strategy,), count
-    for scope in ("everybody", "strategy"):
-        halted = sum((name == "") == (scope == "everybody") for name in monitor.halts)
-        yield "halts", (scope,), halted
-
-
-def _few(
-    counted: Iterable[tuple[tuple[str, str], int]],
-) -> Iterator[tuple[tuple[str, str], int]]:
-    """Strategies beyond the most count as `other`."""
-    ranked = sorted(counted)
-    named = sorted({strategy for (strategy, _), _ in ranked})[:MOST_STRATEGIES]
-    for (strategy, status), count in ranked:
-        yield (strategy if strategy in named else "other", status), count

@@ -56,6 +56,12 @@ def account_rows(
     return dict(sorted(rows.items()))
 
 
+def cushions(values: Mapping[str, AccountValue]) -> dict[str, float]:
+    """By account: excess liquidity as a share of net liquidation, where the gateway gave it."""
+    found = {value.account: number(value.value) for value in values.values() if value.tag == "Cushion"}
+    return {account: cushion for account, cushion in found.items() if cushion is not None}
+
+
 def cash_rows(values: Mapping[str, AccountValue], as_of: int | None) -> dict[str, Row]:
     """A row for each currency of each account; `BASE` is the account's own."""
     rows: dict[str, Row] = {}

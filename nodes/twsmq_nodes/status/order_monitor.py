@@ -45,7 +45,8 @@ class Latency(Struct, frozen=True):
 
 
 class OrderMonitor:
-    """`latencies`: what was measured since it was last taken."""
+    """`latencies`: what was measured since it was last taken. `costs`: the middle of the quote at placing of
+    executions that an earlier life of this process saw."""
 
     def __init__(self, today: int = 0) -> None:
         self._orders: dict[Key, _Fact] = {}
@@ -58,6 +59,7 @@ class OrderMonitor:
         self.fills_total: Counter[str] = Counter()
         self.halts: dict[str, str] = {}
         self.latencies: list[Latency] = []
+        self.costs: Mapping[str, float] = {}
 
     # -- in
 
@@ -79,9 +81,9 @@ class OrderMonitor:
 
     def forget(self) -> None:
         """The journal is another one."""
-        halts, today = self.halts, self._today
+        halts, costs, today = self.halts, self.costs, self._today
         self.__init__(today)
-        self.halts = halts
+        self.halts, self.costs = halts, costs
 
     def new_day(self, day: int) -> None:
         """Midnight UTC: what finished goes, counts of the day begin anew."""
@@ -209,7 +211,7 @@ class OrderMonitor:
             if fact.first_fill is None:
                 fact.first_fill = fill.ts
                 self.latencies.append(Latency(fill=True, seconds=latency))
-        mid = self._mids.get(key)
+        mid = self._mids.get(key, self.costs.get(fill.exec_id))
         signed = 1.0 if fill.side == "BUY" else -1.0
         self._fills[fill.exec_id] = {
             "key": fill.exec_id,

@@ -92,7 +92,13 @@ class Records:
         """Rows of the section `fills`."""
         names = ("exec_id", "time", "strategy", "mid", "slippage", "latency_s")
         rows = [tuple(each[name] for name in names) for each in fills]
-        self._write_many("INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?)", rows)
+        # What is not known of it any more (the journal was read anew) is not to replace what was.
+        self._write_many(
+            "INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET mid = coalesce(mid,"
+            " excluded.mid), slippage = coalesce(slippage, excluded.slippage), latency_s ="
+            " coalesce(latency_s, excluded.latency_s)",
+            rows,
+        )
 
     def keep_gaps(self, day: int, gaps: dict[str, int]) -> None:
         """How many more gaps each topic had."""
@@ -120,10 +126,10 @@ class Records:
 
         self._do(write)
 
-    def equity(self, since_s: int) -> list[tuple[Any, ...]]:
-        """Minute, account and figures, for the page; read by the calling thread."""
-        query = "SELECT * FROM equity WHERE minute >= ? ORDER BY minute, account"
-        return self._database.execute(query, (since_s,)).fetchall()
+    def costs(self, ns: int) -> dict[str, float]:
+        """By execution of the last two days: the middle of the quote at placing."""
+        query = "SELECT exec_id, mid FROM fills WHERE time >= ? AND mid IS NOT NULL"
+        return dict(self._database.execute(query, (ns - 2 * DAY_S * 1_000_000_000,)).fetchall())
 
     def close(self) -> None:
         self._worker.shutdown(wait=True)

@@ -7,10 +7,7 @@ from time import time_ns
 
 import structlog
 from twsmq_protocol import envelope
-from twsmq_protocol.board import (
-    AccountFigures,
-    PnlFigures,
-)
+from twsmq_protocol.board import AccountFigures, PnlFigures
 from twsmq_protocol.endpoints import SUPERVISOR, node_names
 from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.requests import PositionList

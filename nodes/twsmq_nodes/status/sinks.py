@@ -24,7 +24,7 @@ from urllib.error import HTTPError
 
 import msgspec
 import structlog
-from twsmq_protocol.board import Alert
+from twsmq_protocol.alerts import Alert
 from twsmq_protocol.config import Alerts
 from twsmq_protocol.envelope import payload
 from twsmq_transport.metrics import Registry

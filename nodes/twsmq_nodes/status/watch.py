@@ -3,7 +3,8 @@ keeps the board and the alerts of it.
 
 Invariants: nothing here waits for an answer; a process that is dead or hangs leaves its rows as they were,
 and `as_of` says since when. The board goes out at once after a quiet moment and at most every `BOARD_S` in
-a busy one. Decisions are those of pure parts; this room owns clock, sockets and disk.
+a busy one. What is known is `knowledge`'s, what is made of it is pure; this room owns clock, sockets and
+disk.
 """
 
 from __future__ import annotations
@@ -20,9 +21,7 @@ import structlog
 from twsmq_protocol import codec, processes
 from twsmq_protocol.board import SECTIONS
 from twsmq_protocol.envelope import Event, Reply
-from twsmq_protocol.metrics import Metrics
 from twsmq_protocol.order_events import Fill, Order, OrderEvent
-from twsmq_protocol.order_requests import ForeignOrder
 from twsmq_protocol.system_events import Gateway, Heartbeat, Process
 from twsmq_protocol.topics import board_topic, quote_topic
 from twsmq_transport.metrics import Reading
@@ -30,27 +29,23 @@ from twsmq_transport.requester import Requester
 
 from twsmq_nodes.runtime.node import Node
 
-from .alert_rules import Facts
 from .alerting import Alerting
-from .board import BoardKeeper, Row
+from .board import BoardKeeper
 from .core import StatusCore
-from .desk import Link, desk_row, readings
-from .figures import account_rows, cash_rows, position_rows
+from .facts import facts
 from .follower import BETWEEN_PAGES_S, PAGE, JournalFollower
-from .market_board import MarketBoard
-from .order_monitor import DAY_NS, OrderMonitor
-from .own_count import OwnCount
-from .processes import ProcessBoard
-from .records import EquityPoint, Records
-from .restart_clock import RestartClock
+from .knowledge import Knowledge
+from .readings import readings
+from .recorder import Recorder
+from .records import Records
+from .sections import Moment, section
 from .sinks import Sinks
 
 BOARD_S = 0.05
 ASK_S, ASK_SLOWLY_S, VALID_S = 1.0, 5.0, 3.0
 MIDS_AT_ONCE = 20
 FRESH_NS = 2_000_000_000
-NS = 1_000_000_000
-_ALERT_RANKS = {"firing": 0, "acknowledged": 1, "resolved": 2}
+PING_WHILE_S = 30.0
 
 log = structlog.stdlib.get_logger()
 
@@ -63,31 +58,22 @@ class ClusterWatch:
         nodes = processes.node_names(config)
         names = (processes.SUPERVISOR, *nodes)
         self._node = node
-        self._core = core
         self._loop = asyncio.get_running_loop()
         self._shards = [name for name in nodes if processes.shard_of(name) is not None]
         self._records = Records(node.data_dir / "status")
+        self._known = Knowledge(config, core, self._records.outside(), self._loop.time(), time_ns())
+        self._known.monitor.costs = self._records.costs(time_ns())
         self._sinks = Sinks(config.alerts, node.metrics)
-        self._clock = RestartClock(
-            config.alerts.restart_at, config.alerts.restart_time_zone, config.alerts.restart_minutes
-        )
-        self._processes = ProcessBoard(nodes, {name: processes.client_id(config, name) for name in names})
-        self._monitor = OrderMonitor(time_ns() // DAY_NS)
-        self._count = OwnCount(self._records.outside())
         self._follower = JournalFollower(self._take, self._forget)
-        self._market = MarketBoard()
-        self._link = Link(time_ns())
         self.board = BoardKeeper(node.incarnation)
-        self.alerting = Alerting(self._facts, self._sinks, node.outbox)
-        self._orders_as_of: int | None = None
-        self._account_as_of: int | None = None
-        self._summary_as_of: int | None = None
-        self._silent_lines: dict[str, int] = {}
-        self._killed: dict[str, float] = {}
+        self._recorder = Recorder(self._records, self.board.rows)
+        self.alerting = Alerting(
+            lambda: facts(self._known, self._loop.time(), time_ns(), self._disk_free()),
+            config.alerts.rules,
+            self._sinks,
+            node.outbox,
+        )
         self._mids_asked = 0
-        self._gaps: dict[str, int] = {}
-        self._kept_fills: set[str] = set()
-        self._began = self._loop.time()
         self._stopped = False
         self._dirty: set[str] = set(SECTIONS)
         self._board_due: asyncio.TimerHandle | None = None
@@ -101,7 +87,7 @@ class ClusterWatch:
     def start(self) -> None:
         self._repeat(ASK_S, self._second)
         self._repeat(ASK_SLOWLY_S, self._ask_slowly)
-        self._repeat(60.0, self._minute)
+        self._repeat(60.0, lambda: self._recorder.minute(time_ns()))
         if self._node.config.alerts.deadman_url:
             self._repeat(self._node.config.alerts.deadman_s, self._ping)
 
@@ -111,6 +97,7 @@ class ClusterWatch:
             timer.cancel()
         self._repeating.clear()
         await self._sinks.close()
+        self._recorder.latest(time_ns())
         await asyncio.to_thread(self._records.close)
 
     def _repeat(self, every: float, what: Callable[[], None]) -> None:
@@ -120,17 +107,19 @@ class ClusterWatch:
     # -- in: what others publish
 
     def _heard(self, _topic: str, event: Event) -> None:
-        now, ns = self._loop.time(), time_ns()
+        known, now, ns = self._known, self._loop.time(), time_ns()
         match event:
             case Heartbeat():
-                self._processes.heard(event, now, ns)
-                self._beat(event, now, ns)
-                self._touch("processes")
+                halts = known.monitor.halts
+                known.heard(event, now, ns)
+                self._touch("processes", *(["desk"] if halts != known.monitor.halts else []))
+                if event.last_event_no is not None:
+                    self._follow_to(event.last_event_no, ns)
             case Process():
-                self._processes.heard(event, now, ns)
+                known.heard(event, now, ns)
                 self._touch("processes")
             case Gateway():
-                self._link.heard(event, ns)
+                known.heard(event, now, ns)
                 self._touch("desk")
             case OrderEvent():
                 self._follower.event(event)
@@ -138,50 +127,32 @@ class ClusterWatch:
             case _:
                 pass
 
-    def _beat(self, beat: Heartbeat, now: float, ns: int) -> None:
-        if beat.silent_lines is not None:
-            self._silent_lines[beat.name] = beat.silent_lines
-        if beat.name == processes.CONNECTION:
-            self._link.confirmed(ns)
-        if beat.last_event_no is None:
-            return
-        halted, killed = beat.halted or {}, beat.killed or []
-        self._killed = {scope: self._killed.get(scope, now) for scope in killed}
-        if halted != self._monitor.halts:
-            self._monitor.halts = dict(halted)
-            self._touch("desk")
-        self._follower.head(beat.last_event_no)
+    def _follow_to(self, head: int, ns: int) -> None:
+        """The orders node lives, and its newest event has this number."""
+        self._follower.head(head)
         self._follow()
         if self._follower.complete:
-            self._count.complete = True
-            self._orders_as_of = ns
+            self._known.journal_complete(ns)
         self._touch("orders", "fills", "strategies", "foreign", "positions")
 
     def gateway_spoke(self, *, summary: bool) -> None:
         """The gateway sent something about an account; `summary`: the figures that come every few minutes."""
-        self._account_as_of = time_ns()
-        if summary:
-            self._summary_as_of = self._account_as_of
+        self._known.gateway_spoke(time_ns(), summary=summary)
         self._touch("accounts", "cash", "positions")
 
     # -- in: the journal
 
     def _take(self, event: OrderEvent) -> None:
-        self._monitor.event(event)
-        match event:
-            case Fill():
-                self._count.event(event)
-                self._touch("positions")
-            case Order(status="pending") if time_ns() - event.ts < FRESH_NS:
-                self._ask_mid(event)
-            case _:
-                pass
+        self._known.take(event)
+        if isinstance(event, Fill):
+            self._touch("positions")
+        elif isinstance(event, Order) and event.status == "pending" and time_ns() - event.ts < FRESH_NS:
+            self._ask_mid(event)
         self._touch("orders", "fills", "strategies", "desk")
 
     def _forget(self) -> None:
         log.warning("the orders node has another journal; it is read anew")
-        self._monitor.forget()
-        self._count.forget()
+        self._known.forget_journal()
 
     def _follow(self) -> None:
         after = None if self._stopped else self._follower.wants(self._loop.time())
@@ -211,7 +182,7 @@ class ClusterWatch:
             quote = result["quote"]
             bid, ask = quote.get("bid"), quote.get("ask")
             if bid is not None and ask is not None:
-                self._monitor.mid(key, (bid + ask) / 2)
+                self._known.monitor.mid(key, (bid + ask) / 2)
                 self._touch("fills")
 
         self._mids_asked += 1
@@ -238,38 +209,35 @@ class ClusterWatch:
         self._requesters[process].ask(op, args, VALID_S, replied)
 
     def _second(self) -> None:
-        now = self._loop.time()
+        known, now = self._known, self._loop.time()
         for name in self._requesters:
-            if name == processes.SUPERVISOR or self._processes.beating(name, now):
+            if name == processes.SUPERVISOR or known.processes.beating(name, now):
                 self._ask(name, "metrics", {}, self._counted)
         for shard in self._shards:
-            if self._processes.beating(shard, now):
+            if known.processes.beating(shard, now):
                 self._ask(shard, "subscriptions", {}, partial(self._subscribed, shard))
         self._follow()
-        self._monitor.new_day(time_ns() // DAY_NS)
-        held = self._core.positions.rows()
-        if held is not None:
-            self._count.compare({(row.account, row.con_id): row.quantity for row in held}, now)
-            if self._count.outside_changed:
-                self._count.outside_changed = False
-                self._records.keep_outside(self._count.outside)
+        known.second(now, time_ns())
+        if known.count.outside_changed:
+            known.count.outside_changed = False
+            self._records.keep_outside(known.count.outside)
         self.alerting.evaluate()
         self._touch("alerts", "desk", "processes")
 
     def _counted(self, result: Mapping[str, Any]) -> None:
-        self._processes.counted(msgspec.convert(result, Metrics), self._loop.time())
+        self._known.counted(result, self._loop.time())
         self._touch("processes", "budget")
 
     def _subscribed(self, shard: str, result: Mapping[str, Any]) -> None:
-        self._market.answered(shard, result, time_ns())
+        self._known.subscriptions(shard, result, time_ns())
         self._touch("streams", "lines")
 
     def _ask_slowly(self) -> None:
-        if self._processes.beating(processes.ORDERS, self._loop.time()):
+        if self._known.processes.beating(processes.ORDERS, self._loop.time()):
             self._ask(processes.ORDERS, "get_orders", {"active": True}, self._listed)
 
     def _listed(self, result: Mapping[str, Any]) -> None:
-        self._monitor.foreign_listed(msgspec.convert(result["foreign"], list[ForeignOrder]))
+        self._known.foreign(result)
         self._touch("foreign")
 
     # -- out: the board
@@ -285,171 +253,34 @@ class ClusterWatch:
         self._board_due = None
         self._board_at = self._loop.time()
         dirty, self._dirty = self._dirty, set[str]()
-        if self._monitor.latencies:
-            latencies, self._monitor.latencies = self._monitor.latencies, []
-            for each in latencies:
-                name = "order_fill_seconds" if each.fill else "order_ack_seconds"
-                self._node.metrics.histogram(name).observe(each.seconds)
+        self._observe_latencies()
+        at = Moment(
+            self._loop.time(), time_ns(), tuple(self.alerting.core.rows()), self.board.rows("positions")
+        )
         for name in SECTIONS:
             if name in dirty:
-                rows, as_of = self._section(name)
-                change = self.board.update(name, rows, as_of)
+                change = self.board.update(name, *section(name, self._known, at))
                 if change is not None:
                     self._node.outbox.publish(board_topic(name), change)
 
-    def _section(self, name: str) -> tuple[Mapping[str, Row], int | None]:
-        core, now, ns = self._core, self._loop.time(), time_ns()
-        account, orders = self._account_as_of, self._orders_as_of
-        match name:
-            case "desk":
-                return self._desk(ns), self._link.as_of
-            case "orders":
-                return self._monitor.orders(), orders
-            case "foreign":
-                return self._monitor.foreign(), orders
-            case "strategies":
-                return self._monitor.strategies(), orders
-            case "fills":
-                return self._monitor.fills(), orders
-            case "positions":
-                before = {row["key"]: row for row in self.board.rows("positions")}
-                held, results = core.positions.rows(), core.results.published
-                return position_rows(held, before, results, self._count, account), account
-            case "accounts":
-                return account_rows(
-                    core.accounts.published, core.accounts.results, self._summary_as_of, account
-                ), account
-            case "cash":
-                return cash_rows(core.accounts.published, self._summary_as_of), account
-            case "streams":
-                return self._market.streams(), self._market.as_of
-            case "lines":
-                return self._market.lines(), self._market.as_of
-            case "processes":
-                return self._processes.processes(now), ns
-            case "budget":
-                return self._processes.budget(), ns
-            case _:
-                return self._alert_rows(), ns
+    def _observe_latencies(self) -> None:
+        monitor = self._known.monitor
+        latencies, monitor.latencies = monitor.latencies, []
+        for each in latencies:
+            name = "order_fill_seconds" if each.fill else "order_ack_seconds"
+            self._node.metrics.histogram(name).observe(each.seconds)
 
-    def _desk(self, ns: int) -> dict[str, Row]:
-        return desk_row(
-            self._link,
-            halts=self._monitor.halts,
-            unknown=self._monitor.unknown(),
-            working=self._monitor.working(),
-            alerts=len(self.alerting.core.firing()),
-            next_restart=self._clock.next(ns),
-        )
-
-    def _alert_rows(self) -> dict[str, Row]:
-        rows = (msgspec.to_builtins(row) for row in self.alerting.core.rows())
-        return {
-            key: row | {"key": key} for row in rows if (key := f"{row['name']} {row['about']} {row['since']}")
-        }
-
-    # -- out: alerts, records, metrics
-
-    def _facts(self) -> Facts:
-        now, ns = self._loop.time(), time_ns()
-        oldest, down = self._monitor.oldest_unknown(), self._link.down_since
-        free = shutil.disk_usage(self._node.data_dir).free if self._node.data_dir.exists() else None
-        newest = self._processes.newest
-        accounts = self.board.rows("accounts")
-        return Facts(
-            gateway_state=self._link.state,
-            gateway_down_s=None if down is None else (ns - down) / NS,
-            gateway_reason=self._link.reason,
-            in_restart_window=self._clock.in_window(ns),
-            restart_overdue_s=None if down is None else self._clock.overdue_s(ns, down),
-            weekly_login=self._clock.weekly(ns),
-            upstream_lost=self._link.upstream_lost,
-            farms_broken=self._link.farms("broken"),
-            unknown_oldest_s=None if oldest is None else (ns - oldest) / NS,
-            unknown=self._monitor.unknown(),
-            halts=self._monitor.halts,
-            kill_remaining={
-                scope: (self._monitor.remaining(scope), now - since) for scope, since in self._killed.items()
-            },
-            silent_streams=[f"{n} of {shard}" for shard, n in self._silent_lines.items() if n],
-            lines=self._market.line_use(),
-            budget_wait_s=self._processes.budget_waits(),
-            cushions={row["account"]: row["cushion"] for row in accounts if row.get("cushion") is not None},
-            differing={
-                f"{key[0]} conId {key[1]}": seconds
-                for key, seconds in self._count.differing_since(now).items()
-            },
-            restarts=self._processes.restarts(now),
-            failed=self._processes.failed(),
-            journal_commit_s=self._processes.commit_s(),
-            disk_free=free,
-            auth_refused_per_minute=self._processes.refused_per_minute(now),
-            silent_processes=self._processes.silent(now),
-            heard_s=now - (self._began if newest is None else newest),
-            account_age_s=None if self._account_as_of is None else (ns - self._account_as_of) / NS,
-        )
-
-    def _minute(self) -> None:
-        minute = time_ns() // NS // 60 * 60
-        self._records.keep_equity(
-            EquityPoint(
-                minute,
-                row["account"],
-                row.get("net_liquidation"),
-                row.get("daily"),
-                row.get("unrealized"),
-                row.get("realized"),
-            )
-            for row in self.board.rows("accounts")
-        )
-        fills = [row for row in self.board.rows("fills") if row["key"] not in self._kept_fills]
-        self._records.keep_fills(fills)
-        self._kept_fills = {row["key"] for row in self.board.rows("fills")}
-        self._keep_gaps(minute // 86_400)
-        self._records.forget_old(minute)
-
-    def _keep_gaps(self, day: int) -> None:
-        gaps = {row["topic"]: row["gaps"] for row in self.board.rows("streams") if row["gaps"] is not None}
-        more = {topic: count - self._gaps.get(topic, 0) for topic, count in gaps.items()}
-        self._gaps = gaps
-        self._records.keep_gaps(day, {topic: count for topic, count in more.items() if count > 0})
+    # -- out: the rest
 
     def _ping(self) -> None:
-        newest = self._processes.newest
-        if newest is not None and self._loop.time() - newest < 30.0:
+        newest = self._known.processes.newest
+        if newest is not None and self._loop.time() - newest < PING_WHILE_S:
             self._sinks.ping()
 
-    def equity(self, since_s: int) -> list[tuple[Any, ...]]:
-        return self._records.equity(since_s)
+    def _disk_free(self) -> int | None:
+        folder = self._node.data_dir
+        return shutil.disk_usage(folder).free if folder.exists() else None
 
     def _collect(self) -> Iterable[Reading]:
-        now, ns = self._loop.time(), time_ns()
-        yield from readings(self._link, self._processes, self._monitor, now, ns)
-        for row in self.board.rows("accounts"):
-            labels = (row["account"], row["currency"] or "")
-            for metric, name in (
-                ("net_liquidation", "net_liquidation"),
-                ("daily_pnl", "daily"),
-                ("excess_liquidity", "excess_liquidity"),
-                ("maintenance_margin", "maintenance_margin"),
-            ):
-                if row.get(name) is not None:
-                    yield metric, labels, row[name]
-            if self._account_as_of is not None:
-                yield "account_age_seconds", (row["account"],), (ns - self._account_as_of) / NS
-        for scope in ("everybody", "strategy"):
-            left = [
-                self._monitor.remaining(name)
-                for name in self._killed
-                if (name == "") == (scope == "everybody")
-            ]
-            yield "kill_remaining", (scope,), max(left, default=0)
-        down = self._link.down_since
-        overdue = None if down is None else self._clock.overdue_s(ns, down)
-        yield "gateway_restart_overdue_seconds", (), overdue or 0.0
-        yield "positions_differing", (), len(self._count.differing_since(now))
         firing = self.alerting.core.firing()
-        for severity in ("page", "warn"):
-            yield "alerts_firing", (severity,), sum(row.severity == severity for row in firing)
-        if self._node.data_dir.exists():
-            yield "disk_free_bytes", (), shutil.disk_usage(self._node.data_dir).free
+        return readings(self._known, firing, self._disk_free(), self._loop.time(), time_ns())
