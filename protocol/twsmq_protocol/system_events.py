@@ -120,7 +120,8 @@ class Position(Event, frozen=True, kw_only=True, tag="position"):
 
 
 class AccountValue(Event, frozen=True, kw_only=True, tag="account_value"):
-    """One row of the account summary: `value` is the gateway's text, `currency` nil where it has none."""
+    """One row of the account summary: `value` is the gateway's text, empty where it
+    has no value any more, `currency` nil where it has none."""
 
     account: str
     tag: str

@@ -4,23 +4,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar, cast
 
 import msgpack
+import msgspec
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
+from msgspec import Struct, structs
+from twsmq_nodes.history.jobs import BarsJob, TicksJob
 from twsmq_nodes.marketdata.data.publisher import Publisher
-from twsmq_nodes.marketdata.data.router import Router
+from twsmq_nodes.marketdata.data.router import Data, Router
 from twsmq_nodes.marketdata.feeds import Feed, feed_of
 from twsmq_nodes.marketdata.listings import Listing
+from twsmq_nodes.status.accounts import AccountBook
+from twsmq_nodes.status.actions import Publish, Send
+from twsmq_nodes.tws.absence import ABSENT, cleaned
+from twsmq_nodes.tws.adapter import Codec
 from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.events import RealTimeBar
-from twsmq_nodes.tws.reference_events import Bar, HistoricalBars, HistoricalBarsEnd
-from twsmq_nodes.tws.ticks import SIZE_OF_PRICE
+from twsmq_nodes.tws.events import (
+    AccountSummary,
+    Depth,
+    PnL,
+    RealTimeBar,
+    TickByTickBidAsk,
+    TickByTickLast,
+    TickByTickMidPoint,
+    TickOptionComputation,
+)
+from twsmq_nodes.tws.notices import SessionUp
+from twsmq_nodes.tws.reference_events import (
+    Bar,
+    HistoricalBars,
+    HistoricalBarsEnd,
+    HistoricalTick,
+    HistoricalTicks,
+)
+from twsmq_nodes.tws.requests import ReqAccountSummary, ReqPnL
+from twsmq_nodes.tws.ticks import SIZE_OF_PRICE, take_ticks, tick_of
 from twsmq_protocol import codec
 from twsmq_protocol.envelope import Event
+from twsmq_protocol.system_events import AccountValue
 from twsmq_protocol.topics import parse_stream_topic
 
+NS = 1_000_000_000
+S = TypeVar("S", bound=Struct)
 PRICES = (1, 2, 4, 66, 67, 68)
 OTHER_PRICES = (6, 7, 9, 14, 72, 73, 75, 76)
 values = st.sampled_from([-1.0, 0.0, None, 0.01, 100.0, 101.5])
@@ -114,21 +143,211 @@ def test_no_quote_and_no_tick_carries_a_price_that_is_none(burst: list[Any], uni
                 event("a price without a size is none")
 
 
-numbers = st.sampled_from([-1.0, 0.0, None, 12.0])
-counts = st.sampled_from([-1, 0, None, 5])
+# -- everything else, through the table
 
 
-@given(numbers, numbers, counts)
-def test_no_bar_carries_a_volume_an_average_or_a_count_that_is_none(
-    volume: float | None, wap: float | None, count: int | None
-) -> None:
-    router, outgoing = router_of("bars/1m/CONID:1/")
-    router.on_event(HistoricalBars(1, (Bar("1700000000", 1.0, 2.0, 0.5, 1.5, volume, wap, count),)))
-    router.on_event(HistoricalBarsEnd(1, "", ""))
-    live, live_outgoing = router_of("bar5s/CONID:1/")
-    live.on_event(RealTimeBar(1, 1_700_000_000, 1.0, 2.0, 0.5, 1.5, volume, wap, count))
-    rows = [body["bars"][0] for body in outgoing.bodies()] + live_outgoing.bodies()
-    assert len(rows) == 2
-    for row in rows:
-        assert -1 not in (row["volume"], row["wap"], row["count"])
+marks = st.sampled_from([-2.0, -1.0, 0.0, None, 0.01, 12.0, 100.0])
+whole = st.sampled_from([-1, 0, None, 5])
+
+
+def built(kind: type[S], **given: Any) -> st.SearchStrategy[S]:
+    """An event as the adapter would emit it before the table: any mark in any number."""
+    fixed = {"req_id": st.just(1), "time_s": st.just(1_700_000_000), "date": st.just("1700000000")}
+    made: dict[str, Any] = {}
+    for field in structs.fields(kind):
+        if field.name in given:
+            made[field.name] = given[field.name]
+        elif field.name in fixed:
+            made[field.name] = fixed[field.name]
+        elif field.type == float | None:
+            made[field.name] = marks
+        elif field.type == int | None:
+            made[field.name] = whole
+        elif field.type is str:
+            made[field.name] = st.just("")
+        elif field.type is bool:
+            made[field.name] = st.booleans()
+        else:
+            made[field.name] = st.just(0)
+    return st.builds(kind, **made).map(cleaned)
+
+
+TOLD = {
+    "trade/CONID:1/": built(TickByTickLast),
+    "bbo/CONID:1/": built(TickByTickBidAsk),
+    "midpoint/CONID:1/": built(TickByTickMidPoint),
+    "depth/CONID:1/": built(
+        Depth, operation=st.integers(0, 2), side=st.integers(0, 1), position=st.integers(0, 2)
+    ),
+    "bar5s/CONID:1/": built(RealTimeBar),
+    "bars/1m/CONID:1/": built(Bar),
+    "greeks/CONID:1/": built(TickOptionComputation, tick_type=st.integers(10, 13)),
+}
+PRICED = ("price", "bid", "ask")
+SIZED = {"price": "size", "bid": "bid_size", "ask": "ask_size"}
+
+
+def check(row: Any) -> None:
+    """No field of an event or of a row in it carries a mark."""
+    if isinstance(row, list):
+        for each in cast("list[Any]", row):
+            check(each)
+    if not isinstance(row, dict):
+        return
+    row = cast("dict[str, Any]", row)
+    for name, value in row.items():
+        check(value)
+        if name in PRICED and value in (-1, 0) and SIZED[name] in row:
+            assert row[SIZED[name]], f"{name} {value} without a size: {row}"
+        if name in ("volume", "wap", "count", "implied_vol", "pv_dividend", "underlying"):
+            assert value != -1, row
+        if name in ("delta", "gamma", "vega", "theta"):
+            assert value != -2, row
+    if "wap" in row:
         assert row["wap"] is None or row["volume"], "of nothing traded there is no average"
+
+
+def check_changes(changes: list[Any]) -> None:
+    for _, operation, _, price, size, _ in changes:
+        assert operation != "delete" or (price, size) == (None, None)
+        assert price not in (-1, 0) or size
+
+
+@pytest.mark.parametrize("topic", TOLD)
+@given(st.data())
+def test_no_event_of_a_line_carries_a_mark(topic: str, data: st.DataObject) -> None:
+    events = data.draw(st.lists(TOLD[topic], min_size=1, max_size=5))
+    router, outgoing = router_of(topic)
+    for told in events:
+        if isinstance(told, Bar):
+            router.on_event(HistoricalBars(1, (told,)))
+        elif (ticks := tick_of(told)) is not None:
+            router.on_ticks(ticks)
+        else:
+            assert isinstance(told, Data)
+            router.on_event(told)
+    if topic.startswith("bars/"):
+        router.on_event(HistoricalBarsEnd(1, "", ""))
+    router.flush()
+    bodies = outgoing.bodies()
+    for body in bodies:
+        event(body["type"])
+        check(body)
+        check_changes(body.get("changes", []))
+        for side in ("bids", "asks"):
+            assert all(price not in (-1, 0) or size for price, size, _ in body.get(side, []))
+    assert bodies or topic.startswith("depth/"), "a line that says something is heard"
+
+
+BEGIN = 1_700_000_000 * NS
+
+
+@given(st.lists(built(Bar), min_size=1, max_size=5))
+def test_no_bar_of_the_past_carries_a_mark(bars: list[Bar]) -> None:
+    job = BarsJob(
+        (),
+        Contract(1),
+        "MIDPOINT",
+        "1m",
+        1_699_999_980 * NS,
+        1_700_000_100 * NS,
+        1_800_000_000 * NS,
+        9,
+        rth=False,
+    )
+    job.request(1)
+    job.received(HistoricalBars(1, tuple(bars)))
+    job.received(HistoricalBarsEnd(1, "", ""))
+    assert job.result is not None
+    page = msgpack.unpackb(msgspec.msgpack.encode(job.result))
+    assert page["bars"]
+    check(page)
+
+
+@given(
+    st.sampled_from(["TRADES", "BID_ASK", "MIDPOINT"]),
+    st.lists(built(HistoricalTick), min_size=1, max_size=5),
+)
+def test_no_tick_of_the_past_carries_a_mark(kind: str, ticks: list[HistoricalTick]) -> None:
+    job = TicksJob((), Contract(1), kind, BEGIN, BEGIN + NS, 9, rth=False, ignore_size=False)
+    job.received(HistoricalTicks(1, kind, tuple(ticks), done=True))
+    assert job.result is not None
+    page = msgpack.unpackb(msgspec.msgpack.encode(job.result))
+    assert page["ticks"]
+    for row in page["ticks"]:
+        check(row)
+
+
+UNSET = (
+    "1.7976931348623157E308",
+    "1.7976931348623157e+308",
+    "NaN",
+    "-Infinity",
+    "2147483647",
+    str(2**63 - 1),
+)
+
+
+@given(
+    st.lists(st.sampled_from([*UNSET, "", "0", "-1", "12.5", "INDIVIDUAL"]), min_size=1, max_size=6), marks
+)
+def test_no_value_of_an_account_is_a_number_that_says_there_is_none(
+    texts: list[str], daily: float | None
+) -> None:
+    book = AccountBook(count(1).__next__)
+    asked = [
+        act.request
+        for act in book.notice(SessionUp(200, ("DU1",), 1, upstream=True))
+        if isinstance(act, Send)
+    ]
+    (summary,) = [each.req_id for each in asked if isinstance(each, ReqAccountSummary)]
+    (result,) = [each.req_id for each in asked if isinstance(each, ReqPnL)]
+    told: list[Any] = []
+    for text in texts:
+        told += book.event(cleaned(AccountSummary(summary, "DU1", "Cushion", text, "")))
+    told += book.event(PnL(result, 5.0, None, None)) + book.event(PnL(result, daily, None, None))
+    values = [
+        act.event.value for act in told if isinstance(act, Publish) and isinstance(act.event, AccountValue)
+    ]
+    assert values
+    assert not set(values) & set(UNSET)
+    if daily is None:
+        assert values[-1] == "", "what is not known any more is not told as it was"
+
+
+FRAMES = {
+    "99|1|1|1700000000|-1|0|0|||": {"price": None},
+    "99|1|1|1700000000|0|0|0|||": {"price": None},
+    "99|1|1|1700000000|-1|5|0|||": {"price": -1.0},
+    "99|1|3|1700000000|0|101|0|5|0|": {"bid_price": None, "ask_price": 101.0},
+    "99|1|4|1700000000|-1|": {"mid_point": None},
+    "12|1|1|0|0|1|0|0|": {"price": None},
+    "50|3|1|1700000000|1|2|0.5|1.5|-1|-1|-1|": {"volume": None, "wap": None, "count": None},
+    "63|1|1|DU1|Cushion|1.7976931348623157E308||": {"value": ""},
+    "73|1|1|DU1||ExchangeRate|2147483647|EUR|": {"value": ""},
+    "94|1|1.7976931348623157E308|0|1.7976931348623157E308|": {
+        "daily": None,
+        "unrealized": 0.0,
+        "realized": None,
+    },
+    "21|1|13|0|-1|-2|-1|-1|-2|-2|-2|-1|": dict.fromkeys(
+        ("implied_vol", "delta", "opt_price", "pv_dividend", "gamma", "vega", "theta", "und_price")
+    ),
+}
+
+
+@pytest.mark.parametrize("fields", FRAMES)
+def test_what_is_read_from_the_gateway_passes_the_table(fields: str) -> None:
+    frame = fields.replace("|", "\0").encode()
+    (told,) = Codec(200).decode(frame)
+    ticks: list[Any] = []
+    if take_ticks([frame], 0, ticks):  # the fast way
+        assert ticks[0][2] == told
+    assert {name: getattr(told, name) for name in FRAMES[fields]} == FRAMES[fields]
+
+
+def test_every_row_of_the_table_names_a_field_and_its_evidence() -> None:
+    for kind, rows in ABSENT.items():
+        names = {field.name for field in structs.fields(kind)}
+        assert all(row.field in names and (not row.beside or row.beside in names) for row in rows)
+        assert all(row.evidence[:2] in ("D ", "C ", "R ", "S ") for row in rows)

@@ -511,3 +511,16 @@ def test_regulatory_snapshots_are_one_a_second() -> None:
     desk.feed(ev.SnapshotWanted(2, instrument, regulatory=True))
     (failed,) = desk.take(ev.Fail)
     assert (failed.call, failed.code.value) == (2, "throttled")
+
+
+@pytest.mark.parametrize("code", [100, 101, 200, 321])
+def test_a_second_refusal_does_not_forget_the_line_that_the_first_may_have_left(code: int) -> None:
+    desk = Desk()
+    desk.feed(UP)
+    desk.want("quote/STK:AAPL:SMART:USD;data=any/")
+    desk.answer_lookups()
+    req_id = desk.line()
+    desk.error(req_id, 354)  # delayed data may follow
+    desk.take(ev.Cancel)
+    desk.error(req_id, code)
+    assert [cancel.request for cancel in desk.take(ev.Cancel)] == [req.CancelMktData(req_id)]

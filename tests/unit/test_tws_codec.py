@@ -49,10 +49,10 @@ def limit_order(**more: object) -> PlaceOrder:
 
 def test_what_the_gateway_left_unset_is_none_and_sizes_are_floats() -> None:
     report = decoded("59|1|0001.01|1.25|USD|1.7976931348623157E308|1.7976931348623157E308||")
-    assert report == CommissionReport("0001.01", 1.25, "USD", None, None, 0)
+    assert report == CommissionReport("0001.01", 1.25, "USD", None, None, None)
     status = decoded("3|7|Submitted|40|60|187.2|123456789|0|187.25|101|child,trigger|0|")
     assert status == OrderStatus(
-        7, "Submitted", 40.0, 60.0, 187.2, 123456789, 0, 187.25, 101, "child,trigger", 0.0
+        7, "Submitted", 40.0, 60.0, 187.2, 123456789, 0, 187.25, 101, "child,trigger", None
     )
 
 

@@ -448,7 +448,8 @@ export interface Position extends Header {
 }
 
 /**
- * One row of the account summary: `value` is the gateway's text, `currency` nil where it has none.
+ * One row of the account summary: `value` is the gateway's text, empty where it
+ * has no value any more, `currency` nil where it has none.
  */
 export interface AccountValue extends Header {
   readonly type: "account_value";

@@ -24,7 +24,7 @@ from twsmq_protocol.errors import ErrorCode, RequestError
 
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.events import Event, GatewayError
-from twsmq_nodes.tws.ledger import Limits, PacingLedger
+from twsmq_nodes.tws.ledger import OPEN_LOOK_BACKS, PacingLedger
 from twsmq_nodes.tws.requests import Request
 
 from .jobs import HeadJob, Job
@@ -33,7 +33,7 @@ from .refusals import Meaning, meaning_of
 CallId: TypeAlias = int
 
 MOST_JOBS = 1_000
-MOST_OPEN = 6
+MOST_OPEN = OPEN_LOOK_BACKS
 """Requests at the gateway at once: it answers some side by side, and more of them only wait there."""
 IDLE_S = 60.0
 """Silence after which a piece is given up: pacing may drop a request without a word (IBrokers 25)."""
@@ -59,6 +59,12 @@ class NotSent(Struct, frozen=True):
     error: RequestError
 
 
+class Written(Struct, frozen=True):
+    """The request has left."""
+
+    req_id: int
+
+
 class SessionUp(Struct, frozen=True):
     """Pieces may be asked for."""
 
@@ -67,7 +73,7 @@ class SessionDown(Struct, frozen=True):
     """Whatever was asked will not be answered; it is asked again."""
 
 
-Input = Asked | NotSent | SessionUp | SessionDown | TimerFired | Event
+Input = Asked | NotSent | Written | SessionUp | SessionDown | TimerFired | Event
 
 
 class Send(Struct, frozen=True):
@@ -108,10 +114,10 @@ class _Work(Struct):
 class HistoryCore:
     """`now` is monotonic, in seconds."""
 
-    def __init__(self, next_req_id: Callable[[], int], limits: Limits | None = None) -> None:
+    def __init__(self, next_req_id: Callable[[], int], ledger: PacingLedger | None = None) -> None:
         self._next_req_id = next_req_id
-        self._ledger = PacingLedger(limits)
-        self.histories_allowed = (limits or Limits()).open_histories
+        self._ledger = ledger or PacingLedger()
+        self.histories_allowed = self._ledger.most_open
         self._works: dict[object, _Work] = {}
         self._open: dict[int, _Work] = {}
         self._up = False
@@ -144,7 +150,10 @@ class HistoryCore:
                 self._up = True
             case SessionDown():
                 self._lost()
+            case Written(req_id=req_id):
+                self._ledger.written(req_id, now)
             case NotSent(req_id=req_id, error=error) if req_id in self._open:
+                self._ledger.withdrawn(req_id)
                 return self._fail(self._closed(req_id), error)
             case GatewayError():
                 return self._refused(happened, now)
@@ -209,13 +218,13 @@ class HistoryCore:
         for work in sorted(waiting, key=lambda one: (one.bulk, one.number)):
             if len(self._open) >= MOST_OPEN:
                 break
-            asks = work.job.asks()
-            earliest = self._ledger.earliest(asks, now)
+            request = work.job.request(0)
+            earliest, _ = self._ledger.earliest(request, now)
             if earliest > now:
                 work.not_before = min(earliest, now + PAUSES_S[0])
                 continue
             req_id = self._next_req_id()
-            self._ledger.written(asks, req_id, now)
+            self._ledger.note(req_id, request, now)
             work.req_id, work.silent_at = req_id, now + IDLE_S
             self._open[req_id] = work
             actions.append(Send(req_id, work.job.request(req_id)))
@@ -243,7 +252,8 @@ class HistoryCore:
 
     def _lost(self) -> None:
         self._up = False
-        self._ledger.session_lost()
+        for req_id in self._open:
+            self._ledger.closed(req_id)
         for work in self._open.values():
             work.req_id, work.silent_at = None, math.inf
         self._open.clear()

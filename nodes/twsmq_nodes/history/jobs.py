@@ -24,7 +24,7 @@ from twsmq_protocol.history_requests import (
 )
 from twsmq_protocol.market_events import BarRow
 
-from twsmq_nodes.tws import ledger, requests
+from twsmq_nodes.tws import requests
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.gateway_times import execution_time_ns
@@ -61,10 +61,6 @@ class Job(ABC):
         """What asks for the next piece."""
 
     @abstractmethod
-    def asks(self) -> ledger.History:
-        """The same for the pacing ledger."""
-
-    @abstractmethod
     def received(self, event: Event) -> bool:
         """Take what came; whether the piece is done."""
 
@@ -86,11 +82,6 @@ class Job(ABC):
 
     def cancel(self, req_id: int) -> requests.Request | None:
         return requests.CancelHistoricalData(req_id)
-
-    def _asks(self, bar_s: float, *what: object) -> ledger.History:
-        contract = self.contract
-        request = (contract, self.what, *what)
-        return ledger.History(contract.con_id, contract.exchange, self.what, bar_s, request)
 
 
 class BarsJob(Job):
@@ -135,9 +126,6 @@ class BarsJob(Job):
             use_rth=int(self.rth),
             format_date=2,
         )
-
-    def asks(self) -> ledger.History:
-        return self._asks(SIZES_S[self._size], self._size, self._at, self._stop, self.rth)
 
     def received(self, event: Event) -> bool:
         match event:
@@ -225,9 +213,6 @@ class TicksJob(Job):
     def cancel(self, req_id: int) -> requests.Request | None:
         return None  # there is no cancel for ticks of the past
 
-    def asks(self) -> ledger.History:
-        return self._asks(0.0, "ticks", self._at, self.rth)
-
     def received(self, event: Event) -> bool:
         if not isinstance(event, HistoricalTicks):
             return False
@@ -264,9 +249,6 @@ class HeadJob(Job):
     def cancel(self, req_id: int) -> requests.Request | None:
         return requests.CancelHeadTimestamp(req_id)
 
-    def asks(self) -> ledger.History:
-        return self._asks(0.0, "head", self.rth)
-
     def received(self, event: Event) -> bool:
         if not isinstance(event, HeadTimestamp):
             return False
@@ -299,9 +281,6 @@ class ScheduleJob(Job):
             format_date=1,
         )
 
-    def asks(self) -> ledger.History:
-        return self._asks(DAY_S, "schedule", self._begin, self._end, self.rth)
-
     def received(self, event: Event) -> bool:
         if not isinstance(event, HistoricalSchedule):
             return False
@@ -331,9 +310,6 @@ class HistogramJob(Job):
 
     def cancel(self, req_id: int) -> requests.Request | None:
         return requests.CancelHistogram(req_id)
-
-    def asks(self) -> ledger.History:
-        return self._asks(DAY_S, "histogram", self._period, self.rth)
 
     def received(self, event: Event) -> bool:
         if not isinstance(event, HistogramReceived):

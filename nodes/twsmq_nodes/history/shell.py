@@ -15,11 +15,13 @@ from twsmq_transport.mailbox import Call
 from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
+from twsmq_nodes.runtime.pacing_record import PacingRecord
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import notices
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.instruments import contract_of
+from twsmq_nodes.tws.ledger import PacingLedger
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import Priority
 
@@ -35,6 +37,7 @@ from .core import (
     Send,
     SessionDown,
     SessionUp,
+    Written,
 )
 from .jobs import BarsJob, HeadJob, HistogramJob, Job, ScheduleJob, TicksJob
 from .plan import before
@@ -59,11 +62,13 @@ class HistoryShell(Shell):
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._link = GatewayLink(node, on_event=self._on_event, on_notice=self._noticed)
-        self._core = HistoryCore(self._link.session.next_req_id)
+        ledger = PacingLedger(owner=f"{node.name}-{time_ns()}")
+        self._core = HistoryCore(self._link.session.next_req_id, ledger)
+        self._pacing = PacingRecord(node.data_dir, ledger, self._loop.time)
         self._calls: dict[int, Call] = {}
         self._call_ids = count(1)
         self._driver: Driver[Input, Action] = Driver(
-            self._core.handle, self._carry_out, lambda: self._core.wake_at, TimerFired()
+            self._handle, self._carry_out, lambda: self._core.wake_at, TimerFired()
         )
         node.metrics.collect(
             lambda: [
@@ -87,6 +92,11 @@ class HistoryShell(Shell):
         self._calls.clear()
         self._link.close()
         self._driver.close()
+        self._pacing.close()
+
+    def _handle(self, happened: Input, now: float) -> list[Action]:
+        with self._pacing.shared():
+            return self._core.handle(happened, now)
 
     # --- ops -----------------------------------------------------------------------------------------------
 
@@ -181,8 +191,12 @@ class HistoryShell(Shell):
         def refused(error: TwsError) -> None:
             self._driver.feed(NotSent(send.req_id, _explained(error)))
 
+        def written(_: object) -> None:
+            self._driver.feed(Written(send.req_id))
+
+        session = self._link.session
         try:
-            self._link.session.send(send.request, priority=Priority.DATA, on_refused=refused)
+            session.send(send.request, priority=Priority.DATA, on_written=written, on_refused=refused)
         except NotConnected as error:
             refused(error)
 

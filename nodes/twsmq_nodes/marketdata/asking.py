@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
+from twsmq_nodes.tws.ledger import PacingLedger
 from twsmq_nodes.tws.requests import ReqMarketDataType, Request
 
 from . import events as ev
-from .pacing import Ledger
 
 DATA_TYPES = {"live": 1, "frozen": 2, "delayed": 3, "any": 4}
 """IBKR's market data types: 2 also lets frozen data stand in, 3 delayed, 4 delayed and frozen."""
@@ -22,7 +22,7 @@ LIVE = 1
 class Asking:
     """`do` takes the actions, in order."""
 
-    def __init__(self, ledger: Ledger, do: Callable[[ev.Action], None]) -> None:
+    def __init__(self, ledger: PacingLedger, do: Callable[[ev.Action], None]) -> None:
         self._ledger = ledger
         self._req_ids = count(1)
         self._do = do
@@ -34,9 +34,12 @@ class Asking:
     def session_began(self) -> None:
         self._data_type = LIVE
 
+    def session_ended(self) -> None:
+        self._ledger.session_lost()
+
     def allows_at(self, request: Request, now: float) -> tuple[float, str]:
         """From when on the pacing rules let it go, and the rule at fault."""
-        return self._ledger.allows_at(request, now)
+        return self._ledger.earliest(request, now)
 
     def ask(self, req_id: int, request: Request, now: float, data: str = "") -> None:
         """`data`: which data a request for quotes accepts, empty for other requests."""

@@ -21,6 +21,7 @@ from twsmq_protocol.topics import StreamTopic, parse_stream_topic
 
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData, TickSnapshotEnd
+from twsmq_nodes.tws.ledger import PacingLedger
 from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmStatus, SessionUp, UpstreamLost
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
 
@@ -34,7 +35,6 @@ from .line import Line, LineState
 from .lines import Lines, limits_of
 from .listings import Listing, Refusal
 from .lookups import ANEW_S, Lookups
-from .pacing import Ledger
 from .pending_calls import DEADLINE_S, PendingCalls
 from .recovery import Recovery
 from .stream_status import StatusAnnouncer
@@ -52,6 +52,7 @@ class MarketdataCore:
         missed: Mapping[str, float | None] = MappingProxyType({}),
         shard: int = 0,
         wall_s: float = 0.0,
+        ledger: PacingLedger | None = None,
     ) -> None:
         """`listings`: what is known by spelling. `missed`: topics that had listeners in an earlier life, and
         since when these are without data, None if that is not known. `wall_s`: seconds since the epoch.
@@ -63,7 +64,7 @@ class MarketdataCore:
         self._shard = shard
         self._actions: list[ev.Action] = []
         self.deadlines = due.Deadlines()
-        asking = self._asking = Asking(Ledger(), self._do)
+        asking = self._asking = Asking(ledger or PacingLedger(), self._do)
         self.lookups = Lookups(listings, asking, self.deadlines, self._do)
         self.lookups.wall_s = wall_s
         self.lines = Lines(limits_of(config), asking, self.deadlines, self._do)
@@ -258,6 +259,7 @@ class MarketdataCore:
 
     def _disconnected(self, happened: ev.Disconnected, _now: float) -> None:
         self.up = False
+        self._asking.session_ended()
         reason = f"the session with the gateway was lost: {happened.reason}"
         self.recovery.session_lost(happened.since, reason)
         self.lookups.lose_all()

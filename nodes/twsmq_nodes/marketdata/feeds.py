@@ -15,6 +15,7 @@ from twsmq_protocol.streams import BAR_SIZES
 from twsmq_protocol.topics import StreamTopic
 
 from twsmq_nodes.tws.contracts import Contract
+from twsmq_nodes.tws.ledger import OPEN_HISTORIES, OPEN_LOOK_BACKS
 from twsmq_nodes.tws.requests import (
     CancelDepth,
     CancelHistoricalData,
@@ -223,13 +224,13 @@ FEEDS: dict[FeedKind, FeedSpec] = {
         limit=lambda config: config.lines,
         patience=lambda _, silent_s: silent_s,
     ),
-    # Of histories kept up to date the gateway allows 50 at once; their updates need a market farm too, the
-    # bars up to now a historical one (IBKR API docs; nautilus_trader #3968).
+    # Of all histories the gateway allows 50 at once; the updates of those kept up to date need a market farm
+    # too, the bars up to now a historical one (IBKR API docs; nautilus_trader #3968).
     FeedKind.HISTORY: FeedSpec(
         request=_history,
         cancel=lambda _, req_id: CancelHistoricalData(req_id),
         channel=HistoryChannel,
-        limit=lambda _: 50,
+        limit=lambda _: OPEN_HISTORIES - OPEN_LOOK_BACKS,
         patience=_by_bar,
         farms=frozenset(("historical", "market")),
         refilled=True,

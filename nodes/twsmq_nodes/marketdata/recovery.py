@@ -261,7 +261,8 @@ class Recovery:
             self._deadlines.add(retry_at, LineDue(line.feed))
 
     def _give_up(self, line: Line, verdict: Verdict) -> None:
-        if verdict.leaves_line:
+        objected = line.no_live is not None  # before, in words that leave it there
+        if verdict.leaves_line or objected or line.state is LineState.FLOWING:
             self._lines.withdraw(line)
         else:
             self._lines.release(line)

@@ -22,8 +22,10 @@ from twsmq_transport.mailbox import Call
 from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
+from twsmq_nodes.runtime.pacing_record import PacingRecord
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
+from twsmq_nodes.tws.ledger import PacingLedger
 from twsmq_nodes.tws.notices import Notice, SessionLost
 from twsmq_nodes.tws.requests import Priority, Request
 
@@ -55,15 +57,18 @@ class MarketdataShell(Shell):
         self._silent_s = max(config.silent_s, 1.0)
         self._epoch = time_ns() - monotonic_ns()
         self._store = Store(node.data_dir / "marketdata", node.name, time())
+        ledger = PacingLedger(owner=f"{node.name}-{time_ns()}")
+        self._pacing = PacingRecord(node.data_dir, ledger, self._loop.time)
         self._core = MarketdataCore(
             config=config,
             listings=self._store.listings,
             missed={topic: self._monotonic(at) for topic, at in self._store.missed.items()},
             shard=endpoints.shard_of(node.name) or 0,
             wall_s=time(),
+            ledger=ledger,
         )
         self._driver: Driver[ev.Input, ev.Action] = Driver(
-            self._core.handle, self._carry_out, lambda: self._core.wake_at, ev.TimerFired()
+            self._handle, self._carry_out, lambda: self._core.wake_at, ev.TimerFired()
         )
         self._feed = self._driver.feed
         self._publisher = Publisher(
@@ -104,7 +109,12 @@ class MarketdataShell(Shell):
         if self._watching is not None:
             self._watching.cancel()
         self._link.close()
+        self._pacing.close()
         self._store.remember_alive()
+
+    def _handle(self, happened: ev.Input, now: float) -> list[ev.Action]:
+        with self._pacing.shared():
+            return self._core.handle(happened, now)
 
     # -- in
 

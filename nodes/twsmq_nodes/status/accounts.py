@@ -118,8 +118,9 @@ class AccountBook:
             account=account, daily=event.daily, unrealized=event.unrealized, realized=event.realized
         )
         actions: list[Action] = []
-        if event.daily is not None:
-            actions += self._publish(account, DAILY_PNL, f"{event.daily:.2f}", None)
+        if event.daily is not None or account_value_topic(account, DAILY_PNL, None) in self.published:
+            text = "" if event.daily is None else f"{event.daily:.2f}"
+            actions += self._publish(account, DAILY_PNL, text, None)
         if self.results.get(account) != result and (account in self.results or _known(result)):
             self.results[account] = result
             actions.append(Publish(pnl_topic(account), result))

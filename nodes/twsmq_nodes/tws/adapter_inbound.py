@@ -21,6 +21,7 @@ from ibapi.wrapper import EWrapper
 
 from twsmq_nodes.tws import events as ev
 from twsmq_nodes.tws import reference_events as ref
+from twsmq_nodes.tws.absence import cleaned
 from twsmq_nodes.tws.adapter_values import integer, number, plain, text
 from twsmq_nodes.tws.adapter_views import (
     bar_of,
@@ -60,7 +61,7 @@ class Callbacks(EWrapper):
         return self.events
 
     def _emit(self, event: ev.Event) -> None:
-        self.events.append(event)
+        self.events.append(cleaned(event))
 
     # -- the session itself
 
@@ -165,26 +166,27 @@ class Callbacks(EWrapper):
         self._emit(ref.HistoricalBarUpdate(reqId, bar_of(bar)))
 
     def historicalTicks(self, reqId, ticks, done):
-        items = tuple(ref.HistoricalTick(t.time, price=number(t.price), size=number(t.size)) for t in ticks)
+        items = (ref.HistoricalTick(t.time, price=number(t.price), size=number(t.size)) for t in ticks)
+        items = tuple(map(cleaned, items))
         self._emit(ref.HistoricalTicks(reqId, "MIDPOINT", items, bool(done)))
 
     def historicalTicksBidAsk(self, reqId, ticks, done):
         items = tuple(
-            ref.HistoricalTick(
+            cleaned(ref.HistoricalTick(
                 t.time, bid_price=number(t.priceBid), ask_price=number(t.priceAsk),
                 bid_size=number(t.sizeBid), ask_size=number(t.sizeAsk),
                 attribs=quote_attribs(t.tickAttribBidAsk),
-            )
+            ))
             for t in ticks
         )  # fmt: skip
         self._emit(ref.HistoricalTicks(reqId, "BID_ASK", items, bool(done)))
 
     def historicalTicksLast(self, reqId, ticks, done):
         items = tuple(
-            ref.HistoricalTick(
+            cleaned(ref.HistoricalTick(
                 t.time, price=number(t.price), size=number(t.size), attribs=last_attribs(t.tickAttribLast),
                 exchange=t.exchange, special_conditions=t.specialConditions,
-            )
+            ))
             for t in ticks
         )  # fmt: skip
         self._emit(ref.HistoricalTicks(reqId, "TRADES", items, bool(done)))

@@ -14,6 +14,7 @@ from ibapi.execution import Execution as IbExecution
 from ibapi.order import Order as IbOrder
 from ibapi.order_state import OrderState as IbOrderState
 
+from twsmq_nodes.tws.absence import cleaned
 from twsmq_nodes.tws.adapter_values import View, integer, number, plain, tag_values
 from twsmq_nodes.tws.contracts import ComboLeg, Contract, ContractInfo, DeltaNeutralContract
 from twsmq_nodes.tws.orders import Condition, ExecutionView, OrderStateView, OrderView
@@ -81,12 +82,13 @@ def order_of(source: Any) -> OrderView:
 
 
 def bar_of(source: Any) -> Bar:
-    return Bar(
+    bar = Bar(
         date=source.date, open=number(source.open), high=number(source.high), low=number(source.low),
         close=number(source.close), volume=number(source.volume),
         wap=number(getattr(source, "wap", None) if hasattr(source, "wap") else source.average),
         count=integer(source.barCount),
     )  # fmt: skip
+    return cleaned(bar)
 
 
 def last_attribs(attrib: Any) -> int:
@@ -98,12 +100,13 @@ def quote_attribs(attrib: Any) -> int:
 
 
 def details_of(source: Any) -> ContractInfo:
-    return _details.read(
+    details = _details.read(
         source,
         contract=contract_of(source.contract),
         sec_id_list=tag_values(source.secIdList),
         extra=_details.rest(source),
     )
+    return cleaned(details)
 
 
 def order_state_of(source: Any) -> OrderStateView:

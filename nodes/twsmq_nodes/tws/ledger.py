@@ -1,164 +1,283 @@
-"""What the gateway limits beyond messages per second, and when the next request of a kind may go.
+"""What the gateway limits beyond messages a second: one table of rules, and a ledger of what was asked.
 
-Theory: most of these rules are broken silently or with a refusal that looks final (162, 10190), and the
+Theory. Most of these rules are broken silently or with a refusal that looks final (162, 10190), and their
 windows run on while we reconnect: after a 1101 everything is asked again at once, which is just what they
-forbid. So whoever asks looks here first, notes what was written, and keeps the ledger over reconnects.
+forbid. A rule allows so much weight under one key within so many seconds; a request falls under some rules
+and may go when all have room. So whoever asks looks here first, and keeps the ledger over reconnects.
 
-    small bars   (30 s and less, head timestamps)   60 in 10 minutes, BID_ASK counts twice; the same request
-                                                    15 s apart; under 6 of one contract and kind in 2 s
-    tick-by-tick                                    one of an instrument in 15 s
-    snapshots    100 in a second; regulatory ones 1 in a second, each costs money
-    open         50 histories, with head timestamps until they are cancelled and bars kept up to date
+Whether a rule counts for a client ID, a user or the gateway is documented for none of them ("all our clients"
+of histories, IBKR's documentation 21.01.03; of messages a second, which are not here, "a client connection",
+11). So all count for everybody, which breaks no rule whichever is true: the processes of a cluster share one
+record (`runtime.pacing_record`). What is open counts for a session, and is shared out in fixed parts.
 
-(IBKR's documentation 21.01.03, 21.02, 22.08.05, 22.10; "Only 50 simultaneous API historical data requests"
-and "Snapshot requests limitation exceeded:100 per 1 second(s)" captured.) Whether they hold for a client ID
-or for a user is not documented: processes share them out by `Limits.part`.
+    small bars     of 30 s and less, ticks of the past, head timestamps: 60 in 10 minutes, a BID_ASK twice
+    alike          of those, fewer than 6 of one contract, exchange and kind in 2 s
+    identical      the same request 15 s apart; of histories kept up to date whatever their bars
+    tick-by-tick   one of an instrument in 15 s
+    live bars      60 requests for 5-second bars in 10 minutes
+    snapshots      100 a second; regulatory ones 1 a second, each costs money
+    open           50 histories, head timestamps until they are cancelled and bars kept up to date included
 
-Invariants: what was noted is never forgotten before its window has passed, `session_lost` frees only what was
-open; `earliest` for a request that was just allowed is never before the moment it was asked for. Pure: `now`
-in seconds, monotonic.
+Sources: IBKR's documentation 21.01.03, 21.02, 22.08.05, 22.10; for bars of a minute and more the rules were
+lifted (historical limitations, note 1); "Only 50 simultaneous API historical data requests" (ib_insync #293)
+and "Snapshot requests limitation exceeded:100 per 1 second(s)" (thetagang #178) captured.
+
+Invariants: what was asked is not forgotten before its window has passed; `session_lost` frees only what was
+open; what is queued counts as asked now, and anew from when it is written. Pure: `now` in seconds, monotonic,
+one clock for all processes of a machine.
 """
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Hashable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-SMALL_BAR_S = 30
-"""Bars up to this size fall under the rules; for longer ones they were lifted (documentation, note 1)."""
+from .contracts import Contract
+from .requests import (
+    ReqHeadTimestamp,
+    ReqHistogram,
+    ReqHistoricalData,
+    ReqHistoricalTicks,
+    ReqMktData,
+    ReqRealTimeBars,
+    ReqTickByTick,
+    Request,
+)
+
+SMALL_BARS = frozenset(("1 secs", "5 secs", "10 secs", "15 secs", "30 secs"))
 
 
-class Window(Struct, frozen=True):
-    """At most `most` in any `seconds`."""
+class Rule(Struct, frozen=True):
+    """No more than `most` within `within_s` under one key."""
 
-    most: int
-    seconds: float
+    name: str
+    most: float
+    within_s: float
+
+
+TICK_BY_TICK = Rule("one tick-by-tick request of an instrument in 15 s", 1, 15.0)
+IDENTICAL = Rule("an identical history request not before 15 s", 1, 15.0)
+ALIKE = Rule("fewer than 6 history requests of one contract and kind in 2 s", 5, 2.0)
+SMALL_WINDOW = Rule("60 requests for bars of 30 s or less in 10 minutes", 60, 600.0)
+LIVE_BARS = Rule("60 requests for 5-second bars in 10 minutes", 60, 600.0)
+SNAPSHOTS = Rule("100 snapshots a second", 100, 1.0)
+REGULATORY = Rule("one regulatory snapshot a second", 1, 1.0)
+RULES = {
+    rule.name: rule
+    for rule in (TICK_BY_TICK, IDENTICAL, ALIKE, SMALL_WINDOW, LIVE_BARS, SNAPSHOTS, REGULATORY)
+}
+LONGEST_S = max(rule.within_s for rule in RULES.values())
+
+OPEN_HISTORIES = 50
+OPEN_LOOK_BACKS = 6
+"""Of these for the history process, which asks and ends; the rest are for bars kept up to date."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    small_bars: Window = Window(60, 600.0)
-    identical: Window = Window(1, 15.0)
-    alike: Window = Window(5, 2.0)
-    tick_by_tick: Window = Window(1, 15.0)
-    snapshots: Window = Window(100, 1.0)
-    regulatory: Window = Window(1, 1.0)
-    open_histories: int = 50
-
-    def part(self, share: float) -> Limits:
-        """For a process that may use `share` (0 to 1) of what counts for all together."""
-
-        def some(most: int) -> int:
-            return max(1, int(most * share))
-
-        return replace(
-            self,
-            small_bars=replace(self.small_bars, most=max(2, int(self.small_bars.most * share))),
-            snapshots=replace(self.snapshots, most=some(self.snapshots.most)),
-            open_histories=some(self.open_histories),
-        )
+    open_histories: int = OPEN_LOOK_BACKS
 
 
-# -- what is asked
+def rules_for(request: Request) -> Iterator[tuple[Rule, str, float]]:
+    """(rule, key, weight) of each rule that a request falls under."""
+    match request:
+        case ReqTickByTick(contract=contract):
+            yield TICK_BY_TICK, _named(contract), 1
+        case ReqHistoricalData(contract=contract, what_to_show=what):
+            small = request.bar_size in SMALL_BARS
+            parts = (request.bar_size, request.duration, request.use_rth, request.end)
+            if small or request.keep_up_to_date:
+                yield IDENTICAL, f"{_named(contract)} {what} {parts}", 1
+            if small:
+                yield from _small(contract, what)
+        case ReqHistoricalTicks(contract=contract, what_to_show=what):
+            parts = (
+                request.start,
+                request.end,
+                request.number_of_ticks,
+                request.use_rth,
+                request.ignore_size,
+            )
+            yield IDENTICAL, f"{_named(contract)} {what} ticks {parts}", 1
+            yield from _small(contract, what)
+        case ReqHeadTimestamp(contract=contract, what_to_show=what):
+            yield IDENTICAL, f"{_named(contract)} {what} head {request.use_rth}", 1
+            yield from _small(contract, what)
+        case ReqRealTimeBars():
+            yield LIVE_BARS, "", 1
+        case ReqMktData(regulatory_snapshot=True):
+            yield REGULATORY, "", 1
+        case ReqMktData(snapshot=True):
+            yield SNAPSHOTS, "", 1
+        case _:
+            pass
 
 
-class History(Struct, frozen=True):
-    """Bars, or ticks of the past. `bar_s`: the bar's size in seconds, 0 for ticks and a head timestamp;
-    `request` tells identical requests: everything in it but its id."""
-
-    con_id: int
-    exchange: str
-    what: str
-    bar_s: float
-    request: Hashable = None
+def is_history(request: Request) -> bool:
+    """Whether it counts as open until it is answered, refused or cancelled."""
+    return isinstance(request, ReqHistoricalData | ReqHistoricalTicks | ReqHeadTimestamp | ReqHistogram)
 
 
-class TickByTick(Struct, frozen=True):
-    """The documentation counts per instrument; `kind` is for whoever knows better, and empty otherwise."""
-
-    con_id: int
-    kind: str = ""
-
-
-class Snapshot(Struct, frozen=True):
-    regulatory: bool = False
+def _small(contract: Contract, what: str) -> Iterator[tuple[Rule, str, float]]:
+    weight = 2 if what == "BID_ASK" else 1
+    yield ALIKE, f"{_named(contract)} {what}", weight
+    yield SMALL_WINDOW, "", weight
 
 
-Ask = History | TickByTick | Snapshot
+def _named(contract: Contract) -> str:
+    return f"{contract.con_id}@{contract.exchange}" if contract.con_id else repr(contract)
 
-_ALL = "all"
-_Mark = tuple[Window, Hashable, int]
+
+class Note(Struct, frozen=True, array_like=True):
+    """An entry as processes tell each other: the later one of an `id` counts."""
+
+    id: str
+    rule: str
+    key: str
+    weight: float
+    at: float
+
+
+class _Entry:
+    """`queued`: not written yet, so that its time is yet to come."""
+
+    __slots__ = ("at", "id", "key", "queued", "rule", "weight")
+
+    def __init__(self, note: Note, *, queued: bool) -> None:
+        self.id = note.id
+        self.rule = note.rule
+        self.key = note.key
+        self.weight = note.weight
+        self.at = note.at
+        self.queued = queued
+
+    def since(self, now: float) -> float:
+        return now if self.queued else self.at
+
+    def note(self) -> Note:
+        return Note(self.id, self.rule, self.key, self.weight, self.at)
 
 
 class PacingLedger:
-    """Times in seconds, monotonic."""
+    """Times in seconds, monotonic. `owner` tells this life of this process from every other."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, owner: str = "") -> None:
         self._limits = limits or Limits()
-        self._noted: dict[tuple[Window, Hashable], deque[float]] = {}
+        self._owner = owner
+        self._numbers = 0
+        self._entries: dict[tuple[str, str], list[_Entry]] = {}
+        self._queued: dict[int, list[_Entry]] = {}
+        self._of_others: dict[str, _Entry] = {}
+        self._news: list[Note] = []
         self._open: set[int] = set()
 
     @property
     def open_histories(self) -> int:
         return len(self._open)
 
-    def earliest(self, ask: Ask, now: float) -> float:
-        """When it may be written: `now`, later, or infinity while no more histories may be open."""
-        if isinstance(ask, History) and len(self._open) >= self._limits.open_histories:
-            return math.inf
-        return max((self._free_at(mark, now) for mark in self._marks(ask)), default=now)
+    @property
+    def most_open(self) -> int:
+        return self._limits.open_histories
 
-    def written(self, ask: Ask, req_id: int, now: float) -> None:
-        """Note that it went out. A History stays open until `closed`."""
-        for window, key, weight in self._marks(ask):
-            self._noted.setdefault((window, key), deque()).extend([now] * weight)
-        if isinstance(ask, History):
+    @property
+    def has_room(self) -> bool:
+        """One more history may be open."""
+        return len(self._open) < self._limits.open_histories
+
+    def earliest(self, request: Request, now: float) -> tuple[float, str]:
+        """From when on it may be sent, `now` at the earliest, and the rule that says so."""
+        at, why = now, ""
+        for rule, key, weight in rules_for(request):
+            free = self._free_at(rule, key, weight, now)
+            if free > at:
+                at, why = free, rule.name
+        return at, why
+
+    def note(self, req_id: int, request: Request, now: float) -> None:
+        """It is on its way."""
+        queued: list[_Entry] = []
+        for rule, key, weight in rules_for(request):
+            self._numbers += 1
+            note = Note(f"{self._owner}:{self._numbers}", rule.name, key, weight, now)
+            queued.append(self._enter(note, queued=True))
+            self._news.append(note)
+        if queued:
+            self._queued[req_id] = queued
+        if is_history(request):
             self._open.add(req_id)
-        if len(self._noted) > 10_000:
-            self._sweep(now)
+
+    def written(self, req_id: int, now: float) -> None:
+        for entry in self._queued.pop(req_id, ()):
+            entry.queued = False
+            if entry.at != now:
+                entry.at = now
+                self._news.append(entry.note())
 
     def closed(self, req_id: int) -> None:
-        """Answered in full, refused or cancelled. Harmless for ids that were never open."""
+        """It was answered, refused or given up: it is open no more, and counts as asked."""
         self._open.discard(req_id)
+        for entry in self._queued.pop(req_id, ()):
+            entry.queued = False
+
+    def withdrawn(self, req_id: int) -> None:
+        """The same of one that was never written, unless `written` was told."""
+        self._open.discard(req_id)
+        for entry in self._queued.pop(req_id, ()):
+            entry.weight = 0.0
+            self._news.append(entry.note())
 
     def session_lost(self) -> None:
         """Nothing is open any more; what was asked still counts."""
         self._open.clear()
 
-    def _marks(self, ask: Ask) -> list[_Mark]:
-        limits = self._limits
-        match ask:
-            case TickByTick(con_id, kind):
-                return [(limits.tick_by_tick, ("tick-by-tick", con_id, kind), 1)]
-            case Snapshot(regulatory):
-                window = limits.regulatory if regulatory else limits.snapshots
-                return [(window, ("snapshot", regulatory), 1)]
-            case History() if ask.bar_s > SMALL_BAR_S:
-                return []
-            case History(con_id, exchange, what):
-                weight = 2 if what == "BID_ASK" else 1
-                return [
-                    (limits.small_bars, _ALL, weight),
-                    (limits.identical, ask, 1),
-                    (limits.alike, (con_id, exchange, what), weight),
-                ]
+    # -- what processes tell each other
 
-    def _free_at(self, mark: _Mark, now: float) -> float:
-        window, key, weight = mark
-        noted = self._noted.get((window, key))
-        if noted is None:
-            return now
-        while noted and noted[0] + window.seconds <= now:
-            noted.popleft()
-        if len(noted) + weight <= window.most:
-            return now
-        # so many of the oldest must be out of the window first
-        return noted[min(len(noted) - 1, len(noted) + weight - window.most - 1)] + window.seconds
+    def take_news(self) -> list[Note]:
+        """What this one noted since the last look."""
+        news, self._news = self._news, []
+        return news
 
-    def _sweep(self, now: float) -> None:
-        for key, noted in list(self._noted.items()):
-            if noted[-1] + key[0].seconds <= now:
-                del self._noted[key]
+    def learn(self, notes: Iterable[Note], now: float) -> None:
+        """What others noted, or this process in an earlier life; of rules that exist."""
+        for note in notes:
+            rule = RULES.get(note.rule)
+            known = self._of_others.get(note.id)
+            if known is not None:
+                known.at, known.weight = note.at, note.weight
+            elif rule is not None and now - rule.within_s < note.at <= now + 1.0:
+                self._of_others[note.id] = self._enter(note, queued=False)
+        if len(self._of_others) > 1000:
+            kept = {each.id for entries in self._entries.values() for each in entries}
+            self._of_others = {
+                key: each
+                for key, each in self._of_others.items()
+                if key in kept and each.at > now - LONGEST_S
+            }
+
+    def owns(self, note: Note) -> bool:
+        """Whether this life of this process noted it."""
+        return note.id.startswith(f"{self._owner}:")
+
+    def _enter(self, note: Note, *, queued: bool) -> _Entry:
+        entry = _Entry(note, queued=queued)
+        self._entries.setdefault((note.rule, note.key), []).append(entry)
+        return entry
+
+    def _free_at(self, rule: Rule, key: str, weight: float, now: float) -> float:
+        entries = self._entries.get((rule.name, key))
+        if entries is None:
+            return now
+        begin = now - rule.within_s
+        recent = sorted((x for x in entries if x.weight and x.since(now) > begin), key=lambda x: x.since(now))
+        if not recent:
+            del self._entries[rule.name, key]
+            return now
+        entries[:] = recent
+        free_at = now
+        excess = sum(entry.weight for entry in recent) + weight - rule.most
+        for entry in recent:
+            if excess <= 0:
+                break
+            excess -= entry.weight
+            free_at = entry.since(now) + rule.within_s
+        return free_at

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from twsmq_nodes.tws.absence import cleaned
 from twsmq_nodes.tws.events import OrderStatus
 
 ORDER_STATUS = b"3\0"
@@ -36,13 +37,13 @@ def order_status(frame: bytes) -> OrderStatus | None:
     found = _MESSAGE.fullmatch(frame)
     if found is None:
         return None
-    order, status, filled, remaining, average, perm, parent, last, client, held, cap = found.groups()
+    order, word, filled, remaining, average, perm, parent, last, client, held, cap = found.groups()
     order_id, perm_id, parent_id, client_id = int(order), int(perm), int(parent), int(client)
     if max(order_id, perm_id, parent_id, client_id) >= _UNSET:
         return None
-    return OrderStatus(
+    status = OrderStatus(
         order_id,
-        status.decode(),
+        word.decode(),
         float(filled),
         float(remaining),
         float(average),
@@ -53,3 +54,4 @@ def order_status(frame: bytes) -> OrderStatus | None:
         held.decode(),
         float(cap),
     )
+    return cleaned(status)

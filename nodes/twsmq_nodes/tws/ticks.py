@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from twsmq_nodes.tws.absence import NO_PRICE, cleaned
 from twsmq_nodes.tws.events import (
     Event,
     TickByTickBidAsk,
@@ -138,15 +139,22 @@ def _tick_by_tick(fields: list[bytes]) -> TickByTick:
     if not 0 <= time_s <= LATEST_S:
         raise ValueError("a time beyond all days")
     if kind == b"4":
-        return TickByTickMidPoint(req_id, time_s, _price(fields[4]))
+        return _told(TickByTickMidPoint(req_id, time_s, middle := _price(fields[4])), middle)
     fields[9]  # one past the last field of the two other kinds
     if kind == b"3":
         prices = (_price(fields[4]), _price(fields[5]))
-        return TickByTickBidAsk(
-            req_id, time_s, *prices, _size(fields[6]), _size(fields[7]), _INTS[fields[8]] & 3
-        )
+        sizes = (_size(fields[6]), _size(fields[7]))
+        return _told(TickByTickBidAsk(req_id, time_s, *prices, *sizes, _INTS[fields[8]] & 3), *prices)
     if kind not in (b"1", b"2"):
         raise ValueError("an unknown kind")
     words = (_text(fields[7]), _text(fields[8]))
     price, size, attribs = _price(fields[4]), _size(fields[5]), _INTS[fields[6]] & 3
-    return TickByTickLast(req_id, kind == b"2", time_s, price, size, attribs, *words)
+    return _told(TickByTickLast(req_id, kind == b"2", time_s, price, size, attribs, *words), price)
+
+
+def _told(tick: TickByTick, *prices: float | None) -> TickByTick:
+    """Without what only says that there is nothing; that is looked up where a price is like such a mark."""
+    for price in prices:
+        if price in NO_PRICE:
+            return cleaned(tick)
+    return tick

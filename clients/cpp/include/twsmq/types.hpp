@@ -973,7 +973,8 @@ struct Position : Header {
 };
 
 /**
- * One row of the account summary: `value` is the gateway's text, `currency` nil where it has none.
+ * One row of the account summary: `value` is the gateway's text, empty where it
+ * has no value any more, `currency` nil where it has none.
  */
 struct AccountValue : Header {
   static constexpr const char* TYPE = "account_value";

@@ -41,9 +41,9 @@ class RealTimeBarChannel(LastEventChannel):
             high=event.high,
             low=event.low,
             close=event.close,
-            volume=counted(event.volume),
-            wap=_average(event.wap, event.volume),
-            count=None if event.count is None or event.count < 0 else event.count,
+            volume=event.volume,
+            wap=event.wap,
+            count=event.count,
         )
         self.publish_last(bar)
 
@@ -111,20 +111,10 @@ def _row(bar: HistoryBar) -> BarRow | None:
         high=bar.high,
         low=bar.low,
         close=bar.close,
-        volume=counted(bar.volume),
-        wap=_average(bar.wap, bar.volume),
-        count=None if bar.count is None or bar.count < 0 else bar.count,
+        volume=bar.volume,
+        wap=bar.wap,
+        count=bar.count,
     )
-
-
-def counted(number: float | None) -> float | None:
-    """A volume, None for what bars of quotes have in its place (-1, ib_async #29)."""
-    return None if number is None or number < 0 else number
-
-
-def _average(wap: float | None, volume: float | None) -> float | None:
-    """The average price of what was traded; of nothing traded there is none, whatever it says (-1 or 0)."""
-    return wap if volume is not None and volume > 0 and wap != -1.0 else None
 
 
 def _time(date: str) -> int | None:

@@ -80,12 +80,14 @@ class DepthChannel(Channel):
         if not isinstance(event, DepthTick):
             return
         if event.operation in range(3) and event.side in (0, 1) and event.position >= 0:
+            operation = _OPERATIONS[event.operation]
+            gone = operation == "delete"  # C its price and size are 0
+            row = (None, None) if gone else (event.price, event.size)
             change: DepthChange = (
                 _SIDES[event.side],
-                _OPERATIONS[event.operation],
+                operation,
                 event.position,
-                event.price,
-                event.size,
+                *row,
                 event.market_maker,
             )
             done = self._book.apply(change)

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import Struct
 from twsmq_protocol.envelope import PROTOCOL_VERSION
 
+from twsmq_nodes.tws.absence import NO_PRICE
 from twsmq_nodes.tws.ticks import SIZE_OF_PRICE
 
 NS = 1_000_000_000
@@ -65,10 +66,8 @@ _DELAYED = {
 _FIELDS = _LIVE | _DELAYED
 VOLUMES = frozenset((8, 74))
 _PRICES = frozenset(("high", "low", "open", "close"))
-_NO_PRICE = frozenset((-1.0, 0.0))
-"""A high, low, open or close that there is not (captured before the open, and of contracts never traded)."""
-
-
+"""A high, low, open or close that there is not is -1 or 0 (captured before the open, and of contracts never
+traded)."""
 _PRICE_TYPES = frozenset((*SIZE_OF_PRICE, *(number for number, name in _FIELDS.items() if name in _PRICES)))
 
 
@@ -126,7 +125,7 @@ class QuoteBook:
                     value = value if _has_size(ticks, tick) else None
             elif name in _PRICES:
                 row.delayed = tick_type >= DELAYED_BID if self._delayed is None else self._delayed
-                value = None if value in _NO_PRICE else value
+                value = None if value in NO_PRICE else value
             elif tick_type in VOLUMES:
                 value = in_units(value, self.volume_unit)
             elif name == "last_time":

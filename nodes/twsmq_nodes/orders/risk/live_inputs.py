@@ -110,7 +110,7 @@ class LiveRiskInputs:
                 pass
 
     def _learn_result(self, account: str, text: str) -> None:
-        result = float(text)  # raises for what is no number
+        result = float(text or "nan")  # raises for what is no number
         if math.isfinite(result):
             self._results[account] = result
         else:

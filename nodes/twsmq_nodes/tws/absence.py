@@ -1,0 +1,134 @@
+"""What the gateway sends where it has no value: one table for all decoders, a row per field, with evidence.
+
+Theory. "Not set" has many faces in this protocol. The largest double, int32, int64 or 2^127-1 are unset
+whatever the field (ibapi's `UNSET_*`), as are NaN and infinities: `adapter_values.number` makes None of them.
+All else depends on the field: -1 is a price of a spread and the volume of a bar of quotes, 0 a price beside a
+size and none without. Those are here, and every event passes `cleaned` before anybody sees it; of plain
+ticks, which go past it for speed, `marketdata.data.quotes` looks after, with these marks.
+
+Evidence: D IBKR's API documentation, C seen on the wire, R reports of users, S ibapi's own decoder.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from .contracts import ContractInfo
+from .events import (
+    AccountSummary,
+    AccountUpdateMulti,
+    AccountValue,
+    CommissionReport,
+    Depth,
+    OrderStatus,
+    RealTimeBar,
+    TickByTickBidAsk,
+    TickByTickLast,
+    TickByTickMidPoint,
+    TickOptionComputation,
+    TickReqParams,
+)
+from .reference_events import Bar, HistoricalTick
+
+S = TypeVar("S", bound=Struct)
+
+NO_PRICE = frozenset((-1.0, 0.0))
+"""In place of a price that there is not: D "-1 with a size of 0", R ib_insync #221, Lean #3699 (0)."""
+MINUS_ONE = frozenset((-1.0,))
+NOTHING = frozenset((0.0,))
+UNSET_TEXTS = frozenset(("2147483647", "-2147483648", "9223372036854775807", str(2**127 - 1)))
+"""Largest numbers as texts, of fields that carry any value as text."""
+
+
+class Absence(Struct, frozen=True):
+    """`marks` in `field` say that there is no value, unless the field `beside` is more than 0. None for
+    marks: whatever it says."""
+
+    field: str
+    marks: frozenset[float] | None
+    evidence: str
+    beside: str = ""
+
+
+_QUOTE = "D of quotes; R ib_insync #221"
+_BAR = "C bars of quotes: volume, average and count -1 (ib_async #29)"
+_BARS = (
+    Absence("wap", None, f"{_BAR}; of nothing traded there is no average", beside="volume"),
+    Absence("wap", MINUS_ONE, _BAR),
+    Absence("volume", MINUS_ONE, _BAR),
+    Absence("count", MINUS_ONE, _BAR),
+)
+_COMPUTED = "S a price or volatility of -1, a derivative of -2 was not computed"
+
+ABSENT: dict[type[Struct], tuple[Absence, ...]] = {
+    TickByTickBidAsk: (
+        Absence("bid_price", NO_PRICE, _QUOTE, beside="bid_size"),
+        Absence("ask_price", NO_PRICE, _QUOTE, beside="ask_size"),
+    ),
+    TickByTickLast: (Absence("price", NO_PRICE, _QUOTE, beside="size"),),
+    TickByTickMidPoint: (
+        Absence("mid_point", NO_PRICE, "R the middle of no quotes; there are none of combos"),
+    ),
+    Depth: (Absence("price", NO_PRICE, f"{_QUOTE}; C a row deleted has price and size 0", beside="size"),),
+    RealTimeBar: _BARS,
+    Bar: _BARS,
+    HistoricalTick: (
+        Absence("price", NO_PRICE, _QUOTE, beside="size"),
+        Absence("bid_price", NO_PRICE, _QUOTE, beside="bid_size"),
+        Absence("ask_price", NO_PRICE, _QUOTE, beside="ask_size"),
+    ),
+    TickOptionComputation: (
+        *(
+            Absence(name, MINUS_ONE, _COMPUTED)
+            for name in ("implied_vol", "opt_price", "pv_dividend", "und_price")
+        ),
+        *(Absence(name, frozenset((-2.0,)), _COMPUTED) for name in ("delta", "gamma", "vega", "theta")),
+    ),
+    TickReqParams: (Absence("min_tick", NOTHING, "R no step is none"),),
+    ContractInfo: tuple(
+        Absence(name, NO_PRICE, "R no step is none: bonds, combos")
+        for name in ("min_tick", "min_size", "size_increment", "suggested_size_increment")
+    ),
+    OrderStatus: (
+        Absence("avg_fill_price", NO_PRICE, "C 0 before the first fill", beside="filled"),
+        Absence("last_fill_price", NO_PRICE, "C 0 before the first fill", beside="filled"),
+        Absence("mkt_cap_price", NOTHING, "C 0 unless the order is capped"),
+    ),
+    CommissionReport: (Absence("yield_redemption_date", NOTHING, "C 0 of what is no bond"),),
+}
+"""A row per field that has a mark of its own, by the struct that carries it."""
+
+_AS_TEXT = (AccountSummary, AccountValue, AccountUpdateMulti)
+"""Events with a `value` that is a number as text."""
+
+
+def cleaned(told: S) -> S:
+    """The same without what only says that there is nothing."""
+    rows = ABSENT.get(type(told))
+    if rows is not None:
+        changes = {row.field: None for row in rows if _is_absent(row, told)}
+        return replace(told, **changes) if changes else told
+    if isinstance(told, _AS_TEXT) and (value := said(told.value)) != told.value:
+        return replace(told, value=value)
+    return told
+
+
+def said(value: str) -> str:
+    """A number as text, empty where it says that there is none."""
+    if value in UNSET_TEXTS:
+        return ""
+    try:
+        known = -1e300 < float(value) < 1e300
+    except ValueError:
+        return value  # a word, like the type of an account
+    return value if known else ""
+
+
+def _is_absent(row: Absence, told: Struct) -> bool:
+    value = getattr(told, row.field)
+    if value is None or (row.marks is not None and value not in row.marks):
+        return False
+    return not row.beside or not (getattr(told, row.beside) or 0) > 0
