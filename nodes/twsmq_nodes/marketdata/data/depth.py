@@ -82,12 +82,12 @@ class DepthChannel(Channel):
         if event.operation in range(3) and event.side in (0, 1) and event.position >= 0:
             operation = _OPERATIONS[event.operation]
             gone = operation == "delete"  # C its price and size are 0
-            row = (None, None) if gone else (event.price, event.size)
             change: DepthChange = (
                 _SIDES[event.side],
                 operation,
                 event.position,
-                *row,
+                None if gone else event.price,
+                None if gone else event.size,
                 event.market_maker,
             )
             done = self._book.apply(change)
