@@ -80,6 +80,58 @@ class Cluster(Table, frozen=True):
             )
 
 
+_HOURS = r"^(([01][0-9]|2[0-3]):[0-5][0-9])$"
+_SPAN = (
+    r"^((Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?([01][0-9]|2[0-3]):[0-5][0-9]-"
+    r"((Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?([01][0-9]|2[0-3]):[0-5][0-9]$"
+)
+WeeklyMoment = Annotated[str, Meta(pattern=r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Hours = Annotated[str, Meta(pattern=_HOURS)]
+Span = Annotated[str, Meta(pattern=_SPAN)]
+"""`23:45-00:20` of every day, or `Fri 23:00-Sat 03:00` of every week."""
+
+
+class GatewayLife(Table, frozen=True):
+    """What twsmq does for a gateway that does not come back by itself, over IBC's command server or `start`.
+
+    Neither given: nothing but saying what is wrong. Times are of `time_zone`, the gateway's own. Durations in
+    seconds are how long a trouble may last before anything is done about it.
+    """
+
+    ibc_host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    ibc_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """IBC's `CommandServerPort` (usually 7462). 0: none."""
+    start: list[str] = []
+    """A program and its arguments that kill and start the gateway, for when IBC does not answer. A full login
+    follows. Empty: none."""
+    time_zone: str = "America/New_York"
+    restart_at: tuple[Hours, ...] = ()
+    """When the gateway restarts by itself every day (its auto restart, IBC's `AutoRestartTime`)."""
+    restart_minutes: Annotated[float, Meta(gt=0, le=120)] = 5.0
+    reset: tuple[Span, ...] = ("00:15-01:45", "Fri 23:00-Sat 03:00")
+    """When IBKR resets its servers (America's as of 2026; other regions and years differ): what is lost then
+    comes back by itself."""
+    login_hours: Span = "07:00-22:00"
+    """When a person answers a second factor. A login that needs one is begun once in such a window."""
+    week_ends: WeeklyMoment = "Sun 01:00"
+    """When IBKR's login of the week ends: from then on a restart is a full login."""
+    most_per_hour: Annotated[int, Meta(ge=1, le=20)] = 3
+    """Restarts in any hour."""
+    drain_s: Annotated[float, Meta(ge=0, le=60)] = 3.0
+    """Before a session that is up is ended, new orders are refused for so long, and everybody is told."""
+    stalled_s: Annotated[float, Meta(gt=0, le=86400)] = 30.0
+    """The port is open and nobody answers. 30: two attempts of each session."""
+    absent_s: Annotated[float, Meta(gt=0, le=86400)] = 120.0
+    """Nothing listens. 120: a restart takes 35 to 90."""
+    upstream_s: Annotated[float, Meta(gt=0, le=86400)] = 120.0
+    """The gateway has lost IBKR (1100)."""
+    farm_s: Annotated[float, Meta(gt=0, le=86400)] = 300.0
+    """A data farm is broken (2103, 2105)."""
+
+    def __post_init__(self) -> None:
+        check_host(self.ibc_host)
+
+
 class GatewayTable(Table, frozen=True):
     """`messages_per_second` is for all client IDs together; 0 = no limit, for the simulator only."""
 
@@ -91,6 +143,7 @@ class GatewayTable(Table, frozen=True):
     max_server_version: Annotated[int, Meta(ge=157, le=999)] = 200
     """The newest version of the gateway's protocol to speak. 200: the last that is all text, and fast; above
     it messages are protobuf, for the day a gateway refuses text."""
+    life: GatewayLife = GatewayLife()
 
     def __post_init__(self) -> None:
         check_host(self.host)

@@ -73,7 +73,8 @@ class Gateway(Event, frozen=True, kw_only=True, tag="gateway"):
     """The link to the gateway as the connection node sees it, on `gateway/`.
 
     `upstream` tells whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
-    data farm to ok, broken, inactive or connecting.
+    data farm to ok, broken, inactive or connecting. `maintenance`: twsmq is about to restart or reconnect the
+    gateway, why; new orders are refused meanwhile. `alarm`: what only a person can do.
     """
 
     state: LinkState
@@ -85,6 +86,8 @@ class Gateway(Event, frozen=True, kw_only=True, tag="gateway"):
     farms: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     reason: str | None = None
     snapshot: bool = False
+    maintenance: str | None = None
+    alarm: str | None = None
 
 
 class BudgetRound(Event, frozen=True, kw_only=True, tag="budget_round"):

@@ -32,7 +32,19 @@ class PublishGateway(Struct, frozen=True):
     event: Gateway
 
 
-Input = Notice | ShardHeard | CurrentTime
+class Maintenance(Struct, frozen=True):
+    """The gateway is about to be restarted or reconnected by us; None: no more."""
+
+    text: str | None
+
+
+class AlarmRaised(Struct, frozen=True):
+    """What only a person can do about the gateway; None: nothing."""
+
+    text: str | None
+
+
+Input = Notice | ShardHeard | CurrentTime | Maintenance | AlarmRaised
 Action = PublishGateway | Probe | Reconnect
 
 
@@ -50,6 +62,10 @@ class ConnectionCore:
             case CurrentTime():
                 self._escalation.answered()
                 return []
+            case Maintenance(text):
+                return self._became(msgspec.structs.replace(self.gateway, maintenance=text))
+            case AlarmRaised(text):
+                return self._became(msgspec.structs.replace(self.gateway, alarm=text))
             case _:
                 return self._became(_after(self.gateway, happened))
 

@@ -19,14 +19,16 @@ from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import events
+from twsmq_nodes.tws import events, notices
 from twsmq_nodes.tws.events import CurrentTime
+from twsmq_nodes.tws.notices import Notice
 
 from .budget import Action as BudgetAction
 from .budget import Ask, Claimed, Grant, LeaseBook, Yielded
 from .budget import Input as BudgetInput
-from .core import Action, ConnectionCore, Input, PublishGateway
+from .core import Action, AlarmRaised, ConnectionCore, Input, Maintenance, PublishGateway
 from .escalation import Probe, Reconnect, ShardHeard
+from .life_keeper import LifeKeeper
 
 RECONNECT_VALID_S = 5.0
 
@@ -42,7 +44,8 @@ class ConnectionShell(Shell):
         self._core = ConnectionCore(gateway.host, gateway.port)
         self._told: Event = self._core.gateway
         self._driver: Driver[Input, Action] = Driver(self._core.handle, self._carry_out)
-        self._link = GatewayLink(node, on_notice=self._driver.feed, on_event=self._heard)
+        self._link = GatewayLink(node, on_notice=self._noticed, on_event=self._heard)
+        self._keeper = LifeKeeper(node, self._announce, self._alarm)
         shards = [name for name in node_names(node.config) if shard_of(name) is not None]
         self._requesters = {name: node.requester(name) for name in shards}
         node.listen(shards, [node_topic(name) for name in shards], self._shard_heard)
@@ -67,7 +70,19 @@ class ConnectionShell(Shell):
         self._link.open()
 
     async def stop(self) -> None:
+        self._keeper.close()
         self._link.close()
+
+    def _noticed(self, notice: Notice) -> None:
+        self._driver.feed(notice)
+        stalled = isinstance(notice, notices.SessionLost | notices.ConnectFailed) and notice.stalled
+        self._keeper.observe(self._core.gateway, stalled=stalled)
+
+    def _announce(self, text: str | None) -> None:
+        self._driver.feed(Maintenance(text))
+
+    def _alarm(self, text: str | None) -> None:
+        self._driver.feed(AlarmRaised(text))
 
     def _heard(self, event: events.Event) -> None:
         if isinstance(event, CurrentTime):

@@ -22,16 +22,19 @@ import structlog
 from msgspec.structs import replace
 from twsmq_protocol import endpoints, envelope
 from twsmq_protocol.envelope import Args
-from twsmq_protocol.errors import RequestError
+from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
     EventPage,
+    ModifyOrder,
     PlaceOrder,
+    PlaceOrders,
+    PreviewOrder,
     ReplayEvents,
 )
 from twsmq_protocol.processes import message_share
 from twsmq_protocol.reference_requests import ContractList, MarketRules
-from twsmq_protocol.system_events import Heartbeat
+from twsmq_protocol.system_events import Gateway, Heartbeat
 from twsmq_protocol.topics import ACCOUNT_NOTICE, order_topic, quote_topic
 from twsmq_transport.mailbox import Call
 
@@ -61,6 +64,9 @@ TOGETHER = 32
 
 Input = Callable[[Now], Iterable[Action]]
 CONTRACT_VALID_S = 30.0
+HELD_S = 60.0
+"""An announced restart of the gateway holds new orders no longer, should nobody say that it is over."""
+NEW = (PlaceOrder, PlaceOrders, ModifyOrder, PreviewOrder)
 
 log = structlog.stdlib.get_logger()
 
@@ -115,6 +121,7 @@ class OrdersShell(Shell):
         self._risk.restore(self._journal.settings())
         self._direct = DirectWriter()
         self._not_believed: set[str] = set()
+        self._held: tuple[float, str] | None = None  # until when, why
         self._reports: list[tws.Event] = []  # of the read that goes on
         self._durable_no = 0  # as the journal reports
         self._asked: list[tuple[Args, Call]] = []  # to be placed, of this pass of the mailbox
@@ -139,6 +146,7 @@ class OrdersShell(Shell):
         )
         about = ("node/status/", "position/", "account/")
         self._node.listen((endpoints.STATUS,), about, self._on_peer_event)
+        self._node.listen((endpoints.CONNECTION,), (GATEWAY,), self._heard_gateway)
         feed(core.start)
         self._link.open()
 
@@ -160,9 +168,20 @@ class OrdersShell(Shell):
         add("set_risk", self._risk.set)
         add("replay_events", self._replay)
 
+    def _heard_gateway(self, _topic: str, event: envelope.Event) -> None:
+        if isinstance(event, Gateway):
+            why = event.maintenance
+            self._held = None if why is None else (self._loop.time() + HELD_S, why)
+
+    def _require_no_maintenance(self, args: Args) -> None:
+        """Just before the gateway is restarted by us nothing new is begun; cancels pass."""
+        if self._held is not None and isinstance(args, NEW) and self._loop.time() < self._held[0]:
+            raise RequestError(ErrorCode.NOT_READY, f"{self._held[1]}; try again when it is back")
+
     def _request(self, args: Args, call: Call) -> None:
         """Orders of one pass of the mailbox go through the gate together; whatever else is asked comes after
         those that were asked for before it."""
+        self._require_no_maintenance(args)
         self._asked.append((args, call))
         if not isinstance(args, PlaceOrder):
             self.requests_handled()

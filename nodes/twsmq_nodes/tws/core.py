@@ -258,7 +258,7 @@ class SessionCore:
             return []
         silent = now - self.last_received
         return self._give_up(
-            f"the gateway has sent nothing for {silent:.1f} s, though asked for the time", now
+            f"the gateway has sent nothing for {silent:.1f} s, though asked for the time", now, stalled=True
         )
 
     def _probe(self, _: Input, now: float) -> list[Action]:
@@ -272,7 +272,7 @@ class SessionCore:
         if now < later:  # many open orders, one after the other
             self._deadline = later
             return []
-        return self._give_up("the gateway did not send nextValidId and managedAccounts", now)
+        return self._give_up("the gateway did not send nextValidId and managedAccounts", now, stalled=True)
 
     def _gateway_said(self, happened: Input, now: float) -> list[Action]:
         assert isinstance(happened, GatewayError)
@@ -304,12 +304,13 @@ class SessionCore:
 
     def _timed_out(self, _: Input, now: float) -> list[Action]:
         what = "connect" if self.state is State.CONNECTING else "answer the handshake"
-        return self._give_up(f"the gateway did not {what} in time", now)
+        stalled = self.state is not State.CONNECTING
+        return self._give_up(f"the gateway did not {what} in time", now, stalled=stalled)
 
-    def _give_up(self, reason: str, now: float) -> list[Action]:
-        return [Close(reason), *self._wait(reason, now)]
+    def _give_up(self, reason: str, now: float, *, stalled: bool = False) -> list[Action]:
+        return [Close(reason), *self._wait(reason, now, stalled=stalled)]
 
-    def _wait(self, reason: str, now: float) -> list[Action]:
+    def _wait(self, reason: str, now: float, *, stalled: bool = False) -> list[Action]:
         was = self.state
         if was is State.UP and now >= self._up_since + self._timing.stable_after:
             self._attempt = 0
@@ -319,8 +320,8 @@ class SessionCore:
         self.state = State.WAITING
         self._deadline = now + retry_in
         if was is State.UP:
-            return [Notify(notices.SessionLost(reason, retry_in))]
-        return [Notify(notices.ConnectFailed(reason, self._attempt, retry_in))]
+            return [Notify(notices.SessionLost(reason, retry_in, stalled))]
+        return [Notify(notices.ConnectFailed(reason, self._attempt, retry_in, stalled))]
 
     def _wait_for_client_id(self, now: float) -> list[Action]:
         retry_in = self._timing.client_id_retry * (0.5 + self._jitter())

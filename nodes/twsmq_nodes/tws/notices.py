@@ -26,6 +26,8 @@ class SessionLost(Notice, frozen=True):
 
     reason: str
     retry_in: float
+    stalled: bool = False
+    """The socket is there, but nothing comes."""
 
 
 class ConnectFailed(Notice, frozen=True):
@@ -34,6 +36,8 @@ class ConnectFailed(Notice, frozen=True):
     reason: str
     attempt: int
     retry_in: float
+    stalled: bool = False
+    """It connected, and then nothing came."""
 
 
 class WaitingClientId(Notice, frozen=True):

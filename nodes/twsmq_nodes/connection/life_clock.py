@@ -1,0 +1,95 @@
+"""The week of a gateway: planned restarts, IBKR's resets, hours in which a person can log in. Pure.
+
+All of it is of one time zone, the gateway's. `ns` is nanoseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct
+from twsmq_protocol.config import GatewayLife
+from twsmq_protocol.errors import ConfigError
+
+_NS = 1_000_000_000
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAY_M, _WEEK_M = 24 * 60, 7 * 24 * 60
+EARLY_M = 1
+"""A gateway's clock is not ours."""
+
+
+class Window(Struct, frozen=True):
+    """From `begin` to `end`, minutes of the week or of the day; it may pass the end of it."""
+
+    begin: float
+    end: float
+    weekly: bool
+
+    def holds(self, minute: float) -> bool:
+        """`minute` of the week."""
+        period = _WEEK_M if self.weekly else _DAY_M
+        at = minute % period
+        if self.begin <= self.end:
+            return self.begin <= at < self.end
+        return at >= self.begin or at < self.end
+
+
+class LifeClock:
+    """Raises ConfigError for a time zone that does not exist."""
+
+    def __init__(self, life: GatewayLife) -> None:
+        try:
+            self._zone = ZoneInfo(life.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ConfigError(
+                f"[gateway.life] time_zone = {life.time_zone!r} is no time zone; use a name such as "
+                "America/New_York"
+            ) from error
+        self._planned = [_restart(_minute(at), life.restart_minutes) for at in life.restart_at]
+        self._resets = [_window(span) for span in life.reset]
+        self._login = _window(life.login_hours)
+        self._week_ends = _minute(life.week_ends)
+
+    def is_planned(self, ns: int) -> bool:
+        """A restart or a reset goes on: what is away comes back by itself."""
+        minute = self._minute_of_week(ns)
+        return any(window.holds(minute) for window in (*self._planned, *self._resets))
+
+    def may_ask(self, ns: int) -> bool:
+        """A person may be asked for a second factor."""
+        return self._login.holds(self._minute_of_week(ns))
+
+    def login_window(self, ns: int) -> str:
+        """The name of the window in which `ns` lies, or of the last one before it: the day it began."""
+        moment = datetime.fromtimestamp(ns / _NS, self._zone)
+        begin = self._login.begin % _DAY_M
+        if moment.hour * 60 + moment.minute < begin:
+            moment -= timedelta(days=1)
+        return moment.date().isoformat()
+
+    def token_ended(self, since_ns: int, ns: int) -> bool:
+        """Whether the week's login ended between the two."""
+        if ns - since_ns >= _WEEK_M * 60 * _NS:
+            return True
+        passed = (self._minute_of_week(ns) - self._week_ends) % _WEEK_M
+        return (ns - since_ns) / _NS / 60 > passed
+
+    def _minute_of_week(self, ns: int) -> float:
+        moment = datetime.fromtimestamp(ns / _NS, self._zone)
+        return moment.weekday() * _DAY_M + moment.hour * 60 + moment.minute + moment.second / 60
+
+
+def _restart(at: float, minutes: float) -> Window:
+    return Window((at - EARLY_M) % _DAY_M, (at + minutes) % _DAY_M, weekly=False)
+
+
+def _window(span: str) -> Window:
+    begin, end = span.split("-")
+    return Window(_minute(begin), _minute(end), weekly=" " in begin or " " in end)
+
+
+def _minute(text: str) -> float:
+    day, _, hours = text.rpartition(" ")
+    hour, minute = hours.split(":")
+    return (_DAYS.index(day) * _DAY_M if day else 0) + int(hour) * 60 + int(minute)
