@@ -396,7 +396,8 @@ export interface Process extends Header {
  * The link to the gateway as the connection node sees it, on `gateway/`.
  *
  * `upstream` tells whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
- * data farm to ok, broken, inactive or connecting.
+ * data farm to ok, broken, inactive or connecting. `maintenance`: twsmq is about to restart or reconnect the
+ * gateway, why; new orders are refused meanwhile. `alarm`: what only a person can do.
  */
 export interface Gateway extends Header {
   readonly type: "gateway";
@@ -409,6 +410,8 @@ export interface Gateway extends Header {
   readonly farms: { readonly [key: string]: string };
   readonly reason: string | null;
   readonly snapshot: boolean;
+  readonly maintenance: string | null;
+  readonly alarm: string | null;
 }
 
 /**

@@ -134,6 +134,7 @@ class LifeKeeper:
     def _remember(self, memory: Memory) -> None:
         fresh = self._file.with_suffix(".new")
         try:
+            fresh.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_bytes(msgspec.json.encode(memory))
             fresh.replace(self._file)
         except OSError as error:

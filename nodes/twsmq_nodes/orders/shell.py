@@ -35,7 +35,7 @@ from twsmq_protocol.order_requests import (
 from twsmq_protocol.processes import message_share
 from twsmq_protocol.reference_requests import ContractList, MarketRules
 from twsmq_protocol.system_events import Gateway, Heartbeat
-from twsmq_protocol.topics import ACCOUNT_NOTICE, order_topic, quote_topic
+from twsmq_protocol.topics import ACCOUNT_NOTICE, GATEWAY, order_topic, quote_topic
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.driver import Driver

@@ -852,7 +852,8 @@ struct Process : Header {
  * The link to the gateway as the connection node sees it, on `gateway/`.
  *
  * `upstream` tells whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
- * data farm to ok, broken, inactive or connecting.
+ * data farm to ok, broken, inactive or connecting. `maintenance`: twsmq is about to restart or reconnect the
+ * gateway, why; new orders are refused meanwhile. `alarm`: what only a person can do.
  */
 struct Gateway : Header {
   static constexpr const char* TYPE = "gateway";
@@ -866,10 +867,12 @@ struct Gateway : Header {
   std::optional<Map<std::string>> farms;
   std::optional<std::string> reason;
   std::optional<bool> snapshot;
+  std::optional<std::string> maintenance;
+  std::optional<std::string> alarm;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return Header::read(from_wire) && get(from_wire, "state", state) && get(from_wire, "host", host) && get(from_wire, "port", port) && get(from_wire, "server_version", server_version) && get(from_wire, "accounts", accounts) && get(from_wire, "upstream", upstream) && get(from_wire, "farms", farms) && get(from_wire, "reason", reason) && get(from_wire, "snapshot", snapshot);
+    return Header::read(from_wire) && get(from_wire, "state", state) && get(from_wire, "host", host) && get(from_wire, "port", port) && get(from_wire, "server_version", server_version) && get(from_wire, "accounts", accounts) && get(from_wire, "upstream", upstream) && get(from_wire, "farms", farms) && get(from_wire, "reason", reason) && get(from_wire, "snapshot", snapshot) && get(from_wire, "maintenance", maintenance) && get(from_wire, "alarm", alarm);
   }
 
   /** Its own fields, without the header. */
@@ -884,6 +887,8 @@ struct Gateway : Header {
     put(to_wire, "farms", farms);
     put(to_wire, "reason", reason);
     put(to_wire, "snapshot", snapshot);
+    put(to_wire, "maintenance", maintenance);
+    put(to_wire, "alarm", alarm);
     return to_wire;
   }
 };
