@@ -95,7 +95,7 @@ def fault(port_base: int, op: str, **args: Any) -> None:
         control.linger = 0
         control.connect(f"tcp://127.0.0.1:{port_base + 90}")
         control.send(msgpack.packb({"v": 1, "id": 1, "op": op, "args": args}))
-        assert control.poll(patient(10_000))
+        assert control.poll(int(patient(10_000)))
         assert msgpack.unpackb(control.recv())["ok"]
 
 
