@@ -75,7 +75,7 @@ OTHER_FORMS: dict[str, tuple[str, ...]] = {
 SLOW = frozenset(("order bracket", "flatten"))  # they wait for what a liar never says
 OWN_TESTS = frozenset(
     ("up", "down", "record", "replay", "orders export", "orders forget", "conform", "top", "web",
-     "attach", "logs", "alerts ack", "alerts silence", "alerts test", "simulator run",
+     "attach", "report", "logs", "alerts ack", "alerts silence", "alerts test", "simulator run",
      "simulator fault", "simulator faults", "doctor", "history download", "history verify")
 )  # fmt: skip
 """They show nothing of a process's answers, or a test of their own plays what they ask."""

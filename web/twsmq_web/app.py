@@ -153,8 +153,8 @@ def build(desk: Desk, access: Access) -> Starlette:
             )
         )
 
-    async def equity(_: Request) -> Response:
-        return _json(desk.equity())
+    async def records(_: Request) -> Response:
+        return _json(await desk.records())
 
     async def metrics(_: Request) -> Response:
         return Response(await desk.metrics(), media_type=CONTENT_TYPE, headers={"cache-control": "no-store"})
@@ -174,7 +174,7 @@ def build(desk: Desk, access: Access) -> Starlette:
             Route("/api/audit", audit),
             Route("/api/log/{name}", log),
             Route("/api/history", history),
-            Route("/api/equity", equity),
+            Route("/api/records", records),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Checks, access=access, desk=desk)],

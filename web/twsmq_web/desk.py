@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from starlette.responses import Response
 from twsmq.aio import Client
 from twsmq.board import BoardFeed
 from twsmq.errors import OutcomeUnknown
+from twsmq.records import read_records
 from twsmq_protocol.board import SECTIONS, BoardChange
 from twsmq_protocol.config import Config
 from twsmq_protocol.errors import TwsmqError
@@ -31,7 +30,8 @@ from .streams import Browsers, sse
 SCRAPE_S = 0.25
 LOG_BYTES, LOG_LINES = 64 * 1024, 200
 MOST_HISTORY_PAGES = 50
-EQUITY_S = 7 * 86_400
+RECORDS_S = 7 * 86_400
+MOST_FILLS = 5000
 
 
 class Desk:
@@ -153,24 +153,22 @@ class Desk:
             return {"events": found, "problem": str(error)}
         return {"events": found, "problem": None}
 
-    def equity(self) -> dict[str, Any]:
-        """Minute by minute, of the last week, as the status node keeps it."""
-        path = self._data_dir / "status" / "records.sqlite"
-        query = (
-            "SELECT minute, account, net_liquidation, daily FROM equity WHERE minute >= ?"
-            " ORDER BY account, minute"
-        )
-        accounts: dict[str, dict[str, list[float | None]]] = {}
-        try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-                for minute, account, worth, daily in database.execute(query, (time.time() - EQUITY_S,)):
-                    series = accounts.setdefault(account, {"minute": [], "net_liquidation": [], "daily": []})
-                    series["minute"].append(minute)
-                    series["net_liquidation"].append(worth)
-                    series["daily"].append(daily)
-        except sqlite3.Error as error:
-            return {"accounts": {}, "problem": str(error)}
-        return {"accounts": accounts, "problem": None}
+    async def records(self) -> dict[str, Any]:
+        """Of the last week, as the status node keeps it: equity minute by minute, costs of fills, gaps."""
+        since_s = time.time() - RECORDS_S
+        found = await asyncio.to_thread(read_records, self._data_dir, since_s)
+        fills = found.fills[-MOST_FILLS:]
+        return {
+            "accounts": found.accounts,
+            "fills": {
+                "time": [fill.time_ns / 1e9 for fill in fills],
+                "strategy": [fill.strategy for fill in fills],
+                "slippage_bps": [fill.slippage_bps for fill in fills],
+                "latency_s": [fill.latency_s for fill in fills],
+            },
+            "gaps": found.gaps,
+            "problem": found.problem,
+        }
 
     async def metrics(self) -> bytes:
         """Of every process that beats, or whose life only its answer shows."""

@@ -73,7 +73,7 @@ def export(config: Path | None, what: str, form: str, strategy: str | None, outp
     journal = settings_from(config).loaded.data_dir / JOURNAL_FILE
     if not journal.exists():
         raise Unusable(f"{journal} does not exist: no order was ever placed here, or --config names another")
-    rows = _READ[what](_events(journal, strategy))
+    rows = _READ[what](events_of(journal, strategy))
     if output is None:
         _write(rows, what, form, sys.stdout)
         return
@@ -84,7 +84,7 @@ def export(config: Path | None, what: str, form: str, strategy: str | None, outp
         raise Unusable(f"cannot write to {output}: {error.strerror}") from error
 
 
-def _events(journal: Path, strategy: str | None) -> Iterator[Row]:
+def events_of(journal: Path, strategy: str | None) -> Iterator[Row]:
     """Every event in the order of the numbers, without what only its publishing gave it."""
     where, wanted = ("", ()) if strategy is None else ("WHERE strategy = ?", (strategy,))
     try:
@@ -105,7 +105,7 @@ def _events(journal: Path, strategy: str | None) -> Iterator[Row]:
         raise Unusable(f"{journal} cannot be read: {error}") from error
 
 
-def _orders(events: Iterator[Row]) -> Iterator[Row]:
+def orders_of(events: Iterator[Row]) -> Iterator[Row]:
     last: dict[tuple[str, str], Row] = {}
     for event in events:
         if event.pop("type") == "order":
@@ -113,7 +113,7 @@ def _orders(events: Iterator[Row]) -> Iterator[Row]:
     yield from last.values()
 
 
-def _executions(events: Iterator[Row]) -> Iterator[Row]:
+def executions_of(events: Iterator[Row]) -> Iterator[Row]:
     found: dict[str, Row] = {}
     for event in events:
         kind = event.pop("type")
@@ -128,8 +128,8 @@ def _executions(events: Iterator[Row]) -> Iterator[Row]:
 
 
 _READ: dict[str, Callable[[Iterator[Row]], Iterator[Row]]] = {
-    "orders": _orders,
-    "executions": _executions,
+    "orders": orders_of,
+    "executions": executions_of,
     "events": iter,
 }
 

@@ -52,6 +52,7 @@ _COMMANDS = {
     "web": ("web", "Print the link that logs a browser into the page."),
     "top": ("top", "The whole desk in the terminal, live."),
     "alerts": ("alerts", "Show what fires; acknowledge, silence, test."),
+    "report": ("report", "A day of the desk: equity, results, costs of fills, gaps."),
     "conform": ("conform", "Prove a client in any language, without a cluster."),
     "simulator": ("simulator", "Run the simulated gateway alone, and command a running one."),
 }

@@ -37,20 +37,20 @@ function Orders({ only }) {
     ${order && html`<${History} order=${order} onClose=${() => setOrder(null)} />`}`;
 }
 
-function Plot({ title, account, minutes, series, label }) {
+function Plot({ title, times, series, label, dots }) {
   const ref = useRef(null);
   useEffect(() => {
     const css = getComputedStyle(document.documentElement);
     const axis = { stroke: css.getPropertyValue("--text"), grid: { stroke: css.getPropertyValue("--line"), width: 1 } };
     const width = Math.max(280, ref.current.clientWidth);
-    const plot = new window.uPlot({
-      width, height: 220, series: [{}, { label, stroke: css.getPropertyValue("--accent"), width: 1.5 }],
-      axes: [axis, { ...axis, size: 80 }], legend: { show: true },
-    }, [minutes, series], ref.current);
+    const stroke = css.getPropertyValue("--accent");
+    const curve = dots ? { label, stroke, paths: () => null, points: { show: true, size: 5, fill: stroke } } : { label, stroke, width: 1.5 };
+    const plot = new window.uPlot({ width, height: 220, series: [{}, curve], axes: [axis, { ...axis, size: 80 }], legend: { show: true } },
+      [times, series], ref.current);
     const resize = () => plot.setSize({ width: Math.max(280, ref.current.clientWidth), height: 220 });
     addEventListener("resize", resize);
     return () => { removeEventListener("resize", resize); plot.destroy(); };
-  }, [minutes.length, account]);
+  }, [times.length, title, document.documentElement.dataset.theme]);
   return html`<figure class="plot"><figcaption>${title}</figcaption><div ref=${ref} role="img" aria-label=${title}></div></figure>`;
 }
 
@@ -63,26 +63,61 @@ function load(kind, name) {
   });
 }
 
-function Equity() {
+// The last week, as the status node keeps it; read anew every minute. null until it has come.
+function useRecords() {
   const [data, setData] = useState(null);
   useEffect(() => {
     let over = false;
     const read = async () => {
       if (!window.uPlot) await Promise.all([load("link", "/static/vendor/uplot.css"), load("script", "/static/vendor/uplot.js")]);
-      const answer = await ask("/api/equity");
+      const answer = await ask("/api/records");
       if (!over && answer.status === 200) setData(answer.body);
     };
     read();
     const timer = setInterval(read, 60000);
     return () => { over = true; clearInterval(timer); };
   }, []);
+  return data;
+}
+
+function Recorded({ id, title, data, empty, children }) {
+  const none = data === null ? "reading …" : data.problem || empty;
+  return html`<section class="panel" aria-labelledby=${"h-" + id} data-records=${id}><div class="title"><h2 id=${"h-" + id}>${title}</h2>
+    <span class="count">the last seven days</span></div>${none ? html`<p class="empty">${none}</p>` : children}</section>`;
+}
+
+function Equity() {
+  const data = useRecords();
   const accounts = Object.entries(data?.accounts || {});
-  return html`<section class="panel" aria-labelledby="h-equity"><div class="title"><h2 id="h-equity">Equity and result of the day</h2></div>
-    ${data === null ? html`<p class="empty">reading …</p>` : accounts.length === 0 ? html`<p class="empty">nothing recorded yet: a point a minute</p>` : null}
+  return html`<${Recorded} id="equity" title="Equity and result of the day" data=${data} empty=${accounts.length ? null : "nothing recorded yet: a point a minute"}>
     ${window.uPlot && accounts.map(([account, each]) => html`
-      <${Plot} key=${account + "n"} title=${account + ": net liquidation"} account=${account} minutes=${each.minute} series=${each.net_liquidation} label="net liquidation" />
-      <${Plot} key=${account + "d"} title=${account + ": result of the day"} account=${account} minutes=${each.minute} series=${each.daily} label="day" />`)}
-  </section>`;
+      <${Plot} key=${account + "n"} title=${account + ": net liquidation"} times=${each.minute} series=${each.net_liquidation} label="net liquidation" />
+      <${Plot} key=${account + "d"} title=${account + ": result of the day"} times=${each.minute} series=${each.daily} label="day" />`)}
+  <//>`;
+}
+
+function Costs() {
+  const data = useRecords();
+  const fills = data?.fills;
+  return html`<${Recorded} id="costs" title="What fills cost" data=${data} empty=${fills?.time.length ? null : "no fill recorded yet: once a minute"}>
+    ${window.uPlot && html`<${Plot} title="slippage to the mid at placing, in 1/10,000" times=${fills?.time} series=${fills?.slippage_bps} label="bps" dots />
+      <${Plot} title="from placing to fill, seconds" times=${fills?.time} series=${fills?.latency_s} label="seconds" dots />`}
+  <//>`;
+}
+
+function Gaps() {
+  const data = useRecords();
+  const gaps = data?.gaps || [];
+  const days = [...new Set(gaps.map((each) => each.day))].sort().reverse();
+  const topics = [...new Set(gaps.map((each) => each.topic))].sort();
+  const count = new Map(gaps.map((each) => [`${each.day} ${each.topic}`, each.gaps]));
+  const date = (day) => new Date(day * 864e5).toISOString().slice(5, 10);
+  return html`<${Recorded} id="gaps" title="Gaps a day" data=${data} empty=${topics.length ? null : "no gap was announced"}>
+    <div class="scroll" tabindex="0" role="group" aria-label="gaps table"><table data-section="gaps"><thead><tr><th scope="col">topic</th>
+      ${days.map((day) => html`<th scope="col" class="number" key=${day}>${date(day)}</th>`)}</tr></thead>
+      <tbody>${topics.map((topic) => html`<tr key=${topic}><td>${topic}</td>
+        ${days.map((day) => html`<td class="number" key=${day}>${count.get(`${day} ${topic}`) ?? "–"}</td>`)}</tr>`)}</tbody></table></div>
+  <//>`;
 }
 
 function Processes() {
@@ -147,9 +182,9 @@ function Overview() {
 export const VIEWS = [
   ["desk", "Desk", () => html`<${Overview} />`],
   ["orders", "Orders", () => html`<${Orders} /><${Table} name="foreign" />`],
-  ["fills", "Fills", () => html`<${Table} name="fills" />`],
+  ["fills", "Fills", () => html`<${Table} name="fills" /><${Costs} />`],
   ["positions", "Positions", () => html`<${Table} name="accounts" /><${Table} name="positions" /><${Table} name="strategies" /><${Table} name="cash" /><${Equity} />`],
-  ["market", "Market data", () => html`<${Table} name="lines" plain /><${Table} name="streams" />`],
+  ["market", "Market data", () => html`<${Table} name="lines" plain /><${Table} name="streams" /><${Gaps} />`],
   ["processes", "Processes", () => html`<${Processes} />`],
   ["budget", "Budget", () => html`<${Table} name="budget" />`],
   ["alerts", "Alerts", () => html`<${Alerts} />`],
