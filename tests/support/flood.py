@@ -9,6 +9,8 @@ topics: COUNT plausible quotes of unlike instruments, on each of ten connections
 endless, heavy: a message that does not end, of COUNT empty frames or of frames of 1 MB.
 frames: messages of 5,000 frames each.
 idle: COUNT connections that say nothing.
+lying: COUNT connections that announce a message of 1 MB, or 2^62 bytes, and send a part of it.
+reconnecting: COUNT connections, one after the other, each ended in the middle of a message.
 """
 
 from __future__ import annotations
@@ -70,6 +72,12 @@ class Flood:
         elif self._kind == "idle":
             for _ in range(self._count):
                 self._socket(zmq.DEALER)
+        elif self._kind == "lying":
+            self._lies = [self._lie(number) for number in range(self._count)]
+        elif self._kind == "reconnecting":
+            with suppress(OSError):
+                for number in range(self._count):
+                    self._lie(number).close()
         else:
             self._send_frames()
 
@@ -113,13 +121,27 @@ class Flood:
         name = self._chance.randbytes(5).hex().upper()
         return f"quote/STK:{name}:SMART@NASDAQ:USD;generic=233/".encode()
 
+    def _lie(self, number: int) -> socket.socket:
+        raw = self._greet()
+        length = 2**62 if number % 2 else 1_000_000
+        with suppress(OSError):
+            raw.sendall(LONG_MORE[:1] + length.to_bytes(8, "big") + b"x" * 100_000)
+        return raw
+
+    def _greet(self) -> socket.socket:
+        raw = socket.create_connection((self._host, self._port), 10)
+        raw.sendall(GREETING + ready(self._role))
+        answer = b""
+        while b"READY" not in answer:  # what comes before it is sent would be taken for a command
+            more = raw.recv(1000)
+            if not more:
+                raise ConnectionResetError
+            answer += more
+        return raw
+
     def _send_frames(self) -> None:
         """Raw: libzmq itself sends nothing of a message before it ends."""
-        with socket.create_connection((self._host, self._port), 10) as raw:
-            raw.sendall(GREETING + ready(self._role))
-            answer = b""
-            while b"READY" not in answer:  # what comes before it is sent would be taken for a command
-                answer += raw.recv(1000)
+        with self._greet() as raw:
             part = {
                 "heavy": LONG_MORE + b"x" * 1_000_000,
                 "endless": MORE * 5000,
@@ -135,7 +157,7 @@ def main(kind: str, address: str, count: int) -> None:
     print("started", flush=True)
     try:
         flood.run()
-    except zmq.Again:
+    except (zmq.Again, OSError):
         print("not taken any more", flush=True)
     print("done", flush=True)
     if kind not in ("describes", "costly"):  # what it sent leaves from the background
