@@ -37,6 +37,9 @@ AnyEvent = (
     | order_events.Notice
     | order_events.Change
     | order_events.AccountNotice
+    | order_events.AccountExecution
+    | order_events.ExecutionCost
+    | order_events.ForeignOrderChanged
     | system_events.Heartbeat
     | system_events.Process
     | system_events.Gateway

@@ -144,3 +144,64 @@ class AccountNotice(Event, frozen=True, kw_only=True, tag="account_notice"):
 
     tws_code: int
     text: str
+
+
+class AccountExecution(Event, frozen=True, kw_only=True, tag="execution"):
+    """An execution in an account, whoever placed its order: a client of ours, another program, a person, or
+    the broker (`liquidation`). `order`: strategy/client_order_id, nil unless the order was placed here.
+
+    `client_id` and `order_id` are its owner's, 0 for what was entered by hand. `corrects` names the exec_id
+    this one replaces; `recovered`: learnt of afterwards. `leg`: of one leg of a combo.
+    """
+
+    exec_id: str
+    account: str
+    instrument: str
+    side: Side
+    quantity: Finite
+    price: Finite
+    time: int | None = None
+    con_id: int | None = None
+    exchange: str = ""
+    perm_id: int = 0
+    client_id: int = 0
+    order_id: int = 0
+    reference: str = ""
+    order: str | None = None
+    liquidation: bool = False
+    liquidity: int = 0
+    leg: bool = False
+    corrects: str | None = None
+    recovered: bool = False
+
+
+class ExecutionCost(Event, frozen=True, kw_only=True, tag="execution_cost"):
+    """What an execution in an account cost. `realized_pnl` is nil for opening trades."""
+
+    exec_id: str
+    account: str
+    commission: Finite
+    currency: str
+    realized_pnl: Finite | None = None
+
+
+class ForeignOrderChanged(Event, frozen=True, kw_only=True, tag="foreign_order"):
+    """An order that was not placed here, as it now stands. `working` false: it has ended, `reason` tells how
+    as far as that is known."""
+
+    perm_id: int
+    client_id: int
+    order_id: int
+    instrument: str
+    side: str
+    quantity: Finite
+    order_type: str
+    account: str
+    tif: str
+    status: str
+    filled: Finite
+    reference: str
+    limit_price: Finite | None = None
+    stop_price: Finite | None = None
+    working: bool = True
+    reason: str | None = None

@@ -279,6 +279,41 @@ class AdoptOrder(OrderKey, frozen=True, kw_only=True):
     perm_id: Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
 
+class GetAccountExecutions(Args, frozen=True, kw_only=True):
+    """`account_executions`: executions in all accounts, whoever placed the order, as the gateway has reported
+    them; oldest first. `foreign`: only those of orders that were not placed here."""
+
+    account: str | None = None
+    since: Nanoseconds | None = None
+    foreign: bool = False
+
+
+class CancelForeignOrder(Args, frozen=True, kw_only=True):
+    """`cancel_foreign_order`: an operator ends an order that was not placed here."""
+
+    perm_id: Annotated[int, Meta(ge=1, le=2**63 - 1)]
+
+
+class ExerciseOption(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
+    """`exercise_option`: exercise an option that is held, or let it lapse. Its key is that of an order.
+
+    `override`: against what the gateway would do by itself, such as exercising what is out of the money.
+    """
+
+    instrument: str
+    quantity: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    action: Literal["exercise", "lapse"] = "exercise"
+    account: str | None = None
+    override: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sec_type = parse_instrument(self.instrument).sec_type
+        if sec_type not in ("OPT", "FOP", "WAR"):
+            why = "name an option by its type, symbol, expiry, right and strike (OPT, FOP, WAR)"
+            raise FieldError("instrument", why)
+
+
 class ResolveOrder(OrderKey, frozen=True, kw_only=True):
     """`resolve_order`: an operator knows what became of an `unknown` order."""
 
@@ -385,6 +420,45 @@ class ExecutionList(Struct, frozen=True, kw_only=True):
     """Result of `get_executions`."""
 
     executions: list[ExecutionRow]
+
+
+class AccountExecutionRow(Struct, frozen=True, kw_only=True):
+    exec_id: str
+    account: str
+    instrument: str
+    side: Side
+    quantity: Finite
+    price: Finite
+    time: int | None = None
+    con_id: int | None = None
+    exchange: str = ""
+    perm_id: int = 0
+    client_id: int = 0
+    order_id: int = 0
+    reference: str = ""
+    order: str | None = None
+    liquidation: bool = False
+    liquidity: int = 0
+    leg: bool = False
+    commission: Finite | None = None
+    currency: str | None = None
+    realized_pnl: Finite | None = None
+
+
+class AccountExecutionList(Struct, frozen=True, kw_only=True):
+    """Result of `account_executions`. `left_out`: how many older ones match and did not fit."""
+
+    executions: list[AccountExecutionRow]
+    left_out: int
+
+
+class ForeignCancel(Struct, frozen=True, kw_only=True):
+    """Result of `cancel_foreign_order`. `status`: the gateway's own word, "" if it has said none yet: then
+    the order's end comes on its topic."""
+
+    perm_id: int
+    status: str
+    text: str | None = None
 
 
 class EventPage(Struct, frozen=True, kw_only=True):

@@ -44,11 +44,16 @@ from .market_requests import (
 )
 from .metrics import Metrics
 from .order_requests import (
+    AccountExecutionList,
     AdoptOrder,
+    CancelForeignOrder,
     CancelOrder,
     CancelOrders,
     EventPage,
     ExecutionList,
+    ExerciseOption,
+    ForeignCancel,
+    GetAccountExecutions,
     GetExecutions,
     GetOrders,
     Halt,
@@ -275,6 +280,13 @@ OPS: dict[str, Op] = {
     "get_executions": Op(
         ORDERS, GetExecutions, ExecutionList, "Executions and what they cost, after corrections"
     ),
+    "account_executions": Op(
+        ORDERS, GetAccountExecutions, AccountExecutionList, "Executions in all accounts, whoever placed them"
+    ),
+    "cancel_foreign_order": Op(
+        ORDERS, CancelForeignOrder, ForeignCancel, "Cancel an order that was not placed here"
+    ),
+    "exercise_option": Op(ORDERS, ExerciseOption, OrderAccepted, "Exercise an option, or let it lapse"),
     "replay_events": Op(ORDERS, ReplayEvents, EventPage, "Order events again, from a number, in pages"),
     "halt": Op(ORDERS, Halt, Halted, "No new orders, until resumed; tells what remains"),
     "resume": Op(ORDERS, Resume, Halted, "Take a halt back"),

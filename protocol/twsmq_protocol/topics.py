@@ -4,6 +4,7 @@
     bars/1m/STK:AAPL:SMART:USD;rth=1/      node/<name>/   process/<name>/   gateway/
     position/<account>/<instrument>/       account/<account>/<tag>/[<currency>/]
     pnl/<account>/[<instrument>/]          board/<section>/   alert/<name>/
+    execution/<account>/                   foreign/<account>/<perm_id>/
 
 Invariants: a level never holds `/` or NUL; a *complete* topic is one that events are
 published under, any shorter prefix only listens. Options of a stream stay inside the instrument's level.
@@ -27,10 +28,12 @@ _OPTION = re.compile(r"([a-z_]+)=([A-Za-z0-9._+-]+(?:,[A-Za-z0-9._+-]+)*)")
 STREAM_KINDS = frozenset(STREAMS)
 """First levels under which subscribing to a complete topic starts a market-data line."""
 
-STATES = ("node", "process", "gateway", "position", "account", "pnl")
+STATES = ("foreign", "node", "process", "gateway", "position", "account", "pnl")
 """First levels under which every event is a whole state, so that the newest makes up for all before it."""
 
-FIRST_LEVELS = (*STREAMS, "order", "account_notice", *STATES, "board", "alert", "budget", "denied")
+FIRST_LEVELS = (
+    *STREAMS, "order", "account_notice", "execution", *STATES, "board", "alert", "budget", "denied"
+)  # fmt: skip
 """Every first level there is, in SPEC's order."""
 
 
@@ -93,6 +96,14 @@ def order_topic(strategy: str, client_order_id: str) -> str:
 
 
 ACCOUNT_NOTICE = "account_notice/"
+
+
+def execution_topic(account: str) -> str:
+    return f"execution/{account}/"
+
+
+def foreign_topic(account: str, perm_id: int) -> str:
+    return f"foreign/{account}/{perm_id}/"
 
 
 def node_topic(name: str) -> str:

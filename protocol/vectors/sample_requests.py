@@ -37,9 +37,12 @@ from twsmq_protocol.market_requests import (
 )
 from twsmq_protocol.metrics import Metrics, MetricSamples, Sample
 from twsmq_protocol.order_requests import (
+    AccountExecutionList,
+    AccountExecutionRow,
     EventPage,
     ExecutionList,
     ExecutionRow,
+    ForeignCancel,
     ForeignOrder,
     Halted,
     OrdersAccepted,
@@ -237,6 +240,14 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "cancel all of a strategy": (30, "cancel_orders", {"strategy": "alpha"}, None),
     "preview an order": (31, "preview_order", LIMIT_ORDER, NOW),
     "executions since": (32, "get_executions", {"strategy": "alpha", "since": NOW}, None),
+    "executions of others": (41, "account_executions", {"account": "DU1234567", "foreign": True}, None),
+    "cancel a foreign order": (42, "cancel_foreign_order", {"perm_id": 1426086045}, None),
+    "exercise": (
+        43,
+        "exercise_option",
+        KEY | {"instrument": "OPT:AAPL:SMART:USD:20270115:C:180", "quantity": 2},
+        NOW,
+    ),
     "replay": (33, "replay_events", {"after": 17, "limit": 100}, None),
     "halt everybody and cancel": (34, "halt", {"reason": "fat finger", "cancel": True}, None),
     "resume": (35, "resume", {}, None),
@@ -647,6 +658,27 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
             currency="USD",
         ),
     ),
+    "executions in an account": (
+        41,
+        AccountExecutionList(
+            executions=[
+                AccountExecutionRow(
+                    exec_id="0000e0d5.69dd7411.01.01",
+                    account="DU1234567",
+                    instrument=AAPL,
+                    side="SELL",
+                    quantity=40.0,
+                    price=187.44,
+                    time=NOW,
+                    perm_id=1426086045,
+                    commission=1.0,
+                    currency="USD",
+                )
+            ],
+            left_out=0,
+        ),
+    ),
+    "a foreign order was cancelled": (42, ForeignCancel(perm_id=1426086045, status="Cancelled")),
     "executions": (
         32,
         ExecutionList(

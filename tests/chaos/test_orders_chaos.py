@@ -233,6 +233,14 @@ class Truth:
         self.done = {t.order.orderRef: t.orderStatus.status for t in done}
 
 
+def agrees(order: dict[str, Any], theirs: Any) -> None:
+    """A working order stands here as it stands at the gateway."""
+    ours = (order["quantity"], order["order_type"], order["tif"])
+    assert ours == (theirs.totalQuantity, theirs.orderType, theirs.tif), (order, theirs)
+    if order["order_type"] == "LMT":
+        assert order["limit_price"] == theirs.lmtPrice, (order, theirs)
+
+
 def compare(desk: Desk, traders: list[Trader]) -> str:
     client = PlainClient(desk.port_base)
     orders = await_certainty(client)
@@ -266,6 +274,8 @@ def compare(desk: Desk, traders: list[Trader]) -> str:
         filled = sum(shares for owner, shares, _ in truth.executions.values() if owner == ref)
         assert order["filled"] == filled, order
         assert (order["status"] == "filled") == (filled >= order["quantity"]), order
+        if ref in truth.open and truth.incarnations[ref] == 1:
+            agrees(order, truth.open[ref].order)
         if order["status"] == "not_sent":
             assert ref not in truth.incarnations, order
         if order["status"] == "cancelled" and ref in truth.done:

@@ -49,6 +49,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "resume": {"strategy": "edges-halted"},
     "set_risk": {"scope": "strategy", "name": "edges-risk", "limits": {"max_position": 1.0}},
     "adopt_order": KEY | {"perm_id": 1},
+    "cancel_foreign_order": {"perm_id": 1},
+    "exercise_option": KEY | {"instrument": "OPT:AAPL:SMART:USD:20270115:C:180", "quantity": 1},
     "resolve_order": KEY | {"status": "cancelled", "reason": "seen"},
     "snapshot": {"instrument": "STK:AAPL:SMART:USD"},
     "subscribe": {"topic": "quote/STK:AAPL:SMART:USD/"},

@@ -32,6 +32,7 @@ from twsmq_nodes.orders.entries import (
     CancelWanted,
     ChangeSent,
     Entry,
+    ExercisePlaced,
     Placed,
     to_entry,
     to_row,
@@ -91,9 +92,12 @@ def encoder() -> Callable[[Sent], Encoded]:
 
 
 class Desk:
-    """`auto`: commits, and the budget, follow every step at once."""
+    """`auto`: commits, and the budget, follow every step at once. `alone`: nobody else trades; the looks for
+    others' orders between snapshots are answered with nothing at once."""
 
-    def __init__(self, *, up: bool = True, auto: bool = True, **options: Any) -> None:
+    def __init__(self, *, up: bool = True, auto: bool = True, alone: bool = True, **options: Any) -> None:
+        self.alone = alone
+        self._ours_asked = False
         self.now = Now(1000.0, NOON)
         self.options = options
         self.auto = auto
@@ -227,11 +231,16 @@ class Desk:
                 self.state = state
             case Send(request, paid):
                 self.paid += paid
-                self.asked.append(request.request if isinstance(request, Encoded) else request)
+                asked = request.request if isinstance(request, Encoded) else request
+                for_others = isinstance(asked, rq.ReqAllOpenOrders) and not self._ours_asked
+                self._ours_asked = isinstance(asked, rq.ReqOpenOrders)
+                if self.alone and for_others:
+                    return self.core.received([tws.OpenOrderEnd()], self.now)
+                self.asked.append(asked)
             case SaveSetting(name, value):
                 self.kept = {k: v for k, v in {**self.kept, name: value}.items() if v is not None}
                 return self.core.setting_saved(name)
-            case Announce(event):
+            case Announce(_, event):
                 self.announced.append(event)
             case Warn(text):
                 self.warnings.append(text)
@@ -248,6 +257,9 @@ class Desk:
             wished = any(isinstance(fact, CancelWanted) for fact in facts)
             placed = any(isinstance(fact, Placed | Adopted) for fact in facts)  # enough on a disk that stalls
             assert wished or (placed and self.uncommitted)
+            return
+        if isinstance(request, rq.ExerciseOptions):
+            assert any(isinstance(f, ExercisePlaced) and f.order_id == request.req_id for f in facts)
             return
         assert isinstance(request, rq.PlaceOrder)
         fields = request.order

@@ -69,7 +69,14 @@ class Trader(threading.Thread):
             self._ask("cancel_order", client_order_id=self._random.choice(live))
         else:
             change = self._random.choice(
-                [{"limit_price": 2.0}, {"limit_price": 3.0}, {"limit_price": 10_000.0}, {"quantity": 400}]
+                [
+                    {"limit_price": 2.0},
+                    {"limit_price": 3.0},
+                    {"limit_price": 10_000.0},
+                    {"quantity": 400},
+                    {"tif": "DAY"},
+                    {"tif": "GTC", "limit_price": 2.5},
+                ]
             )
             for _ in range(self._random.choice([1, 1, 2])):  # the same again is no second one
                 self._ask("modify_order", client_order_id=self._random.choice(live), **change)

@@ -18,6 +18,7 @@ from .terminal import echo, echo_json, number
 @config_option
 @click.option("--strategy", help="Only those of this strategy.")
 @click.option("--client-order-id", help="Only those of this order.")
+@click.option("--everybody", is_flag=True, help="Of all accounts, whoever placed the order.")
 @click.option("--account", help="Only those on this account.")
 @click.option(
     "--since",
@@ -29,6 +30,7 @@ def executions(
     config: Path | None,
     strategy: str | None,
     client_order_id: str | None,
+    everybody: bool,
     account: str | None,
     since: datetime | None,
     as_json: bool,
@@ -38,6 +40,7 @@ def executions(
     \b
     Examples:
       twsmq orders executions --since 2026-01-02
+      twsmq orders executions --everybody
       twsmq orders executions --strategy alpha --json | jq .commission
     """
     given: dict[str, Any] = {"strategy": strategy, "client_order_id": client_order_id, "account": account}
@@ -47,8 +50,11 @@ def executions(
         if at < 0:
             raise Unusable(f"--since {since:%Y-%m-%d} is before 1970")
         wanted["since"] = at * 10**9
+    if everybody and (strategy, client_order_id) != (None, None):
+        raise Unusable("--everybody goes with --account and --since only: orders of others have no strategy")
+    op = "account_executions" if everybody else "get_executions"
     with asking(settings_from(config)) as client:
-        rows: list[dict[str, Any]] = ask(client, "get_executions", wanted)["executions"]
+        rows: list[dict[str, Any]] = ask(client, op, wanted)["executions"]
     if as_json:
         for row in rows:
             echo_json(row)
@@ -58,7 +64,7 @@ def executions(
         cells = [
             (
                 _at(row["time"]),
-                f"{row['strategy']}/{row['client_order_id']}",
+                _whose(row),
                 row["instrument"],
                 f"{row['side']} {number(row['quantity'])} at {number(row['price'])}",
                 f"{number(row['commission'])} {row['currency'] or ''}".strip(),
@@ -68,6 +74,19 @@ def executions(
         ]
         headings = ("time", "order", "instrument", "what", "cost", "realized")
         show(narrow_table(headings, cells, right=(4, 5)))
+
+
+def _whose(row: dict[str, Any]) -> str:
+    """Of an execution of another's order: its permanent id, and who placed it."""
+    if "strategy" in row:
+        return f"{row['strategy']}/{row['client_order_id']}"
+    if row["order"] is not None:
+        return row["order"]
+    if row["liquidation"]:
+        return "liquidation"
+    return (
+        f"client {row['client_id']}: {row['perm_id']}" if row["client_id"] else f"by hand: {row['perm_id']}"
+    )
 
 
 def _at(ns: int | None) -> str:

@@ -21,6 +21,8 @@ from ..ops import OrderFilter
 from .asking import ask, asking, confirm_option, json_option, require_word, strategy_option
 from .options import Refused, Unusable, config_option, settings_from, typed
 from .order_changes import modify
+from .order_exercise import exercise
+from .order_foreign import cancel_foreign
 from .order_groups import bracket, preview
 from .order_options import arguments, order_options, order_type_table
 from .order_story import INTERRUPTED, NOT_WORKING, Story, follow, in_words, why
@@ -187,6 +189,10 @@ def cancel_all(
             echo(f"{row['client_order_id']}: {row['status']}, order id {row['order_id']}")
     if not as_json:
         echo(f"{len(rows)} cancels are under way" if rows else "no working order matches")
+
+
+order.add_command(exercise)
+order.add_command(cancel_foreign)
 
 
 @order.command("list", short_help="List all orders.")

@@ -349,6 +349,72 @@ export interface AccountNotice extends Header {
 }
 
 /**
+ * An execution in an account, whoever placed its order: a client of ours, another program, a person, or
+ * the broker (`liquidation`). `order`: strategy/client_order_id, nil unless the order was placed here.
+ *
+ * `client_id` and `order_id` are its owner's, 0 for what was entered by hand. `corrects` names the exec_id
+ * this one replaces; `recovered`: learnt of afterwards. `leg`: of one leg of a combo.
+ */
+export interface AccountExecution extends Header {
+  readonly type: "execution";
+  readonly exec_id: string;
+  readonly account: string;
+  readonly instrument: string;
+  readonly side: Open<"BUY" | "SELL">;
+  readonly quantity: number;
+  readonly price: number;
+  readonly time: bigint | null;
+  readonly con_id: number | null;
+  readonly exchange: string;
+  readonly perm_id: bigint;
+  readonly client_id: number;
+  readonly order_id: number;
+  readonly reference: string;
+  readonly order: string | null;
+  readonly liquidation: boolean;
+  readonly liquidity: number;
+  readonly leg: boolean;
+  readonly corrects: string | null;
+  readonly recovered: boolean;
+}
+
+/**
+ * What an execution in an account cost. `realized_pnl` is nil for opening trades.
+ */
+export interface ExecutionCost extends Header {
+  readonly type: "execution_cost";
+  readonly exec_id: string;
+  readonly account: string;
+  readonly commission: number;
+  readonly currency: string;
+  readonly realized_pnl: number | null;
+}
+
+/**
+ * An order that was not placed here, as it now stands. `working` false: it has ended, `reason` tells how
+ * as far as that is known.
+ */
+export interface ForeignOrderChanged extends Header {
+  readonly type: "foreign_order";
+  readonly perm_id: bigint;
+  readonly client_id: number;
+  readonly order_id: number;
+  readonly instrument: string;
+  readonly side: string;
+  readonly quantity: number;
+  readonly order_type: string;
+  readonly account: string;
+  readonly tif: string;
+  readonly status: string;
+  readonly filled: number;
+  readonly reference: string;
+  readonly limit_price: number | null;
+  readonly stop_price: number | null;
+  readonly working: boolean;
+  readonly reason: string | null;
+}
+
+/**
  * Every half second from every node on `node/<name>/`. `detail` says what it waits for, nil when ready.
  *
  * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out,
@@ -979,6 +1045,38 @@ export interface GetExecutions {
   readonly client_order_id?: string | null;
   readonly account?: string | null;
   readonly since?: bigint | null;
+}
+
+/**
+ * `account_executions`: executions in all accounts, whoever placed the order, as the gateway has reported
+ * them; oldest first. `foreign`: only those of orders that were not placed here.
+ */
+export interface GetAccountExecutions {
+  readonly account?: string | null;
+  readonly since?: bigint | null;
+  readonly foreign?: boolean;
+}
+
+/**
+ * `cancel_foreign_order`: an operator ends an order that was not placed here.
+ */
+export interface CancelForeignOrder {
+  readonly perm_id: bigint;
+}
+
+/**
+ * `exercise_option`: exercise an option that is held, or let it lapse. Its key is that of an order.
+ *
+ * `override`: against what the gateway would do by itself, such as exercising what is out of the money.
+ */
+export interface ExerciseOption {
+  readonly strategy: string;
+  readonly client_order_id: string;
+  readonly instrument: string;
+  readonly quantity: number;
+  readonly action?: "exercise" | "lapse";
+  readonly account?: string | null;
+  readonly override?: boolean;
 }
 
 /**
@@ -1818,6 +1916,49 @@ export interface ExecutionRow {
 }
 
 /**
+ * Result of `account_executions`. `left_out`: how many older ones match and did not fit.
+ */
+export interface AccountExecutionList {
+  readonly executions: readonly (AccountExecutionRow)[];
+  readonly left_out: number;
+}
+
+/**
+ */
+export interface AccountExecutionRow {
+  readonly exec_id: string;
+  readonly account: string;
+  readonly instrument: string;
+  readonly side: Open<"BUY" | "SELL">;
+  readonly quantity: number;
+  readonly price: number;
+  readonly time: bigint | null;
+  readonly con_id: number | null;
+  readonly exchange: string;
+  readonly perm_id: bigint;
+  readonly client_id: number;
+  readonly order_id: number;
+  readonly reference: string;
+  readonly order: string | null;
+  readonly liquidation: boolean;
+  readonly liquidity: number;
+  readonly leg: boolean;
+  readonly commission: number | null;
+  readonly currency: string | null;
+  readonly realized_pnl: number | null;
+}
+
+/**
+ * Result of `cancel_foreign_order`. `status`: the gateway's own word, "" if it has said none yet: then
+ * the order's end comes on its topic.
+ */
+export interface ForeignCancel {
+  readonly perm_id: bigint;
+  readonly status: string;
+  readonly text: string | null;
+}
+
+/**
  * Result of `replay_events`. `next`: ask with it as `after` for more; `last`: the newest there is.
  */
 export interface EventPage {
@@ -1942,6 +2083,9 @@ export type AnyEvent =
   | Notice
   | Change
   | AccountNotice
+  | AccountExecution
+  | ExecutionCost
+  | ForeignOrderChanged
   | Heartbeat
   | Process
   | Gateway
@@ -1972,6 +2116,9 @@ export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "notice",
   "change",
   "account_notice",
+  "execution",
+  "execution_cost",
+  "foreign_order",
   "heartbeat",
   "process",
   "gateway",
@@ -2034,6 +2181,9 @@ export interface Ops {
   cancel_orders: { process: "orders"; args: CancelOrders; result: OrdersAccepted };
   preview_order: { process: "orders"; args: PreviewOrder; result: Preview };
   get_executions: { process: "orders"; args: GetExecutions; result: ExecutionList };
+  account_executions: { process: "orders"; args: GetAccountExecutions; result: AccountExecutionList };
+  cancel_foreign_order: { process: "orders"; args: CancelForeignOrder; result: ForeignCancel };
+  exercise_option: { process: "orders"; args: ExerciseOption; result: OrderAccepted };
   replay_events: { process: "orders"; args: ReplayEvents; result: EventPage };
   halt: { process: "orders"; args: Halt; result: Halted };
   resume: { process: "orders"; args: Resume; result: Halted };

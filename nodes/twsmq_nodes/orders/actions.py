@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from msgspec import Struct
+from twsmq_protocol.envelope import Event
 from twsmq_protocol.errors import RequestError
-from twsmq_protocol.order_events import AccountNotice
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws.encoded import Encoded
@@ -84,9 +84,11 @@ class Enter(Struct, frozen=True):
 
 
 class Announce(Struct, frozen=True):
-    """What is about no order of ours, published as it comes and logged."""
+    """What is about no order of ours, published as it comes. `retain`: greet newcomers with it."""
 
-    event: AccountNotice
+    topic: str
+    event: Event
+    retain: bool = False
 
 
 class Warn(Struct, frozen=True):

@@ -14,6 +14,7 @@ from .actions import Caller, Now, Reply
 from .answers import accepted, conflict, key_of, require_record
 from .book import Book
 from .entries import Adopted
+from .foreign import ForeignOrders
 from .ids import Key
 from .pipeline import Pipeline
 from .record import OrderChanges
@@ -45,12 +46,12 @@ class Adoption:
         self._book.change(record, now.ns, None, **changes)
         self._pipeline.once_durable(Reply(caller, accepted(record)))
 
-    def adopt(self, args: AdoptOrder, caller: Caller, foreign: dict[int, ForeignOrder], now: Now) -> None:
+    def adopt(self, args: AdoptOrder, caller: Caller, foreign: ForeignOrders, now: Now) -> None:
         """Only what was placed under our own client id: nobody else may change another client's order."""
         key = key_of(args)
         if key in self._book.records or key in self._pipeline.waiting:
             raise conflict(f"{key[0]}/{key[1]} is another order already")
-        row = foreign.get(args.perm_id)
+        row = foreign.rows.get(args.perm_id)
         if row is None:
             raise RequestError(
                 ErrorCode.UNKNOWN_ORDER,
@@ -59,7 +60,7 @@ class Adoption:
         if row.client_id != self._client_id or not row.order_id:
             raise conflict(f"it belongs to client id {row.client_id}, which alone may change it (10147)")
         self.take_over(key, row, "adopted", now)
-        del foreign[args.perm_id]
+        foreign.taken_over(row, key)
         self._pipeline.once_durable(Reply(caller, accepted(self._book.records[key])))
 
     def take_over(self, key: Key, row: ForeignOrder, why: str, now: Now) -> None:

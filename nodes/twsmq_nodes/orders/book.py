@@ -21,6 +21,7 @@ from .entries import (
     ChangeSent,
     ChangeSettled,
     Entry,
+    ExercisePlaced,
     Fact,
     JournalEvent,
     Placed,
@@ -61,7 +62,7 @@ class Book:
         record = self.records.get(key)
         if record is None:
             assert isinstance(event, Order)
-            assert isinstance(entry.fact, Placed | Adopted)
+            assert isinstance(entry.fact, Placed | ExercisePlaced | Adopted)
             record = self.records[key] = Record(event)
         match event:
             case Order():
@@ -140,6 +141,9 @@ class Book:
                 record.staged = not fact.transmit
                 if fact.links.group:
                     self._groups.setdefault((key[0], fact.links.group), {})[key] = None
+            case ExercisePlaced():
+                record.exercise = fact.request
+                self._attempt(record, key, fact.order_id, fact.at)
             case Adopted():
                 record.reference = fact.reference
                 self._attempt(record, key, fact.order_id, fact.at)

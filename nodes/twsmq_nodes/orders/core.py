@@ -23,18 +23,21 @@ from msgspec.structs import replace
 from twsmq_protocol import order_requests as rq
 from twsmq_protocol.envelope import Args
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
-from twsmq_protocol.order_events import TERMINAL_STATUSES, AccountNotice, Order
+from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.encoded import Encoded, Sent
 
 from . import queries
-from .actions import Action, Announce, Caller, Enter, Journal, Now, Publish, Reply, Write
+from .account_executions import AccountExecutions
+from .account_notices import AccountNotices
+from .actions import Action, Caller, Enter, Journal, Now, Publish, Reply, Write
 from .adoption import Adoption
 from .book import Book
 from .changes import Changes
 from .entries import Entry
+from .foreign import ForeignOrders
 from .halts import Halts
 from .ids import Key, parse_ref
 from .intake import Intake
@@ -47,12 +50,6 @@ from .watermark import Mark
 _ENDED = frozenset(("Filled", "Cancelled", "ApiCancelled"))
 _ABOUT_ORDERS = frozenset((None, 3, 5, 11, 101))
 """Message ids of orderStatus, openOrder, execDetails, completedOrder; None for a frame that has none."""
-_OF_THE_CONNECTION = frozenset(
-    (100, 326, 501, 502, 503, 504, 1100, 1101, 1102, 1300, 2110, 2119, *range(2103, 2109), 2157, 2158)
-)
-"""Codes for no request that say how the session or its farms are: the connection node's business."""
-ANNOUNCE_S = 60.0
-MOST_ANNOUNCED = 1000
 IDS_USED_UP = (
     "the gateway's order ids are used up: reset them there (Global Configuration, API, Settings: Reset API "
     "order ID sequence) while no order works; cancels still pass"
@@ -61,7 +58,7 @@ IDS_USED_UP = (
 
 HANDLED = (
     "place_order", "place_orders", "modify_order", "cancel_order", "cancel_orders", "preview_order",
-    "resolve_order", "adopt_order", "halt", "resume",
+    "resolve_order", "adopt_order", "exercise_option", "halt", "resume",
 )  # fmt: skip
 """The ops whose requests go to the core: `OrdersCore.request`."""
 
@@ -85,8 +82,8 @@ class OrdersCore:
         if lost is not None:
             self.book.skip(lost.event_no, lost.order_id)
         self._takes_over = lost is not None
-        self._announced: dict[tuple[int, str], float] = {}  # when, monotonic
         self._actions: list[Action] = []
+        self._notices = AccountNotices(self._actions)
         changes = Changes(self.book)
         self.pipeline = Pipeline(self.book, changes, encode, self._actions)
         self.intake = Intake(self.book, self.pipeline, allow_live, self._actions)
@@ -94,8 +91,12 @@ class OrdersCore:
         self._halts = Halts(self.book, self.intake, settings or {}, self._actions)
         self._client_id = client_id
         self._reports = Reports(self.book, client_id, changes)
-        self._reconciliation = Reconciliation(self.book, self.pipeline, self._reports, self._actions)
-        self.intake.claimed = self._reconciliation.claimed
+        self._executions = AccountExecutions(self._reports.executions, self._actions)
+        self.foreign = ForeignOrders(self.book, self._executions, self._actions)
+        self._reconciliation = Reconciliation(
+            self.book, self.pipeline, self._reports, self.foreign, self._actions
+        )
+        self.intake.claimed = self.foreign.claimed
         intake, halts = self.intake, self._halts
         self._handlers: dict[type[Args], Callable[[Any, Caller, Now], None]] = {
             rq.PlaceOrder: intake.place,
@@ -104,6 +105,7 @@ class OrdersCore:
             rq.CancelOrder: intake.cancel,
             rq.CancelOrders: intake.cancel_matching,
             rq.PreviewOrder: intake.preview,
+            rq.ExerciseOption: intake.exercise,
             rq.ResolveOrder: self._adoption.resolve,
             rq.AdoptOrder: self._adopt,
             rq.Halt: halts.halt,
@@ -191,7 +193,7 @@ class OrdersCore:
         return self._flush()
 
     def _adopt(self, args: rq.AdoptOrder, caller: Caller, now: Now) -> None:
-        self._adoption.adopt(args, caller, self._reconciliation.foreign, now)
+        self._adoption.adopt(args, caller, self.foreign, now)
         self._reconciliation.look_within(DOUBT_S, now)  # it stands as last listed, and may have ended
 
     def setting_saved(self, name: str) -> list[Action]:
@@ -200,10 +202,23 @@ class OrdersCore:
         return self._flush()
 
     def orders(self, args: rq.GetOrders) -> rq.OrderList:
-        return queries.orders(self.book, args, self._reconciliation.foreign.values())
+        return queries.orders(self.book, args, self.foreign.rows.values())
 
     def executions(self, args: rq.GetExecutions) -> rq.ExecutionList:
         return queries.executions(self.book, args)
+
+    def account_executions(self, args: rq.GetAccountExecutions) -> rq.AccountExecutionList:
+        return self._executions.rows(args)
+
+    def has_order_id_alone(self, row: rq.ForeignOrder) -> bool:
+        """Whether no order but this one has its order id, as far as is known."""
+        others = (one for one in self.foreign.rows.values() if one.order_id == row.order_id)
+        return self.book.by_order_id(row.order_id) is None and sum(1 for _ in others) <= 1
+
+    def position_reported(self, account: str, con_id: int, units: float, now: Now) -> list[Action]:
+        """As the status node publishes it."""
+        self._reconciliation.foreign_watch.position(account, con_id, units, now)
+        return self._flush()
 
     # -- gate, journal, wire
 
@@ -274,36 +289,41 @@ class OrdersCore:
                 record, follow_ups = self._reports.open_order(event, now.ns)
                 self._reconciliation.open_order(event, record, listed=event.state.status not in _ENDED)
                 if record is None and event.order.client_id == self._client_id:
-                    self._reconciliation.claim(event.order.order_ref, "an order", event.order.perm_id)
+                    self.foreign.claim(event.order.order_ref, "an order", event.order.perm_id)
                 self._reconciliation.follow(follow_ups, now)
             case tws.OrderStatus():
                 record, follow_ups = self._reports.order_status(event, now.ns)
+                if record is None:
+                    self.foreign.status(event)
                 if event.status in _ENDED:
                     self._reconciliation.closed(record, event.perm_id)
                 self._reconciliation.follow(follow_ups, now)
             case tws.ExecDetails():
                 record, follow_ups = self._reports.execution(event, now.ns)
+                news = self._executions.learn(event, record, now.ns)
+                if news is not None and self._reconciliation.reconciled:
+                    self._reconciliation.foreign_watch.executed(news, now)
                 if record is not None and self._reports.complete(record):
                     self._reconciliation.closed(record, event.execution.perm_id)
                 elif record is None and event.execution.client_id == self._client_id:
-                    self._reconciliation.claim(event.execution.order_ref, "executions of an order", 0)
+                    self.foreign.claim(event.execution.order_ref, "executions of an order", 0)
                 self._reconciliation.follow(follow_ups, now)
             case tws.CommissionReport():
                 self._reports.executions.commission(event, now.ns)
+                self._executions.cost(event)
             case tws.GatewayError(req_id) if req_id <= 0:
                 if event.code:  # 0 is the pace of our messages
                     self._reconciliation.question_refused(event.code, event.text[:LONGEST_TEXT], now)
-                    self._about_the_account(event.code, event.text, now)
+                    self._notices.receive(event.code, event.text, now)
             case tws.GatewayError():
                 self._reconciliation.follow(self._reports.error(event, now.ns), now)
             case tws.CompletedOrder(_, order):
                 if self._reports.completed(event, now.ns) is None:
-                    self._reconciliation.claim(order.order_ref, "a completed order", 0)
+                    self.foreign.completed(event)
+                    self.foreign.claim(order.order_ref, "a completed order", 0)
             case tws.FrameRejected(message_id) if message_id in _ABOUT_ORDERS:
                 self._reconciliation.unreadable(now)
-                self._about_the_account(
-                    0, f"a report about some order could not be read: {event.reason}", now
-                )
+                self._notices.receive(0, f"a report about some order could not be read: {event.reason}", now)
             case tws.NextValidId(order_id):
                 self.book.ids.raise_floor(order_id)
             case tws.OpenOrderEnd() | tws.ExecDetailsEnd() | tws.CompletedOrdersEnd():
@@ -313,27 +333,14 @@ class OrdersCore:
             case _:
                 pass
 
-    def _about_the_account(self, code: int, text: str, now: Now) -> None:
-        """Announced once a minute at most: a gateway may repeat itself for hours."""
-        if code in _OF_THE_CONNECTION:
-            return
-        said = (code, text[:LONGEST_TEXT])
-        last = self._announced.get(said)
-        if last is None or last + ANNOUNCE_S <= now.mono:
-            if len(self._announced) >= MOST_ANNOUNCED:
-                self._announced.clear()
-            self._announced[said] = now.mono
-            self._actions.append(Announce(AccountNotice(tws_code=code, text=said[1])))
-
     def _take_over(self, now: Now) -> None:
         """A power loss took the journal's end: what the gateway has under our references is ours."""
         self._takes_over = False
-        for row in list(self._reconciliation.foreign.values()):
+        for row in list(self.foreign.rows.values()):
             key = parse_ref(row.reference)
             ours = row.client_id == self._client_id and bool(row.order_id)
             if ours and key is not None and key not in self.book.records and _is_name(key):
-                del self._reconciliation.foreign[row.perm_id]
-                self._reconciliation.claimed.pop(key, None)
+                self.foreign.taken_over(row, key)
                 self._adoption.take_over(key, row, "taken over after a power loss", now)
         self._reconciliation.look_within(DOUBT_S, now)  # for their executions
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 from twsmq_protocol.order_events import Change, Commission, Fill, Notice, Order
-from twsmq_protocol.order_requests import PlaceOrder
+from twsmq_protocol.order_requests import ExerciseOption, PlaceOrder
 
 JournalEvent = Order | Fill | Commission | Notice | Change
 
@@ -55,6 +55,15 @@ class Placed(Struct, frozen=True, tag=True, omit_defaults=True):
     transmit: bool = True
 
 
+class ExercisePlaced(Struct, frozen=True, tag=True, omit_defaults=True):
+    """An instruction about an option that is held: `order_id` is about to be used for `request`. `at` in
+    ns."""
+
+    request: ExerciseOption
+    order_id: int
+    at: int
+
+
 class Adopted(Struct, frozen=True, tag=True, omit_defaults=True):
     """An order that was found at the gateway is ours from now on, and keeps the orderRef it carries."""
 
@@ -93,7 +102,7 @@ class CancelDropped(Struct, frozen=True, tag=True):
     """The gateway refused to cancel."""
 
 
-Fact = Placed | Adopted | ChangeSent | ChangeSettled | CancelWanted | CancelDropped
+Fact = Placed | ExercisePlaced | Adopted | ChangeSent | ChangeSettled | CancelWanted | CancelDropped
 
 
 class Entry(Struct, frozen=True):

@@ -54,7 +54,7 @@ class Executions:
             corrects=None if before is None else before.exec_id,
             recovered=event.req_id != -1,
             con_id=event.contract.con_id or None,
-            leg=_is_leg(record, event),
+            leg=is_leg(record, event),
         )
         self._book.record(fill, ts)
         return True
@@ -100,6 +100,8 @@ class Executions:
         self._book.record(commission, ts)
 
 
-def _is_leg(record: Record, event: tws.ExecDetails) -> bool:
+def is_leg(record: Record | None, event: tws.ExecDetails) -> bool:
     """A combo is reported as a whole and leg by leg, all under one order id (IBKR API docs)."""
+    if record is None:
+        return False
     return record.order.instrument.startswith("BAG:") and event.contract.sec_type not in ("BAG", "")

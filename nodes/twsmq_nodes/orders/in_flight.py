@@ -47,6 +47,8 @@ class InFlight:
 
 def _unanswered(record: Record) -> bool:
     """The gateway has not spoken of it, or not of its cancel, or not of a modification."""
+    if record.exercise is not None and record.order.status == "unknown":
+        return False  # nothing more can be found out
     cancelling = record.cancel_wanted and record.order.gateway_status != "PendingCancel"
     silent = not record.acknowledged and not record.staged
     return not record.done and (silent or cancelling or (bool(record.changes) and not record.held_back))

@@ -19,6 +19,7 @@ from twsmq_protocol.order_requests import (
     CHANGEABLE,
     CancelOrder,
     CancelOrders,
+    ExerciseOption,
     ModifyOrder,
     OrderAccepted,
     OrdersAccepted,
@@ -34,7 +35,7 @@ from .book import Book
 from .callers import Waiter
 from .entries import Values
 from .ids import Key, order_ref
-from .items import Modifying, Placing, Previewing
+from .items import Exercising, Modifying, Placing, Previewing
 from .pipeline import Pipeline
 from .record import EPSILON, Record
 from .risk.refused import RiskRefused
@@ -131,6 +132,35 @@ class Intake:
             raise not_ready(self.closed)
         self._pipeline.push(args.strategy, Previewing(args, self._account_of(args), caller))
 
+    def exercise(self, args: ExerciseOption, caller: Caller, _now: Now) -> None:
+        waiter = Waiter(caller, (key_of(args),))
+        if self._exercised(args, waiter):
+            return
+        self._require_open(args.strategy)
+        self._require_unclaimed(waiter.keys)
+        account = self._account(args.account)
+        again = Exercising(args, account, caller, lambda: self._exercised(args, waiter))
+        self._pipeline.push(args.strategy, again)
+
+    def _exercised(self, args: ExerciseOption, waiter: Waiter) -> bool:
+        """Whether this repeats what is there, and is or will be answered by it."""
+        key = waiter.keys[0]
+        record = self._book.records.get(key)
+        if record is None and key not in self._pipeline.waiting:
+            return False
+        if record is None or record.exercise != args:
+            raise conflict(f"{key[0]}/{key[1]} is something else already; take a new client_order_id")
+        if key in self._pipeline.unwritten:
+            self._pipeline.callers.join(waiter)
+        elif record.order.status == "not_sent":
+            return False
+        elif record.order.status == "unknown":
+            why = f"unknown what became of this ({record.order.reason})"
+            raise RequestError(ErrorCode.TIMEOUT, why)
+        else:
+            self._pipeline.callers.answer(waiter)
+        return True
+
     # -- changing and ending
 
     def modify(self, args: ModifyOrder, caller: Caller, _now: Now) -> None:
@@ -155,6 +185,8 @@ class Intake:
             return
         record = require_record(self._book, args)
         status = record.order.status
+        if record.exercise is not None and status not in ("not_sent", "cancelled"):
+            raise conflict("an exercise cannot be taken back from here; TWS may let you (Option Exercise)")
         if status in ("filled", "rejected"):
             raise conflict(f"the order is {status}; there is nothing to cancel")
         self._want_cancel(record, now)
@@ -174,6 +206,7 @@ class Intake:
             record
             for record in self._book.records.values()
             if (not record.done or record.order.status == "not_sent")
+            and record.exercise is None
             and self._matches(args, record.order, record.order.account)
         ]
         for record in records:
@@ -229,7 +262,7 @@ class Intake:
             return
         for one, other in zip(asked, first, strict=False):
             if other is None:
-                raise conflict(f"{one.strategy}/{one.client_order_id} is an adopted order")
+                raise conflict(f"{one.strategy}/{one.client_order_id} was not placed by place_order")
             names = [name for name in one.__struct_fields__ if getattr(one, name) != getattr(other, name)]
             if names:
                 raise RequestError(
@@ -249,6 +282,8 @@ class Intake:
             raise RequestError(ErrorCode.TIMEOUT, "it is unknown where this order is; ask again later")
         if record.done or record.cancel_wanted:
             raise conflict(f"the order is {status}; it cannot be modified any more")
+        if record.exercise is not None:
+            raise conflict("an exercise cannot be changed")
         if record.request is None:
             raise conflict("an adopted order may have attributes we do not know: cancel it and place another")
         return record

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
-from twsmq_protocol.order_requests import ModifyOrder, PlaceOrder
+from twsmq_protocol.order_requests import ExerciseOption, ModifyOrder, PlaceOrder
 
 from .actions import Caller
 from .callers import Waiter
@@ -49,7 +49,17 @@ class Previewing(Struct, frozen=True):
     caller: Caller
 
 
-Item = Placing | Modifying | Previewing
+class Exercising(Struct, frozen=True):
+    """`answered`: whether another one before it in the queue was the same and has answered it. It raises if
+    its key is taken."""
+
+    args: ExerciseOption
+    account: str
+    caller: Caller
+    answered: Callable[[], bool]
+
+
+Item = Placing | Modifying | Previewing | Exercising
 
 
 class Guard(Protocol):

@@ -35,7 +35,7 @@ from twsmq_protocol.errors import ConfigError, Unmendable
 from twsmq_protocol.metrics import METRICS
 from twsmq_transport.metrics import Histogram
 
-from .entries import Adopted, Entry, Placed, Row, to_entry, to_row
+from .entries import Adopted, Entry, ExercisePlaced, Placed, Row, to_entry, to_row
 from .journal_file import Durability, connect, lay_out, lock_file, migrate
 from .watermark import CURE, Mark, WatermarkFile, boot_id, require_fit
 
@@ -199,7 +199,11 @@ class SqliteJournal:
 
     def append(self, entries: tuple[Entry, ...], committed: Callable[[], None] = _ignore) -> None:
         """Have these committed, all or none. `committed` is called on the journal's thread."""
-        ids = [entry.fact.order_id for entry in entries if isinstance(entry.fact, Placed | Adopted)]
+        ids = [
+            entry.fact.order_id
+            for entry in entries
+            if isinstance(entry.fact, Placed | ExercisePlaced | Adopted)
+        ]
         self._queue.put(_Appended([to_row(entry) for entry in entries], committed, max(ids, default=0)))
 
     def save_setting(self, name: str, value: str | None) -> None:

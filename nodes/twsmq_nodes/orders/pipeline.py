@@ -25,15 +25,16 @@ from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused
 
+from . import exercises
 from .actions import Action, Caller, Now, Reply, Send, Write
 from .book import Book
 from .callers import Callers, Waiter
 from .cancels import CancelDue, Cancels
 from .changes import Changes
-from .entries import Links, Placed
+from .entries import ExercisePlaced, Links, Placed
 from .gate import Gate
 from .ids import Key, order_ref
-from .items import Guard, Item, Modifying, Placing, Previewing
+from .items import Exercising, Guard, Item, Modifying, Placing, Previewing
 from .previews import Previews
 from .record import Record
 from .risk.inputs import working_as
@@ -117,6 +118,8 @@ class Pipeline:
                 case Previewing():
                     self._preview(item, now)
                     return 1
+                case Exercising():
+                    return self._exercise(item, now)
         except EncodeRefused as refused:
             code, field = ErrorCode.INVALID_ARGUMENT, refused.field or "order_type"
             self._drop(item, RequestError(code, str(refused), field=field))
@@ -156,6 +159,24 @@ class Pipeline:
             self.callers.join(waiter)
         for write in writes:
             self.once_durable(write)
+
+    def _exercise(self, item: Exercising, now: Now) -> int:
+        _require_time(item.caller, now)
+        if item.answered():
+            return 0
+        args, order_id = item.args, self._book.ids.next
+        encoded = self._encode(exercises.instruction(args, order_id, item.account))
+        trade = exercises.trade_of(args)
+        if self.guard is not None and trade is not None:
+            working = working_as(trade, order_id, Links(), trade, trade.quantity, item.account)
+            self.guard.check([trade], [working], now.ns)
+        key = (args.strategy, args.client_order_id)
+        fact = ExercisePlaced(args, order_id, now.ns)
+        self._book.record(exercises.pending(args, order_id, item.account), now.ns, fact)
+        self.unwritten.add(key)
+        self.callers.join(Waiter(item.caller, (key,)))
+        self.once_durable(self._to_write(key, encoded))
+        return 1
 
     def _rounded(self, order: PlaceOrder, account: str) -> PlaceOrder:
         return order if self.guard is None else self.guard.rounded(order, account)

@@ -42,7 +42,8 @@ def orders(book: Book, args: GetOrders, foreign: Iterable[ForeignOrder]) -> Orde
 
 def _row(record: Record) -> dict[str, Any]:
     """The order as it stands, and as it was placed."""
-    request = None if record.request is None else msgspec.to_builtins(record.request)
+    placed = record.exercise or record.request
+    request = None if placed is None else msgspec.to_builtins(placed)
     return {**payload(record.order), "request": request}
 
 

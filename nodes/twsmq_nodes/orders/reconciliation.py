@@ -10,9 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from msgspec import Struct
-from twsmq_protocol.order_requests import ForeignOrder
-
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.gateway_times import NS
 from twsmq_nodes.tws.requests import CancelOrder, ReqIds
@@ -30,14 +27,16 @@ from .follow_ups import (
     SurvivorLeft,
     ZoneUnknown,
 )
-from .ids import Key, parse_ref
+from .foreign import ForeignOrders
+from .foreign_watch import ForeignWatch
+from .ids import Key
 from .in_flight import InFlight
 from .pipeline import Pipeline
 from .record import Record
 from .reports import Reports
 from .snapshots import GRACE_S, REFUSES_QUESTION, End, Snapshot, Snapshots, Step, verdict, why_refused
 from .states import TABLE, Trigger
-from .wire import as_sent, foreign_order
+from .wire import as_sent
 
 EXPLANATION_S = 0.5
 """How long a cancellation nobody here asked for waits for its reason: it may be a refusal."""
@@ -59,29 +58,27 @@ UNREAD_S = 30.0
 _LOOK, _STEP, _UNANSWERED, _EXPLAIN, _IDS = "look", "step", "unanswered", "explain", "ids"
 
 
-class Claim(Struct, frozen=True):
-    """An order at the gateway that carries the reference of a key. `perm_id`: 0 if it cannot be adopted."""
-
-    what: str
-    perm_id: int
-
-
 class Reconciliation:
     """`reconciled`: a snapshot of this session is complete. `upstream`: the gateway reaches the broker.
-    `foreign`: orders nobody placed here, by permanent id, as last listed. `claimed`: keys whose orders the
-    gateway has, under our own client id, though the journal does not know them. `refused`: why it does not
-    list our open orders, so that nothing may be sent.
+    `refused`: why the gateway does not list our open orders, so that nothing may be sent.
     """
 
-    def __init__(self, book: Book, pipeline: Pipeline, reports: Reports, actions: list[Action]) -> None:
-        self.foreign: dict[int, ForeignOrder] = {}
-        self.claimed: dict[Key, Claim] = {}
+    def __init__(
+        self,
+        book: Book,
+        pipeline: Pipeline,
+        reports: Reports,
+        foreign: ForeignOrders,
+        actions: list[Action],
+    ) -> None:
         self.reconciled = False
         self.refused: str | None = None
         self.upstream = True
         self._book = book
         self._pipeline = pipeline
         self._reports = reports
+        self._foreign = foreign
+        self.foreign_watch = ForeignWatch(foreign)
         self._actions = actions
         self._offset_s: int | None = None
         self._snapshots = Snapshots()
@@ -165,19 +162,13 @@ class Reconciliation:
         perm_id, snapshot = event.order.perm_id or 0, self._snapshots.current
         if record is not None:
             self._snapshots.seen(record.key, perm_id, listed=listed)
-        elif snapshot is not None and perm_id:
+            return
+        reported = self._foreign.reported(event)
+        if snapshot is not None and perm_id:
             mine = self._book.by_order_id(event.order_id)
             if mine is not None and event.order.client_id == self._reports.client_id:
                 snapshot.contested.add(mine.key)
-            row = foreign_order(event.order_id, event.contract, event.order, event.state.status)
-            snapshot.foreign[perm_id] = row
-            self._book.spellings.learn(row.instrument, event.contract.con_id)
-
-    def claim(self, reference: str, what: str, perm_id: int) -> None:
-        """The gateway has an order of ours with this reference, and no record of ours is meant."""
-        key = parse_ref(reference)
-        if key is not None and key not in self._book.records:
-            self.claimed[key] = Claim(what, perm_id)
+            snapshot.foreign |= {reported} - {0}
 
     def unreadable(self, now: Now) -> None:
         """A report about some order could not be read."""
@@ -280,6 +271,9 @@ class Reconciliation:
 
     def _go_on(self, snapshot: Snapshot, now: Now) -> None:
         """One question further."""
+        if snapshot.foreign_only:
+            self._go_on_with_foreign(snapshot, now)
+            return
         if snapshot.step is Step.EXECUTIONS:
             self._reports.duplicates.listed(snapshot.open)
             snapshot.short = dict(self._short)
@@ -292,8 +286,28 @@ class Reconciliation:
             self._timers[_IDS] = now.mono + IDS_S
         self._conclude(snapshot, now)
 
+    def _look_for_foreign(self, now: Now) -> None:
+        """What is looked for about our own orders shows those of others as well."""
+        if self.foreign_watch.due <= now.mono and self._snapshots.current is None:
+            if self.reconciled and self.upstream:
+                self.foreign_watch.begun(now)
+                self._snapshots.begin(now.ns, self._offset_s, foreign_only=True)
+                self._ask(now)
+            else:
+                self.foreign_watch.later(now)
+
+    def _go_on_with_foreign(self, snapshot: Snapshot, now: Now) -> None:
+        if snapshot.answered is Step.ALL_OPEN_ORDERS and not self.foreign_watch.wants_more(snapshot):
+            snapshot.complete()
+        if snapshot.step is not Step.COMPLETE:
+            self._ask(now)
+            return
+        self._snapshots.give_up()
+        self._timers.pop(_STEP, None)
+        self.foreign_watch.concluded(snapshot, now)
+
     def _conclude(self, snapshot: Snapshot, now: Now) -> None:
-        self.foreign = snapshot.foreign
+        self.foreign_watch.concluded(snapshot, now)
         self.reconciled = True
         self._silent = frozenset(snapshot.silent)
         if self._silent:
@@ -354,7 +368,8 @@ class Reconciliation:
     @property
     def due(self) -> Collection[float]:
         """When to call `tick`, monotonic."""
-        return self._timers.values()
+        looks = self.reconciled and self._snapshots.current is None
+        return [*self._timers.values(), *([self.foreign_watch.due] if looks else [])]
 
     def tick(self, now: Now) -> None:
         for name in [name for name, at in self._timers.items() if at <= now.mono]:
@@ -369,12 +384,13 @@ class Reconciliation:
                     if self._book.ids.used_up:
                         self._timers[_IDS] = now.mono + IDS_S
                         self._actions.append(Send(ReqIds()))
-                case "look" if self._snapshots.current is None:
+                case "look" if self._snapshots.current is None or self._snapshots.current.foreign_only:
                     self._look(now)
                 case "look":
                     self.look_within(AGAIN_S, now)
                 case _:
                     self._not_answered(now)
+        self._look_for_foreign(now)
 
     def _not_answered(self, now: Now) -> None:
         """Our own open orders are asked for until they come; work does not wait for ever for the rest."""
@@ -382,14 +398,21 @@ class Reconciliation:
         assert snapshot is not None
         step = snapshot.step
         self._tries[step] = self._tries.get(step, 0) + 1
-        if step is not Step.OPEN_ORDERS and (self._tries[step] >= MOST_TRIES or step in self._silent):
+        if (
+            not snapshot.foreign_only
+            and step is not Step.OPEN_ORDERS
+            and (self._tries[step] >= MOST_TRIES or step in self._silent)
+        ):
             self._actions.append(Warn(f"the gateway does not answer for {step.value}; going on without"))
             snapshot.skip()
             self._go_on(snapshot, now)
             return
         self.refused = None
-        self._actions.append(Warn("the gateway did not finish a snapshot; asking again"))
         self._snapshots.forget()
+        if snapshot.foreign_only:
+            self.foreign_watch.unanswered(now)
+            return
+        self._actions.append(Warn("the gateway did not finish a snapshot; asking again"))
         self._look(now)
 
     def _look_for_unanswered(self, now: Now) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 from msgspec import Struct
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Notice, Order, OrderStatus
-from twsmq_protocol.order_requests import PlaceOrder
+from twsmq_protocol.order_requests import ExerciseOption, PlaceOrder
 
 from .entries import ChangeSent, Links, Values
 from .ids import Key, order_ref
@@ -66,6 +66,7 @@ class Record:
         "changes",
         "complaint",
         "costs",
+        "exercise",
         "fills",
         "links",
         "order",
@@ -81,6 +82,7 @@ class Record:
         self.order = order  # as last recorded
         self.born = order.event_no
         self.request: PlaceOrder | None = None  # None: adopted
+        self.exercise: ExerciseOption | None = None  # it is one, and no order
         self.reference = order_ref(self.key)  # the orderRef it carries at the gateway
         self.order_ids: list[int] = []  # one per attempt, the newest last
         self.perm_ids: set[int] = set()

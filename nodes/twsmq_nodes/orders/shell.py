@@ -23,8 +23,9 @@ from msgspec.structs import replace
 from twsmq_protocol import endpoints, envelope
 from twsmq_protocol.envelope import Args
 from twsmq_protocol.errors import ErrorCode, RequestError
-from twsmq_protocol.order_events import Order
+from twsmq_protocol.order_events import AccountNotice, ForeignOrderChanged, Order
 from twsmq_protocol.order_requests import (
+    CancelForeignOrder,
     EventPage,
     ModifyOrder,
     PlaceOrder,
@@ -34,7 +35,7 @@ from twsmq_protocol.order_requests import (
 )
 from twsmq_protocol.processes import message_share
 from twsmq_protocol.reference_requests import ContractList, MarketRules
-from twsmq_protocol.system_events import Gateway, Heartbeat
+from twsmq_protocol.system_events import Gateway, Heartbeat, Position
 from twsmq_protocol.topics import ACCOUNT_NOTICE, GATEWAY, order_topic, quote_topic
 from twsmq_transport.mailbox import Call
 
@@ -52,6 +53,7 @@ from twsmq_nodes.tws.requests import Priority
 from .actions import Action, Announce, Enter, Journal, Now, Publish, Reply, SaveSetting, Send, Warn, Write
 from .core import HANDLED, OrdersCore
 from .direct_writer import DirectWriter
+from .foreign_cancel import ForeignCanceller
 from .journal import SqliteJournal
 from .risk.guard import RiskGuard
 from .risk.live_inputs import LiveRiskInputs
@@ -119,6 +121,13 @@ class OrdersShell(Shell):
         self._guard = self._core.pipeline.guard = RiskGuard(config.orders.risk, self._inputs)
         self._risk = RiskSettings(self._guard, self._journal.save_setting)
         self._risk.restore(self._journal.settings())
+        self._foreign_canceller = ForeignCanceller(
+            config.gateway.host,
+            config.gateway.port,
+            node.client_id,
+            self._send_cancel,
+            self._core.has_order_id_alone,
+        )
         self._direct = DirectWriter()
         self._not_believed: set[str] = set()
         self._held: tuple[float, str] | None = None  # until when, why
@@ -133,7 +142,12 @@ class OrdersShell(Shell):
             before_each=self._journal_news,
             idle=self._admit,
         )
-        node.topics += ["order/<strategy>/<client_order_id>/", ACCOUNT_NOTICE]
+        node.topics += [
+            "order/<strategy>/<client_order_id>/",
+            ACCOUNT_NOTICE,
+            "execution/<account>/",
+            "foreign/<account>/<perm_id>/",
+        ]
         self._add_ops()
 
     def start(self) -> None:
@@ -151,6 +165,7 @@ class OrdersShell(Shell):
         self._link.open()
 
     async def stop(self) -> None:
+        self._foreign_canceller.close()
         self._link.close()
         self._journal.close()
         await asyncio.sleep(0)  # what was committed last is still published
@@ -166,6 +181,8 @@ class OrdersShell(Shell):
         add("get_executions", lambda args, call: call.succeed(core.executions(args)))
         add("get_risk", lambda _args, call: call.succeed(self._guard.listed()))
         add("set_risk", self._risk.set)
+        add("cancel_foreign_order", self._cancel_foreign)
+        add("account_executions", lambda args, call: call.succeed(core.account_executions(args)))
         add("replay_events", self._replay)
 
     def _heard_gateway(self, _topic: str, event: envelope.Event) -> None:
@@ -201,6 +218,9 @@ class OrdersShell(Shell):
         """What another process publishes. Nothing in it may end this one."""
         try:
             self._inputs.on_event(topic, event)
+            if isinstance(event, Position) and event.con_id:
+                moved = (event.account, event.con_id, event.quantity)
+                self._driver.feed(lambda now: self._core.position_reported(*moved, now))
         except ValueError as error:
             kind = type(event).__name__
             if kind not in self._not_believed:
@@ -245,6 +265,17 @@ class OrdersShell(Shell):
     def _setting_saved(self, name: str) -> None:
         self._risk.setting_saved(name)
         self._driver.feed(lambda _now: self._core.setting_saved(name))
+
+    def _cancel_foreign(self, args: CancelForeignOrder, call: Call) -> None:
+        row = self._core.foreign.rows.get(args.perm_id)
+        if row is None:
+            why = f"no foreign order has the permanent id {args.perm_id}; see get_orders"
+            call.fail(RequestError(ErrorCode.UNKNOWN_ORDER, why, field="perm_id"))
+        else:
+            self._foreign_canceller.cancel(row, call)
+
+    def _send_cancel(self, request: CancelRequest) -> None:
+        self._driver.feed(lambda _now: [Send(request)])
 
     def _replay(self, args: ReplayEvents, call: Call) -> None:
         found = self._journal.events(args.after, args.limit, args.strategy)
@@ -329,9 +360,12 @@ class OrdersShell(Shell):
                 if not paid:
                     self._pacer.charge(self._loop.time())
                 self._session.send(request, priority=Priority.ORDER)
-            case Announce(event):
-                self._node.outbox.publish(ACCOUNT_NOTICE, event, retain=False)
-                log.warning("the gateway says", code=event.tws_code, text=event.text)
+            case Announce(topic, event, retain):
+                self._node.outbox.publish(topic, event, retain=retain)
+                if isinstance(event, ForeignOrderChanged) and not event.working:
+                    self._node.outbox.forget(topic)
+                if isinstance(event, AccountNotice):
+                    log.warning("the gateway says", code=event.tws_code, text=event.text)
             case Warn(text, key):
                 log.warning(text, order=key)
 

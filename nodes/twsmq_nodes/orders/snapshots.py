@@ -1,5 +1,8 @@
 """Finding out from the gateway where every order is: one complete snapshot, then a verdict per order.
 
+Between them a smaller one looks for orders of others (`foreign_only`): it begins with the open orders of all
+clients, and goes on only if some are missing or something was executed that nobody has reported.
+
 A snapshot is open orders, our own and then everybody's, then executions, then completed orders, each asked
 for once the one before has ended, all after nextValidId. In this order nothing slips through: what leaves the
 open orders while we look shows up in what is asked next. An openOrderEnd that nobody asked for (the gateway
@@ -29,7 +32,6 @@ from __future__ import annotations
 from enum import Enum
 
 from msgspec import Struct
-from twsmq_protocol.order_requests import ForeignOrder
 
 from twsmq_nodes.tws import events as tws_events
 from twsmq_nodes.tws import requests as tws
@@ -39,6 +41,7 @@ from twsmq_nodes.tws.requests import Request
 
 from . import codes
 from .codes import Meaning
+from .exercises import NOT_CONFIRMED
 from .follow_ups import ExecutionsMissing
 from .ids import FIRST_REQ_ID, Key
 from .record import Record
@@ -69,16 +72,20 @@ class Step(Enum):
 
 
 class Snapshot:
-    """One being taken. `began_at` in ns since the epoch; `offset_s`: see `gateway_times.gateway_offset_s`."""
+    """One being taken. `foreign_only`: it gives no verdict on our orders. `began_at` in ns since the epoch;
+    `offset_s`: see `gateway_times.gateway_offset_s`."""
 
-    def __init__(self, began_at: int, offset_s: int | None, req_id: int) -> None:
+    def __init__(
+        self, began_at: int, offset_s: int | None, req_id: int, *, foreign_only: bool = False
+    ) -> None:
         self.began_at = began_at
         self.offset_s = offset_s
         self.req_id = req_id
-        self.step = Step.OPEN_ORDERS
+        self.foreign_only = foreign_only
+        self.step = Step.ALL_OPEN_ORDERS if foreign_only else Step.OPEN_ORDERS
         self.open: dict[Key, set[int]] = {}  # permanent ids, 0 for one that was not told
         self.written: set[Key] = set()  # since it began, so that it may have missed them
-        self.foreign: dict[int, ForeignOrder] = {}  # by permanent id
+        self.foreign: set[int] = set()  # permanent ids of orders that were not placed here
         self.short: dict[Key, ExecutionsMissing] = {}  # what was missing when executions were asked for
         self.spoiled = False  # some of it could not be read: it proves the absence of nothing
         self.silent: set[Step] = set()  # what the gateway did not answer, likewise
@@ -109,6 +116,10 @@ class Snapshot:
     def advance(self) -> None:
         self.step = list(Step)[list(Step).index(self.step) + 1]
 
+    def complete(self) -> None:
+        """What is left need not be asked."""
+        self.step = Step.COMPLETE
+
 
 End = tws_events.OpenOrderEnd | tws_events.ExecDetailsEnd | tws_events.CompletedOrdersEnd
 
@@ -121,10 +132,10 @@ class Snapshots:
         self._req_id = FIRST_REQ_ID
         self._questions: list[tuple[Snapshot, Step]] = []  # unanswered, in the order they were asked
 
-    def begin(self, began_at: int, offset_s: int | None) -> None:
+    def begin(self, began_at: int, offset_s: int | None, *, foreign_only: bool = False) -> None:
         """In place of the current one."""
         self._req_id += 1
-        self.current = Snapshot(began_at, offset_s, self._req_id)
+        self.current = Snapshot(began_at, offset_s, self._req_id, foreign_only=foreign_only)
 
     def give_up(self) -> None:
         self.current = None
@@ -223,6 +234,8 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
         return _NOTHING
     if record.staged:  # never listed
         return _NOTHING
+    if record.exercise is not None:
+        return _exercised(record, snapshot)
     if record.sent_at >= snapshot.began_at:  # since then, or by a clock that was set back since
         return Verdict(again=order.status == "unknown")
     if record.key in snapshot.written:
@@ -239,6 +252,16 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
             "sent on an earlier day of the gateway, whose lists do not reach back: use resolve_order",
         )
     return _absent(record)
+
+
+def _exercised(record: Record, snapshot: Snapshot) -> Verdict:
+    """Never listed either."""
+    if record.acknowledged or record.order.status == "unknown":
+        return _NOTHING
+    if record.sent_at + GRACE_S * NS > snapshot.began_at:
+        return Verdict(again=True)
+    complaint = "" if record.complaint is None else f"{record.complaint.text}; "
+    return Verdict(Trigger.VANISHED, complaint + NOT_CONFIRMED)
 
 
 def _gone(record: Record, today: bool) -> Verdict:

@@ -758,6 +758,148 @@ struct AccountNotice : Header {
 };
 
 /**
+ * An execution in an account, whoever placed its order: a client of ours, another program, a person, or
+ * the broker (`liquidation`). `order`: strategy/client_order_id, nil unless the order was placed here.
+ *
+ * `client_id` and `order_id` are its owner's, 0 for what was entered by hand. `corrects` names the exec_id
+ * this one replaces; `recovered`: learnt of afterwards. `leg`: of one leg of a combo.
+ */
+struct AccountExecution : Header {
+  static constexpr const char* TYPE = "execution";
+
+  std::string exec_id;
+  std::string account;
+  std::string instrument;
+  std::string side;
+  double quantity = 0;
+  double price = 0;
+  std::optional<std::int64_t> time;
+  std::optional<std::int64_t> con_id;
+  std::optional<std::string> exchange;
+  std::optional<std::int64_t> perm_id;
+  std::optional<std::int64_t> client_id;
+  std::optional<std::int64_t> order_id;
+  std::optional<std::string> reference;
+  std::optional<std::string> order;
+  std::optional<bool> liquidation;
+  std::optional<std::int64_t> liquidity;
+  std::optional<bool> leg;
+  std::optional<std::string> corrects;
+  std::optional<bool> recovered;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "exec_id", exec_id) && get(from_wire, "account", account) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "price", price) && get(from_wire, "time", time) && get(from_wire, "con_id", con_id) && get(from_wire, "exchange", exchange) && get(from_wire, "perm_id", perm_id) && get(from_wire, "client_id", client_id) && get(from_wire, "order_id", order_id) && get(from_wire, "reference", reference) && get(from_wire, "order", order) && get(from_wire, "liquidation", liquidation) && get(from_wire, "liquidity", liquidity) && get(from_wire, "leg", leg) && get(from_wire, "corrects", corrects) && get(from_wire, "recovered", recovered);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "exec_id", exec_id);
+    put(to_wire, "account", account);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "side", side);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "price", price);
+    put(to_wire, "time", time);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "perm_id", perm_id);
+    put(to_wire, "client_id", client_id);
+    put(to_wire, "order_id", order_id);
+    put(to_wire, "reference", reference);
+    put(to_wire, "order", order);
+    put(to_wire, "liquidation", liquidation);
+    put(to_wire, "liquidity", liquidity);
+    put(to_wire, "leg", leg);
+    put(to_wire, "corrects", corrects);
+    put(to_wire, "recovered", recovered);
+    return to_wire;
+  }
+};
+
+/**
+ * What an execution in an account cost. `realized_pnl` is nil for opening trades.
+ */
+struct ExecutionCost : Header {
+  static constexpr const char* TYPE = "execution_cost";
+
+  std::string exec_id;
+  std::string account;
+  double commission = 0;
+  std::string currency;
+  std::optional<double> realized_pnl;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "exec_id", exec_id) && get(from_wire, "account", account) && get(from_wire, "commission", commission) && get(from_wire, "currency", currency) && get(from_wire, "realized_pnl", realized_pnl);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "exec_id", exec_id);
+    put(to_wire, "account", account);
+    put(to_wire, "commission", commission);
+    put(to_wire, "currency", currency);
+    put(to_wire, "realized_pnl", realized_pnl);
+    return to_wire;
+  }
+};
+
+/**
+ * An order that was not placed here, as it now stands. `working` false: it has ended, `reason` tells how
+ * as far as that is known.
+ */
+struct ForeignOrderChanged : Header {
+  static constexpr const char* TYPE = "foreign_order";
+
+  std::int64_t perm_id = 0;
+  std::int64_t client_id = 0;
+  std::int64_t order_id = 0;
+  std::string instrument;
+  std::string side;
+  double quantity = 0;
+  std::string order_type;
+  std::string account;
+  std::string tif;
+  std::string status;
+  double filled = 0;
+  std::string reference;
+  std::optional<double> limit_price;
+  std::optional<double> stop_price;
+  std::optional<bool> working;
+  std::optional<std::string> reason;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "perm_id", perm_id) && get(from_wire, "client_id", client_id) && get(from_wire, "order_id", order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "order_type", order_type) && get(from_wire, "account", account) && get(from_wire, "tif", tif) && get(from_wire, "status", status) && get(from_wire, "filled", filled) && get(from_wire, "reference", reference) && get(from_wire, "limit_price", limit_price) && get(from_wire, "stop_price", stop_price) && get(from_wire, "working", working) && get(from_wire, "reason", reason);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "perm_id", perm_id);
+    put(to_wire, "client_id", client_id);
+    put(to_wire, "order_id", order_id);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "side", side);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "order_type", order_type);
+    put(to_wire, "account", account);
+    put(to_wire, "tif", tif);
+    put(to_wire, "status", status);
+    put(to_wire, "filled", filled);
+    put(to_wire, "reference", reference);
+    put(to_wire, "limit_price", limit_price);
+    put(to_wire, "stop_price", stop_price);
+    put(to_wire, "working", working);
+    put(to_wire, "reason", reason);
+    return to_wire;
+  }
+};
+
+/**
  * Every half second from every node on `node/<name>/`. `detail` says what it waits for, nil when ready.
  *
  * `last_event_no` and `strategy_nos` come from the orders node only: the newest numbers it has given out,
@@ -2160,6 +2302,79 @@ struct GetExecutions {
     put(to_wire, "client_order_id", client_order_id);
     put(to_wire, "account", account);
     put(to_wire, "since", since);
+    return to_wire;
+  }
+};
+
+/**
+ * `account_executions`: executions in all accounts, whoever placed the order, as the gateway has reported
+ * them; oldest first. `foreign`: only those of orders that were not placed here.
+ */
+struct GetAccountExecutions {
+  std::optional<std::string> account;
+  std::optional<std::int64_t> since;
+  std::optional<bool> foreign;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "account", account) && get(from_wire, "since", since) && get(from_wire, "foreign", foreign);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "account", account);
+    put(to_wire, "since", since);
+    put(to_wire, "foreign", foreign);
+    return to_wire;
+  }
+};
+
+/**
+ * `cancel_foreign_order`: an operator ends an order that was not placed here.
+ */
+struct CancelForeignOrder {
+  std::int64_t perm_id = 0;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "perm_id", perm_id);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "perm_id", perm_id);
+    return to_wire;
+  }
+};
+
+/**
+ * `exercise_option`: exercise an option that is held, or let it lapse. Its key is that of an order.
+ *
+ * `override`: against what the gateway would do by itself, such as exercising what is out of the money.
+ */
+struct ExerciseOption {
+  std::string strategy;
+  std::string client_order_id;
+  std::string instrument;
+  std::int64_t quantity = 0;
+  std::optional<std::string> action;
+  std::optional<std::string> account;
+  std::optional<bool> override;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "strategy", strategy) && get(from_wire, "client_order_id", client_order_id) && get(from_wire, "instrument", instrument) && get(from_wire, "quantity", quantity) && get(from_wire, "action", action) && get(from_wire, "account", account) && get(from_wire, "override", override);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "strategy", strategy);
+    put(to_wire, "client_order_id", client_order_id);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "action", action);
+    put(to_wire, "account", account);
+    put(to_wire, "override", override);
     return to_wire;
   }
 };
@@ -4105,6 +4320,104 @@ struct ExecutionList {
 };
 
 /**
+ */
+struct AccountExecutionRow {
+  std::string exec_id;
+  std::string account;
+  std::string instrument;
+  std::string side;
+  double quantity = 0;
+  double price = 0;
+  std::optional<std::int64_t> time;
+  std::optional<std::int64_t> con_id;
+  std::optional<std::string> exchange;
+  std::optional<std::int64_t> perm_id;
+  std::optional<std::int64_t> client_id;
+  std::optional<std::int64_t> order_id;
+  std::optional<std::string> reference;
+  std::optional<std::string> order;
+  std::optional<bool> liquidation;
+  std::optional<std::int64_t> liquidity;
+  std::optional<bool> leg;
+  std::optional<double> commission;
+  std::optional<std::string> currency;
+  std::optional<double> realized_pnl;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "exec_id", exec_id) && get(from_wire, "account", account) && get(from_wire, "instrument", instrument) && get(from_wire, "side", side) && get(from_wire, "quantity", quantity) && get(from_wire, "price", price) && get(from_wire, "time", time) && get(from_wire, "con_id", con_id) && get(from_wire, "exchange", exchange) && get(from_wire, "perm_id", perm_id) && get(from_wire, "client_id", client_id) && get(from_wire, "order_id", order_id) && get(from_wire, "reference", reference) && get(from_wire, "order", order) && get(from_wire, "liquidation", liquidation) && get(from_wire, "liquidity", liquidity) && get(from_wire, "leg", leg) && get(from_wire, "commission", commission) && get(from_wire, "currency", currency) && get(from_wire, "realized_pnl", realized_pnl);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "exec_id", exec_id);
+    put(to_wire, "account", account);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "side", side);
+    put(to_wire, "quantity", quantity);
+    put(to_wire, "price", price);
+    put(to_wire, "time", time);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "perm_id", perm_id);
+    put(to_wire, "client_id", client_id);
+    put(to_wire, "order_id", order_id);
+    put(to_wire, "reference", reference);
+    put(to_wire, "order", order);
+    put(to_wire, "liquidation", liquidation);
+    put(to_wire, "liquidity", liquidity);
+    put(to_wire, "leg", leg);
+    put(to_wire, "commission", commission);
+    put(to_wire, "currency", currency);
+    put(to_wire, "realized_pnl", realized_pnl);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `account_executions`. `left_out`: how many older ones match and did not fit.
+ */
+struct AccountExecutionList {
+  std::vector<AccountExecutionRow> executions;
+  std::int64_t left_out = 0;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "executions", executions) && get(from_wire, "left_out", left_out);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "executions", executions);
+    put(to_wire, "left_out", left_out);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `cancel_foreign_order`. `status`: the gateway's own word, "" if it has said none yet: then
+ * the order's end comes on its topic.
+ */
+struct ForeignCancel {
+  std::int64_t perm_id = 0;
+  std::string status;
+  std::optional<std::string> text;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "perm_id", perm_id) && get(from_wire, "status", status) && get(from_wire, "text", text);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "perm_id", perm_id);
+    put(to_wire, "status", status);
+    put(to_wire, "text", text);
+    return to_wire;
+  }
+};
+
+/**
  * Result of `replay_events`. `next`: ask with it as `after` for more; `last`: the newest there is.
  */
 struct EventPage {
@@ -4352,6 +4665,6 @@ struct Reconnecting {
 };
 
 /** Every event of this version, for whoever wants to go through them all. */
-#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Change, AccountNotice, Heartbeat, Process, Gateway, BudgetRound, Denied, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
+#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Change, AccountNotice, AccountExecution, ExecutionCost, ForeignOrderChanged, Heartbeat, Process, Gateway, BudgetRound, Denied, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
 
 }  // namespace twsmq

@@ -1,0 +1,71 @@
+"""Options that are exercised, or let lapse, on demand.
+
+Such an instruction is no order, but has a key and a life like one: journaled before its bytes leave, once
+for its key, refused by an error about its id. A gateway does not list it anywhere: so nothing proves it
+absent, and where nobody answers it is `unknown`, until an operator who has seen the position says what
+became of it. It cannot be cancelled from here.
+"""
+
+from __future__ import annotations
+
+from twsmq_protocol.instruments import Instrument, format_instrument, parse_instrument
+from twsmq_protocol.order_events import Order
+from twsmq_protocol.order_requests import ExerciseOption, PlaceOrder
+
+from twsmq_nodes.tws import requests as tws
+from twsmq_nodes.tws.instruments import contract_of
+
+EXERCISE, LAPSE = 1, 2
+_ORDER_TYPES = {"exercise": "EXERCISE", "lapse": "LAPSE"}
+NOT_CONFIRMED = (
+    "the gateway confirms no exercise and lists none: see the positions of the option and of what it is on, "
+    "then resolve_order"
+)
+
+
+def instruction(args: ExerciseOption, order_id: int, account: str) -> tws.ExerciseOptions:
+    action = EXERCISE if args.action == "exercise" else LAPSE
+    contract = contract_of(parse_instrument(args.instrument))
+    return tws.ExerciseOptions(order_id, contract, action, args.quantity, account, int(args.override))
+
+
+def pending(args: ExerciseOption, order_id: int, account: str) -> Order:
+    """It ends a long option, like a sale."""
+    return Order(
+        client_order_id=args.client_order_id,
+        strategy=args.strategy,
+        instrument=args.instrument,
+        side="SELL",
+        quantity=float(args.quantity),
+        order_type=_ORDER_TYPES[args.action],
+        status="pending",
+        order_id=order_id,
+        account=account,
+        remaining=float(args.quantity),
+    )
+
+
+def trade_of(args: ExerciseOption) -> PlaceOrder | None:
+    """The trade that follows, for the risk limits: of shares at the strike. None: nothing is traded. What the
+    underlying of other options is their spelling does not say: those count as the sale they are."""
+    if args.action == "lapse":
+        return None
+    option = parse_instrument(args.instrument)
+    if option.sec_type != "OPT" or not option.strike:
+        return _order(args, args.instrument, "SELL", float(args.quantity), option.strike)
+    shares = Instrument(sec_type="STK", symbol=option.symbol, exchange="SMART", currency=option.currency)
+    units = args.quantity * float(option.multiplier or 100)
+    side = "BUY" if option.right == "C" else "SELL"
+    return _order(args, format_instrument(shares), side, units, option.strike)
+
+
+def _order(args: ExerciseOption, instrument: str, side: str, quantity: float, price: float) -> PlaceOrder:
+    return PlaceOrder(
+        strategy=args.strategy,
+        client_order_id=args.client_order_id,
+        instrument=instrument,
+        side="BUY" if side == "BUY" else "SELL",
+        quantity=quantity,
+        order_type="LMT" if price else "MKT",
+        limit_price=price or None,
+    )
