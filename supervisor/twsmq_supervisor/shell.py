@@ -38,6 +38,7 @@ from .diary import Diary
 from .front import LINK_FD
 from .front_link import FrontLink
 from .front_messages import Alive, FromFront, ReloadAsked, RestartAsked, Row, State, StopAsked, Story
+from .notify import ServiceManager
 from .policy import Beaten, Exited, Policy, PolicyEvent, Spawned, SpawnFailed
 from .preflight import lock_file, require_free_ports, require_keys, take_lock
 from .processes import Processes
@@ -81,6 +82,7 @@ class Supervisor:
         self._askers: dict[str, Asker] = {}
         self._front = Policy(((FRONT, True),), limits)
         self._sent_at = 0.0
+        self._manager = ServiceManager()
 
     async def run(self, opened: Callable[[], object] = lambda: None) -> None:
         """`opened` is called once the front has been started, before anything else is.
@@ -107,8 +109,10 @@ class Supervisor:
             self._spawn_task(self._rotate_logs())
             self._feed_front(policy.StartRequested())
             opened()
+            self._manager.ready("supervising; `twsmq status` tells of each process")
             self._feed(policy.StartRequested())
             await self._over.wait()
+            self._manager.stopping()
 
     # --- wiring --------------------------------------------------------------------------------------------
 
@@ -150,8 +154,10 @@ class Supervisor:
         while True:
             self._feed(policy.Ticked())
             self._feed_front(policy.Ticked())
+            self._manager.beat(time.monotonic())
             if time.monotonic() >= self._sent_at + SHOW_S:
                 self._show()
+                self._manager.status(self._in_one_line())
             await asyncio.sleep(TICK_S)
 
     async def _rotate_logs(self) -> None:
@@ -314,6 +320,13 @@ class Supervisor:
     def _show(self) -> None:
         self._sent_at = time.monotonic()
         self._link.send()
+
+    def _in_one_line(self) -> str:
+        children = self._policy.children.values()
+        waiting = [f"{child.name} {child.state}" for child in children if child.state != "ready"]
+        return f"{len(children) - len(waiting)} of {len(children)} ready" + "".join(
+            f", {one}" for one in waiting
+        )
 
     # --- rows ----------------------------------------------------------------------------------------------
 

@@ -70,13 +70,19 @@ def status(config: Path | None, as_json: bool) -> None:
 def health(config: Path | None, node: str, timeout: float) -> None:
     """Say whether NODE is ready, from its own heartbeat: no supervisor is needed.
 
-    Exit code 0 if it is, 1 if it beats but is not ready, 3 if it does not beat.
+    Exit code 0 if it is, 1 if it beats but is not ready, 3 if it does not beat. `supervisor` is ready when it
+    answers, whatever state the nodes are in.
 
     \b
-    Example:
-      twsmq health orders
+    Examples:
+      twsmq health orders         a readiness probe
+      twsmq health supervisor     a liveness probe
     """
     settings = settings_from(config)
+    if node == endpoints.SUPERVISOR:
+        _ask_supervisor(settings, lambda client: client.status())
+        echo(f"{node}: ready")
+        return
     known = endpoints.node_names(settings.config)
     if node not in known:
         raise click.UsageError(f"no node is called {node!r}; there are {', '.join(known)}")

@@ -1,0 +1,127 @@
+"""The supervisor under a service manager's rules: told when it is ready, beaten for, restarted whenever it
+ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.cluster import Cluster
+from support.patience import patient
+from support.plain_client import PlainClient
+
+RESTART_S = 1.0
+"""`RestartSec=` of the unit."""
+TRADING_WITHIN_S = 15.0
+
+
+class Manager:
+    """`Restart=always`, `Type=notify`: starts the supervisor anew a second after it has ended, until
+    `stop`."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._path = str(cluster.folder / "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self._path)
+        self._socket.settimeout(0.2)
+        self._stopping = threading.Event()
+        self.told: list[str] = []
+        self.process: subprocess.Popen[bytes] | None = None
+        self._threads = [threading.Thread(target=run) for run in (self._supervise, self._listen)]
+        for thread in self._threads:
+            thread.start()
+
+    def _supervise(self) -> None:
+        environment = {**os.environ, "NOTIFY_SOCKET": self._path, "WATCHDOG_USEC": "15000000"}
+        while not self._stopping.is_set():
+            command = [sys.executable, "-m", "twsmq_supervisor", "--config", str(self._cluster.config)]
+            with (self._cluster.folder / "supervisor.out").open("ab") as output:
+                self.process = subprocess.Popen(
+                    command, env=environment, cwd=self._cluster.folder, stdout=output, stderr=output
+                )
+            self.process.wait()
+            self._stopping.wait(RESTART_S)
+
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.told.append(self._socket.recv(4096).decode())
+            except TimeoutError:
+                continue
+
+    def await_told(self, word: str, times: int) -> None:
+        deadline = time.monotonic() + patient(30)
+        while sum(text.startswith(word) for text in self.told) < times:
+            assert time.monotonic() < deadline, self.told[-5:]
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+        for thread in self._threads:
+            thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, port_base: int) -> Iterator[Cluster]:
+    made = Cluster(tmp_path, port_base, port_base + 95)
+    yield made
+    made.kill()
+
+
+def traded(client: PlainClient, name: str) -> None:
+    order = {
+        "client_order_id": name,
+        "strategy": "s",
+        "instrument": "STK:AAPL:SMART:USD",
+        "side": "BUY",
+        "quantity": 1,
+        "order_type": "MKT",
+    }
+    deadline = time.monotonic() + patient(60)
+    while True:
+        reply = client.request("orders", "place_order", timeout=patient(60), **order)
+        if reply["ok"]:
+            return
+        assert reply["error"]["code"] in ("not_ready", "timeout"), reply
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_killed_supervisor_is_started_again_and_trades(cluster: Cluster) -> None:
+    began = time.monotonic()
+    manager = Manager(cluster)
+    client = PlainClient(cluster.port_base)
+    try:
+        manager.await_told("READY=1", 1)
+        manager.await_told("WATCHDOG=1", 2)
+        traded(client, "before")
+        first = time.monotonic() - began
+        cluster.await_ready(60)
+        assert manager.process is not None
+        manager.process.send_signal(signal.SIGKILL)
+        killed = time.monotonic()
+        manager.await_told("READY=1", 2)
+        traded(client, "after")
+        took = time.monotonic() - killed
+        # On a machine where the first start is slow the second is as well.
+        assert took < max(TRADING_WITHIN_S, 2 * first), f"{took:.1f} s, the first start took {first:.1f} s"
+        print(
+            f"trading again {took:.1f} s after kill -9 of the supervisor; the first start took {first:.1f} s"
+        )
+        manager.await_told("STATUS=8 of 8 ready" if "web" in cluster.expected else "STATUS=7 of 7 ready", 1)
+    finally:
+        client.close()
+        manager.stop()
+    assert any(text.startswith("STOPPING=1") for text in manager.told)
