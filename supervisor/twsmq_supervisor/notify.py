@@ -20,6 +20,7 @@ class ServiceManager:
         environment = os.environ if environment is None else environment
         self._address = environment.get("NOTIFY_SOCKET", "")
         self._status = ""
+        self._stopping = False
         self._beaten_at: float | None = None
         self._interval_s: float | None = None
         micros = environment.get("WATCHDOG_USEC", "")
@@ -32,6 +33,10 @@ class ServiceManager:
         self._send(f"READY=1\nSTATUS={status}\nMAINPID={os.getpid()}")
 
     def stopping(self) -> None:
+        """May be said again and again."""
+        if self._stopping:
+            return
+        self._stopping = True
         self._send("STOPPING=1\nSTATUS=stopping in order")
 
     def status(self, text: str) -> None:

@@ -112,7 +112,6 @@ class Supervisor:
             self._manager.ready("supervising; `twsmq status` tells of each process")
             self._feed(policy.StartRequested())
             await self._over.wait()
-            self._manager.stopping()
 
     # --- wiring --------------------------------------------------------------------------------------------
 
@@ -155,6 +154,8 @@ class Supervisor:
             self._feed(policy.Ticked())
             self._feed_front(policy.Ticked())
             self._manager.beat(time.monotonic())
+            if self._policy.stopping:
+                self._manager.stopping()
             if time.monotonic() >= self._sent_at + SHOW_S:
                 self._show()
                 self._manager.status(self._in_one_line())

@@ -33,7 +33,7 @@ class Manager:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self._path)
         self._socket.settimeout(0.2)
-        self._stopping = threading.Event()
+        self._stopping, self._deaf = threading.Event(), threading.Event()
         self.told: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
         self._threads = [threading.Thread(target=run) for run in (self._supervise, self._listen)]
@@ -52,7 +52,7 @@ class Manager:
             self._stopping.wait(RESTART_S)
 
     def _listen(self) -> None:
-        while not self._stopping.is_set():
+        while not self._deaf.is_set():
             try:
                 self.told.append(self._socket.recv(4096).decode())
             except TimeoutError:
@@ -68,8 +68,9 @@ class Manager:
         self._stopping.set()
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-        for thread in self._threads:
-            thread.join()
+        self._threads[0].join()
+        self._deaf.set()
+        self._threads[1].join()
         self._socket.close()
 
 
