@@ -139,22 +139,19 @@ def _tick_by_tick(fields: list[bytes]) -> TickByTick:
     if not 0 <= time_s <= LATEST_S:
         raise ValueError("a time beyond all days")
     if kind == b"4":
-        return _told(TickByTickMidPoint(req_id, time_s, middle := _price(fields[4])), middle)
+        middle = _price(fields[4])
+        tick: TickByTick = TickByTickMidPoint(req_id, time_s, middle)
+        return cleaned(tick) if middle in NO_PRICE else tick
     fields[9]  # one past the last field of the two other kinds
     if kind == b"3":
-        prices = (_price(fields[4]), _price(fields[5]))
-        sizes = (_size(fields[6]), _size(fields[7]))
-        return _told(TickByTickBidAsk(req_id, time_s, *prices, *sizes, _INTS[fields[8]] & 3), *prices)
+        bid, ask = _price(fields[4]), _price(fields[5])
+        tick = TickByTickBidAsk(
+            req_id, time_s, bid, ask, _size(fields[6]), _size(fields[7]), _INTS[fields[8]] & 3
+        )
+        return cleaned(tick) if bid in NO_PRICE or ask in NO_PRICE else tick
     if kind not in (b"1", b"2"):
         raise ValueError("an unknown kind")
     words = (_text(fields[7]), _text(fields[8]))
     price, size, attribs = _price(fields[4]), _size(fields[5]), _INTS[fields[6]] & 3
-    return _told(TickByTickLast(req_id, kind == b"2", time_s, price, size, attribs, *words), price)
-
-
-def _told(tick: TickByTick, *prices: float | None) -> TickByTick:
-    """Without what only says that there is nothing; that is looked up where a price is like such a mark."""
-    for price in prices:
-        if price in NO_PRICE:
-            return cleaned(tick)
-    return tick
+    tick = TickByTickLast(req_id, kind == b"2", time_s, price, size, attribs, *words)
+    return cleaned(tick) if price in NO_PRICE else tick
