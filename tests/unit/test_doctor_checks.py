@@ -17,6 +17,7 @@ MACHINE = Machine(
     libzmq=(4, 3, 5),
     open_files=4096,
     virtual_env=True,
+    gateway_heap_mb=4000,
 )
 WELL = Evidence(
     host="127.0.0.1",
@@ -87,6 +88,9 @@ def test_a_gateway_that_is_well_has_nothing_to_look_at() -> None:
         (replace(SHUT, neighbours=(Neighbour(7497, Hello.VERSION),)), "port-open", "fail", "port = 7497"),
         (replace(SHUT, state=Port.TIMED_OUT), "port-open", "fail", "firewall"),
         (replace(SHUT, state=Port.UNREACHABLE, problem="no such host"), "port-open", "fail", "host's name"),
+        (replace(WELL, machine=replace(MACHINE, gateway_heap_mb=768)), "gateway-memory", "warn", "4000 MB"),
+        (replace(WELL, machine=replace(MACHINE, other_env="/home/me/env")), "python", "warn", "deactivate"),
+        (replace(WELL, connection_time="20261128 10:00:00 \ufffd"), "zone", "warn", "jts.ini"),
         (replace(SHUT, machine=replace(MACHINE, wsl=True)), "port-open", "fail", "networkingMode=mirrored"),
         (
             replace(SHUT, machine=replace(MACHINE, container=True)),
@@ -170,7 +174,7 @@ def test_each_problem_has_its_verdict_and_its_cure(
 
 def test_what_cannot_be_looked_at_is_skipped_not_judged() -> None:
     judged = {found.id for found in examine(SHUT) if found.verdict != "skip"}
-    assert judged == {"ibapi", "python", "libzmq", "open-files", "port-open"}
+    assert judged == {"ibapi", "python", "libzmq", "open-files", "gateway-memory", "port-open"}
 
 
 def test_nothing_anywhere_names_the_four_ports() -> None:

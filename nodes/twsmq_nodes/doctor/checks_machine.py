@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .checks import Check, Outcome, fail, ok, warn
+from .checks import Check, Outcome, fail, ok, skip, warn
 from .evidence import Evidence
 
 _OLDEST_SAFE_LIBZMQ, _CURRENT_LIBZMQ = (4, 3, 3), (4, 3, 5)
 _FILES_WANTED = 256
+_LEAST_HEAP_MB = 1024
 
 
 def _ibapi(seen: Evidence) -> Outcome:
@@ -35,6 +36,12 @@ def _ibapi(seen: Evidence) -> Outcome:
 
 def _python(seen: Evidence) -> Outcome:
     machine = seen.machine
+    if machine.other_env:
+        return warn(
+            f"Python {machine.python}, while the shell has {machine.other_env} active: twsmq uses nothing "
+            "of what is installed there",
+            "run twsmq from that environment (python -m twsmq.cli …), or deactivate it",
+        )
     if not machine.virtual_env and not machine.container:
         return warn(
             f"Python {machine.python}, the system's own: several programs share its packages",
@@ -66,9 +73,23 @@ def _open_files(seen: Evidence) -> Outcome:
     return ok(f"{files} open files allowed")
 
 
+def _gateway_memory(seen: Evidence) -> Outcome:
+    heap = seen.machine.gateway_heap_mb
+    if heap is None:
+        return skip("no gateway's process is seen on this machine")
+    if heap < _LEAST_HEAP_MB:
+        return warn(
+            f"the gateway may use {heap} MB of memory; with many lines it grows slow, then stops",
+            "Configure > Settings > Memory Allocation: 4000 MB is what IBKR advises for the API; image: "
+            "JAVA_HEAP_SIZE",
+        )
+    return ok(f"the gateway may use {heap} MB of memory")
+
+
 MACHINE: dict[str, Check] = {
     "ibapi": _ibapi,
     "python": _python,
     "libzmq": _libzmq,
     "open-files": _open_files,
+    "gateway-memory": _gateway_memory,
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from twsmq_nodes.tws.gateway_times import zone_of
+
 from .checks import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 from .evidence import Evidence, Notice
 
@@ -105,6 +107,20 @@ def _clock(seen: Evidence) -> Outcome:
     return ok(f"clocks agree to {abs(seen.skew_s):.1f} s")
 
 
+def _zone(seen: Evidence) -> Outcome:
+    """Order and fill times come in the zone that the handshake names."""
+    if seen.server_version is None:
+        return skip("no handshake")
+    name = zone_of(seen.connection_time)
+    if not name or not name.isprintable() or not name.isascii():
+        return warn(
+            f"the gateway's time zone cannot be read: {seen.connection_time!r}",
+            "set TimeZone= in jts.ini to a name such as America/New_York (image: TIME_ZONE), or choose UTC "
+            "under 'Send instrument-specific attributes for dual-mode API client in' (API settings)",
+        )
+    return ok(name)
+
+
 def _market_data(seen: Evidence) -> Outcome:
     if seen.next_valid_id is None or seen.quote is None:
         return skip(_NO_SESSION)
@@ -182,6 +198,7 @@ SESSION: dict[str, Check] = {
     "account-mode": _account_mode,
     "farms": _farms,
     "clock": _clock,
+    "zone": _zone,
     "market-data": _market_data,
     "orders-allowed": _orders_allowed,
     "order-ids": _order_ids,

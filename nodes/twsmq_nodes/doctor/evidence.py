@@ -61,6 +61,10 @@ class Machine(Struct, frozen=True):
     libzmq: tuple[int, int, int] = (0, 0, 0)
     open_files: int = 0
     virtual_env: bool = False
+    other_env: str = ""
+    """The virtual environment that is active in the shell, where it is not the one that twsmq runs in."""
+    gateway_heap_mb: int | None = None
+    """Of a gateway on this machine, as far as its command line tells."""
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
