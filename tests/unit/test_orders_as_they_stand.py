@@ -300,8 +300,8 @@ def test_a_child_whose_parent_has_filled_is_modified_without_it(desk: Desk) -> N
 # -- C: what the gateway holds back
 
 
-def bracket(desk: Desk) -> None:
-    group(desk, {"client_order_id": "a"}, {"client_order_id": "b"}, {"client_order_id": "c"})
+def bracket(desk: Desk) -> Caller:
+    return group(desk, {"client_order_id": "a"}, {"client_order_id": "b"}, {"client_order_id": "c"})
 
 
 def test_siblings_of_a_refused_last_leg_are_cancelled_and_told_so(desk: Desk) -> None:
@@ -347,6 +347,32 @@ def test_a_connection_lost_between_the_legs_leaves_nothing_staged(desk: Desk) ->
     assert desk.wire[3:] == [rq.CancelOrder(1), rq.CancelOrder(2)]
     desk.says(error(1, 10147, "not found"), error(2, 10147, "not found"))
     assert (desk.status("a"), desk.status("b")) == ("cancelled", "cancelled")
+
+
+def test_a_bracket_whose_last_leg_never_left_may_go_again_once_the_rest_is_cancelled(desk: Desk) -> None:
+    bracket(desk)
+    desk.session_lost()
+    desk.later(10.0)
+    desk.session_up(4)
+    desk.snapshot()
+    assert desk.status("c") == "not_sent"
+    assert bracket(desk).code == "timeout", "the gateway still holds two of them back"
+    desk.says(error(1, 10147, "not found"), error(2, 10147, "not found"))
+    assert [row.order_id for row in bracket(desk).answer.orders] == [4, 5, 6]
+    assert [desk.status(cid) for cid in "abc"] == ["pending"] * 3
+
+
+def test_a_bracket_of_which_a_leg_has_worked_does_not_go_again(desk: Desk) -> None:
+    bracket(desk)
+    desk.accepted(1, "a")
+    desk.session_lost()
+    desk.later(10.0)
+    desk.session_up(4)
+    desk.snapshot()
+    desk.says(order_status(1, "Cancelled"), error(2, 10147, "not found"))
+    desk.later(1.0)
+    assert [desk.status(cid) for cid in "abc"] == ["cancelled", "cancelled", "not_sent"]
+    assert bracket(desk).code == "conflict"
 
 
 def test_one_that_is_staged_is_neither_looked_for_nor_proved_absent(desk: Desk) -> None:

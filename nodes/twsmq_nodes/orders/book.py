@@ -34,6 +34,9 @@ from .spellings import Spellings
 _NEVER_WORKED = frozenset(("Cancelled", "ApiCancelled", "Inactive"))
 """A refusal may begin with one of these (captured): such an order has handed nothing on."""
 
+_HELD_BACK = _NEVER_WORKED | {None, "PendingCancel"}
+"""What the gateway may call an order that it holds back."""
+
 
 class Book:
     """Call `apply` for what was journaled before, then `record` for everything new."""
@@ -114,6 +117,8 @@ class Book:
         if order.perm_id is not None:
             record.perm_ids.add(order.perm_id)
             self._by_perm_id[order.perm_id] = key
+        if order.filled > 0 or order.gateway_status not in _HELD_BACK:
+            record.never_worked = False
         if record.acknowledged:
             record.staged = False
             if self.staged and (order.filled > 0 or order.gateway_status not in _NEVER_WORKED):
@@ -130,7 +135,7 @@ class Book:
         for key in list(self.staged):
             other = self.records[key]
             if (last and key in group) or other.order_id == record.links.parent_id:
-                other.staged = False
+                other.staged = other.never_worked = False
                 del self.staged[key]
 
     def _apply_fact(self, record: Record, key: Key, fact: Fact) -> None:
@@ -138,7 +143,7 @@ class Book:
             case Placed():
                 record.request, record.links = fact.request, fact.links
                 self._attempt(record, key, fact.order_id, fact.at)
-                record.staged = not fact.transmit
+                record.staged = record.never_worked = not fact.transmit
                 if fact.links.group:
                     self._groups.setdefault((key[0], fact.links.group), {})[key] = None
             case ExercisePlaced():
@@ -150,6 +155,7 @@ class Book:
             case ChangeSent(number=number):
                 record.changes = (*record.changes, fact) if number else (fact,)
                 record.change_no = max(number, record.change_no)
+                record.never_worked = record.never_worked and not fact.transmit
             case ChangeSettled(number):
                 record.changes = tuple(one for one in record.changes if number and one.number > number)
             case CancelWanted():

@@ -301,6 +301,7 @@ class OrdersCore:
             case tws.ExecDetails():
                 record, follow_ups = self._reports.execution(event, now.ns)
                 news = self._executions.learn(event, record, now.ns)
+                self._reconciliation.execution(event, self._reports.executions.time_ns(event.execution.time))
                 if news is not None and self._reconciliation.reconciled:
                     self._reconciliation.foreign_watch.executed(news, now)
                 if record is not None and self._reports.complete(record):

@@ -117,6 +117,12 @@ class Intake:
         if any(key in self._pipeline.unwritten for key in keys):
             self._pipeline.callers.join(waiter)
             return True
+        if waiter.group and records[-1].order.status == "not_sent":  # the one that hands on the others
+            if all(record.may_go_again for record in records):
+                return False
+            if all(record.may_go_again or (record.never_worked and not record.done) for record in records):
+                why = "the rest of its group is being cancelled, without having worked; ask again later"
+                raise RequestError(ErrorCode.TIMEOUT, why)
         statuses = {record.order.status for record in records}
         if "unknown" in statuses:
             raise RequestError(ErrorCode.TIMEOUT, f"unknown where this is ({_why(records)}); ask again later")

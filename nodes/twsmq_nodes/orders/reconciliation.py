@@ -170,6 +170,12 @@ class Reconciliation:
                 snapshot.contested.add(mine.key)
             snapshot.foreign |= {reported} - {0}
 
+    def execution(self, event: tws.ExecDetails, executed_at: int | None) -> None:
+        """An execution is listed, or has just happened."""
+        snapshot = self._snapshots.current
+        if snapshot is not None and executed_at is not None and event.req_id == snapshot.req_id:
+            snapshot.reaches_back = min(executed_at, snapshot.reaches_back or executed_at)
+
     def unreadable(self, now: Now) -> None:
         """A report about some order could not be read."""
         if self._snapshots.current is not None:

@@ -69,6 +69,7 @@ class Record:
         "exercise",
         "fills",
         "links",
+        "never_worked",
         "order",
         "order_ids",
         "perm_ids",
@@ -92,6 +93,7 @@ class Record:
         self.cancel_wanted = False
         self.changes: tuple[ChangeSent, ...] = ()  # modifications on their way, the oldest first
         self.change_no = 0  # of the newest
+        self.never_worked = False  # held back by the gateway to its end, if it has ended
         self.staged = False  # sent to be held back by the gateway, which has not spoken of it since
         self.fills: dict[str, Fill] = {}
         self.costs: dict[str, Cost] = {}
@@ -123,6 +125,12 @@ class Record:
     def held_back(self) -> bool:
         """Staged, and nothing is on its way that hands it on."""
         return self.staged and not any(change.transmit for change in self.changes)
+
+    @property
+    def may_go_again(self) -> bool:
+        """It has ended, and surely has never worked: the same request again is a new attempt."""
+        unsent = self.order.status == "not_sent"
+        return unsent or (self.done and self.never_worked and not self.order.filled)
 
     @property
     def largest(self) -> float:

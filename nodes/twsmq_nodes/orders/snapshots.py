@@ -19,7 +19,9 @@ What a verdict rests on:
   it had time to arrive (`GRACE_S` since its connection ended: what a dead connection still had in its buffers
   may be read later).
 - An order the gateway had spoken of, absent from all three, is `unknown`: it may have expired or been
-  cancelled on an earlier day. One it had called Inactive on this day has ended.
+  cancelled on an earlier day. One it had called Inactive on this day has ended; and any, if the executions
+  that are listed reach back to before it was sent (a TWS keeps those of some days, a Gateway may not): they
+  show all that was executed of it.
 - What the gateway holds back untransmitted is in no list: nothing proves it absent.
 - A list that was not answered, or of which a row could not be read, proves nothing absent.
 
@@ -87,6 +89,7 @@ class Snapshot:
         self.written: set[Key] = set()  # since it began, so that it may have missed them
         self.foreign: set[int] = set()  # permanent ids of orders that were not placed here
         self.short: dict[Key, ExecutionsMissing] = {}  # what was missing when executions were asked for
+        self.reaches_back: int | None = None  # when the oldest execution of its answer was, ns
         self.spoiled = False  # some of it could not be read: it proves the absence of nothing
         self.silent: set[Step] = set()  # what the gateway did not answer, likewise
         self.contested: set[Key] = set()  # an order id of ours is listed, and may be another's order
@@ -241,6 +244,8 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
     if record.key in snapshot.written:
         return Verdict(again=True)
     if record.acknowledged:
+        if snapshot.reaches_back is not None and snapshot.reaches_back < record.sent_at:
+            return _ended_meanwhile(record)
         if order.status == "unknown":
             return _NOTHING
         return _gone(record, covers(snapshot.began_at, record.sent_at, snapshot.offset_s))
@@ -262,6 +267,13 @@ def _exercised(record: Record, snapshot: Snapshot) -> Verdict:
         return Verdict(again=True)
     complaint = "" if record.complaint is None else f"{record.complaint.text}; "
     return Verdict(Trigger.VANISHED, complaint + NOT_CONFIRMED)
+
+
+def _ended_meanwhile(record: Record) -> Verdict:
+    """The gateway had it, has it no more, and lists every execution since before it was sent."""
+    said = record.order.reason if record.order.status == "inactive" else None
+    executed = f"{record.executed():g} executed, as all executions since it was sent show"
+    return Verdict(Trigger.CANCELLED, said or f"the gateway lists it no more: it has ended, {executed}")
 
 
 def _gone(record: Record, today: bool) -> Verdict:
