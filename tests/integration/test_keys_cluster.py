@@ -4,73 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import shlex
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgpack
 import pytest
 import zmq
-from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
+from conftest import GATEWAY_OFFSET, reserved_ports
 from support.client_programs import PROGRAMS, running_program
-from support.cluster import TWSMQ
+from support.keyed_cluster import NODES, THREE_COMMANDS, Keyed, running_keyed
 from twsmq import Client, ConnectionRefused, RequestRefused, aio
 from twsmq.admission import Mistake
 from twsmq.incidents import NotLetIn
-from twsmq_protocol.keys import parse_client, written
+from twsmq_protocol.keys import parse_client
 
-ROOT = Path(__file__).parents[2]
-FIRST_BLOCK = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/keys.md").read_text(), re.DOTALL)[0]
-THREE_COMMANDS = re.findall(r"^twsmq [^#\n]+", FIRST_BLOCK, re.MULTILINE)
-NODES = ("connection", "reference", "history", "marketdata-0", "status", "orders", "web")
 APPLE = "STK:AAPL:SMART:USD"
-
-
-class Keyed(NamedTuple):
-    folder: Path
-    port_base: int
-
-    @property
-    def alpha(self) -> Path:
-        return self.folder / "alpha.key"
-
-    def run(self, *words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [*TWSMQ, *words], cwd=self.folder, capture_output=True, text=True, timeout=100, check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
-
-    def altered(self, name: str, **values: Any) -> Path:
-        """A copy of alpha's file with something else in it."""
-        keys = parse_client(self.alpha.read_text(), "")
-        target = self.folder / f"{name}.key"
-        fields = {field: getattr(keys, field) for field in keys.__struct_fields__} | values
-        target.write_text(written(type(keys)(**fields)))
-        return target
 
 
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
-    with reserved_ports() as base, orphans_refused():
-        folder = tmp_path_factory.mktemp("keyed")
-        (folder / "twsmq.toml").write_text(
-            f"[cluster]\nport_base = {base}  # a comment\n[gateway]\nport = {base + GATEWAY_OFFSET}\n"
-            "messages_per_second = 0\n"
-        )
-        made = Keyed(folder, base)
-        try:
-            for command in THREE_COMMANDS:
-                made.run(*shlex.split(command)[1:])
-            yield made
-        finally:
-            made.run("down")
+    with running_keyed(tmp_path_factory.mktemp("keyed")) as running:
+        yield running
 
 
 def test_the_documented_commands_are_three_and_the_configuration_keeps_the_rest(keyed: Keyed) -> None:

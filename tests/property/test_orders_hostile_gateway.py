@@ -181,7 +181,7 @@ class HostileGateway(RuleBasedStateMachine):
     def teardown(self) -> None:
         rebuilt = Book()
         for row in map(to_row, self.desk.committed):
-            rebuilt.apply(to_entry(row.event, row.fact))
+            rebuilt.apply(to_entry(row.event, row.fact, row.who))
         records = self.desk.core.book.records
         assert {key: one.state() for key, one in rebuilt.records.items()} == {
             key: one.state() for key, one in records.items()

@@ -65,6 +65,7 @@ EXEC = "0000e0d5.69e02bfb"
 
 class Caller(Struct, eq=False):
     valid_until: int | None = None
+    who: str = ""
     answers: list[Any] = []
 
     @property
@@ -127,7 +128,7 @@ class Desk:
         self.core = OrdersCore(
             CLIENT_ID,
             encoder(),
-            entries=[to_entry(row.event, row.fact) for row in map(to_row, self.committed)],
+            entries=[to_entry(row.event, row.fact, row.who) for row in map(to_row, self.committed)],
             settings=self.kept,
             **self.options,
         )

@@ -330,7 +330,7 @@ def test_a_journal_of_the_first_schema_is_brought_up_to_date_with_all_it_holds(t
             "NOT NULL, client_order_id TEXT NOT NULL, ts INTEGER NOT NULL, type TEXT NOT NULL, "
             "event BLOB NOT NULL, fact BLOB)"
         )
-        rows = [msgspec.structs.astuple(to_row(entry)) for entry in desk.committed]
+        rows = [msgspec.structs.astuple(to_row(entry))[:8] for entry in desk.committed]
         database.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         database.execute("PRAGMA user_version = 1")
     database.close()

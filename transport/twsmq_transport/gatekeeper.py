@@ -8,6 +8,8 @@ The answer decides what the other side does: 200 lets in, under the name of the 
 its libzmq never tries again on that socket; 300 makes it try again until it is let in, which is right for a
 key that is not known *yet*: an operator accepts it, and it gets in by itself.
 
+A key that opens connections faster than anybody needs gets 300 too: the flood ends, its owner gets in later.
+
 Invariants: nothing is let in that `authorized.toml` does not name with a right; every question is answered; a
 spoilt file lets nobody new in and ends nothing.
 """
@@ -15,6 +17,7 @@ spoilt file lets nobody new in and ends nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 
 import structlog
 import zmq
@@ -22,6 +25,8 @@ from twsmq_protocol.errors import ConfigError
 from twsmq_protocol.key_folder import KeyFolder
 from twsmq_protocol.rights import Identity
 from zmq.utils import z85
+
+from .allowance import CONNECTIONS_AT_ONCE, CONNECTIONS_PER_SECOND, Allowance
 
 ADDRESS = "inproc://zeromq.zap.01"
 _VERSION = b"1.0"
@@ -39,6 +44,7 @@ class Gatekeeper:
         self._by_name: dict[str, Identity] = {}
         self._last: dict[str, tuple[str, Identity]] = {}
         self._spoilt = ""
+        self._connections = Allowance(CONNECTIONS_PER_SECOND, CONNECTIONS_AT_ONCE)
 
     def identity(self, user: str) -> Identity:
         """What this User-Id may now; nothing once its key is revoked."""
@@ -89,6 +95,8 @@ class Gatekeeper:
         name, identity = known
         if not identity.rights:
             return b"400", b"revoked key", name
+        if not self._connections.take(name, monotonic()):
+            return b"300", b"too many new connections of this key", name
         return b"200", b"OK", name
 
     def _look(self) -> None:

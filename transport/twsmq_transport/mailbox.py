@@ -25,6 +25,7 @@ from twsmq_protocol.processes import process_of
 from twsmq_protocol.requests import OPS, Op, OpDescription
 
 from . import servers
+from .allowance import REQUESTS_AT_ONCE, REQUESTS_PER_SECOND, Allowance
 from .metrics import Counter, Histogram, Registry
 from .replies import Replies
 from .security import OFF, Security
@@ -117,6 +118,7 @@ class Mailbox:
         security: Security = OFF,
     ) -> None:
         self._security = security
+        self._allowance = Allowance(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE)
         self.name = name
         self._ops: dict[str, Answered] = {}
         self._registry = registry or Registry()
@@ -197,6 +199,11 @@ class Mailbox:
                 )
             args = codec.decode_args(request, answered.op.args)
             if self._security.on:
+                if not self._allowance.take(call.who, monotonic()):
+                    raise RequestError(
+                        ErrorCode.THROTTLED,
+                        f"more than {REQUESTS_PER_SECOND:.0f} requests a second under this key; send fewer",
+                    )
                 rights.require(self._security.identity(call.who), request.op, args)
             answered.handler(args, call)
         except RequestError as error:

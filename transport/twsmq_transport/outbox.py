@@ -27,6 +27,7 @@ from twsmq_protocol.errors import ConfigError
 from twsmq_protocol.system_events import Denied
 
 from . import servers
+from .allowance import TOPICS_PER_KEY, is_own
 from .security import OFF, Security
 
 log = structlog.stdlib.get_logger()
@@ -76,6 +77,7 @@ class Outbox:
             manual=self._narrows,
         )
         self._wanted: set[str] = set()
+        self._topics: dict[str, set[str]] = {}  # wishes, by the name of a key
         self._rebinding: asyncio.TimerHandle | None = None
         self._socket = self._open()
         self.send_frame = self._socket.send
@@ -92,6 +94,7 @@ class Outbox:
         self.send_frame = _dropped
         self._bind_again(monotonic() + REBIND_S)
         gone, self._wanted = self._wanted, set()
+        self._topics.clear()
         for topic in gone:
             self._announce_presence(topic, wanted=False)
 
@@ -200,11 +203,18 @@ class Outbox:
         """Subscribe the peer that wishes to what of it is open to its key, and tell it what is not."""
         identity = self._security.identity(self._socket.user)
         granted = rights.narrowed(identity, wish)
+        topics = self._topics.setdefault(identity.name, set())
         if not wanted:
+            for held in [topics] if identity.name else self._topics.values():  # who vanished has no name
+                held.discard(wish)
             for prefix in granted:
                 with suppress(zmq.ZMQError):  # of a peer that has vanished: libzmq has forgotten it already
                     self._socket.socket.setsockopt(zmq.UNSUBSCRIBE, prefix.encode())
             return
+        if len(topics) >= TOPICS_PER_KEY and wish not in topics and not is_own(identity.name):
+            granted = ()
+        else:
+            topics.add(wish)
         for prefix in granted:
             self._socket.socket.setsockopt(zmq.SUBSCRIBE, prefix.encode())
         if granted != (wish,) and wish != f"{rights.DENIED}/":

@@ -34,6 +34,7 @@ _FIELDS = {
         *_HEADER, "exec_id", "account", "side", "quantity", "price", "time", "con_id", "leg", "recovered",
         "commission", "currency", "realized_pnl",
     ),
+    "audit": ("ts", "who", "what", "strategy", "client_order_id", "value", "event_no"),
 }  # fmt: skip
 
 Row = dict[str, Any]
@@ -55,10 +56,11 @@ orders.add_command(forget)
 @config_option
 @click.option(
     "--what",
-    type=click.Choice(["orders", "executions", "events"]),
+    type=click.Choice(["orders", "executions", "events", "audit"]),
     default="orders",
     show_default=True,
-    help="Orders as they stand, executions after corrections with their commissions, or every event.",
+    help="Orders as they stand, executions after corrections with their commissions, every event, or who "
+    "(by key) placed, changed and cancelled what, halted, and set limits.",
 )
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
 @click.option("--strategy", help="Only of this strategy.")
@@ -73,7 +75,7 @@ def export(config: Path | None, what: str, form: str, strategy: str | None, outp
     journal = settings_from(config).loaded.data_dir / JOURNAL_FILE
     if not journal.exists():
         raise Unusable(f"{journal} does not exist: no order was ever placed here, or --config names another")
-    rows = _READ[what](events_of(journal, strategy))
+    rows = _audit(journal, strategy) if what == "audit" else _READ[what](events_of(journal, strategy))
     if output is None:
         _write(rows, what, form, sys.stdout)
         return
@@ -102,6 +104,29 @@ def events_of(journal: Path, strategy: str | None) -> Iterator[Row]:
         RecursionError,
         TypeError,
     ) as error:
+        raise Unusable(f"{journal} cannot be read: {error}") from error
+
+
+def _audit(journal: Path, strategy: str | None) -> Iterator[Row]:
+    """What was asked for, oldest first: by whom, empty without keys."""
+    asked = (
+        "SELECT ts, ifnull(who, '') AS who, 'order' AS what, strategy, client_order_id, event FROM entries "
+        "WHERE (who IS NOT NULL OR fact IS NOT NULL) UNION ALL "
+        "SELECT ts, ifnull(who, ''), name, '', '', value FROM settings_log ORDER BY 1"
+    )
+    try:
+        with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            for ts, who, what, of, client_order_id, value in database.execute(asked):
+                what_for = what.partition("/")[2].rpartition("/")[2]
+                if strategy is not None and strategy not in (of, what_for):
+                    continue
+                row = {"ts": ts, "who": who, "what": what, "strategy": of, "client_order_id": client_order_id}
+                if what == "order":
+                    event = _decode(value)
+                    yield row | {"value": event.get("status") or event.get("state"), "event_no": event["event_no"]}
+                else:
+                    yield row | {"value": value, "event_no": None}
+    except _DAMAGE as error:
         raise Unusable(f"{journal} cannot be read: {error}") from error
 
 

@@ -24,9 +24,11 @@ class Now(Struct, frozen=True):
 
 
 class Caller(Protocol):
-    """Whoever waits for a reply. `valid_until`: ns, past it the request must have no effect."""
+    """Whoever waits for a reply. `valid_until`: ns, past it the request must have no effect. `who`: the name of
+    the key it came under, empty without keys."""
 
     valid_until: int | None
+    who: str
 
 
 class Publish(Struct, frozen=True):
@@ -72,10 +74,12 @@ class Reply(Struct, frozen=True):
 
 
 class SaveSetting(Struct, frozen=True):
-    """Have the journal keep `value` under `name` (None: forget it); then report `setting_saved`."""
+    """Have the journal keep `value` under `name` (None: forget it); then report `setting_saved`. `who`: asked
+    for it."""
 
     name: str
     value: str | None
+    who: str = ""
 
 
 class Enter(Struct, frozen=True):

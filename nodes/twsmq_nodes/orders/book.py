@@ -8,7 +8,8 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, Unpack
 
 from msgspec.structs import replace
@@ -56,6 +57,7 @@ class Book:
         self._by_order_id: dict[int, Key] = {}
         self._by_perm_id: dict[int, Key] = {}
         self._by_exec_id: dict[str, Key] = {}
+        self._who = ""
 
     def apply(self, entry: Entry) -> None:
         event = entry.event
@@ -171,6 +173,15 @@ class Book:
         self._by_order_id[order_id] = key
         self.ids.raise_floor(order_id + 1)
 
+    @contextmanager
+    def asked_by(self, who: str) -> Generator[None]:
+        """What is recorded meanwhile is a request's doing, and was asked for by the key called `who`."""
+        before, self._who = self._who, who
+        try:
+            yield
+        finally:
+            self._who = before
+
     def record(self, event: JournalEvent, ts: int, fact: Fact | None = None) -> Entry:
         """Number, apply and queue a new event. `ts` in ns since the epoch."""
         number: dict[str, Any] = {
@@ -178,7 +189,7 @@ class Book:
             "strategy_no": self.strategy_nos.get(event.strategy, 0) + 1,
             "ts": ts,
         }
-        entry = Entry(replace(event, **number), fact)
+        entry = Entry(replace(event, **number), fact, self._who)
         self.apply(entry)
         self.outgoing.append(entry)
         return entry

@@ -187,7 +187,8 @@ class OrdersCore:
     def request(self, args: Args, caller: Caller, now: Now) -> list[Action]:
         """One of `HANDLED`. A request that is refused is replied to, and has no effect."""
         try:
-            self._handlers[type(args)](args, caller, now)
+            with self.book.asked_by(caller.who):
+                self._handlers[type(args)](args, caller, now)
         except RequestError as error:
             self._actions.append(Reply(caller, error))
         return self._flush()

@@ -106,8 +106,11 @@ Fact = Placed | ExercisePlaced | Adopted | ChangeSent | ChangeSettled | CancelWa
 
 
 class Entry(Struct, frozen=True):
+    """`who`: the key whose request it comes from; empty for what the gateway reported, and without keys."""
+
     event: JournalEvent
     fact: Fact | None = None
+    who: str = ""
 
 
 class Row(Struct, frozen=True):
@@ -121,6 +124,7 @@ class Row(Struct, frozen=True):
     type: str
     event: bytes
     fact: bytes | None
+    who: str | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -146,8 +150,9 @@ def to_row(entry: Entry) -> Row:
         type=_TYPES[type(event)],
         event=_encode(event),
         fact=None if entry.fact is None else _encode(entry.fact),
+        who=entry.who or None,
     )
 
 
-def to_entry(event: bytes, fact: bytes | None) -> Entry:
-    return Entry(_decode_event(event), None if fact is None else _decode_fact(fact))
+def to_entry(event: bytes, fact: bytes | None, who: str | None) -> Entry:
+    return Entry(_decode_event(event), None if fact is None else _decode_fact(fact), who or "")

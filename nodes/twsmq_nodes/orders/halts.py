@@ -50,7 +50,7 @@ class Halts:
             self._intake.killed.add(strategy)
             everything = args.strategy is None
             self._intake.cancel_all(CancelOrders(strategy=args.strategy, all=everything), now)
-        self._save(strategy, args.reason)
+        self._save(strategy, args.reason, caller.who)
         patience = PATIENCE_S if args.cancel else 0.0
         self._wait(caller, args.strategy, patience, now)
 
@@ -63,7 +63,7 @@ class Halts:
         strategy = args.strategy or EVERYBODY
         self._intake.halted.pop(strategy, None)
         self._intake.killed.discard(strategy)
-        self._save(strategy, None)
+        self._save(strategy, None, caller.who)
         self._wait(caller, args.strategy, 0.0, now)
 
     def setting_saved(self, name: str) -> None:
@@ -95,5 +95,5 @@ class Halts:
             self._waiting.remove(waiting)
             self._actions.append(Reply(waiting.caller, outcome))
 
-    def _save(self, strategy: str, reason: str | None) -> None:
-        self._actions.append(SaveSetting(_PREFIX + strategy, reason))
+    def _save(self, strategy: str, reason: str | None, who: str) -> None:
+        self._actions.append(SaveSetting(_PREFIX + strategy, reason, who))

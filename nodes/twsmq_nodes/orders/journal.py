@@ -24,7 +24,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -43,16 +43,19 @@ RETRY_S = 0.5
 CLOSE_S = 5.0
 PROGRESS = 20_000
 
-_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 MOST_ROWS = 256
 """In one statement: SQLite takes 32,766 values at most."""
 
 
 class Setting(Struct, frozen=True):
-    """A setting that outlives the node: `value` under `name`, None to forget it."""
+    """A setting that outlives the node: `value` under `name`, None to forget it. Who asked for it when (ns)
+    stays in `settings_log`."""
 
     name: str
     value: str | None
+    ts: int
+    who: str
 
 
 def _ignore() -> None:
@@ -72,7 +75,7 @@ class Journal(Protocol):
 
     def entries(self, progress: Callable[[int, int], None]) -> Iterator[Entry]: ...
     def append(self, entries: tuple[Entry, ...], committed: Callable[[], None]) -> None: ...
-    def save_setting(self, name: str, value: str | None) -> None: ...
+    def save_setting(self, name: str, value: str | None, who: str = "") -> None: ...
     def settings(self) -> dict[str, str]: ...
     def events(self, after: int, limit: int, strategy: str | None) -> list[tuple[int, bytes]]: ...
     def close(self) -> None: ...
@@ -151,8 +154,9 @@ class SqliteJournal:
         number = 0
         try:
             (last,) = self._reader.execute("SELECT max(event_no) FROM entries").fetchone()
-            for event, fact in self._reader.execute("SELECT event, fact FROM entries ORDER BY event_no"):
-                entry = to_entry(event, fact)
+            rows = self._reader.execute("SELECT event, fact, who FROM entries ORDER BY event_no")
+            for event, fact, who in rows:
+                entry = to_entry(event, fact, who)
                 number = entry.event.event_no
                 yield entry
                 if number % PROGRESS == 0:
@@ -206,9 +210,9 @@ class SqliteJournal:
         ]
         self._queue.put(_Appended([to_row(entry) for entry in entries], committed, max(ids, default=0)))
 
-    def save_setting(self, name: str, value: str | None) -> None:
-        """Have a setting committed, after what was appended before it."""
-        self._queue.put(Setting(name, value))
+    def save_setting(self, name: str, value: str | None, who: str = "") -> None:
+        """Have a setting committed, and that `who` asked for it, after what was appended before it."""
+        self._queue.put(Setting(name, value, time_ns(), who))
 
     def settings(self) -> dict[str, str]:
         return dict(self._reader.execute("SELECT name, value FROM kept"))
@@ -337,3 +341,5 @@ def _save(database: sqlite3.Connection, setting: Setting) -> None:
         database.execute("DELETE FROM kept WHERE name = ?", (setting.name,))
     else:
         database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (setting.name, setting.value))
+    logged = (setting.ts, setting.name, setting.value, setting.who or None)
+    database.execute("INSERT INTO settings_log VALUES (?, ?, ?, ?)", logged)

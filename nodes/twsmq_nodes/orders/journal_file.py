@@ -30,6 +30,8 @@ _MIGRATIONS: tuple[str, ...] = (
     "CREATE UNIQUE INDEX entries_by_strategy ON entries (strategy, strategy_no)",
     "CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE identity (id TEXT NOT NULL)",
+    "ALTER TABLE entries ADD COLUMN who TEXT",
+    "CREATE TABLE settings_log (ts INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, who TEXT)",
 )
 """Number n brings the schema from version n to n + 1. Never change one that was released: add another."""
 

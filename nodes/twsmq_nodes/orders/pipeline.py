@@ -151,7 +151,8 @@ class Pipeline:
             transmit = item.transmits(index)
             fact = Placed(args, order_id, now.ns, links[index], transmit)  # as asked: it may be asked again
             order = _pending(orders[index], order_id, account, links[index], staged=not transmit)
-            self._book.record(order, now.ns, fact)
+            with self._book.asked_by(item.waiters[0].caller.who):
+                self._book.record(order, now.ns, fact)
         for key in item.keys:
             self.waiting.pop(key, None)
             self.unwritten.add(key)
@@ -233,7 +234,10 @@ class Pipeline:
         )
         encoded = self._encode(request)
         asked = tuple(name for name in CHANGEABLE if getattr(item.args, name) is not None)
-        number = self._changes.sent(record, values, asked, now.ns, transmit=transmit and record.held_back)
+        with self._book.asked_by(item.caller.who):
+            number = self._changes.sent(
+                record, values, asked, now.ns, transmit=transmit and record.held_back
+            )
         self.callers.await_change(item.caller, key)
         self.once_durable(self._to_write(key, encoded, number))
         return 1

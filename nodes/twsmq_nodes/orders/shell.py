@@ -342,8 +342,8 @@ class OrdersShell(Shell):
         match action:
             case Journal(entries):
                 self._journal.append(entries, partial(self._direct.committed, action))
-            case SaveSetting(name, value):
-                self._journal.save_setting(name, value)
+            case SaveSetting(name, value, who):
+                self._journal.save_setting(name, value, who)
             case Write():
                 self._write(action)
             case Publish(event, retain):

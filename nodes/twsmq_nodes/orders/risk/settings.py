@@ -18,9 +18,9 @@ _PREFIX = "risk/"
 
 
 class RiskSettings:
-    """`save(name, value)` writes a setting to disk and calls `setting_saved` with its name afterwards."""
+    """`save(name, value, who)` writes a setting to disk and calls `setting_saved` with its name afterwards."""
 
-    def __init__(self, guard: RiskGuard, save: Callable[[str, str], None]) -> None:
+    def __init__(self, guard: RiskGuard, save: Callable[[str, str, str], None]) -> None:
         self._guard = guard
         self._save = save
         self._waiting: dict[str, list[Call]] = {}  # by name, until the new limits are on disk
@@ -36,7 +36,7 @@ class RiskSettings:
         name = f"{_PREFIX}{args.scope}/{args.name}"
         self._guard.replace(args.scope, args.name, args.limits)
         self._waiting.setdefault(name, []).append(call)
-        self._save(name, msgspec.json.encode(args.limits).decode())
+        self._save(name, msgspec.json.encode(args.limits).decode(), call.who)
 
     def setting_saved(self, name: str) -> None:
         """Called once for each time it was kept, the oldest first."""
