@@ -288,13 +288,16 @@ def test_a_key_s_requests_topics_and_connections_are_limited_and_nobody_else_s(k
     greedy, modest = Socket(keyed, keyed.folder / "greedy.key"), Socket(keyed, file_of(keyed, "reader"))
     try:
         dealer = greedy.open(zmq.DEALER, endpoints.requests_endpoint(greedy.config, "connection"))
-        for number in range(2 * REQUESTS_AT_ONCE):
-            dealer.send(msgpack.packb({"v": 1, "id": number, "op": "describe"}))
         codes: list[str] = []
-        while len(codes) < 2 * REQUESTS_AT_ONCE:
-            assert dealer.poll(30_000)
-            reply = msgpack.unpackb(dealer.recv())
-            codes.append("ok" if reply["ok"] else reply["error"]["code"])
+        for _ in range(10):  # a machine that is busy answers hardly more than may be asked in that time
+            for number in range(2 * REQUESTS_AT_ONCE):
+                dealer.send(msgpack.packb({"v": 1, "id": number, "op": "describe"}))
+            for _number in range(2 * REQUESTS_AT_ONCE):
+                assert dealer.poll(30_000)
+                reply = msgpack.unpackb(dealer.recv())
+                codes.append("ok" if reply["ok"] else reply["error"]["code"])
+            if "throttled" in codes:
+                break
         assert set(codes) == {"ok", "throttled"}
         assert codes.count("ok") >= REQUESTS_AT_ONCE
         assert modest.code("connection", "describe", {}) == "ok"
@@ -308,8 +311,9 @@ def test_a_key_s_requests_topics_and_connections_are_limited_and_nobody_else_s(k
 
         many = [greedy.listener("status", "node/status/") for _ in range(2 * CONNECTIONS_AT_ONCE)]
         assert modest.listener("status", "node/status/").poll(30_000), "the others come in meanwhile"
-        assert sum(bool(one.poll(0)) for one in many) < 2 * CONNECTIONS_AT_ONCE
-        assert many[-1].poll(120_000), "it gets in later"
+        assert all(one.poll(120_000) for one in many), "they get in later"
+        log = (keyed.folder / "var" / "logs" / "status.log").read_text()
+        assert "too many new connections of this key" in log
     finally:
         greedy.close()
         modest.close()

@@ -123,7 +123,10 @@ def _audit(journal: Path, strategy: str | None) -> Iterator[Row]:
                 row = {"ts": ts, "who": who, "what": what, "strategy": of, "client_order_id": client_order_id}
                 if what == "order":
                     event = _decode(value)
-                    yield row | {"value": event.get("status") or event.get("state"), "event_no": event["event_no"]}
+                    yield row | {
+                        "value": event.get("status") or event.get("state"),
+                        "event_no": event["event_no"],
+                    }
                 else:
                     yield row | {"value": value, "event_no": None}
     except _DAMAGE as error:

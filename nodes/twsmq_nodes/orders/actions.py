@@ -24,8 +24,8 @@ class Now(Struct, frozen=True):
 
 
 class Caller(Protocol):
-    """Whoever waits for a reply. `valid_until`: ns, past it the request must have no effect. `who`: the name of
-    the key it came under, empty without keys."""
+    """Whoever waits for a reply. `valid_until`: ns, past it the request must have no effect. `who`: the name
+    of the key it came under, empty without keys."""
 
     valid_until: int | None
     who: str

@@ -235,9 +235,7 @@ class Pipeline:
         encoded = self._encode(request)
         asked = tuple(name for name in CHANGEABLE if getattr(item.args, name) is not None)
         with self._book.asked_by(item.caller.who):
-            number = self._changes.sent(
-                record, values, asked, now.ns, transmit=transmit and record.held_back
-            )
+            number = self._changes.sent(record, values, asked, now.ns, transmit=transmit and record.held_back)
         self.callers.await_change(item.caller, key)
         self.once_durable(self._to_write(key, encoded, number))
         return 1

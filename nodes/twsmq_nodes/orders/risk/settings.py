@@ -18,7 +18,7 @@ _PREFIX = "risk/"
 
 
 class RiskSettings:
-    """`save(name, value, who)` writes a setting to disk and calls `setting_saved` with its name afterwards."""
+    """`save(name, value, who)` writes a setting to disk, then calls `setting_saved` with its name."""
 
     def __init__(self, guard: RiskGuard, save: Callable[[str, str, str], None]) -> None:
         self._guard = guard
