@@ -265,6 +265,32 @@ words = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, 
 ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     **{op: st.just({}) for op, kind in OPS.items() if kind.args is NoArgs},
     "restart": st.fixed_dictionaries({"name": st.text(max_size=20)}),
+    "explain": st.fixed_dictionaries({}, optional={"name": st.text(max_size=20)}),
+    "claim_budget": st.fixed_dictionaries(
+        {"name": names, "waiting": st.integers(0, 10**7)},
+        optional={"factor": st.floats(0.01, 1.0), "breaches": st.integers(0, 1000)},
+    ),
+    "yield_budget": st.fixed_dictionaries(
+        {
+            "name": names,
+            "round": st.integers(0, 2**63 - 1),
+            "rate": st.floats(0.0, 1000.0),
+            "until": st.integers(0, 2**63 - 1),
+        }
+    ),
+    "account_executions": st.fixed_dictionaries(
+        {}, optional={"account": names, "since": st.integers(0, 2**62), "foreign": st.booleans()}
+    ),
+    "cancel_foreign_order": st.fixed_dictionaries({"perm_id": st.integers(1, 2**63 - 1)}),
+    "exercise_option": st.fixed_dictionaries(
+        keys
+        | {
+            "instrument": st.just("OPT:AAPL:SMART:USD:20270115:C:180"),
+            "quantity": st.integers(1, 2**31 - 1),
+            "action": st.sampled_from(["exercise", "lapse"]),
+        },
+        optional={"override": st.booleans()},
+    ),
     "snapshot": st.just({"instrument": "STK:AAPL:SMART:USD", "regulatory": True}),
     "subscribe": st.just({"topic": "bars/5m/STK:AAPL:SMART:USD;rth=1/"}),
     "contract_details": st.just({"instrument": "STK:AAPL:SMART:USD"})
