@@ -19,6 +19,7 @@ from .board import (
     PnlFigures,
 )
 from .budget_requests import BudgetLease, BudgetYielded, ClaimBudget, YieldBudget
+from .client_id_requests import ClaimClientId, ClientIdList, ReleaseClientId
 from .envelope import Args, Finite, NoArgs
 from .history_requests import (
     BarPage,
@@ -257,6 +258,9 @@ OPS: dict[str, Op] = {
     "schedule": Op(HISTORY, GetSchedule, Schedule, "The trading sessions of a range"),
     "histogram": Op(HISTORY, GetHistogram, Histogram, "How much was traded at which price"),
     "gateway_status": Op(CONNECTION, NoArgs, Gateway, "The state of the gateway link"),
+    "client_ids": Op(CONNECTION, NoArgs, ClientIdList, "Who holds which client ID at the gateway"),
+    "claim_client_id": Op(CONNECTION, ClaimClientId, ClientIdList, "A client ID for another program"),
+    "release_client_id": Op(CONNECTION, ReleaseClientId, ClientIdList, "A program needs its ID no longer"),
     "claim_budget": Op(CONNECTION, ClaimBudget, BudgetLease, "Messages wait: what others leave unused"),
     "yield_budget": Op(CONNECTION, YieldBudget, BudgetYielded, "Leave a part of one's share to others"),
     "positions": Op(STATUS, NoArgs, PositionList, "All positions of all accounts"),

@@ -15,6 +15,7 @@ from twsmq_protocol.board import (
     PnlFigures,
 )
 from twsmq_protocol.budget_requests import BudgetLease, BudgetYielded
+from twsmq_protocol.client_id_requests import ClientIdList, ClientIdRow
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.history_requests import (
     BarPage,
@@ -166,6 +167,9 @@ REQUESTS: dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]] = 
     "acknowledge alert": (34, "acknowledge_alert", {"name": "OrderUnknown", "by": "ann"}, NOW),
     "silence alert": (35, "silence_alert", {"name": "*", "minutes": 30, "by": "ann"}, NOW),
     "test alerts": (36, "test_alerts", {"by": "ann"}, NOW),
+    "client ids": (45, "client_ids", None, None),
+    "claim client id": (46, "claim_client_id", {"program": "my-scanner", "hold_s": 3600.0}, NOW),
+    "release client id": (47, "release_client_id", {"program": "my-scanner"}, NOW),
     "claim budget": (41, "claim_budget", {"name": "orders", "waiting": 80}, NOW),
     "yield budget": (
         42,
@@ -602,6 +606,18 @@ REPLIES: dict[str, tuple[str | int | None, Struct | RequestError]] = {
                 ),
                 HealthRow(name="reference", state="silent"),
             ],
+        ),
+    ),
+    "client ids": (
+        46,
+        ClientIdList(
+            client_ids=[
+                ClientIdRow(client_id=101, holder="orders", kind="process"),
+                ClientIdRow(client_id=120, holder="my-scanner", kind="program", until=NOW),
+            ],
+            free_from=120,
+            free_to=199,
+            claimed=120,
         ),
     ),
     "budget lease": (41, BudgetLease(rate=22.5, until=90_061_150_000_000)),

@@ -63,6 +63,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "order cancel-foreign": ("1",),
     "orders executions": (),
     "budget": ("--seconds", "0"),
+    "client-ids": (),
     "why": ("orders",),
     "blame": (),
     "reload": (),

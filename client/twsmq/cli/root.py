@@ -28,6 +28,7 @@ _COMMANDS = {
     "restart": ("restart", "Restart processes, one after the other."),
     "reload": ("restart", "Say what a changed configuration asks for."),
     "health": ("cluster", "Exit 0 if one node is ready: a container's health check."),
+    "client-ids": ("client_ids", "Who holds which client ID; one for a program of yours."),
     "budget": ("budget", "Who uses how much of the gateway's limits."),
     "watch": ("watch", "Print events as they come."),
     "record": ("record", "Record events into a file."),
@@ -72,7 +73,7 @@ class Commands(click.Group):
             return None
         with killed_by_ctrl_c():
             module = importlib.import_module(f"{__package__}.{_COMMANDS[cmd_name][0]}")
-        return getattr(module, cmd_name)
+        return getattr(module, cmd_name.replace("-", "_"))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

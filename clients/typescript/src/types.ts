@@ -800,6 +800,23 @@ export interface GetHistogram {
 }
 
 /**
+ * `claim_client_id` (connection): a client ID for `program`, its own for `hold_s` seconds and longer if
+ * it asks again; the same as before, as long as that has not been given to another. `client_id`: this one.
+ */
+export interface ClaimClientId {
+  readonly program: string;
+  readonly client_id?: number | null;
+  readonly hold_s?: number;
+}
+
+/**
+ * `release_client_id` (connection): the program needs it no longer.
+ */
+export interface ReleaseClientId {
+  readonly program: string;
+}
+
+/**
  * `claim_budget` (connection): a process has `waiting` messages that its own share does not let out.
  * `factor`: to which part of its share its gateway's complaints have slowed it, after `breaches` (code 100).
  */
@@ -1701,6 +1718,28 @@ export interface Histogram {
 }
 
 /**
+ * Result of `client_ids`, `claim_client_id` and `release_client_id`: every ID that is taken. `claimed`:
+ * the one that was asked for. `free`: the range out of which programs are given theirs.
+ */
+export interface ClientIdList {
+  readonly client_ids: readonly (ClientIdRow)[];
+  readonly free_from: number;
+  readonly free_to: number;
+  readonly claimed: number | null;
+}
+
+/**
+ * `kind`: a process of the cluster, its doctor, or another program; that one's until `until` (nanoseconds
+ * since the epoch), nil for what is for good.
+ */
+export interface ClientIdRow {
+  readonly client_id: number;
+  readonly holder: string;
+  readonly kind: Open<"doctor" | "process" | "program">;
+  readonly until: number | null;
+}
+
+/**
  * Result of `claim_budget`: so many messages a second more until `until`; 0: nothing is left.
  */
 export interface BudgetLease {
@@ -2162,6 +2201,9 @@ export interface Ops {
   schedule: { process: "history"; args: GetSchedule; result: Schedule };
   histogram: { process: "history"; args: GetHistogram; result: Histogram };
   gateway_status: { process: "connection"; args: NoArgs; result: Gateway };
+  client_ids: { process: "connection"; args: NoArgs; result: ClientIdList };
+  claim_client_id: { process: "connection"; args: ClaimClientId; result: ClientIdList };
+  release_client_id: { process: "connection"; args: ReleaseClientId; result: ClientIdList };
   claim_budget: { process: "connection"; args: ClaimBudget; result: BudgetLease };
   yield_budget: { process: "connection"; args: YieldBudget; result: BudgetYielded };
   positions: { process: "status"; args: NoArgs; result: PositionList };

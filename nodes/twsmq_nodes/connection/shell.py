@@ -26,6 +26,7 @@ from twsmq_nodes.tws.notices import Notice
 from .budget import Action as BudgetAction
 from .budget import Ask, Claimed, Grant, LeaseBook, Yielded
 from .budget import Input as BudgetInput
+from .client_id_desk import ClientIdDesk
 from .core import Action, AlarmRaised, ConnectionCore, Input, Maintenance, PublishGateway
 from .escalation import Probe, Reconnect, ShardHeard
 from .life_keeper import LifeKeeper
@@ -64,6 +65,7 @@ class ConnectionShell(Shell):
         node.mailbox.add("claim_budget", self._claim)
         node.mailbox.add("yield_budget", self._yield)
         node.mailbox.add("gateway_status", self._answer_status)
+        self._client_ids = ClientIdDesk(node)
 
     def start(self) -> None:
         self._publish(self._core.gateway)

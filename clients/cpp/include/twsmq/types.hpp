@@ -1766,6 +1766,47 @@ struct GetHistogram {
 };
 
 /**
+ * `claim_client_id` (connection): a client ID for `program`, its own for `hold_s` seconds and longer if
+ * it asks again; the same as before, as long as that has not been given to another. `client_id`: this one.
+ */
+struct ClaimClientId {
+  std::string program;
+  std::optional<std::int64_t> client_id;
+  std::optional<double> hold_s;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "program", program) && get(from_wire, "client_id", client_id) && get(from_wire, "hold_s", hold_s);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "program", program);
+    put(to_wire, "client_id", client_id);
+    put(to_wire, "hold_s", hold_s);
+    return to_wire;
+  }
+};
+
+/**
+ * `release_client_id` (connection): the program needs it no longer.
+ */
+struct ReleaseClientId {
+  std::string program;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "program", program);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "program", program);
+    return to_wire;
+  }
+};
+
+/**
  * `claim_budget` (connection): a process has `waiting` messages that its own share does not let out.
  * `factor`: to which part of its share its gateway's complaints have slowed it, after `breaches` (code 100).
  */
@@ -3812,6 +3853,56 @@ struct Histogram {
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "prices", prices);
+    return to_wire;
+  }
+};
+
+/**
+ * `kind`: a process of the cluster, its doctor, or another program; that one's until `until` (nanoseconds
+ * since the epoch), nil for what is for good.
+ */
+struct ClientIdRow {
+  std::int64_t client_id = 0;
+  std::string holder;
+  std::string kind;
+  std::optional<std::int64_t> until;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "client_id", client_id) && get(from_wire, "holder", holder) && get(from_wire, "kind", kind) && get(from_wire, "until", until);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "client_id", client_id);
+    put(to_wire, "holder", holder);
+    put(to_wire, "kind", kind);
+    put(to_wire, "until", until);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `client_ids`, `claim_client_id` and `release_client_id`: every ID that is taken. `claimed`:
+ * the one that was asked for. `free`: the range out of which programs are given theirs.
+ */
+struct ClientIdList {
+  std::vector<ClientIdRow> client_ids;
+  std::int64_t free_from = 0;
+  std::int64_t free_to = 0;
+  std::optional<std::int64_t> claimed;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "client_ids", client_ids) && get(from_wire, "free_from", free_from) && get(from_wire, "free_to", free_to) && get(from_wire, "claimed", claimed);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "client_ids", client_ids);
+    put(to_wire, "free_from", free_from);
+    put(to_wire, "free_to", free_to);
+    put(to_wire, "claimed", claimed);
     return to_wire;
   }
 };

@@ -1,0 +1,65 @@
+"""The ops about client IDs: the table is kept in a file, written before anybody is answered."""
+
+from __future__ import annotations
+
+from time import time_ns
+
+import msgspec
+import structlog
+from twsmq_protocol import endpoints
+from twsmq_protocol.client_id_requests import ClaimClientId, ReleaseClientId
+from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_transport.mailbox import Call
+
+from twsmq_nodes.runtime.node import Node
+
+from .client_ids import ClientIds, Lease
+
+FILE = "client_ids.json"
+
+log = structlog.stdlib.get_logger()
+
+
+class ClientIdDesk:
+    def __init__(self, node: Node) -> None:
+        config = node.config
+        self._file = node.data_dir / FILE
+        own = {
+            name: number
+            for name in endpoints.node_names(config)
+            if (number := endpoints.client_id(config, name)) is not None
+        }
+        self._ids = ClientIds(config.gateway.client_id_base, own, self._kept())
+        node.mailbox.add("client_ids", lambda _, call: call.succeed(self._ids.listed(time_ns())))
+        node.mailbox.add("claim_client_id", self._claim)
+        node.mailbox.add("release_client_id", self._release)
+
+    def _claim(self, args: ClaimClientId, call: Call) -> None:
+        ns = time_ns()
+        number = self._ids.claim(args.program, args.client_id, int(args.hold_s * 1e9), ns)
+        self._keep()
+        call.succeed(self._ids.listed(ns, number))
+
+    def _release(self, args: ReleaseClientId, call: Call) -> None:
+        self._ids.release(args.program)
+        self._keep()
+        call.succeed(self._ids.listed(time_ns()))
+
+    def _kept(self) -> list[Lease]:
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=list[Lease])
+        except FileNotFoundError:
+            return []
+        except (OSError, msgspec.MsgspecError) as error:
+            log.error("client IDs of other programs cannot be read", file=str(self._file), problem=str(error))
+            return []
+
+    def _keep(self) -> None:
+        fresh = self._file.with_suffix(".new")
+        try:
+            fresh.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_bytes(msgspec.json.encode(self._ids.leases))
+            fresh.replace(self._file)
+        except OSError as error:
+            text = f"client IDs cannot be written down: {error.strerror}"
+            raise RequestError(ErrorCode.INTERNAL, text) from error
