@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Other ibapi releases that the adapter and the simulator are proved against, each in a folder of its own.
 IBAPIS := ibapi==9.81.1.post1 nautilus-ibapi==10.19.4 nautilus-ibapi==10.30.1 nautilus-ibapi==10.37.2 ibapi-stable==10.50.2
 
-.PHONY: up venv quick test chaos conformance check format vectors docs clean help bench-marketdata bench-orders sync reach
+.PHONY: up venv quick test chaos conformance check format vectors docs clean help bench-marketdata bench-orders bench-board sync reach
 
 help:   ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -50,6 +50,9 @@ bench-marketdata: .venv/.bench   ## market data beside its peers, every point of
 
 bench-orders: .venv/.bench   ## client's send to the gateway's socket, beside ib_async and ibapi (4 minutes); --quick in ARGS
 	@$(BIN)/python bench/orders/run.py $(ARGS)
+
+bench-board: venv   ## the page: event to pixel, ten browsers, /metrics (2 minutes; needs chromium)
+	@$(BIN)/python bench/board/run.py $(ARGS)
 
 chaos: venv   ## 500 random kills while strategies trade (an hour; TWSMQ_KILLS=20 for fewer)
 	@$(BIN)/python -m pytest tests/chaos -m slow -s $(ARGS)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,22 +12,15 @@ from typing import Any
 
 import pytest
 from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
-from support.cluster import TWSMQ, Cluster
-from support.plain_client import PlainClient
+from support.cluster import Cluster
+from support.page import CHROMIUM, TRUE_WITHIN_MS, VIEWS, Page, chromium, fault, place
+from support.patience import patient
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium (Debian's package)")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra dev)")
 
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 STATIC = Path(__file__).parents[2] / "web" / "twsmq_web" / "static"
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-VIEWS = ("desk", "orders", "fills", "positions", "market", "processes", "budget", "alerts", "control")
-TRUE_WITHIN_MS = 3500
-"""Three seconds and what a loaded machine takes to look."""
 
 
 @pytest.fixture(scope="module")
@@ -49,67 +40,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as launched:
         yield launched
-        launched.close()
-
-
-def place(cluster: Cluster, name: str, **more: Any) -> None:
-    order = {"strategy": "alpha", "client_order_id": name, "instrument": "STK:AAPL:SMART:USD"}
-    ask(cluster, "place_order", {**order, "side": "BUY", "quantity": 10, **more})
-
-
-def ask(cluster: Cluster, op: str, args: dict[str, Any]) -> Any:
-    client = PlainClient(cluster.port_base)
-    try:
-        reply = client.request("orders", op, **args)
-        assert reply["ok"], reply
-        return reply["result"]
-    finally:
-        client.close()
-
-
-def fault(cluster: Cluster, *words: str) -> None:
-    command = [*TWSMQ, "simulator", "fault", "--config", str(cluster.config), *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-
-
-class Page:
-    """A browser that is logged in. What it complains about is kept."""
-
-    def __init__(self, browser: Any, cluster: Cluster, *, operator: bool = False) -> None:
-        self.complaints: list[str] = []
-        self._context = browser.new_context(viewport={"width": 1360, "height": 800})
-        self.page = self._context.new_page()
-        self.page.on("console", self._said)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        words = [*TWSMQ, "web", "--config", str(cluster.config), *(["--operator"] if operator else [])]
-        link = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
-        self.page.goto(link)
-        self.page.locator("table[data-section=processes]").wait_for(timeout=10_000)
-
-    def _said(self, message: Any) -> None:
-        offline = "ERR_CONNECTION_REFUSED" in message.text or "ERR_INCOMPLETE_CHUNKED" in message.text
-        if message.type == "error" and not offline:
-            self.complaints.append(message.text)
-
-    def cell(self, section: str, key: str, column: str) -> Any:
-        return self.page.locator(
-            f'table[data-section={section}] tr[data-key="{key}"] td[data-column={column}]'
-        )
-
-    def shows(self, locator: Any, text: str, within: int = TRUE_WITHIN_MS) -> None:
-        playwright.expect(locator).to_contain_text(text, timeout=within)
-
-    def view(self, name: str) -> None:
-        self.page.keyboard.press(str(VIEWS.index(name) + 1))
-        self.page.locator(f"main[data-view={name}]").wait_for()
-
-    def close(self) -> None:
-        self._context.close()
-        assert self.complaints == []
 
 
 @pytest.fixture
@@ -176,24 +108,24 @@ def test_a_process_that_is_killed_is_shown_restarted_and_ready(page: Page, desk:
     page.shows(page.cell("processes", name, "restarts"), str(before["restarts"] + 1))
     desk.await_ready(after=(name, before["pid"]))
     page.shows(page.cell("processes", name, "ready"), "ready", 10_000)
-    playwright.expect(page.page.locator("[data-banner]")).to_have_count(0, timeout=10_000)
+    playwright.expect(page.page.locator("[data-banner]")).to_have_count(0, timeout=patient(10_000))
     page.shows(page.cell("orders", "alpha/works", "status"), "submitted", 10_000)
 
 
 def test_a_status_node_that_hangs_is_told_and_nothing_old_passes_for_new(page: Page, desk: Cluster) -> None:
     pid = desk.pid("status")
     os.kill(pid, signal.SIGSTOP)
-    page.page.locator("[data-banner=status]").wait_for(timeout=TRUE_WITHIN_MS)
+    page.page.locator("[data-banner=status]").wait_for(timeout=patient(TRUE_WITHIN_MS))
     page.shows(page.cell("processes", "status", "beating"), "silent")
     page.shows(page.cell("processes", "orders", "ready"), "ready")  # heard without it
     desk.await_ready(after=("status", pid))  # the supervisor kills what hangs
-    playwright.expect(page.page.locator("[data-banner=status]")).to_have_count(0, timeout=10_000)
+    playwright.expect(page.page.locator("[data-banner=status]")).to_have_count(0, timeout=patient(10_000))
 
 
 def test_the_pages_own_process_may_die_too(page: Page, desk: Cluster) -> None:
     os.kill(desk.pid("web"), signal.SIGKILL)
-    page.page.locator("[data-banner=server]").wait_for(timeout=TRUE_WITHIN_MS)
-    playwright.expect(page.page.locator("[data-banner=server]")).to_have_count(0, timeout=15_000)
+    page.page.locator("[data-banner=server]").wait_for(timeout=patient(TRUE_WITHIN_MS))
+    playwright.expect(page.page.locator("[data-banner=server]")).to_have_count(0, timeout=patient(15_000))
     page.shows(page.cell("processes", "web", "ready"), "ready", 10_000)
 
 
@@ -223,7 +155,7 @@ def test_the_kill_switch_takes_two_actions_and_shows_what_remains(browser: Any, 
     page.shows(page.page.locator("table[data-section=audit]"), "halt", 8000)
     page.page.locator("[data-test=resume-all]").click()
     page.page.locator("[data-test=confirm]").click()
-    playwright.expect(page.page.locator("[data-banner=halted]")).to_have_count(0, timeout=5000)
+    playwright.expect(page.page.locator("[data-banner=halted]")).to_have_count(0, timeout=patient(5000))
     page.close()
 
 

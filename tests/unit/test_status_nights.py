@@ -266,6 +266,19 @@ def test_a_process_that_dies_again_and_again_calls_and_is_over_after_ten_minutes
     assert desk.names() == [("ProcessFlapping", "firing"), ("ProcessFlapping", "resolved")]
 
 
+def test_nothing_heard_of_anybody_else_calls_though_the_watcher_hears_itself() -> None:
+    desk = Desk(7)
+    desk.pass_to(100)
+    desk.dead |= set(NODES) - {"status"}
+    desk.pass_to(100 + 119)
+    assert "NothingHeard" not in {name for name, _ in desk.names()}
+    desk.pass_to(100 + 122)
+    assert ("NothingHeard", "firing") in desk.names()
+    desk.dead.clear()
+    desk.pass_to(desk.now + 10)
+    assert ("NothingHeard", "resolved") in desk.names()
+
+
 def test_positions_that_differ_call_and_are_over_when_they_agree() -> None:
     desk = Desk(6)
     desk.pass_to(100)

@@ -64,7 +64,7 @@ def page_line(settings: Settings) -> str:
     if WEB in node_names(config):
         return (
             f"the page: http://{config.cluster.bind}:{web_port(config)}/ "
-            f"(`{typed(settings, 'web')}` prints the link that logs in)"
+            f"(`{typed(settings, 'web')}` prints the link that logs in; --operator: to act)"
         )
     if config.web.enabled is None:
         return "no page: the extra `web` is not installed (pip install 'twsmq[web]')"

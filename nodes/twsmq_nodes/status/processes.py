@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 from twsmq_protocol.metrics import METRICS, Metrics, Sample
+from twsmq_protocol.processes import STATUS
 from twsmq_protocol.system_events import Heartbeat, Process
 
 SILENT_AFTER_S = 2.0
@@ -47,9 +48,11 @@ class ProcessBoard:
         self._restarts: dict[str, deque[float]] = {}
         self._refused: deque[tuple[float, float]] = deque()
         self.newest: float | None = None
+        """When anything was heard last of anybody else: this process hears itself whatever is gone."""
 
     def heard(self, event: Heartbeat | Process, now: float, ns: int) -> None:
-        self.newest = now
+        if event.name != STATUS or not isinstance(event, Heartbeat):
+            self.newest = now
         if isinstance(event, Heartbeat):
             self._beats[event.name] = (now, ns, event)
             return

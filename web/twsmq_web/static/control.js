@@ -89,7 +89,7 @@ export function Control({ open }) {
     ${!may && html`<p class="empty">You are a viewer. <code>twsmq web --operator</code> prints a key that lets you act; use the
       button “operator” above. With this page dead, <code>twsmq order cancel --all</code> and the op <code>halt</code> do the same.</p>`}
     ${kills.map((each) => html`<${Remains} ...${each} onClose=${() => setKills(kills.filter((other) => other !== each))} />`)}
-    ${notice && html`<p role="status">${notice}</p>`}
+    ${notice && html`<p class="act" role="status">${notice}</p>`}
     <div class="scroll" tabindex="0" role="group" aria-label="control table"><table class="control">
       <thead><tr><th scope="col">who</th><th scope="col">state</th><th scope="col">working</th><th scope="col">actions</th></tr></thead>
       <tbody>

@@ -112,7 +112,7 @@ function Gaps() {
   const topics = [...new Set(gaps.map((each) => each.topic))].sort();
   const count = new Map(gaps.map((each) => [`${each.day} ${each.topic}`, each.gaps]));
   const date = (day) => new Date(day * 864e5).toISOString().slice(5, 10);
-  return html`<${Recorded} id="gaps" title="Gaps a day" data=${data} empty=${topics.length ? null : "no gap was announced"}>
+  return html`<${Recorded} id="gaps" title="Gaps a day" data=${data} empty=${topics.length ? null : "none recorded: they are written down once a minute"}>
     <div class="scroll" tabindex="0" role="group" aria-label="gaps table"><table data-section="gaps"><thead><tr><th scope="col">topic</th>
       ${days.map((day) => html`<th scope="col" class="number" key=${day}>${date(day)}</th>`)}</tr></thead>
       <tbody>${topics.map((topic) => html`<tr key=${topic}><td>${topic}</td>
@@ -162,7 +162,7 @@ function Audit() {
   }, []);
   return html`<section class="panel" aria-labelledby="h-audit"><div class="title"><h2 id="h-audit">Audit</h2><span class="count">${entries?.length ?? ""}</span></div>
     ${!entries?.length ? html`<p class="empty">nobody has done anything yet</p>` : html`<div class="scroll" tabindex="0" role="group" aria-label="audit table"><table data-section="audit">
-    <thead><tr>${["time", "who", "role", "what", "arguments", "digest", "result"].map((each) => html`<th scope="col">${each}</th>`)}</tr></thead>
+    <thead><tr>${["time", "who", "role", "what", "arguments", "digest", "result"].map((each) => html`<th scope="col" class=${each === "digest" ? "wide" : ""}>${each}</th>`)}</tr></thead>
     <tbody>${entries.map((each) => html`<tr key=${each.number}><td>${time(each.time, now())}</td><td>${each.who}</td><td>${each.role}</td><td>${each.op}</td>
       <td>${JSON.stringify(each.args)}</td><td class="wide">${each.digest}</td>
       <td class=${each.result === "ok" ? "good" : "bad"}>${each.result ?? "outcome not known"}</td></tr>`)}</tbody></table></div>`}
