@@ -23,7 +23,8 @@ class _Outbox:
     def __init__(self) -> None:
         self._seq = 0
 
-    def next_seq(self, _topic: str) -> int:
+    def next_seq(self, topic: str) -> int:
+        del topic
         self._seq += 1
         return self._seq
 

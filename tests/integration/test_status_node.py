@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,14 +15,7 @@ from support.node_process import running_node
 from support.plain_client import Event, PlainClient
 from support.scripted_gateway import VERSION, ScriptedGateway
 from support.simulated_gateway import GatewayProcess
-from twsmq_nodes.tws.events import Event as TwsEvent
-from twsmq_nodes.tws.events import OrderStatus
-from twsmq_nodes.tws.instruments import contract_of
-from twsmq_nodes.tws.notices import Notice, SessionUp
-from twsmq_nodes.tws.orders import OrderFields
-from twsmq_nodes.tws.requests import PlaceOrder
-from twsmq_nodes.tws.session import TwsSession
-from twsmq_protocol.instruments import parse_instrument
+from support.trade_by_hand import trade_by_hand
 from twsmq_simulator.market import listing
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.wire import messages
@@ -77,34 +69,6 @@ def await_position(client: PlainClient, symbol: str) -> Event:
     return client.await_event(lambda each, _: each == topic)
 
 
-def trade(port: int, spelling: str, side: str, quantity: float) -> None:
-    """Fill a market order under a client ID of its own, as a person at TWS would."""
-
-    async def run() -> None:
-        up: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        filled = asyncio.Event()
-
-        def noticed(notice: Notice) -> None:
-            if isinstance(notice, SessionUp) and not up.done():
-                up.set_result(notice.next_order_id)
-
-        def heard(event: TwsEvent) -> None:
-            if isinstance(event, OrderStatus) and event.status == "Filled":
-                filled.set()
-
-        session = TwsSession(
-            "127.0.0.1", port, 7, on_event=heard, on_notice=noticed, on_ticks=lambda _: None, rate=0
-        )
-        session.open()
-        order_id = await asyncio.wait_for(up, 20)
-        order = OrderFields(action=side, total_quantity=quantity, order_type="MKT", transmit=True)
-        session.send(PlaceOrder(order_id, contract_of(parse_instrument(spelling)), order))
-        await asyncio.wait_for(filled.wait(), 20)
-        session.close()
-
-    asyncio.run(run())
-
-
 def test_trades_become_positions_and_values(
     tmp_path: Path, config_file: Path, gateway_port: int, client: PlainClient
 ) -> None:
@@ -115,7 +79,7 @@ def test_trades_become_positions_and_values(
             assert float(worth["value"]) > 0
             assert client.await_result("status", "positions") == {"positions": []}
 
-            trade(gateway_port, "STK:AAPL:SMART:USD", "BUY", 10)
+            trade_by_hand(gateway_port, "STK:AAPL:SMART:USD", "BUY", 10)
             told = client.await_event(lambda topic, _: topic.startswith("position/"))
             (held,) = client.result("status", "positions")["positions"]
             assert held["avg_cost"] > 0
@@ -131,7 +95,7 @@ def test_trades_become_positions_and_values(
             gateway = GatewayProcess(tmp_path / "gateway", port=gateway_port).start()
             assert client.await_result("status", "positions") == {"positions": [held]}
 
-            trade(gateway_port, "STK:AAPL:SMART@NASDAQ:USD", "SELL", 10)
+            trade_by_hand(gateway_port, "STK:AAPL:SMART@NASDAQ:USD", "SELL", 10)
             closed = client.await_event(lambda topic, _: topic.startswith("position/"))
             assert (closed["quantity"], closed["instrument"]) == (0, "STK:AAPL:SMART@NASDAQ:USD")
             assert client.result("status", "positions") == {"positions": []}

@@ -286,6 +286,6 @@ def test_positions_that_differ_call_and_are_over_when_they_agree() -> None:
     desk.pass_to(155)
     assert desk.announced == []
     desk.pass_to(170)
-    desk.broker[ACCOUNT, 5] = 0.0
+    del desk.broker[ACCOUNT, 5]  # closed: the broker does not list it any more
     desk.pass_to(180)
     assert desk.names() == [("PositionsDiffer", "firing"), ("PositionsDiffer", "resolved")]

@@ -64,7 +64,7 @@ class OwnCount:
                 if (outside := _rounded(broker.get(key, 0.0) - self._own.get(key, 0.0)))
             }
             self.outside_changed = True
-        for key in broker.keys() | self._own.keys() | self.outside.keys():
+        for key in broker.keys() | self._own.keys() | self.outside.keys() | self._since.keys():
             if self.difference(key, broker.get(key, 0.0)):
                 self._since.setdefault(key, now)
             else:
