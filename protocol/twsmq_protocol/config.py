@@ -185,6 +185,16 @@ class Marketdata(Table, frozen=True):
         return self.data or ("delayed" if self.delayed == "fallback" else "live")
 
 
+class History(Table, frozen=True):
+    """Bars and ticks of the past."""
+
+    store_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_000
+    """Megabytes of what the gateway gave before, kept to answer the next who asks. 0: nothing is kept."""
+    store_days: Annotated[float, Meta(gt=0, le=36_500)] = 30.0
+    """How old that may be. 30: after a month it is asked for again, corrected bars and all; a request's
+    `max_age` says otherwise."""
+
+
 class Orders(Table, frozen=True):
     """Only paper accounts (DU…, DF…) may trade unless `allow_live`. `risk`: see `risk_limits`."""
 
@@ -264,6 +274,7 @@ class Config(Table, frozen=True):
     cluster: Cluster = Cluster()
     gateway: GatewayTable = GatewayTable()
     marketdata: Marketdata = Marketdata()
+    history: History = History()
     orders: Orders = Orders()
     simulator: Simulator = Simulator()
     web: Web = Web()

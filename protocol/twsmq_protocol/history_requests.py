@@ -2,6 +2,10 @@
 
 Times are ns since the epoch; a range is `from` (included) to `to` (not included). An answer holds at most
 `limit` rows and, where there is more, `next`: ask again with it as `from` and nothing is lost or doubled.
+
+What the gateway gave before is kept and answered again: every op takes `max_age`, how old that may be, in
+seconds (as configured unless given; 0: the gateway is asked), and every result says `fetched_at`: when the
+gateway gave the oldest of it, ns.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ from .streams import BAR_SIZES
 HISTORY_SIZES: dict[str, str] = {"1s": "1 secs", **BAR_SIZES}
 """Sizes of bars of the past, and what the gateway calls them (`1 sec` is refused; captured)."""
 Ns = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+MaxAge = Annotated[float, Meta(ge=0, le=1e9)]
+"""Seconds."""
 Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[SDWMY]$")]
 What = Literal[
     "TRADES", "AGGTRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST", "HISTORICAL_VOLATILITY",
@@ -31,6 +37,7 @@ MOST_TICKS = 10_000
 
 class _OfInstrument(Args, frozen=True, kw_only=True):
     instrument: str
+    max_age: MaxAge | None = None
 
     def __post_init__(self) -> None:
         parse_instrument(self.instrument)
@@ -40,7 +47,7 @@ class GetBars(_OfInstrument, frozen=True, kw_only=True):
     """`bars`: bars of the past, oldest first. Give `duration` (before `to`), or `from`.
 
     `to`: now unless given. `what`: TRADES, or what the instrument has instead. `bulk`: after everything that
-    is not.
+    is not. `columns`: the bars by columns.
     """
 
     size: str
@@ -51,6 +58,7 @@ class GetBars(_OfInstrument, frozen=True, kw_only=True):
     rth: bool = False
     limit: Annotated[int, Meta(ge=1, le=MOST_BARS)] = MOST_BARS
     bulk: bool = False
+    columns: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,12 +72,34 @@ class GetBars(_OfInstrument, frozen=True, kw_only=True):
             raise FieldError("to", "ADJUSTED_LAST goes up to now only: leave to out (IBKR's rule)")
 
 
+class BarColumns(Struct, frozen=True):
+    """Bars by columns, all of one length; fields as in a row."""
+
+    time: list[int] = []
+    open: list[Finite | None] = []
+    high: list[Finite | None] = []
+    low: list[Finite | None] = []
+    close: list[Finite | None] = []
+    volume: list[Finite | None] = []
+    wap: list[Finite | None] = []
+    count: list[int | None] = []
+
+    def __post_init__(self) -> None:
+        lengths = {len(column) for column in msgspec.structs.astuple(self)}
+        if len(lengths) != 1:
+            raise ValueError("columns of one table differ in length")
+
+
 class BarPage(Struct, frozen=True, kw_only=True):
-    """Result of `bars`. `what`: what was asked of the gateway. `next`: as `from` for more, nil at the end."""
+    """Result of `bars`. `bars` or, where they were asked for, `columns`. `what`: what was asked of the
+    gateway. `next`: as `from` for more, nil at the end.
+    """
 
     bars: list[BarRow]
     con_id: int | None
     what: str
+    columns: BarColumns | None = None
+    fetched_at: int | None = None
     next: int | None = None
 
 
@@ -113,6 +143,7 @@ class TickPage(Struct, frozen=True, kw_only=True):
 
     ticks: list[TickRow]
     con_id: int | None
+    fetched_at: int | None = None
     next: int | None = None
 
 
@@ -128,6 +159,7 @@ class Head(Struct, frozen=True, kw_only=True):
 
     time: int
     what: str
+    fetched_at: int | None = None
 
 
 class GetSchedule(_OfInstrument, frozen=True, kw_only=True):
@@ -156,6 +188,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
     sessions: list[SessionRow]
     time_zone: str
+    fetched_at: int | None = None
 
 
 class GetHistogram(_OfInstrument, frozen=True, kw_only=True):
@@ -169,3 +202,4 @@ class Histogram(Struct, frozen=True, kw_only=True):
     """Result of `histogram`: `[price, size]` in the gateway's order."""
 
     prices: list[tuple[Finite | None, Finite | None]]
+    fetched_at: int | None = None

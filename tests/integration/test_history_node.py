@@ -127,6 +127,81 @@ def test_ticks_page_by_page_are_the_whole(client: PlainClient) -> None:
     assert len(paged) > 200
 
 
+def sent(client: PlainClient) -> int:
+    """Messages that the node has written to the gateway."""
+    told = client.request("history", "metrics")["result"]["metrics"]
+    (row,) = (row for row in told if row["name"] == "gateway_messages_sent_total")
+    return int(row["samples"][0]["value"])
+
+
+ASKED: list[tuple[str, dict[str, Any]]] = [
+    ("bars", {"size": "5m", "from": midnight(9), "to": midnight(4)}),
+    ("bars", {"size": "1d", "from": midnight(90), "to": midnight(30), "rth": True}),
+    ("ticks", {"from": midnight(4) + 15 * 3600 * NS, "to": midnight(4) + 15 * 3600 * NS + 60 * NS}),
+    ("head_timestamp", {}),
+    ("schedule", {"from": midnight(30), "to": midnight(2)}),
+    ("histogram", {"period": "2D"}),
+]
+
+
+@pytest.mark.parametrize(("op", "args"), ASKED, ids=[op for op, _ in ASKED])
+def test_what_was_fetched_before_costs_no_request(op: str, args: dict[str, Any], client: PlainClient) -> None:
+    first = result(client, op, **args)
+    before = sent(client)
+    again = result(client, op, **args)
+    assert again == first | {"fetched_at": again["fetched_at"]}
+    assert abs(again["fetched_at"] - first["fetched_at"]) < 10 * NS
+    assert sent(client) == before
+
+
+def test_whoever_wants_the_gateway_s_own_word_gets_it(client: PlainClient) -> None:
+    args = {"size": "5m", "from": midnight(9), "to": midnight(4)}
+    first = result(client, "bars", **args)
+    before = sent(client)
+    again = result(client, "bars", **args, max_age=0)
+    assert again["bars"] == first["bars"]
+    assert sent(client) > before
+
+
+def test_a_part_and_a_whole_share_what_they_have_in_common(client: PlainClient) -> None:
+    result(client, "bars", size="5m", **{"from": midnight(6)}, to=midnight(5))
+    before = sent(client)
+    whole = result(client, "bars", size="5m", **{"from": midnight(6)}, to=midnight(5) + DAY)
+    assert sent(client) == before + 1
+    fresh = result(client, "bars", size="5m", **{"from": midnight(6)}, to=midnight(5) + DAY, max_age=0)
+    assert whole["bars"] == fresh["bars"]
+
+
+def test_what_was_fetched_outlives_the_node_and_a_damaged_store_does_not_matter(
+    client: PlainClient, node: NodeProcess, config_file: Path
+) -> None:
+    args = {"size": "5m", "from": midnight(9), "to": midnight(4)}
+    first = result(client, "bars", **args)
+    (store,) = config_file.parent.rglob("history.store")
+    for damaged in (False, True):
+        node.stop()
+        if damaged:
+            store.write_bytes(b"no database" * 1000)
+        node.start()
+        client.await_event(lambda _, event: event.get("state") == "ready")
+        before = sent(client)
+        assert result(client, "bars", **args)["bars"] == first["bars"]
+        assert (sent(client) > before) is damaged
+    assert store.with_suffix(".damaged").exists()
+
+
+def test_columns_are_the_bars(client: PlainClient) -> None:
+    args = {"size": "5m", "from": midnight(9), "to": midnight(4), "what": "MIDPOINT"}
+    rows = result(client, "bars", **args)["bars"]
+    page = result(client, "bars", **args, columns=True)
+    assert page["bars"] == []
+    assert [
+        dict(zip(page["columns"], values, strict=True))
+        for values in zip(*page["columns"].values(), strict=True)
+    ] == rows
+    assert {row["volume"] for row in rows} == {None}, "quotes have no volume, not -1"
+
+
 def test_head_timestamp_and_histogram(client: PlainClient) -> None:
     assert 0 < result(client, "head_timestamp")["time"] < midnight(365)
     assert result(client, "histogram", period="2D")["prices"]
@@ -146,6 +221,8 @@ def test_head_timestamp_and_histogram(client: PlainClient) -> None:
         ({"size": "1m", "duration": "2D", "instrument": "AAPL"}, "instrument"),
         ({"size": "1m", "from": 2**63}, "from"),
         ({"size": "1m", "duration": "2D", "colour": "red"}, "colour"),
+        ({"size": "1m", "duration": "2D", "max_age": -1}, "max_age"),
+        ({"size": "1m", "duration": "2D", "columns": 1}, "columns"),
         ({"size": "1d", "duration": "2D", "what": "ADJUSTED_LAST", "to": 10**18}, "to"),
     ],
 )

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
+from twsmq.download.asking import Order
 from twsmq.download.disk import Disk
 from twsmq.download.errors import Unwritable
-from twsmq.download.run import Download, Order
+from twsmq.download.run import Download
 from twsmq.download.store import format_named
 from twsmq.errors import OutcomeUnknown, RequestRefused
-from twsmq_protocol.history_requests import BarPage, GetBars
+from twsmq_protocol.history_requests import BarColumns, BarPage, GetBars
 from twsmq_protocol.market_events import BarRow
 
 from support.jumping_loop import run_jumping
@@ -108,9 +110,11 @@ class Past:
         assert asked.from_ is not None
         assert asked.to is not None
         times = [] if trouble == "lie" else self.times(asked.from_, asked.to)
-        bars = [self.bar(asked.instrument, time) for time in times[: self.limit]]
+        assert asked.columns
+        rows = [astuple(self.bar(asked.instrument, time)) for time in times[: self.limit]]
+        bars = BarColumns(*map(list, zip(*rows, strict=True))) if rows else BarColumns()
         following = times[self.limit] if len(times) > self.limit else None
-        return msgspec.to_builtins(BarPage(bars=bars, con_id=1, what="TRADES", next=following))
+        return msgspec.to_builtins(BarPage(bars=[], columns=bars, con_id=1, what="TRADES", next=following))
 
 
 def refusal(code: str, text: str, tws_code: int | None = None) -> RequestRefused:

@@ -152,7 +152,7 @@ REQUEST_CLASSES, EVENT_CLASSES = request_classes(), event_classes()
 BESIDE = {
     "reqConfigProtoBuf": {"Asking"},  # adapter_settings
     "configResponseProtoBuf": {"Asking"},
-    "historicalData": {"HistoricalBars"},  # gathered bar by bar
+    "historicalData": {"HistoricalBars", "HistoricalBarColumns"},  # gathered bar by bar
 }
 
 

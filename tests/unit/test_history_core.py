@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
+from twsmq_nodes.history.bars_job import BarsJob, Known
 from twsmq_nodes.history.core import (
     IDLE_S,
     MOST_OPEN,
@@ -20,8 +21,9 @@ from twsmq_nodes.history.core import (
     SessionDown,
     SessionUp,
 )
-from twsmq_nodes.history.jobs import BarsJob, HeadJob, Job, ScheduleJob, TicksJob
-from twsmq_nodes.history.plan import DAY_S, NS, bar_time, before, duration, head_time, utc
+from twsmq_nodes.history.jobs import Forget, HeadJob, Job, Keep, ScheduleJob
+from twsmq_nodes.history.plan import DAY_S, NS, TRUSTED, Spans, bar_time, before, duration, head_time, utc
+from twsmq_nodes.history.ticks_job import TicksJob
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import GatewayError
@@ -36,7 +38,7 @@ from twsmq_nodes.tws.reference_events import (
 )
 from twsmq_nodes.tws.requests import ReqHistoricalData
 from twsmq_protocol.errors import ErrorCode
-from twsmq_protocol.history_requests import BarPage, Schedule, TickPage
+from twsmq_protocol.history_requests import BarColumns, BarPage, Schedule, TickPage
 
 APPLE = Contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
 MONDAY = 1_790_553_600 * NS  # 2026-09-28, midnight UTC
@@ -53,6 +55,7 @@ class Desk:
         self.cancelled: list[Any] = []
         self.answers: dict[int, Struct] = {}
         self.failures: dict[int, Any] = {}
+        self.taken: list[Keep | Forget] = []
         self.calls = count(1)
         self.feed(SessionUp())
 
@@ -71,6 +74,8 @@ class Desk:
                 case Fail(call, error):
                     assert call not in self.failures
                     self.failures[call] = error
+                case Keep() | Forget():
+                    self.taken.append(action)
         return actions
 
     def ask(self, job: Job, *, within: float = 1000, bulk: bool = False) -> int:
@@ -81,12 +86,14 @@ class Desk:
     def bars(self, begin: int, end: int, size: str = "1m", limit: int = 20_000, **more: Any) -> int:
         what = more.pop("what", "TRADES")
         key = (begin, end, size, limit, what)
-        return self.ask(BarsJob(key, APPLE, what, size, begin, end, NOW, limit, rth=False), **more)
+        kept = {name: more.pop(name) for name in ("known", "spans", "by_columns") if name in more}
+        job = BarsJob(key, APPLE, what, size, begin, end, NOW, limit, rth=False, series="apple", **kept)
+        return self.ask(job, **more)
 
-    def reply(self, *times: int) -> None:
+    def reply(self, *times: int, price: float = 1.0) -> None:
         """The piece asked for last holds bars at these moments."""
         req_id = self.sent[-1].req_id
-        bars = tuple(Bar(str(time // NS), 1.0, 1.0, 1.0, 1.0, 5.0, 1.0, 1) for time in times)
+        bars = tuple(Bar(str(time // NS), price, price, price, price, 5.0, price, 1) for time in times)
         self.feed(HistoricalBars(req_id, bars))
         self.feed(HistoricalBarsEnd(req_id, "", ""))
 
@@ -118,13 +125,13 @@ def minutes(begin: int, *numbers: int) -> list[int]:
 
 
 def test_a_range_is_cut_into_pieces_that_follow_each_other(desk: Desk) -> None:
-    call = desk.bars(MONDAY, MONDAY + 5 * DAY_S * NS)
+    call = desk.bars(MONDAY, MONDAY + 7 * DAY_S * NS)
     ends: list[str] = []
-    for day in (0, 2, 4):
+    for day in (0, 2, 6):  # they grow while answers come quickly
         ends.append(asked(desk.sent[-1]).end)
         desk.reply(MONDAY + day * DAY_S * NS)
-    assert ends == ["20260930-00:00:00", "20261002-00:00:00", "20261003-00:00:00"]
-    assert [row.time for row in desk.page(call).bars] == [MONDAY + day * DAY_S * NS for day in (0, 2, 4)]
+    assert ends == ["20260930-00:00:00", "20261004-00:00:00", "20261005-00:00:00"]
+    assert [row.time for row in desk.page(call).bars] == [MONDAY + day * DAY_S * NS for day in (0, 2, 6)]
     assert desk.page(call).next is None
 
 
@@ -331,9 +338,11 @@ def test_sessions_are_told_in_ns(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("size", "seconds", "wanted"),
     [
-        ("1s", 1800, "1800 S"),
+        ("1s", 1800, "1801 S"),
         ("5s", 5, "30 S"),
         ("1m", 2 * DAY_S, "3 D"),
+        ("1m", 73 * DAY_S, "11 W"),
+        ("5s", 9 * DAY_S, "10 D"),
         ("1d", DAY_S, "2 D"),
         ("1d", 400 * DAY_S, "2 Y"),
         ("1w", 30 * DAY_S, "1 Y"),
@@ -351,3 +360,95 @@ def test_times_are_read_as_the_gateway_writes_them() -> None:
     assert before(MONDAY, "1M") == MONDAY - 31 * DAY_S * NS
     assert before(MONDAY, "99999Y") == 0
     assert before(1_772_236_800 * NS, "1Y") == (1_772_236_800 - 365 * DAY_S) * NS
+
+
+def known(begin: int, *numbers: int, at: int = 7) -> Known:
+    times = minutes(begin, *numbers)
+    ones: list[float | None] = [1.0] * len(times)
+    bars = BarColumns(times, ones, ones, ones, ones, [5.0] * len(times), ones, [1] * len(times))
+    return Known(times[0], times[-1] + 60 * NS, bars, at)
+
+
+def test_what_is_known_is_not_asked_for(desk: Desk) -> None:
+    call = desk.bars(MONDAY, minutes(MONDAY, 10)[0], known=[known(MONDAY, *range(10))])
+    assert not desk.sent
+    assert [row.time for row in desk.page(call).bars] == minutes(MONDAY, *range(10))
+    assert desk.page(call).fetched_at == 7
+
+
+def test_only_the_gap_between_what_is_known_is_asked_for(desk: Desk) -> None:
+    stretches = [known(MONDAY, *range(10)), known(MONDAY, *range(20, 30), at=3)]
+    call = desk.bars(MONDAY, minutes(MONDAY, 30)[0], known=stretches)
+    assert asked(desk.sent[-1]).end == utc(minutes(MONDAY, 20)[0])
+    desk.reply(*minutes(MONDAY, *range(5, 20)))  # it reaches back, as requests do
+    assert len(desk.sent) == 1
+    assert [row.time for row in desk.page(call).bars] == minutes(MONDAY, *range(30))
+    assert desk.page(call).fetched_at == 3
+    (kept,) = desk.taken
+    assert isinstance(kept, Keep)
+    assert (kept.begin, kept.end, kept.confirmed) == (*minutes(MONDAY, 10, 20), True)
+    assert list(kept.bars.time) == minutes(MONDAY, *range(10, 20))
+
+
+def test_a_past_that_was_adjusted_is_forgotten_and_all_asked_anew(desk: Desk) -> None:
+    call = desk.bars(MONDAY, minutes(MONDAY, 12)[0], known=[known(MONDAY, *range(10))])
+    desk.reply(*minutes(MONDAY, *range(8, 12)), price=0.25)
+    assert desk.taken == [Forget("apple")]
+    assert not desk.answers
+    desk.reply(*minutes(MONDAY, *range(12)), price=0.25)
+    assert [row.close for row in desk.page(call).bars] == [0.25] * 12
+    assert len(desk.sent) == 2
+
+
+def test_what_may_still_change_and_what_was_not_there_is_not_kept(desk: Desk) -> None:
+    begin = NOW - 5 * 60 * NS
+    desk.bars(begin, NOW)
+    desk.reply(*minutes(begin, 0, 1, 2, 3, 4))
+    (kept,) = desk.taken
+    assert isinstance(kept, Keep)
+    assert kept.end <= minutes(begin, 4)[0]
+    desk.bars(MONDAY, minutes(MONDAY, 5)[0])
+    desk.reply()
+    assert desk.taken == [kept]
+
+
+def test_bars_by_columns_are_the_same(desk: Desk) -> None:
+    end = minutes(MONDAY, 5)[0]
+    rows = desk.bars(MONDAY, end)
+    desk.reply(*minutes(MONDAY, 0, 2, 3))
+    columns = desk.bars(MONDAY, end, size="2m", by_columns=True)
+    desk.reply(*minutes(MONDAY, 0, 2, 3))
+    page = desk.page(columns)
+    assert page.columns is not None
+    assert not page.bars
+    assert list(page.columns.time) == [row.time for row in desk.page(rows).bars]
+    assert page.columns.count == [row.count for row in desk.page(rows).bars]
+
+
+def test_pieces_grow_while_answers_are_quick_and_not_where_one_did_not_come() -> None:
+    spans, size = Spans(), "1m"
+    seen: list[int] = []
+    for _ in range(12):
+        seen.append(spans.seconds(size) // DAY_S)
+        spans.answered(size, spans.seconds(size), 1.0)
+    assert seen[:6] == [2, 4, 8, 16, 32, 64]
+    assert seen[-1] == 76
+    assert spans.silent(size)
+    halved = spans.seconds(size)
+    for _ in range(TRUSTED - 1):
+        spans.answered(size, halved, 1.0)
+        assert spans.seconds(size) == halved
+    for _ in range(2):
+        spans.answered(size, halved, 1.0)
+    assert spans.seconds(size) > halved
+    for _ in range(40):
+        spans.silent(size)
+    assert not spans.silent(size)
+    assert spans.seconds(size) >= 60
+
+
+def test_slow_answers_and_short_pieces_teach_nothing() -> None:
+    spans = Spans()
+    spans.answered("1m", spans.seconds("1m"), 30.0)
+    spans.answered("1m", spans.seconds("1m") - 1, 1.0)
+    assert spans.seconds("1m") == 2 * DAY_S

@@ -23,7 +23,13 @@ from twsmq_nodes.tws.events import (
     Unhandled,
 )
 from twsmq_nodes.tws.orders import Condition, OrderFields
-from twsmq_nodes.tws.reference_events import Bar, ContractDetailsReceived, HistoricalBars, HistoricalBarsEnd
+from twsmq_nodes.tws.reference_events import (
+    Bar,
+    ContractDetailsReceived,
+    HistoricalBarColumns,
+    HistoricalBars,
+    HistoricalBarsEnd,
+)
 from twsmq_nodes.tws.requests import CancelOrder, PlaceOrder, ReqContractDetails, ReqMktData, Request
 
 CODEC = Codec(200)
@@ -111,7 +117,10 @@ def test_bars_of_one_message_come_together_before_their_end() -> None:
     bar = "20260105|1.0|2.0|0.5|1.5|100|1.25|7"
     events = Codec(195).decode(f"17|9|20260105|20260106|2|{bar}|{bar}|".replace("|", "\0").encode())
     one = Bar("20260105", 1.0, 2.0, 0.5, 1.5, 100.0, 1.25, 7)
-    assert events == [HistoricalBars(9, (one, one)), HistoricalBarsEnd(9, "20260105", "20260106")]
+    whole, ended = events
+    assert isinstance(whole, HistoricalBarColumns)
+    assert (whole.req_id, whole.bars) == (9, (one, one))
+    assert ended == HistoricalBarsEnd(9, "20260105", "20260106")
     assert CODEC.decode(b"17\x009\x000\x00") == []  # no bars: the end comes by itself from version 196 on
 
 
@@ -119,8 +128,8 @@ def test_a_message_cut_short_gives_none_of_its_events() -> None:
     event = decoded("17|9|2|20260105|1.0|2.0|0.5|1.5|100|1.25|7|20260106|1.0|")
     assert isinstance(event, FrameRejected)
     assert event.message_id == 17
-    assert decoded("17|9|1|20260105|1.0|2.0|0.5|1.5|100|1.25|7|") == HistoricalBars(
-        9, (Bar("20260105", 1.0, 2.0, 0.5, 1.5, 100.0, 1.25, 7),)
+    assert decoded("17|9|1|20260105 UTC|1.0|2.0|0.5|1.5|100|1.25|7|") == HistoricalBars(
+        9, (Bar("20260105 UTC", 1.0, 2.0, 0.5, 1.5, 100.0, 1.25, 7),)
     )
 
 

@@ -23,12 +23,13 @@ from twsmq_protocol.topics import node_topic
 from twsmq_supervisor.settings import Settings
 
 from ..aio import Client
+from ..download.asking import Order
 from ..download.disk import Disk
 from ..download.errors import DownloadError
 from ..download.lock import locked
 from ..download.planner import DAY_NS, NS, seconds_of, shown, utc_date
 from ..download.progress import Progress
-from ..download.run import Download, Order
+from ..download.run import Download
 from ..download.store import Format, format_named
 from ..download.verify import MOST_HOLES, Verdict
 from ..download.verify import verify as verified

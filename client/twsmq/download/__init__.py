@@ -7,6 +7,8 @@ disk.py     the only way to the disk: whole files or none, lines that are there 
 planner.py  sessions, the pieces still to be fetched, how large they may be
 ledger.py   what has happened in a folder, one line each; what follows from the lines
 store.py    pieces and years as files, in Parquet or CSV
+asking.py   what is asked of the history process, and what its answers prove
+years.py    a year's pieces put into its data file
 run.py      the download itself
 verify.py   what is there against what should be; needs no cluster
 progress.py what a person sees meanwhile

@@ -25,10 +25,10 @@ NS = 1_000_000_000
 DAY_NS = 86_400 * NS
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400, "mo": 31 * 86_400}
 
-MOST_BARS = 15_000
-"""Of a piece; below the limit of one answer."""
+MOST_BARS = 19_900
+"""Of a piece: with the bar before it, just below the limit of one answer. The history process cuts it into
+what the gateway answers, so it is this large from the beginning."""
 LEAST_BARS = 100
-FIRST_BARS = 4_000
 MOST_AT_ONCE = 6
 SLOW_S, FAST_S = 45.0, 15.0
 _KNOWN_GAP_NS = 10 * DAY_NS
@@ -252,7 +252,7 @@ class Pace(Struct):
     """How large pieces are and how many are asked for at once. Both grow while answers come quickly and are
     halved when one does not come, or the other side says that it is too much."""
 
-    bars: int = FIRST_BARS
+    bars: int = MOST_BARS
     at_once: int = 2
     _good: int = 0
 

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
-from twsmq_protocol.market_events import BarRow
+from twsmq_protocol.history_requests import BarColumns
 
 from .errors import ParquetMissing
 from .planner import NS
@@ -31,8 +31,7 @@ from .planner import NS
 PIECES = Path(".twsmq") / "pieces"
 COLUMNS = ("time", "open", "high", "low", "close", "volume", "wap", "count")
 
-Rows = list[BarRow]
-_ROWS = msgspec.msgpack.Decoder(Rows)
+_BARS = msgspec.msgpack.Decoder(BarColumns)
 
 
 class Description(Struct, frozen=True, kw_only=True):
@@ -74,12 +73,12 @@ def year_file(folder: Path, instrument: str, year: int, suffix: str) -> Path:
     return instrument_folder(folder, instrument) / f"year={year}" / f"bars.{suffix}"
 
 
-def encode_piece(rows: Rows) -> bytes:
-    return msgspec.msgpack.encode(rows)
+def encode_piece(bars: BarColumns) -> bytes:
+    return msgspec.msgpack.encode(bars)
 
 
-def decode_piece(content: bytes) -> Rows:
-    return _ROWS.decode(content)
+def decode_piece(content: bytes) -> BarColumns:
+    return _BARS.decode(content)
 
 
 class Format(ABC):
@@ -88,9 +87,9 @@ class Format(ABC):
     suffix: str
 
     @abstractmethod
-    def encode(self, old: Path | None, rows: Rows, description: Description) -> tuple[bytes, int]:
-        """The content of a year's file, of the bars in `old` and of `rows`, and how many they are. A bar that
-        is in both is taken from `rows`."""
+    def encode(self, old: Path | None, bars: BarColumns, description: Description) -> tuple[bytes, int]:
+        """The content of a year's file, of the bars in `old` and of `bars`, and how many they are. A bar that
+        is in both is taken from `bars`."""
 
     @abstractmethod
     def times(self, file: Path) -> Sequence[int]:
@@ -112,17 +111,20 @@ class Parquet(Format):
         self._compute: Any = importlib.import_module("pyarrow.compute")
         self._parquet: Any = importlib.import_module("pyarrow.parquet")
 
-    def encode(self, old: Path | None, rows: Rows, description: Description) -> tuple[bytes, int]:
+    def encode(self, old: Path | None, bars: BarColumns, description: Description) -> tuple[bytes, int]:
         pa = self._arrow
         schema = self._schema(description)
-        table = self._table(rows, schema)
+        rising = all(map(int.__lt__, bars.time, bars.time[1:]))
+        table = self._table(bars, schema)
         if old is not None:
             before = self._parquet.read_table(old, partitioning=None).cast(self._schema(None))
             again = table.column("time").combine_chunks()
             fresh = self._compute.is_in(before.column("time"), value_set=again)
             before = before.filter(self._compute.invert(fresh)).replace_schema_metadata(schema.metadata)
             table = pa.concat_tables([before, table])
-        table = table.sort_by("time")
+            rising = False
+        if not rising:
+            table = table.sort_by("time")
         sink = pa.BufferOutputStream()
         self._parquet.write_table(table, sink, compression="zstd", coerce_timestamps=None, version="2.6")
         return sink.getvalue().to_pybytes(), table.num_rows
@@ -147,11 +149,9 @@ class Parquet(Format):
         metadata = None if description is None else {f"twsmq.{k}": v for k, v in description.texts().items()}
         return pa.schema(fields, metadata=metadata)
 
-    def _table(self, rows: Rows, schema: Any) -> Any:
+    def _table(self, bars: BarColumns, schema: Any) -> Any:
         pa = self._arrow
-        columns = [
-            pa.array([getattr(row, name) for row in rows], type=schema.field(name).type) for name in COLUMNS
-        ]
+        columns = [pa.array(getattr(bars, name), type=schema.field(name).type) for name in COLUMNS]
         return pa.table(columns, schema=schema)
 
 
@@ -161,16 +161,15 @@ class Csv(Format):
 
     suffix = "csv"
 
-    def encode(self, old: Path | None, rows: Rows, description: Description) -> tuple[bytes, int]:
+    def encode(self, old: Path | None, bars: BarColumns, description: Description) -> tuple[bytes, int]:
         lines: dict[int, list[Any]] = {}
         if old is not None:
             with old.open(newline="") as file:
                 reader = csv.reader(file)
                 next(reader, None)
                 lines = {time_of(line[0]): list(line) for line in reader}
-        for row in rows:
-            values = [getattr(row, name) for name in COLUMNS[1:]]
-            lines[row.time] = [iso(row.time), *("" if value is None else value for value in values)]
+        for time, *values in zip(*msgspec.structs.astuple(bars), strict=True):
+            lines[time] = [iso(time), *("" if value is None else value for value in values)]
         out = io.StringIO(newline="")
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)

@@ -743,10 +743,11 @@ export interface GetSmartComponents {
  * `bars`: bars of the past, oldest first. Give `duration` (before `to`), or `from`.
  *
  * `to`: now unless given. `what`: TRADES, or what the instrument has instead. `bulk`: after everything that
- * is not.
+ * is not. `columns`: the bars by columns.
  */
 export interface GetBars {
   readonly instrument: string;
+  readonly max_age?: number | null;
   readonly size: string;
   readonly duration?: string | null;
   readonly from?: bigint | null;
@@ -755,6 +756,7 @@ export interface GetBars {
   readonly rth?: boolean;
   readonly limit?: number;
   readonly bulk?: boolean;
+  readonly columns?: boolean;
 }
 
 /**
@@ -762,6 +764,7 @@ export interface GetBars {
  */
 export interface GetTicks {
   readonly instrument: string;
+  readonly max_age?: number | null;
   readonly from: bigint;
   readonly to?: bigint | null;
   readonly what?: "BID_ASK" | "MIDPOINT" | "TRADES";
@@ -776,6 +779,7 @@ export interface GetTicks {
  */
 export interface GetHeadTimestamp {
   readonly instrument: string;
+  readonly max_age?: number | null;
   readonly what?: "ADJUSTED_LAST" | "AGGTRADES" | "ASK" | "BID" | "BID_ASK" | "FEE_RATE" | "HISTORICAL_VOLATILITY" | "MIDPOINT" | "OPTION_IMPLIED_VOLATILITY" | "TRADES" | "YIELD_ASK" | "YIELD_BID" | "YIELD_BID_ASK" | "YIELD_LAST" | null;
   readonly rth?: boolean;
 }
@@ -785,6 +789,7 @@ export interface GetHeadTimestamp {
  */
 export interface GetSchedule {
   readonly instrument: string;
+  readonly max_age?: number | null;
   readonly from: bigint;
   readonly to?: bigint | null;
   readonly rth?: boolean;
@@ -795,6 +800,7 @@ export interface GetSchedule {
  */
 export interface GetHistogram {
   readonly instrument: string;
+  readonly max_age?: number | null;
   readonly period?: string;
   readonly rth?: boolean;
 }
@@ -1658,13 +1664,30 @@ export interface UserInfo {
 }
 
 /**
- * Result of `bars`. `what`: what was asked of the gateway. `next`: as `from` for more, nil at the end.
+ * Result of `bars`. `bars` or, where they were asked for, `columns`. `what`: what was asked of the
+ * gateway. `next`: as `from` for more, nil at the end.
  */
 export interface BarPage {
   readonly bars: readonly (BarRow)[];
   readonly con_id: number | null;
   readonly what: string;
+  readonly columns: BarColumns | null;
+  readonly fetched_at: bigint | null;
   readonly next: number | null;
+}
+
+/**
+ * Bars by columns, all of one length; fields as in a row.
+ */
+export interface BarColumns {
+  readonly time: readonly (bigint)[];
+  readonly open: readonly (number | null)[];
+  readonly high: readonly (number | null)[];
+  readonly low: readonly (number | null)[];
+  readonly close: readonly (number | null)[];
+  readonly volume: readonly (number | null)[];
+  readonly wap: readonly (number | null)[];
+  readonly count: readonly (number | null)[];
 }
 
 /**
@@ -1673,6 +1696,7 @@ export interface BarPage {
 export interface TickPage {
   readonly ticks: readonly (TickRow)[];
   readonly con_id: number | null;
+  readonly fetched_at: bigint | null;
   readonly next: number | null;
 }
 
@@ -1700,6 +1724,7 @@ export interface TickRow {
 export interface Head {
   readonly time: bigint;
   readonly what: string;
+  readonly fetched_at: bigint | null;
 }
 
 /**
@@ -1708,6 +1733,7 @@ export interface Head {
 export interface Schedule {
   readonly sessions: readonly (SessionRow)[];
   readonly time_zone: string;
+  readonly fetched_at: bigint | null;
 }
 
 /**
@@ -1715,6 +1741,7 @@ export interface Schedule {
  */
 export interface Histogram {
   readonly prices: readonly (readonly [number | null, number | null])[];
+  readonly fetched_at: bigint | null;
 }
 
 /**
@@ -2242,6 +2269,7 @@ export interface Ops {
 
 /** Fields that are `bigint` however small they are. */
 export const BIGINT_FIELDS: ReadonlySet<string> = new Set([
+  "fetched_at",
   "from",
   "inc",
   "incarnation",

@@ -27,7 +27,7 @@ from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.ledger import OPEN_LOOK_BACKS, PacingLedger
 from twsmq_nodes.tws.requests import Request
 
-from .jobs import HeadJob, Job
+from .jobs import HeadJob, Job, Taken
 from .refusals import Meaning, meaning_of
 
 CallId: TypeAlias = int
@@ -95,17 +95,19 @@ class Fail(Struct, frozen=True):
     error: RequestError
 
 
-Action = Send | Cancel | Answer | Fail
+Action = Send | Cancel | Answer | Fail | Taken
 
 
 class _Work(Struct):
-    """A job and who waits for it. `req_id`: of its piece on its way; `silent_at`: when that is given up."""
+    """A job and who waits for it. `req_id`: of its piece on its way, which was asked for at `sent_at` and is
+    given up at `silent_at`."""
 
     job: Job
     bulk: bool
     number: int
     waiting: dict[CallId, float] = field(default_factory=dict[CallId, float])
     req_id: int | None = None
+    sent_at: float = 0.0
     silent_at: float = math.inf
     not_before: float = 0.0
     failures: int = 0
@@ -225,7 +227,7 @@ class HistoryCore:
                 continue
             req_id = self._next_req_id()
             self._ledger.note(req_id, request, now)
-            work.req_id, work.silent_at = req_id, now + IDLE_S
+            work.req_id, work.sent_at, work.silent_at = req_id, now, now + IDLE_S
             self._open[req_id] = work
             actions.append(Send(req_id, work.job.request(req_id)))
         return actions
@@ -268,13 +270,15 @@ class HistoryCore:
         work.silent_at = now + IDLE_S
         if not work.job.received(event):
             return []
-        return self._piece_done(work, req_id)
+        return self._piece_done(work, req_id, now)
 
-    def _piece_done(self, work: _Work, req_id: int) -> list[Action]:
+    def _piece_done(self, work: _Work, req_id: int, now: float) -> list[Action]:
         cancel = work.job.cancel(req_id) if _stays_open(work.job) else None
         self._closed(req_id)
         work.failures = 0
+        work.job.answered(now - work.sent_at)
         actions: list[Action] = [] if cancel is None else [Cancel(cancel)]
+        actions += work.job.taken()
         return actions + (self._answer(work) if work.job.result is not None else [])
 
     def _refused(self, error: GatewayError, now: float) -> list[Action]:
@@ -292,7 +296,7 @@ class HistoryCore:
                 work.job.empty()
                 if not _may_be_empty(work.job):
                     return self._final(work, error)
-                return self._piece_done(work, error.req_id)
+                return self._piece_done(work, error.req_id, now)
             case Meaning.OTHER_WHAT if work.job.other_what(refusal.what):
                 self._closed(error.req_id)
                 return []

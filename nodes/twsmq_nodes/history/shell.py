@@ -1,14 +1,28 @@
-"""The history node's outer room: its ops, one session, the clock."""
+"""The history node's outer room: its ops, one session, the clock, the memory of what was fetched before."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from time import time_ns
+from typing import TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace
 from twsmq_protocol.errors import ErrorCode, RequestError
-from twsmq_protocol.history_requests import GetBars, GetHeadTimestamp, GetHistogram, GetSchedule, GetTicks
+from twsmq_protocol.history_requests import (
+    GetBars,
+    GetHeadTimestamp,
+    GetHistogram,
+    GetSchedule,
+    GetTicks,
+    Head,
+    Histogram,
+    Schedule,
+    TickPage,
+)
 from twsmq_protocol.instruments import parse_instrument
 from twsmq_transport.mailbox import Call
 
@@ -25,6 +39,7 @@ from twsmq_nodes.tws.ledger import PacingLedger
 from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import Priority
 
+from .bars_job import SETTLED_S, BarsJob, Known
 from .core import (
     Action,
     Answer,
@@ -39,8 +54,14 @@ from .core import (
     SessionUp,
     Written,
 )
-from .jobs import BarsJob, HeadJob, HistogramJob, Job, ScheduleJob, TicksJob
-from .plan import before
+from .jobs import Forget, HeadJob, HistogramJob, Job, Keep, ScheduleJob
+from .memory import Memory, past_for_good
+from .plan import NS, Spans, before
+from .store import Answered, Store
+from .ticks_job import TicksJob
+
+K = TypeVar("K", bound=Struct)
+_Aged = GetTicks | GetHeadTimestamp | GetSchedule | GetHistogram
 
 PATIENCE_S, BULK_PATIENCE_S = 60.0, 600.0
 """How long a call waits at most; its own `valid_until` may end it sooner."""
@@ -65,7 +86,11 @@ class HistoryShell(Shell):
         ledger = PacingLedger(owner=f"{node.name}-{time_ns()}")
         self._core = HistoryCore(self._link.session.next_req_id, ledger)
         self._pacing = PacingRecord(node.data_dir, ledger, self._loop.time)
-        self._calls: dict[int, Call] = {}
+        self._calls: dict[int, tuple[Call, Callable[[Struct], Struct] | None]] = {}
+        self._spans = Spans()
+        self._memory = Memory(
+            node.config, Store(node.data_dir / "history.store", node.config.history.store_mb * 1_000_000)
+        )
         self._call_ids = count(1)
         self._driver: Driver[Input, Action] = Driver(
             self._handle, self._carry_out, lambda: self._core.wake_at, TimerFired()
@@ -87,12 +112,13 @@ class HistoryShell(Shell):
 
     async def stop(self) -> None:
         error = RequestError(ErrorCode.NOT_READY, "the history process is stopping; ask again")
-        for call in self._calls.values():
+        for call, _ in self._calls.values():
             call.fail(error)
         self._calls.clear()
         self._link.close()
         self._driver.close()
         self._pacing.close()
+        self._memory.close()
 
     def _handle(self, happened: Input, now: float) -> list[Action]:
         with self._pacing.shared():
@@ -105,60 +131,95 @@ class HistoryShell(Shell):
         what, now = args.what or _what(contract), time_ns()
         end = min(args.to, now) if args.to is not None else now
         begin = args.from_ if args.from_ is not None else before(end, args.duration or "1D")
+        series = self._memory.name("bars", args.instrument, args.size, what, args.rth)
         # A range up to now is the same as one asked for in the same second.
-        key = ("bars", args.instrument, args.size, begin // 10**9, end // 10**9, what, args.rth, args.limit)
+        fresh = args.max_age == 0
+        key = (series, begin // NS, end // NS, args.limit, args.columns, fresh)
 
-        def make() -> Job:
-            return BarsJob(key, contract, what, args.size, begin, end, now, args.limit, rth=args.rth)
+        def make(known: Sequence[Known]) -> Job:
+            return BarsJob(
+                key, contract, what, args.size, begin, end, now, args.limit,
+                rth=args.rth, by_columns=args.columns, spans=self._spans, series=series, known=known,
+            )  # fmt: skip
 
-        self._ask(call, key, make, bulk=args.bulk)
+        ask = self._asker(call, key, bulk=args.bulk)
+        self._memory.bars(series, what, begin, end, args.max_age, lambda known: ask(lambda: make(known)))
 
     def _ticks(self, args: GetTicks, call: Call) -> None:
         contract, now = _contract(args.instrument), time_ns()
         end = min(args.to, now) if args.to is not None else now
-        begin = args.from_
-        key = (
-            "ticks",
-            args.instrument,
-            begin,
-            end // 10**9,
-            args.what,
-            args.rth,
-            args.ignore_size,
-            args.limit,
-        )
+        asked = (args.from_, args.to, args.what, args.rth, args.ignore_size, args.limit)
+        name = self._memory.name("ticks", args.instrument, *asked)
 
         def make() -> Job:
             flags = {"rth": args.rth, "ignore_size": args.ignore_size}
-            return TicksJob(key, contract, args.what, begin, end, args.limit, **flags)
+            return TicksJob((name, end // NS), contract, args.what, args.from_, end, args.limit, **flags)
 
-        self._ask(call, key, make, bulk=args.bulk)
+        def lasts(result: TickPage) -> bool:
+            return past_for_good(result, args.to, now, SETTLED_S * NS)
+
+        self._ask(call, args, name, (name, end // NS), TickPage, make, lasts, bulk=args.bulk)
 
     def _head(self, args: GetHeadTimestamp, call: Call) -> None:
         contract = _contract(args.instrument)
         what = args.what or _what(contract)
-        key = ("head", args.instrument, what, args.rth)
-        self._ask(call, key, lambda: HeadJob(key, contract, what, rth=args.rth))
+        name = self._memory.name("head", args.instrument, what, args.rth)
+        self._ask(call, args, name, name, Head, lambda: HeadJob(name, contract, what, rth=args.rth))
 
     def _schedule(self, args: GetSchedule, call: Call) -> None:
         contract = _contract(args.instrument)
         end = args.to if args.to is not None else time_ns()
-        key = ("schedule", args.instrument, args.from_, end // 10**9, args.rth)
-        self._ask(call, key, lambda: ScheduleJob(key, contract, args.from_, end, rth=args.rth))
+        name = self._memory.name("schedule", args.instrument, args.from_, args.to, args.rth)
+        key = (name, end // NS)
+
+        def make() -> Job:
+            return ScheduleJob(key, contract, args.from_, end, rth=args.rth)
+
+        self._ask(call, args, name, key, Schedule, make, lambda _: args.to is not None)
 
     def _histogram(self, args: GetHistogram, call: Call) -> None:
         contract = _contract(args.instrument)
-        key = ("histogram", args.instrument, args.period, args.rth)
-        self._ask(call, key, lambda: HistogramJob(key, contract, args.period, rth=args.rth))
+        name = self._memory.name("histogram", args.instrument, args.period, args.rth)
+        make = partial(HistogramJob, name, contract, args.period, rth=args.rth)
+        self._ask(call, args, name, name, Histogram, make)
 
-    def _ask(self, call: Call, key: object, make: Callable[[], Job], *, bulk: bool = False) -> None:
+    def _ask(
+        self, call: Call, args: _Aged, name: str, key: object, kind: type[K], make: Callable[[], Job],
+        lasts: Callable[[K], bool] = lambda _: True, *, bulk: bool = False,
+    ) -> None:  # fmt: skip
+        """What was answered before under `name`, else what the gateway says; kept where it `lasts`."""
+        ask = self._asker(call, key, bulk=bulk, finished=partial(self._finished, name, kind, lasts))
+
+        def found(before: Answered | None) -> None:
+            if before is None:
+                ask(make)
+            else:
+                call.succeed(replace(before.result, fetched_at=before.at))
+
+        self._memory.answer(name, kind, args.max_age, found)
+
+    def _finished(self, name: str, kind: type[K], lasts: Callable[[K], bool], result: Struct) -> Struct:
+        assert isinstance(result, kind)
+        if lasts(result):
+            self._memory.keep_answer(name, result)
+        return replace(result, fetched_at=time_ns())
+
+    def _asker(
+        self, call: Call, key: object, *, bulk: bool, finished: Callable[[Struct], Struct] | None = None
+    ) -> Callable[[Callable[[], Job]], None]:
+        """Asks the gateway, unless nobody waits by then. `finished`: what becomes of the result."""
         self._node.require_ready()
         call_id = next(self._call_ids)
-        self._calls[call_id] = call
         patience = BULK_PATIENCE_S if bulk else PATIENCE_S
         if call.valid_until is not None:
             patience = min(patience, (call.valid_until - time_ns()) / 1e9)
-        self._driver.feed(Asked(call_id, key, make, self._loop.time() + patience, bulk))
+        deadline = self._loop.time() + patience
+
+        def ask(make: Callable[[], Job]) -> None:
+            self._calls[call_id] = (call, finished)
+            self._driver.feed(Asked(call_id, key, make, deadline, bulk))
+
+        return ask
 
     # --- the gateway ---------------------------------------------------------------------------------------
 
@@ -180,12 +241,15 @@ class HistoryShell(Shell):
                 self._send(action)
             case Cancel(request):
                 self._link.session.send(request)
-            case Answer(call, result):
-                if call in self._calls:
-                    self._calls.pop(call).succeed(result)
-            case Fail(call, error):
-                if call in self._calls:
-                    self._calls.pop(call).fail(error)
+            case Answer(call_id, result):
+                if call_id in self._calls:
+                    call, finished = self._calls.pop(call_id)
+                    call.succeed(result if finished is None else finished(result))
+            case Fail(call_id, error):
+                if call_id in self._calls:
+                    self._calls.pop(call_id)[0].fail(error)
+            case Keep() | Forget():
+                self._memory.keep(action)
 
     def _send(self, send: Send) -> None:
         def refused(error: TwsError) -> None:

@@ -38,6 +38,7 @@ from twsmq_nodes.tws.ranges import problem
 from twsmq_nodes.tws.report_template import OPEN_ORDER, OpenOrderTemplates
 from twsmq_nodes.tws.requests import PlaceOrder, Request
 from twsmq_nodes.tws.status_report import ORDER_STATUS, order_status
+from twsmq_nodes.tws.whole_bars import HISTORICAL_DATA, whole_bars
 
 MIN_SERVER_VERSION = 157
 """What ibapi 9.81.1 speaks at most, and ib_async asks for at least: below it nothing has been tried."""
@@ -112,6 +113,8 @@ class Codec:
             return self._interpret_protobuf(frame)
         if frame.startswith(OPEN_ORDER):
             return self._open_orders.decode(frame)
+        if frame.startswith(HISTORICAL_DATA) and (bars := whole_bars(frame, self.server_version)) is not None:
+            return [*bars]
         status = order_status(frame) if frame.startswith(ORDER_STATUS) else None
         return self._interpret(frame) if status is None else [status]
 

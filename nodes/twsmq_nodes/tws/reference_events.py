@@ -30,6 +30,26 @@ class HistoricalBars(Event, frozen=True):
     bars: tuple[Bar, ...]
 
 
+class HistoricalBarColumns(Event, frozen=True):
+    """All bars of one message by columns, each as long as the others: those that are plain numbers
+    (`whole_bars`); none is absent, what has no volume has -1. `dates`: digits."""
+
+    req_id: int
+    dates: list[str]
+    open: list[float | None]
+    high: list[float | None]
+    low: list[float | None]
+    close: list[float | None]
+    volume: list[float | None]
+    wap: list[float | None]
+    count: list[int | None]
+
+    @property
+    def bars(self) -> tuple[Bar, ...]:
+        columns = (self.dates, self.open, self.high, self.low, self.close, self.volume, self.wap, self.count)
+        return tuple(Bar(*values) for values in zip(*columns, strict=True))
+
+
 class HistoricalBarsEnd(Event, frozen=True):
     req_id: int
     start: str

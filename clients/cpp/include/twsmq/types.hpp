@@ -1632,10 +1632,11 @@ struct GetSmartComponents {
  * `bars`: bars of the past, oldest first. Give `duration` (before `to`), or `from`.
  *
  * `to`: now unless given. `what`: TRADES, or what the instrument has instead. `bulk`: after everything that
- * is not.
+ * is not. `columns`: the bars by columns.
  */
 struct GetBars {
   std::string instrument;
+  std::optional<double> max_age;
   std::string size;
   std::optional<std::string> duration;
   std::optional<std::int64_t> from_;
@@ -1644,15 +1645,17 @@ struct GetBars {
   std::optional<bool> rth;
   std::optional<std::int64_t> limit;
   std::optional<bool> bulk;
+  std::optional<bool> columns;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "instrument", instrument) && get(from_wire, "size", size) && get(from_wire, "duration", duration) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "what", what) && get(from_wire, "rth", rth) && get(from_wire, "limit", limit) && get(from_wire, "bulk", bulk);
+    return get(from_wire, "instrument", instrument) && get(from_wire, "max_age", max_age) && get(from_wire, "size", size) && get(from_wire, "duration", duration) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "what", what) && get(from_wire, "rth", rth) && get(from_wire, "limit", limit) && get(from_wire, "bulk", bulk) && get(from_wire, "columns", columns);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "instrument", instrument);
+    put(to_wire, "max_age", max_age);
     put(to_wire, "size", size);
     put(to_wire, "duration", duration);
     put(to_wire, "from", from_);
@@ -1661,6 +1664,7 @@ struct GetBars {
     put(to_wire, "rth", rth);
     put(to_wire, "limit", limit);
     put(to_wire, "bulk", bulk);
+    put(to_wire, "columns", columns);
     return to_wire;
   }
 };
@@ -1670,6 +1674,7 @@ struct GetBars {
  */
 struct GetTicks {
   std::string instrument;
+  std::optional<double> max_age;
   std::int64_t from_ = 0;
   std::optional<std::int64_t> to;
   std::optional<std::string> what;
@@ -1680,12 +1685,13 @@ struct GetTicks {
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "instrument", instrument) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "what", what) && get(from_wire, "rth", rth) && get(from_wire, "ignore_size", ignore_size) && get(from_wire, "limit", limit) && get(from_wire, "bulk", bulk);
+    return get(from_wire, "instrument", instrument) && get(from_wire, "max_age", max_age) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "what", what) && get(from_wire, "rth", rth) && get(from_wire, "ignore_size", ignore_size) && get(from_wire, "limit", limit) && get(from_wire, "bulk", bulk);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "instrument", instrument);
+    put(to_wire, "max_age", max_age);
     put(to_wire, "from", from_);
     put(to_wire, "to", to);
     put(to_wire, "what", what);
@@ -1702,17 +1708,19 @@ struct GetTicks {
  */
 struct GetHeadTimestamp {
   std::string instrument;
+  std::optional<double> max_age;
   std::optional<std::string> what;
   std::optional<bool> rth;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "instrument", instrument) && get(from_wire, "what", what) && get(from_wire, "rth", rth);
+    return get(from_wire, "instrument", instrument) && get(from_wire, "max_age", max_age) && get(from_wire, "what", what) && get(from_wire, "rth", rth);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "instrument", instrument);
+    put(to_wire, "max_age", max_age);
     put(to_wire, "what", what);
     put(to_wire, "rth", rth);
     return to_wire;
@@ -1724,18 +1732,20 @@ struct GetHeadTimestamp {
  */
 struct GetSchedule {
   std::string instrument;
+  std::optional<double> max_age;
   std::int64_t from_ = 0;
   std::optional<std::int64_t> to;
   std::optional<bool> rth;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "instrument", instrument) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "rth", rth);
+    return get(from_wire, "instrument", instrument) && get(from_wire, "max_age", max_age) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "rth", rth);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "instrument", instrument);
+    put(to_wire, "max_age", max_age);
     put(to_wire, "from", from_);
     put(to_wire, "to", to);
     put(to_wire, "rth", rth);
@@ -1748,17 +1758,19 @@ struct GetSchedule {
  */
 struct GetHistogram {
   std::string instrument;
+  std::optional<double> max_age;
   std::optional<std::string> period;
   std::optional<bool> rth;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "instrument", instrument) && get(from_wire, "period", period) && get(from_wire, "rth", rth);
+    return get(from_wire, "instrument", instrument) && get(from_wire, "max_age", max_age) && get(from_wire, "period", period) && get(from_wire, "rth", rth);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "instrument", instrument);
+    put(to_wire, "max_age", max_age);
     put(to_wire, "period", period);
     put(to_wire, "rth", rth);
     return to_wire;
@@ -3716,17 +3728,52 @@ struct UserInfo {
 };
 
 /**
- * Result of `bars`. `what`: what was asked of the gateway. `next`: as `from` for more, nil at the end.
+ * Bars by columns, all of one length; fields as in a row.
+ */
+struct BarColumns {
+  std::optional<std::vector<std::int64_t>> time;
+  std::optional<std::vector<std::optional<double>>> open;
+  std::optional<std::vector<std::optional<double>>> high;
+  std::optional<std::vector<std::optional<double>>> low;
+  std::optional<std::vector<std::optional<double>>> close;
+  std::optional<std::vector<std::optional<double>>> volume;
+  std::optional<std::vector<std::optional<double>>> wap;
+  std::optional<std::vector<std::optional<std::int64_t>>> count;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "time", time) && get(from_wire, "open", open) && get(from_wire, "high", high) && get(from_wire, "low", low) && get(from_wire, "close", close) && get(from_wire, "volume", volume) && get(from_wire, "wap", wap) && get(from_wire, "count", count);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "time", time);
+    put(to_wire, "open", open);
+    put(to_wire, "high", high);
+    put(to_wire, "low", low);
+    put(to_wire, "close", close);
+    put(to_wire, "volume", volume);
+    put(to_wire, "wap", wap);
+    put(to_wire, "count", count);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `bars`. `bars` or, where they were asked for, `columns`. `what`: what was asked of the
+ * gateway. `next`: as `from` for more, nil at the end.
  */
 struct BarPage {
   std::vector<BarRow> bars;
   std::optional<std::int64_t> con_id;
   std::string what;
+  std::optional<BarColumns> columns;
+  std::optional<std::int64_t> fetched_at;
   std::optional<std::int64_t> next;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "bars", bars) && get(from_wire, "con_id", con_id) && get(from_wire, "what", what) && get(from_wire, "next", next);
+    return get(from_wire, "bars", bars) && get(from_wire, "con_id", con_id) && get(from_wire, "what", what) && get(from_wire, "columns", columns) && get(from_wire, "fetched_at", fetched_at) && get(from_wire, "next", next);
   }
 
   Value to_value() const {
@@ -3734,6 +3781,8 @@ struct BarPage {
     put(to_wire, "bars", bars);
     put(to_wire, "con_id", con_id);
     put(to_wire, "what", what);
+    put(to_wire, "columns", columns);
+    put(to_wire, "fetched_at", fetched_at);
     put(to_wire, "next", next);
     return to_wire;
   }
@@ -3783,17 +3832,19 @@ struct TickRow {
 struct TickPage {
   std::vector<TickRow> ticks;
   std::optional<std::int64_t> con_id;
+  std::optional<std::int64_t> fetched_at;
   std::optional<std::int64_t> next;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "ticks", ticks) && get(from_wire, "con_id", con_id) && get(from_wire, "next", next);
+    return get(from_wire, "ticks", ticks) && get(from_wire, "con_id", con_id) && get(from_wire, "fetched_at", fetched_at) && get(from_wire, "next", next);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "ticks", ticks);
     put(to_wire, "con_id", con_id);
+    put(to_wire, "fetched_at", fetched_at);
     put(to_wire, "next", next);
     return to_wire;
   }
@@ -3805,16 +3856,18 @@ struct TickPage {
 struct Head {
   std::int64_t time = 0;
   std::string what;
+  std::optional<std::int64_t> fetched_at;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "time", time) && get(from_wire, "what", what);
+    return get(from_wire, "time", time) && get(from_wire, "what", what) && get(from_wire, "fetched_at", fetched_at);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "time", time);
     put(to_wire, "what", what);
+    put(to_wire, "fetched_at", fetched_at);
     return to_wire;
   }
 };
@@ -3825,16 +3878,18 @@ struct Head {
 struct Schedule {
   std::vector<SessionRow> sessions;
   std::string time_zone;
+  std::optional<std::int64_t> fetched_at;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "sessions", sessions) && get(from_wire, "time_zone", time_zone);
+    return get(from_wire, "sessions", sessions) && get(from_wire, "time_zone", time_zone) && get(from_wire, "fetched_at", fetched_at);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "sessions", sessions);
     put(to_wire, "time_zone", time_zone);
+    put(to_wire, "fetched_at", fetched_at);
     return to_wire;
   }
 };
@@ -3844,15 +3899,17 @@ struct Schedule {
  */
 struct Histogram {
   std::vector<Value> prices;
+  std::optional<std::int64_t> fetched_at;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "prices", prices);
+    return get(from_wire, "prices", prices) && get(from_wire, "fetched_at", fetched_at);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "prices", prices);
+    put(to_wire, "fetched_at", fetched_at);
     return to_wire;
   }
 };

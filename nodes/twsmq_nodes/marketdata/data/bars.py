@@ -14,7 +14,12 @@ from twsmq_protocol.market_events import Bar, BarRow, Bars
 
 from twsmq_nodes.tws.events import Event, RealTimeBar
 from twsmq_nodes.tws.reference_events import Bar as HistoryBar
-from twsmq_nodes.tws.reference_events import HistoricalBars, HistoricalBarsEnd, HistoricalBarUpdate
+from twsmq_nodes.tws.reference_events import (
+    HistoricalBarColumns,
+    HistoricalBars,
+    HistoricalBarsEnd,
+    HistoricalBarUpdate,
+)
 
 from ..listings import Listing
 from .channels import Channel, LastEventChannel
@@ -66,7 +71,7 @@ class HistoryChannel(Channel):
 
     def on_event(self, event: Event) -> None:
         match event:
-            case HistoricalBars(bars=bars):
+            case HistoricalBars(bars=bars) | HistoricalBarColumns(bars=bars):
                 self._bars += filter(None, map(_row, bars))
             case HistoricalBarsEnd():
                 self._complete = True

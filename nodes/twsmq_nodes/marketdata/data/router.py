@@ -12,7 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from twsmq_nodes.tws.events import Depth, Event, RealTimeBar, TickNews, TickOptionComputation
-from twsmq_nodes.tws.reference_events import HistoricalBars, HistoricalBarsEnd, HistoricalBarUpdate
+from twsmq_nodes.tws.reference_events import (
+    HistoricalBarColumns,
+    HistoricalBars,
+    HistoricalBarsEnd,
+    HistoricalBarUpdate,
+)
 from twsmq_nodes.tws.ticks import Tick
 
 from ..feeds import FEEDS, Feed
@@ -28,6 +33,7 @@ Data = (
     | Depth
     | RealTimeBar
     | HistoricalBars
+    | HistoricalBarColumns
     | HistoricalBarsEnd
     | HistoricalBarUpdate
 )

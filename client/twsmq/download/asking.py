@@ -1,0 +1,191 @@
+"""What is asked of the history node: the plan of an instrument, and the bars of a piece.
+
+What passes (not ready, no answer in time, throttled) is `Passing`; whatever else is refused is for good. What
+the node gave before it may give again from its own store, but a proof must come from the gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+from twsmq_protocol.bar_columns import EMPTY, between, joined, ordered
+from twsmq_protocol.errors import ErrorCode, MalformedMessage
+from twsmq_protocol.history_requests import MOST_BARS, BarColumns, BarPage, Head, Schedule
+
+from ..errors import OutcomeUnknown, RequestRefused
+from ..ops import following
+from .ledger import Records, Scheduled
+from .planner import DAY_NS, Interval, Piece, Session, Span
+
+PATIENCE_S = 180.0
+PROOF_AFTER_S = 2.0
+"""Between the two answers that prove a session empty."""
+_PASSING = {ErrorCode.NOT_READY, ErrorCode.TIMEOUT, ErrorCode.THROTTLED}
+_NO_SUCH_CONTRACT = 200
+
+
+class Ask(Protocol):
+    """Asks the history node. Raises `RequestRefused`, `OutcomeUnknown`, `MalformedMessage`."""
+
+    def __call__(self, op: str, args: dict[str, Any], timeout: float) -> Awaitable[Any]: ...
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What is wanted: bars that begin from `begin` to, not including, `end`, ns."""
+
+    instruments: Sequence[str]
+    begin: int
+    end: int
+    size: str
+    what: str | None
+    rth: bool
+    format: str
+
+
+class Passing(Exception):
+    """Ask again later. `slow`: and for less."""
+
+    def __init__(self, text: str, *, slow: bool) -> None:
+        self.text, self.slow = text, slow
+        super().__init__(text)
+
+
+class Fetched(Struct, frozen=True):
+    """All bars of a stretch. `what`: what was asked of the gateway."""
+
+    bars: BarColumns
+    con_id: int | None
+    what: str
+
+
+class Questions:
+    """`wall`: ns since the epoch; `note` takes each sentence that a person should read."""
+
+    def __init__(self, ask: Ask, order: Order, wall: Callable[[], int], note: Callable[[str], None]) -> None:
+        self._ask, self._order, self._wall, self._note = ask, order, wall, note
+
+    # --- the plan ------------------------------------------------------------------------------------------
+
+    async def schedule(self, instrument: str, records: Records, begin: int, end: int) -> Scheduled:
+        """Raises `Passing`, and `RequestRefused` only where the instrument itself was refused."""
+        # The session that the last day counts for may open after `end`.
+        until = max(end, min(end + 2 * DAY_NS, self._wall()))
+        args = {"instrument": instrument, "from": begin, "to": until, "rth": self._order.rth}
+        schedule = Schedule(sessions=[], time_zone="")
+        try:
+            schedule = await self._answer("schedule", args, Schedule)
+        except RequestRefused as refused:
+            if of_instrument(refused):
+                raise
+            self._note(f"{instrument} has no schedule ({refused.message}): planned by days")
+        known = records.schedule
+        head = known.head if known is not None else None
+        return Scheduled(
+            instrument=instrument,
+            begin=begin,
+            end=end,
+            time_zone=schedule.time_zone,
+            sessions=[Session(row.open, row.close, row.date) for row in schedule.sessions],
+            head=head if head is not None else await self._head(instrument),
+        )
+
+    async def _head(self, instrument: str) -> int | None:
+        """When its history begins; None where the gateway does not know."""
+        args = {"instrument": instrument, "what": self._order.what, "rth": self._order.rth}
+        try:
+            return (await self._answer("head_timestamp", args, Head)).time
+        except RequestRefused as refused:
+            if of_instrument(refused):
+                raise
+            return None
+
+    # --- bars ----------------------------------------------------------------------------------------------
+
+    async def piece(self, instrument: str, piece: Piece, spans: Sequence[Span]) -> Fetched:
+        """Its bars, and the one before it where it names an overlap. Sessions without any bar are asked for
+        again, of the gateway."""
+        first = piece.begin if piece.overlap is None else piece.overlap
+        fetched = await self._bars(instrument, first, piece.end)
+        empty = _empty_stretches(spans, piece, fetched.bars)
+        if not empty:
+            return fetched
+        await asyncio.sleep(PROOF_AFTER_S)
+        more = [(await self._bars(instrument, *one, proof=True)).bars for one in empty]
+        return msgspec.structs.replace(fetched, bars=_merged([fetched.bars, *more]))
+
+    async def _bars(self, instrument: str, begin: int, end: int, *, proof: bool = False) -> Fetched:
+        """All bars from `begin` to `end`, sorted, each once."""
+        args: dict[str, Any] = {
+            "instrument": instrument, "size": self._order.size, "what": self._order.what,
+            "rth": self._order.rth, "bulk": True, "columns": True, "limit": MOST_BARS,
+        }  # fmt: skip
+        if proof:
+            args["max_age"] = 0
+        if self._order.what != "ADJUSTED_LAST":  # which IBKR serves up to now only
+            args["to"] = end
+        parts: list[BarColumns] = []
+        at: int | None = begin
+        page = None
+        while at is not None and at < end:
+            page = await self._answer("bars", args | {"from": at}, BarPage)
+            parts.append(page.columns or EMPTY)
+            at = following("bars", at, page.next)
+        assert page is not None
+        return Fetched(between(_merged(parts), begin, end), page.con_id, page.what)
+
+    async def _answer(self, op: str, args: dict[str, Any], kind: type[Any]) -> Any:
+        """Raises `Passing`, `RequestRefused`."""
+        try:
+            return msgspec.convert(await self._ask(op, args, PATIENCE_S), kind)
+        except OutcomeUnknown as unknown:
+            raise Passing("no answer from the history process", slow=True) from unknown
+        except RequestRefused as refused:
+            if refused.code not in _PASSING:
+                raise
+            slow = refused.code == ErrorCode.TIMEOUT
+            raise Passing(f"{refused.code}: {refused.message}", slow=slow) from refused
+        except msgspec.ValidationError as error:
+            raise MalformedMessage(f"history answered {op} with something else: {error}") from error
+
+
+def of_instrument(refused: RequestRefused) -> bool:
+    """Whether nothing else that is asked of this instrument can be answered either."""
+    return refused.code != ErrorCode.GATEWAY_REJECTED or refused.tws_code == _NO_SUCH_CONTRACT
+
+
+def _merged(parts: Sequence[BarColumns]) -> BarColumns:
+    """In the order of time, each once, whatever somebody sent."""
+    whole = joined(parts)
+    times = whole.time
+    return whole if all(map(int.__lt__, times, times[1:])) else ordered(whole)
+
+
+def _empty_stretches(spans: Sequence[Span], piece: Piece, bars: BarColumns) -> list[Interval]:
+    """Sessions of a piece that must have bars and have none, joined where they follow each other; the whole
+    piece, where nobody knows."""
+    times = between(bars, piece.begin, piece.end).time
+    if not times:
+        return [(piece.begin, piece.end)]
+    found: list[Interval] = []
+    adjacent = False
+    for span in spans:
+        begin, end = max(span.begin, piece.begin), min(span.end, piece.end)
+        if begin >= end:
+            continue
+        empty = bool(span.bars) and end - begin > DAY_NS // 24 and not _any_between(times, begin, end)
+        if empty and adjacent:
+            found[-1] = (found[-1][0], end)
+        elif empty:
+            found.append((begin, end))
+        adjacent = empty
+    return found
+
+
+def _any_between(times: Sequence[int], begin: int, end: int) -> bool:
+    nth = bisect_left(times, begin)
+    return nth < len(times) and times[nth] < end

@@ -1,0 +1,56 @@
+"""The gateway's bars as columns, from its message to the reply. Pure.
+
+What only says that there is no value (-1, ib_async #29) is None: of a bar without volume, `volume`, `wap` and
+`count`; of one in which nothing was traded `wap`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from msgspec.structs import astuple
+from twsmq_protocol.bar_columns import EMPTY, ordered
+from twsmq_protocol.history_requests import BarColumns
+
+from twsmq_nodes.tws.reference_events import Bar, HistoricalBarColumns
+
+from .plan import NS, bar_time
+
+
+def of_message(event: HistoricalBarColumns) -> BarColumns:
+    if len(event.dates[0]) == 8 or len(event.dates[-1]) == 8:  # days; of 1970 nobody has minutes
+        return of_bars(event.bars)
+    times = [int(date) * NS for date in event.dates]
+    columns = BarColumns(
+        times, event.open, event.high, event.low, event.close, event.volume, event.wap, event.count
+    )
+    if any(value is None or value <= 0 for value in event.volume) or -1 in event.count:
+        columns = _without_placeholders(columns)
+    return columns if all(one < two for one, two in pairwise(times)) else ordered(columns)
+
+
+def of_bars(bars: Sequence[Bar]) -> BarColumns:
+    """Bars without a readable date are left out."""
+    rows = [(time, *astuple(bar)[1:]) for bar in bars if (time := bar_time(bar.date)) is not None]
+    if not rows:
+        return EMPTY
+    return ordered(_without_placeholders(BarColumns(*map(list, zip(*rows, strict=True)))))
+
+
+def disagreements(one: BarColumns, other: BarColumns) -> tuple[int, int]:
+    """How many bars both have, and in how many of them the close is not the same."""
+    closes = dict(zip(other.time, other.close, strict=True))
+    common = [
+        (close, closes[time]) for time, close in zip(one.time, one.close, strict=True) if time in closes
+    ]
+    return len(common), sum(a != b for a, b in common)
+
+
+def _without_placeholders(columns: BarColumns) -> BarColumns:
+    volume = [None if value is None or value < 0 else value for value in columns.volume]
+    return BarColumns(
+        columns.time, columns.open, columns.high, columns.low, columns.close, volume,
+        [wap if traded and wap != -1.0 else None for wap, traded in zip(columns.wap, volume, strict=True)],
+        [None if value is None or value < 0 else value for value in columns.count],
+    )  # fmt: skip

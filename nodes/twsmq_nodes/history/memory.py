@@ -1,0 +1,122 @@
+"""What was fetched before, asked for from the loop: the store in a thread of its own, and how old each kind
+of answer may be.
+
+Whoever asks is answered later, in the loop, and in the order of asking. A store that fails in a way it does
+not know itself costs the answer, not the node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import structlog
+from msgspec import Struct
+from twsmq_protocol.config import Config
+from twsmq_protocol.history_requests import Head, Histogram, Schedule, TickPage
+from twsmq_protocol.instruments import format_instrument, parse_instrument
+
+from .bars_job import Known
+from .jobs import Forget, Keep
+from .plan import DAY_S
+from .store import Answered, Store
+
+T = TypeVar("T")
+
+AGES_S: dict[type[Struct], float] = {Head: DAY_S, Schedule: DAY_S / 4, Histogram: 60.0}
+"""How old an answer may be at most, whatever is configured; ticks that are past for good as old as bars."""
+ADJUSTED_S = float(DAY_S)
+"""Prices less dividends change with every dividend."""
+
+log = structlog.stdlib.get_logger()
+
+
+class Memory:
+    """`store`: used in its thread only."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        gateway, self._age_s = config.gateway, config.history.store_days * DAY_S
+        seed = f":{config.simulator.seed}" if gateway.mode == "simulated" else ""
+        self._source = f"{gateway.mode}:{gateway.host}:{gateway.port}{seed}"
+        self._on = config.history.store_mb > 0
+        self._store = store
+        self._thread = ThreadPoolExecutor(1, "history-store")
+        self._loop = asyncio.get_running_loop()
+
+    def close(self) -> None:
+        """What is to be kept still is."""
+        self._thread.submit(self._store.close)
+        self._thread.shutdown(wait=True)
+
+    def name(self, op: str, instrument: str, *rest: object) -> str:
+        """The same for two spellings of one instrument, another for each gateway: a simulated one has prices
+        of its own."""
+        spelling = format_instrument(parse_instrument(instrument))
+        return "|".join(map(str, (self._source, op, spelling, *rest)))
+
+    def bars(
+        self, series: str, what: str, begin: int, end: int, max_age_s: float | None,
+        then: Callable[[list[Known]], None],
+    ) -> None:  # fmt: skip
+        """Calls `then` with what is known, now or later."""
+        age = self._age(max_age_s, ADJUSTED_S if what == "ADJUSTED_LAST" else self._age_s)
+        if age <= 0 or begin >= end:
+            then([])
+        else:
+            self._ask(lambda: self._store.bars(series, begin, end, age), [], then)
+
+    def answer(
+        self, name: str, kind: type[Any], max_age_s: float | None, then: Callable[[Answered | None], None]
+    ) -> None:
+        age = self._age(max_age_s, AGES_S.get(kind, self._age_s))
+        if age <= 0:
+            then(None)
+        else:
+            self._ask(lambda: self._store.answer(name, kind, age), None, then)
+
+    def keep(self, taken: Keep | Forget) -> None:
+        if not self._on:
+            return
+        store, series = self._store, str(taken.series)
+        match taken:
+            case Keep(_, begin, end, bars, confirmed):
+                self._submit(lambda: store.keep(series, begin, end, bars, confirmed=confirmed))
+            case Forget():
+                self._submit(lambda: store.forget(series))
+
+    def keep_answer(self, name: str, result: Struct) -> None:
+        if self._on:
+            self._submit(lambda: self._store.keep_answer(name, result))
+
+    def _age(self, wanted_s: float | None, most_s: float) -> float:
+        if not self._on:
+            return 0.0
+        return most_s if wanted_s is None else wanted_s
+
+    def _submit(self, work: Callable[[], object]) -> Future[object]:
+        future = self._thread.submit(work)
+        future.add_done_callback(_log_failure)
+        return future
+
+    def _ask(self, work: Callable[[], T], otherwise: T, then: Callable[[T], None]) -> None:
+        def answered(future: Future[T]) -> None:
+            found = otherwise if future.exception() is not None else future.result()
+            self._loop.call_soon_threadsafe(then, found)
+
+        future = self._thread.submit(work)
+        future.add_done_callback(_log_failure)
+        future.add_done_callback(answered)
+
+
+def past_for_good(page: TickPage, to: int | None, now: int, settled: int) -> bool:
+    """Whether a page of ticks will be the same whenever it is asked for."""
+    last = page.next if page.next is not None else to
+    return last is not None and last <= now - settled
+
+
+def _log_failure(future: Future[Any]) -> None:
+    error = future.exception()
+    if error is not None:
+        log.error("the store of history failed", problem=f"{type(error).__name__}: {error}")

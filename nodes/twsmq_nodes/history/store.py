@@ -1,0 +1,303 @@
+"""What the gateway gave before, on disk: bars by series and stretch of time, other answers by what was asked.
+
+Theory: history is slow and paced, and the same for everybody, so what one program was given the next need
+not ask for. It is not true for ever: the gateway corrects its bars for days and adjusts all of a past at a
+split. So everything has an age; a series is confirmed once a day by asking again for its last bar (a split
+changes that one too, as does a symbol that has come to mean another company); and what a job finds to differ
+is forgotten.
+
+It is a cache: losing it costs requests and nothing else. So SQLite writes without waiting for the disk, a
+file that is damaged is set aside and begun anew, one that cannot be written (a full disk) is left alone for a
+while, and beyond its size the stretches that were used least lately go first. Each body carries its checksum.
+
+Invariants: stretches of a series do not overlap; a stretch holds every bar the gateway has in it.
+
+All methods block: they are for one thread of their own (`shell`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from msgspec import Struct
+from twsmq_protocol.bar_columns import EMPTY, between, joined
+from twsmq_protocol.history_requests import BarColumns
+
+from .bars_job import Known
+from .plan import DAY_S, NS
+
+T = TypeVar("T")
+
+CONFIRM_EVERY_S = DAY_S
+LONGEST = 20_000
+"""Bars of a stretch: adjacent ones are joined up to this, or a day of small requests would make thousands."""
+_SHRINK_TO = 0.9
+_LEFT_ALONE_S = 60.0
+_SCHEMA = """
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = OFF;
+PRAGMA journal_size_limit = 16000000;
+CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, name TEXT UNIQUE, confirmed INTEGER);
+CREATE TABLE IF NOT EXISTS stretch (
+  series INTEGER, begins INTEGER, ends INTEGER, at INTEGER, used INTEGER, crc INTEGER, body BLOB,
+  PRIMARY KEY (series, begins)
+);
+CREATE INDEX IF NOT EXISTS by_use ON stretch (used);
+CREATE TABLE IF NOT EXISTS answer (
+  name TEXT PRIMARY KEY, at INTEGER, used INTEGER, crc INTEGER, body BLOB
+);
+CREATE INDEX IF NOT EXISTS answer_by_use ON answer (used);
+"""
+_COLUMNS = msgspec.msgpack.Decoder(BarColumns)
+
+log = structlog.stdlib.get_logger()
+
+
+class Answered(Struct, frozen=True):
+    """`at`: when, ns."""
+
+    result: Any
+    at: int
+
+
+class Store:
+    """`most_bytes` bounds all bodies together; `wall`: ns since the epoch."""
+
+    def __init__(self, path: Path, most_bytes: int, wall: Callable[[], int] = time.time_ns) -> None:
+        self._path = path
+        self._most = most_bytes
+        self._wall = wall
+        self._database: sqlite3.Connection | None = None
+        self._bytes = 0
+        self._left_alone_until = 0.0
+        self.set_aside = 0
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    # --- what is asked of it -------------------------------------------------------------------------------
+
+    def bars(self, series: str, begin: int, end: int, max_age_s: float) -> list[Known]:
+        """Stretches that touch [begin, end), in order. Where the series was not confirmed lately, its last
+        bar is left out, so that it is asked for again and compared."""
+        return self._guarded(lambda database: self._bars(database, series, begin, end, max_age_s), [])
+
+    def keep(self, series: str, begin: int, end: int, bars: BarColumns, *, confirmed: bool) -> None:
+        """In the place of whatever was there between `begin` and `end`."""
+        self._guarded(lambda database: self._keep(database, series, begin, end, bars, confirmed), None)
+
+    def forget(self, series: str) -> None:
+        def drop(database: sqlite3.Connection) -> None:
+            number = self._number(database, series)
+            database.execute("DELETE FROM stretch WHERE series = ?", (number,))
+            database.execute("UPDATE series SET confirmed = 0 WHERE id = ?", (number,))
+            self._measure(database)
+
+        self._guarded(drop, None)
+
+    def answer(self, name: str, kind: type[Any], max_age_s: float) -> Answered | None:
+        return self._guarded(lambda database: self._answer(database, name, kind, max_age_s), None)
+
+    def keep_answer(self, name: str, result: Struct) -> None:
+        def keep(database: sqlite3.Connection) -> None:
+            body, now = msgspec.msgpack.encode(result), self._wall()
+            database.execute(
+                "INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?)",
+                (name, now, now, zlib.crc32(body), body),
+            )
+            self._bytes += len(body)
+            self._shrink(database)
+
+        self._guarded(keep, None)
+
+    # --- stretches -----------------------------------------------------------------------------------------
+
+    def _bars(
+        self, database: sqlite3.Connection, series: str, begin: int, end: int, max_age_s: float
+    ) -> list[Known]:
+        number, now = self._number(database, series), self._wall()
+        oldest = now - int(min(max_age_s, 1e9) * NS)
+        rows = database.execute(
+            "SELECT begins, ends, at, crc, body FROM stretch"
+            " WHERE series = ? AND begins < ? AND ends > ? AND at >= ? ORDER BY begins",
+            (number, end, begin, oldest),
+        ).fetchall()
+        found = [
+            Known(first, last, bars, at)
+            for first, last, at, crc, body in rows
+            if (bars := self._read(database, number, first, crc, body)) is not None
+        ]
+        if not found:
+            return []
+        database.execute(
+            "UPDATE stretch SET used = ? WHERE series = ? AND begins < ? AND ends > ?",
+            (now, number, end, begin),
+        )
+        (confirmed,) = database.execute("SELECT confirmed FROM series WHERE id = ?", (number,)).fetchone()
+        if confirmed + CONFIRM_EVERY_S * NS < now:
+            last = found.pop()
+            cut = last.bars.time[-1]
+            if last.begin < cut:
+                found.append(Known(last.begin, cut, between(last.bars, last.begin, cut), last.at))
+        return found
+
+    def _read(
+        self, database: sqlite3.Connection, number: int, begin: int, crc: int, body: bytes
+    ) -> BarColumns | None:
+        try:
+            if zlib.crc32(body) == crc and (bars := _COLUMNS.decode(body)).time:
+                return bars
+        except (msgspec.MsgspecError, ValueError):
+            pass
+        log.warning("a kept stretch of bars is damaged; it is asked for again", path=str(self._path))
+        database.execute("DELETE FROM stretch WHERE series = ? AND begins = ?", (number, begin))
+        return None
+
+    def _keep(
+        self,
+        database: sqlite3.Connection,
+        series: str,
+        begin: int,
+        end: int,
+        bars: BarColumns,
+        confirmed: bool,
+    ) -> None:
+        number, now = self._number(database, series), self._wall()
+        at = now
+        overlapping = database.execute(
+            "SELECT begins, ends, at, crc, body FROM stretch WHERE series = ? AND begins <= ? AND ends >= ?"
+            " ORDER BY begins",
+            (number, end, begin),
+        ).fetchall()
+        before, after = EMPTY, EMPTY
+        for first, last, kept_at, crc, body in overlapping:
+            kept = self._read(database, number, first, crc, body) or EMPTY
+            database.execute("DELETE FROM stretch WHERE series = ? AND begins = ?", (number, first))
+            self._bytes -= len(body)
+            if first < begin:
+                before = between(kept, first, begin)
+                if len(before.time) + len(bars.time) <= LONGEST:
+                    bars, begin, at = joined([before, bars]), first, min(at, kept_at)
+                else:
+                    self._put(database, number, first, begin, before, kept_at)
+            if last > end:
+                after = between(kept, end, last)
+                if len(after.time) + len(bars.time) <= LONGEST:
+                    bars, end, at = joined([bars, after]), last, min(at, kept_at)
+                else:
+                    self._put(database, number, end, last, after, kept_at)
+        self._put(database, number, begin, end, bars, at)
+        if confirmed or not overlapping:
+            database.execute(
+                "UPDATE series SET confirmed = ? WHERE id = ? AND (? OR confirmed = 0)",
+                (now, number, confirmed),
+            )
+        self._shrink(database)
+
+    def _put(
+        self, database: sqlite3.Connection, number: int, begin: int, end: int, bars: BarColumns, at: int
+    ) -> None:
+        if not bars.time:
+            return
+        body = msgspec.msgpack.encode(bars)
+        values = (number, begin, end, at, self._wall(), zlib.crc32(body), body)
+        database.execute("INSERT OR REPLACE INTO stretch VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        self._bytes += len(body)
+
+    def _number(self, database: sqlite3.Connection, series: str) -> int:
+        database.execute("INSERT OR IGNORE INTO series (name, confirmed) VALUES (?, 0)", (series,))
+        return database.execute("SELECT id FROM series WHERE name = ?", (series,)).fetchone()[0]
+
+    # --- answers -------------------------------------------------------------------------------------------
+
+    def _answer(
+        self, database: sqlite3.Connection, name: str, kind: type[Any], max_age_s: float
+    ) -> Answered | None:
+        row = database.execute("SELECT at, crc, body FROM answer WHERE name = ?", (name,)).fetchone()
+        if row is None or row[0] < self._wall() - int(min(max_age_s, 1e9) * NS):
+            return None
+        at, crc, body = row
+        with suppress(msgspec.MsgspecError):
+            if zlib.crc32(body) == crc:
+                result = msgspec.msgpack.decode(body, type=kind)
+                database.execute("UPDATE answer SET used = ? WHERE name = ?", (self._wall(), name))
+                return Answered(result, at)
+        database.execute("DELETE FROM answer WHERE name = ?", (name,))
+        return None
+
+    # --- the file ------------------------------------------------------------------------------------------
+
+    def _guarded(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """What goes wrong with the file costs what was asked of it and nothing else."""
+        if self._most <= 0 or time.monotonic() < self._left_alone_until:
+            return otherwise
+        try:
+            database = self._open()
+            with database:
+                return work(database)
+        except sqlite3.OperationalError as error:  # full, read-only, locked: it may be well again
+            self._left_alone_until = time.monotonic() + _LEFT_ALONE_S
+            log.warning("what was fetched is not kept for now", path=str(self._path), problem=str(error))
+        except sqlite3.DatabaseError as error:
+            self._begin_anew(str(error))
+        except OSError as error:
+            self._left_alone_until = time.monotonic() + _LEFT_ALONE_S
+            log.warning("what was fetched is not kept for now", path=str(self._path), problem=str(error))
+        return otherwise
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            database = sqlite3.connect(self._path, timeout=1.0, check_same_thread=False)
+            try:
+                database.executescript(_SCHEMA)
+                self._path.chmod(0o600)
+                self._measure(database)
+                if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                    raise sqlite3.DatabaseError("its pages do not fit together")
+            except BaseException:
+                database.close()
+                raise
+            self._database = database
+        return self._database
+
+    def _begin_anew(self, problem: str) -> None:
+        self.close()
+        aside = self._path.with_suffix(".damaged")
+        for ending in ("-wal", "-shm"):
+            with suppress(OSError):
+                self._path.with_name(self._path.name + ending).unlink()
+        with suppress(OSError):
+            self._path.replace(aside)
+        self.set_aside += 1
+        log.warning("file set aside", path=str(self._path), aside=str(aside), problem=problem)
+
+    def _measure(self, database: sqlite3.Connection) -> None:
+        (stretches,) = database.execute("SELECT coalesce(sum(length(body)), 0) FROM stretch").fetchone()
+        (answers,) = database.execute("SELECT coalesce(sum(length(body)), 0) FROM answer").fetchone()
+        self._bytes = stretches + answers
+
+    def _shrink(self, database: sqlite3.Connection) -> None:
+        """Least lately used first, down to a tenth below what is allowed."""
+        if self._bytes <= self._most:
+            return
+        self._measure(database)
+        for table, key in (("answer", "name"), ("stretch", "rowid")):
+            rows = database.execute(f"SELECT {key}, length(body) FROM {table} ORDER BY used").fetchall()  # noqa: S608 - our own names
+            for one, length in rows:
+                if self._bytes <= self._most * _SHRINK_TO:
+                    break
+                database.execute(f"DELETE FROM {table} WHERE {key} = ?", (one,))  # noqa: S608 - our own names
+                self._bytes -= length
+        database.execute("PRAGMA incremental_vacuum")

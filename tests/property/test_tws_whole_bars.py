@@ -1,0 +1,67 @@
+"""Bars of the past read by hand against ibapi's decoder, over generated messages."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
+from twsmq_nodes.tws.events import Event
+from twsmq_nodes.tws.reference_events import HistoricalBarColumns, HistoricalBars
+from twsmq_nodes.tws.whole_bars import whole_bars
+
+versions = st.integers(MIN_SERVER_VERSION, MAX_SERVER_VERSION)
+codecs = {version: Codec(version) for version in range(MIN_SERVER_VERSION, MAX_SERVER_VERSION + 1)}
+odd = st.sampled_from(
+    ["", "-", ".", "-1", "1e5", " 7", "1_0", "Infinity", "-inf", "nan", "x", "1.", ".5", "-0", "00", "1.2.3",
+     "2147483647", "9223372036854775807", "1.7976931348623157E308", "-9223372036854775808", "9" * 30,
+     "20260105 09:30:00 US/Eastern", "a\\u00e9", "\u00e9", "١"]
+)  # fmt: skip
+numbers = st.decimals(-1000, 10**9, places=4).map(str) | st.integers(-1, 10**12).map(str)
+dates = st.integers(0, 2**33).map(str) | st.just("20260105")
+bars = st.tuples(dates, *[numbers] * 6, st.integers(-1, 10**9).map(str))
+
+
+def message(version: int, req_id: int, rows: list[tuple[str, ...]], told: int) -> list[str]:
+    ends = ["20260101 00:00:00 UTC", "20260105 00:00:00 UTC"] if version < 196 else []
+    return ["17", str(req_id), *ends, str(len(rows) + told), *[value for row in rows for value in row]]
+
+
+def in_rows(events: list[Event]) -> list[Event]:
+    return [
+        HistoricalBars(event.req_id, event.bars) if isinstance(event, HistoricalBarColumns) else event
+        for event in events
+    ]
+
+
+def by_ibapi(frame: bytes, version: int) -> list[Event]:
+    return codecs[version]._interpret(frame)  # pyright: ignore[reportPrivateUsage] - past the fast way
+
+
+@given(
+    versions, st.integers(0, 10**6), st.lists(bars, max_size=5), st.sampled_from([0] * 8 + [1, -1]),
+    st.none() | st.tuples(st.integers(0, 45), odd), st.sampled_from(["\0"] * 8 + [""]),
+)  # fmt: skip
+def test_whatever_is_read_by_hand_is_what_ibapi_reads(
+    version: int,
+    req_id: int,
+    rows: list[tuple[str, ...]],
+    told: int,
+    strange: tuple[int, str] | None,
+    end: str,
+) -> None:
+    fields = message(version, req_id, rows, told)
+    if strange is not None:
+        fields[strange[0] % len(fields)] = strange[1]
+    frame = ("\0".join(fields) + end).encode()
+    events = whole_bars(frame, version) if frame.startswith(b"17\0") else None
+    if events is not None:
+        assert in_rows([*events]) == by_ibapi(frame, version)
+
+
+@given(versions, st.lists(bars, min_size=1, max_size=5))
+def test_plain_bars_are_read_by_hand(version: int, rows: list[tuple[str, ...]]) -> None:
+    frame = ("\0".join(message(version, 7, rows, 0)) + "\0").encode()
+    unset = b"2147483647" in frame
+    events = whole_bars(frame, version)
+    assert (events is not None) or unset
+    assert in_rows(codecs[version].decode(frame)) == by_ibapi(frame, version)
