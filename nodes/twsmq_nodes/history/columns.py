@@ -7,7 +7,6 @@ What only says that there is no value (-1, ib_async #29) is None: of a bar witho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from msgspec.structs import astuple
 from twsmq_protocol.bar_columns import EMPTY, ordered
@@ -17,17 +16,20 @@ from twsmq_nodes.tws.reference_events import Bar, HistoricalBarColumns
 
 from .plan import NS, bar_time
 
+_DAYS_BELOW = 100_000_000
+"""As a number a date like 20260105 is less; as seconds that was 1973, of which nobody has minutes."""
+
 
 def of_message(event: HistoricalBarColumns) -> BarColumns:
-    if len(event.dates[0]) == 8 or len(event.dates[-1]) == 8:  # days; of 1970 nobody has minutes
+    if min(event.dates) < _DAYS_BELOW:
         return of_bars(event.bars)
-    times = [int(date) * NS for date in event.dates]
+    times = [date * NS for date in event.dates]
     columns = BarColumns(
         times, event.open, event.high, event.low, event.close, event.volume, event.wap, event.count
     )
-    if any(value is None or value <= 0 for value in event.volume) or -1 in event.count:
+    if -1.0 in event.volume or 0.0 in event.volume or -1 in event.count:
         columns = _without_placeholders(columns)
-    return columns if all(one < two for one, two in pairwise(times)) else ordered(columns)
+    return columns if all(map(int.__lt__, times, times[1:])) else ordered(columns)
 
 
 def of_bars(bars: Sequence[Bar]) -> BarColumns:

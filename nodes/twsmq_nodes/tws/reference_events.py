@@ -32,10 +32,10 @@ class HistoricalBars(Event, frozen=True):
 
 class HistoricalBarColumns(Event, frozen=True):
     """All bars of one message by columns, each as long as the others: those that are plain numbers
-    (`whole_bars`); none is absent, what has no volume has -1. `dates`: digits."""
+    (`whole_bars`); none is absent, what has no volume has -1. `dates` as in `Bar`, as numbers."""
 
     req_id: int
-    dates: list[str]
+    dates: list[int]
     open: list[float | None]
     high: list[float | None]
     low: list[float | None]
@@ -46,7 +46,8 @@ class HistoricalBarColumns(Event, frozen=True):
 
     @property
     def bars(self) -> tuple[Bar, ...]:
-        columns = (self.dates, self.open, self.high, self.low, self.close, self.volume, self.wap, self.count)
+        dates = map(str, self.dates)
+        columns = (dates, self.open, self.high, self.low, self.close, self.volume, self.wap, self.count)
         return tuple(Bar(*values) for values in zip(*columns, strict=True))
 
 

@@ -5,11 +5,13 @@ Rule, as for ticks: what is read here means exactly what ibapi makes of it; what
 (an empty or odd field, a value that stands for "unset", a date that is no number) is left to ibapi. Proved
 against ibapi by property tests, at every server version from 157 on.
 
-The body may hold digits, points, signs and NULs only, so that no text is left which Python's `float` would
-read and ibapi's `Decimal` would not, or the other way round.
+The body may hold digits, points, signs and NULs only, and is read as a list of JSON numbers: the quickest way
+to a hundred thousand floats, and a stricter one than Python's `float`, which reads `1_000`, `nan` and spaces.
 """
 
 from __future__ import annotations
+
+import msgspec
 
 from twsmq_nodes.tws.reference_events import HistoricalBarColumns, HistoricalBarsEnd
 
@@ -17,10 +19,13 @@ HISTORICAL_DATA = b"17\0"
 _END_APART_FROM = 196
 """The server version from which the end of a query is a message of its own."""
 _PLAIN = b"0123456789.-\0"
+_SHAPE = bytes.maketrans(b"0123456789.-", b"0" * 12)
+_TOO_LONG = b"0" * 26
+"""No plain number shorter than that is beyond a float's range."""
 _UNSET = (b"2147483647", b"9223372036854775807", b"9223372036854775808")
-_LONGEST = 25
-"""Characters of a field: no plain number of so many is beyond a float's range, or an integer's of 64 bits."""
 _FIELDS = 8
+_Number = int | float
+_NUMBERS = msgspec.json.Decoder(list[_Number])
 
 
 def whole_bars(frame: bytes, server_version: int) -> list[HistoricalBarColumns | HistoricalBarsEnd] | None:
@@ -31,25 +36,20 @@ def whole_bars(frame: bytes, server_version: int) -> list[HistoricalBarColumns |
     if len(fields) <= head or not fields[1].isdigit() or not fields[head - 1].isdigit():
         return None
     req_id, body = int(fields[1]), fields[head]
-    if len(fields[1]) > 9 or len(fields[head - 1]) > 7 or not body or not _is_plain(body):
-        return None
-    values = body.decode("ascii").split("\0")
-    if values.pop() or len(values) != _FIELDS * int(fields[head - 1]):
-        return None  # a text that no NUL ends, or not as many fields as it says
-    if max(map(len, values)) > _LONGEST:
-        return None
-    dates = values[::_FIELDS]
-    if not all(map(str.isdigit, dates)):
+    if len(fields[1]) > 9 or len(fields[head - 1]) > 7 or not _is_plain(body):
         return None
     try:
-        opens, highs, lows, closes, volumes, waps = (
-            list[float | None](map(float, values[nth::_FIELDS])) for nth in range(1, 7)
-        )
-        counts = list(map(int, values[7::_FIELDS]))
-    except ValueError:
+        values = _NUMBERS.decode(b"[%s]" % body[:-1].replace(b"\0", b","))
+    except msgspec.DecodeError:
+        return None  # an empty field, or a number that only looks like one
+    if not values or len(values) != _FIELDS * int(fields[head - 1]):
         return None
-    if max(counts) >= 2**63 or min(counts) < -(2**63):
+    dates, counts = _integers(values[::_FIELDS]), _integers(values[7::_FIELDS])
+    if dates is None or counts is None or min(dates) <= 0:
         return None
+    opens, highs, lows, closes, volumes, waps = (
+        list[float | None](map(float, values[nth::_FIELDS])) for nth in range(1, 7)
+    )
     whole = HistoricalBarColumns(
         req_id, dates, opens, highs, lows, closes, volumes, waps, list[int | None](counts)
     )
@@ -63,4 +63,16 @@ def whole_bars(frame: bytes, server_version: int) -> list[HistoricalBarColumns |
 
 
 def _is_plain(body: bytes) -> bool:
-    return not body.translate(None, _PLAIN) and not any(unset in body for unset in _UNSET)
+    return (
+        body.endswith(b"\0")
+        and not body.translate(None, _PLAIN)
+        and _TOO_LONG not in body.translate(_SHAPE)
+        and not any(unset in body for unset in _UNSET)
+    )
+
+
+def _integers(column: list[_Number]) -> list[int] | None:
+    """None where one has a point, or is none of 64 bits."""
+    if set(map(type, column)) != {int} or max(column) >= 2**63 or min(column) < -(2**63):
+        return None
+    return list(map(int, column))
