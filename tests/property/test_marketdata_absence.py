@@ -13,7 +13,8 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from msgspec import Struct, structs
-from twsmq_nodes.history.jobs import BarsJob, TicksJob
+from twsmq_nodes.history.bars_job import BarsJob
+from twsmq_nodes.history.ticks_job import TicksJob
 from twsmq_nodes.marketdata.data.publisher import Publisher
 from twsmq_nodes.marketdata.data.router import Data, Router
 from twsmq_nodes.marketdata.feeds import Feed, feed_of

@@ -31,6 +31,7 @@ from twsmq_nodes.tws.reference_events import (
     HistoricalBarsEnd,
 )
 from twsmq_nodes.tws.requests import CancelOrder, PlaceOrder, ReqContractDetails, ReqMktData, Request
+from twsmq_nodes.tws.whole_bars import bars_of
 
 CODEC = Codec(200)
 APPLE = Contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
@@ -119,7 +120,7 @@ def test_bars_of_one_message_come_together_before_their_end() -> None:
     one = Bar("20260105", 1.0, 2.0, 0.5, 1.5, 100.0, 1.25, 7)
     whole, ended = events
     assert isinstance(whole, HistoricalBarColumns)
-    assert (whole.req_id, whole.bars) == (9, (one, one))
+    assert (whole.req_id, bars_of(whole)) == (9, (one, one))
     assert ended == HistoricalBarsEnd(9, "20260105", "20260106")
     assert CODEC.decode(b"17\x009\x000\x00") == []  # no bars: the end comes by itself from version 196 on
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 from twsmq_protocol import bar_columns
 from twsmq_protocol.history_requests import HISTORY_SIZES, BarColumns, BarPage
 
-from twsmq_nodes.tws import ledger, requests
+from twsmq_nodes.tws import requests
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.reference_events import HistoricalBarColumns, HistoricalBars, HistoricalBarsEnd
@@ -103,9 +103,6 @@ class BarsJob(Job):
             use_rth=int(self.rth),
             format_date=2,
         )
-
-    def asks(self) -> ledger.History:
-        return self._asks(SIZES_S[self._size], self._size, self._at, self._stop, self.rth)
 
     def received(self, event: Event) -> bool:
         match event:

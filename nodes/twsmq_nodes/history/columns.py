@@ -1,8 +1,4 @@
-"""The gateway's bars as columns, from its message to the reply. Pure.
-
-What only says that there is no value (-1, ib_async #29) is None: of a bar without volume, `volume`, `wap` and
-`count`; of one in which nothing was traded `wap`.
-"""
+"""The gateway's bars as columns, from its message to the reply. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +9,7 @@ from twsmq_protocol.bar_columns import EMPTY, ordered
 from twsmq_protocol.history_requests import BarColumns
 
 from twsmq_nodes.tws.reference_events import Bar, HistoricalBarColumns
+from twsmq_nodes.tws.whole_bars import bars_of
 
 from .plan import NS, bar_time
 
@@ -22,13 +19,11 @@ _DAYS_BELOW = 100_000_000
 
 def of_message(event: HistoricalBarColumns) -> BarColumns:
     if min(event.dates) < _DAYS_BELOW:
-        return of_bars(event.bars)
+        return of_bars(bars_of(event))
     times = [date * NS for date in event.dates]
     columns = BarColumns(
         times, event.open, event.high, event.low, event.close, event.volume, event.wap, event.count
     )
-    if -1.0 in event.volume or 0.0 in event.volume or -1 in event.count:
-        columns = _without_placeholders(columns)
     return columns if all(map(int.__lt__, times, times[1:])) else ordered(columns)
 
 
@@ -37,7 +32,7 @@ def of_bars(bars: Sequence[Bar]) -> BarColumns:
     rows = [(time, *astuple(bar)[1:]) for bar in bars if (time := bar_time(bar.date)) is not None]
     if not rows:
         return EMPTY
-    return ordered(_without_placeholders(BarColumns(*map(list, zip(*rows, strict=True)))))
+    return ordered(BarColumns(*map(list, zip(*rows, strict=True))))
 
 
 def disagreements(one: BarColumns, other: BarColumns) -> tuple[int, int]:
@@ -47,12 +42,3 @@ def disagreements(one: BarColumns, other: BarColumns) -> tuple[int, int]:
         (close, closes[time]) for time, close in zip(one.time, one.close, strict=True) if time in closes
     ]
     return len(common), sum(a != b for a, b in common)
-
-
-def _without_placeholders(columns: BarColumns) -> BarColumns:
-    volume = [None if value is None or value < 0 else value for value in columns.volume]
-    return BarColumns(
-        columns.time, columns.open, columns.high, columns.low, columns.close, volume,
-        [wap if traded and wap != -1.0 else None for wap, traded in zip(columns.wap, volume, strict=True)],
-        [None if value is None or value < 0 else value for value in columns.count],
-    )  # fmt: skip

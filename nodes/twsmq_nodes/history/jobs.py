@@ -93,7 +93,6 @@ class Job(ABC):
         return requests.CancelHistoricalData(req_id)
 
 
-
 class HeadJob(Job):
     """When history begins. The request stays open until it is cancelled (documentation 21.02)."""
 

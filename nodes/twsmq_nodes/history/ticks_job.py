@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twsmq_protocol.history_requests import TickPage, TickRow
 
-from twsmq_nodes.tws import ledger, requests
+from twsmq_nodes.tws import requests
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.reference_events import HistoricalTick, HistoricalTicks
@@ -59,9 +59,6 @@ class TicksJob(Job):
 
     def cancel(self, req_id: int) -> requests.Request | None:
         return None  # there is no cancel for ticks of the past
-
-    def asks(self) -> ledger.History:
-        return self._asks(0.0, "ticks", self._at, self.rth)
 
     def received(self, event: Event) -> bool:
         if not isinstance(event, HistoricalTicks):

@@ -32,7 +32,7 @@ class HistoricalBars(Event, frozen=True):
 
 class HistoricalBarColumns(Event, frozen=True):
     """All bars of one message by columns, each as long as the others: those that are plain numbers
-    (`whole_bars`); none is absent, what has no volume has -1. `dates` as in `Bar`, as numbers."""
+    (`whole_bars`); `dates` as in `Bar`, as numbers."""
 
     req_id: int
     dates: list[int]
@@ -43,12 +43,6 @@ class HistoricalBarColumns(Event, frozen=True):
     volume: list[float | None]
     wap: list[float | None]
     count: list[int | None]
-
-    @property
-    def bars(self) -> tuple[Bar, ...]:
-        dates = map(str, self.dates)
-        columns = (dates, self.open, self.high, self.low, self.close, self.volume, self.wap, self.count)
-        return tuple(Bar(*values) for values in zip(*columns, strict=True))
 
 
 class HistoricalBarsEnd(Event, frozen=True):

@@ -12,8 +12,9 @@ to a hundred thousand floats, and a stricter one than Python's `float`, which re
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import astuple, replace
 
-from twsmq_nodes.tws.reference_events import HistoricalBarColumns, HistoricalBarsEnd
+from twsmq_nodes.tws.reference_events import Bar, HistoricalBarColumns, HistoricalBarsEnd
 
 HISTORICAL_DATA = b"17\0"
 _END_APART_FROM = 196
@@ -50,8 +51,12 @@ def whole_bars(frame: bytes, server_version: int) -> list[HistoricalBarColumns |
     opens, highs, lows, closes, volumes, waps = (
         list[float | None](map(float, values[nth::_FIELDS])) for nth in range(1, 7)
     )
-    whole = HistoricalBarColumns(
-        req_id, dates, opens, highs, lows, closes, volumes, waps, list[int | None](counts)
+    if b"-" in body and any(volume is not None and volume < 0 and volume != -1.0 for volume in volumes):
+        return None
+    whole = _cleaned(
+        HistoricalBarColumns(
+            req_id, dates, opens, highs, lows, closes, volumes, waps, list[int | None](counts)
+        )
     )
     events: list[HistoricalBarColumns | HistoricalBarsEnd] = [whole]
     if ended:
@@ -60,6 +65,28 @@ def whole_bars(frame: bytes, server_version: int) -> list[HistoricalBarColumns |
             return None
         events.append(HistoricalBarsEnd(req_id, begin.decode(), end.decode()))
     return events
+
+
+def bars_of(event: HistoricalBarColumns) -> tuple[Bar, ...]:
+    """The same one by one."""
+    dates, *numbers = astuple(event)[1:]
+    return tuple(Bar(*values) for values in zip(map(str, dates), *numbers, strict=True))
+
+
+def _cleaned(event: HistoricalBarColumns) -> HistoricalBarColumns:
+    """As `absence.cleaned` makes each bar."""
+    volumes, waps, counts = event.volume, event.wap, event.count
+    if not (-1.0 in volumes or 0.0 in volumes or -1 in counts or -1.0 in waps):
+        return event
+    return replace(
+        event,
+        volume=[None if volume == -1.0 else volume for volume in volumes],
+        wap=[
+            wap if (volume or 0) > 0 and wap != -1.0 else None
+            for wap, volume in zip(waps, volumes, strict=True)
+        ],
+        count=[None if count == -1 else count for count in counts],
+    )
 
 
 def _is_plain(body: bytes) -> bool:

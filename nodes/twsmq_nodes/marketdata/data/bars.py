@@ -20,6 +20,7 @@ from twsmq_nodes.tws.reference_events import (
     HistoricalBarsEnd,
     HistoricalBarUpdate,
 )
+from twsmq_nodes.tws.whole_bars import bars_of
 
 from ..listings import Listing
 from .channels import Channel, LastEventChannel
@@ -71,8 +72,10 @@ class HistoryChannel(Channel):
 
     def on_event(self, event: Event) -> None:
         match event:
-            case HistoricalBars(bars=bars) | HistoricalBarColumns(bars=bars):
+            case HistoricalBars(bars=bars):
                 self._bars += filter(None, map(_row, bars))
+            case HistoricalBarColumns():
+                self._bars += filter(None, map(_row, bars_of(event)))
             case HistoricalBarsEnd():
                 self._complete = True
                 self._most = max(MOST_KEPT, len(self._bars))
