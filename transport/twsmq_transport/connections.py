@@ -165,7 +165,10 @@ def _watch_all() -> None:
     while True:
         sleep(LOOK_S)
         for connections in list(_watched):
-            connections.look()
+            try:
+                connections.look()
+            except zmq.ZMQError:  # its context has ended; the others are still to be looked at
+                _watched.discard(connections)
 
 
 def _give_back() -> None:
