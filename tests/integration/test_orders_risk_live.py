@@ -78,3 +78,27 @@ def test_prices_off_the_contracts_increments_are_refused_or_moved(client: Client
     assert order.limit_price == 5.0
     client.cancel_order(strategy="live", client_order_id="tick-2")
     client.set_risk({}, scope="strategy", name="live")
+
+
+def test_of_orders_that_cancel_each_other_the_worst_one_counts(client: Client) -> None:
+    client.set_risk({"max_position": 100}, scope="strategy", name="groups")
+    base = {"strategy": "groups", "instrument": AAPL, "quantity": 100}
+    legs = [
+        {**base, "client_order_id": "b-1", "side": "BUY", "order_type": "LMT", "limit_price": 5.0},
+        {**base, "client_order_id": "b-2", "side": "SELL", "order_type": "LMT", "limit_price": 900.0},
+        {**base, "client_order_id": "b-3", "side": "SELL", "order_type": "STP", "stop_price": 4.0},
+    ]
+    placed = client.request("orders", "place_orders", {"orders": legs, "link": "bracket"})
+    assert len(placed["orders"]) == 3
+    client.request("orders", "cancel_orders", {"strategy": "groups"})
+    client.wait_until(lambda: not client.get_orders(strategy="groups", active=True), 30)
+    either = [
+        {**base, "client_order_id": f"o-{n}", "side": "BUY", "order_type": "LMT", "limit_price": 4.0 + n}
+        for n in range(2)
+    ]
+    placed = client.request("orders", "place_orders", {"orders": either, "link": "oca", "oca_type": 1})
+    assert len(placed["orders"]) == 2
+    one_more = {**base, "client_order_id": "o-9", "side": "BUY", "order_type": "LMT", "limit_price": 4.0}
+    with pytest.raises(RequestRefused, match="max_position"):
+        client.request("orders", "place_order", one_more)
+    client.request("orders", "cancel_orders", {"strategy": "groups"})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.orders_desk import Caller, Desk, error
+from support.orders_desk import Caller, Desk, error, open_order, order_status
 from twsmq_nodes.orders.exercises import trade_of
 from twsmq_nodes.orders.in_flight import UNANSWERED_S
+from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.errors import FieldError
 from twsmq_protocol.order_requests import ExerciseOption, GetOrders, ResolveOrder
@@ -85,7 +86,7 @@ def test_no_list_proves_it_absent_and_unanswered_it_is_unknown_with_a_true_reaso
         desk.later(UNANSWERED_S)
         desk.lists_nothing()
     assert desk.status("x") == "unknown"
-    assert "confirms no exercise" in (desk.order("x").reason or "")
+    assert "has not confirmed it" in (desk.order("x").reason or "")
     desk.asked.clear()
     desk.later(60.0)
     assert not desk.asked, "nothing more can be found out"
@@ -93,6 +94,44 @@ def test_no_list_proves_it_absent_and_unanswered_it_is_unknown_with_a_true_reaso
     word = ResolveOrder(strategy="s", client_order_id="x", status="filled", reason="the position is gone")
     desk.do(desk.core.request(word, caller, desk.now))
     assert desk.status("x") == "filled"
+
+
+def confirmed() -> tuple[tws.Event, ...]:
+    """As captured: 10349, then an order of the request's id, a purchase at a limit of 0."""
+    view = open_order(1, "", "PreSubmitted", order_ref="", total_quantity=2.0, limit_price=0.0, tif="DAY")
+    return error(1, 10349, "Order TIF was set to DAY"), view, order_status(1, "PreSubmitted", remaining=2.0)
+
+
+def test_a_gateway_confirms_it_by_an_order_of_its_own(desk: Desk) -> None:
+    exercise(desk)
+    desk.says(*confirmed())
+    order = desk.order("x")
+    assert (order.status, order.order_type, order.side, order.limit_price) == (
+        "submitted",
+        "EXERCISE",
+        "SELL",
+        None,
+    )
+    desk.later(60.0)
+    assert desk.status("x") == "submitted"
+    assert exercise(desk).answer.order_id == 1
+    assert len(sent(desk)) == 1
+
+
+def test_one_that_was_confirmed_is_as_it_was_for_the_day_and_unknown_after_it(desk: Desk) -> None:
+    exercise(desk)
+    desk.says(*confirmed())
+    desk.session_lost()
+    desk.later(10.0)
+    desk.session_up(2)
+    desk.lists_nothing()
+    assert desk.status("x") == "submitted"
+    desk.session_lost()
+    desk.later(86_400.0)
+    desk.session_up(2)
+    desk.lists_nothing()
+    assert desk.status("x") == "unknown"
+    assert "had confirmed it" in (desk.order("x").reason or "")
 
 
 def test_one_that_never_left_may_be_asked_for_again(desk: Desk) -> None:

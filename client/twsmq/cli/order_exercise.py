@@ -39,8 +39,8 @@ def exercise(
 ) -> None:
     """Exercise an option that is held, or let it lapse. It cannot be taken back from here.
 
-    That wants the word "exercise" (or "lapse") typed, or given as --confirm. No gateway confirms it: see what
-    becomes of the positions, and say so with the op resolve_order.
+    That wants the word "exercise" (or "lapse") typed, or given as --confirm. A gateway need not report how it
+    ended: see what becomes of the positions, and say so with the op resolve_order.
 
     \b
     Examples:

@@ -1,9 +1,11 @@
 """Options that are exercised, or let lapse, on demand.
 
-Such an instruction is no order, but has a key and a life like one: journaled before its bytes leave, once
-for its key, refused by an error about its id. A gateway does not list it anywhere: so nothing proves it
-absent, and where nobody answers it is `unknown`, until an operator who has seen the position says what
-became of it. It cannot be cancelled from here.
+Such an instruction is no order, but has a key and a life like one: journaled before its bytes leave, once for
+its key, refused by an error about its id. A gateway answers with 10349 and an order of the same id that
+works, a purchase at a limit of 0 (captured at server version 225, August 2026; ibkr-go). Whether its lists
+show that order, and how its end is reported, has not been captured: so nothing proves one absent, and where
+nothing is heard of it any more it is `unknown`, until an operator who has seen the positions says what
+became of it. No request takes it back.
 """
 
 from __future__ import annotations
@@ -17,10 +19,9 @@ from twsmq_nodes.tws.instruments import contract_of
 
 EXERCISE, LAPSE = 1, 2
 _ORDER_TYPES = {"exercise": "EXERCISE", "lapse": "LAPSE"}
-NOT_CONFIRMED = (
-    "the gateway confirms no exercise and lists none: see the positions of the option and of what it is on, "
-    "then resolve_order"
-)
+_SEE = "see the positions of the option and of what it is on, then resolve_order"
+NOT_CONFIRMED = f"the gateway has not confirmed it, and no list need show it: {_SEE}"
+GONE = f"the gateway had confirmed it on an earlier day; what became of it no list tells: {_SEE}"
 
 
 def instruction(args: ExerciseOption, order_id: int, account: str) -> tws.ExerciseOptions:

@@ -43,7 +43,7 @@ from twsmq_nodes.tws.requests import Request
 
 from . import codes
 from .codes import Meaning
-from .exercises import NOT_CONFIRMED
+from .exercises import GONE, NOT_CONFIRMED
 from .follow_ups import ExecutionsMissing
 from .ids import FIRST_REQ_ID, Key
 from .record import Record
@@ -260,9 +260,12 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
 
 
 def _exercised(record: Record, snapshot: Snapshot) -> Verdict:
-    """Never listed either."""
-    if record.acknowledged or record.order.status == "unknown":
+    """Whether a gateway lists it at all is not known."""
+    if record.order.status == "unknown":
         return _NOTHING
+    if record.acknowledged:  # an instruction for the day (captured)
+        today = covers(snapshot.began_at, record.sent_at, snapshot.offset_s)
+        return _NOTHING if today else Verdict(Trigger.VANISHED, GONE)
     if record.sent_at + GRACE_S * NS > snapshot.began_at:
         return Verdict(again=True)
     complaint = "" if record.complaint is None else f"{record.complaint.text}; "

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from twsmq_simulator.broker.model import Order, Status
+from twsmq_simulator.broker.ticket import OrderTicket
 from twsmq_simulator.errors import RequestRefused
 from twsmq_simulator.handlers.market_data import book_of
-from twsmq_simulator.handlers.orders import refuse_if_read_only
+from twsmq_simulator.handlers.orders import client_id_of, refuse_if_read_only
 from twsmq_simulator.handlers.table import Table, handles
 from twsmq_simulator.market import pricing
 from twsmq_simulator.market.book import Book
@@ -189,7 +192,12 @@ def _send_values(
 
 @handles(TABLE, r.ExerciseOptions)
 def exercise_options(gateway: Gateway, session: Session, request: r.ExerciseOptions) -> None:
-    """Exercise of a long option: it is bought or sold at the strike and the option is gone."""
+    """Exercise of a long option: it is bought or sold at the strike and the option is gone.
+
+    What is said is what a gateway was seen to say (captured at server version 225, August 2026): 10349, then
+    an order of the request's id that works, a purchase at a limit of 0. What becomes of it later was not
+    captured; here it is carried out at once, and the order is in no list.
+    """
     refuse_if_read_only(gateway)
     book = book_of(gateway, request.contract, request.request_id)
     effects = gateway.broker.exercise(book.instrument, request.quantity, exercise=request.exercise)
@@ -197,4 +205,19 @@ def exercise_options(gateway: Gateway, session: Session, request: r.ExerciseOpti
         raise RequestRefused(
             321, "Error validating request.-'bN' : cause - Options are not held", request.request_id
         )
+    ticket = OrderTicket(
+        request.request_id,
+        request.contract,
+        action="BUY",
+        quantity=Decimal(request.quantity),
+        order_type="LMT",
+        limit_price=0.0,
+        tif="DAY",
+        account=request.account,
+    )
+    now, perm_id = gateway.clock.now(), gateway.broker.orders.use_perm_id()
+    order = Order(perm_id, client_id_of(session), ticket, book.instrument.con_id, Status.PRE_SUBMITTED, now)
+    words = "Order TIF was set to DAY based on order preset."
+    session.write(messages.error(session.version, request.request_id, 10349, words, now))
+    gateway.delivery.report(session, order)
     gateway.delivery.deliver(effects)
