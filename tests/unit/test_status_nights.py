@@ -279,6 +279,18 @@ def test_nothing_heard_of_anybody_else_calls_though_the_watcher_hears_itself() -
     assert ("NothingHeard", "resolved") in desk.names()
 
 
+def test_lines_that_stay_silent_call_and_are_over_when_they_tick() -> None:
+    desk = Desk(8)
+    desk.pass_to(100)
+    desk.silent = 3
+    desk.pass_to(129)
+    assert desk.announced == []
+    desk.pass_to(133)
+    desk.silent = 0
+    desk.pass_to(140)
+    assert desk.names() == [("SilentFeed", "firing"), ("SilentFeed", "resolved")]
+
+
 def test_positions_that_differ_call_and_are_over_when_they_agree() -> None:
     desk = Desk(6)
     desk.pass_to(100)
