@@ -54,6 +54,10 @@ bench-orders: .venv/.bench   ## client's send to the gateway's socket, beside ib
 bench-board: venv   ## the page: event to pixel, ten browsers, /metrics (2 minutes; needs chromium)
 	@$(BIN)/python bench/board/run.py $(ARGS)
 
+bench-history: venv   ## bars from the gateway's socket into Parquet, beside ib_async with pandas (minutes); --quick in ARGS
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pandas>=2.2'
+	@$(BIN)/python bench/history/run.py $(ARGS)
+
 chaos: venv   ## 500 random kills while strategies trade (an hour; TWSMQ_KILLS=20 for fewer)
 	@$(BIN)/python -m pytest tests/chaos -m slow -s $(ARGS)
 

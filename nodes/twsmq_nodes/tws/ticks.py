@@ -42,6 +42,8 @@ _UNSET_SIZES = frozenset(
     {b"", b"2147483647", b"9223372036854775807", b"1.7976931348623157E308", b"-9223372036854775808"}
 )
 LATEST_S = 2**33  # the year 2242
+_MOST_FIELDS = 20
+"""More than a tick has: of a year of bars the rest is not looked at."""
 _LARGEST = 1e300  # beyond it ibapi's "unset"; a comparison with it is False for NaN as well
 _REMEMBERED = 16_384  # spellings of prices and sizes; parsing a float costs five times the look-up
 _INTS = {str(n).encode(): n for n in range(10_000)}
@@ -54,7 +56,7 @@ def take_ticks(frames: Sequence[bytes], start: int, out: list[Tick]) -> int:
     at, end = start, len(frames)
     ints, types, sizes, append = _INTS, _TYPES, SIZE_OF_PRICE, out.append  # locals are faster
     while at < end:
-        fields = frames[at].split(b"\0")  # the text after the last NUL is not a field
+        fields = frames[at].split(b"\0", _MOST_FIELDS)  # the text after the last NUL is not a field
         kind = fields[0]
         try:
             if kind == b"1" and len(fields) == 8:

@@ -11,6 +11,8 @@ to a hundred thousand floats, and a stricter one than Python's `float`, which re
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 from msgspec.structs import astuple, replace
 
@@ -102,4 +104,4 @@ def _integers(column: list[_Number]) -> list[int] | None:
     """None where one has a point, or is none of 64 bits."""
     if set(map(type, column)) != {int} or max(column) >= 2**63 or min(column) < -(2**63):
         return None
-    return list(map(int, column))
+    return cast("list[int]", column)

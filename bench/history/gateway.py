@@ -1,0 +1,139 @@
+"""The gateway of the bench: a process that answers requests for one-minute bars from bytes it made before.
+
+It speaks the simulated gateway's wire (text; server version 200, or the highest a client offers). It is not
+the simulated gateway itself, which makes each bar when it is asked for: that time would be in everybody's.
+Sessions are weekdays from 14:30 to 21:00 UTC, and every instrument has the same bars.
+
+`python bench/history/gateway.py FIRST-YEAR LAST-YEAR` prints its port as a line of JSON and ends with its
+stdin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+from bisect import bisect_left, bisect_right
+from datetime import UTC, datetime
+
+from twsmq_simulator.market.history import Span
+from twsmq_simulator.market.instruments import Instrument
+from twsmq_simulator.market.times import parse_time
+from twsmq_simulator.wire import history_messages, messages
+from twsmq_simulator.wire import requests as rq
+from twsmq_simulator.wire.decode import decode
+from twsmq_simulator.wire.framing import FrameSplitter
+
+VERSION, END_APART_FROM = 200, 196
+DAY_S, NS = 86_400, 10**9
+OPENS_S, MINUTES = 52_200, 390
+AAPL = Instrument(
+    con_id=265598, symbol="AAPL", sec_type="STK", exchange="NASDAQ", currency="USD", local_symbol="AAPL",
+    trading_class="NMS", min_tick=0.01, price=265.18,
+)  # fmt: skip
+
+
+class Sessions:
+    """When each opens, in seconds, and its bars as bytes."""
+
+    def __init__(self, first_year: int, last_year: int) -> None:
+        begin = int(datetime(first_year, 1, 1, tzinfo=UTC).timestamp()) // DAY_S
+        end = int(datetime(last_year + 1, 1, 1, tzinfo=UTC).timestamp()) // DAY_S
+        days = [day for day in range(begin, end) if (day + 3) % 7 < 5]
+        self.opens = [day * DAY_S + OPENS_S for day in days]
+        self._bodies = [_body(opens) for opens in self.opens]
+
+    def between(self, begin_s: int, end_s: int) -> range:
+        return range(bisect_left(self.opens, begin_s - MINUTES * 60 + 1), bisect_left(self.opens, end_s))
+
+    def bodies(self, chosen: range) -> list[bytes]:
+        return self._bodies[chosen.start : chosen.stop]
+
+    def back(self, end_s: int, duration: str) -> range:
+        """Those of a duration before `end_s`. Days count sessions."""
+        count, unit = int(duration.split()[0]), duration.split()[1]
+        if unit == "D":
+            last = bisect_right(self.opens, end_s - 1)
+            return range(max(0, last - count), last)
+        seconds = count * {"S": 1, "W": 7 * DAY_S, "M": 30 * DAY_S, "Y": 365 * DAY_S}[unit]
+        return self.between(end_s - seconds, end_s)
+
+
+def _body(opens: int) -> bytes:
+    """A walk of its own for each day."""
+    chance = random.Random(opens)
+    price, rows = 20_000 + chance.randrange(10_000), list[str]()
+    for minute in range(MINUTES):
+        moves = [price + chance.randrange(-15, 16) for _ in range(3)]
+        high, low, volume = max(price, *moves), min(price, *moves), chance.randrange(100, 90_000)
+        average = (high + low + moves[-1]) / 300
+        rows.append(
+            f"{opens + 60 * minute}\0{price / 100:.2f}\0{high / 100:.2f}\0{low / 100:.2f}"
+            f"\0{moves[-1] / 100:.2f}\0{volume}\0{average:.6f}\0{volume // 40 + 1}\0"
+        )
+        price = moves[-1]
+    return "".join(rows).encode()
+
+
+def answer_to(request: rq.Request, version: int, sessions: Sessions) -> bytes:
+    match request:
+        case rq.StartApi():
+            return messages.managed_accounts("DU1") + messages.next_valid_id(1)
+        case rq.CurrentTime():
+            return messages.current_time(time.time_ns())
+        case rq.HeadTimestamp():
+            return history_messages.head_timestamp(
+                request.request_id, AAPL, sessions.opens[0] * NS, request.date_format
+            )
+        case rq.HistoricalData():
+            return bars(request, version, sessions)
+        case _:
+            return b""
+
+
+def bars(request: rq.HistoricalData, version: int, sessions: Sessions) -> bytes:
+    end_ns = parse_time(request.end) if request.end else time.time_ns()
+    assert end_ns is not None
+    chosen = sessions.back(end_ns // NS, request.duration)
+    if request.what == "SCHEDULE":
+        spans = [Span(at * NS, (at + MINUTES * 60) * NS) for at in sessions.opens[chosen.start : chosen.stop]]
+        return history_messages.schedule(request.request_id, AAPL, spans)
+    bodies = sessions.bodies(chosen)
+    ends = b"" if version >= END_APART_FROM else b"20250101 00:00:00 UTC\x0020250101 00:00:00 UTC\0"
+    head = b"17\0%d\0%s%d\0" % (request.request_id, ends, MINUTES * len(bodies))
+    payload = b"".join([head, *bodies])
+    end = b"108\0%d\x0020250101 00:00:00 UTC\x0020250101 00:00:00 UTC\0" % request.request_id
+    framed = len(payload).to_bytes(4, "big") + payload
+    return framed if version < END_APART_FROM else framed + len(end).to_bytes(4, "big") + end
+
+
+async def serve(sessions: Sessions, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    splitter, version = FrameSplitter(), 0
+    while data := await reader.read(65_536):
+        splitter.feed(data)
+        if not version:
+            offered = splitter.version_range()
+            if offered is None:
+                continue
+            version = min(VERSION, offered.highest)
+            writer.write(messages.handshake(version, time.time_ns()))
+        while (frame := splitter.payload()) is not None:
+            writer.write(answer_to(decode(frame, version), version, sessions))
+            await writer.drain()
+    writer.close()
+
+
+async def main() -> None:
+    sessions = Sessions(int(sys.argv[1]), int(sys.argv[2]))
+    server = await asyncio.start_server(
+        lambda reader, writer: serve(sessions, reader, writer), "127.0.0.1", 0, limit=2**26
+    )
+    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
