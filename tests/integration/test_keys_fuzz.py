@@ -1,6 +1,6 @@
-"""With keys on, whoever has none or only a reader's floods: no order is lost, nothing grows, nothing restarts.
+"""With keys on, whoever has none, or a reader's, floods: no order is lost, nothing grows or restarts.
 
-Slow: ten minutes (`TWSMQ_FUZZ_S` for another time). How long orders take meanwhile is printed and not asserted:
+Slow: ten minutes (`TWSMQ_FUZZ_S` for another time). How long orders take meanwhile is printed, not asserted:
 the flood wants the same cores as what it floods.
 """
 
