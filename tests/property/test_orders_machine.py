@@ -7,6 +7,7 @@ order and fill by fill, and nothing is unknown any more.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import Any, ClassVar
 
@@ -235,7 +236,7 @@ class OrdersMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.desk = Desk(up=False, auto=False)
+        self.desk = Desk(up=False, auto=False, alone=False)
         self.gateway = Gateway()
         self.read = 0  # how much of what was written the gateway has read
         self.up = False
@@ -595,7 +596,7 @@ class TestOrdersMachine(OrdersMachine.TestCase):
 
 
 TestOrdersMachine.settings = settings(
-    max_examples=150,
+    max_examples=int(os.environ.get("TWSMQ_EXAMPLES", "150")),  # of 50 steps each
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
