@@ -24,7 +24,6 @@ from .order_types import (
     require_price,
     require_prices,
 )
-from .risk_limits import RiskLimits
 
 Quantity = Annotated[float, Meta(ge=0, le=1e12)]
 Scalar = str | Int64 | Finite | bool
@@ -251,49 +250,6 @@ class ReplayEvents(Args, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = MAX_PAGE
 
 
-class Halt(Args, frozen=True, kw_only=True):
-    """`halt`: no new orders of `strategy`, or of anybody; `cancel` also ends what works."""
-
-    reason: Annotated[str, Meta(min_length=1, max_length=200)]
-    strategy: str | None = None
-    cancel: bool = False
-
-    def __post_init__(self) -> None:
-        if self.strategy is not None:
-            require_name("strategy", self.strategy, MAX_STRATEGY)
-
-
-class Resume(Args, frozen=True, kw_only=True):
-    """`resume`: takes back the halt of `strategy`, or the general one."""
-
-    strategy: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.strategy is not None:
-            require_name("strategy", self.strategy, MAX_STRATEGY)
-
-
-class AdoptOrder(OrderKey, frozen=True, kw_only=True):
-    """`adopt_order`: take a foreign order over under a key of one's own."""
-
-    perm_id: Annotated[int, Meta(ge=1, le=2**63 - 1)]
-
-
-class GetAccountExecutions(Args, frozen=True, kw_only=True):
-    """`account_executions`: executions in all accounts, whoever placed the order, as the gateway has reported
-    them; oldest first. `foreign`: only those of orders that were not placed here."""
-
-    account: str | None = None
-    since: Nanoseconds | None = None
-    foreign: bool = False
-
-
-class CancelForeignOrder(Args, frozen=True, kw_only=True):
-    """`cancel_foreign_order`: an operator ends an order that was not placed here."""
-
-    perm_id: Annotated[int, Meta(ge=1, le=2**63 - 1)]
-
-
 class ExerciseOption(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
     """`exercise_option`: exercise an option that is held, or let it lapse. Its key is that of an order.
 
@@ -312,28 +268,6 @@ class ExerciseOption(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
         if sec_type not in ("OPT", "FOP", "WAR"):
             why = "name an option by its type, symbol, expiry, right and strike (OPT, FOP, WAR)"
             raise FieldError("instrument", why)
-
-
-class ResolveOrder(OrderKey, frozen=True, kw_only=True):
-    """`resolve_order`: an operator knows what became of an `unknown` order."""
-
-    status: Literal["cancelled", "rejected", "not_sent", "filled"]
-    reason: Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class SetRisk(Args, frozen=True, kw_only=True):
-    """`set_risk`: the limits of a layer from now on, in place of those it had; `limits` empty: none.
-
-    `scope` default has no `name`; strategy and account name theirs.
-    """
-
-    scope: Literal["default", "strategy", "account"]
-    limits: RiskLimits
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.scope == "default") != (self.name == ""):
-            raise FieldError("name", "scopes strategy and account need a name, default has none")
 
 
 class OrderAccepted(Struct, frozen=True, kw_only=True):
@@ -422,75 +356,12 @@ class ExecutionList(Struct, frozen=True, kw_only=True):
     executions: list[ExecutionRow]
 
 
-class AccountExecutionRow(Struct, frozen=True, kw_only=True):
-    exec_id: str
-    account: str
-    instrument: str
-    side: Side
-    quantity: Finite
-    price: Finite
-    time: int | None = None
-    con_id: int | None = None
-    exchange: str = ""
-    perm_id: int = 0
-    client_id: int = 0
-    order_id: int = 0
-    reference: str = ""
-    order: str | None = None
-    liquidation: bool = False
-    liquidity: int = 0
-    leg: bool = False
-    commission: Finite | None = None
-    currency: str | None = None
-    realized_pnl: Finite | None = None
-
-
-class AccountExecutionList(Struct, frozen=True, kw_only=True):
-    """Result of `account_executions`. `left_out`: how many older ones match and did not fit."""
-
-    executions: list[AccountExecutionRow]
-    left_out: int
-
-
-class ForeignCancel(Struct, frozen=True, kw_only=True):
-    """Result of `cancel_foreign_order`. `status`: the gateway's own word, "" if it has said none yet: then
-    the order's end comes on its topic."""
-
-    perm_id: int
-    status: str
-    text: str | None = None
-
-
 class EventPage(Struct, frozen=True, kw_only=True):
     """Result of `replay_events`. `next`: ask with it as `after` for more; `last`: the newest there is."""
 
     events: list[dict[str, Any]]
     next: int
     last: int
-
-
-class Halted(Struct, frozen=True, kw_only=True):
-    """Result of `halt` and `resume`: what is halted now, by whom none ("" is everybody), and why.
-
-    `remaining`: the orders that still work or are unknown, after cancels had some seconds. `durable`: false
-    if the disk stalls: it holds, cancels go out, but it would not survive the end of the node yet.
-    """
-
-    halted: dict[str, str]
-    remaining: list[dict[str, Any]]
-    durable: bool = True
-
-
-class RiskLayer(Struct, frozen=True, kw_only=True):
-    scope: str
-    name: str
-    limits: dict[str, Any]
-
-
-class RiskLayers(Struct, frozen=True, kw_only=True):
-    """Result of `get_risk` and `set_risk`: every layer that holds, with the limits it sets."""
-
-    layers: list[RiskLayer]
 
 
 def require_name(name: str, value: str, longest: int) -> None:

@@ -6,12 +6,11 @@ instrument's currency divided by `price_magnifier`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 
-from .envelope import Args, Finite, Nanoseconds
+from .envelope import Args, Finite
 from .errors import FieldError
 from .history_requests import SessionRow
 from .instruments import SEC_TYPES, parse_instrument
@@ -24,14 +23,14 @@ Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[ -~]+$")]
 Price = Annotated[float, Meta(gt=0, le=1e9)]
 
 
-class _OfInstrument(Args, frozen=True, kw_only=True):
+class OfInstrument(Args, frozen=True, kw_only=True):
     instrument: str
 
     def __post_init__(self) -> None:
         parse_instrument(self.instrument)
 
 
-class _OfContract(Args, frozen=True, kw_only=True):
+class OfContract(Args, frozen=True, kw_only=True):
     """Names contracts in one of four ways; the last three take `sec_type`, `exchange` and `currency` too."""
 
     instrument: str | None = None
@@ -63,7 +62,7 @@ class _OfContract(Args, frozen=True, kw_only=True):
 # -- contracts ---------------------------------------------------------------------------------------------
 
 
-class ContractDetails(_OfContract, frozen=True, kw_only=True):
+class ContractDetails(OfContract, frozen=True, kw_only=True):
     """`contract_details` (reference): every contract that matches, at most `limit` of them.
 
     `after`: the `next` of the page before. `expired`: futures that have expired too (IBKR keeps two years).
@@ -154,7 +153,7 @@ class ListedContract(Struct, frozen=True, kw_only=True):
     long_name: str | None = None
 
 
-class Qualify(_OfContract, frozen=True, kw_only=True):
+class Qualify(OfContract, frozen=True, kw_only=True):
     """`qualify` (reference): the one contract that is meant."""
 
 
@@ -169,7 +168,7 @@ class Qualified(Struct, frozen=True, kw_only=True):
     matches: int
 
 
-class GetOptionChain(_OfInstrument, frozen=True, kw_only=True):
+class GetOptionChain(OfInstrument, frozen=True, kw_only=True):
     """`option_chain` (reference): the options on an underlying that are really listed.
 
     `expiry`: of this day only. Without it expiries follow each other in pages: `after`: the `next` of the
@@ -223,7 +222,7 @@ class FoundSymbols(Struct, frozen=True, kw_only=True):
     contracts: list[FoundSymbol]
 
 
-class GetTradingHours(_OfInstrument, frozen=True, kw_only=True):
+class GetTradingHours(OfInstrument, frozen=True, kw_only=True):
     """`trading_hours` (reference): the sessions of today and of the next days."""
 
 
@@ -241,7 +240,7 @@ class TradingHours(Struct, frozen=True, kw_only=True):
     closed: list[str]
 
 
-class GetMarketRule(_OfInstrument, frozen=True, kw_only=True):
+class GetMarketRule(OfInstrument, frozen=True, kw_only=True):
     """`market_rule` (reference): the steps of prices and sizes of a contract, on each of its exchanges."""
 
 
@@ -272,144 +271,17 @@ class MarketRules(Struct, frozen=True, kw_only=True):
     rules: list[ExchangeRule]
 
 
-# -- news --------------------------------------------------------------------------------------------------
-
-
-class NewsProvider(Struct, frozen=True, kw_only=True):
-    code: str
-    name: str
-
-
-class NewsProviders(Struct, frozen=True, kw_only=True):
-    """Result of `news_providers`: those the user may read."""
-
-    providers: list[NewsProvider]
-
-
-class GetNews(_OfInstrument, frozen=True, kw_only=True):
-    """`news` (reference): headlines about an instrument, newest first.
-
-    `providers`: codes; all the user has unless given. Give `from` or `to`: the gateway ignores `to` where
-    both are set, so both are refused.
-    """
-
-    providers: Annotated[list[Word], Meta(min_length=1, max_length=50)] | None = None
-    from_: Nanoseconds | None = msgspec.field(name="from", default=None)
-    to: Nanoseconds | None = None
-    limit: Annotated[int, Meta(ge=1, le=300)] = 50
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.from_ is not None and self.to is not None:
-            raise FieldError("to", "give either from or to (IBKR ignores the second)")
-
-
-class Headline(Struct, frozen=True, kw_only=True):
-    """`time`: of the gateway's `time_text` read as UTC, nil where that is no time."""
-
-    time: int | None
-    time_text: str
-    provider: str
-    article_id: str
-    headline: str
-
-
-class Headlines(Struct, frozen=True, kw_only=True):
-    """Result of `news`. `more`: there are others."""
-
-    headlines: list[Headline]
-    more: bool
-
-
-class GetArticle(Args, frozen=True, kw_only=True):
-    """`article` (reference): the text behind a headline."""
-
-    provider: Word
-    article_id: Word
-
-
-class Article(Struct, frozen=True, kw_only=True):
-    """Result of `article`. `kind`: `text` (may be HTML) or `pdf` (base64)."""
-
-    kind: Literal["text", "pdf"]
-    text: str
-
-
-# -- scanners ----------------------------------------------------------------------------------------------
-
-
-class Scan(Args, frozen=True, kw_only=True):
-    """`scanner` (reference): the best of a market by some measure, once.
-
-    `filters`: by the codes that `scanner_parameters` lists.
-    """
-
-    scan: Word
-    instrument_type: Word = "STK"
-    location: Word = "STK.US.MAJOR"
-    rows: Annotated[int, Meta(ge=1, le=50)] = 50
-    above_price: Price | None = None
-    below_price: Price | None = None
-    above_volume: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
-    filters: Annotated[dict[Word, Word], Meta(max_length=50)] = msgspec.field(default_factory=dict)
-
-
-class ScannerRow(Struct, frozen=True, kw_only=True):
-    """`rank` from 0. The gateway sends no prices with them."""
-
-    rank: int
-    instrument: str
-    con_id: int
-    symbol: str
-    sec_type: str
-    exchange: str | None = None
-    currency: str | None = None
-    local_symbol: str | None = None
-    distance: str | None = None
-    benchmark: str | None = None
-    projection: str | None = None
-    legs: str | None = None
-
-
-class Scanned(Struct, frozen=True, kw_only=True):
-    """Result of `scanner`, best first."""
-
-    rows: list[ScannerRow]
-
-
-class GetScannerParameters(Args, frozen=True, kw_only=True):
-    """`scanner_parameters` (reference): what a scanner may be asked. `search`: only what has these words."""
-
-    search: Word | None = None
-    limit: Annotated[int, Meta(ge=1, le=5000)] = 500
-
-
-class ScannerParameter(Struct, frozen=True, kw_only=True):
-    """`kind`: `instrument_type`, `location`, `scan` or `filter`, as an argument of `scanner`."""
-
-    kind: Literal["instrument_type", "location", "scan", "filter"]
-    code: str
-    name: str
-
-
-class ScannerParameterList(Struct, frozen=True, kw_only=True):
-    """Result of `scanner_parameters`. `total`: so many there are."""
-
-    parameters: list[ScannerParameter]
-    total: int
-
-
 # -- the rest ----------------------------------------------------------------------------------------------
 
 
-class GetImpliedVolatility(_OfInstrument, frozen=True, kw_only=True):
+class GetImpliedVolatility(OfInstrument, frozen=True, kw_only=True):
     """`implied_volatility` (reference): what an option's price means."""
 
     option_price: Price
     under_price: Price
 
 
-class GetOptionPrice(_OfInstrument, frozen=True, kw_only=True):
+class GetOptionPrice(OfInstrument, frozen=True, kw_only=True):
     """`option_price` (reference): what an option is worth at a volatility (0.2 is 20 %)."""
 
     volatility: Annotated[float, Meta(gt=0, le=100)]

@@ -44,21 +44,28 @@ from .market_requests import (
     SubscriptionList,
 )
 from .metrics import Metrics
-from .order_requests import (
+from .news_requests import Article, GetArticle, GetNews, Headlines, NewsProviders
+from .order_control_requests import (
     AccountExecutionList,
     AdoptOrder,
     CancelForeignOrder,
+    ForeignCancel,
+    GetAccountExecutions,
+    Halt,
+    Halted,
+    ResolveOrder,
+    Resume,
+    RiskLayers,
+    SetRisk,
+)
+from .order_requests import (
     CancelOrder,
     CancelOrders,
     EventPage,
     ExecutionList,
     ExerciseOption,
-    ForeignCancel,
-    GetAccountExecutions,
     GetExecutions,
     GetOrders,
-    Halt,
-    Halted,
     ModifyOrder,
     OrderAccepted,
     OrderList,
@@ -68,46 +75,34 @@ from .order_requests import (
     Preview,
     PreviewOrder,
     ReplayEvents,
-    ResolveOrder,
-    Resume,
-    RiskLayers,
-    SetRisk,
 )
 from .order_requests import OrderKey as OrderKey
 from .order_types import PRICES_NEEDED as PRICES_NEEDED
 from .order_types import TIFS as TIFS
 from .processes import CONNECTION, HISTORY, ORDERS, REFERENCE, STATUS, SUPERVISOR, marketdata
 from .reference_requests import (
-    Article,
     ContractDetails,
     ContractList,
     DepthExchanges,
     FoundSymbols,
-    GetArticle,
     GetImpliedVolatility,
     GetMarketRule,
-    GetNews,
     GetOptionChain,
     GetOptionPrice,
-    GetScannerParameters,
     GetSmartComponents,
     GetTradingHours,
-    Headlines,
     MarketRules,
-    NewsProviders,
     OptionChain,
     OptionValue,
     Qualified,
     Qualify,
-    Scan,
-    Scanned,
-    ScannerParameterList,
     Search,
     SmartComponents,
     TradingHours,
     UserInfo,
 )
 from .reference_requests import ContractRow as ContractRow
+from .scanner_requests import GetScannerParameters, Scan, Scanned, ScannerParameterList
 from .supervision import Explain, Reloaded, Stories
 from .system_events import Gateway, NodeState, ProcessState
 

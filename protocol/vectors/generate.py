@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
-from sample_events import AAPL, BORN, EVENTS, NOW
-from sample_requests import REFUSED_REQUESTS, REPLIES, REQUESTS
+from sample_events import EVENTS
+from sample_replies import REPLIES
+from sample_requests import REFUSED_REQUESTS, REQUESTS
+from sample_values import AAPL, BORN, NOW
 from twsmq_protocol import codec
 from twsmq_protocol.envelope import Event
 from twsmq_protocol.errors import FieldError, RequestError

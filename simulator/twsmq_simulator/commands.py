@@ -45,7 +45,7 @@ class Status(Command, frozen=True):
             "clients": sorted(gateway.by_client),
             "open_orders": len(gateway.broker.orders.open()),
             "executions": len(gateway.broker.executions),
-            "followed": sorted(gateway.followers),
+            "followed": sorted(gateway.floor.followers),
             "now": gateway.clock.now(),
             "faults": gateway.faults.active(),
         }

@@ -53,7 +53,7 @@ class NoQuote(Command, frozen=True):
             else:
                 gateway.faults.no_quotes.pop(instrument.con_id, None)
             book = gateway.exchange.required(instrument.con_id)
-            for follower in gateway.followers.get(instrument.con_id, ()):
+            for follower in gateway.floor.followers.get(instrument.con_id, ()):
                 if isinstance(follower, TopOfBook):
                     follower.show_absent(gateway.faults.no_quotes.get(instrument.con_id), book)
         return {}

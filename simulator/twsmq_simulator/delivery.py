@@ -7,20 +7,31 @@ orders (IBKR docs). Answers to a request go to the client that asked.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from twsmq_simulator.broker import effects as e
+from twsmq_simulator.broker.core import Broker
 from twsmq_simulator.broker.model import Order
 from twsmq_simulator.broker.preview import Preview
+from twsmq_simulator.session import Session
+from twsmq_simulator.settings import Settings
 from twsmq_simulator.wire import order_messages
+from twsmq_simulator.wire.zones import Zones
 
-if TYPE_CHECKING:
-    from twsmq_simulator.gateway import Gateway
-    from twsmq_simulator.session import Session
+
+class Owner(Protocol):
+    """The gateway, as far as delivering concerns it."""
+
+    broker: Broker
+    settings: Settings
+    by_client: dict[int, Session]
+    zones: Zones
+
+    def account_changed(self, con_id: int) -> None: ...
 
 
 class Delivery:
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Owner) -> None:
         self._gateway = gateway
         self.unheard: set[int] = set()  # permIds whose acknowledgement a fault loses
 

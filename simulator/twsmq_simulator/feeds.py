@@ -6,8 +6,9 @@ order messages. Instruments without any quote (indices, funds) have last prices 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from twsmq_simulator.generic_ticks import GenericTicks
 from twsmq_simulator.market.book import ASK, BID, HIGH, LAST, LOW, Book
@@ -15,17 +16,32 @@ from twsmq_simulator.market.permissions import DELAYED, kind_now
 from twsmq_simulator.market.pricing import OptionModel
 from twsmq_simulator.wire import tick_messages as t
 
-if TYPE_CHECKING:
-    from twsmq_simulator.session import Session
+
+class Receiver(Protocol):
+    """The client's end: its session."""
+
+    version: int
+    congested: bool
+    subscriptions: dict[tuple[str, int], Subscription]
+
+    @property
+    def is_open(self) -> bool: ...
+    def write(self, data: bytes) -> None: ...
+    def send_now(self, data: bytes) -> None: ...
+    def when_writable(self, call: Callable[[], None]) -> None: ...
+    def error(self, request_id: int, code: int, text: str, advanced: str = "") -> None: ...
+    def drop_subscription(self, subscription: Subscription) -> None: ...
 
 
 class Subscription(Protocol):
     """Something a client follows until it cancels it or goes away."""
 
-    session: Session
     request_id: int
     con_id: int
     feed: str  # one of faults.FEEDS
+
+    @property
+    def session(self) -> Receiver: ...
 
     def on_step(self, book: Book, changed: int, now: int) -> None:
         """The book moved; `changed` are its bits."""
@@ -42,7 +58,7 @@ class TopOfBook:
 
     def __init__(
         self,
-        session: Session,
+        session: Receiver,
         request_id: int,
         book: Book,
         *,

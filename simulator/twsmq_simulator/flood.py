@@ -7,13 +7,9 @@ client is waited for, so nothing is left out.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
-from twsmq_simulator.feeds import TopOfBook
+from twsmq_simulator.feeds import Receiver, TopOfBook
 from twsmq_simulator.market.book import Book
-
-if TYPE_CHECKING:
-    from twsmq_simulator.session import Session
 
 BUFFER_MESSAGES = 5000
 PACE = 0.005  # seconds between two writes of a paced flood
@@ -41,7 +37,7 @@ def count_messages(data: bytes) -> int:
 class Flood:
     """Sends at least `messages` messages to one subscription, `per_second` at most (0: no limit)."""
 
-    def __init__(self, session: Session, data: bytes, count: int, messages: int, per_second: int) -> None:
+    def __init__(self, session: Receiver, data: bytes, count: int, messages: int, per_second: int) -> None:
         self._session = session
         self._data = data
         self._count = count

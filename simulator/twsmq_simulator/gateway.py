@@ -8,7 +8,7 @@ the broker; `settle` then writes the records and only then flushes the sessions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
@@ -23,16 +23,13 @@ from twsmq_simulator.broker.store import Store
 from twsmq_simulator.delivery import Delivery
 from twsmq_simulator.errors import StoreFailed
 from twsmq_simulator.faults import Faults
-from twsmq_simulator.feeds import Subscription, TopOfBook
+from twsmq_simulator.floor import Floor
 from twsmq_simulator.market import listing
-from twsmq_simulator.market.book import Book
 from twsmq_simulator.market.clock import Clock, ClockSettings
 from twsmq_simulator.market.exchange import Exchange
-from twsmq_simulator.market.hours import is_open
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.market.past import Levels
 from twsmq_simulator.market.permissions import Permissions
-from twsmq_simulator.market.replay import Replay
 from twsmq_simulator.market.tape import Watched
 from twsmq_simulator.session import Repeat, Session
 from twsmq_simulator.settings import Settings
@@ -111,16 +108,13 @@ class Gateway:
         self.sessions: dict[Session, None] = {}
         self.by_client: dict[int, Session] = {}
         self.dirty: dict[Session, None] = {}
-        self.followers: dict[int, list[Subscription]] = {}
         self.delivery = Delivery(self)
         self.faults = Faults()
         self.zones = Zones(settings.zones)
-        self.replays: dict[int, Replay] = {}
+        self.floor = Floor(settings, self.exchange, self.broker, self.faults, self.delivery, self.clock.now())
         self.display_groups: dict[int, str] = {}
         self.listener: Listener | None = None
         self.breathe: Callable[[], None] = lambda: None  # called now and again in the midst of long work
-        self._shut: set[int] = set()  # conIds whose market was last seen closed
-        self._stepped_to = self.clock.now()
         self._second_begun = 0
         self._known_instruments: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -181,14 +175,7 @@ class Gateway:
     def run_market(self) -> None:
         """Makes every step of the market that is due by now."""
         now = self.clock.now()
-        step = int(1e9 / self.settings.tick_rate)
-        count = (now - self._stepped_to) // step
-        if count <= 0:
-            return
-        self._stepped_to += count * step
-        for _ in range(min(count, 10_000)):
-            self.step_market(now)
-        if now - self._second_begun >= SECOND:
+        if self.floor.run(now) and now - self._second_begun >= SECOND:
             self._second_begun = now
             if not self.faults.disconnected:
                 self._repeat_what_is_due(now)
@@ -199,49 +186,6 @@ class Gateway:
                 if now - repeat.sent >= repeat.every:
                     repeat.sent = now
                     repeat.send()
-
-    def step_market(self, now: int) -> None:
-        """One step of every book that somebody follows or trades in."""
-        active = set(self.followers) | {
-            con_id for con_id, working in self.broker.orders.working.items() if working
-        }
-        for con_id in list(active):
-            active |= self.exchange.sources(con_id)
-        for con_id in sorted(active):
-            book = self.exchange.book(con_id)
-            if book is None:
-                continue
-            if not self.follow_hours(book, now):
-                continue
-            changes = self._replayed(con_id, now) if con_id in self.replays else iter((book.step(),))
-            for changed in changes:
-                self.exchange.look(book, changed, now)
-                for follower in self.followers.get(con_id, ()):
-                    if self.faults.feeds(con_id, follower.feed):
-                        follower.on_step(book, changed, now)
-                if not self.faults.disconnected:
-                    self.delivery.deliver(self.broker.on_market(con_id, now))
-
-    def follow_hours(self, book: Book, now: int) -> bool:
-        """Whether a book's market is open; who follows it hears when that has changed."""
-        if self.settings.hours == "always":
-            return True
-        con_id = book.instrument.con_id
-        opened = is_open(book.instrument.hours, now)
-        if opened is (con_id in self._shut) and self.faults.feeds(con_id):
-            self._shut ^= {con_id}
-            for follower in self.followers.get(con_id, ()):
-                if isinstance(follower, TopOfBook):
-                    follower.on_hours(book, is_open=opened)
-        return opened
-
-    def _replayed(self, con_id: int, now: int) -> Iterator[int]:
-        """Every tick of a file that is due, one by one."""
-        replay = self.replays[con_id]
-        while changed := replay.step(now):
-            yield changed
-        if replay.done:
-            del self.replays[con_id]
 
     def settle(self) -> None:
         """Ends an event: what is due happens, records are stored, then messages leave."""
@@ -279,7 +223,7 @@ class Gateway:
 
     # ---- sessions
 
-    def hears(self, session: Session) -> bool:
+    def reads(self, session: Session) -> bool:
         """Whether bytes of a session are read at all."""
         deaf = self.is_mute(session)
         if deaf:
@@ -316,7 +260,7 @@ class Gateway:
         self.sessions.pop(session, None)
         self.dirty.pop(session, None)
         for subscription in list(session.subscriptions.values()):
-            self.unfollow(subscription)
+            self.floor.unfollow(subscription)
         session.subscriptions.clear()
         if session.client_id is not None and self.by_client.get(session.client_id) is session:
             del self.by_client[session.client_id]
@@ -365,14 +309,14 @@ class Gateway:
         if kind is not None:
             for session in self.by_client.values():
                 for key in [key for key in session.subscriptions if key[0] == kind]:
-                    self.unfollow(session.subscriptions.pop(key))
+                    self.floor.unfollow(session.subscriptions.pop(key))
             return
-        for subscription in [s for here in self.followers.values() for s in here]:
+        for subscription in [s for here in self.floor.followers.values() for s in here]:
             subscription.session.drop_subscription(subscription)
         for session in self.by_client.values():
             for key in [key for key in session.repeats if key[0] == Cancel.MARKET_DATA]:
                 del session.repeats[key]
-        self.followers.clear()
+        self.floor.followers.clear()
 
     def restart(self, seconds: float) -> None:
         """The nightly restart: every socket closed, connections refused for a while, day orders gone."""
@@ -397,19 +341,6 @@ class Gateway:
 
     def handle(self, session: Session, request: Request) -> None:
         self._dispatch(self, session, request)
-
-    # ---- market data
-
-    def follow(self, subscription: Subscription, kind: str) -> None:
-        self.followers.setdefault(subscription.con_id, []).append(subscription)
-        subscription.session.subscriptions[(kind, subscription.request_id)] = subscription
-
-    def unfollow(self, subscription: Subscription) -> None:
-        here = self.followers.get(subscription.con_id, [])
-        if subscription in here:
-            here.remove(subscription)
-        if not here:
-            self.followers.pop(subscription.con_id, None)
 
     def account_changed(self, con_id: int) -> None:
         self._report_change(self, con_id)

@@ -251,7 +251,7 @@ class CompetingSession(Command, frozen=True):
     def apply(self, gateway: Gateway) -> dict[str, Any]:
         gateway.faults.competing = self.on
         if self.on:
-            for subscription in [s for here in gateway.followers.values() for s in here]:
+            for subscription in [s for here in gateway.floor.followers.values() for s in here]:
                 subscription.session.error(subscription.request_id, 10197, COMPETING)
         return {}
 

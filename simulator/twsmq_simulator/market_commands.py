@@ -56,7 +56,7 @@ class Halt(Command, frozen=True):
     def apply(self, gateway: Gateway) -> dict[str, Any]:
         for instrument in named(gateway, self.symbol, self.sec_type):
             gateway.exchange.required(instrument.con_id).halted = self.on
-            for follower in gateway.followers.get(instrument.con_id, ()):
+            for follower in gateway.floor.followers.get(instrument.con_id, ()):
                 value = 1.0 if self.on else 0.0
                 tick = tick_messages.tick_generic(follower.request_id, tick_messages.HALTED, value)
                 follower.session.write(tick)
@@ -102,7 +102,7 @@ class StartFlood(Command, frozen=True):
         subscribers = 0
         for instrument in named(gateway, self.symbol, self.sec_type):
             book = gateway.exchange.required(instrument.con_id)
-            for follower in gateway.followers.get(instrument.con_id, ()):
+            for follower in gateway.floor.followers.get(instrument.con_id, ()):
                 if isinstance(follower, TopOfBook):
                     data, count = encode_ticks(follower, book, gateway.clock.now())
                     Flood(follower.session, data, count, self.messages, self.per_second)
@@ -131,7 +131,7 @@ class StartReplay(Command, frozen=True):
         start = gateway.clock.now()
         for con_id, each in ticks.items():
             book = gateway.exchange.required(con_id)
-            gateway.replays[con_id] = replay.Replay(book, each, start, self.speed)
+            gateway.floor.replays[con_id] = replay.Replay(book, each, start, self.speed)
         return {"ticks": sum(len(each) for each in ticks.values())}
 
     def _captured(self, gateway: Gateway, path: Path) -> dict[int, list[replay.Tick]]:

@@ -13,23 +13,24 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 import structlog
 
 from twsmq_simulator.bad_line import CLEAN, BadLine
 from twsmq_simulator.broker.statement import Told
 from twsmq_simulator.errors import MalformedRequest, RequestRefused
+from twsmq_simulator.faults import Faults
 from twsmq_simulator.feeds import Subscription
 from twsmq_simulator.limits import Limits
 from twsmq_simulator.localised import localised
+from twsmq_simulator.market.clock import Clock
+from twsmq_simulator.settings import Settings
 from twsmq_simulator.wire import messages, versions
 from twsmq_simulator.wire.decode import decode
 from twsmq_simulator.wire.framing import FrameSplitter
 from twsmq_simulator.wire.requests import Request, StartApi
-
-if TYPE_CHECKING:
-    from twsmq_simulator.gateway import Gateway
+from twsmq_simulator.wire.zones import Zones
 
 log = structlog.get_logger("twsmq.simulator")
 MAX_UNSENT = 64 * 1024 * 1024  # a client that reads nothing is dropped before it costs more memory than this
@@ -44,10 +45,28 @@ class Repeat:
         self.sent = now
 
 
+class Owner(Protocol):
+    """The gateway, as far as one client's connection concerns it."""
+
+    settings: Settings
+    clock: Clock
+    faults: Faults
+    zones: Zones
+    dirty: dict[Session, None]
+
+    def connected(self, session: Session) -> None: ...
+    def disconnected(self, session: Session, how: str) -> None: ...
+    def reads(self, session: Session) -> bool: ...
+    def is_mute(self, session: Session) -> bool: ...
+    def start_api(self, session: Session, request: StartApi) -> None: ...
+    def handle(self, session: Session, request: Request) -> None: ...
+    def settle(self) -> None: ...
+
+
 class Session(asyncio.Protocol):
     """`client_id` is None until START_API was accepted. `write` only collects; the gateway flushes."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Owner) -> None:
         self._gateway = gateway
         self._splitter = FrameSplitter()
         self._out: list[bytes] = []
@@ -114,7 +133,7 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._splitter.feed(data)
-        if not self._gateway.hears(self):
+        if not self._gateway.reads(self):
             return
         try:
             self._read()

@@ -52,6 +52,7 @@ from twsmq_protocol.system_events import Process
 from twsmq_protocol.topics import process_topic
 from twsmq_transport import descriptors, security
 from twsmq_transport import log as logs
+from twsmq_transport.door import Door
 from twsmq_transport.lifeline import watch_lifeline
 from twsmq_transport.mailbox import Call, Handler, Mailbox
 from twsmq_transport.metrics import Registry
@@ -102,7 +103,7 @@ class Front:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._requests = endpoints.requests_endpoint(config, SUPERVISOR)
         self._events = endpoints.events_endpoint(config, SUPERVISOR)
-        self._door = security.Door(self._context, guard, self._serve_anew) if guard.on else None
+        self._door = Door(self._context, guard, self._serve_anew) if guard.on else None
         registry = Registry()
         self._mailbox = Mailbox(
             self._context, self._requests, name=SUPERVISOR, registry=registry, security=guard

@@ -39,7 +39,25 @@ from enum import Enum, auto
 
 from msgspec import Struct
 from twsmq_protocol.processes import EX_UNMENDABLE
-from twsmq_protocol.system_events import NodeState, ProcessState
+from twsmq_protocol.system_events import ProcessState
+
+from twsmq_supervisor.policy_events import (
+    Action,
+    Beaten,
+    Exited,
+    Finished,
+    KillRequested,
+    PolicyEvent,
+    Publish,
+    RestartRequested,
+    Signal,
+    Spawn,
+    Spawned,
+    SpawnFailed,
+    StartRequested,
+    StopRequested,
+    Ticked,
+)
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -60,90 +78,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     memory_bytes: int = 0
     memory_beats: int = 4
     memory_apart_s: float = 600.0
-
-
-class Spawned(Struct, frozen=True):
-    name: str
-    pid: int
-
-
-class SpawnFailed(Struct, frozen=True):
-    name: str
-    problem: str
-
-
-class Exited(Struct, frozen=True):
-    """`code` as `subprocess` gives it: negative is a signal. `last_words`: the end of its log, if any."""
-
-    name: str
-    pid: int
-    code: int
-    last_words: str | None = None
-
-
-class Beaten(Struct, frozen=True):
-    """It showed its life. `pid` tells this run's beats from those of a run before, still in the queue."""
-
-    name: str
-    pid: int
-    state: NodeState
-    detail: str | None = None
-    memory_bytes: int | None = None
-
-
-class Ticked(Struct, frozen=True):
-    pass
-
-
-class StartRequested(Struct, frozen=True):
-    pass
-
-
-class StopRequested(Struct, frozen=True):
-    pass
-
-
-class KillRequested(Struct, frozen=True):
-    """Stop without asking."""
-
-
-class RestartRequested(Struct, frozen=True):
-    name: str
-
-
-PolicyEvent = (
-    Spawned
-    | SpawnFailed
-    | Exited
-    | Beaten
-    | Ticked
-    | StartRequested
-    | StopRequested
-    | KillRequested
-    | RestartRequested
-)
-
-
-class Spawn(Struct, frozen=True):
-    name: str
-
-
-class Signal(Struct, frozen=True):
-    name: str
-    signal: signal.Signals
-
-
-class Publish(Struct, frozen=True):
-    """What is shown of this process has changed."""
-
-    name: str
-
-
-class Finished(Struct, frozen=True):
-    """Every process has ended and none will start again."""
-
-
-Action = Spawn | Signal | Publish | Finished
 
 
 class Phase(Enum):

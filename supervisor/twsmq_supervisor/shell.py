@@ -31,7 +31,7 @@ from twsmq_protocol.system_events import Gateway, Heartbeat, ProcessState
 from twsmq_protocol.topics import GATEWAY
 from twsmq_transport import descriptors, security, sockets
 
-from . import policy
+from . import policy, policy_events
 from .asker import Asker
 from .children import ChildSpec
 from .diary import Diary
@@ -39,7 +39,8 @@ from .front import LINK_FD
 from .front_link import FrontLink
 from .front_messages import Alive, FromFront, ReloadAsked, RestartAsked, Row, State, StopAsked, Story
 from .notify import ServiceManager
-from .policy import Beaten, Exited, Policy, PolicyEvent, Spawned, SpawnFailed
+from .policy import Policy
+from .policy_events import Beaten, Exited, PolicyEvent, Spawned, SpawnFailed
 from .preflight import lock_file, require_free_ports, require_keys, take_lock
 from .processes import Processes
 from .settings import Settings, load_settings
@@ -96,7 +97,7 @@ class Supervisor:
             require_keys(self._settings)
             take_lock(self._settings)  # until this process is gone, which `twsmq down` waits for
             await asyncio.to_thread(require_free_ports, self._settings.config)
-            self._processes = Processes(self._settings, self._heard_exit)
+            self._processes = Processes(self._settings, self._on_exit)
             stack.callback(self._processes.close)
             self._link = FrontLink(self._state, self._front_said)
             stack.callback(self._link.close)
@@ -107,10 +108,10 @@ class Supervisor:
             stack.callback(self._cancel_tasks)
             self._spawn_task(self._tick())
             self._spawn_task(self._rotate_logs())
-            self._feed_front(policy.StartRequested())
+            self._feed_front(policy_events.StartRequested())
             opened()
             self._manager.ready("supervising; `twsmq status` tells of each process")
-            self._feed(policy.StartRequested())
+            self._feed(policy_events.StartRequested())
             await self._over.wait()
 
     # --- wiring --------------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                 continue  # started under nohup
-            self._loop.add_signal_handler(number, self._heard_signal, number)
+            self._loop.add_signal_handler(number, self._on_signal, number)
             stack.callback(self._loop.remove_signal_handler, number)
 
     def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
@@ -151,8 +152,8 @@ class Supervisor:
 
     async def _tick(self) -> None:
         while True:
-            self._feed(policy.Ticked())
-            self._feed_front(policy.Ticked())
+            self._feed(policy_events.Ticked())
+            self._feed_front(policy_events.Ticked())
             self._manager.beat(time.monotonic())
             if self._policy.stopping:
                 self._manager.stopping()
@@ -179,7 +180,7 @@ class Supervisor:
     def _answered(self, name: str, pid: int) -> None:
         self._feed(Beaten(name, pid, "ready"))
 
-    def _heard_exit(self, name: str, pid: int, code: int) -> None:
+    def _on_exit(self, name: str, pid: int, code: int) -> None:
         """Called from the thread that waited for it."""
         with suppress(RuntimeError):  # the loop is closed: we were cut short, nobody is left to be told
             self._loop.call_soon_threadsafe(self._exited, name, pid, code)
@@ -189,9 +190,9 @@ class Supervisor:
         feed = self._feed_front if name == FRONT else self._feed
         feed(Exited(name, pid, code, words))
 
-    def _heard_signal(self, number: signal.Signals) -> None:
+    def _on_signal(self, number: signal.Signals) -> None:
         log.info(f"{number.name}: {'killing everything' if self._policy.stopping else 'stopping in order'}")
-        self._feed(policy.KillRequested() if self._policy.stopping else policy.StopRequested())
+        self._feed(policy_events.KillRequested() if self._policy.stopping else policy_events.StopRequested())
 
     def _received(self, frames: list[bytes]) -> None:
         try:
@@ -213,15 +214,15 @@ class Supervisor:
             self._note(endpoints.SUPERVISOR)
         for action in actions:
             match action:
-                case policy.Spawn(name):
+                case policy_events.Spawn(name):
                     self._spawn(name)
-                case policy.Signal(name, number):
+                case policy_events.Signal(name, number):
                     self._processes.signal(name, number)
-                case policy.Publish(name):
+                case policy_events.Publish(name):
                     self._note(name)
-                case policy.Finished():
+                case policy_events.Finished():
                     self._note(endpoints.SUPERVISOR)
-                    self._feed_front(policy.StopRequested())
+                    self._feed_front(policy_events.StopRequested())
 
     def _spawn(self, name: str) -> None:
         spec = self._specs[name]
@@ -269,15 +270,15 @@ class Supervisor:
     def _feed_front(self, event: PolicyEvent) -> None:
         for action in self._front.handle(event, time.monotonic()):
             match action:
-                case policy.Spawn():
+                case policy_events.Spawn():
                     self._spawn_front()
-                case policy.Signal(_, number):
+                case policy_events.Signal(_, number):
                     self._processes.signal(FRONT, number)
-                case policy.Publish():
+                case policy_events.Publish():
                     child = self._front.children[FRONT]
                     if child.reason is not None:
                         log.info(f"{FRONT}: {child.state} ({child.reason})")
-                case policy.Finished():
+                case policy_events.Finished():
                     self._over.set()
 
     def _spawn_front(self) -> None:
@@ -298,12 +299,12 @@ class Supervisor:
                     self._feed_front(Beaten(FRONT, pid, "ready"))
             case RestartAsked(name):
                 if name in self._specs:
-                    self._feed(policy.RestartRequested(name))
+                    self._feed(policy_events.RestartRequested(name))
             case ReloadAsked():
                 self._reload()
             case StopAsked():
                 log.info("asked to stop")
-                self._feed(policy.StopRequested())
+                self._feed(policy_events.StopRequested())
 
     def _note(self, name: str) -> None:
         """Log what has changed of it, and let it be shown."""

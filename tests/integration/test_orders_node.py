@@ -327,8 +327,8 @@ def test_an_account_that_lost_too_much_today_trades_no_more(
     await_ready(client)
 
     def refusal(side: str = "BUY", **changes: Any) -> str | None:
-        args = {"strategy": "s", "client_order_id": f"n-{next(numbers)}", "instrument": AAPL, "side": side}
-        reply = client.request("orders", "place_order", **(args | {"quantity": 100} | changes))
+        args: dict[str, Any] = {"strategy": "s", "client_order_id": f"n-{next(numbers)}", "instrument": AAPL}
+        reply = client.request("orders", "place_order", **dict(args, side=side, quantity=100) | changes)
         return None if reply["ok"] else reply["error"]["message"]
 
     def trade(side: str) -> None:

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.tws.events import FrameRejected
-from twsmq_nodes.tws.notices import Notice, SessionLost, SessionUp, WaitingClientId
+from twsmq_nodes.tws.session_events import SessionEvent, SessionLost, SessionUp, WaitingClientId
 from twsmq_protocol.config import Config
 from twsmq_transport.metrics import Registry
 
@@ -55,14 +55,14 @@ UP = SessionUp(200, ("DU1",), 1, upstream=True)
 def test_it_shows_the_sessions_state_unless_the_nodes_core_does(
     options: dict[str, Any], states: list[str]
 ) -> None:
-    received: list[Notice] = []
+    received: list[SessionEvent] = []
 
     def story(link: GatewayLink, node: BareNode) -> None:
         for notice in (UP, SessionLost("reset", 0.1), WaitingClientId(101, 1.0)):
-            link.on_notice(notice)
+            link.on_session_event(notice)
         assert node.states == states
 
-    linked(story, on_notice=received.append, **options)
+    linked(story, on_session_event=received.append, **options)
     assert received == [UP, SessionLost("reset", 0.1), WaitingClientId(101, 1.0)]
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.sim_recordings import OURS, RECORDINGS, Player, Recording, Turn
+from support.sim_recordings import OURS, RECORDINGS, Recording, Turn
+from support.sim_recordings_player import Player
 from support.sim_stream import close_all
 from twsmq_simulator import Settings, serve
 from twsmq_simulator.broker.habits import Habits

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from support.sim_recordings import RECORDINGS, Event, Player, Recording, Turn
+from support.sim_recordings import RECORDINGS, Event, Recording, Turn
+from support.sim_recordings_player import Player
 from support.sim_stream import Client, Fields, close_all, connected, play
 from twsmq_simulator import Server, Settings, serve
 

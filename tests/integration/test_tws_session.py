@@ -4,199 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import selectors
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
-import uvloop
+from support.tws_session import LOOPS, Gateway, Node, come_up, play, runner, socket_to, text
 from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION
-from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.core import State, Timing
-from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
+from twsmq_nodes.tws.errors import NotConnected, TwsError
 from twsmq_nodes.tws.events import (
     CurrentTime,
-    Event,
     FrameRejected,
-    GatewayError,
     MarketDataType,
     OpenOrderEnd,
     OrderStatus,
 )
-from twsmq_nodes.tws.framing import FrameSplitter, frame
-from twsmq_nodes.tws.notices import ConnectFailed, Notice, PortMoved, SessionLost, SessionUp, WaitingClientId
-from twsmq_nodes.tws.orders import OrderFields
-from twsmq_nodes.tws.requests import (
-    CancelOrder,
-    PlaceOrder,
-    Priority,
-    ReqCurrentTime,
-    ReqMarketDataType,
-    ReqPositions,
+from twsmq_nodes.tws.framing import frame
+from twsmq_nodes.tws.requests import ReqPositions
+from twsmq_nodes.tws.session_events import (
+    ConnectFailed,
+    PortMoved,
+    SessionLost,
+    SessionUp,
+    WaitingClientId,
 )
-from twsmq_nodes.tws.session import TwsSession
-from twsmq_nodes.tws.ticks import Tick
-
-T = TypeVar("T")
-APPLE = Contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
-QUICK = Timing(retry_base=0.01, retry_cap=0.05, client_id_retry=0.02, idle=30)
 
 
-def text(*messages: str) -> bytes:
-    return b"".join(frame(message.replace("|", "\0").encode()) for message in messages)
-
-
-class Peer(asyncio.Protocol):
-    """The gateway's side of one connection: what it was told, and a pen to write with."""
-
-    def __init__(self, arrived: asyncio.Queue[Peer]) -> None:
-        self._arrived = arrived
-        self._splitter = FrameSplitter()
-        self._greeted = False
-        self.messages: asyncio.Queue[list[str]] = asyncio.Queue()
-        self.hung_up = asyncio.Event()
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self._arrived.put_nowait(self)
-
-    def data_received(self, data: bytes) -> None:
-        if not self._greeted:
-            assert data.startswith(b"API\0")
-            data, self._greeted = data[4:], True
-        for found in self._splitter.feed(data):
-            self.messages.put_nowait(found.decode().split("\0")[:-1] or [found.decode()])
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.hung_up.set()
-
-    def send(self, *messages: str) -> None:
-        self.transport.write(text(*messages))
-
-    async def told(self) -> list[str]:
-        return await asyncio.wait_for(self.messages.get(), 5)
-
-    async def let_in(self, version: int = 200) -> None:
-        """The usual conversation up to nextValidId."""
-        assert await self.told() == ["v157..200"]
-        self.send(f"{version}|20260105 09:30:00 US/Eastern|")
-        assert await self.told() == ["71", "2", "101", ""]
-        self.send("15|1|DU1|", "9|1|42|")
-
-
-class Gateway:
-    """Listens on a free port; `accept` gives the next connection."""
-
-    def __init__(self) -> None:
-        self._arrived: asyncio.Queue[Peer] = asyncio.Queue()
-        self.peers: list[Peer] = []
-
-    async def listen(self, port: int = 0) -> Gateway:
-        listener = socket.create_server(("127.0.0.1", port))
-        self.port: int = listener.getsockname()[1]
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # a reader who stops is felt soon
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Peer(self._arrived), sock=listener
-        )
-        return self
-
-    async def accept(self) -> Peer:
-        self.peers.append(await asyncio.wait_for(self._arrived.get(), 5))
-        return self.peers[-1]
-
-    async def close(self) -> None:
-        self._server.close()
-        for peer in self.peers:
-            peer.transport.abort()
-            await asyncio.wait_for(peer.hung_up.wait(), 5)
-
-
-class Node:
-    """What a node hears from its session, in order."""
-
-    def __init__(self, port: int, **options: Any) -> None:
-        self.heard: list[Event | list[Tick]] = []
-        self._changed = asyncio.Event()
-        self.notices: list[Notice] = []
-        options = {"rate": 0, "timing": QUICK} | options
-        self.session = TwsSession(
-            "127.0.0.1",
-            port,
-            101,
-            on_event=self._hear,
-            on_ticks=self._hear,
-            on_notice=self._notice,
-            **options,
-        )
-        self.session.open()
-
-    def _hear(self, what: Event | list[Tick]) -> None:
-        self.heard.append(what)
-        self._changed.set()
-
-    def _notice(self, notice: Notice) -> None:
-        self.notices.append(notice)
-        self._changed.set()
-
-    async def until(self, condition: Callable[[], T | None]) -> T:
-        async with asyncio.timeout(5):
-            while (found := condition()) is None or found is False:
-                self._changed.clear()
-                await self._changed.wait()
-        return found
-
-    async def noticed(self, kind: type[T]) -> T:
-        """The next notice of a kind; what came before it is forgotten."""
-
-        def find() -> T | None:
-            return next((n for n in self.notices if isinstance(n, kind)), None)
-
-        found = await self.until(find)
-        del self.notices[: self.notices.index(found) + 1]  # type: ignore[arg-type]
-        return found
-
-    async def told(self, kind: type[Event]) -> Event:
-        return await self.until(lambda: next((e for e in self.heard if isinstance(e, kind)), None))
-
-
-def socket_of(node: Node) -> socket.socket:
-    return node.session._link._transport.get_extra_info("socket")  # type: ignore[union-attr]
-
-
-Story = Callable[[Gateway, Node], Awaitable[None]]
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=LOOPS)
 def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, None]], None]:
-    def run_it(story: Coroutine[Any, Any, None]) -> None:
-        with asyncio.Runner(
-            loop_factory=uvloop.new_event_loop if request.param == "uvloop" else None
-        ) as runner:
-            runner.run(story)
-
-    return run_it
-
-
-def play(run: Callable[..., None], story: Story, **options: Any) -> None:
-    async def whole() -> None:
-        gateway = await Gateway().listen()
-        node = Node(gateway.port, **options)
-        try:
-            await story(gateway, node)
-        finally:
-            node.session.close()
-            await asyncio.wait_for(node.session.wait_closed(), 5)
-            await gateway.close()
-
-    run(whole())
-
-
-async def come_up(gateway: Gateway, node: Node) -> Peer:
-    peer = await gateway.accept()
-    await peer.let_in()
-    await node.noticed(SessionUp)
-    return peer
+    return runner(request.param)
 
 
 def test_it_comes_up_and_says_with_what(run: Any) -> None:
@@ -213,9 +50,9 @@ def test_it_comes_up_and_says_with_what(run: Any) -> None:
 def test_nagle_is_off_and_keepalive_on(run: Any) -> None:
     async def story(gateway: Gateway, node: Node) -> None:
         await come_up(gateway, node)
-        sock = socket_of(node)
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        with socket_to(gateway) as sock:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
     play(run, story)
 
@@ -364,142 +201,6 @@ def test_a_moved_port_is_followed(run: Any) -> None:
         await elsewhere.close()
 
     play(run, story)
-
-
-def test_orders_take_their_ids_as_they_are_written_and_cancels_go_first(run: Any) -> None:
-    async def story(gateway: Gateway, node: Node) -> None:
-        peer = await come_up(gateway, node)
-        ids = iter(range(42, 100))
-        written: list[Any] = []
-
-        def order() -> PlaceOrder:
-            return PlaceOrder(next(ids), APPLE, OrderFields("BUY", 1, "MKT"))
-
-        node.session.set_rate(20)
-        node.session.send(ReqPositions())
-        for _ in range(3):
-            node.session.send(ReqMarketDataType(3))
-        node.session.send(order, on_written=written.append)
-        node.session.send(lambda: None)  # not wanted any more
-        node.session.send(order, on_written=written.append)
-        node.session.send(CancelOrder(7))
-        node.session.send(order, priority=Priority.CANCEL, on_written=written.append)
-        kinds = [await peer.told() for _ in range(8)]
-        assert kinds[0][0] == "61"
-        assert [kind[0] for kind in kinds if kind[0] in "43"] == ["4", "3", "3", "3"]
-        assert [kind[0] for kind in kinds[-2:]] == ["59", "59"]  # asked for before all of them
-        assert [kind[1] for kind in kinds if kind[0] == "3"] == ["42", "43", "44"]
-        assert [request.order_id for request in written if isinstance(request, PlaceOrder)] == [42, 43, 44]
-
-    play(run, story, rate=20)
-
-
-def test_what_cannot_be_encoded_is_refused_and_costs_nothing(run: Any) -> None:
-    async def story(gateway: Gateway, node: Node) -> None:
-        peer = await come_up(gateway, node)
-        bad = PlaceOrder(7, APPLE, OrderFields("BUY", float("nan"), "MKT"))
-        refused: list[TwsError] = []
-        node.session.send(bad, on_refused=refused.append)
-        [error] = refused
-        assert isinstance(error, EncodeRefused)
-        assert (error.request, error.field) == ("PlaceOrder", "total_quantity")
-        with pytest.raises(EncodeRefused):
-            node.session.check(bad)
-        with pytest.raises(EncodeRefused):
-            node.session.send(ReqCurrentTime())
-        node.session.send(ReqPositions())
-        assert await peer.told() == ["61", "1"]
-
-    play(run, story)
-
-
-def test_more_than_the_socket_takes_arrives_in_the_end(run: Any) -> None:
-    async def story(gateway: Gateway, node: Node) -> None:
-        peer = await come_up(gateway, node)
-        peer.transport.pause_reading()
-        socket_of(node).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        order = PlaceOrder(7, APPLE, OrderFields("BUY", 1, "MKT", order_ref="x" * 4000))
-        count = 100
-        for _ in range(count):
-            node.session.send(order)
-        assert node.session.queued > 0  # the rest waits here, where a cancel can still overtake it
-        node.session.send(CancelOrder(7))
-        peer.transport.resume_reading()
-        kinds = [(await peer.told())[0] for _ in range(count + 1)]
-        assert kinds.count("3") == count
-        assert kinds.index("4") < count
-
-    play(run, story)
-
-
-def test_what_is_written_leaves_before_the_callback_that_wrote_it_is_done(run: Any) -> None:
-    async def story(gateway: Gateway, node: Node) -> None:
-        peer = await come_up(gateway, node)
-        with selectors.DefaultSelector() as selector:
-            selector.register(peer.transport.get_extra_info("socket").fileno(), selectors.EVENT_READ)
-            for order_id in (7, 8, 9):
-                node.session.send(PlaceOrder(order_id, APPLE, OrderFields("BUY", 1, "MKT")))
-                assert selector.select(5), "the loop has not turned, and the bytes are there"
-        assert [(await peer.told())[:2] for _ in range(3)] == [["3", "7"], ["3", "8"], ["3", "9"]]
-        node.session.send(CancelOrder(9))
-        assert (await peer.told())[:2] == ["4", "9"]
-
-    play(run, story)
-
-
-def test_closing_from_within_a_notice_is_the_last_word(run: Any) -> None:
-    async def whole() -> None:
-        gateway = await Gateway().listen()
-        closed = asyncio.Event()
-
-        def notice(what: Notice) -> None:
-            if isinstance(what, SessionUp):
-                session.close()
-                closed.set()
-
-        session = TwsSession(
-            "127.0.0.1", gateway.port, 101, on_event=lambda _: None, on_ticks=lambda _: None, on_notice=notice
-        )
-        session.open()
-        peer = await gateway.accept()
-        await peer.let_in()
-        await asyncio.wait_for(closed.wait(), 5)
-        await asyncio.wait_for(peer.hung_up.wait(), 5)
-        assert session.state is State.DISCONNECTED
-        await asyncio.wait_for(session.wait_closed(), 5)
-        await gateway.close()
-
-    run(whole())
-
-
-def test_request_ids_are_never_given_twice(run: Any) -> None:
-    async def story(gateway: Gateway, node: Node) -> None:
-        peer = await come_up(gateway, node)
-        ids = [node.session.next_req_id() for _ in range(3)]
-        peer.transport.abort()
-        await node.noticed(SessionLost)
-        await come_up(gateway, node)
-        ids += [node.session.next_req_id() for _ in range(3)]
-        assert len(set(ids)) == 6
-
-    play(run, story)
-
-
-def test_a_session_that_is_too_fast_for_its_gateway_slows_down(
-    run: Callable[..., None],
-) -> None:
-    async def story(gateway: Gateway, node: Node) -> None:
-        peer = await come_up(gateway, node)
-        assert node.session.rate == 40.0
-        peer.send("4|-1|100|Max rate of messages per second has been exceeded:max=50 rec=100 (1)||0|")
-        assert isinstance(await node.told(GatewayError), GatewayError)
-        assert node.session.rate == 16.0
-        peer.transport.abort()
-        await node.noticed(SessionLost)
-        await come_up(gateway, node)
-        assert node.session.rate == 40.0
-
-    play(run, story, rate=40.0)
 
 
 @pytest.mark.skipif(HIGHEST_SERVER_VERSION < 203, reason="the installed ibapi speaks only text")

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twsmq_nodes.connection.budget import TERM_S, Ask, Claimed, Grant, Input, LeaseBook, Yielded
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws.pacing import Pacer
-from twsmq_nodes.tws.requests import Priority
+from twsmq_nodes.tws.pacing import Pacer, Priority
 
 SHARES = {"connection": 2.25, "history": 2.25, "marketdata-0": 13.5, "status": 9.0, "orders": 18.0}
 RATE = sum(SHARES.values())

@@ -34,7 +34,6 @@ from twsmq_nodes.tws.events import (
     TickByTickMidPoint,
     TickOptionComputation,
 )
-from twsmq_nodes.tws.notices import SessionUp
 from twsmq_nodes.tws.reference_events import (
     Bar,
     HistoricalBars,
@@ -43,6 +42,7 @@ from twsmq_nodes.tws.reference_events import (
     HistoricalTicks,
 )
 from twsmq_nodes.tws.requests import ReqAccountSummary, ReqPnL
+from twsmq_nodes.tws.session_events import SessionUp
 from twsmq_nodes.tws.ticks import SIZE_OF_PRICE, take_ticks, tick_of
 from twsmq_protocol import codec
 from twsmq_protocol.envelope import Event
@@ -302,7 +302,7 @@ def test_no_value_of_an_account_is_a_number_that_says_there_is_none(
     book = AccountBook(count(1).__next__)
     asked = [
         act.request
-        for act in book.notice(SessionUp(200, ("DU1",), 1, upstream=True))
+        for act in book.on_session_event(SessionUp(200, ("DU1",), 1, upstream=True))
         if isinstance(act, Send)
     ]
     (summary,) = [each.req_id for each in asked if isinstance(each, ReqAccountSummary)]

@@ -14,6 +14,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.marketdata_core import UP, info
+from support.marketdata_world import (
+    CANCELS,
+    FLOWING,
+    FULL,
+    LIMIT,
+    LIMITS,
+    OBJECTIONS,
+    POOLS,
+    STANDING,
+    SYMBOLS,
+    topics,
+)
 from twsmq_nodes.marketdata import events as ev
 from twsmq_nodes.marketdata.core import MarketdataCore
 from twsmq_nodes.marketdata.feeds import FeedKind
@@ -22,46 +34,13 @@ from twsmq_nodes.marketdata.invariants import validate
 from twsmq_nodes.marketdata.pending_calls import DEADLINE_S
 from twsmq_nodes.marketdata.subscription import RETURN_S
 from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as req
-from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmState, FarmStatus, UpstreamLost
+from twsmq_nodes.tws import stream_requests as streams
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
-from twsmq_protocol.config import Marketdata
+from twsmq_nodes.tws.session_events import DataLost, DataMaintained, FarmState, FarmStatus, UpstreamLost
 from twsmq_protocol.instruments import parse_instrument
 from twsmq_protocol.topics import parse_stream_topic
-
-SYMBOLS = ("AAPL", "MSFT", "NVDA", "TSLA")
-TOPICS = [
-    *(f"{kind}/STK:{symbol}:SMART:USD/" for symbol in SYMBOLS for kind in ("quote", "tick", "trade")),
-    *(f"quote/CONID:{number}:SMART/" for number in range(1, 5)),
-    *(f"{kind}/STK:AAPL:SMART:USD/" for kind in ("bars/1m", "bars/5s", "bar5s", "depth", "midpoint")),
-    "quote/STK:AAPL:SMART:USD;data=any/",
-    "news/BRFG/",
-]
-LIMITS = Marketdata(grace_s=5, lines=3, tick_by_tick_lines=2, depth_lines=1)
-POOLS: dict[type[req.Request], FeedKind] = {
-    req.ReqMktData: FeedKind.MARKET_DATA,
-    req.ReqTickByTick: FeedKind.TICK_BY_TICK,
-    req.ReqDepth: FeedKind.DEPTH,
-    req.ReqRealTimeBars: FeedKind.REALTIME_BARS,
-    req.ReqHistoricalData: FeedKind.HISTORY,
-}
-FULL = {FeedKind.MARKET_DATA: 101, FeedKind.TICK_BY_TICK: 10190, FeedKind.DEPTH: 309}
-LIMIT = {
-    FeedKind.MARKET_DATA: LIMITS.lines,
-    FeedKind.TICK_BY_TICK: LIMITS.tick_by_tick_lines,
-    FeedKind.DEPTH: 1,
-}
-CANCELS = (
-    req.CancelMktData,
-    req.CancelTickByTick,
-    req.CancelDepth,
-    req.CancelRealTimeBars,
-    req.CancelHistoricalData,
-)
-FLOWING = frozenset(("active", "delayed", "frozen", "resumed"))
-STANDING = (317, 2150, 2188, 165)
-OBJECTIONS = (100, 102, 162, 200, 316, 354, 420, 10182, 10197, 10225, 10299, 99999)
-topics = st.sampled_from(TOPICS)
 
 
 class Machine(RuleBasedStateMachine):
@@ -75,7 +54,7 @@ class Machine(RuleBasedStateMachine):
         self.said: dict[str, str] = {}
         self.gaps: set[str] = set()  # topics that were told of a gap and not yet of its end
         self.queue: dict[int, req.Request] = {}  # asked, not yet written
-        self.lookups: dict[int, req.ReqContractDetails] = {}
+        self.lookups: dict[int, ref.ReqContractDetails] = {}
         self.lines: dict[int, req.Request] = {}  # at the gateway
         self.left: set[int] = set()  # of these, refused in words that leave them there
         self.asked_at: dict[tuple[object, ...], float] = {}  # what pacing rules are about
@@ -147,7 +126,7 @@ class Machine(RuleBasedStateMachine):
 
     def write(self, req_id: int) -> None:
         request = self.queue.pop(req_id)
-        if isinstance(request, req.ReqContractDetails):
+        if isinstance(request, ref.ReqContractDetails):
             self.lookups[req_id] = request
             self.feed(ev.RequestWritten(req_id))
             return
@@ -165,9 +144,9 @@ class Machine(RuleBasedStateMachine):
 
     def check_pacing(self, request: req.Request) -> None:
         """What IBKR's documentation forbids, told once more and in other words than the node's own."""
-        if isinstance(request, req.ReqTickByTick):
+        if isinstance(request, streams.ReqTickByTick):
             key: tuple[object, ...] = ("ticks", request.contract.con_id)
-        elif isinstance(request, req.ReqHistoricalData):
+        elif isinstance(request, ref.ReqHistoricalData):
             key = (
                 request.contract,
                 request.bar_size,

@@ -21,10 +21,19 @@ from twsmq_nodes.marketdata.core import MarketdataCore
 from twsmq_nodes.marketdata.invariants import validate
 from twsmq_nodes.marketdata.line import Line
 from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as req
+from twsmq_nodes.tws import stream_requests as streams
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
-from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmState, FarmStatus, SessionUp, UpstreamLost
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
+from twsmq_nodes.tws.session_events import (
+    DataLost,
+    DataMaintained,
+    FarmState,
+    FarmStatus,
+    SessionUp,
+    UpstreamLost,
+)
 from twsmq_protocol.config import Marketdata
 from twsmq_simulator.market import hours
 
@@ -37,7 +46,13 @@ MARKETS = ("us_equity", "us_equity", "xetra", "forex", "always")
 ZONES = {"us_equity": "US/Eastern", "xetra": "MET", "forex": "America/New_York", "always": "UTC"}
 FLOWING = frozenset(("active", "delayed", "frozen", "resumed"))
 FARMS = {"market": "usfarm", "historical": "ushmds", "security_definition": "secdefil"}
-LINES = req.ReqMktData | req.ReqTickByTick | req.ReqDepth | req.ReqRealTimeBars | req.ReqHistoricalData
+LINES = (
+    streams.ReqMktData
+    | streams.ReqTickByTick
+    | streams.ReqDepth
+    | streams.ReqRealTimeBars
+    | ref.ReqHistoricalData
+)
 
 
 def topics() -> list[str]:
@@ -169,7 +184,7 @@ class Week:
 
     def arrive(self, ask: ev.Ask) -> None:
         request = ask.request
-        if isinstance(request, req.ReqContractDetails):
+        if isinstance(request, ref.ReqContractDetails):
             self.answers.append((self.now + self.random.uniform(0.1, 3), ask.req_id, request.contract))
         elif isinstance(request, LINES):
             con_id = request.contract.con_id
@@ -179,16 +194,16 @@ class Week:
                 assert age <= 86_400, f"conId {con_id} was looked up {age / HOUR:.1f} h ago"
             self.lines[ask.req_id] = request.contract
             self.kinds[ask.req_id] = type(request)
-            answered = isinstance(request, req.ReqMktData | req.ReqHistoricalData | req.ReqDepth)
+            answered = isinstance(request, streams.ReqMktData | ref.ReqHistoricalData | streams.ReqDepth)
             if answered and self.serves(ask.req_id):
                 self.tick(ask.req_id)
 
     def check_pacing(self, request: req.Request) -> None:
         now = self.now + 1e-6
-        if isinstance(request, req.ReqTickByTick):
+        if isinstance(request, streams.ReqTickByTick):
             assert now >= self.ticks.get(request.contract.con_id, -1e9) + 15
             self.ticks[request.contract.con_id] = self.now
-        elif isinstance(request, req.ReqHistoricalData):
+        elif isinstance(request, ref.ReqHistoricalData):
             key = (request.contract, request.bar_size, request.what_to_show, request.duration)
             assert now >= self.histories.get(key, -1e9) + 15, "identical within 15 s"
             self.histories[key] = self.now
@@ -205,7 +220,7 @@ class Week:
         """Whether data can come on a line at present."""
         if not self.upstream or req_id in self.dead:
             return False
-        history = self.kinds[req_id] is req.ReqHistoricalData
+        history = self.kinds[req_id] is ref.ReqHistoricalData
         return not self.broken & ({"market", "historical"} if history else {"market"})
 
     def tick(self, req_id: int) -> None:
@@ -263,7 +278,7 @@ class Week:
                 self.kinds.clear()
                 self.dead.clear()
             else:  # histories do not survive it, whatever it says
-                self.dead |= {each for each in self.lines if self.kinds[each] is req.ReqHistoricalData}
+                self.dead |= {each for each in self.lines if self.kinds[each] is ref.ReqHistoricalData}
             self.feed(DataLost() if what == "+1101" else DataMaintained())
 
     def restart(self, what: str) -> None:

@@ -23,11 +23,13 @@ from twsmq_nodes.reference.core import (
 )
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import reference_events as ev
+from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import Event, GatewayError
-from twsmq_nodes.tws.notices import DataMaintained, FarmState, FarmStatus, UpstreamLost
+from twsmq_nodes.tws.session_events import DataMaintained, FarmState, FarmStatus, UpstreamLost
 from twsmq_protocol import reference_requests as ops
+from twsmq_protocol import scanner_requests
 from twsmq_protocol.errors import ErrorCode, RequestError
 
 EXPIRIES = ("20261218", "20270115", "20270219")
@@ -50,14 +52,14 @@ QUESTIONS: dict[str, Any] = {
     "chain": lambda s: questions.option_chain(ops.GetOptionChain(instrument=instrument(s))),
     "search": lambda s: questions.search(ops.Search(pattern=s)),
     "rule": lambda s: questions.market_rule(ops.GetMarketRule(instrument=instrument(s))),
-    "scanner": lambda s: questions.scanner(ops.Scan(scan=s)),
+    "scanner": lambda s: questions.scanner(scanner_requests.Scan(scan=s)),
 }
 
 
 def answer_to(request: rq.Request, req_id: int) -> list[Event]:
     """What the gateway says of it in full."""
     match request:
-        case rq.ReqContractDetails(contract=Contract(sec_type="OPT") as asked):
+        case ref.ReqContractDetails(contract=Contract(sec_type="OPT") as asked):
             rows = [
                 Contract(int(asked.expiry) + n, asked.symbol, "OPT", asked.expiry, float(n), "C")
                 for n in (1, 2)
@@ -68,18 +70,18 @@ def answer_to(request: rq.Request, req_id: int) -> list[Event]:
                 *(ev.ContractDetailsReceived(req_id, one) for one in infos),
                 ev.ContractDetailsEnd(req_id),
             ]
-        case rq.ReqContractDetails(contract=asked):
+        case ref.ReqContractDetails(contract=asked):
             named = Contract(con_id(asked.symbol), asked.symbol, "STK", exchange="SMART", currency="USD")
             one = ContractInfo(named, valid_exchanges="SMART,NYSE", market_rule_ids="26,32")
             return [ev.ContractDetailsReceived(req_id, one), ev.ContractDetailsEnd(req_id)]
-        case rq.ReqSecDefOptParams(underlying_symbol=symbol, underlying_con_id=under):
+        case ref.ReqSecDefOptParams(underlying_symbol=symbol, underlying_con_id=under):
             chain = ev.OptionChain(req_id, "SMART", under, symbol, "100", EXPIRIES, (1.0, 2.0))
             return [chain, ev.OptionChainEnd(req_id)]
-        case rq.ReqMatchingSymbols(pattern=pattern):
+        case ref.ReqMatchingSymbols(pattern=pattern):
             return [ev.MatchingSymbols(req_id, (ev.SymbolMatch(Contract(con_id(pattern), pattern), ()),))]
-        case rq.ReqMarketRule(market_rule_id=number):
+        case ref.ReqMarketRule(market_rule_id=number):
             return [ev.MarketRule(number, RULE)]
-        case rq.ReqScanner(scan_code=code):
+        case ref.ReqScanner(scan_code=code):
             row = ev.ScannerRow(0, Contract(con_id(code), code), "", "", "", "", "")
             return [ev.ScannerRows(req_id, (row,))]
         case _:
@@ -125,11 +127,11 @@ class Calls(RuleBasedStateMachine):
                 case Send(req_id, request):
                     assert request not in self.sent.values() or isinstance(happened, TimerFired | Asked)
                     self.sent[req_id] = request
-                    if isinstance(request, rq.ReqMatchingSymbols):
+                    if isinstance(request, ref.ReqMatchingSymbols):
                         assert self.search_at is None or self.now >= self.search_at + 1.0
                         self.search_at = self.now
                 case Cancel(request):
-                    assert isinstance(request, rq.CancelScanner)
+                    assert isinstance(request, ref.CancelScanner)
                     assert request.req_id not in self.cancelled
                     self.cancelled.add(request.req_id)
                 case Answer(call, result):

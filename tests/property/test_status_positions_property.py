@@ -11,9 +11,10 @@ from twsmq_nodes.status.actions import Action, Publish, Send
 from twsmq_nodes.status.positions import LOOK_UP_S, Phase, PositionBook
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import GatewayError, Position, PositionEnd
-from twsmq_nodes.tws.notices import DataLost, SessionLost, SessionUp
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
-from twsmq_nodes.tws.requests import ReqContractDetails, ReqPositions, Request
+from twsmq_nodes.tws.reference_requests import ReqContractDetails
+from twsmq_nodes.tws.requests import ReqPositions, Request
+from twsmq_nodes.tws.session_events import DataLost, SessionLost, SessionUp
 from twsmq_protocol.system_events import Position as Told
 
 KEYS = st.tuples(st.sampled_from(["DU1", "DU2"]), st.integers(1, 6))
@@ -58,20 +59,20 @@ class Gateway(RuleBasedStateMachine):
     @rule()
     def session_comes_up(self) -> None:
         self.up = True
-        self.carry_out(self.book.notice(SessionUp(200, ("DU1", "DU2"), 1, upstream=True), self.now))
+        self.carry_out(self.book.on_session_event(SessionUp(200, ("DU1", "DU2"), 1, upstream=True), self.now))
 
     @precondition(lambda self: self.up)
     @rule()
     def session_is_lost(self) -> None:
         self.up = self.subscribed = False
         self.asked.clear()
-        self.carry_out(self.book.notice(SessionLost("reset", 0.1), self.now))
+        self.carry_out(self.book.on_session_event(SessionLost("reset", 0.1), self.now))
 
     @precondition(lambda self: self.subscribed)
     @rule()
     def data_is_lost(self) -> None:
         self.subscribed = False
-        self.carry_out(self.book.notice(DataLost(), self.now))
+        self.carry_out(self.book.on_session_event(DataLost(), self.now))
 
     @rule(key=KEYS, quantity=st.sampled_from([0.0, 1.0, -2.0, 3.0]))
     def position_changes(self, key: tuple[str, int], quantity: float) -> None:

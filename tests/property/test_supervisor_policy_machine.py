@@ -8,13 +8,12 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from twsmq_supervisor.policy import (
+from twsmq_supervisor.policy import Limits, Policy
+from twsmq_supervisor.policy_events import (
     Beaten,
     Exited,
     Finished,
     KillRequested,
-    Limits,
-    Policy,
     PolicyEvent,
     Publish,
     RestartRequested,

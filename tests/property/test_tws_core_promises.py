@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import core as c
 from twsmq_nodes.tws.events import CurrentTime, GatewayError, ManagedAccounts, NextValidId
-from twsmq_nodes.tws.notices import SessionLost, SessionUp
 from twsmq_nodes.tws.requests import ReqCurrentTime
+from twsmq_nodes.tws.session_events import SessionLost, SessionUp
 
 inputs = st.one_of(
     st.just(c.Open()),

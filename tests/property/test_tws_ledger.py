@@ -13,15 +13,9 @@ from twsmq_nodes.runtime import pacing_record
 from twsmq_nodes.runtime.pacing_record import PacingRecord
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.ledger import Limits, PacingLedger
-from twsmq_nodes.tws.requests import (
-    ReqHeadTimestamp,
-    ReqHistoricalData,
-    ReqHistoricalTicks,
-    ReqMktData,
-    ReqRealTimeBars,
-    ReqTickByTick,
-    Request,
-)
+from twsmq_nodes.tws.reference_requests import ReqHeadTimestamp, ReqHistoricalData, ReqHistoricalTicks
+from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.stream_requests import ReqMktData, ReqRealTimeBars, ReqTickByTick
 
 contracts = st.builds(Contract, con_id=st.integers(1, 2), exchange=st.sampled_from(["SMART", "NYSE"]))
 kinds = st.sampled_from(["TRADES", "BID_ASK"])

@@ -10,9 +10,9 @@ from twsmq_nodes.marketdata.invariants import validate
 from twsmq_nodes.marketdata.listings import Listing
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
-from twsmq_nodes.tws.notices import SessionUp
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
-from twsmq_nodes.tws.requests import ReqContractDetails
+from twsmq_nodes.tws.reference_requests import ReqContractDetails
+from twsmq_nodes.tws.session_events import SessionUp
 from twsmq_protocol.config import Marketdata
 
 AAPL = "quote/STK:AAPL:SMART:USD/"

@@ -212,6 +212,7 @@ class Desk:
                 self.uncommitted += entries
                 self.appended.append(action)
             case Write(key, Encoded(request)):
+                assert isinstance(request, rq.Request), "the encoder above makes them whole"
                 if not isinstance(request, rq.CancelOrder):
                     self.direct_writer.caught_up(action)
                 if not self.wire_open:
@@ -223,16 +224,19 @@ class Desk:
                 self.published.append(event)
                 key = (event.strategy, event.client_order_id)
                 if retain:
+                    assert isinstance(event, Order)
                     self.retained[key] = event
                 elif isinstance(event, Order):
                     self.retained.pop(key, None)
             case Reply(caller, outcome):
+                assert isinstance(caller, Caller)
                 caller.answers.append(outcome)
             case Enter(state):
                 self.state = state
             case Send(request, paid):
                 self.paid += paid
                 asked = request.request if isinstance(request, Encoded) else request
+                assert isinstance(asked, rq.Request), "the encoder above makes them whole"
                 for_others = isinstance(asked, rq.ReqAllOpenOrders) and not self._ours_asked
                 self._ours_asked = isinstance(asked, rq.ReqOpenOrders)
                 if self.alone and for_others:
@@ -278,7 +282,7 @@ class Desk:
 
     def place(self, cid: str = "a", caller: Caller | None = None, **changes: Any) -> Caller:
         caller = caller or Caller(answers=[])
-        args = BASE | {"client_order_id": cid} | changes
+        args: dict[str, Any] = dict(BASE, client_order_id=cid) | changes
         return self.ask(lambda: self.core.request(PlaceOrder(**args), caller, self.now), caller)
 
     def modify(self, cid: str = "a", **changes: Any) -> Caller:

@@ -114,7 +114,7 @@ class Trader(threading.Thread):
         request = {"v": 1, "id": request_id, "op": op, "args": args, "valid_until": until}
         socket.send(msgpack.packb(request), zmq.NOBLOCK)
         deadline = time.monotonic() + PATIENCE_S
-        while (left := deadline - time.monotonic()) > 0 and socket.poll(left * 1000):
+        while (left := deadline - time.monotonic()) > 0 and socket.poll(int(left * 1000)):
             reply = msgpack.unpackb(socket.recv())
             if reply["id"] == request_id:  # others answer requests given up long ago
                 return reply

@@ -6,10 +6,10 @@ import asyncio
 
 from twsmq_nodes.tws.events import Event, OrderStatus
 from twsmq_nodes.tws.instruments import contract_of
-from twsmq_nodes.tws.notices import Notice, SessionUp
 from twsmq_nodes.tws.orders import OrderFields
 from twsmq_nodes.tws.requests import PlaceOrder
 from twsmq_nodes.tws.session import TwsSession
+from twsmq_nodes.tws.session_events import SessionEvent, SessionUp
 from twsmq_protocol.instruments import parse_instrument
 
 
@@ -20,7 +20,7 @@ def trade_by_hand(port: int, spelling: str, side: str, quantity: float) -> None:
         up: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         filled = asyncio.Event()
 
-        def noticed(notice: Notice) -> None:
+        def noticed(notice: SessionEvent) -> None:
             if isinstance(notice, SessionUp) and not up.done():
                 up.set_result(notice.next_order_id)
 
@@ -29,7 +29,7 @@ def trade_by_hand(port: int, spelling: str, side: str, quantity: float) -> None:
                 filled.set()
 
         session = TwsSession(
-            "127.0.0.1", port, 7, on_event=heard, on_notice=noticed, on_ticks=lambda _: None, rate=0
+            "127.0.0.1", port, 7, on_event=heard, on_session_event=noticed, on_ticks=lambda _: None, rate=0
         )
         session.open()
         order_id = await asyncio.wait_for(up, 20)

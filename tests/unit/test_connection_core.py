@@ -6,16 +6,16 @@ import itertools
 
 import pytest
 from twsmq_nodes.connection.core import ConnectionCore, PublishGateway
-from twsmq_nodes.connection.escalation import APART_S, PATIENCE_S, Probe, Reconnect, ShardHeard
+from twsmq_nodes.connection.escalation import APART_S, PATIENCE_S, Probe, Reconnect, ShardReport
 from twsmq_nodes.tws.events import CurrentTime
-from twsmq_nodes.tws.notices import (
+from twsmq_nodes.tws.session_events import (
     ConnectFailed,
     DataLost,
     DataMaintained,
     FarmState,
     FarmStatus,
-    Notice,
     PortMoved,
+    SessionEvent,
     SessionLost,
     SessionUp,
     UpstreamLost,
@@ -30,7 +30,7 @@ def core() -> ConnectionCore:
     return ConnectionCore("127.0.0.1", 4002)
 
 
-def tell(core: ConnectionCore, *notices: Notice) -> None:
+def tell(core: ConnectionCore, *notices: SessionEvent) -> None:
     """Every change is published as the state that the node then holds."""
     for notice in notices:
         before = core.gateway
@@ -79,7 +79,7 @@ def test_waiting_for_the_client_id_says_which(core: ConnectionCore) -> None:
 
 
 @pytest.mark.parametrize(("back", "code"), [(DataLost(), "1101"), (DataMaintained(), "1102")])
-def test_the_gateway_loses_ibkr_and_comes_back(core: ConnectionCore, back: Notice, code: str) -> None:
+def test_the_gateway_loses_ibkr_and_comes_back(core: ConnectionCore, back: SessionEvent, code: str) -> None:
     tell(core, UP, UpstreamLost(1100, "Connectivity has been lost."))
     assert (core.gateway.state, core.gateway.upstream) == ("upstream_lost", "lost")
     assert "1100" in (core.gateway.reason or "")
@@ -101,7 +101,7 @@ def test_a_moved_port_is_told_before_the_gateway_drops_us(core: ConnectionCore) 
     assert "7497" in (core.gateway.reason or "")
 
 
-SILENT, WELL = ShardHeard("marketdata-0", up=True, silent_lines=2), ShardHeard("marketdata-0", True, 0)
+SILENT, WELL = ShardReport("marketdata-0", up=True, silent_lines=2), ShardReport("marketdata-0", True, 0)
 
 
 def test_a_shard_whose_lines_stay_silent_is_told_of_and_our_own_session_probed(core: ConnectionCore) -> None:
@@ -129,7 +129,7 @@ def test_a_shard_that_stays_silent_while_we_are_answered_connects_anew_and_not_a
     at = 100.0 + PATIENCE_S
     assert core.handle(SILENT, at) == [PublishGateway(core.gateway), Reconnect("marketdata-0")]
     assert "connect anew" in (core.gateway.reason or "")
-    down = ShardHeard("marketdata-0", up=False, silent_lines=0)
+    down = ShardReport("marketdata-0", up=False, silent_lines=0)
     assert core.handle(down, at + 1) == [], "it does as asked"
     core.handle(WELL, at + 2)
     core.handle(SILENT, at + 30)
@@ -152,7 +152,7 @@ def test_a_silence_that_is_the_gateways_own_is_left_to_every_sessions_watch(core
 
 def test_shards_are_judged_one_by_one(core: ConnectionCore) -> None:
     tell(core, UP)
-    other = ShardHeard("marketdata-1", up=True, silent_lines=1)
+    other = ShardReport("marketdata-1", up=True, silent_lines=1)
     core.handle(SILENT, 100.0)
     core.handle(CurrentTime(0), 100.1)
     core.handle(other, 110.0)
@@ -164,7 +164,7 @@ def test_shards_are_judged_one_by_one(core: ConnectionCore) -> None:
 
 def test_one_dead_line_never_costs_the_living_ones(core: ConnectionCore) -> None:
     tell(core, UP)
-    one_dead = ShardHeard("marketdata-0", up=True, silent_lines=1, flowing_lines=14)
+    one_dead = ShardReport("marketdata-0", up=True, silent_lines=1, flowing_lines=14)
     assert core.handle(one_dead, 100.0) == [PublishGateway(core.gateway)]
     assert core.gateway.reason == (
         "marketdata-0: 1 lines stay silent though asked for again, while 14 others flow: "
@@ -177,7 +177,7 @@ def test_one_dead_line_never_costs_the_living_ones(core: ConnectionCore) -> None
 
 def test_a_shard_is_judged_from_when_its_last_line_fell_silent(core: ConnectionCore) -> None:
     tell(core, UP)
-    core.handle(ShardHeard("marketdata-0", True, 1, 14), 100.0)
+    core.handle(ShardReport("marketdata-0", True, 1, 14), 100.0)
     core.handle(CurrentTime(0), 100.1)
     assert core.handle(SILENT, 500.0) == [PublishGateway(core.gateway), Probe()]
     assert "nothing flows" in (core.gateway.reason or "")

@@ -19,7 +19,7 @@ from ibapi.contract import Contract as IbContract
 from ibapi.contract import ContractDetails as IbContractDetails
 from ibapi.order import Order as IbOrder
 from ibapi.wrapper import EWrapper
-from twsmq_nodes.tws import adapter_inbound, adapter_outbound
+from twsmq_nodes.tws import adapter_inbound, reference_requests, requests, stream_requests
 from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, MAX_SERVER_VERSION, Codec
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.errors import EncodeRefused
@@ -95,11 +95,20 @@ def test_what_is_claimed_is_ours(section: str) -> None:
 
 # --- requests and callbacks: used by a node exactly where the table says so --------------------------------
 
+REQUESTS = (requests, stream_requests, reference_requests)
+
 
 def words_of_the_nodes() -> set[str]:
     """Every name in the nodes' sources but in those that only declare requests and events."""
     root = Path(twsmq_nodes.__file__).parent
-    declare = {"requests.py", "events.py", "reference_events.py", "order_template.py"}
+    declare = {
+        "requests.py",
+        "stream_requests.py",
+        "reference_requests.py",
+        "events.py",
+        "reference_events.py",
+        "order_template.py",
+    }
     found: set[str] = set()
     for file in root.rglob("*.py"):
         if file.parent.name == "tws" and (file.name in declare or file.name.startswith("adapter")):
@@ -123,11 +132,7 @@ NODES = words_of_the_nodes()
 
 def request_classes() -> dict[str, set[str]]:
     """By EClient's method, the request of ours that calls it."""
-    found = {method: {kind.__name__} for kind, method in adapter_outbound._BY_POSITION.items()}  # pyright: ignore[reportPrivateUsage]
-    for kind, function in adapter_outbound._OWN.items():  # pyright: ignore[reportPrivateUsage]
-        for method in re.findall(r"client\.(\w+)\(", inspect.getsource(function)):
-            found[method] = {kind.__name__}
-    return found
+    return {kind.METHOD: {kind.__name__} for kind in requests.Request.__subclasses__()}
 
 
 def event_classes() -> dict[str, set[str]]:

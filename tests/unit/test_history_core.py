@@ -36,7 +36,7 @@ from twsmq_nodes.tws.reference_events import (
     HistoricalTick,
     HistoricalTicks,
 )
-from twsmq_nodes.tws.requests import ReqHistoricalData
+from twsmq_nodes.tws.reference_requests import ReqHistoricalData
 from twsmq_protocol.errors import ErrorCode
 from twsmq_protocol.history_requests import BarColumns, BarPage, Schedule, TickPage
 

@@ -8,7 +8,7 @@ from typing import Any
 from twsmq_nodes.marketdata.data import channels
 from twsmq_nodes.marketdata.data.publisher import Publisher
 from twsmq_nodes.marketdata.data.router import Router
-from twsmq_nodes.marketdata.feeds import feed_of
+from twsmq_nodes.marketdata.feeds import Feed, feed_of
 from twsmq_nodes.marketdata.listings import Listing
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_protocol.codec import decode_event
@@ -17,6 +17,12 @@ from twsmq_protocol.market_events import Ticks
 from twsmq_protocol.topics import parse_stream_topic
 
 TOPIC = "tick/STK:AAPL:SMART:USD/"
+
+
+def feed_for(topic: str, listing: Listing) -> Feed:
+    parsed = parse_stream_topic(topic)
+    assert parsed is not None
+    return feed_of(parsed, listing)
 
 
 class Outgoing:
@@ -49,7 +55,7 @@ class Line:
             publisher, lambda _req_id: None, batch_interval_s=batch_interval_s, call_later=self._later
         )
         listing = Listing(contract=Contract(con_id=265598, symbol="AAPL", sec_type="STK"))
-        feed = feed_of(parse_stream_topic(TOPIC), listing)
+        feed = feed_for(TOPIC, listing)
         self._router.join(feed, listing, TOPIC)
         self._router.open(1, feed)
         self._feed, self._listing = feed, listing
@@ -137,7 +143,7 @@ def test_the_ticks_of_all_lines_go_before_any_quote_and_a_newcomer_gets_them():
         listing = Listing(contract=Contract(con_id=req_id, symbol=symbol, sec_type="STK"))
         for kind in ("quote", "tick"):
             topic = f"{kind}/STK:{symbol}:SMART:USD/"
-            feed = feed_of(parse_stream_topic(topic), listing)
+            feed = feed_for(topic, listing)
             lines.join(feed, listing, topic)
             lines.open(req_id, feed)
     lines.on_ticks([(1, 1, 10.0, 0), (2, 1, 20.0, 0), (1, 2, 11.0, 0)])

@@ -13,7 +13,9 @@ from twsmq_nodes.marketdata.data.quotes import QuoteBook, QuoteRow
 from twsmq_nodes.marketdata.feeds import FEEDS, feed_of
 from twsmq_nodes.marketdata.hours import is_known_open, is_open, known_until, parse_hours
 from twsmq_nodes.marketdata.listings import Listing, judge
+from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as req
+from twsmq_nodes.tws import stream_requests as streams
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_protocol import codec
 from twsmq_protocol.instruments import parse_instrument
@@ -194,28 +196,34 @@ def test_the_exchange_that_was_spelled_is_kept():
 @pytest.mark.parametrize(
     ("text", "request_made"),
     [
-        ("trade/CONID:1:SMART/", req.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "Last")),
-        ("trade/CONID:1:SMART;all=1/", req.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "AllLast")),
+        ("trade/CONID:1:SMART/", streams.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "Last")),
+        (
+            "trade/CONID:1:SMART;all=1/",
+            streams.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "AllLast"),
+        ),
         (
             "bbo/CONID:1:SMART;ignore_size=1/",
-            req.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "BidAsk", 0, True),
+            streams.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "BidAsk", 0, True),
         ),
-        ("midpoint/CONID:1:SMART/", req.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "MidPoint")),
-        ("depth/CONID:1:SMART;rows=10/", req.ReqDepth(5, Contract(con_id=1, exchange="SMART"), 10, True)),
-        ("depth/CONID:1:SMART;smart=0/", req.ReqDepth(5, Contract(con_id=1, exchange="SMART"), 5, False)),
+        (
+            "midpoint/CONID:1:SMART/",
+            streams.ReqTickByTick(5, Contract(con_id=1, exchange="SMART"), "MidPoint"),
+        ),
+        ("depth/CONID:1:SMART;rows=10/", streams.ReqDepth(5, Contract(con_id=1, exchange="SMART"), 10, True)),
+        ("depth/CONID:1:SMART;smart=0/", streams.ReqDepth(5, Contract(con_id=1, exchange="SMART"), 5, False)),
         (
             "bar5s/CONID:1:SMART;rth=1;what=BID/",
-            req.ReqRealTimeBars(5, Contract(con_id=1, exchange="SMART"), 5, "BID", True),
+            streams.ReqRealTimeBars(5, Contract(con_id=1, exchange="SMART"), 5, "BID", True),
         ),
         (
             "bars/5m/CONID:1:SMART;back=2D/",
-            req.ReqHistoricalData(
+            ref.ReqHistoricalData(
                 5, Contract(con_id=1, exchange="SMART"), "", "2 D", "5 mins", "TRADES", 0, 2, True
             ),
         ),
         (
             "quote/CONID:1:SMART;generic=236,233;regulatory=1/",
-            req.ReqMktData(5, Contract(con_id=1, exchange="SMART"), "233,236", False, True),
+            streams.ReqMktData(5, Contract(con_id=1, exchange="SMART"), "233,236", False, True),
         ),
     ],
 )

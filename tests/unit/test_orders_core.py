@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.orders_desk import EXEC, Caller, Desk, error, execution, open_order, order_status
 from twsmq_nodes.tws import events as tws
@@ -541,7 +543,7 @@ def test_two_modifications_in_flight_build_on_each_other(desk: Desk) -> None:
     ("changes", "field"), [({"stop_price": 2.0}, "stop_price"), ({"quantity": 4.0}, "quantity")]
 )
 def test_a_modification_that_cannot_be_names_the_field(
-    desk: Desk, changes: dict[str, float], field: str
+    desk: Desk, changes: dict[str, Any], field: str
 ) -> None:
     desk.place()
     desk.accepted()

@@ -54,7 +54,7 @@ def test_once_one_is_left_to_the_loop_those_behind_it_are_too(desk: Desk) -> Non
 
 def test_no_order_overtakes_a_what_if_whose_id_is_lower(desk: Desk) -> None:
     desk.place("a")
-    what_if, caller = PreviewOrder(**BASE | {"strategy": "w", "client_order_id": "w"}), Caller()
+    what_if, caller = PreviewOrder(**dict(BASE, strategy="w", client_order_id="w")), Caller()
     desk.ask(lambda: desk.core.request(what_if, caller, desk.now), caller)
     desk.place("b")
     desk.admit(3)

@@ -12,8 +12,9 @@ from twsmq_nodes.orders.foreign_watch import FOREIGN_S
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.orders import OrderStateView, OrderView
+from twsmq_protocol.order_control_requests import AdoptOrder, GetAccountExecutions
 from twsmq_protocol.order_events import AccountExecution, ExecutionCost, ForeignOrderChanged
-from twsmq_protocol.order_requests import AdoptOrder, GetAccountExecutions, GetOrders
+from twsmq_protocol.order_requests import GetOrders
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from support.orders_desk import (
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.ranges import problem
-from twsmq_protocol.order_requests import AdoptOrder, Halt, Halted
+from twsmq_protocol.order_control_requests import AdoptOrder, Halt, Halted
 
 TOP = 2**31 - 1
 

@@ -24,20 +24,16 @@ from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.orders import OrderFields, OrderStateView, OrderView
 from twsmq_protocol.errors import FieldError, RequestError
+from twsmq_protocol.order_control_requests import AdoptOrder, Halt, Halted, ResolveOrder, Resume
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
-    AdoptOrder,
     CancelOrders,
     GetExecutions,
     GetOrders,
-    Halt,
-    Halted,
     PlaceOrder,
     PlaceOrders,
     Preview,
     PreviewOrder,
-    ResolveOrder,
-    Resume,
 )
 from twsmq_protocol.order_types import ORDER_TYPES, Algo, Condition
 
@@ -211,7 +207,8 @@ def test_a_group_that_cannot_be_names_the_field(orders: Any, link: Any, field: s
 def test_every_order_type_can_be_sent_with_the_prices_it_needs(desk: Desk, order_type: str) -> None:
     prices = ORDER_TYPES[order_type]
     given = dict.fromkeys((*prices.needed, *prices.one_of[:1]), 1.5)
-    desk.place(order_type=order_type, **({"limit_price": None} | given))
+    asked: dict[str, Any] = {"limit_price": None, **given}
+    desk.place(order_type=order_type, **asked)
     (sent,) = fields(desk)
     assert sent.order_type == order_type
     assert (sent.limit_price == 1.5) == ("limit_price" in given)

@@ -54,7 +54,7 @@ def test_a_refusal_follows_tick_req_params(
         parameters, refusal = await ask(client, kind)
         assert parameters == ["81", "1", "0.01", "9c0001", "4"]
         assert refusal[1:4] == ["1", code, text]
-        assert not server.gateway.followers
+        assert not server.gateway.floor.followers
 
     play(tmp_path, story, unsubscribed=(unsubscribed,), delayed_data=delayed)
 

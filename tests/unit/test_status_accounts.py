@@ -8,7 +8,6 @@ import pytest
 from twsmq_nodes.status.accounts import TAGS, AccountBook
 from twsmq_nodes.status.actions import Publish, Send, Warn
 from twsmq_nodes.tws.events import AccountSummary, AccountUpdateMulti, GatewayError, PnL
-from twsmq_nodes.tws.notices import DataLost, DataMaintained, SessionLost, SessionUp
 from twsmq_nodes.tws.requests import (
     CancelAccountSummary,
     CancelAccountUpdatesMulti,
@@ -17,6 +16,7 @@ from twsmq_nodes.tws.requests import (
     ReqAccountUpdatesMulti,
     ReqPnL,
 )
+from twsmq_nodes.tws.session_events import DataLost, DataMaintained, SessionLost, SessionUp
 from twsmq_protocol.system_events import AccountValue, ProfitAndLoss
 
 UP = SessionUp(200, ("DU1",), 1, upstream=True)
@@ -29,7 +29,7 @@ def book() -> AccountBook:
 
 def test_a_session_asks_for_the_summary_of_all_accounts_and_each_ones_result(book: AccountBook) -> None:
     both = SessionUp(200, ("DU1", "DU2"), 1, upstream=True)
-    assert book.notice(both) == [
+    assert book.on_session_event(both) == [
         Send(ReqAccountSummary(1, "All", TAGS)),
         Send(ReqPnL(2, "DU1")),
         Send(ReqPnL(3, "DU2")),
@@ -39,7 +39,7 @@ def test_a_session_asks_for_the_summary_of_all_accounts_and_each_ones_result(boo
 
 
 def test_the_days_result_is_told_as_a_value_of_its_account(book: AccountBook) -> None:
-    book.notice(SessionUp(200, ("DU1", "DU2"), 1, upstream=True))
+    book.on_session_event(SessionUp(200, ("DU1", "DU2"), 1, upstream=True))
     value = AccountValue(account="DU2", tag="DailyPnL", value="-12.35", currency=None)
     assert book.event(PnL(3, None, None, None)) == []  # the gateway does not know it yet
     assert book.event(PnL(3, -12.345, 0.0, -12.345)) == [
@@ -55,7 +55,7 @@ def test_the_days_result_is_told_as_a_value_of_its_account(book: AccountBook) ->
 
 
 def test_a_value_is_told_on_its_own_topic_when_it_changes(book: AccountBook) -> None:
-    book.notice(UP)
+    book.on_session_event(UP)
     worth = AccountSummary(1, "DU1", "NetLiquidation", "100.00", "USD")
     assert book.event(worth) == [
         Publish(
@@ -68,7 +68,7 @@ def test_a_value_is_told_on_its_own_topic_when_it_changes(book: AccountBook) -> 
 
 
 def test_a_value_without_a_currency_has_none(book: AccountBook) -> None:
-    book.notice(UP)
+    book.on_session_event(UP)
     assert book.event(AccountSummary(1, "DU1", "AccountType", "INDIVIDUAL", "")) == [
         Publish(
             "account/DU1/AccountType/",
@@ -78,9 +78,9 @@ def test_a_value_without_a_currency_has_none(book: AccountBook) -> None:
 
 
 def test_after_1101_the_old_subscription_is_replaced_and_its_rows_ignored(book: AccountBook) -> None:
-    book.notice(UP)
+    book.on_session_event(UP)
     book.event(AccountSummary(1, "DU1", "Cushion", "0.5", ""))
-    assert book.notice(DataLost()) == [
+    assert book.on_session_event(DataLost()) == [
         Send(CancelAccountSummary(1)),
         Send(CancelPnL(2)),
         Send(CancelAccountUpdatesMulti(3)),
@@ -95,10 +95,10 @@ def test_after_1101_the_old_subscription_is_replaced_and_its_rows_ignored(book: 
 
 
 def test_a_new_session_has_nothing_to_cancel(book: AccountBook) -> None:
-    book.notice(UP)
-    book.notice(SessionLost("reset", 0.5))
+    book.on_session_event(UP)
+    book.on_session_event(SessionLost("reset", 0.5))
     assert book.event(PnL(2, 1.0, 0.0, 0.0)) == []
-    assert book.notice(UP) == [
+    assert book.on_session_event(UP) == [
         Send(ReqAccountSummary(4, "All", TAGS)),
         Send(ReqPnL(5, "DU1")),
         Send(ReqAccountUpdatesMulti(6, "DU1", "", ledger_and_nlv=True)),
@@ -106,7 +106,7 @@ def test_a_new_session_has_nothing_to_cancel(book: AccountBook) -> None:
 
 
 def test_cash_and_rates_of_each_currency_are_published_under_their_account(book: AccountBook) -> None:
-    book.notice(SessionUp(200, ("DU1", "DU2"), 1, upstream=True))
+    book.on_session_event(SessionUp(200, ("DU1", "DU2"), 1, upstream=True))
     assert book.event(AccountUpdateMulti(5, "DU2", "", "ExchangeRate", "1.0842", "EUR")) == [
         Publish(
             "account/DU2/ExchangeRate/EUR/",
@@ -123,12 +123,12 @@ def test_cash_and_rates_of_each_currency_are_published_under_their_account(book:
 
 
 def test_1102_asks_nothing(book: AccountBook) -> None:
-    book.notice(UP)
-    assert book.notice(DataMaintained()) == []
+    book.on_session_event(UP)
+    assert book.on_session_event(DataMaintained()) == []
 
 
 def test_a_refusal_is_for_the_log(book: AccountBook) -> None:
-    book.notice(UP)
+    book.on_session_event(UP)
     assert book.event(GatewayError(7, 322, "somebody else's")) == []
     refusal = GatewayError(1, 322, "Maximum number of account summary requests exceeded")
     assert [type(action) for action in book.event(refusal)] == [Warn]

@@ -9,8 +9,8 @@ from twsmq_nodes.status.actions import Ready, Send
 from twsmq_nodes.status.core import StatusCore
 from twsmq_nodes.status.positions import LISTING_S
 from twsmq_nodes.tws.events import PositionEnd
-from twsmq_nodes.tws.notices import SessionLost, SessionUp
 from twsmq_nodes.tws.requests import ReqAccountSummary, ReqAccountUpdatesMulti, ReqPnL, ReqPositions
+from twsmq_nodes.tws.session_events import SessionLost, SessionUp
 
 UP = SessionUp(200, ("DU1",), 1, upstream=True)
 

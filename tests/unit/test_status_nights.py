@@ -67,7 +67,7 @@ class Desk:
 
     def process(self, name: str, state: str = "ready") -> None:
         told = Process(name=name, state=state, pid=self.pids[name], restarts=self.restarts[name])  # pyright: ignore[reportArgumentType]
-        self.known.heard(told, self.now, self.ns)
+        self.known.received(told, self.now, self.ns)
 
     def gateway(self) -> None:
         upstream = "connected" if self.upstream else "lost"
@@ -80,7 +80,7 @@ class Desk:
             farms={"usfarm": self.farm, "ushmds": "ok"},
             ts=self.ns,
         )
-        self.known.heard(told, self.now, self.ns)
+        self.known.received(told, self.now, self.ns)
 
     def beats(self) -> None:
         for name in NODES:
@@ -93,7 +93,7 @@ class Desk:
                 )
             elif name.startswith("marketdata"):
                 beat = Heartbeat(name=name, pid=self.pids[name], state="ready", silent_lines=self.silent)
-            self.known.heard(beat, self.now, self.ns)
+            self.known.received(beat, self.now, self.ns)
         self.known.journal_complete(self.ns)
 
     def figures(self, cushion: float) -> None:

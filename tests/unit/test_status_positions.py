@@ -9,9 +9,10 @@ from twsmq_nodes.status.actions import Action, Publish, Ready, Reconcile, Send, 
 from twsmq_nodes.status.positions import LISTING_S, LOOK_UP_S, LOOK_UPS_AT_ONCE, Phase, PositionBook
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import GatewayError, Position, PositionEnd
-from twsmq_nodes.tws.notices import DataLost, DataMaintained, SessionLost, SessionUp
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
-from twsmq_nodes.tws.requests import CancelPositions, ReqContractDetails, ReqPositions
+from twsmq_nodes.tws.reference_requests import ReqContractDetails
+from twsmq_nodes.tws.requests import CancelPositions, ReqPositions
+from twsmq_nodes.tws.session_events import DataLost, DataMaintained, SessionLost, SessionUp
 from twsmq_protocol.system_events import Position as Told
 
 AAPL, MSFT = 265598, 272093
@@ -71,7 +72,7 @@ def listed(book: PositionBook, *rows: Position, now: float = 0.0) -> list[Action
 
 def test_nothing_is_known_before_the_listing_is_complete(book: PositionBook) -> None:
     assert book.rows() is None
-    assert sent(book.notice(UP, 0.0)) == [ReqPositions()]
+    assert sent(book.on_session_event(UP, 0.0)) == [ReqPositions()]
     asked = book.event(row(AAPL, 10), 0.0)
     assert sent(asked) == [ReqContractDetails(1, Contract(con_id=AAPL))]
     assert Ready() not in book.event(PositionEnd(), 0.0)
@@ -92,13 +93,13 @@ def test_nothing_is_known_before_the_listing_is_complete(book: PositionBook) -> 
 
 
 def test_no_positions_at_all_is_an_answer(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     assert book.event(PositionEnd(), 0.0) == [Ready()]
     assert book.rows() == []
 
 
 def test_a_contract_is_looked_up_once_for_all_accounts_and_all_time(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     first = book.event(row(AAPL, 10), 0.0)
     assert sent(book.event(row(AAPL, 5, account="DU2"), 0.0)) == []
     assert [topic for topic, *_ in told(look_up(book, first))] == [
@@ -109,14 +110,14 @@ def test_a_contract_is_looked_up_once_for_all_accounts_and_all_time(book: Positi
 
 
 def test_a_change_is_told_and_a_repeat_is_not(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     listed(book, row(AAPL, 10))
     assert told(book.event(row(AAPL, 15, cost=101.0), 1.0)) == [(f"position/DU1/{SPELLED}/", 15, False)]
     assert book.event(row(AAPL, 15, cost=101.0), 2.0) == []
 
 
 def test_a_closed_position_is_told_once_as_zero_and_forgotten(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     listed(book, row(AAPL, 10))
     assert told(book.event(row(AAPL, 0), 1.0)) == [(f"position/DU1/{SPELLED}/", 0, True)]
     assert book.event(row(AAPL, 0), 2.0) == []
@@ -124,17 +125,17 @@ def test_a_closed_position_is_told_once_as_zero_and_forgotten(book: PositionBook
 
 
 def test_rows_of_positions_closed_earlier_today_are_nothing_to_tell(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     assert book.event(row(AAPL, 0), 0.0) == []
     assert book.event(PositionEnd(), 0.0) == [Ready()]
 
 
 def test_after_a_reconnect_only_what_differs_is_told_and_what_vanished_is_zero(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     listed(book, row(AAPL, 10), row(MSFT, 20))
-    book.notice(SessionLost("reset", 0.5), 5.0)
+    book.on_session_event(SessionLost("reset", 0.5), 5.0)
     assert book.rows() is None
-    assert sent(book.notice(UP, 6.0)) == [ReqPositions()]
+    assert sent(book.on_session_event(UP, 6.0)) == [ReqPositions()]
     assert book.event(row(MSFT, 20), 6.0) == []
     end = book.event(PositionEnd(), 6.0)
     assert told(end) == [(f"position/DU1/{SPELLED}/", 0, True)]
@@ -145,9 +146,9 @@ def test_after_a_reconnect_only_what_differs_is_told_and_what_vanished_is_zero(b
 
 
 def test_1101_asks_again_and_doubles_nothing(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     listed(book, row(AAPL, 10))
-    again = book.notice(DataLost(), 5.0)
+    again = book.on_session_event(DataLost(), 5.0)
     assert isinstance(again[0], Reconcile)
     assert sent(again) == [CancelPositions(), ReqPositions()]
     assert book.rows() is None
@@ -155,16 +156,16 @@ def test_1101_asks_again_and_doubles_nothing(book: PositionBook) -> None:
 
 
 def test_1102_asks_nothing(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     listed(book, row(AAPL, 10))
-    assert book.notice(DataMaintained(), 5.0) == []
+    assert book.on_session_event(DataMaintained(), 5.0) == []
     assert book.rows() is not None
 
 
 def test_a_listing_without_an_end_is_asked_for_again_and_its_late_end_loses_no_row(
     book: PositionBook,
 ) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     heard = book.event(row(AAPL, 10), 1.0)
     look_up(book, heard, 1.0)
     assert book.deadline == LISTING_S
@@ -180,7 +181,7 @@ def test_a_listing_without_an_end_is_asked_for_again_and_its_late_end_loses_no_r
 def test_a_contract_that_cannot_be_looked_up_is_spelled_by_its_id_and_tried_again(
     book: PositionBook, how: str
 ) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     book.event(row(AAPL, 10), 0.0)
     book.event(PositionEnd(), 0.0)
     if how == "refused":
@@ -191,7 +192,7 @@ def test_a_contract_that_cannot_be_looked_up_is_spelled_by_its_id_and_tried_agai
     assert any(isinstance(action, Warn) for action in after)
     assert Ready() in after
 
-    retried = book.notice(DataMaintained(), 60.0)
+    retried = book.on_session_event(DataMaintained(), 60.0)
     assert sent(retried) == [ReqContractDetails(2, Contract(con_id=AAPL))]
     assert told(look_up(book, retried, 61.0)) == [
         (f"position/DU1/CONID:{AAPL}/", 0, True),
@@ -200,13 +201,13 @@ def test_a_contract_that_cannot_be_looked_up_is_spelled_by_its_id_and_tried_agai
 
 
 def test_a_notice_about_a_look_up_does_not_end_it(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     book.event(row(AAPL, 10), 0.0)
     assert book.event(GatewayError(1, 2174, "Warning: time zone"), 0.1) == []
 
 
 def test_only_a_few_look_ups_are_under_way_at_once(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     asked: list[object] = []
     for con_id in range(1, 20):
         SYMBOLS[con_id] = f"S{con_id}"
@@ -225,7 +226,7 @@ def test_only_a_few_look_ups_are_under_way_at_once(book: PositionBook) -> None:
 
 
 def test_a_new_position_is_listed_by_its_id_until_its_contract_is_looked_up(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     book.event(PositionEnd(), 0.0)
     asked = book.event(row(AAPL, 1), 1.0)
     rows = book.rows()
@@ -236,7 +237,7 @@ def test_a_new_position_is_listed_by_its_id_until_its_contract_is_looked_up(book
 
 
 def test_a_position_closed_while_its_contract_was_looked_up_is_never_told(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     asked = book.event(row(AAPL, 1), 0.0)
     book.event(PositionEnd(), 0.0)
     assert book.event(row(AAPL, 0), 0.5) == [Ready()]
@@ -244,7 +245,7 @@ def test_a_position_closed_while_its_contract_was_looked_up_is_never_told(book: 
 
 
 def test_the_first_row_of_the_details_names_the_contract(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     book.event(row(AAPL, 1), 0.0)
     book.event(details(1, AAPL), 0.1)
     book.event(details(1, MSFT), 0.1)
@@ -252,7 +253,7 @@ def test_the_first_row_of_the_details_names_the_contract(book: PositionBook) -> 
 
 
 def test_a_quantity_the_gateway_left_unset_changes_nothing(book: PositionBook) -> None:
-    book.notice(UP, 0.0)
+    book.on_session_event(UP, 0.0)
     listed(book, row(AAPL, 10))
     unset = Position("DU1", Contract(AAPL, "AAPL", "STK"), None, None)
     assert [type(action) for action in book.event(unset, 1.0)] == [Warn]

@@ -7,7 +7,8 @@ from twsmq_protocol.supervision import CLUSTER, LIVE, differing, flat, readers
 from twsmq_protocol.system_events import ProcessState
 from twsmq_supervisor.diary import KEPT, Diary
 from twsmq_supervisor.front import changes
-from twsmq_supervisor.policy import Beaten, Exited, Limits, Policy, Signal, Spawned, StartRequested
+from twsmq_supervisor.policy import Limits, Policy
+from twsmq_supervisor.policy_events import Beaten, Exited, Signal, Spawned, StartRequested
 
 
 def test_a_start_is_taken_apart_into_what_it_waited_for() -> None:

@@ -6,14 +6,13 @@ import signal
 
 import pytest
 from twsmq_protocol.processes import EX_UNMENDABLE
-from twsmq_supervisor.policy import (
+from twsmq_supervisor.policy import Limits, Policy
+from twsmq_supervisor.policy_events import (
     Action,
     Beaten,
     Exited,
     Finished,
     KillRequested,
-    Limits,
-    Policy,
     PolicyEvent,
     RestartRequested,
     Signal,

@@ -30,7 +30,9 @@ from twsmq_nodes.tws.reference_events import (
     HistoricalBars,
     HistoricalBarsEnd,
 )
-from twsmq_nodes.tws.requests import CancelOrder, PlaceOrder, ReqContractDetails, ReqMktData, Request
+from twsmq_nodes.tws.reference_requests import ReqContractDetails
+from twsmq_nodes.tws.requests import CancelOrder, PlaceOrder, Request
+from twsmq_nodes.tws.stream_requests import ReqMktData
 from twsmq_nodes.tws.whole_bars import bars_of
 
 CODEC = Codec(200)

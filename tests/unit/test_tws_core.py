@@ -23,20 +23,20 @@ from twsmq_nodes.tws.core import (
     UseVersion,
 )
 from twsmq_nodes.tws.events import CurrentTime, GatewayError, ManagedAccounts, NextValidId, OpenOrderEnd
-from twsmq_nodes.tws.notices import (
+from twsmq_nodes.tws.requests import ReqCurrentTime, StartApi
+from twsmq_nodes.tws.session_events import (
     ConnectFailed,
     DataLost,
     DataMaintained,
     FarmState,
     FarmStatus,
-    Notice,
     PortMoved,
+    SessionEvent,
     SessionLost,
     SessionUp,
     UpstreamLost,
     WaitingClientId,
 )
-from twsmq_nodes.tws.requests import ReqCurrentTime, StartApi
 
 TIMING = Timing(
     connect_timeout=2, handshake_timeout=3, start_timeout=10, idle=5, probe_timeout=4, retry_base=0.25,
@@ -58,8 +58,8 @@ def up_core(now: float = 0.0) -> SessionCore:
     return core
 
 
-def notices(actions: list[Action]) -> list[Notice]:
-    return [action.notice for action in actions if isinstance(action, Notify)]
+def announced(actions: list[Action]) -> list[SessionEvent]:
+    return [action.event for action in actions if isinstance(action, Notify)]
 
 
 def said(code: int, text: str = "", req_id: int = -1) -> GatewayError:
@@ -85,7 +85,7 @@ def test_ids_may_come_before_accounts_and_open_orders_before_both() -> None:
         core.handle(happened, 0.0)
     assert core.handle(OpenOrderEnd(), 0.1) == []
     assert core.handle(NextValidId(42), 0.2) == []
-    assert notices(core.handle(ManagedAccounts(("DU1",)), 0.3)) == [SessionUp(200, ("DU1",), 42, True)]
+    assert announced(core.handle(ManagedAccounts(("DU1",)), 0.3)) == [SessionUp(200, ("DU1",), 42, True)]
 
 
 def test_a_client_id_in_use_is_waited_for_under_the_same_id() -> None:
@@ -120,7 +120,7 @@ def test_a_peer_we_cannot_talk_to_is_left_and_tried_again_later(frame: bytes, re
     assert core.wake_at is not None
     assert isinstance(close, Close)
     assert isinstance(told, Notify)
-    assert reason in told.notice.reason  # type: ignore[attr-defined]
+    assert reason in told.event.reason  # type: ignore[attr-defined]
     assert core.state is State.WAITING
 
 
@@ -129,7 +129,7 @@ def test_the_wait_doubles_up_to_its_cap_and_starts_anew_after_a_stable_session()
     now, waits = 0.0, []
     core.handle(Open(), now)
     for _ in range(8):
-        [failed] = notices(core.handle(LinkLost("refused"), now))
+        [failed] = announced(core.handle(LinkLost("refused"), now))
         assert isinstance(failed, ConnectFailed)
         waits.append(failed.retry_in)
         now += failed.retry_in
@@ -137,7 +137,7 @@ def test_the_wait_doubles_up_to_its_cap_and_starts_anew_after_a_stable_session()
     assert waits == [0.375, 0.75, 1.5, 3.0, 6.0, 6.0, 6.0, 6.0]  # three quarters of base * 2^n at this jitter
     for happened in (Connected(), HELLO, ManagedAccounts(("DU1",)), NextValidId(1)):
         core.handle(happened, now)
-    assert notices(core.handle(LinkLost("reset"), now + 100)) == [SessionLost("reset", 0.1875)]
+    assert announced(core.handle(LinkLost("reset"), now + 100)) == [SessionLost("reset", 0.1875)]
 
 
 def test_a_gateway_that_drops_us_as_soon_as_we_are_up_is_not_hammered() -> None:
@@ -147,7 +147,7 @@ def test_a_gateway_that_drops_us_as_soon_as_we_are_up_is_not_hammered() -> None:
     for _ in range(4):
         for happened in (Connected(), HELLO, ManagedAccounts(("DU1",)), NextValidId(1)):
             core.handle(happened, now)
-        [lost] = notices(core.handle(LinkLost("reset"), now + 0.1))
+        [lost] = announced(core.handle(LinkLost("reset"), now + 0.1))
         assert isinstance(lost, SessionLost)
         waits.append(lost.retry_in)
         now += 0.1 + lost.retry_in
@@ -164,7 +164,7 @@ def test_every_step_to_up_is_bounded(steps: int) -> None:
     close, told = core.handle(TimerFired(), 10.0)
     assert isinstance(close, Close)
     assert isinstance(told, Notify)
-    assert isinstance(told.notice, ConnectFailed)
+    assert isinstance(told.event, ConnectFailed)
     assert core.state is State.WAITING
 
 
@@ -184,8 +184,8 @@ def test_a_silent_gateway_is_asked_for_the_time_and_left_if_it_stays_silent() ->
     close, told = core.handle(TimerFired(), 9.0)
     assert isinstance(close, Close)
     assert isinstance(told, Notify)
-    assert isinstance(told.notice, SessionLost)
-    assert "nothing for 9.0 s" in told.notice.reason
+    assert isinstance(told.event, SessionLost)
+    assert "nothing for 9.0 s" in told.event.reason
 
 
 def test_whatever_arrives_proves_that_it_lives() -> None:
@@ -214,13 +214,13 @@ def test_two_probes_are_a_second_apart() -> None:
 def test_upstream_lost_and_back_leaves_the_session_up() -> None:
     core = up_core()
     text = "Connectivity between IBKR and Trader Workstation has been lost."
-    assert notices(core.handle(said(1100, text), 1.0)) == [UpstreamLost(1100, text)]
+    assert announced(core.handle(said(1100, text), 1.0)) == [UpstreamLost(1100, text)]
     assert core.handle(said(1100, text), 2.0) == []  # it is repeated
     assert not core.upstream
-    assert notices(core.handle(said(1102), 3.0)) == [DataMaintained()]
+    assert announced(core.handle(said(1102), 3.0)) == [DataMaintained()]
     assert core.upstream
-    assert notices(core.handle(said(2110, "broken"), 4.0)) == [UpstreamLost(2110, "broken")]
-    assert notices(core.handle(said(1101), 5.0)) == [DataLost()]
+    assert announced(core.handle(said(2110, "broken"), 4.0)) == [UpstreamLost(2110, "broken")]
+    assert announced(core.handle(said(1101), 5.0)) == [DataLost()]
     assert core.state is State.UP
 
 
@@ -228,8 +228,8 @@ def test_a_gateway_without_upstream_says_so_while_starting() -> None:
     core = new_core()
     for happened in (Open(), Connected(), HELLO, ManagedAccounts(("DU1",))):
         core.handle(happened, 0.0)
-    assert notices(core.handle(said(1100, "lost"), 0.0)) == [UpstreamLost(1100, "lost")]
-    assert notices(core.handle(NextValidId(1), 0.0)) == [SessionUp(200, ("DU1",), 1, upstream=False)]
+    assert announced(core.handle(said(1100, "lost"), 0.0)) == [UpstreamLost(1100, "lost")]
+    assert announced(core.handle(NextValidId(1), 0.0)) == [SessionUp(200, ("DU1",), 1, upstream=False)]
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_a_gateway_without_upstream_says_so_while_starting() -> None:
 )
 def test_farms_are_told_of_when_they_change(code: int, text: str, status: FarmStatus) -> None:
     core = up_core()
-    assert notices(core.handle(said(code, text), 1.0)) == [status]
+    assert announced(core.handle(said(code, text), 1.0)) == [status]
     assert core.handle(said(code, text), 2.0) == []
     assert core.farms == {(status.kind, status.name): status.state}
 
@@ -275,7 +275,7 @@ def test_a_gateway_that_comes_back_says_which_farms_do_not() -> None:
         "The following farms are connected: usfarm.nj; ushmds; secdefnj. "
         "The following farms are not connected: usfuture; euhist."
     )
-    assert notices(core.handle(said(1102, back), 3.0)) == [
+    assert announced(core.handle(said(1102, back), 3.0)) == [
         FarmStatus("market", "usfarm.nj", FarmState.OK),
         FarmStatus("historical", "ushmds", FarmState.OK),
         FarmStatus("security_definition", "secdefnj", FarmState.OK),
@@ -284,7 +284,7 @@ def test_a_gateway_that_comes_back_says_which_farms_do_not() -> None:
         DataMaintained(),
     ]
     everything = "…restored - data lost. All data farms are connected: usfuture; euhist"
-    assert notices(core.handle(said(1101, everything), 4.0)) == [
+    assert announced(core.handle(said(1101, everything), 4.0)) == [
         FarmStatus("market", "usfuture", FarmState.OK),
         FarmStatus("historical", "euhist", FarmState.OK),
         DataLost(),
@@ -298,7 +298,7 @@ def test_a_moved_port_is_followed_and_forgotten_if_nobody_is_there() -> None:
         "Socket port has been reset and this connection is being dropped. "
         "Please reconnect on the new port -7497",
     )
-    assert notices(core.handle(moved, 10.0)) == [PortMoved(7497)]
+    assert announced(core.handle(moved, 10.0)) == [PortMoved(7497)]
     core.handle(LinkLost("closed"), 10.1)
     assert Connect(7497) in core.handle(TimerFired(), 11.0)
     core.handle(LinkLost("refused"), 11.1)

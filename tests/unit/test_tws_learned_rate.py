@@ -7,8 +7,7 @@ from collections import deque
 import pytest
 from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.learned_rate import RECOVER_S, LearnedRate
-from twsmq_nodes.tws.pacing import Pacer
-from twsmq_nodes.tws.requests import Priority
+from twsmq_nodes.tws.pacing import Pacer, Priority
 
 BREACH = GatewayError(-1, 100, "Max rate of messages per second has been exceeded:max=50 rec=51 (1)")
 WARNING = GatewayError(-1, 0, "Warning: Approaching max rate of 50 messages per second (44)")

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from twsmq_nodes.tws.pacing import Pacer
-from twsmq_nodes.tws.requests import (
-    CancelOrder,
-    Contract,
-    GlobalCancel,
-    OrderFields,
-    PlaceOrder,
-    Priority,
-    ReqExecutions,
-    ReqPositions,
-    priority_of,
-)
+from twsmq_nodes.tws.contracts import Contract
+from twsmq_nodes.tws.orders import OrderFields
+from twsmq_nodes.tws.pacing import Pacer, Priority
+from twsmq_nodes.tws.requests import CancelOrder, GlobalCancel, PlaceOrder, ReqExecutions, ReqPositions
 
 
 def drained(pacer: Pacer[str], now: float) -> list[str]:
@@ -40,7 +32,7 @@ def test_cancels_go_before_orders_before_control_before_data_each_in_its_own_ord
 def test_requests_know_their_place() -> None:
     order = PlaceOrder(1, Contract(), OrderFields("BUY", 1, "MKT"))
     asked = (CancelOrder(1), GlobalCancel(), order, ReqExecutions(1), ReqPositions())
-    assert [priority_of(request) for request in asked] == [
+    assert [request.PRIORITY for request in asked] == [
         Priority.CANCEL, Priority.CANCEL, Priority.ORDER, Priority.CONTROL, Priority.DATA,
     ]  # fmt: skip
 

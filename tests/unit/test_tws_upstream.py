@@ -19,9 +19,9 @@ from twsmq_nodes.tws.core import (
     State,
 )
 from twsmq_nodes.tws.events import CurrentTime, GatewayError, ManagedAccounts, NextValidId
-from twsmq_nodes.tws.notices import DataLost, DataMaintained, Notice, UpstreamLost
 from twsmq_nodes.tws.reference_events import MatchingSymbols, SymbolMatch
-from twsmq_nodes.tws.requests import ReqMatchingSymbols
+from twsmq_nodes.tws.reference_requests import ReqMatchingSymbols
+from twsmq_nodes.tws.session_events import DataLost, DataMaintained, SessionEvent, UpstreamLost
 from twsmq_nodes.tws.upstream import PROBE_ID, PROBE_MOST_S, PROBE_S
 
 HELLO = HandshakeReceived(b"200\x0020260105 09:30:00 US/Eastern\x00")
@@ -45,13 +45,13 @@ def core() -> SessionCore:
     return core
 
 
-def say(core: SessionCore, code: int, text: str = "", now: float = 1.0) -> list[Notice]:
+def say(core: SessionCore, code: int, text: str = "", now: float = 1.0) -> list[SessionEvent]:
     core.received(now)
-    return notices(core.handle(GatewayError(-1, code, text), now))
+    return announced(core.handle(GatewayError(-1, code, text), now))
 
 
-def notices(actions: list[Action]) -> list[Notice]:
-    return [action.notice for action in actions if isinstance(action, Notify)]
+def announced(actions: list[Action]) -> list[SessionEvent]:
+    return [action.event for action in actions if isinstance(action, Notify)]
 
 
 def run(core: SessionCore, until: float) -> list[float]:
@@ -101,13 +101,15 @@ def test_farms_do_not_end_a_1100_nor_a_2110_that_became_one(core: SessionCore) -
         (1100, DataLost("it answers requests that need IBKR")),
     ],
 )
-def test_where_nothing_is_said_any_more_a_probe_decides(core: SessionCore, code: int, back: Notice) -> None:
+def test_where_nothing_is_said_any_more_a_probe_decides(
+    core: SessionCore, code: int, back: SessionEvent
+) -> None:
     say(core, code, "lost")
     assert core.handle(CurrentTime(0), 2.0) == [], "the gateway knows the time without IBKR"
     assert run(core, 1.0 + PROBE_S) == [1.0 + PROBE_S]
     assert core.handle(MatchingSymbols(PROBE_ID, ()), 17.0) == [], "it may have answered for itself"
     assert not core.upstream
-    assert notices(core.handle(IBM, 18.0)) == [back]
+    assert announced(core.handle(IBM, 18.0)) == [back]
     assert core.upstream
     assert core.handle(IBM, 19.0) == []
 

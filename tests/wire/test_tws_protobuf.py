@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 from twsmq_nodes.tws import events as ev
+from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
+from twsmq_nodes.tws import stream_requests as streams
 from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, Codec
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.framing import FrameSplitter, frame
@@ -54,7 +56,7 @@ def text(*fields: object) -> list[ev.Event]:
     return TEXT.decode("".join(f"{field}\0" for field in fields).encode())
 
 
-def twin(kind: int, payload: bytes) -> list[ev.Event] | None:
+def twin(kind: int, payload: bytes) -> list[ev.Event] | None:  # noqa: C901  a table of kinds
     """What the same message in text becomes; None where no twin is written."""
     match kind:
         case 3:
@@ -176,19 +178,19 @@ def test_requests_are_the_captured_bytes() -> None:
     sent = {found for _, _, frames in conversations() for found in frames}
     codec = Codec(225)
     requests: list[rq.Request] = [
-        rq.ReqMarketDataType(1),
-        rq.ReqMarketDataType(3),
-        rq.ReqMktData(1, AAPL, snapshot=True),
-        rq.ReqMktData(2, AAPL, snapshot=True),
-        rq.ReqMktData(1, AAPL),
-        rq.CancelMktData(1),
+        streams.ReqMarketDataType(1),
+        streams.ReqMarketDataType(3),
+        streams.ReqMktData(1, AAPL, snapshot=True),
+        streams.ReqMktData(2, AAPL, snapshot=True),
+        streams.ReqMktData(1, AAPL),
+        streams.CancelMktData(1),
         rq.ReqCurrentTime(),
         rq.GlobalCancel(),
         rq.CancelOrder(515),
         rq.CancelOrder(516),
         rq.CancelOrder(684),
         rq.ReqCompletedOrders(),
-        rq.ReqHistoricalData(1, AAPL, "", "1 D", "1 hour", "TRADES", use_rth=1, format_date=1),
+        ref.ReqHistoricalData(1, AAPL, "", "1 D", "1 hour", "TRADES", use_rth=1, format_date=1),
     ]
     for request in requests:
         assert codec.encode(request) in sent, request

@@ -21,7 +21,9 @@ from ibapi.scanner import ScannerSubscription
 from ibapi.server_versions import MAX_CLIENT_VER
 from ibapi.tag_value import TagValue
 from ibapi.wrapper import EWrapper
+from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
+from twsmq_nodes.tws import stream_requests as streams
 from twsmq_nodes.tws.adapter import Codec
 from twsmq_nodes.tws.contracts import ComboLeg as OurLeg
 from twsmq_nodes.tws.contracts import Contract as OurContract
@@ -133,29 +135,29 @@ EXTRA = {"blockOrder": True, "delta": 0.5}
 CASES: dict[str, tuple[rq.Request, Callable[[Any], None]]] = {
     "current time": (rq.ReqCurrentTime(), lambda c: c.reqCurrentTime()),
     "ids": (rq.ReqIds(), lambda c: c.reqIds(1)),
-    "contract details": (rq.ReqContractDetails(3, OUR_STOCK), lambda c: c.reqContractDetails(3, stock())),
-    "option details": (rq.ReqContractDetails(3, OUR_OPTION), lambda c: c.reqContractDetails(3, option())),
+    "contract details": (ref.ReqContractDetails(3, OUR_STOCK), lambda c: c.reqContractDetails(3, stock())),
+    "option details": (ref.ReqContractDetails(3, OUR_OPTION), lambda c: c.reqContractDetails(3, option())),
     "market data": (
-        rq.ReqMktData(4, OUR_STOCK, "233,236"),
+        streams.ReqMktData(4, OUR_STOCK, "233,236"),
         lambda c: c.reqMktData(4, stock(), "233,236", False, False, []),
     ),
     "combo market data": (
-        rq.ReqMktData(4, OUR_SPREAD),
+        streams.ReqMktData(4, OUR_SPREAD),
         lambda c: c.reqMktData(4, spread(), "", False, False, []),
     ),
-    "cancel market data": (rq.CancelMktData(4), lambda c: c.cancelMktData(4)),
+    "cancel market data": (streams.CancelMktData(4), lambda c: c.cancelMktData(4)),
     "tick by tick": (
-        rq.ReqTickByTick(5, OUR_STOCK, "BidAsk"),
+        streams.ReqTickByTick(5, OUR_STOCK, "BidAsk"),
         lambda c: c.reqTickByTickData(5, stock(), "BidAsk", 0, False),
     ),
-    "depth": (rq.ReqDepth(6, OUR_STOCK, 5, True), lambda c: c.reqMktDepth(6, stock(), 5, True, [])),
-    "cancel depth": (rq.CancelDepth(6, True), lambda c: c.cancelMktDepth(6, True)),
+    "depth": (streams.ReqDepth(6, OUR_STOCK, 5, True), lambda c: c.reqMktDepth(6, stock(), 5, True, [])),
+    "cancel depth": (streams.CancelDepth(6, True), lambda c: c.cancelMktDepth(6, True)),
     "real-time bars": (
-        rq.ReqRealTimeBars(8, OUR_STOCK, 5, "TRADES", True),
+        streams.ReqRealTimeBars(8, OUR_STOCK, 5, "TRADES", True),
         lambda c: c.reqRealTimeBars(8, stock(), 5, "TRADES", True, []),
     ),
     "history": (
-        rq.ReqHistoricalData(9, OUR_OPTION, "20260105-09:30:00", "1 D", "1 min", "TRADES", 1, 2, False),
+        ref.ReqHistoricalData(9, OUR_OPTION, "20260105-09:30:00", "1 D", "1 min", "TRADES", 1, 2, False),
         lambda c: c.reqHistoricalData(
             9, option(), "20260105-09:30:00", "1 D", "1 min", "TRADES", 1, 2, False, []
         ),
@@ -216,20 +218,20 @@ CASES: dict[str, tuple[rq.Request, Callable[[Any], None]]] = {
     "account updates": (rq.ReqAccountUpdates(True, "DU1"), lambda c: c.reqAccountUpdates(True, "DU1")),
     "pnl single": (rq.ReqPnLSingle(3, "DU1", "", 265598), lambda c: c.reqPnLSingle(3, "DU1", "", 265598)),
     "option chain": (
-        rq.ReqSecDefOptParams(3, "SPX", "", "IND", 416904),
+        ref.ReqSecDefOptParams(3, "SPX", "", "IND", 416904),
         lambda c: c.reqSecDefOptParams(3, "SPX", "", "IND", 416904),
     ),
-    "matching symbols": (rq.ReqMatchingSymbols(3, "app"), lambda c: c.reqMatchingSymbols(3, "app")),
+    "matching symbols": (ref.ReqMatchingSymbols(3, "app"), lambda c: c.reqMatchingSymbols(3, "app")),
     "head timestamp": (
-        rq.ReqHeadTimestamp(3, OUR_STOCK, "TRADES"),
+        ref.ReqHeadTimestamp(3, OUR_STOCK, "TRADES"),
         lambda c: c.reqHeadTimeStamp(3, stock(), "TRADES", 1, 1),
     ),
     "scanner": (
-        rq.ReqScanner(3, "STK", "STK.US.MAJOR", "TOP_PERC_GAIN", 10, above_price=5.0, above_volume=1000),
+        ref.ReqScanner(3, "STK", "STK.US.MAJOR", "TOP_PERC_GAIN", 10, above_price=5.0, above_volume=1000),
         lambda c: c.reqScannerSubscription(3, gainers(), [], []),
     ),
     "news": (
-        rq.ReqHistoricalNews(3, 265598, "BRFG", "", "", 10),
+        ref.ReqHistoricalNews(3, 265598, "BRFG", "", "", 10),
         lambda c: c.reqHistoricalNews(3, 265598, "BRFG", "", "", 10, []),
     ),
 }  # fmt: skip

@@ -73,7 +73,7 @@ class Checks:
         await self._app(scope, receive, sent)
 
 
-def build(desk: Desk, access: Access) -> Starlette:
+def build(desk: Desk, access: Access) -> Starlette:  # noqa: C901  a table of routes, each a few lines
     """The application."""
 
     async def page(_: Request) -> Response:

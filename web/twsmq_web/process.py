@@ -29,6 +29,7 @@ from twsmq_protocol.requests import Description
 from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import node_topic
 from twsmq_transport import security
+from twsmq_transport.door import Door
 from twsmq_transport.mailbox import Mailbox
 from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
@@ -99,7 +100,7 @@ async def _serve(loaded: LoadedConfig) -> None:
         security=guard,
         narrows=True,
     )
-    door = security.Door(context, guard, outbox.reopen) if guard.on else None
+    door = Door(context, guard, outbox.reopen) if guard.on else None
     counts = ProcessMetrics(registry, outbox, WEB, incarnation)
     client = Client(config) if door is None else Client(keys=guard.client_file(config))
     desk = Desk(client, config, loaded.data_dir, registry, counts)

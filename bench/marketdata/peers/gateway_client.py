@@ -7,7 +7,8 @@ import socket
 from twsmq_nodes.tws.adapter import Codec
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.framing import FrameSplitter, frame
-from twsmq_nodes.tws.requests import ReqMktData, StartApi
+from twsmq_nodes.tws.requests import StartApi
+from twsmq_nodes.tws.stream_requests import ReqMktData
 from twsmq_nodes.tws.ticks import Tick, take_ticks
 
 from ..tape import FIRST_CON_ID

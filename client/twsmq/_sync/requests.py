@@ -10,8 +10,9 @@ from typing import Any, TypeVar, Unpack
 from msgspec import Struct
 from twsmq_protocol.history_requests import MOST_TICKS, TickRow
 from twsmq_protocol.market_events import BarRow
+from twsmq_protocol.order_control_requests import RiskLayer
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.order_requests import ExecutionRow, RiskLayer
+from twsmq_protocol.order_requests import ExecutionRow
 from twsmq_protocol.reference_requests import FoundSymbol, ListedContract
 from twsmq_protocol.requests import (
     ContractRow,

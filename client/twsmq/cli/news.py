@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from twsmq_protocol.endpoints import REFERENCE
-from twsmq_protocol.reference_requests import Headline, NewsProvider
+from twsmq_protocol.news_requests import Headline, NewsProvider
 
 from .asking import ask, asking
 from .contracts import checked

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import click
-from twsmq_protocol.order_requests import SetRisk
+from twsmq_protocol.order_control_requests import SetRisk
 from twsmq_protocol.risk_limits import RiskLimits
 
 from ..client import Client

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 from twsmq_protocol.endpoints import REFERENCE
-from twsmq_protocol.reference_requests import ScannerParameter, ScannerRow
+from twsmq_protocol.scanner_requests import ScannerParameter, ScannerRow
 
 from .asking import ask, asking
 from .listing import Column, Form, Row, first_of, form_option, parse_fields, put, timeout_option

@@ -19,11 +19,11 @@ import msgspec
 from msgspec import Struct
 from twsmq_protocol.system_events import Gateway
 
-from twsmq_nodes.tws import notices
+from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.events import CurrentTime
-from twsmq_nodes.tws.notices import Notice
+from twsmq_nodes.tws.session_events import SessionEvent
 
-from .escalation import Escalation, Probe, Reason, Reconnect, ShardHeard
+from .escalation import Escalation, Probe, Reason, Reconnect, ShardReport
 
 
 class PublishGateway(Struct, frozen=True):
@@ -44,7 +44,7 @@ class AlarmRaised(Struct, frozen=True):
     text: str | None
 
 
-Input = Notice | ShardHeard | CurrentTime | Maintenance | AlarmRaised
+Input = SessionEvent | ShardReport | CurrentTime | Maintenance | AlarmRaised
 Action = PublishGateway | Probe | Reconnect
 
 
@@ -57,8 +57,8 @@ class ConnectionCore:
 
     def handle(self, happened: Input, now: float) -> list[Action]:
         match happened:
-            case ShardHeard():
-                return self._shard_heard(happened, now)
+            case ShardReport():
+                return self._shard_reported(happened, now)
             case CurrentTime():
                 self._escalation.answered()
                 return []
@@ -69,9 +69,9 @@ class ConnectionCore:
             case _:
                 return self._became(_after(self.gateway, happened))
 
-    def _shard_heard(self, heard: ShardHeard, now: float) -> list[Action]:
+    def _shard_reported(self, report: ShardReport, now: float) -> list[Action]:
         actions: list[Action] = []
-        for step in self._escalation.heard(heard, now, link_up=self.gateway.state == "up"):
+        for step in self._escalation.reported(report, now, link_up=self.gateway.state == "up"):
             if isinstance(step, Reason):
                 actions += self._became(msgspec.structs.replace(self.gateway, reason=step.text))
             else:
@@ -85,34 +85,34 @@ class ConnectionCore:
         return [PublishGateway(after)]
 
 
-def _after(link: Gateway, notice: Notice) -> Gateway:
+def _after(link: Gateway, event: SessionEvent) -> Gateway:
     """The link after `notice`."""
     change = msgspec.structs.replace
-    match notice:
-        case notices.SessionUp():
+    match event:
+        case session_events.SessionUp():
             return change(
                 link,
-                state="up" if notice.upstream else "upstream_lost",
-                server_version=notice.server_version,
-                accounts=notice.accounts,
-                upstream="connected" if notice.upstream else "lost",
+                state="up" if event.upstream else "upstream_lost",
+                server_version=event.server_version,
+                accounts=event.accounts,
+                upstream="connected" if event.upstream else "lost",
                 reason=None,
             )
-        case notices.SessionLost(reason=reason) | notices.ConnectFailed(reason=reason):
+        case session_events.SessionLost(reason=reason) | session_events.ConnectFailed(reason=reason):
             return _down(change(link, state="disconnected", reason=reason))
-        case notices.WaitingClientId(client_id=client_id):
+        case session_events.WaitingClientId(client_id=client_id):
             reason = f"another connection holds client ID {client_id} (326)"
             return _down(change(link, state="waiting_client_id", reason=reason))
-        case notices.PortMoved(port=port):
+        case session_events.PortMoved(port=port):
             return change(link, reason=f"the gateway moves to port {port} (1300)")
-        case notices.UpstreamLost(code=code, text=text):
+        case session_events.UpstreamLost(code=code, text=text):
             link = change(link, upstream="lost", reason=f"{text} ({code})")
             return change(link, state="upstream_lost") if link.state == "up" else link
-        case notices.DataLost(how=how):
+        case session_events.DataLost(how=how):
             return _restored(link, f"the gateway reaches IBKR again, its subscriptions are lost ({how})")
-        case notices.DataMaintained(how=how):
+        case session_events.DataMaintained(how=how):
             return _restored(link, f"the gateway reaches IBKR again, its subscriptions go on ({how})")
-        case notices.FarmStatus(name=name, state=state):
+        case session_events.FarmStatus(name=name, state=state):
             return change(link, farms={**link.farms, name: state.value})
         case _:
             return link

@@ -22,7 +22,7 @@ PATIENCE_S = 15.0
 APART_S, MOST_APART_S = 300.0, 3600.0
 
 
-class ShardHeard(Struct, frozen=True):
+class ShardReport(Struct, frozen=True):
     """A shard's heartbeat: whether its session is up, how many of its lines stay silent though asked for
     again, and on how many data came lately.
     """
@@ -74,7 +74,7 @@ class Escalation:
         for case in self._cases.values():
             case.we_are_answered = True
 
-    def heard(self, shard: ShardHeard, now: float, *, link_up: bool) -> list[Step]:
+    def reported(self, shard: ShardReport, now: float, *, link_up: bool) -> list[Step]:
         """`link_up`: our own session is up, and the gateway reaches IBKR."""
         name, case = shard.name, self._cases.get(shard.name)
         if not shard.up:
@@ -104,7 +104,7 @@ class Escalation:
         asked_at = self._asked_at.get(name)
         return 0.0 if asked_at is None else asked_at + self._apart.get(name, APART_S)
 
-    def _announced(self, case: _Case, shard: ShardHeard, *, dead: bool) -> list[Step]:
+    def _announced(self, case: _Case, shard: ShardReport, *, dead: bool) -> list[Step]:
         if case.announced_dead == dead:
             return []
         case.announced_dead = dead

@@ -19,16 +19,16 @@ from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import events, notices
+from twsmq_nodes.tws import events, session_events
 from twsmq_nodes.tws.events import CurrentTime
-from twsmq_nodes.tws.notices import Notice
+from twsmq_nodes.tws.session_events import SessionEvent
 
 from .budget import Action as BudgetAction
 from .budget import Ask, Claimed, Grant, LeaseBook, Yielded
 from .budget import Input as BudgetInput
 from .client_id_desk import ClientIdDesk
 from .core import Action, AlarmRaised, ConnectionCore, Input, Maintenance, PublishGateway
-from .escalation import Probe, Reconnect, ShardHeard
+from .escalation import Probe, Reconnect, ShardReport
 from .life_keeper import LifeKeeper
 
 RECONNECT_VALID_S = 5.0
@@ -45,11 +45,11 @@ class ConnectionShell(Shell):
         self._core = ConnectionCore(gateway.host, gateway.port)
         self._told: Event = self._core.gateway
         self._driver: Driver[Input, Action] = Driver(self._core.handle, self._carry_out)
-        self._link = GatewayLink(node, on_notice=self._noticed, on_event=self._heard)
+        self._link = GatewayLink(node, on_session_event=self._on_session_event, on_event=self._on_event)
         self._keeper = LifeKeeper(node, self._announce, self._alarm)
         shards = [name for name in node_names(node.config) if shard_of(name) is not None]
         self._requesters = {name: node.requester(name) for name in shards}
-        node.listen(shards, [node_topic(name) for name in shards], self._shard_heard)
+        node.listen(shards, [node_topic(name) for name in shards], self._shard_reported)
         node.topics += [GATEWAY, BUDGET]
         names = [name for name in node_names(node.config) if message_share(node.config, name) > 0]
         self._book = LeaseBook({name: message_share(node.config, name) for name in names})
@@ -75,9 +75,10 @@ class ConnectionShell(Shell):
         self._keeper.close()
         self._link.close()
 
-    def _noticed(self, notice: Notice) -> None:
-        self._driver.feed(notice)
-        stalled = isinstance(notice, notices.SessionLost | notices.ConnectFailed) and notice.stalled
+    def _on_session_event(self, event: SessionEvent) -> None:
+        self._driver.feed(event)
+        lost = isinstance(event, session_events.SessionLost | session_events.ConnectFailed)
+        stalled = lost and event.stalled
         self._keeper.observe(self._core.gateway, stalled=stalled)
 
     def _announce(self, text: str | None) -> None:
@@ -86,15 +87,15 @@ class ConnectionShell(Shell):
     def _alarm(self, text: str | None) -> None:
         self._driver.feed(AlarmRaised(text))
 
-    def _heard(self, event: events.Event) -> None:
+    def _on_event(self, event: events.Event) -> None:
         if isinstance(event, CurrentTime):
             self._driver.feed(event)
 
-    def _shard_heard(self, _topic: str, event: Event) -> None:
+    def _shard_reported(self, _topic: str, event: Event) -> None:
         if isinstance(event, Heartbeat) and event.silent_lines is not None:
             flowing: int | None = getattr(event, "flowing_lines", None)
             up = event.state == "ready"
-            self._driver.feed(ShardHeard(event.name, up, event.silent_lines, flowing or 0))
+            self._driver.feed(ShardReport(event.name, up, event.silent_lines, flowing or 0))
 
     def _carry_out(self, action: Action) -> None:
         match action:

@@ -7,15 +7,14 @@ IBC, or a command. Sources: IBKR's API documentation, the gateway's own error te
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
-
 from msgspec import Struct
 
+from .checks_connection import CONNECTION
+from .checks_machine import MACHINE
+from .checks_session import SESSION
+from .checks_settings import SETTINGS
 from .evidence import Evidence
-
-Verdict = Literal["ok", "warn", "fail", "skip"]
-SETTINGS_MENU = "Configure > Settings > API > Settings (TWS: File > Global Configuration > API > Settings)"
+from .outcomes import Verdict
 
 
 class Finding(Struct, frozen=True):
@@ -25,40 +24,8 @@ class Finding(Struct, frozen=True):
     cure: str | None = None
 
 
-Check = Callable[[Evidence], "Outcome"]
-
-
-class Outcome(Struct, frozen=True):
-    """`cure` None where there is nothing to do."""
-
-    verdict: Verdict
-    evidence: str
-    cure: str | None = None
-
-
-def ok(evidence: str) -> Outcome:
-    return Outcome("ok", evidence)
-
-
-def warn(evidence: str, cure: str) -> Outcome:
-    return Outcome("warn", evidence, cure)
-
-
-def fail(evidence: str, cure: str) -> Outcome:
-    return Outcome("fail", evidence, cure)
-
-
-def skip(evidence: str) -> Outcome:
-    return Outcome("skip", evidence)
-
-
 def examine(seen: Evidence) -> list[Finding]:
     """Every check, in the order in which a person would make them."""
-    from .checks_connection import CONNECTION
-    from .checks_machine import MACHINE
-    from .checks_session import SESSION
-    from .checks_settings import SETTINGS
-
     tables = (MACHINE, CONNECTION, SESSION, SETTINGS)
     return [
         Finding(name, made.verdict, made.evidence, made.cure)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .checks import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 from .evidence import TWSMQ_MIN_VERSION, Evidence, Hello, Port
+from .outcomes import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 
 PORTS = {4001: "IB Gateway live", 4002: "IB Gateway paper", 7496: "TWS live", 7497: "TWS paper"}
 _FORWARDERS = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .checks import Check, Outcome, fail, ok, skip, warn
 from .evidence import Evidence
+from .outcomes import Check, Outcome, fail, ok, skip, warn
 
 _OLDEST_SAFE_LIBZMQ, _CURRENT_LIBZMQ = (4, 3, 3), (4, 3, 5)
 _FILES_WANTED = 256

@@ -6,8 +6,8 @@ import re
 
 from twsmq_nodes.tws.gateway_times import zone_of
 
-from .checks import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 from .evidence import Evidence, Notice
+from .outcomes import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 
 _PAPER = re.compile(r"D[UF]\d+")
 _PAPER_PORTS, _LIVE_PORTS = (4002, 7497), (4001, 7496)

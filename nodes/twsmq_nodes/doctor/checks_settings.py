@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from twsmq_nodes.tws.gateway_settings import GatewaySettings
 
-from .checks import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 from .evidence import Evidence
+from .outcomes import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 
 _Judge = Callable[[GatewaySettings, Evidence], Outcome]
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")

@@ -23,14 +23,8 @@ from twsmq_nodes.tws.adapter_settings import Asking, SettingsUnavailable
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.framing import FrameSplitter, frame
 from twsmq_nodes.tws.gateway_settings import CONFIG_VERSION
-from twsmq_nodes.tws.requests import (
-    CancelMktData,
-    ReqCurrentTime,
-    ReqMktData,
-    ReqOpenOrders,
-    Request,
-    StartApi,
-)
+from twsmq_nodes.tws.requests import ReqCurrentTime, ReqOpenOrders, Request, StartApi
+from twsmq_nodes.tws.stream_requests import CancelMktData, ReqMktData
 
 from .evidence import Evidence, Hello, Neighbour, Notice, Port, Quote
 

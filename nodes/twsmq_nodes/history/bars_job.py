@@ -19,7 +19,7 @@ from msgspec import Struct
 from twsmq_protocol import bar_columns
 from twsmq_protocol.history_requests import HISTORY_SIZES, BarColumns, BarPage
 
-from twsmq_nodes.tws import requests
+from twsmq_nodes.tws import reference_requests, requests
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.reference_events import HistoricalBarColumns, HistoricalBars, HistoricalBarsEnd
@@ -93,7 +93,7 @@ class BarsJob(Job):
         up_to_now = self.what == "ADJUSTED_LAST"
         stop = self._end if up_to_now else self._stop
         self._asked = (self._at, stop)
-        return requests.ReqHistoricalData(
+        return reference_requests.ReqHistoricalData(
             req_id,
             self.contract,
             end="" if up_to_now else utc(-(-stop // NS) * NS),

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from msgspec import Struct
 from twsmq_protocol.history_requests import BarColumns, Head, Histogram, Schedule, SessionRow
 
-from twsmq_nodes.tws import requests
+from twsmq_nodes.tws import reference_requests, requests
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.gateway_times import execution_time_ns
@@ -90,17 +90,19 @@ class Job(ABC):
         return []
 
     def cancel(self, req_id: int) -> requests.Request | None:
-        return requests.CancelHistoricalData(req_id)
+        return reference_requests.CancelHistoricalData(req_id)
 
 
 class HeadJob(Job):
     """When history begins. The request stays open until it is cancelled (documentation 21.02)."""
 
     def request(self, req_id: int) -> requests.Request:
-        return requests.ReqHeadTimestamp(req_id, self.contract, self.what, int(self.rth), format_date=2)
+        return reference_requests.ReqHeadTimestamp(
+            req_id, self.contract, self.what, int(self.rth), format_date=2
+        )
 
     def cancel(self, req_id: int) -> requests.Request | None:
-        return requests.CancelHeadTimestamp(req_id)
+        return reference_requests.CancelHeadTimestamp(req_id)
 
     def received(self, event: Event) -> bool:
         if not isinstance(event, HeadTimestamp):
@@ -123,7 +125,7 @@ class ScheduleJob(Job):
 
     def request(self, req_id: int) -> requests.Request:
         days = max(1, -(-(self._end - self._begin) // (DAY_S * NS)) + 1)
-        return requests.ReqHistoricalData(
+        return reference_requests.ReqHistoricalData(
             req_id,
             self.contract,
             end=utc(self._end),
@@ -159,10 +161,10 @@ class HistogramJob(Job):
         self._period = f"{period[:-1]} {unit}"
 
     def request(self, req_id: int) -> requests.Request:
-        return requests.ReqHistogram(req_id, self.contract, self.rth, self._period)
+        return reference_requests.ReqHistogram(req_id, self.contract, self.rth, self._period)
 
     def cancel(self, req_id: int) -> requests.Request | None:
-        return requests.CancelHistogram(req_id)
+        return reference_requests.CancelHistogram(req_id)
 
     def received(self, event: Event) -> bool:
         if not isinstance(event, HistogramReceived):

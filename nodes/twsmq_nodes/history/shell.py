@@ -31,13 +31,13 @@ from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.pacing_record import PacingRecord
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import notices
+from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.instruments import contract_of
 from twsmq_nodes.tws.ledger import PacingLedger
-from twsmq_nodes.tws.notices import Notice
-from twsmq_nodes.tws.requests import Priority
+from twsmq_nodes.tws.pacing import Priority
+from twsmq_nodes.tws.session_events import SessionEvent
 
 from .bars_job import SETTLED_S, BarsJob, Known
 from .core import (
@@ -82,7 +82,7 @@ class HistoryShell(Shell):
     def __init__(self, node: Node) -> None:
         self._node = node
         self._loop = asyncio.get_running_loop()
-        self._link = GatewayLink(node, on_event=self._on_event, on_notice=self._noticed)
+        self._link = GatewayLink(node, on_event=self._on_event, on_session_event=self._on_session_event)
         ledger = PacingLedger(owner=f"{node.name}-{time_ns()}")
         self._core = HistoryCore(self._link.session.next_req_id, ledger)
         self._pacing = PacingRecord(node.data_dir, ledger, self._loop.time)
@@ -223,11 +223,11 @@ class HistoryShell(Shell):
 
     # --- the gateway ---------------------------------------------------------------------------------------
 
-    def _noticed(self, notice: Notice) -> None:
-        match notice:
-            case notices.SessionUp():
+    def _on_session_event(self, event: SessionEvent) -> None:
+        match event:
+            case session_events.SessionUp():
                 self._driver.feed(SessionUp())
-            case notices.SessionLost():
+            case session_events.SessionLost():
                 self._driver.feed(SessionDown())
             case _:
                 pass

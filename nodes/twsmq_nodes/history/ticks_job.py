@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twsmq_protocol.history_requests import TickPage, TickRow
 
-from twsmq_nodes.tws import requests
+from twsmq_nodes.tws import reference_requests, requests
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.reference_events import HistoricalTick, HistoricalTicks
@@ -46,7 +46,7 @@ class TicksJob(Job):
 
     def request(self, req_id: int) -> requests.Request:
         self._piece = []
-        return requests.ReqHistoricalTicks(
+        return reference_requests.ReqHistoricalTicks(
             req_id,
             self.contract,
             start=utc(self._at),

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from itertools import count
 
 from twsmq_nodes.tws.ledger import PacingLedger
-from twsmq_nodes.tws.requests import ReqMarketDataType, Request
+from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.stream_requests import ReqMarketDataType
 
 from . import events as ev
 

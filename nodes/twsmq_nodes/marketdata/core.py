@@ -22,8 +22,8 @@ from twsmq_protocol.topics import StreamTopic, parse_stream_topic
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData, TickSnapshotEnd
 from twsmq_nodes.tws.ledger import PacingLedger
-from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmStatus, SessionUp, UpstreamLost
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
+from twsmq_nodes.tws.session_events import DataLost, DataMaintained, FarmStatus, SessionUp, UpstreamLost
 
 from . import deadlines as due
 from . import events as ev

@@ -16,8 +16,8 @@ from twsmq_protocol.topics import StreamTopic
 
 from twsmq_nodes.runtime.timer import TimerFired as TimerFired
 from twsmq_nodes.tws.events import Event
-from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.session_events import SessionEvent
 
 from .feeds import Feed
 from .line import StreamStatus
@@ -112,7 +112,7 @@ Input = (
     | RetryWanted
     | TimerFired
     | Event
-    | Notice
+    | SessionEvent
 )
 
 # -- actions -----------------------------------------------------------------------------------------

@@ -16,18 +16,17 @@ from twsmq_protocol.topics import StreamTopic
 
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.ledger import OPEN_HISTORIES, OPEN_LOOK_BACKS
-from twsmq_nodes.tws.requests import (
+from twsmq_nodes.tws.reference_requests import CancelHistoricalData, ReqHistoricalData
+from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.stream_requests import (
     CancelDepth,
-    CancelHistoricalData,
     CancelMktData,
     CancelRealTimeBars,
     CancelTickByTick,
     ReqDepth,
-    ReqHistoricalData,
     ReqMktData,
     ReqRealTimeBars,
     ReqTickByTick,
-    Request,
 )
 
 from .data.bars import HistoryChannel, RealTimeBarChannel

@@ -25,7 +25,7 @@ from twsmq_protocol.instruments import parse_instrument
 
 from twsmq_nodes.tws.instruments import contract_of
 from twsmq_nodes.tws.reference_events import ContractDetailsReceived
-from twsmq_nodes.tws.requests import ReqContractDetails
+from twsmq_nodes.tws.reference_requests import ReqContractDetails
 
 from . import events as ev
 from .asking import Asking

@@ -15,7 +15,7 @@ from twsmq_protocol.market_events import StreamState
 from twsmq_protocol.topics import StreamTopic
 
 from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.requests import CancelMktData, ReqMktData
+from twsmq_nodes.tws.stream_requests import CancelMktData, ReqMktData
 
 from . import events as ev
 from .asking import Asking

@@ -22,7 +22,14 @@ from twsmq_protocol.config import Marketdata
 
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData
-from twsmq_nodes.tws.notices import DataLost, DataMaintained, FarmState, FarmStatus, SessionUp, UpstreamLost
+from twsmq_nodes.tws.session_events import (
+    DataLost,
+    DataMaintained,
+    FarmState,
+    FarmStatus,
+    SessionUp,
+    UpstreamLost,
+)
 
 from . import events as ev
 from .deadlines import Deadlines, GrantsDue, LineDue, OutageSettled

@@ -26,8 +26,9 @@ from twsmq_nodes.runtime.pacing_record import PacingRecord
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.ledger import PacingLedger
-from twsmq_nodes.tws.notices import Notice, SessionLost
-from twsmq_nodes.tws.requests import Priority, Request
+from twsmq_nodes.tws.pacing import Priority
+from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.session_events import SessionEvent, SessionLost
 
 from . import events as ev
 from .calls import Calls
@@ -85,8 +86,8 @@ class MarketdataShell(Shell):
         )
         self._link = GatewayLink(
             node,
-            on_event=self._heard,
-            on_notice=self._noticed,
+            on_event=self._on_event,
+            on_session_event=self._on_session_event,
             on_ticks=self._router.on_ticks,
             on_read_end=self._router.read_end,
         )
@@ -102,7 +103,7 @@ class MarketdataShell(Shell):
     def start(self) -> None:
         self._watch()
         self._link.open()
-        self._tell_unconnected()
+        self._publish_unconnected()
 
     async def stop(self) -> None:
         self._driver.close()
@@ -121,22 +122,22 @@ class MarketdataShell(Shell):
     def presence(self, topic: str, wanted: bool) -> None:
         self._feed(ev.TopicWanted(topic) if wanted else ev.TopicLeft(topic))
 
-    def _heard(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if isinstance(event, Data):
             self._router.on_event(event)
         else:
             self._router.flush()  # what came before it goes out before it
             self._feed(event)
 
-    def _noticed(self, notice: Notice) -> None:
+    def _on_session_event(self, event: SessionEvent) -> None:
         self._router.flush()
-        if isinstance(notice, SessionLost):
-            self._feed(ev.Disconnected(notice.reason, self._link.session.last_received))
+        if isinstance(event, SessionLost):
+            self._feed(ev.Disconnected(event.reason, self._link.session.last_received))
         else:
-            self._feed(notice)
-        self._tell_unconnected()
+            self._feed(event)
+        self._publish_unconnected()
 
-    def _tell_unconnected(self) -> None:
+    def _publish_unconnected(self) -> None:
         """The node's own state says what the link waits for."""
         if self._node.state in ("connecting", "waiting_client_id"):
             self._feed(ev.Unconnected(self._node.detail or ""))
@@ -150,11 +151,11 @@ class MarketdataShell(Shell):
 
     # -- out
 
-    def _carry_out(self, action: ev.Action) -> None:
+    def _carry_out(self, action: ev.Action) -> None:  # noqa: C901  a table of actions
         router = self._router
         match action:
             case ev.PublishStatus():
-                self._tell(action)
+                self._publish_status(action)
             case ev.Greet(topic):
                 router.greet(topic)
             case ev.Ask(req_id, request):
@@ -192,10 +193,10 @@ class MarketdataShell(Shell):
             case _:
                 self._calls.answer(action)
 
-    def _tell(self, tell: ev.PublishStatus) -> None:
-        status = tell.status
+    def _publish_status(self, publish: ev.PublishStatus) -> None:
+        status = publish.status
         self._publisher.publish_status(
-            tell.topic,
+            publish.topic,
             Stream(
                 state=status.state,
                 code=status.code,
@@ -203,8 +204,8 @@ class MarketdataShell(Shell):
                 reason=status.reason,
                 from_=self._wall(status.since),
                 to=self._wall(status.until),
-                con_id=tell.con_id,
-                repeated=tell.repeated,
+                con_id=publish.con_id,
+                repeated=publish.repeated,
             ),
         )
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from msgspec.structs import asdict
 from twsmq_protocol.instruments import format_instrument
-from twsmq_protocol.order_events import AccountExecution, ExecutionCost
-from twsmq_protocol.order_requests import (
-    MAX_ROWS,
+from twsmq_protocol.order_control_requests import (
     AccountExecutionList,
     AccountExecutionRow,
     GetAccountExecutions,
 )
+from twsmq_protocol.order_events import AccountExecution, ExecutionCost
+from twsmq_protocol.order_requests import MAX_ROWS
 from twsmq_protocol.topics import execution_topic
 
 from twsmq_nodes.tws import events as tws

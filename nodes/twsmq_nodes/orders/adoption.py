@@ -7,8 +7,9 @@ nobody else may change another client's.
 from __future__ import annotations
 
 from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.order_control_requests import AdoptOrder, ResolveOrder
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.order_requests import AdoptOrder, ForeignOrder, ResolveOrder
+from twsmq_protocol.order_requests import ForeignOrder
 
 from .actions import Caller, Now, Reply
 from .answers import accepted, conflict, key_of, require_record

@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from msgspec.structs import replace
+from twsmq_protocol import order_control_requests as control
 from twsmq_protocol import order_requests as rq
 from twsmq_protocol.envelope import Args
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
@@ -106,10 +107,10 @@ class OrdersCore:
             rq.CancelOrders: intake.cancel_matching,
             rq.PreviewOrder: intake.preview,
             rq.ExerciseOption: intake.exercise,
-            rq.ResolveOrder: self._adoption.resolve,
-            rq.AdoptOrder: self._adopt,
-            rq.Halt: halts.halt,
-            rq.Resume: halts.resume,
+            control.ResolveOrder: self._adoption.resolve,
+            control.AdoptOrder: self._adopt,
+            control.Halt: halts.halt,
+            control.Resume: halts.resume,
         }
         self._unpublished: deque[Entry] = deque()
         self.published_no = self.book.last_no
@@ -193,7 +194,7 @@ class OrdersCore:
             self._actions.append(Reply(caller, error))
         return self._flush()
 
-    def _adopt(self, args: rq.AdoptOrder, caller: Caller, now: Now) -> None:
+    def _adopt(self, args: control.AdoptOrder, caller: Caller, now: Now) -> None:
         self._adoption.adopt(args, caller, self.foreign, now)
         self._reconciliation.look_within(DOUBT_S, now)  # it stands as last listed, and may have ended
 
@@ -208,7 +209,7 @@ class OrdersCore:
     def executions(self, args: rq.GetExecutions) -> rq.ExecutionList:
         return queries.executions(self.book, args)
 
-    def account_executions(self, args: rq.GetAccountExecutions) -> rq.AccountExecutionList:
+    def account_executions(self, args: control.GetAccountExecutions) -> control.AccountExecutionList:
         return self._executions.rows(args)
 
     def has_order_id_alone(self, row: rq.ForeignOrder) -> bool:
@@ -284,7 +285,7 @@ class OrdersCore:
                 pass
         return False
 
-    def _on_report(self, event: tws.Event, now: Now) -> None:
+    def _on_report(self, event: tws.Event, now: Now) -> None:  # noqa: C901  a table of events
         match event:
             case tws.OpenOrder():
                 record, follow_ups = self._reports.open_order(event, now.ns)

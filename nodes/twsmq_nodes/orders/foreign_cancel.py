@@ -15,11 +15,12 @@ from collections.abc import Callable
 
 import structlog
 from twsmq_protocol.errors import ErrorCode, RequestError
-from twsmq_protocol.order_requests import ForeignCancel, ForeignOrder
+from twsmq_protocol.order_control_requests import ForeignCancel
+from twsmq_protocol.order_requests import ForeignOrder
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.tws import events as tws
-from twsmq_nodes.tws import notices
+from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.codes import is_warning
 from twsmq_nodes.tws.errors import NotConnected
 from twsmq_nodes.tws.requests import CancelOrder, ReqOpenOrders, Request
@@ -109,7 +110,7 @@ class _Attempt:
             port,
             row.client_id,
             on_event=self._on_event,
-            on_notice=self._on_notice,
+            on_session_event=self._on_session_event,
             on_ticks=lambda _ticks: None,
         )
 
@@ -146,14 +147,14 @@ class _Attempt:
         else:
             self._succeed(self._status, f"cancel sent; it has not ended within {PATIENCE_S:g} s")
 
-    def _on_notice(self, notice: notices.Notice) -> None:
+    def _on_session_event(self, notice: session_events.SessionEvent) -> None:
         match notice:
-            case notices.SessionUp():
+            case session_events.SessionUp():
                 self._up = True
                 self._send(ReqOpenOrders())
-            case notices.WaitingClientId():
+            case session_events.WaitingClientId():
                 self._end(lambda: self._owner_is_connected(self._row, self._call))
-            case notices.ConnectFailed(reason) | notices.SessionLost(reason):
+            case session_events.ConnectFailed(reason) | session_events.SessionLost(reason):
                 self.fail(ErrorCode.NOT_READY, f"no session under client ID {self._row.client_id}: {reason}")
             case _:
                 pass

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 from msgspec.structs import replace
-from twsmq_protocol.order_requests import CancelOrders, Halt, Resume
+from twsmq_protocol.order_control_requests import Halt, Resume
+from twsmq_protocol.order_requests import CancelOrders
 
 from . import queries
 from .actions import Action, Caller, Now, Reply, SaveSetting

@@ -15,10 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.order_requests import (
-    CHANGEABLE,
-    PlaceOrder,
-)
+from twsmq_protocol.order_requests import CHANGEABLE, PlaceOrder
 from twsmq_protocol.order_types import PRICE_FIELDS
 
 from twsmq_nodes.tws import requests as tws

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from twsmq_protocol.envelope import payload
 from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.order_control_requests import Halted
 from twsmq_protocol.order_requests import (
     MAX_ROWS,
     ExecutionList,
@@ -16,7 +17,6 @@ from twsmq_protocol.order_requests import (
     ForeignOrder,
     GetExecutions,
     GetOrders,
-    Halted,
     OrderList,
 )
 

@@ -23,9 +23,9 @@ from msgspec.structs import replace
 from twsmq_protocol import endpoints, envelope
 from twsmq_protocol.envelope import Args
 from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.order_control_requests import CancelForeignOrder
 from twsmq_protocol.order_events import AccountNotice, ForeignOrderChanged, Order
 from twsmq_protocol.order_requests import (
-    CancelForeignOrder,
     EventPage,
     ModifyOrder,
     PlaceOrder,
@@ -43,12 +43,11 @@ from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink, OwnGate
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.tws import events as tws
-from twsmq_nodes.tws import notices
+from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.errors import NotConnected
 from twsmq_nodes.tws.gateway_times import gateway_offset_s, zone_of
-from twsmq_nodes.tws.pacing import Pacer
+from twsmq_nodes.tws.pacing import Pacer, Priority
 from twsmq_nodes.tws.requests import CancelOrder as CancelRequest
-from twsmq_nodes.tws.requests import Priority
 
 from .actions import Action, Announce, Enter, Journal, Now, Publish, Reply, SaveSetting, Send, Warn, Write
 from .core import HANDLED, OrdersCore
@@ -85,7 +84,7 @@ class OrdersShell(Shell):
         self._link = GatewayLink(
             node,
             on_event=self._on_event,
-            on_notice=self._on_notice,
+            on_session_event=self._on_session_event,
             on_read_end=self._on_read_end,
             own_gate=OwnGate(self._pacer, self._standing, self._gate_opens),
             shows_state=False,
@@ -307,21 +306,21 @@ class OrdersShell(Shell):
             reports, self._reports = self._reports, []
             self._driver.feed(lambda now: self._core.received(reports, now))
 
-    def _on_notice(self, notice: notices.Notice) -> None:
+    def _on_session_event(self, event: session_events.SessionEvent) -> None:
         self._on_read_end()  # what came before it
         core, feed = self._core, self._driver.feed
-        match notice:
-            case notices.SessionUp(_, accounts, next_order_id, upstream):
+        match event:
+            case session_events.SessionUp(_, accounts, next_order_id, upstream):
                 greeting = self._session.connection_time
                 feed(lambda now: self._session_up(accounts, next_order_id, upstream, greeting, now))
-            case notices.SessionLost(reason):
+            case session_events.SessionLost(reason):
                 self._direct.shut()
                 feed(lambda now: core.session_lost(reason, now))
-            case notices.UpstreamLost():
+            case session_events.UpstreamLost():
                 feed(lambda now: core.upstream_changed(False, data_lost=False, now=now))
-            case notices.DataLost():
+            case session_events.DataLost():
                 feed(lambda now: core.upstream_changed(True, data_lost=True, now=now))
-            case notices.DataMaintained():
+            case session_events.DataMaintained():
                 feed(lambda now: core.upstream_changed(True, data_lost=False, now=now))
             case _:
                 pass
@@ -333,7 +332,7 @@ class OrdersShell(Shell):
         actions = self._core.session_up(
             accounts, next_order_id, upstream, offset_s, now, zone=zone_of(greeting)
         )
-        self._direct.open(self._session.thread_line, self._core.pipeline.session_no)
+        self._direct.open(self._session.thread_writer, self._core.pipeline.session_no)
         return actions
 
     # -- out

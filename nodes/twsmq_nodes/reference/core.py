@@ -30,11 +30,11 @@ from msgspec import Struct, field
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import notices
+from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.codes import NO_DEFINITION, is_warning
 from twsmq_nodes.tws.events import Event, GatewayError
-from twsmq_nodes.tws.notices import FarmState, Notice
 from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.session_events import FarmState, SessionEvent
 
 from .look_ups import KINDS, Kind, Query, Rows
 
@@ -73,7 +73,7 @@ class SessionDown(Struct, frozen=True):
     """Whatever was asked will not be answered."""
 
 
-Input = Asked | NotSent | SessionDown | TimerFired | Event | Notice
+Input = Asked | NotSent | SessionDown | TimerFired | Event | SessionEvent
 
 
 class Send(Struct, frozen=True):
@@ -185,7 +185,7 @@ class ReferenceCore:
                 return self._lost()
             case GatewayError():
                 return self._refused(happened, now)
-            case Notice():
+            case SessionEvent():
                 self._farms.note(happened, now)
             case _:
                 pass
@@ -441,17 +441,17 @@ class _Farms:
     def impaired(self, now: float) -> bool:
         return self._lost or bool(self._broken) or now < self._settled_at
 
-    def note(self, notice: Notice, now: float) -> None:
+    def note(self, event: SessionEvent, now: float) -> None:
         before = self._lost or bool(self._broken)
-        match notice:
-            case notices.SessionUp(upstream=upstream):
+        match event:
+            case session_events.SessionUp(upstream=upstream):
                 self._broken.clear()
                 self._lost = not upstream
-            case notices.UpstreamLost():
+            case session_events.UpstreamLost():
                 self._lost = True
-            case notices.DataLost() | notices.DataMaintained():
+            case session_events.DataLost() | session_events.DataMaintained():
                 self._lost = False
-            case notices.FarmStatus(kind=kind, name=name, state=state):
+            case session_events.FarmStatus(kind=kind, name=name, state=state):
                 if state in (FarmState.OK, FarmState.INACTIVE):
                     self._broken.discard((kind, name))
                 else:

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from twsmq_nodes.tws import reference_events as ev
+from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.events import Event, TickOptionComputation
 
@@ -70,7 +71,7 @@ DETAILS_IDLE_S = 60.0
 
 KINDS: dict[str, Kind] = {
     "details": Kind(
-        rq.ReqContractDetails,
+        ref.ReqContractDetails,
         {ev.ContractDetailsReceived: lambda event: (event.details,)},
         frozenset((ev.ContractDetailsEnd,)),
         keep_s=HOUR,
@@ -78,69 +79,69 @@ KINDS: dict[str, Kind] = {
         some=True,
     ),
     "symbols": Kind(
-        rq.ReqMatchingSymbols,
+        ref.ReqMatchingSymbols,
         **_one(ev.MatchingSymbols, lambda event: event.matches),
         keep_s=HOUR,
         pace_s=1.0,  # the gateway's own rule (IBKR's documentation 16.05)
     ),
     "option parameters": Kind(
-        rq.ReqSecDefOptParams,
+        ref.ReqSecDefOptParams,
         {ev.OptionChain: lambda event: (event,)},
         frozenset((ev.OptionChainEnd,)),
         keep_s=HOUR,
     ),
     "market rule": Kind(
-        rq.ReqMarketRule,
+        ref.ReqMarketRule,
         **_one(ev.MarketRule, lambda event: (event,)),
         about=lambda event: (event.market_rule_id,),
         keep_s=DAY,
     ),
     "news providers": Kind(
-        rq.ReqNewsProviders,
+        ref.ReqNewsProviders,
         **_one(ev.NewsProviders, lambda event: event.providers),
         about=_nothing,
         keep_s=HOUR,
     ),
     "news": Kind(
-        rq.ReqHistoricalNews,
+        ref.ReqHistoricalNews,
         {
             ev.HistoricalNews: lambda event: (event,),
             ev.HistoricalNewsEnd: lambda event: (event,),
         },
         frozenset((ev.HistoricalNewsEnd,)),
     ),
-    "article": Kind(rq.ReqNewsArticle, **_one(ev.NewsArticle, lambda event: (event,)), keep_s=HOUR),
+    "article": Kind(ref.ReqNewsArticle, **_one(ev.NewsArticle, lambda event: (event,)), keep_s=HOUR),
     "scanner": Kind(
-        rq.ReqScanner,
+        ref.ReqScanner,
         **_one(ev.ScannerRows, lambda event: event.rows),
-        cancel=rq.CancelScanner,
+        cancel=ref.CancelScanner,
         empty_codes=frozenset((NO_ROWS,)),
         notice_codes=frozenset((PARTIAL,)),
     ),
     "scanner parameters": Kind(
-        rq.ReqScannerParameters,
+        ref.ReqScannerParameters,
         **_one(ev.ScannerParameters, lambda event: (event.xml,)),
         about=_nothing,
         keep_s=DAY,
     ),
     "implied volatility": Kind(
-        rq.CalculateImpliedVolatility,
+        ref.CalculateImpliedVolatility,
         **_one(TickOptionComputation, lambda event: (event,)),
-        cancel=rq.CancelImpliedVolatility,
+        cancel=ref.CancelImpliedVolatility,
     ),
     "option price": Kind(
-        rq.CalculateOptionPrice,
+        ref.CalculateOptionPrice,
         **_one(TickOptionComputation, lambda event: (event,)),
-        cancel=rq.CancelOptionPrice,
+        cancel=ref.CancelOptionPrice,
     ),
     "depth exchanges": Kind(
-        rq.ReqDepthExchanges,
+        ref.ReqDepthExchanges,
         **_one(ev.DepthExchanges, lambda event: event.exchanges),
         about=_nothing,
         keep_s=DAY,
     ),
     "smart components": Kind(
-        rq.ReqSmartComponents, **_one(ev.SmartComponents, lambda event: event.components), keep_s=HOUR
+        ref.ReqSmartComponents, **_one(ev.SmartComponents, lambda event: event.components), keep_s=HOUR
     ),
-    "user info": Kind(rq.ReqUserInfo, **_one(ev.UserInfo, lambda event: (event,)), keep_s=HOUR),
+    "user info": Kind(ref.ReqUserInfo, **_one(ev.UserInfo, lambda event: (event,)), keep_s=HOUR),
 }

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
+from twsmq_protocol import news_requests, scanner_requests
 from twsmq_protocol import reference_requests as ops
 from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
@@ -154,12 +155,12 @@ def market_rule(args: ops.GetMarketRule) -> Question:
 
 def news_providers(_: NoArgs) -> Question:
     (found,) = yield (Query("news providers"),)
-    return ops.NewsProviders(
-        providers=[ops.NewsProvider(code=code, name=name) for code, name in _rows(found)]
+    return news_requests.NewsProviders(
+        providers=[news_requests.NewsProvider(code=code, name=name) for code, name in _rows(found)]
     )
 
 
-def news(args: ops.GetNews) -> Question:
+def news(args: news_requests.GetNews) -> Question:
     info = yield from _one(args.instrument)
     providers = args.providers
     if providers is None:
@@ -175,7 +176,7 @@ def news(args: ops.GetNews) -> Question:
     (found,) = yield (Query("news", asked),)
     rows = _rows(found)
     headlines = [
-        ops.Headline(
+        news_requests.Headline(
             time=_headline_ns(row.time),
             time_text=row.time,
             provider=row.provider_code,
@@ -187,16 +188,16 @@ def news(args: ops.GetNews) -> Question:
     ]
     headlines.sort(key=lambda one: -(one.time or 0))
     more = any(isinstance(row, HistoricalNewsEnd) and row.has_more for row in rows)
-    return ops.Headlines(headlines=headlines, more=more)
+    return news_requests.Headlines(headlines=headlines, more=more)
 
 
-def article(args: ops.GetArticle) -> Question:
+def article(args: news_requests.GetArticle) -> Question:
     (found,) = yield (Query("article", (args.provider, args.article_id)),)
     (received,) = _rows(found)
-    return ops.Article(kind="pdf" if received.article_type == 1 else "text", text=received.text)
+    return news_requests.Article(kind="pdf" if received.article_type == 1 else "text", text=received.text)
 
 
-def scanner(args: ops.Scan) -> Question:
+def scanner(args: scanner_requests.Scan) -> Question:
     asked = (
         args.instrument_type,
         args.location,
@@ -212,9 +213,9 @@ def scanner(args: ops.Scan) -> Question:
         tuple(sorted(args.filters.items())),
     )
     (found,) = yield (Query("scanner", asked),)
-    return ops.Scanned(
+    return scanner_requests.Scanned(
         rows=[
-            ops.ScannerRow(
+            scanner_requests.ScannerRow(
                 rank=row.rank,
                 instrument=str(instrument_of(row.contract)),
                 con_id=row.contract.con_id,
@@ -233,14 +234,14 @@ def scanner(args: ops.Scan) -> Question:
     )
 
 
-def scanner_parameters(args: ops.GetScannerParameters) -> Question:
+def scanner_parameters(args: scanner_requests.GetScannerParameters) -> Question:
     (found,) = yield (Query("scanner parameters"),)
     (xml,) = _rows(found)
     try:
         fitting = matching(xml, args.search)
     except ValueError as error:
         raise RequestError(ErrorCode.INTERNAL, str(error)) from None
-    return ops.ScannerParameterList(parameters=fitting[: args.limit], total=len(fitting))
+    return scanner_requests.ScannerParameterList(parameters=fitting[: args.limit], total=len(fitting))
 
 
 def implied_volatility(args: ops.GetImpliedVolatility) -> Question:

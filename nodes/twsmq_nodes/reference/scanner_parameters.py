@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Literal, TypeAlias, cast
 from xml.etree import ElementTree
 
-from twsmq_protocol.reference_requests import ScannerParameter
+from twsmq_protocol.scanner_requests import ScannerParameter
 
 _Kind: TypeAlias = Literal["instrument_type", "location", "scan", "filter"]
 _PLACES: tuple[tuple[_Kind, str, str, str], ...] = (

@@ -18,8 +18,9 @@ from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
-from twsmq_nodes.tws.notices import Notice, SessionLost
-from twsmq_nodes.tws.requests import Priority, ReqUserInfo
+from twsmq_nodes.tws.pacing import Priority
+from twsmq_nodes.tws.reference_requests import ReqUserInfo
+from twsmq_nodes.tws.session_events import SessionEvent, SessionLost
 
 from .core import (
     Action,
@@ -46,7 +47,7 @@ class ReferenceShell(Shell):
     def __init__(self, node: Node) -> None:
         self._node = node
         self._loop = asyncio.get_running_loop()
-        self._link = GatewayLink(node, on_event=self._on_event, on_notice=self._noticed)
+        self._link = GatewayLink(node, on_event=self._on_event, on_session_event=self._on_session_event)
         self._core = ReferenceCore(self._link.session.next_req_id)
         self._calls: dict[int, Call] = {}
         self._call_ids = count(1)
@@ -80,8 +81,8 @@ class ReferenceShell(Shell):
             return error
         return None
 
-    def _noticed(self, notice: Notice) -> None:
-        self._driver.feed(SessionDown() if isinstance(notice, SessionLost) else notice)
+    def _on_session_event(self, event: SessionEvent) -> None:
+        self._driver.feed(SessionDown() if isinstance(event, SessionLost) else event)
 
     def _on_event(self, event: Event) -> None:
         self._driver.feed(event)

@@ -1,10 +1,10 @@
-"""A node's link to the gateway: its TWS session, built from the configuration, told as the node's state.
+"""A node's link to the gateway: its TWS session, built from the configuration, shown as the node's state.
 
     session connecting, lost, failing   -> connecting (and why)
     326, another connection has our ID  -> waiting_client_id
     session up                          -> ready, or reconciling for a node that has to catch up first
 
-Invariants: the node's state is set before the node hears the notice, so that what it does about it may set
+Invariants: the node's state is set before the node gets the event, so that what it does about it may set
 another one; a node that is stopping stays so. A node that reconciles calls `node.enter("ready")` itself.
 """
 
@@ -20,13 +20,13 @@ from twsmq_protocol.config import address
 from twsmq_protocol.processes import message_share
 from twsmq_transport.metrics import Reading
 
-from twsmq_nodes.tws import notices
+from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.codes import is_warning
 from twsmq_nodes.tws.events import Event, FrameRejected, GatewayError
 from twsmq_nodes.tws.learned_rate import LearnedRate
-from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.pacing import Pacer
 from twsmq_nodes.tws.session import TwsSession
+from twsmq_nodes.tws.session_events import SessionEvent
 from twsmq_nodes.tws.ticks import Tick
 
 from .budget import SharedBudget
@@ -69,7 +69,7 @@ class GatewayLink:
         node: Node,
         *,
         on_event: Callable[[Event], None] = _ignore,
-        on_notice: Callable[[Notice], None] = _ignore,
+        on_session_event: Callable[[SessionEvent], None] = _ignore,
         on_ticks: Callable[[list[Tick]], None] = _ignore,
         on_read_end: Callable[[], None] | None = None,
         reconciles: str | None = None,
@@ -82,7 +82,7 @@ class GatewayLink:
         self._reconciles = reconciles
         self._shows_state = shows_state
         self._hand_on = on_event
-        self._announce = on_notice
+        self._announce = on_session_event
         self._undecodable: set[int | None] = set()
         gateway, share = node.config.gateway, message_share(node.config, node.name)
         self._address = address(gateway.host, gateway.port)
@@ -91,7 +91,7 @@ class GatewayLink:
             gateway.port,
             node.client_id,
             on_event=self.on_event,
-            on_notice=self.on_notice,
+            on_session_event=self.on_session_event,
             on_ticks=on_ticks,
             on_read_end=on_read_end,
             max_server_version=gateway.max_server_version,
@@ -150,7 +150,7 @@ class GatewayLink:
     def reconnect(self, reason: str) -> None:
         """End a session that is up, which counts as lost, and connect again."""
         self.session.close()
-        self.on_notice(notices.SessionLost(reason, retry_in=0.0))
+        self.on_session_event(session_events.SessionLost(reason, retry_in=0.0))
         self.session.open()
 
     def on_event(self, event: Event) -> None:
@@ -171,23 +171,23 @@ class GatewayLink:
         self._undecodable.add(message_id)
         return True
 
-    def on_notice(self, notice: Notice) -> None:
-        if isinstance(notice, notices.SessionLost):
+    def on_session_event(self, event: SessionEvent) -> None:
+        if isinstance(event, session_events.SessionLost):
             self._up = False
             self._lost.n += 1
-        elif isinstance(notice, notices.SessionUp):
+        elif isinstance(event, session_events.SessionUp):
             self._up = True
             if self._gate is not None:
                 self._learned.began()
                 self._pacer.set_rate(self._learned.rate, asyncio.get_running_loop().time())
         if self._node.state != "stopping":
-            self._show(notice)
-        self._announce(notice)
+            self._show(event)
+        self._announce(event)
 
-    def _show(self, notice: Notice) -> None:
+    def _show(self, event: SessionEvent) -> None:
         enter = self._node.enter
-        match notice:
-            case notices.SessionUp(server_version=version):
+        match event:
+            case session_events.SessionUp(server_version=version):
                 log.info("session up", server_version=version, client_id=self._node.client_id)
                 if not self._shows_state:
                     pass
@@ -195,15 +195,15 @@ class GatewayLink:
                     enter("ready")
                 else:
                     enter("reconciling", self._reconciles)
-            case notices.SessionLost(reason=reason):
+            case session_events.SessionLost(reason=reason):
                 log.warning("session lost", reason=reason)
                 if self._shows_state:
                     enter(
                         "connecting", f"the session was lost: {reason}; connecting to {self._address} again"
                     )
-            case notices.ConnectFailed(reason=reason):
+            case session_events.ConnectFailed(reason=reason):
                 enter("connecting", f"no session with the gateway at {self._address} yet: {reason}")
-            case notices.WaitingClientId(client_id=client_id):
+            case session_events.WaitingClientId(client_id=client_id):
                 enter("waiting_client_id", TAKEN.format(client_id))
             case _:
                 pass

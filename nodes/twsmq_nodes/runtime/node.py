@@ -24,6 +24,7 @@ from twsmq_protocol.requests import Description
 from twsmq_protocol.system_events import Heartbeat, NodeState
 from twsmq_protocol.topics import node_topic
 from twsmq_transport import security, sockets
+from twsmq_transport.door import Door
 from twsmq_transport.mailbox import Call, Mailbox
 from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
@@ -86,7 +87,7 @@ class Node:
             opened.callback(self._context.term)
             self._security = security.load(config, loaded.data_dir, name)
             if self._security.on:
-                door = security.Door(self._context, self._security, self._serve_anew)
+                door = Door(self._context, self._security, self._serve_anew)
                 opened.callback(door.close)
             self.metrics = Registry()
             self.mailbox = Mailbox(
@@ -132,12 +133,12 @@ class Node:
         await self._shell.stop()
 
     def starting(self, detail: str) -> None:
-        """Tell how far a long start has come: until `start` nothing else shows that this process lives."""
+        """Publish how far a long start has come: until `start` nothing else shows that this process lives."""
         self.detail = detail
-        self._tell()
+        self._beat_at_once()
 
     def enter(self, state: NodeState, detail: str | None = None) -> None:
-        """Take on a state and tell it at once; `detail` says what is waited for."""
+        """Take on a state and publish it at once; `detail` says what is waited for."""
         if (state, detail) == (self.state, self.detail):
             return
         if state != self.state:
@@ -149,7 +150,7 @@ class Node:
     def listen(
         self, names: Iterable[str], prefixes: Iterable[str], on_event: Callable[[str, Event], None]
     ) -> None:
-        """Hear what other processes publish under `prefixes`: `on_event(topic, event)`, until `close`."""
+        """Receive what other processes publish under `prefixes`: `on_event(topic, event)`, until `close`."""
 
         def received(frames: list[bytes]) -> None:
             try:
@@ -192,9 +193,9 @@ class Node:
             self._vitals.timer_rang(now - self._beat_due)
         self._beat_due = now + HEARTBEAT_S
         self._next_beat = self._loop.call_at(self._beat_due, self._beat)
-        self._tell()
+        self._beat_at_once()
 
-    def _tell(self) -> None:
+    def _beat_at_once(self) -> None:
         vitals = self._vitals.take()
         beat = Heartbeat(
             name=self.name,
@@ -216,7 +217,7 @@ class Node:
         if wanted and self._next_beat is not None and node_topic(self.name).startswith(topic):
             # Who subscribes just after a change, as the supervisor does at a restart, learns of it at once.
             # Not by what is retained: the numbers of a beat are those of its moment.
-            self._tell()
+            self._beat_at_once()
         if self.state != "stopping":
             self._shell.presence(topic, wanted)
 

@@ -16,9 +16,8 @@ from collections.abc import Callable
 from twsmq_protocol.system_events import AccountValue, ProfitAndLoss
 from twsmq_protocol.topics import account_value_topic, pnl_topic
 
-from twsmq_nodes.tws import notices
+from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.events import AccountSummary, AccountUpdateMulti, Event, GatewayError, PnL
-from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import (
     CancelAccountSummary,
     CancelAccountUpdatesMulti,
@@ -27,6 +26,7 @@ from twsmq_nodes.tws.requests import (
     ReqAccountUpdatesMulti,
     ReqPnL,
 )
+from twsmq_nodes.tws.session_events import SessionEvent
 
 from .actions import Action, Publish, Send, Warn
 
@@ -51,17 +51,17 @@ class AccountBook:
         self.published: dict[str, AccountValue] = {}
         self.results: dict[str, ProfitAndLoss] = {}
 
-    def notice(self, notice: Notice) -> list[Action]:
-        match notice:
-            case notices.SessionUp(accounts=accounts):
+    def on_session_event(self, event: SessionEvent) -> list[Action]:
+        match event:
+            case session_events.SessionUp(accounts=accounts):
                 self._accounts = accounts
                 return self._ask()
-            case notices.SessionLost():
+            case session_events.SessionLost():
                 self._summary = None
                 self._ledgers.clear()
                 self._results.clear()
                 return []
-            case notices.DataLost():
+            case session_events.DataLost():
                 return [*self._cancel(), *self._ask()]
             case _:
                 return []

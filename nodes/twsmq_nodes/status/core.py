@@ -1,6 +1,6 @@
 """What the status node asks the gateway for and makes of the answers: positions, account values, results.
 
-It is the only subscriber to account streams. Each book keeps its own invariants; this one hands every notice
+It is the only subscriber to account streams. Each book keeps its own invariants; this one hands every event
 and event to all and says when to wake up. `health` stands apart: it asks the gateway nothing.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.events import Event
-from twsmq_nodes.tws.notices import Notice
+from twsmq_nodes.tws.session_events import SessionEvent
 
 from .accounts import AccountBook
 from .actions import Action
@@ -26,12 +26,14 @@ class StatusCore:
         self.accounts = AccountBook(next_req_id)
         self.results = PositionResults(next_req_id)
 
-    def handle(self, happened: Notice | Event | TimerFired, now: float) -> list[Action]:
+    def handle(self, happened: SessionEvent | Event | TimerFired, now: float) -> list[Action]:
         if isinstance(happened, TimerFired):
             actions = self.positions.expire(now)
-        elif isinstance(happened, Notice):
-            actions = self.positions.notice(happened, now) + self.accounts.notice(happened)
-            actions += self.results.notice(happened)
+        elif isinstance(happened, SessionEvent):
+            actions = self.positions.on_session_event(happened, now) + self.accounts.on_session_event(
+                happened
+            )
+            actions += self.results.on_session_event(happened)
         else:
             actions = self.positions.event(happened, now) + self.accounts.event(happened)
             actions += self.results.event(happened)

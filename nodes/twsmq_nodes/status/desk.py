@@ -26,7 +26,7 @@ class Link:
         self.since = ns
         self.down_since: int | None = ns
 
-    def heard(self, event: Gateway, ns: int) -> None:
+    def received(self, event: Gateway, ns: int) -> None:
         if self._event is None or event.state != self._event.state:
             self.since = event.ts or ns
         self._event, self.as_of = event, ns

@@ -22,7 +22,7 @@ class HealthBoard:
         self._beats: dict[str, tuple[float, Heartbeat]] = {}
         self._supervised: dict[str, Process] = {}
 
-    def heard(self, event: Heartbeat | Process, now: float) -> None:
+    def received(self, event: Heartbeat | Process, now: float) -> None:
         if isinstance(event, Heartbeat):
             self._beats[event.name] = (now, event)
         else:

@@ -56,12 +56,12 @@ class Knowledge:
         self.summary_as_of: int | None = None
         self.began = now
 
-    def heard(self, event: Heartbeat | Process | Gateway, now: float, ns: int) -> None:
+    def received(self, event: Heartbeat | Process | Gateway, now: float, ns: int) -> None:
         """Published by a process, about itself or another."""
         if isinstance(event, Gateway):
-            self.link.heard(event, ns)
+            self.link.received(event, ns)
             return
-        self.processes.heard(event, now, ns)
+        self.processes.received(event, now, ns)
         if isinstance(event, Heartbeat):
             self._beat(event, now, ns)
 

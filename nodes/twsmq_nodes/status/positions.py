@@ -26,14 +26,15 @@ from twsmq_protocol.requests import PositionRow
 from twsmq_protocol.system_events import Position as PositionTold
 from twsmq_protocol.topics import position_topic
 
-from twsmq_nodes.tws import notices
+from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.codes import is_warning
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event, GatewayError, Position, PositionEnd
 from twsmq_nodes.tws.instruments import canonical_instrument
-from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
-from twsmq_nodes.tws.requests import CancelPositions, ReqContractDetails, ReqPositions
+from twsmq_nodes.tws.reference_requests import ReqContractDetails
+from twsmq_nodes.tws.requests import CancelPositions, ReqPositions
+from twsmq_nodes.tws.session_events import SessionEvent
 
 from .actions import Action, Publish, Ready, Reconcile, Send, Warn
 
@@ -103,20 +104,20 @@ class PositionBook:
             deadlines.append(self._listing_deadline)
         return min(deadlines, default=None)
 
-    def notice(self, notice: Notice, now: float) -> list[Action]:
-        match notice:
-            case notices.SessionUp():
+    def on_session_event(self, event: SessionEvent, now: float) -> list[Action]:
+        match event:
+            case session_events.SessionUp():
                 return [*self._list(now), *self._retry(now)]
-            case notices.SessionLost():
+            case session_events.SessionLost():
                 self.phase = Phase.UNKNOWN
                 self._listing_deadline = None
                 self._look_ups.clear()
                 self._unnamed.clear()
                 return []
-            case notices.DataLost():
+            case session_events.DataLost():
                 again = [Reconcile("asking for positions again after 1101"), Send(CancelPositions())]
                 return [*again, *self._list(now), *self._retry(now)]
-            case notices.DataMaintained():
+            case session_events.DataMaintained():
                 return self._retry(now)
             case _:
                 return []
@@ -163,7 +164,7 @@ class PositionBook:
             return self._gone(key) + self._completed()
         self._held[key] = _Row(event.quantity, event.avg_cost)
         if event.contract.con_id in self._names:
-            return self._tell(key)
+            return self._publish(key)
         return self._want([event.contract.con_id], now)
 
     def _listed(self) -> list[Action]:
@@ -200,7 +201,7 @@ class PositionBook:
             actions.append(Warn(f"no contract details for a position; it is spelled {name}"))
         self._names[con_id] = name
         for key in [key for key in self._held if key[1] == con_id]:
-            actions += self._tell(key)
+            actions += self._publish(key)
         return actions + self._look_up(now) + self._completed()
 
     def _completed(self) -> list[Action]:
@@ -210,7 +211,7 @@ class PositionBook:
         self.phase = Phase.COMPLETE
         return [Ready()]
 
-    def _tell(self, key: Key) -> list[Action]:
+    def _publish(self, key: Key) -> list[Action]:
         account, con_id = key
         row = self._held[key]
         event = PositionTold(

@@ -50,7 +50,7 @@ class ProcessBoard:
         self.newest: float | None = None
         """When anything was heard last of anybody else: this process hears itself whatever is gone."""
 
-    def heard(self, event: Heartbeat | Process, now: float, ns: int) -> None:
+    def received(self, event: Heartbeat | Process, now: float, ns: int) -> None:
         if event.name != STATUS or not isinstance(event, Heartbeat):
             self.newest = now
         if isinstance(event, Heartbeat):

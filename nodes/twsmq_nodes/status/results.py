@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from twsmq_protocol.system_events import ProfitAndLoss
 from twsmq_protocol.topics import pnl_topic
 
-from twsmq_nodes.tws import notices
+from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.events import Event, GatewayError, PnLSingle
-from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import CancelPnLSingle, ReqPnLSingle
+from twsmq_nodes.tws.session_events import SessionEvent
 
 from .actions import Action, Publish, Send, Warn
 
@@ -33,17 +33,17 @@ class PositionResults:
         self._about: dict[int, Key] = {}
         self.published: dict[Key, ProfitAndLoss] = {}
 
-    def notice(self, notice: Notice) -> list[Action]:
-        match notice:
-            case notices.SessionUp():
+    def on_session_event(self, event: SessionEvent) -> list[Action]:
+        match event:
+            case session_events.SessionUp():
                 self._up = True
                 return self._ask()
-            case notices.SessionLost():
+            case session_events.SessionLost():
                 self._up = False
                 self._asked.clear()
                 self._about.clear()
                 return []
-            case notices.DataLost():
+            case session_events.DataLost():
                 cancels: list[Action] = [Send(CancelPnLSingle(req_id)) for req_id in self._about]
                 self._asked.clear()
                 self._about.clear()

@@ -28,8 +28,8 @@ from twsmq_nodes.tws.events import (
     Position,
     PositionEnd,
 )
-from twsmq_nodes.tws.notices import Notice
 from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.session_events import SessionEvent
 
 from .actions import Action, Publish, Ready, Reconcile, Send, Warn
 from .core import StatusCore
@@ -51,19 +51,19 @@ class StatusShell(Shell):
         self._link = GatewayLink(
             node,
             on_event=self._spoke,
-            on_notice=self._on_notice,
+            on_session_event=self._on_session_event,
             reconciles="asking for all positions",
         )
         self._core = StatusCore(self._link.session.next_req_id)
         self._board = HealthBoard(nodes)
-        self._driver: Driver[Notice | Event | TimerFired, Action] = Driver(
+        self._driver: Driver[SessionEvent | Event | TimerFired, Action] = Driver(
             self._core.handle, self._carry_out, lambda: self._core.wake_at, TimerFired()
         )
         node.topics += ["position/<account>/<instrument>/", "account/<account>/<tag>/[<currency>/]"]
         node.topics.append("pnl/<account>/[<instrument>/]")
         node.mailbox.add("positions", self._answer_positions)
         node.mailbox.add("health", self._answer_health)
-        node.listen((SUPERVISOR, *nodes), ("node/", "process/"), self._heard)
+        node.listen((SUPERVISOR, *nodes), ("node/", "process/"), self._on_event)
         self._watch = ClusterWatch(node, self._core)
         self._add_board_ops()
 
@@ -113,17 +113,17 @@ class StatusShell(Shell):
     def _answer_health(self, _: NoArgs, call: Call) -> None:
         call.succeed(self._board.health(self._loop.time()))
 
-    def _heard(self, _topic: str, event: envelope.Event) -> None:
+    def _on_event(self, _topic: str, event: envelope.Event) -> None:
         if isinstance(event, Heartbeat | Process):
-            self._board.heard(event, self._loop.time())
+            self._board.received(event, self._loop.time())
 
     def _spoke(self, event: Event) -> None:
         self._driver.feed(event)
         if isinstance(event, _FIGURES):
             self._watch.gateway_spoke(summary=isinstance(event, AccountSummary | AccountUpdateMulti))
 
-    def _on_notice(self, notice: Notice) -> None:
-        self._driver.feed(notice)
+    def _on_session_event(self, event: SessionEvent) -> None:
+        self._driver.feed(event)
 
     def _carry_out(self, action: Action) -> None:
         match action:

@@ -81,7 +81,7 @@ class ClusterWatch:
         self._repeating: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self._requesters: dict[str, Requester] = {name: node.requester(name) for name in names}
         node.topics += ["board/<section>/", "alert/<name>/"]
-        node.listen(names, ("node/", "process/", "gateway/", "order/"), self._heard)
+        node.listen(names, ("node/", "process/", "gateway/", "order/"), self._on_event)
         node.metrics.collect(self._collect)
 
     def start(self) -> None:
@@ -106,20 +106,20 @@ class ClusterWatch:
 
     # -- in: what others publish
 
-    def _heard(self, _topic: str, event: Event) -> None:
+    def _on_event(self, _topic: str, event: Event) -> None:
         known, now, ns = self._known, self._loop.time(), time_ns()
         match event:
             case Heartbeat():
                 halts = known.monitor.halts
-                known.heard(event, now, ns)
+                known.received(event, now, ns)
                 self._touch("processes", *(["desk"] if halts != known.monitor.halts else []))
                 if event.last_event_no is not None:
                     self._follow_to(event.last_event_no, ns)
             case Process():
-                known.heard(event, now, ns)
+                known.received(event, now, ns)
                 self._touch("processes")
             case Gateway():
-                known.heard(event, now, ns)
+                known.received(event, now, ns)
                 self._touch("desk")
             case OrderEvent():
                 self._follower.event(event)

@@ -4,7 +4,7 @@
         host, port, client_id,
         on_ticks=ticks,      # list[Tick]: (req_id, tick_type, value, attribs), see `ticks`
         on_event=event,      # one frozen struct per callback, see `events` and `reference_events`
-        on_notice=notice,    # SessionUp, SessionLost, WaitingClientId, DataLost …, see `notices`
+        on_session_event=change,   # SessionUp, SessionLost, WaitingClientId, DataLost …, see `session_events`
         rate=45.0,           # messages per second, 0 for no limit
     )
     session.open()           # from here on it connects, and comes back, by itself
@@ -26,5 +26,6 @@ Rooms: `framing` cuts bytes into frames, which `bounds` limits by kind; `ticks` 
 the message budget, `learned_rate` what of it the gateway really grants, `ledger` what it limits beyond
 messages per second (whoever asks for bars, tick-by-tick or snapshots looks there first); `codes` are the
 codes that mean the same to all; `ranges` sets aside what cannot be true; `upstream` knows whether the gateway
-reaches IBKR; `core` decides, `session` does. What goes out is in `requests`, with `contracts` and `orders`.
+reaches IBKR; `core` decides, `session` does, `connection` is one socket. What goes out is in `requests`,
+`stream_requests` and `reference_requests`, with `contracts` and `orders`.
 """

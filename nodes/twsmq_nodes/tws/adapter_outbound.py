@@ -24,6 +24,7 @@ from ibapi.order import Order as IbOrder
 from ibapi.order import OrderComboLeg as IbOrderComboLeg
 from ibapi.scanner import ScannerSubscription as IbScannerSubscription
 
+from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.adapter_values import (
     BadField,
@@ -149,14 +150,14 @@ def _executions(client: Any, request: rq.ReqExecutions) -> None:
     client.reqExecutions(request.req_id, wanted)
 
 
-def _scanner(client: Any, request: rq.ReqScanner) -> None:
+def _scanner(client: Any, request: ref.ReqScanner) -> None:
     subscription = IbScannerSubscription()
     fill(subscription, request, {}, skip=frozenset({"req_id", "options", "filters"}))
     options, filters = sendable(request.options, "options"), sendable(request.filters, "filters")
     client.reqScannerSubscription(request.req_id, subscription, options, filters)
 
 
-def _user_info(client: Any, request: rq.ReqUserInfo) -> None:
+def _user_info(client: Any, request: ref.ReqUserInfo) -> None:
     if not hasattr(client, "reqUserInfo"):  # before 10.19
         raise BadField("user_info", "the installed ibapi release does not know it")
     client.reqUserInfo(request.req_id)
@@ -169,65 +170,8 @@ _OWN: dict[type[rq.Request], Callable[[Any, Any], None]] = {
     rq.GlobalCancel: _global_cancel,
     rq.ExerciseOptions: _exercise_options,
     rq.ReqExecutions: _executions,
-    rq.ReqScanner: _scanner,
-    rq.ReqUserInfo: _user_info,
-}
-
-_BY_POSITION: dict[type[rq.Request], str] = {
-    rq.ReqCurrentTime: "reqCurrentTime",
-    rq.ReqIds: "reqIds",
-    rq.ReqManagedAccounts: "reqManagedAccts",
-    rq.SetServerLogLevel: "setServerLogLevel",
-    rq.ReqMktData: "reqMktData",
-    rq.CancelMktData: "cancelMktData",
-    rq.ReqMarketDataType: "reqMarketDataType",
-    rq.ReqTickByTick: "reqTickByTickData",
-    rq.CancelTickByTick: "cancelTickByTickData",
-    rq.ReqDepth: "reqMktDepth",
-    rq.CancelDepth: "cancelMktDepth",
-    rq.ReqDepthExchanges: "reqMktDepthExchanges",
-    rq.ReqRealTimeBars: "reqRealTimeBars",
-    rq.CancelRealTimeBars: "cancelRealTimeBars",
-    rq.CalculateImpliedVolatility: "calculateImpliedVolatility",
-    rq.CancelImpliedVolatility: "cancelCalculateImpliedVolatility",
-    rq.CalculateOptionPrice: "calculateOptionPrice",
-    rq.CancelOptionPrice: "cancelCalculateOptionPrice",
-    rq.ReqOpenOrders: "reqOpenOrders",
-    rq.ReqAllOpenOrders: "reqAllOpenOrders",
-    rq.ReqAutoOpenOrders: "reqAutoOpenOrders",
-    rq.ReqCompletedOrders: "reqCompletedOrders",
-    rq.ReqPositions: "reqPositions",
-    rq.CancelPositions: "cancelPositions",
-    rq.ReqPositionsMulti: "reqPositionsMulti",
-    rq.CancelPositionsMulti: "cancelPositionsMulti",
-    rq.ReqAccountSummary: "reqAccountSummary",
-    rq.CancelAccountSummary: "cancelAccountSummary",
-    rq.ReqAccountUpdates: "reqAccountUpdates",
-    rq.ReqAccountUpdatesMulti: "reqAccountUpdatesMulti",
-    rq.CancelAccountUpdatesMulti: "cancelAccountUpdatesMulti",
-    rq.ReqPnL: "reqPnL",
-    rq.CancelPnL: "cancelPnL",
-    rq.ReqPnLSingle: "reqPnLSingle",
-    rq.CancelPnLSingle: "cancelPnLSingle",
-    rq.ReqContractDetails: "reqContractDetails",
-    rq.ReqMatchingSymbols: "reqMatchingSymbols",
-    rq.ReqSecDefOptParams: "reqSecDefOptParams",
-    rq.ReqMarketRule: "reqMarketRule",
-    rq.ReqSmartComponents: "reqSmartComponents",
-    rq.ReqHistoricalData: "reqHistoricalData",
-    rq.CancelHistoricalData: "cancelHistoricalData",
-    rq.ReqHistoricalTicks: "reqHistoricalTicks",
-    rq.ReqHeadTimestamp: "reqHeadTimeStamp",
-    rq.CancelHeadTimestamp: "cancelHeadTimeStamp",
-    rq.ReqHistogram: "reqHistogramData",
-    rq.CancelHistogram: "cancelHistogramData",
-    rq.ReqScannerParameters: "reqScannerParameters",
-    rq.CancelScanner: "cancelScannerSubscription",
-    rq.ReqNewsProviders: "reqNewsProviders",
-    rq.ReqNewsArticle: "reqNewsArticle",
-    rq.ReqHistoricalNews: "reqHistoricalNews",
-    rq.ReqNewsBulletins: "reqNewsBulletins",
-    rq.CancelNewsBulletins: "cancelNewsBulletins",
+    ref.ReqScanner: _scanner,
+    ref.ReqUserInfo: _user_info,
 }
 
 
@@ -241,4 +185,4 @@ def call(client: Any, request: rq.Request) -> None:
     for name in request.__struct_fields__:
         value = getattr(request, name)
         arguments.append(ib_contract(value) if isinstance(value, Contract) else sendable(value, name))
-    getattr(client, _BY_POSITION[type(request)])(*arguments)
+    getattr(client, request.METHOD)(*arguments)

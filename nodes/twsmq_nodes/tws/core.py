@@ -26,11 +26,12 @@ from typing import ClassVar
 from msgspec import Struct
 
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import codes, farms, notices, upstream
+from twsmq_nodes.tws import codes, farms, session_events, upstream
 from twsmq_nodes.tws.events import Event, GatewayError, ManagedAccounts, NextValidId
-from twsmq_nodes.tws.notices import FarmState, Notice
 from twsmq_nodes.tws.reference_events import MatchingSymbols
-from twsmq_nodes.tws.requests import ReqCurrentTime, ReqMatchingSymbols, Request, StartApi
+from twsmq_nodes.tws.reference_requests import ReqMatchingSymbols
+from twsmq_nodes.tws.requests import ReqCurrentTime, Request, StartApi
+from twsmq_nodes.tws.session_events import FarmState, SessionEvent
 from twsmq_nodes.tws.upstream import PROBE_ID, Upstream
 
 PROBE_SPACING = 1.0
@@ -130,7 +131,7 @@ class Close(Struct, frozen=True):
 
 
 class Notify(Struct, frozen=True):
-    notice: Notice
+    event: SessionEvent
 
 
 Action = Connect | SendHandshake | UseVersion | Send | Close | Notify
@@ -180,7 +181,7 @@ class SessionCore:
 
     @property
     def farms(self) -> dict[tuple[str, str], FarmState]:
-        """The state of each data farm by kind and name, as last told."""
+        """The state of each data farm by kind and name, as last reported."""
         return self._upstream.farms
 
     def received(self, now: float) -> None:
@@ -236,7 +237,7 @@ class SessionCore:
         self.state = State.UP
         self._up_since = now
         self._deadline = now + self._timing.idle
-        up = notices.SessionUp(self.server_version, self._accounts, self._next_order_id, self.upstream)
+        up = session_events.SessionUp(self.server_version, self._accounts, self._next_order_id, self.upstream)
         return [Notify(up)]
 
     # -- being there
@@ -274,11 +275,11 @@ class SessionCore:
             return []
         return self._give_up("the gateway did not send nextValidId and managedAccounts", now, stalled=True)
 
-    def _gateway_said(self, happened: Input, now: float) -> list[Action]:
+    def _error_received(self, happened: Input, now: float) -> list[Action]:
         assert isinstance(happened, GatewayError)
         code = happened.code
         if code in farms.NOTICES or code in upstream.CODES:
-            return [Notify(notice) for notice in self._upstream.said(happened, now)]
+            return [Notify(event) for event in self._upstream.received(happened, now)]
         if code == codes.CLIENT_ID_IN_USE and happened.req_id == -1:
             return self._wait_for_client_id(now)
         if code == codes.PORT_MOVED:
@@ -287,14 +288,14 @@ class SessionCore:
 
     def _answered(self, happened: Input, _now: float) -> list[Action]:
         assert isinstance(happened, MatchingSymbols)
-        return [Notify(notice) for notice in self._upstream.answered(happened)]
+        return [Notify(event) for event in self._upstream.answered(happened)]
 
     def _follow_port(self, words: str) -> list[Action]:
         number = words.rpartition("-")[2].strip()  # "…reconnect on the new port -7497"
         if not number.isdigit() or not 0 < int(number) < 65536:
             return []
         self._port = int(number)
-        return [Notify(notices.PortMoved(self._port))]  # the gateway drops the connection itself
+        return [Notify(session_events.PortMoved(self._port))]  # the gateway drops the connection itself
 
     # -- losing it
 
@@ -320,15 +321,15 @@ class SessionCore:
         self.state = State.WAITING
         self._deadline = now + retry_in
         if was is State.UP:
-            return [Notify(notices.SessionLost(reason, retry_in, stalled))]
-        return [Notify(notices.ConnectFailed(reason, self._attempt, retry_in, stalled))]
+            return [Notify(session_events.SessionLost(reason, retry_in, stalled))]
+        return [Notify(session_events.ConnectFailed(reason, self._attempt, retry_in, stalled))]
 
     def _wait_for_client_id(self, now: float) -> list[Action]:
         retry_in = self._timing.client_id_retry * (0.5 + self._jitter())
         self.state = State.WAITING_CLIENT_ID
         self._attempt = 0
         self._deadline = now + retry_in
-        return [Close("client id in use"), Notify(notices.WaitingClientId(self._client_id, retry_in))]
+        return [Close("client id in use"), Notify(session_events.WaitingClientId(self._client_id, retry_in))]
 
     def _backoff(self) -> float:
         timing = self._timing
@@ -353,10 +354,10 @@ class SessionCore:
         (State.HANDSHAKING, TimerFired): _timed_out,
         (State.STARTING, NextValidId): _learn,
         (State.STARTING, ManagedAccounts): _learn,
-        (State.STARTING, GatewayError): _gateway_said,
+        (State.STARTING, GatewayError): _error_received,
         (State.STARTING, LinkLost): _lost,
         (State.STARTING, TimerFired): _starting_too_long,
-        (State.UP, GatewayError): _gateway_said,
+        (State.UP, GatewayError): _error_received,
         (State.UP, MatchingSymbols): _answered,
         (State.UP, ProbeWanted): _probe,
         (State.UP, LinkLost): _lost,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from twsmq_nodes.tws.notices import FarmState, FarmStatus
+from twsmq_nodes.tws.session_events import FarmState, FarmStatus
 
 NOTICES: dict[int, tuple[str, FarmState]] = {
     2103: ("market", FarmState.BROKEN),

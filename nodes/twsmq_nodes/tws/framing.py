@@ -23,6 +23,11 @@ def frame(payload: bytes) -> bytes:
     return _LENGTH.pack(len(payload)) + payload
 
 
+def handshake(lowest: int, highest: int) -> bytes:
+    """The first bytes of a connection: the server versions we speak."""
+    return b"API\0" + frame(b"v%d..%d" % (lowest, highest))
+
+
 class FrameSplitter:
     """Cuts received bytes into frames; whole frames never pass through an intermediate buffer."""
 

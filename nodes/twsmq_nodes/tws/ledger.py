@@ -34,16 +34,9 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from .contracts import Contract
-from .requests import (
-    ReqHeadTimestamp,
-    ReqHistogram,
-    ReqHistoricalData,
-    ReqHistoricalTicks,
-    ReqMktData,
-    ReqRealTimeBars,
-    ReqTickByTick,
-    Request,
-)
+from .reference_requests import ReqHeadTimestamp, ReqHistogram, ReqHistoricalData, ReqHistoricalTicks
+from .requests import Request
+from .stream_requests import ReqMktData, ReqRealTimeBars, ReqTickByTick
 
 SMALL_BARS = frozenset(("1 secs", "5 secs", "10 secs", "15 secs", "30 secs"))
 

@@ -13,14 +13,23 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from enum import IntEnum
 from typing import Generic, TypeVar
 
-from twsmq_nodes.tws.requests import Priority
 from twsmq_nodes.tws.terms import Terms
 
 T = TypeVar("T")
 
 _ONE = 1.0 - 1e-9  # a whole message but for rounding, else the wake-up could be for right now, forever
+
+
+class Priority(IntEnum):
+    """Lower goes first."""
+
+    CANCEL = 0
+    ORDER = 1
+    CONTROL = 2
+    DATA = 3
 
 
 class Pacer(Generic[T]):

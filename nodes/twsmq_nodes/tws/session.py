@@ -25,24 +25,20 @@ from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import core
 from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
+from twsmq_nodes.tws.connection import Connection
 from twsmq_nodes.tws.core import SessionCore, State, Timing
 from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event, GatewayError
-from twsmq_nodes.tws.framing import frame
+from twsmq_nodes.tws.framing import handshake
 from twsmq_nodes.tws.learned_rate import LearnedRate
-from twsmq_nodes.tws.link import Link
-from twsmq_nodes.tws.notices import Notice
-from twsmq_nodes.tws.pacing import Pacer
-from twsmq_nodes.tws.requests import Priority, ReqCurrentTime, Request, StartApi, priority_of
+from twsmq_nodes.tws.pacing import Pacer, Priority
+from twsmq_nodes.tws.requests import ReqCurrentTime, Request, StartApi
+from twsmq_nodes.tws.session_events import SessionEvent
 from twsmq_nodes.tws.ticks import Tick, take_ticks, tick_of
 
 Thunk = Callable[[], Request | None]
 """Makes a request at the moment it is written; None if it is not wanted any more."""
-
-
-def _handshake(highest: int) -> bytes:
-    return b"API\0" + frame(b"v%d..%d" % (MIN_SERVER_VERSION, highest))
 
 
 class _Waiting(Struct, frozen=True):
@@ -62,7 +58,7 @@ class TwsSession:
         client_id: int,
         *,
         on_event: Callable[[Event], None],
-        on_notice: Callable[[Notice], None],
+        on_session_event: Callable[[SessionEvent], None],
         on_ticks: Callable[[list[Tick]], None],
         on_read_end: Callable[[], None] | None = None,
         on_short: Callable[[], None] | None = None,
@@ -83,7 +79,7 @@ class TwsSession:
         self._host = host
         self._on_short = on_short
         self._on_event = on_event
-        self._on_notice = on_notice
+        self._on_session_event = on_session_event
         self._on_ticks = on_ticks
         self._on_read_end = on_read_end
         self._highest = max(MIN_SERVER_VERSION, min(max_server_version, HIGHEST_SERVER_VERSION))
@@ -94,8 +90,8 @@ class TwsSession:
         self.waits = Histogram(METRICS["gateway_budget_wait_seconds"].bounds)
         self.learned = LearnedRate(rate)
         self._codec: Codec | None = None
-        self._link: Link | None = None
-        self._links: set[Link] = set()  # with those that are closing
+        self._connection: Connection | None = None
+        self._connections: set[Connection] = set()  # with those that are closing
         self._attempt: asyncio.Task[None] | None = None
         self._wake = Alarm(self._drain)
         self._driver: Driver[core.Input, core.Action] = Driver(
@@ -123,7 +119,7 @@ class TwsSession:
 
     @property
     def upstream(self) -> bool:
-        """Whether the gateway is connected to IBKR, as far as it has told."""
+        """Whether the gateway is connected to IBKR, as far as is known."""
         return self._core.upstream
 
     @property
@@ -139,13 +135,13 @@ class TwsSession:
     @property
     def sent(self) -> int:
         """Messages written to the gateway since this process started."""
-        return self._sent + (0 if self._link is None else self._link.written)
+        return self._sent + (0 if self._connection is None else self._connection.written)
 
-    def _count_link(self) -> None:
-        """The link is about to be replaced: what it wrote stays counted."""
-        if self._link is not None:
-            self._sent += self._link.written
-            self._link.written = 0
+    def _count_written(self) -> None:
+        """The connection is about to be replaced: what it wrote stays counted."""
+        if self._connection is not None:
+            self._sent += self._connection.written
+            self._connection.written = 0
 
     def open(self) -> None:
         """Starts connecting, and keeps at it until `close`."""
@@ -157,8 +153,8 @@ class TwsSession:
 
     async def wait_closed(self) -> None:
         """Returns once every socket this session has opened is closed."""
-        while self._links:
-            await asyncio.gather(*(link.gone for link in self._links))
+        while self._connections:
+            await asyncio.gather(*(connection.gone for connection in self._connections))
 
     def next_req_id(self) -> int:
         """An id no other request of this session has had. Order ids are another matter: they are the
@@ -186,7 +182,7 @@ class TwsSession:
         if self._core.state is not State.UP:
             raise NotConnected(_name(request))
         if priority is None:
-            priority = priority_of(request) if isinstance(request, Request) else Priority.ORDER
+            priority = request.PRIORITY if isinstance(request, Request) else Priority.ORDER
         self.pacer.push(_Waiting(request, on_written, on_refused, self._loop.time()), priority)
         self._drain()
 
@@ -199,11 +195,11 @@ class TwsSession:
         return Encoded(request, (self._codec or Codec(self._highest)).encode(request))
 
     @property
-    def thread_line(self) -> Callable[[bytes], bool] | None:
+    def thread_writer(self) -> Callable[[bytes], bool] | None:
         """For another thread: writes what `encode` has made on the present connection at once, past all that
         is queued here, if it says True; otherwise nothing was written. None if the session is not up.
         """
-        return self._link.write_from_thread if self._link and self.state is State.UP else None
+        return self._connection.write_from_thread if self._connection and self.state is State.UP else None
 
     def probe(self) -> None:
         """Asks for the gateway's time, at most once a second; a CurrentTime event answers."""
@@ -228,78 +224,78 @@ class TwsSession:
 
     def _carry_out(self, action: core.Action) -> None:
         match action:
-            case core.Notify(notice):
-                if self._link is None:  # what will not be written any more is refused before anything else
-                    self._forget()
-                self._on_notice(notice)
+            case core.Notify(event):
+                if self._connection is None:
+                    self._forget()  # what will not be written any more is refused before anything else
+                self._on_session_event(event)
             case core.Send(request):
                 self.pacer.charge(self._loop.time())
-                if self._codec is not None and self._link is not None:
-                    self._link.write(self._codec.encode(request))
+                if self._codec is not None and self._connection is not None:
+                    self._connection.write(self._codec.encode(request))
             case core.Connect(port):
                 self._attempt = self._loop.create_task(self._connect(port))
             case core.SendHandshake():
-                if self._link is not None:
-                    self._link.write(_handshake(self._highest))
+                if self._connection is not None:
+                    self._connection.write(handshake(MIN_SERVER_VERSION, self._highest))
             case core.UseVersion(server_version):
                 self._codec = Codec(server_version)
                 self.learned.began()
                 self.pacer.set_rate(self.learned.rate, self._loop.time())
-                if self._codec.raw_ids and self._link is not None:
-                    self._link.use_raw_ids()
+                if self._codec.raw_ids and self._connection is not None:
+                    self._connection.use_raw_ids()
             case core.Close(_, flush):
-                self._drop_link(flush=flush)
+                self._drop_connection(flush=flush)
 
     async def _connect(self, port: int) -> None:
-        link = Link(self)
-        self._count_link()
-        self._link = link
+        connection = Connection(self)
+        self._count_written()
+        self._connection = connection
         try:
-            await self._loop.create_connection(lambda: link, self._host, port)
+            await self._loop.create_connection(lambda: connection, self._host, port)
         except OSError as error:
-            self.link_lost(link, f"cannot connect to {address(self._host, port)}: {error}")
+            self.connection_lost(connection, f"cannot connect to {address(self._host, port)}: {error}")
 
-    def _drop_link(self, *, flush: bool) -> None:
-        self._count_link()
-        link, self._link = self._link, None
+    def _drop_connection(self, *, flush: bool) -> None:
+        self._count_written()
+        connection, self._connection = self._connection, None
         if self._attempt is not None:
             self._attempt.cancel()
             self._attempt = None
-        if link is not None:
-            link.close(flush=flush)
+        if connection is not None:
+            connection.close(flush=flush)
         self._forget()
 
     def _forget(self) -> None:
-        """The link is gone: nothing queued will be written any more."""
+        """The connection is gone: nothing queued will be written any more."""
         self._codec = None
         self._wake.set(None)
         for waiting in self.pacer.clear():
             if waiting.on_refused is not None:
                 waiting.on_refused(NotConnected(_name(waiting.request)))
 
-    # -- from the link; a link that is not the current one is not listened to
+    # -- from the connection; a connection that is not the current one is not listened to
 
-    def link_made(self, link: Link) -> None:
-        self._links.add(link)
-        if link is self._link:
+    def connection_opened(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        if connection is self._connection:
             self._feed(core.Connected())
 
-    def link_lost(self, link: Link, reason: str) -> None:
-        if link is self._link:
-            self._count_link()
-            self._link = None
+    def connection_lost(self, connection: Connection, reason: str) -> None:
+        if connection is self._connection:
+            self._count_written()
+            self._connection = None
             self._feed(core.LinkLost(reason))
 
-    def link_gone(self, link: Link) -> None:
-        self._links.discard(link)
+    def connection_gone(self, connection: Connection) -> None:
+        self._connections.discard(connection)
 
-    def link_writable(self, link: Link) -> None:
-        if link is self._link:
+    def connection_writable(self, connection: Connection) -> None:
+        if connection is self._connection:
             self._drain()
 
-    def frames_received(self, link: Link, frames: list[bytes]) -> None:
-        """Delivers frames until the link is dropped by what one of them brings about."""
-        if link is not self._link:
+    def frames_received(self, connection: Connection, frames: list[bytes]) -> None:
+        """Delivers frames until the connection is dropped by what one of them brings about."""
+        if connection is not self._connection:
             return
         self._core.received(self._loop.time())
         at = 0
@@ -308,31 +304,31 @@ class TwsSession:
             at = 1
         if self._codec is not None and self._codec.raw_ids:
             for number in range(at, len(frames)):
-                self._one_received(link, self._codec.plain(frames[number]))
+                self._one_received(connection, self._codec.plain(frames[number]))
             at = len(frames)
-        while at < len(frames) and link is self._link and self._codec is not None:
+        while at < len(frames) and connection is self._connection and self._codec is not None:
             ticks: list[Tick] = []
             at = take_ticks(frames, at, ticks)
             if ticks:
                 self._on_ticks(ticks)
-            if at < len(frames) and link is self._link:
+            if at < len(frames) and connection is self._connection:
                 for event in self._codec.decode(frames[at]):
-                    if link is self._link:
+                    if connection is self._connection:
                         self._deliver(event)
                 at += 1
         if self._on_read_end is not None:
             self._on_read_end()
 
-    def _one_received(self, link: Link, frame: bytes) -> None:
+    def _one_received(self, connection: Connection, frame: bytes) -> None:
         """Of a session with raw ids: text takes the fast way too, protobuf only ibapi's."""
-        if link is not self._link or self._codec is None:
+        if connection is not self._connection or self._codec is None:
             return
         ticks: list[Tick] = []
         if not frame.startswith(b"\0") and take_ticks((frame,), 0, ticks):
             self._on_ticks(ticks)
             return
         for event in self._codec.decode(frame):
-            if link is self._link:
+            if connection is self._connection:
                 self._deliver(event)
 
     def _deliver(self, event: Event) -> None:
@@ -362,24 +358,24 @@ class TwsSession:
         if self.learned.recovered(self._loop.time()):
             self.pacer.set_rate(self.learned.rate, self._loop.time())
         try:
-            while self._link is not None and self._codec is not None and self._link.writable:
+            while self._connection is not None and self._codec is not None and self._connection.writable:
                 waiting = self.pacer.take(self._loop.time())
                 if waiting is None:
                     break
-                self._write(waiting, self._link, self._codec)
+                self._write(waiting, self._connection, self._codec)
         finally:
             self._draining = False
             self._come_back()
 
     def _come_back(self) -> None:
-        writable = self._link is not None and self._link.writable
+        writable = self._connection is not None and self._connection.writable
         now = self._loop.time()
         wake_at = self.pacer.wake_at(now) if writable else None
         if wake_at is not None and wake_at > now and self._on_short is not None:
             self._on_short()
         self._wake.set(wake_at)
 
-    def _write(self, waiting: _Waiting, link: Link, codec: Codec) -> None:
+    def _write(self, waiting: _Waiting, connection: Connection, codec: Codec) -> None:
         given = waiting.request
         request = given if isinstance(given, Request | Encoded) else given()
         if request is None:
@@ -392,7 +388,7 @@ class TwsSession:
             if waiting.on_refused is not None:
                 waiting.on_refused(refused)
             return
-        link.write(data)
+        connection.write(data)
         self.waits.observe(self._loop.time() - waiting.since)
         if waiting.on_written is not None:
             waiting.on_written(request.request if isinstance(request, Encoded) else request)

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twsmq_nodes.tws import codes, farms, notices
+from twsmq_nodes.tws import codes, farms, session_events
 from twsmq_nodes.tws.events import GatewayError
-from twsmq_nodes.tws.notices import FarmState, FarmStatus, Notice
 from twsmq_nodes.tws.reference_events import MatchingSymbols
+from twsmq_nodes.tws.session_events import FarmState, FarmStatus, SessionEvent
 
 PROBE_ID = 2_000_000_000
 """Request id of the probes: far above those the nodes give out."""
@@ -62,27 +62,31 @@ class Upstream:
         self._pause = min(2 * self._pause, PROBE_MOST_S)
         self._wait(now)
 
-    def said(self, error: GatewayError, now: float) -> list[Notice]:
+    def received(self, error: GatewayError, now: float) -> list[SessionEvent]:
         """The gateway said something of `CODES` or `farms.NOTICES`, for no request."""
         code = error.code
         if code in farms.NOTICES:
-            return self._farm_said(farms.noticed(code, error.text))
+            return self._farm_reported(farms.noticed(code, error.text))
         if code in (codes.UPSTREAM_LOST, codes.UPSTREAM_BROKEN):
             return self._lost(error, now)
-        told = [note for status in farms.listed(error.text, tuple(self.farms)) for note in self._farm(status)]
-        back = notices.DataLost if code == codes.DATA_LOST else notices.DataMaintained
+        events = [
+            note for status in farms.listed(error.text, tuple(self.farms)) for note in self._farm(status)
+        ]
+        back = session_events.DataLost if code == codes.DATA_LOST else session_events.DataMaintained
         self._restored()
-        return [*told, back(str(code))]  # farms first: what is maintained hangs on them
+        return [*events, back(str(code))]  # farms first: what is maintained hangs on them
 
-    def answered(self, answer: MatchingSymbols) -> list[Notice]:
+    def answered(self, answer: MatchingSymbols) -> list[SessionEvent]:
         """To a probe. An empty answer proves nothing."""
         if self.connected or answer.req_id != PROBE_ID or not answer.matches:
             return []
-        back = notices.DataMaintained if self._code == codes.UPSTREAM_BROKEN else notices.DataLost
+        back = (
+            session_events.DataMaintained if self._code == codes.UPSTREAM_BROKEN else session_events.DataLost
+        )
         self._restored()
         return [back("it answers requests that need IBKR")]
 
-    def _lost(self, error: GatewayError, now: float) -> list[Notice]:
+    def _lost(self, error: GatewayError, now: float) -> list[SessionEvent]:
         before = self.connected
         if before or error.code == codes.UPSTREAM_LOST:  # a 2110 within a 1100 makes it no less a 1100
             self._code = error.code
@@ -92,18 +96,18 @@ class Upstream:
         self._back.clear()
         self._pause = PROBE_S
         self._wait(now)
-        return [notices.UpstreamLost(error.code, error.text)] if before else []  # it is repeated
+        return [session_events.UpstreamLost(error.code, error.text)] if before else []  # it is repeated
 
-    def _farm_said(self, status: FarmStatus) -> list[Notice]:
-        told: list[Notice] = list(self._farm(status))
+    def _farm_reported(self, status: FarmStatus) -> list[SessionEvent]:
+        events: list[SessionEvent] = list(self._farm(status))
         if self.connected or self._code != codes.UPSTREAM_BROKEN:
-            return told
+            return events
         self._back[status.kind, status.name] = status.state in (FarmState.OK, FarmState.INACTIVE)
         kinds = {kind for kind, _ in self._back}
         if self._kinds and kinds >= self._kinds and all(self._back.values()):
             self._restored()
-            told.append(notices.DataMaintained("its data farms are connected again"))
-        return told
+            events.append(session_events.DataMaintained("its data farms are connected again"))
+        return events
 
     def _farm(self, status: FarmStatus) -> list[FarmStatus]:
         if self.farms.get((status.kind, status.name)) is status.state:

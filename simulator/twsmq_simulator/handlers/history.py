@@ -94,7 +94,7 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
             session, request_id, book, seconds, kind, request.date_format, gateway.zones,
             always=always, regular=request.regular_hours and not always,
         )  # fmt: skip
-        gateway.follow(stream, r.Cancel.HISTORY)
+        gateway.floor.follow(stream, r.Cancel.HISTORY)
 
 
 def _trouble(gateway: Gateway, session: Session, request: r.HistoricalData, i: Instrument) -> str | None:

@@ -75,7 +75,7 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
         book,
         kind=kind,
         asked=session.market_data_type,
-        is_open=gateway.follow_hours(book, gateway.clock.now()),
+        is_open=gateway.floor.follow_hours(book, gateway.clock.now()),
         generic=GenericTicks(request_id, session.version, wanted, book, gateway.exchange),
         model=gateway.exchange.model(book.instrument),
     )
@@ -91,7 +91,7 @@ def market_data(gateway: Gateway, session: Session, request: r.MarketData) -> No
     if once:
         session.write(tick_messages.snapshot_end(request_id))
         return
-    gateway.follow(subscription, r.Cancel.MARKET_DATA)
+    gateway.floor.follow(subscription, r.Cancel.MARKET_DATA)
     if news.HEADLINES in wanted:
         about = book.instrument.long_name
         news.follow_headlines(gateway, session, request_id, news.NEWS_PROVIDERS[0][0], about)
@@ -123,7 +123,7 @@ def tick_by_tick(gateway: Gateway, session: Session, request: r.TickByTick) -> N
         case _:
             text = "Failed to request tick-by-tick data:Invalid tick type"
             raise RequestRefused(10189, text, request_id)
-    gateway.follow(stream, r.Cancel.TICK_BY_TICK)
+    gateway.floor.follow(stream, r.Cancel.TICK_BY_TICK)
 
 
 @handles(TABLE, r.MarketDepth)
@@ -141,7 +141,7 @@ def market_depth(gateway: Gateway, session: Session, request: r.MarketDepth) -> 
     rows = min(max(request.rows, 1), DEPTH)
     stream = Depth(session, request_id, book, rows, smart=request.smart)
     stream.on_step(book, 0, gateway.clock.now())
-    gateway.follow(stream, r.Cancel.DEPTH)
+    gateway.floor.follow(stream, r.Cancel.DEPTH)
 
 
 @handles(TABLE, r.RealTimeBars)
@@ -151,7 +151,7 @@ def real_time_bars(gateway: Gateway, session: Session, request: r.RealTimeBars) 
     gateway.permissions.check_live(book.instrument, 420, "Invalid Real-time Query:", request.request_id)
     past = gateway.exchange.past(book.instrument.con_id)
     stream = RealTimeBars(session, request.request_id, book, past, request.what, gateway.clock.now())
-    gateway.follow(stream, r.Cancel.REAL_TIME_BARS)
+    gateway.floor.follow(stream, r.Cancel.REAL_TIME_BARS)
 
 
 @handles(TABLE, r.Cancel)
@@ -161,7 +161,7 @@ def cancel(gateway: Gateway, session: Session, request: r.Cancel) -> None:
     repeated = gateway.stop_repeating(session, (request.what, request.request_id))
     subscription = session.subscriptions.pop((request.what, request.request_id), None)
     if subscription is not None:
-        gateway.unfollow(subscription)
+        gateway.floor.unfollow(subscription)
         if isinstance(subscription, TopOfBook) and subscription.delayed:
             book = gateway.exchange.required(subscription.con_id)
             left = subscription.rest() or subscription.standing(book, gateway.clock.now())

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from twsmq_protocol.errors import RequestError
-from twsmq_protocol.order_requests import PlaceOrder, RiskLayer, RiskLayers
+from twsmq_protocol.order_control_requests import RiskLayer, RiskLayers
+from twsmq_protocol.order_requests import PlaceOrder
 from twsmq_protocol.risk_limits import Risk, RiskLimits
 
 from twsmq_nodes.tws.gateway_times import NS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import msgspec
-from twsmq_protocol.order_requests import SetRisk
+from twsmq_protocol.order_control_requests import SetRisk
 from twsmq_protocol.risk_limits import RiskLimits
 from twsmq_transport.mailbox import Call
 

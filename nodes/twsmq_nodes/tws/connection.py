@@ -2,7 +2,7 @@
 
 Another thread may write too (`write_from_thread`), for bytes that cannot wait for the loop. Invariant: what
 one call was given is on the socket whole before the next byte of anybody's. A thread is let at the socket
-only while nothing waits in the transport: its high-water mark is 0, so it says `pause_writing` as soon as
+only while nothing waits in the transport: its high-water mark is 0, so it calls `pause_writing` as soon as
 something does. If the socket takes only part of what a thread gives, everything else waits until the rest has
 gone. After `close` no thread writes any more.
 """
@@ -19,16 +19,16 @@ from twsmq_nodes.tws.framing import FrameSplitter
 
 
 class Owner(Protocol):
-    """Whoever opened the link. All are called on the loop."""
+    """Whoever opened the connection. All are called on the loop."""
 
-    def link_made(self, link: Link) -> None: ...
-    def link_lost(self, link: Link, reason: str) -> None: ...
-    def link_gone(self, link: Link) -> None: ...
-    def link_writable(self, link: Link) -> None: ...
-    def frames_received(self, link: Link, frames: list[bytes]) -> None: ...
+    def connection_opened(self, connection: Connection) -> None: ...
+    def connection_lost(self, connection: Connection, reason: str) -> None: ...
+    def connection_gone(self, connection: Connection) -> None: ...
+    def connection_writable(self, connection: Connection) -> None: ...
+    def frames_received(self, connection: Connection, frames: list[bytes]) -> None: ...
 
 
-class Link(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """Decides nothing. `gone` is done once its socket is closed."""
 
     def __init__(self, owner: Owner) -> None:
@@ -70,7 +70,7 @@ class Link(asyncio.Protocol):
                 return False
             try:
                 sent = self._direct.send(data, socket.MSG_DONTWAIT)
-            except OSError:  # full, or broken: the loop will hear of it
+            except OSError:  # full, or broken: the loop finds out
                 return False
             self.written += 1
             if sent < len(data):
@@ -88,7 +88,7 @@ class Link(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's does not derive from asyncio's
         self._transport.set_write_buffer_limits(high=0)
         descriptor = _tune(self._transport)
-        self._owner.link_made(self)
+        self._owner.connection_opened(self)
         if self._closed:  # while it was connecting
             self._transport.abort()
         elif descriptor is not None:
@@ -98,7 +98,7 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._owner.frames_received(self, self._splitter.feed(data))
         if self._splitter.broken is not None:
-            self._owner.link_lost(self, self._splitter.broken)
+            self._owner.connection_lost(self, self._splitter.broken)
             self.close()
 
     def pause_writing(self) -> None:
@@ -106,14 +106,14 @@ class Link(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        self._owner.link_writable(self)  # what was queued meanwhile goes first
+        self._owner.connection_writable(self)  # what was queued meanwhile goes first
         with self._lock:
             self._waits = self._paused
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._shut_out_threads()
-        self._owner.link_lost(self, str(exc) if exc else "the gateway closed the connection")
-        self._owner.link_gone(self)
+        self._owner.connection_lost(self, str(exc) if exc else "the gateway closed the connection")
+        self._owner.connection_gone(self)
         self.gone.set_result(None)
 
     def _write_rest(self) -> None:

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 import uvloop
+from twsmq_nodes.tws.connection import Connection
 from twsmq_nodes.tws.framing import FrameSplitter, frame
-from twsmq_nodes.tws.link import Link
 
 Runner = Callable[[Coroutine[Any, Any, None]], None]
 
 
 class Owner:
-    def link_made(self, link: Link) -> None: ...
-    def link_gone(self, link: Link) -> None: ...
-    def link_writable(self, link: Link) -> None: ...
-    def frames_received(self, link: Link, frames: list[bytes]) -> None: ...
-    def link_lost(self, link: Link, reason: str) -> None: ...
+    def connection_opened(self, connection: Connection) -> None: ...
+    def connection_gone(self, connection: Connection) -> None: ...
+    def connection_writable(self, connection: Connection) -> None: ...
+    def frames_received(self, connection: Connection, frames: list[bytes]) -> None: ...
+    def connection_lost(self, connection: Connection, reason: str) -> None: ...
 
 
 def on_both_loops(check: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[Runner], None]:
@@ -35,8 +35,8 @@ def on_both_loops(check: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[R
 
 
 @asynccontextmanager
-async def linked() -> AsyncIterator[tuple[Link, socket.socket]]:
-    """A link with little room in its socket, and the gateway's end; both are closed."""
+async def linked() -> AsyncIterator[tuple[Connection, socket.socket]]:
+    """A connection with little room in its socket, and the gateway's end; both are closed."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     ours = socket.socket()
@@ -45,18 +45,18 @@ async def linked() -> AsyncIterator[tuple[Link, socket.socket]]:
     theirs, _ = listener.accept()
     listener.close()
     ours.setblocking(False)
-    _, link = await asyncio.get_running_loop().create_connection(lambda: Link(Owner()), sock=ours)
+    _, connection = await asyncio.get_running_loop().create_connection(lambda: Connection(Owner()), sock=ours)
     try:
-        yield link, theirs
+        yield connection, theirs
     finally:
-        link.close()
-        await link.gone
+        connection.close()
+        await connection.gone
         theirs.close()
 
 
 @on_both_loops
 async def test_frames_of_two_threads_arrive_whole_though_the_socket_is_full_most_of_the_time() -> None:
-    async with linked() as (link, gateway):
+    async with linked() as (connection, gateway):
         frames: list[bytes] = []
         arrived = threading.Event()
         expected = 600
@@ -73,7 +73,7 @@ async def test_frames_of_two_threads_arrive_whole_though_the_socket_is_full_most
         def write() -> None:
             for number in range(expected // 2):
                 data = frame(b"thread %d " % number + os.urandom(1) * 3000)
-                if not link.write_from_thread(data):
+                if not connection.write_from_thread(data):
                     refused.append(number)
                 begun.set()
 
@@ -83,12 +83,12 @@ async def test_frames_of_two_threads_arrive_whole_though_the_socket_is_full_most
         assert await asyncio.to_thread(begun.wait, 20)
         assert 0 not in refused, "there was room for the first"
         for number in range(expected // 2):
-            link.write(frame(b"loop %d " % number + os.urandom(1) * 2000))
+            connection.write(frame(b"loop %d " % number + os.urandom(1) * 2000))
             if number % 7 == 0:
                 await asyncio.sleep(0)
         await asyncio.to_thread(threads[1].join)
         for number in refused:  # as the loop does with what the thread could not write
-            link.write(frame(b"thread %d " % number))
+            connection.write(frame(b"thread %d " % number))
         assert await asyncio.to_thread(arrived.wait, 20)
         texts = [bytes(payload[:1]) for payload in frames]
         assert len(frames) == expected
@@ -100,18 +100,18 @@ async def test_frames_of_two_threads_arrive_whole_though_the_socket_is_full_most
 
 @on_both_loops
 async def test_what_a_thread_has_written_in_part_is_ended_before_anything_else() -> None:
-    async with linked() as (link, gateway):
+    async with linked() as (connection, gateway):
         large = frame(b"19\0" + b"x" * 1_000_000)  # scanner parameters may be long
-        assert link.write_from_thread(large), "the socket takes a part"
-        assert not link.write_from_thread(frame(b"no")), "and nothing from a thread until the rest has gone"
-        link.write(frame(b"after"))
+        assert connection.write_from_thread(large), "the socket takes a part"
+        assert not connection.write_from_thread(frame(b"no")), "nothing more until the rest has gone"
+        connection.write(frame(b"after"))
         splitter = FrameSplitter()
         frames: list[bytes] = []
         while len(frames) < 2:
             frames += splitter.feed(await asyncio.to_thread(gateway.recv, 65536))
         assert [len(payload) for payload in frames] == [1_000_003, 5]
         for _ in range(1000):
-            if link.write_from_thread(frame(b"again")):
+            if connection.write_from_thread(frame(b"again")):
                 break
             await asyncio.sleep(0)
         assert await asyncio.to_thread(gateway.recv, 100) == frame(b"again")
@@ -119,7 +119,7 @@ async def test_what_a_thread_has_written_in_part_is_ended_before_anything_else()
 
 @on_both_loops
 async def test_no_thread_writes_on_a_link_that_is_closed_and_the_gateway_sees_the_end() -> None:
-    async with linked() as (link, gateway):
-        link.close(flush=True)
-        assert not link.write_from_thread(b"late")
+    async with linked() as (connection, gateway):
+        connection.close(flush=True)
+        assert not connection.write_from_thread(b"late")
         assert await asyncio.to_thread(gateway.recv, 10) == b""

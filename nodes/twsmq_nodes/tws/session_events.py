@@ -1,4 +1,4 @@
-"""What the session tells its node about itself and about the gateway's own connections."""
+"""What the session announces to its node: changes of itself and of the gateway's own connections."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import Enum
 from msgspec import Struct
 
 
-class Notice(Struct, frozen=True):
-    """Base of all notices."""
+class SessionEvent(Struct, frozen=True):
+    """Base of them all."""
 
 
-class SessionUp(Notice, frozen=True):
+class SessionUp(SessionEvent, frozen=True):
     """Requests may be sent. `next_order_id` is the gateway's; it may have rolled back since last time."""
 
     server_version: int
@@ -21,7 +21,7 @@ class SessionUp(Notice, frozen=True):
     """False if the gateway has already said that it has lost its own connection to IBKR."""
 
 
-class SessionLost(Notice, frozen=True):
+class SessionLost(SessionEvent, frozen=True):
     """The session was up and is not any more; what was not written by then never will be."""
 
     reason: str
@@ -30,7 +30,7 @@ class SessionLost(Notice, frozen=True):
     """The socket is there, but nothing comes."""
 
 
-class ConnectFailed(Notice, frozen=True):
+class ConnectFailed(SessionEvent, frozen=True):
     """An attempt did not come up. `attempt` counts from 1 since the session was last up."""
 
     reason: str
@@ -40,34 +40,34 @@ class ConnectFailed(Notice, frozen=True):
     """It connected, and then nothing came."""
 
 
-class WaitingClientId(Notice, frozen=True):
+class WaitingClientId(SessionEvent, frozen=True):
     """Another connection holds our client id (326). Orders live under the id, so we wait for it."""
 
     client_id: int
     retry_in: float
 
 
-class PortMoved(Notice, frozen=True):
+class PortMoved(SessionEvent, frozen=True):
     """The gateway now listens elsewhere (1300); the next attempt goes there."""
 
     port: int
 
 
-class UpstreamLost(Notice, frozen=True):
+class UpstreamLost(SessionEvent, frozen=True):
     """The gateway has lost its connection to IBKR (1100, 2110); the socket stays open."""
 
     code: int
     text: str
 
 
-class DataLost(Notice, frozen=True):
+class DataLost(SessionEvent, frozen=True):
     """Upstream is back, but subscriptions are gone and must be made again, or may be. `how` we know: the
     gateway's 1101, else in words."""
 
     how: str = "1101"
 
 
-class DataMaintained(Notice, frozen=True):
+class DataMaintained(SessionEvent, frozen=True):
     """Upstream is back and subscriptions go on. `how` we know: the gateway's 1102, else in words."""
 
     how: str = "1102"
@@ -80,7 +80,7 @@ class FarmState(Enum):
     CONNECTING = "connecting"
 
 
-class FarmStatus(Notice, frozen=True):
+class FarmStatus(SessionEvent, frozen=True):
     """One of the gateway's data farms changed. `kind`: market, historical or security_definition."""
 
     kind: str

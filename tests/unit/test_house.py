@@ -1,0 +1,90 @@
+"""The house's own rules: files of one subject, no import circles, and an ARCHITECTURE that is true."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NODES = ROOT / "nodes" / "twsmq_nodes"
+ROOMS = ("", "_protocol", "_transport", "_nodes", "_supervisor", "_simulator", "_web")
+MOST_LINES = 400
+GENERATED = ("client/twsmq/_sync/",)
+# Longer at the end of November 2026, and to be split by subject. The list only shrinks.
+STILL_LONGER = frozenset(
+    (
+        "client/twsmq/download/run.py",
+        "nodes/twsmq_nodes/marketdata/core.py",
+        "nodes/twsmq_nodes/orders/reconciliation.py",
+        "nodes/twsmq_nodes/orders/shell.py",
+        "nodes/twsmq_nodes/reference/core.py",
+        "nodes/twsmq_nodes/reference/questions.py",
+        "tests/property/test_orders_machine.py",
+        "tests/support/orders_desk.py",
+        "tests/unit/test_orders_as_they_stand.py",
+        "tests/unit/test_orders_core.py",
+        "tests/unit/test_orders_reconcile.py",
+        "tests/unit/test_orders_requests.py",
+        "tests/unit/test_orders_risk.py",
+    )
+)
+WALK = re.compile(r"^\| (`[\w/]+\.py: .*?) \| ", re.MULTILINE)
+
+
+def python_files() -> Iterator[str]:
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    yield from (name for name in listed.stdout.split() if (ROOT / name).exists())
+
+
+def lines_of(name: str) -> int:
+    return len((ROOT / name).read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout")
+def test_a_file_has_one_subject_and_at_most_400_lines() -> None:
+    longer = {
+        name for name in python_files() if lines_of(name) > MOST_LINES and not name.startswith(GENERATED)
+    }
+    assert sorted(longer - STILL_LONGER) == [], "split it by what its parts mean"
+
+
+def test_no_module_imports_one_that_imports_it_be_it_for_types_only() -> None:
+    graph = grimp.build_graph(
+        *(f"twsmq{room}" for room in ROOMS), exclude_type_checking_imports=False, cache_dir=None
+    )
+    left = {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
+    while free := [module for module, imported in left.items() if not imported & left.keys()]:
+        for module in free:
+            del left[module]
+    # What is left imports in a circle, or imports one that does: the circles are among what is imported.
+    assert sorted(left) == []
+
+
+def functions_of(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{each.name}" for each in node.body if isinstance(each, ast.FunctionDef)}
+        elif isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+    return found
+
+
+def test_every_hop_of_the_walks_in_architecture_is_there() -> None:
+    hops = WALK.findall((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+    assert len(hops) > 25
+    for cell in hops:
+        file = Path()
+        for named in re.findall(r"`([^`]+)`", cell):
+            path, _, function = named.rpartition(": ")
+            if path:
+                file = next(
+                    each for each in (ROOT / path, ROOT / "nodes" / "twsmq_nodes" / path) if each.exists()
+                )
+            assert function in functions_of(file), named
