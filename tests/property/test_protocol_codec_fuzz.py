@@ -278,6 +278,11 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "until": st.integers(0, 2**63 - 1),
         }
     ),
+    "claim_client_id": st.fixed_dictionaries(
+        {"program": names},
+        optional={"client_id": st.integers(1, 2**31 - 1), "hold_s": st.floats(1, 31536000)},
+    ),
+    "release_client_id": st.fixed_dictionaries({"program": names}),
     "account_executions": st.fixed_dictionaries(
         {}, optional={"account": names, "since": st.integers(0, 2**62), "foreign": st.booleans()}
     ),
