@@ -27,6 +27,7 @@ STILL_LONGER = frozenset(
         "nodes/twsmq_nodes/reference/questions.py",
         "tests/property/test_orders_machine.py",
         "tests/support/orders_desk.py",
+        "tests/unit/test_history_core.py",
         "tests/unit/test_orders_as_they_stand.py",
         "tests/unit/test_orders_core.py",
         "tests/unit/test_orders_reconcile.py",
