@@ -143,6 +143,7 @@ def ticks_per_second(folder: Path, seconds: float, keys: ClientFile | None) -> f
 
 async def publish(base: int, folder: Path, *, keyed: bool) -> None:
     from twsmq_transport import security
+    from twsmq_transport.door import Door
     from twsmq_transport.outbox import Outbox
 
     config = Config(cluster=Cluster(port_base=base, keys="on" if keyed else "off"))
@@ -156,7 +157,7 @@ async def publish(base: int, folder: Path, *, keyed: bool) -> None:
         send_queue=10_000,
         security=guard,
     )
-    door = security.Door(context, guard, outbox.reopen) if guard.on else None
+    door = Door(context, guard, outbox.reopen) if guard.on else None
     assert door is not None or not keyed
     frame = b"quote/STK:AAPL:SMART:USD/\0" + bytes(174)
     while True:
