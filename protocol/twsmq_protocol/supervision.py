@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from .config import Config
 from .envelope import Args, Finite
-from .processes import MARKETDATA, ORDERS, PROCESSES, SIMULATOR, STATUS, SUPERVISOR, WEB
+from .processes import HISTORY, MARKETDATA, ORDERS, PROCESSES, SIMULATOR, STATUS, SUPERVISOR, WEB
 from .system_events import ProcessState
 
 
@@ -105,6 +105,7 @@ _READERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("gateway", (*(row.name for row in PROCESSES if row.client_id is not None), SIMULATOR)),
     ("marketdata.quiet_repeat_s", (MARKETDATA, ORDERS)),
     ("marketdata", (MARKETDATA,)),
+    ("history", (HISTORY,)),
     ("orders", (ORDERS,)),
     ("simulator", (SIMULATOR,)),
     ("web", (WEB,)),
