@@ -316,8 +316,15 @@ ELSEWHERE = {"RestartNotBack", "SilentFeed"}
 """A planned restart that is not over, lines that do not even answer: test_status_nights, scripted."""
 
 
+SHORT_FORM = ("GatewayDown", "OrderUnknown", "Halted", "LineLimit", "ProcessSilent")
+"""All of them take five minutes."""
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", TROUBLES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in SHORT_FORM else pytest.mark.slow) for name in TROUBLES],
+)
 def test_trouble_fires_its_alert_once_in_time_and_its_end_resolves_it(desk: Desk, name: str) -> None:
     desk.cluster.await_ready(60)
     desk.listen(0.3)
@@ -336,7 +343,8 @@ def test_trouble_fires_its_alert_once_in_time_and_its_end_resolves_it(desk: Desk
     about = [
         each["state"] for each in desk.announced if (each["name"], each["about"]) == (name, fired["about"])
     ]
-    assert about == ["firing", "resolved"]
+    # What waits for the budget drains in turns, and may well reach its limit again meanwhile.
+    assert (about[:2] if name == "BudgetHigh" else about) == ["firing", "resolved"]
 
 
 def test_a_process_that_is_restarted_again_and_again_fires(desk: Desk) -> None:

@@ -61,6 +61,13 @@ def test_what_changed_is_told_after_three_minutes(tmp_path: Path, what: str) -> 
         pass_time(server, MINUTE + 10**9)
         await client.drained()
         changed = client.all(VALUES[what])[whole:]
+        for _ in range(5):
+            if any("NetLiquidation" in fields for fields in changed):
+                break
+            # A price may be back where it was three minutes ago.
+            pass_time(server, 3 * MINUTE + 10**9)
+            await client.drained()
+            changed = client.all(VALUES[what])[whole:]
         assert any("NetLiquidation" in fields for fields in changed), "the price has moved"
         assert not any("AccountType" in fields for fields in changed), "that stays as it is"
         assert len(client.all(ENDS[what])) == 1
