@@ -133,6 +133,7 @@ class _Beginning(msgspec.Struct):
     instrument: str
     time: int
     what: str
+    fetched_at: int | None = None
 
 
 @click.command()
