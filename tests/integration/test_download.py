@@ -124,12 +124,14 @@ def test_two_downloads_into_one_folder(command: Command, words: list[str], tmp_p
     first = command.popen(*words, stderr=subprocess.DEVNULL)
     try:
         await_lines(first, tmp_path / "bars", 1)
+        first.send_signal(signal.SIGSTOP)  # or it may be done before the second has begun
         second = command.run(*words)
         assert second.returncode == 1
         assert f"another download works in {tmp_path / 'bars'} (process {first.pid})" in second.stderr
         assert len(second.stderr.splitlines()) == 1
     finally:
         first.send_signal(signal.SIGINT)
+        first.send_signal(signal.SIGCONT)
         assert first.wait(60) == 130
 
 
