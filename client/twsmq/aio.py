@@ -162,7 +162,7 @@ class Client(AsyncRequests):
             received = self._at_hand()
             if received is not None:
                 return received
-            self._require_events()
+            self._links.require_one(self._reception.incidents)
             await self._arrive()
 
     def _at_hand(self) -> Received | None:
@@ -253,7 +253,7 @@ class Client(AsyncRequests):
                 found = look()
                 if found is not None:
                     return found
-                self._require_events()
+                self._links.require_one(self._reception.incidents)
                 arrival = self._loop.create_future()
                 self._lookers.append(arrival)
                 await arrival
@@ -332,12 +332,6 @@ class Client(AsyncRequests):
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_result(None)
         self._wake_lookers()
-
-    def _require_events(self) -> None:
-        barred = self._links.barred()
-        if barred is not None:
-            self._links.try_again(barred[0])
-            raise ConnectionRefused("", *barred)
 
     def _drain(self, dealer: Dealer) -> None:
         while not dealer.socket.closed:

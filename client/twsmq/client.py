@@ -132,10 +132,7 @@ class Client(SyncRequests):
         """Whether something came in time."""
         while True:
             self._links.look()
-            barred = self._links.barred()
-            if barred is not None:
-                self._links.try_again(barred[0])
-                raise ConnectionRefused("", *barred)
+            self._links.require_one(self._reception.incidents)
             if poll_either(self._events, self._links, deadline):
                 return True
             if deadline is not None and time.monotonic() >= deadline:

@@ -11,6 +11,7 @@ from contextlib import suppress
 import zmq
 
 from .admission import Admission, Mistake
+from .errors import ConnectionRefused
 from .incidents import MOST, Incidents
 from .sockets import Socket
 
@@ -81,7 +82,16 @@ class Links:
         found = ((endpoint, link.mistake(now)) for endpoint, link in links.items())
         return next(((endpoint, mistake) for endpoint, mistake in found if mistake is not None), None)
 
-    def try_again(self, endpoint: str) -> None:
+    def require_one(self, incidents: Incidents) -> None:
+        """Raises `ConnectionRefused` when an endpoint does not let us in, and no other does; that is an
+        incident too. The next call finds out anew."""
+        barred = self.barred()
+        if barred is not None:
+            incidents.admission(*barred)
+            self._try_again(barred[0])
+            raise ConnectionRefused("", *barred)
+
+    def _try_again(self, endpoint: str) -> None:
         """libzmq gives a connection up for good when the gatekeeper says no; the next key may do better."""
         self.by_endpoint.pop(endpoint, None)
         for address in [endpoint] if endpoint in self._addresses else self._addresses:  # which may be names
