@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import click
 import msgspec
@@ -11,7 +11,6 @@ from twsmq_protocol.endpoints import HISTORY
 from twsmq_protocol.history_requests import HISTORY_SIZES, SessionRow, TickRow, What
 from twsmq_protocol.market_events import BarRow
 
-from ..ops import following
 from .asking import ask, asking
 from .contracts import instrument_argument
 from .listing import Column, Form, Moment, Row, at, form_option, iso, put, timeout_option
@@ -60,21 +59,17 @@ def bars(
         raise Unusable("give either --duration, like 2D, or --from")
     if begin is not None and end is not None and end <= begin:
         raise Unusable("--to must be later than --from")
-    args: dict[str, Any] = {"instrument": instrument, "size": size, "to": end, "what": what, "rth": rth}
     with asking(settings_from(config), HISTORY, instrument) as client:
-        page = ask(client, "bars", args | {"duration": duration, "from": begin}, timeout)
-        rows, more = list(page["bars"]), following("bars", begin, page["next"])
-        while more is not None:
-            page = ask(client, "bars", args | {"from": more}, timeout)
-            rows += page["bars"]
-            more = following("bars", more, page["next"])
+        found = client.bars(
+            instrument, size, duration=duration, start=begin, end=end, what=what, rth=rth, timeout=timeout
+        )
     names = ("open", "high", "low", "close", "volume", "wap", "count")
     time = _day if size in ("1d", "1w", "1mo") else at("time")
     columns = (
         Column("time (UTC)", time),
         *(Column(name, name, right=True) for name in names),
     )
-    put(BarRow, rows, columns, form, "no bars")
+    put(BarRow, found.dicts(), columns, form, "no bars")
 
 
 @click.command()
