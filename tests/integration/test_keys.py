@@ -68,8 +68,12 @@ class Plain:
             opened.curve_serverkey = self.found["server_key"].encode()
         return opened
 
-    def ask(self, offset: int, op: str, within: float = 10, **args: Any) -> dict[str, Any] | None:
+    def ask(
+        self, offset: int, op: str, within: float = 10, name: bytes = b"", **args: Any
+    ) -> dict[str, Any] | None:
         with self.socket(zmq.DEALER) as dealer:
+            if name:
+                dealer.routing_id = name
             dealer.connect(f"tcp://127.0.0.1:{self.base + offset}")
             dealer.send(msgpack.packb({"v": 1, "id": 1, "op": op, "args": args}))
             return msgpack.unpackb(dealer.recv()) if dealer.poll(int(within * 1000)) else None
@@ -135,6 +139,23 @@ def test_from_nothing_to_a_client_and_nobody_else(orders: NodeProcess, keyed: Pa
     with Plain(alpha, port_base) as wrong:
         wrong.found["server_key"] = other[0].decode()
         assert wrong.ask(30, "describe", within=1) is None
+
+
+def test_a_name_that_was_another_s_gives_none_of_its_rights(
+    orders: NodeProcess, keyed: Path, port_base: int
+) -> None:
+    operator, reader = add(keyed, "desk", "operator"), add(keyed, "page", "reader")
+    await_ready(keyed, port_base)
+    name = b"\0name"  # as libzmq makes them
+    with Plain(operator, port_base) as client:
+        reply = client.ask(30, "get_orders", name=name)
+        assert reply is not None
+        assert reply["ok"]
+    with Plain(reader, port_base) as client:
+        deadline = time.monotonic() + 20
+        while (reply := client.ask(30, "get_orders", within=1, name=name)) is None:  # it may still be taken
+            assert time.monotonic() < deadline
+        assert reply["error"]["code"] == "unauthorized"
 
 
 def handshake_event(client: Plain, offset: int) -> tuple[int, float]:

@@ -193,13 +193,14 @@ class FairSocket(ServerSocket):
             return None
         frames = [peer]
         known = self._known.get(peer)
-        if known is None:
+        # With keys each time: a raw peer may take the name of one that is gone, and would get its rights.
+        if known is None or self._encrypted:
             second = self._receive(zmq.NOBLOCK, copy=False)
             frames.append(second.bytes)
-            known = _sender(second)
-            self.connections.learn()
-            self._remember(peer, known)
-        elif self._encrypted:
+            sender = _sender(second)
+            if sender != known:
+                self.connections.learn()
+            known = sender
             self._remember(peer, known)
         if not self._rest(frames):
             self.connections.drop(known[1], f"a request of more than {FRAMES} frames")
@@ -217,7 +218,7 @@ class FairSocket(ServerSocket):
             self._turns.charge(peer, monotonic() - began)
 
     def _remember(self, peer: bytes, known: tuple[str, int | None]) -> None:
-        """A connection's name and descriptor never change; who has been silent longest is forgotten first."""
+        """Who has been silent longest is forgotten first."""
         self._known.pop(peer, None)
         self._known[peer] = known
         if len(self._known) > PEERS_KNOWN:
