@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import structlog
 import zmq
 from twsmq_protocol.config import Config
 from twsmq_protocol.key_folder import KeyFolder
@@ -21,8 +20,6 @@ from twsmq_protocol.keys import ClientFile, Pair
 from twsmq_protocol.rights import EVERYBODY, Identity
 
 from .gatekeeper import Gatekeeper
-
-log = structlog.stdlib.get_logger()
 
 Options = Mapping[int, int | bytes]
 

@@ -18,10 +18,9 @@ from . import descriptors
 from .connections import Connections
 from .peers import Bounds, request_bounds, topic_bounds, wire_size
 from .security import OFF, Security
-from .sockets import LoopSocket, tuned
+from .sockets import SWALLOWED_S, LoopSocket, tuned
 from .turns import Turns
 
-SWALLOWED_S = 0.01
 REQUEST_BYTES = 1024 * 1024 + 64 * 1024
 """Above this libzmq drops the peer without a word; requests are refused in words from 256 KiB on."""
 REQUESTS_PER_PEER = 16

@@ -26,7 +26,6 @@ from .rendering import show
 from .terminal import echo, echo_json, printable
 
 _POLL_S = 0.2
-_BLOCK = 1 << 20
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _STYLES = {"warning": "yellow", "error": "red", "critical": "bold red", "debug": "dim"}
