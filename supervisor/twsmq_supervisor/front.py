@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -259,26 +259,15 @@ class Front:
         call.succeed(ClusterStatus(processes=rows, gateway=state.gateway))
 
     def _restart(self, args: RestartProcess, call: Call, state: State) -> None:
-        known = [row.name for row in state.rows[1:]]
-        if args.name not in known:
-            raise RequestError(
-                ErrorCode.INVALID_ARGUMENT,
-                f"name must be one of {', '.join(known)}, not {args.name[:80]!r}",
-                field="name",
-            )
+        _require_known(args.name, state.rows[1:])
         if state.stopping:
             raise RequestError(ErrorCode.NOT_READY, "the cluster is stopping; start it again with `twsmq up`")
         self._require_passed_on(RestartAsked(args.name))
         call.succeed(Restarting(name=args.name))
 
     def _explain(self, args: Explain, call: Call, state: State) -> None:
-        known = [row.name for row in state.rows]
-        if args.name is not None and args.name not in known:
-            raise RequestError(
-                ErrorCode.INVALID_ARGUMENT,
-                f"name must be one of {', '.join(known)}, not {args.name[:80]!r}",
-                field="name",
-            )
+        if args.name is not None:
+            _require_known(args.name, state.rows)
         rows = [row for row in state.rows if args.name in (None, row.name)]
         call.succeed(Stories(processes=[_story(row, state.stories.get(row.name, Story())) for row in rows]))
 
@@ -313,6 +302,16 @@ class Front:
                 requests=self._requests,
                 events=self._events,
             )
+        )
+
+
+def _require_known(name: str, rows: Sequence[Row]) -> None:
+    known = [row.name for row in rows]
+    if name not in known:
+        raise RequestError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"name must be one of {', '.join(known)}, not {name[:80]!r}",
+            field="name",
         )
 
 
