@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -65,6 +67,11 @@ def json_option(command: F) -> F:
 
 def strategy_option(command: F) -> F:
     return click.option("--strategy", default="cli", show_default=True, help="Whose order it is.")(command)
+
+
+def new_name() -> str:
+    """A `client_order_id` that no other order has."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 
 
 def confirm_option(command: F) -> F:

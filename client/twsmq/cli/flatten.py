@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from twsmq_protocol.order_events import TERMINAL_STATUSES
 
 from ..client import Client
 from ..errors import RequestRefused
-from .asking import ask, asking, confirm_option, json_option, require_word, strategy_option
+from .asking import ask, asking, confirm_option, json_option, new_name, require_word, strategy_option
 from .options import Refused, config_option, failure_of, settings_from
 from .terminal import echo, echo_json, number, printable
 
@@ -107,7 +106,7 @@ def _cancel(client: Client, row: dict[str, Any]) -> None:
 def _close(client: Client, strategy: str, row: dict[str, Any], *, as_json: bool) -> bool:
     args: dict[str, Any] = {
         "strategy": strategy,
-        "client_order_id": f"flatten-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}",
+        "client_order_id": f"flatten-{new_name()}",
         "instrument": row["instrument"],
         "account": row["account"],
         "side": "SELL" if row["quantity"] > 0 else "BUY",

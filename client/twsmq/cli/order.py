@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +16,7 @@ from twsmq_protocol.topics import order_topic
 from ..client import Client
 from ..errors import OutcomeUnknown
 from ..ops import OrderFilter
-from .asking import ask, asking, confirm_option, json_option, require_word, strategy_option
+from .asking import ask, asking, confirm_option, json_option, new_name, require_word, strategy_option
 from .options import Refused, Unusable, config_option, settings_from, typed
 from .order_changes import modify
 from .order_exercise import exercise
@@ -44,10 +42,6 @@ def order() -> None:
       twsmq order modify --client-order-id my-1 --limit-price 190
       twsmq order cancel --client-order-id my-1
     """
-
-
-def new_name() -> str:
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 
 
 @order.command(short_help="Place one order and wait for the verdict.", epilog=order_type_table())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .asking import ask, asking, confirm_option, json_option, require_word, strategy_option
+from .asking import ask, asking, confirm_option, json_option, new_name, require_word, strategy_option
 from .options import config_option, settings_from
 from .terminal import echo, echo_json
 
@@ -51,7 +49,7 @@ def exercise(
     require_word(
         action, confirm, f"lets {quantity} of {instrument} lapse" if lapse else f"exercises {quantity}"
     )
-    name = client_order_id or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    name = client_order_id or new_name()
     args: dict[str, Any] = {
         "strategy": strategy,
         "client_order_id": name,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import click
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.topics import order_topic
 
-from .asking import ask, asking, json_option, strategy_option
+from .asking import ask, asking, json_option, new_name, strategy_option
 from .options import Refused, config_option, settings_from
 from .order_options import arguments, order_options
 from .order_story import NOT_WORKING, in_words
@@ -61,7 +59,7 @@ def bracket(
     """
     if take_profit is None and stop_loss is None:
         raise click.UsageError("give --take-profit, --stop-loss or both")
-    name = client_order_id or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    name = client_order_id or new_name()
     shared = {"strategy": strategy, "instrument": instrument, "quantity": quantity}
     shared |= {} if account is None else {"account": account}
     away = {"side": "SELL" if side.upper() == "BUY" else "BUY", "tif": tif}
