@@ -70,10 +70,9 @@ def _took(router: Router) -> float:
 def loss() -> float:
     """As a share of the time without it; never below 0."""
     counted, uncounted = _made(Router), _made(_Uncounted)
-    best = [min(_took(each) for _ in range(1)) for each in (counted, uncounted)]
-    for _ in range(TURNS):
-        best = [min(before, _took(each)) for before, each in zip(best, (counted, uncounted), strict=True)]
-    return max(0.0, best[0] / best[1] - 1.0)
+    turns = [(_took(counted), _took(uncounted)) for _ in range(TURNS + 1)]
+    with_it, without = map(min, zip(*turns, strict=True))
+    return max(0.0, with_it / without - 1.0)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,11 @@ from typing import Any
 
 import msgpack
 import zmq
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from bench.marketdata.processes import free_port  # noqa: E402
 
 OFFSETS = {"connection": 10, "marketdata-0": 20, "orders": 30, "status": 40, "reference": 50, "history": 60}
 SHARES = {
@@ -40,14 +44,14 @@ SYMBOLS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOG", "META", "TSLA", "SPY")
 ORDERS = 100
 CHANGES_PER_S = 24
 """How often somebody comes or goes on a stream: more than the share of market data lets out."""
-RESULTS = Path(__file__).resolve().parents[1] / "results"
+RESULTS = ROOT / "bench" / "results"
 
 
 class Desk:
     """A cluster and a plain client of it."""
 
     def __init__(self, folder: Path, rate: float) -> None:
-        self.base = free_base()
+        self.base = free_port(100)
         config = folder / "twsmq.toml"
         config.write_text(
             f"[cluster]\nport_base = {self.base}\n"
@@ -109,18 +113,6 @@ class Desk:
         self.process.terminate()
         self.process.wait(60)
         self.context.destroy(linger=0)
-
-
-def free_base() -> int:
-    for base in range(21000, 30000, 100):
-        with socket.socket() as one, socket.socket() as other:
-            try:
-                one.bind(("127.0.0.1", base))
-                other.bind(("127.0.0.1", base + 95))
-            except OSError:
-                continue
-            return base
-    raise SystemExit("no free ports")
 
 
 def order(name: str) -> dict[str, Any]:

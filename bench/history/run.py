@@ -19,7 +19,6 @@ import os
 import platform
 import resource
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -36,6 +35,10 @@ import psutil
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bench.marketdata.processes import free_port  # noqa: E402
+
 YEAR = 2025
 TIMEOUT_S = 1_800
 AIM = 5.0
@@ -93,7 +96,7 @@ def gateway() -> Iterator[int]:
 
 
 def twsmq(port: int, folder: Path, instruments: int) -> dict[str, Any]:
-    base = free_ports()
+    base = free_port(100)
     config, universe = folder / "twsmq.toml", folder / "universe.txt"
     config.write_text(
         f"[cluster]\nport_base = {base}\n[gateway]\nport = {port}\nmessages_per_second = 0\n"
@@ -157,18 +160,6 @@ def await_ready(base: int) -> None:
             if getattr(event, "state", "") == "ready":
                 return
     raise SystemExit("the history node is not ready")
-
-
-def free_ports() -> int:
-    for base in range(20_000 + os.getpid() % 100 * 100, 65_000, 100):
-        with socket.socket() as requests, socket.socket() as events:
-            try:
-                requests.bind(("127.0.0.1", base + 60))
-                events.bind(("127.0.0.1", base + 61))
-            except OSError:
-                continue
-            return base
-    raise SystemExit("no free ports")
 
 
 def report(found: list[dict[str, dict[str, Any]]], sides: list[str], given: argparse.Namespace) -> str:

@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import os
 import platform
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,7 +25,12 @@ from twsmq_protocol.config import Cluster, Config
 from twsmq_protocol.key_folder import KeyFolder
 from twsmq_protocol.keys import ClientFile
 
-RESULT = Path(__file__).parents[1] / "results" / "keys.md"
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from bench.marketdata.processes import free_port  # noqa: E402
+
+RESULT = ROOT / "bench" / "results" / "keys.md"
 TWSMQ = [sys.executable, "-m", "twsmq.cli"]
 CONTEXT: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
 UNDER_WAY = 64
@@ -39,12 +43,6 @@ ORDER = {
     "limit_price": 1.0,
 }
 TARGETS = {"orders": 85, "ticks": 45}
-
-
-def free_base() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return 20_000 + probe.getsockname()[1] % 80 * 100
 
 
 def connected(kind: int, endpoint: str, keys: ClientFile | None) -> zmq.Socket[bytes]:
@@ -63,7 +61,7 @@ class Running:
 
     def __init__(self, folder: Path, *, keyed: bool) -> None:
         self.folder = folder
-        self.base = free_base() + (100 if keyed else 0)
+        self.base = free_port(100)
         folder.mkdir()
         self.config = folder / "twsmq.toml"
         self.config.write_text(
@@ -87,12 +85,7 @@ class Running:
         while time.monotonic() - began < seconds:
             while sent - answered < UNDER_WAY:
                 sent += 1
-                args = {
-                    "strategy": "bench",
-                    "client_order_id": f"{run}-{sent}",
-                    "instrument": "STK:AAPL:SMART:USD",
-                }
-                args |= {"side": "BUY", "quantity": 1, "order_type": "LMT", "limit_price": 1.0}
+                args = ORDER | {"client_order_id": f"{run}-{sent}"}
                 dealer.send(msgpack.packb({"v": 1, "id": sent, "op": "place_order", "args": args}))
             if not dealer.poll(10_000):
                 raise RuntimeError("no answer within 10 s")
@@ -110,7 +103,7 @@ class Running:
 
 def ticks_per_second(folder: Path, seconds: float, keys: ClientFile | None) -> float:
     """What one reader gets of an outbox that publishes as fast as it can."""
-    base = free_base()
+    base = free_port(100)
     mode = "on" if keys is not None else "off"
     command = [
         sys.executable,

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -33,8 +31,11 @@ from side import WARM_UP, reference
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bench.marketdata.processes import free_port  # noqa: E402
+
 SIDES = ("twsmq", "ib_async", "ibapi", "relay")
-PORTS_OF_A_CLUSTER = 100
 TIMEOUT_S = 120
 
 
@@ -89,7 +90,7 @@ def speaking(script: str, *arguments: object) -> Iterator[Speaker]:
 @contextmanager
 def orders_node(folder: Path, gateway_port: int) -> Iterator[tuple[psutil.Process, int]]:
     """An orders node with a new journal in `folder`: its process and its port base."""
-    base = free_ports()
+    base = free_port(100)
     config = folder / "twsmq.toml"
     config.write_text(
         f"[cluster]\nport_base = {base}\ndata_dir = {json.dumps(str(folder))}\n"
@@ -107,19 +108,6 @@ def orders_node(folder: Path, gateway_port: int) -> Iterator[tuple[psutil.Proces
     finally:
         node.kill()
         node.wait()
-
-
-def free_ports() -> int:
-    """The first of a hundred ports of which those the orders node takes are free."""
-    for base in range(20_000 + os.getpid() % 100 * PORTS_OF_A_CLUSTER, 65_000, PORTS_OF_A_CLUSTER):
-        with socket.socket() as requests, socket.socket() as events:
-            try:
-                requests.bind(("127.0.0.1", base + 30))
-                events.bind(("127.0.0.1", base + 31))
-            except OSError:
-                continue
-            return base
-    raise SystemExit("no free ports")
 
 
 class Bench:
