@@ -122,11 +122,11 @@ def eventually() -> Callable[..., None]:
     return wait
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A whole cluster as `twsmq up` starts it, shared by the tests of one file, ended by Ctrl-C."""
+@contextmanager
+def running_cluster(folder: Path, extra: str = "") -> Iterator[Cluster]:
+    """A whole cluster as `twsmq up` starts it, with `extra` in its configuration, ended by Ctrl-C."""
     with reserved_ports() as base, orphans_refused():
-        running = Cluster(tmp_path_factory.mktemp("cluster"), base, base + GATEWAY_OFFSET)
+        running = Cluster(folder, base, base + GATEWAY_OFFSET, extra)
         try:
             running.start()
             yield running
@@ -134,3 +134,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
                 running.stop()
         finally:
             running.kill()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Shared by the tests of one file."""
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running

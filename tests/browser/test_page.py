@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
+from conftest import running_cluster
 from support.cluster import Cluster
-from support.page import CHROMIUM, TRUE_WITHIN_MS, VIEWS, Page, chromium, fault, place
+from support.page import CHROMIUM, TRUE_WITHIN_MS, VIEWS, Page, chromium, place
 from support.patience import patient
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium (Debian's package)")
@@ -25,17 +25,10 @@ AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with reserved_ports() as base, orphans_refused():
-        extra = "[web]\nenabled = true\n"
-        running = Cluster(tmp_path_factory.mktemp("desk"), base, base + GATEWAY_OFFSET, extra)
-        try:
-            running.start()
-            place(running, "works", order_type="LMT", limit_price=1.0)
-            place(running, "done", order_type="MKT")
-            yield running
-            running.stop()
-        finally:
-            running.kill()
+    with running_cluster(tmp_path_factory.mktemp("desk"), "[web]\nenabled = true\n") as running:
+        place(running, "works", order_type="LMT", limit_price=1.0)
+        place(running, "done", order_type="MKT")
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +123,9 @@ def test_the_pages_own_process_may_die_too(page: Page, desk: Cluster) -> None:
 
 
 def test_lost_upstream_and_broken_farms_are_told_and_heal(page: Page, desk: Cluster) -> None:
-    fault(desk, "connectivity_lost")
+    desk.fault("connectivity_lost")
     page.shows(page.page.locator("[data-fact=gateway]"), "upstream_lost")
-    fault(desk, "connectivity_restored", "data_lost=true")
+    desk.fault("connectivity_restored", "data_lost=true")
     page.shows(page.page.locator("[data-fact=gateway]"), "up", 10_000)
     page.shows(page.page.locator("[data-fact=upstream]"), "connected")
 

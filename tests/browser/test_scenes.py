@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
+from conftest import running_cluster
 from support.cluster import Cluster
-from support.page import CHROMIUM, VIEWS, Page, ask, chromium, fault, place
+from support.page import CHROMIUM, VIEWS, Page, ask, chromium, place
 from support.patience import patient
 from support.plain_client import PlainClient
 
@@ -36,14 +36,8 @@ LATER_MS = 20_000
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with reserved_ports() as base, orphans_refused():
-        running = Cluster(tmp_path_factory.mktemp("scenes"), base, base + GATEWAY_OFFSET, EXTRA)
-        try:
-            running.start()
-            yield running
-            running.stop()
-        finally:
-            running.kill()
+    with running_cluster(tmp_path_factory.mktemp("scenes"), EXTRA) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +87,7 @@ def test_all_is_well_in_every_view(page: Page) -> None:
 
 def test_the_nightly_restart(page: Page, desk: Cluster) -> None:
     page.view("market")
-    fault(desk, "nightly_restart", "seconds=6")
+    desk.fault("nightly_restart", "seconds=6")
     gateway = page.page.locator("[data-fact=gateway]")
     page.shows(gateway, "connect")  # connecting, disconnected
     page.shows(stream(page, QUOTES[0]), "gap")
@@ -111,9 +105,9 @@ def test_the_nightly_restart(page: Page, desk: Cluster) -> None:
 
 
 def test_an_order_of_which_nobody_knows_where_it_is(page: Page, desk: Cluster) -> None:
-    fault(desk, "swallow_next_order")
+    desk.fault("swallow_next_order")
     place(desk, "lost", order_type="LMT", limit_price=2.0)
-    fault(desk, "nightly_restart", "seconds=6")
+    desk.fault("nightly_restart", "seconds=6")
     lost = page.cell("orders", "alpha/lost", "status")
     page.shows(lost, "unknown")
     first = page.page.locator("table[data-section=orders] tbody tr").first
@@ -155,19 +149,19 @@ def test_a_feed_that_falls_silent(page: Page, desk: Cluster, consumer: PlainClie
     page.shows(state, "active")
     gaps = stream(page, ALWAYS_OPEN, "gaps")
     before = gaps.inner_text()
-    fault(desk, "silent_feed", "symbol=BTC", "sec_type=CRYPTO")
+    desk.fault("silent_feed", "symbol=BTC", "sec_type=CRYPTO")
     # Counted, not seen: the feed answers who asks anew, so a gap may end before the page is drawn again.
     playwright.expect(gaps).not_to_have_text(before, timeout=patient(30_000))
     page.shows(stream(page, QUOTES[0]), "e")  # active, resumed: the others go on
     page.picture("silent-market")
-    fault(desk, "silent_feed", "symbol=BTC", "sec_type=CRYPTO", "on=false")
+    desk.fault("silent_feed", "symbol=BTC", "sec_type=CRYPTO", "on=false")
     page.shows(state, "active", LATER_MS)
 
 
 def test_a_kill_switch_that_leaves_something_says_what_until_it_is_gone(page: Page, desk: Cluster) -> None:
     for number in range(3):
         place(desk, f"stays-{number}", order_type="LMT", limit_price=1.0)
-    fault(desk, "stall", "client_id=101")  # cancels reach nobody
+    desk.fault("stall", "client_id=101")  # cancels reach nobody
     page.page.keyboard.press("k")
     page.page.locator("[data-test=word]").fill("CANCEL ALL")
     page.picture("kill-dialog")
@@ -178,7 +172,7 @@ def test_a_kill_switch_that_leaves_something_says_what_until_it_is_gone(page: Pa
     page.shows(page.page.locator("[data-banner=halted]"), "everybody")
     page.shows(page.page.locator("[data-alert=KillIncomplete]"), "still work or are unknown", 30_000)
     page.picture("kill-remaining")
-    fault(desk, "stall", "client_id=101", "on=false")
+    desk.fault("stall", "client_id=101", "on=false")
     page.shows(remaining, "everybody: 0 remaining", 60_000)
     page.picture("kill-done")
     ask(desk, "resume", {})

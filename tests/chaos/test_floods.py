@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 import zmq
-from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
+from conftest import running_cluster
 from support.cluster import Cluster
 from support.plain_client import OFFSETS, PlainClient
 
@@ -76,14 +76,8 @@ class Trader:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Cluster]:
-    with reserved_ports() as base, orphans_refused():
-        cluster = Cluster(tmp_path, base, base + GATEWAY_OFFSET)
-        try:
-            cluster.start()
-            yield cluster
-            cluster.stop()
-        finally:
-            cluster.kill()
+    with running_cluster(tmp_path) as cluster:
+        yield cluster
 
 
 def members(cluster: Cluster) -> dict[str, psutil.Process]:

@@ -9,17 +9,16 @@ import http.client
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import msgpack
 import psutil
 import pytest
-from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
-from support.cluster import TWSMQ, Cluster
+from conftest import running_cluster
+from support.cluster import Cluster
 from support.patience import patient
 from support.plain_client import Event, PlainClient
 from support.trade_by_hand import trade_by_hand
@@ -85,11 +84,6 @@ class Desk:
             names = [(each["name"], each["state"]) for each in self.announced]
             assert time.monotonic() < end, f"{name} is not {state}; there were {names}\n{self.announced}"
 
-    def fault(self, *words: str) -> None:
-        command = [*TWSMQ, "simulator", "fault", "--config", str(self.cluster.config), *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0, done.stderr
-
     def ask(self, process: str, op: str, **args: Any) -> Any:
         reply = self.client.request(process, op, **args)
         assert reply["ok"], reply
@@ -111,16 +105,11 @@ class Desk:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("alerts")
     free = shutil.disk_usage(folder).free - FREE
-    with reserved_ports() as base, orphans_refused():
-        running = Cluster(folder, base, base + GATEWAY_OFFSET, EXTRA.format(margin=MARGIN, free=max(0, free)))
-        try:
-            running.start()
-            opened = Desk(running)
-            yield opened
-            opened.close()
-            running.stop()
-        finally:
-            running.kill()
+    with (
+        running_cluster(folder, EXTRA.format(margin=MARGIN, free=max(0, free))) as running,
+        closing(Desk(running)) as opened,
+    ):
+        yield opened
 
 
 Trouble = Callable[[Desk], Iterator[None]]
@@ -149,28 +138,28 @@ def played(name: str, desk: Desk) -> Generator[None]:
 
 @trouble("GatewayDown")
 def _(desk: Desk) -> Iterator[None]:
-    desk.fault("nightly_restart", "seconds=8")
+    desk.cluster.fault("nightly_restart", "seconds=8")
     yield
 
 
 @trouble("UpstreamLost")
 def _(desk: Desk) -> Iterator[None]:
-    desk.fault("connectivity_lost")
+    desk.cluster.fault("connectivity_lost")
     yield
-    desk.fault("connectivity_restored", "data_lost=true")
+    desk.cluster.fault("connectivity_restored", "data_lost=true")
 
 
 @trouble("FarmBroken")
 def _(desk: Desk) -> Iterator[None]:
-    desk.fault("farm_flap", "seconds=6")
+    desk.cluster.fault("farm_flap", "seconds=6")
     yield
 
 
 @trouble("OrderUnknown")
 def _(desk: Desk) -> Iterator[None]:
-    desk.fault("swallow_next_order")
+    desk.cluster.fault("swallow_next_order")
     desk.place("lost")
-    desk.fault("nightly_restart", "seconds=6")
+    desk.cluster.fault("nightly_restart", "seconds=6")
     yield
 
 
@@ -184,10 +173,10 @@ def _(desk: Desk) -> Iterator[None]:
 @trouble("KillIncomplete")
 def _(desk: Desk) -> Iterator[None]:
     desk.place("stays")
-    desk.fault("stall", "client_id=101")
+    desk.cluster.fault("stall", "client_id=101")
     desk.client.request("orders", "halt", timeout=30, reason="a drill", cancel=True)
     yield
-    desk.fault("stall", "client_id=101", "on=false")
+    desk.cluster.fault("stall", "client_id=101", "on=false")
     desk.ask("orders", "resume")
 
 
@@ -218,8 +207,8 @@ def _(desk: Desk) -> Iterator[None]:
     """The gateway gives a cushion when it is asked, and else every three minutes."""
     for side in ("BUY", "SELL"):
         desk.place("large", order_type="MKT", limit_price=None, quantity=2800, side=side)
-        desk.fault("connectivity_lost")
-        desk.fault("connectivity_restored", "data_lost=true")
+        desk.cluster.fault("connectivity_lost")
+        desk.cluster.fault("connectivity_restored", "data_lost=true")
         if side == "BUY":
             yield
 
@@ -288,9 +277,9 @@ def _(desk: Desk) -> Iterator[None]:
 
 @trouble("AccountOld")
 def _(desk: Desk) -> Iterator[None]:
-    desk.fault("stall", "client_id=102")
+    desk.cluster.fault("stall", "client_id=102")
     yield
-    desk.fault("stall", "client_id=102", "on=false")
+    desk.cluster.fault("stall", "client_id=102", "on=false")
 
 
 @trouble("NothingHeard")

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
+from conftest import running_cluster
 from support.cluster import TWSMQ, Cluster
 from support.plain_client import PlainClient
 from twsmq_protocol.alerts import ALERTS
@@ -42,14 +42,8 @@ restart_at = "23:45"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with reserved_ports() as base, orphans_refused():
-        running = Cluster(tmp_path_factory.mktemp("served"), base, base + GATEWAY_OFFSET, EXTRA)
-        try:
-            running.start()
-            yield running
-            running.stop()
-        finally:
-            running.kill()
+    with running_cluster(tmp_path_factory.mktemp("served"), EXTRA) as running:
+        yield running
 
 
 def get(cluster: Cluster, path: str, **headers: str) -> tuple[int, bytes]:

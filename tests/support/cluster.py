@@ -88,6 +88,12 @@ class Cluster:
     def pid(self, name: str) -> int:
         return self.rows()[name]["pid"]
 
+    def fault(self, *words: str) -> None:
+        """A command to the simulated gateway, as `twsmq simulator fault` sends it."""
+        command = [*TWSMQ, "simulator", "fault", "--config", str(self.config), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
     def members(self) -> list[psutil.Process]:
         """Every live process of this cluster, found by its working folder or its command line."""
         found: list[psutil.Process] = []

@@ -50,12 +50,6 @@ def ask(cluster: Cluster, op: str, args: dict[str, Any]) -> Any:
         client.close()
 
 
-def fault(cluster: Cluster, *words: str) -> None:
-    command = [*TWSMQ, "simulator", "fault", "--config", str(cluster.config), *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-
-
 class Page:
     """A browser that is logged in. What it complains about is kept."""
 
