@@ -23,7 +23,6 @@ from support.simulated_gateway import GatewayProcess
 from twsmq_protocol.topics import parse_stream_topic
 from twsmq_simulator.market.listing import build
 
-CONTROL_OFFSET = 96
 CATALOGUE = [each for each in build(date.today()) if each.sec_type in ("STK", "CASH", "OPT") and each.quoted]
 CHOSEN = random.Random(5).sample(CATALOGUE, 60)
 TOPICS = [f"quote/CONID:{each.con_id}/" for each in CHOSEN] + [
@@ -32,26 +31,6 @@ TOPICS = [f"quote/CONID:{each.con_id}/" for each in CHOSEN] + [
 FLOWING = ("active", "resumed", "delayed")
 SETTLE_S = 40.0
 MOST_WANTED = 4
-
-
-class Gateway(GatewayProcess):
-    """With a control socket."""
-
-    def __init__(self, folder: Path, port_base: int) -> None:
-        control = port_base + CONTROL_OFFSET
-        options = ("--tick-rate", "5", "--control-port", str(control))
-        super().__init__(folder, *options, port=port_base + GATEWAY_OFFSET)
-        self._address = f"tcp://127.0.0.1:{control}"
-
-    def command(self, op: str, **args: Any) -> dict[str, Any]:
-        with zmq.Context() as context, context.socket(zmq.REQ) as req:
-            req.setsockopt(zmq.LINGER, 0)
-            req.connect(self._address)
-            req.send(msgpack.packb({"v": 1, "id": 1, "op": op, "args": args}))
-            assert req.poll(10_000), f"the simulator did not answer {op}"
-            reply: Any = msgpack.unpackb(req.recv())
-            assert reply["ok"], reply
-            return reply["result"]
 
 
 class Subscriber:
@@ -126,7 +105,7 @@ class Subscriber:
 class Storm:
     """Faults of one gateway and one node, chosen by `chance`."""
 
-    def __init__(self, gateway: Gateway, node: NodeProcess, chance: random.Random) -> None:
+    def __init__(self, gateway: GatewayProcess, node: NodeProcess, chance: random.Random) -> None:
         self.gateway, self.node = gateway, node
         self._chance = chance
         self.told: list[str] = []
@@ -183,7 +162,9 @@ def test_churning_subscribers_end_with_exactly_what_they_asked_for(
         f"[cluster]\nport_base = {port_base}\n[gateway]\nport = {port_base + GATEWAY_OFFSET}\n"
         "messages_per_second = 150\n[marketdata]\ngrace_s = 0.5\nquiet_repeat_s = 1\nlines = 1000\n"
     )
-    gateway, node = Gateway(tmp_path / "sim", port_base), NodeProcess("marketdata", config)
+    options = ("--tick-rate", "5", "--control-port", "0")
+    gateway = GatewayProcess(tmp_path / "sim", *options, port=port_base + GATEWAY_OFFSET)
+    node = NodeProcess("marketdata", config)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     context.set(zmq.MAX_SOCKETS, 2000)
     crowd: list[Subscriber] = []
@@ -236,7 +217,7 @@ def settle(crowd: list[Subscriber]) -> None:
         listen(crowd, 0.2)
 
 
-def lines_match(gateway: Gateway, port_base: int, crowd: list[Subscriber], wanted: set[str]) -> None:
+def lines_match(gateway: GatewayProcess, port_base: int, crowd: list[Subscriber], wanted: set[str]) -> None:
     """The node's subscriptions and the gateway's lines are the union of what is wanted."""
     instruments = {topic: parse_stream_topic(topic) for topic in wanted}
     con_ids = {each.instrument.con_id for each in instruments.values() if each and each.instrument}

@@ -6,16 +6,13 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgpack
 import pytest
-import zmq
+from support.scripted_port import framed, listening
 from support.simulated_gateway import running_gateway
 
 Checks = dict[str, dict[str, Any]]
@@ -41,47 +38,6 @@ def doctor(*words: str) -> tuple[int, Checks, str]:
     return done.returncode, found, done.stdout + done.stderr
 
 
-@contextmanager
-def scripted(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A port where each connection is handled by `answer`, in a thread of its own."""
-    server = socket.create_server(("127.0.0.1", 0))
-    threads: list[threading.Thread] = []
-
-    def accept() -> None:
-        while True:
-            try:
-                connected, _ = server.accept()
-            except OSError:
-                return
-
-            def handle(one: socket.socket = connected) -> None:
-                with one:
-                    answer(one)
-
-            threads.append(threading.Thread(target=handle))
-            threads[-1].start()
-
-    accepting = threading.Thread(target=accept)
-    accepting.start()
-    try:
-        yield server.getsockname()[1]
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()
-        accepting.join()
-        for thread in threads:
-            thread.join()
-
-
-def fault(control_port: int, op: str, **args: object) -> None:
-    with zmq.Context() as context, context.socket(zmq.REQ) as control:
-        control.linger = 0
-        control.connect(f"tcp://127.0.0.1:{control_port}")
-        control.send(msgpack.packb({"v": 1, "id": 1, "op": op, "args": args}))
-        assert control.poll(10_000)
-        assert msgpack.unpackb(control.recv())["ok"]
-
-
 def say(data: bytes) -> Callable[[socket.socket], None]:
     def answer(connected: socket.socket) -> None:
         connected.recv(1024)
@@ -90,11 +46,6 @@ def say(data: bytes) -> Callable[[socket.socket], None]:
             pass
 
     return answer
-
-
-def framed(*fields: str) -> bytes:
-    payload = "".join(field + "\0" for field in fields).encode()
-    return len(payload).to_bytes(4, "big") + payload
 
 
 def test_nothing_there(port_base: int) -> None:
@@ -114,7 +65,7 @@ def test_a_healthy_gateway_and_one_that_is_read_only(tmp_path: Path) -> None:
         assert code == 0
         for name in ("handshake", "client-id", "accounts", "farms", "clock", "market-data", "orders-allowed"):
             assert found[name]["verdict"] == "ok", found[name]
-        fault(gateway.control_port, "read_only", on=True)
+        gateway.command("read_only", on=True)
         code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{gateway.port}")
         assert code == 1
         assert found["orders-allowed"]["verdict"] == "fail"
@@ -152,7 +103,7 @@ def test_a_client_id_that_another_holds(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_gateway(answer: Callable[[socket.socket], None], cure: str) -> None:
-    with scripted(answer) as port:
+    with listening(answer) as port:
         code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port}")
     assert code == 1
     assert found["handshake"]["verdict"] == "fail"
@@ -160,7 +111,7 @@ def test_what_is_no_gateway(answer: Callable[[socket.socket], None], cure: str) 
 
 
 def test_an_old_gateway() -> None:
-    with scripted(say(framed("151", "20200102 10:00:00 EST"))) as port:
+    with listening(say(framed("151", "20200102 10:00:00 EST"))) as port:
         code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port}")
     assert (code, found["server-version"]["verdict"]) == (1, "fail")
 
@@ -198,7 +149,7 @@ def a_gateway_that_tells_its_settings(connected: socket.socket) -> None:
 
 
 def test_a_gateway_that_tells_its_settings() -> None:
-    with scripted(a_gateway_that_tells_its_settings) as port:
+    with listening(a_gateway_that_tells_its_settings) as port:
         code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port}")
     assert code == 1
     verdicts = {name: check["verdict"] for name, check in found.items()}

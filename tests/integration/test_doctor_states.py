@@ -11,15 +11,14 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from msgspec import Struct
 from support.patience import patient
+from support.scripted_port import framed, listening
 
 ENOUGH_S = 15.0
 """On an idle machine."""
@@ -28,11 +27,6 @@ OWN = "127.0.0.2"
 
 START_API = "71"
 READ_ONLY = "Error validating request.-'bY' : cause - The API interface is currently in Read-Only mode."
-
-
-def framed(*fields: object) -> bytes:
-    payload = "".join(f"{field}\0" for field in fields).encode()
-    return len(payload).to_bytes(4, "big") + payload
 
 
 def error(request: int | str, code: int, text: str) -> bytes:
@@ -88,41 +82,6 @@ def answered(state: State, fields: list[str]) -> bytes:
             return error(-1, *state.orders) if state.orders is not None else framed("53", "1")
         case _:
             return b""
-
-
-@contextmanager
-def listening(
-    answer: Callable[[socket.socket], None], host: str = "127.0.0.1", port: int = 0
-) -> Iterator[int]:
-    server = socket.create_server((host, port))
-    threads: list[threading.Thread] = []
-
-    def handle(one: socket.socket) -> None:
-        with one:
-            try:
-                answer(one)
-            except OSError:
-                return  # the doctor has gone
-
-    def accept() -> None:
-        while True:
-            try:
-                connected, _ = server.accept()
-            except OSError:
-                return
-            threads.append(threading.Thread(target=handle, args=(connected,)))
-            threads[-1].start()
-
-    accepting = threading.Thread(target=accept)
-    accepting.start()
-    try:
-        yield server.getsockname()[1]
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()
-        accepting.join()
-        for thread in threads:
-            thread.join()
 
 
 def examined(host: str, port: int, *words: str) -> dict[str, dict[str, Any]]:

@@ -7,11 +7,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import msgpack
 import pytest
-import zmq
 from support.node_process import running_node
 from support.patience import patient
 from support.plain_client import PlainClient
@@ -74,9 +71,7 @@ def config(config_file: Path, ibc: ScriptedIbc) -> Path:
 
 @pytest.fixture
 def gateway(tmp_path: Path, port_base: int) -> Iterator[GatewayProcess]:
-    running = GatewayProcess(
-        tmp_path / "gateway", "--control-port", str(port_base + 90), port=port_base + 95
-    ).start()
+    running = GatewayProcess(tmp_path / "gateway", "--control-port", "0", port=port_base + 95).start()
     yield running
     if running.process is not None and running.process.poll() is None:
         running.kill()
@@ -90,23 +85,14 @@ def watcher(port_base: int) -> Iterator[PlainClient]:
     client.close()
 
 
-def fault(port_base: int, op: str, **args: Any) -> None:
-    with zmq.Context() as context, context.socket(zmq.REQ) as control:
-        control.linger = 0
-        control.connect(f"tcp://127.0.0.1:{port_base + 90}")
-        control.send(msgpack.packb({"v": 1, "id": 1, "op": op, "args": args}))
-        assert control.poll(int(patient(10_000)))
-        assert msgpack.unpackb(control.recv())["ok"]
-
-
 def test_an_outage_of_ibkr_is_reconnected_then_restarted_with_orders_held(
-    config: Path, gateway: GatewayProcess, ibc: ScriptedIbc, watcher: PlainClient, port_base: int
+    config: Path, gateway: GatewayProcess, ibc: ScriptedIbc, watcher: PlainClient
 ) -> None:
     with running_node("connection", config), running_node("orders", config):
         watcher.await_event(lambda _, event: event["state"] == "up")
         watcher.subscribe("node/orders/")
         watcher.await_event(lambda topic, event: topic == "node/orders/" and event["state"] == "ready")
-        fault(port_base, "connectivity_lost")
+        gateway.command("connectivity_lost")
         told = watcher.await_event(
             lambda topic, event: topic == "gateway/" and event["maintenance"] is not None
         )
@@ -124,7 +110,7 @@ def test_an_outage_of_ibkr_is_reconnected_then_restarted_with_orders_held(
         refused = watcher.error("orders", "place_order", **order)
         assert refused["code"] == "not_ready"
         ibc.await_command("RECONNECTACCOUNT")
-        fault(port_base, "connectivity_restored")
+        gateway.command("connectivity_restored")
         over = watcher.await_event(lambda topic, event: topic == "gateway/" and event["maintenance"] is None)
         assert over["upstream"] == "connected"
         assert watcher.await_result("orders", "place_order", **order)["order_id"] >= 1
@@ -141,7 +127,7 @@ def test_a_stalled_gateway_is_restarted_and_trades_again(
 ) -> None:
     with running_node("connection", config):
         watcher.await_event(lambda _, event: event["state"] == "up")
-        fault(port_base, "silence", on=True)
+        gateway.command("silence", on=True)
         ibc.await_command("RESTART")
         assert ibc.commands == ["RESTART"]
         gateway.kill()

@@ -10,9 +10,9 @@ import pytest
 from support.node_process import running_node
 from support.plain_client import PlainClient
 from support.plain_process import PlainProcess
-from support.scripted_gateway import ScriptedGateway
+from support.scripted_gateway import ScriptedGateway, answer_snapshot
 from twsmq_simulator.wire import messages
-from twsmq_simulator.wire.requests import AllOpenOrders, CompletedOrders, Executions, OpenOrders, Positions
+from twsmq_simulator.wire.requests import Positions
 
 GOOD = 265598
 CON_IDS = [2**63, 2**63 - 1, 2**31, 2**64 - 1, 2**64, -1, 0, -(2**63), "", "x", "1e300", "\x1b[2J"]
@@ -31,17 +31,6 @@ HOSTILE = [
     position(GOOD + 101, symbol="x" * 200),
     position(GOOD + 102, kind="\u202e"),
 ]
-
-
-def answer_snapshot(gateway: ScriptedGateway) -> None:
-    gateway.await_request(OpenOrders)
-    gateway.say(messages.open_order_end())
-    gateway.await_request(AllOpenOrders)
-    gateway.say(messages.open_order_end())
-    asked = gateway.await_request(Executions)
-    gateway.say(messages.execution_details_end(asked.request_id))
-    gateway.await_request(CompletedOrders)
-    gateway.say(messages.completed_orders_end())
 
 
 def require_trading(client: PlainClient, name: str) -> None:

@@ -11,11 +11,11 @@ import pytest
 from support.command import Command
 from support.node_process import NodeProcess, running_node
 from support.plain_client import PlainClient
-from support.scripted_gateway import ScriptedGateway, error
+from support.scripted_gateway import ScriptedGateway, answer_snapshot, error
 from support.simulated_gateway import GatewayProcess
 from twsmq_nodes.runtime.process import EXIT_UNMENDABLE
 from twsmq_simulator.wire import messages
-from twsmq_simulator.wire.requests import AllOpenOrders, CompletedOrders, Executions, OpenOrders, PlaceOrder
+from twsmq_simulator.wire.requests import PlaceOrder
 
 ORDER = {
     "strategy": "s", "instrument": "STK:AAPL:SMART:USD", "side": "BUY", "quantity": 10, "order_type": "LMT",
@@ -78,17 +78,6 @@ def test_no_message_of_the_gateway_ends_the_node(
         assert node.process.poll() is None
     with ScriptedGateway(port_base + 95), running_node("orders", config_file):
         assert client.await_result("orders", "get_orders")["orders"]  # what was journaled can be read
-
-
-def answer_snapshot(gateway: ScriptedGateway) -> None:
-    gateway.await_request(OpenOrders)
-    gateway.say(messages.open_order_end())
-    gateway.await_request(AllOpenOrders)
-    gateway.say(messages.open_order_end())
-    asked = gateway.await_request(Executions)
-    gateway.say(messages.execution_details_end(asked.request_id))
-    gateway.await_request(CompletedOrders)
-    gateway.say(messages.completed_orders_end())
 
 
 @pytest.fixture

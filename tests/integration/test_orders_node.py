@@ -141,12 +141,7 @@ def test_a_gateway_killed_and_started_again_has_every_order(
 def test_a_refusal_that_the_gateway_dresses_as_a_cancellation_is_told_once_and_as_a_refusal(
     client: PlainClient, gateway: GatewayProcess
 ) -> None:
-    with zmq.Context() as context, context.socket(zmq.REQ) as control:
-        control.connect(f"tcp://127.0.0.1:{gateway.control_port}")
-        control.send(
-            msgpack.packb({"v": 1, "id": 1, "op": "reject_next_order", "args": {"reason": "no margin"}})
-        )
-        assert msgpack.unpackb(control.recv())["ok"]
+    gateway.command("reject_next_order", reason="no margin")
     place(client, "refused")
     ended = await_status(client, "refused", "cancelled", "rejected")
     assert (ended["status"], ended["tws_code"]) == ("rejected", 201)

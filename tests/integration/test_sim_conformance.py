@@ -8,9 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgpack
 import pytest
-import zmq
 from conformance.catalogue import SCENARIOS
 from conformance.clients import CLIENTS, HERE, Client
 from conformance.judge import GATEWAY_OPTIONS, Verdict, play, play_at
@@ -98,19 +96,10 @@ def test_a_gateway_that_deviates_is_found_out(
     tmp_path: Path, fault: str, args: dict[str, object], name: str, said: str
 ) -> None:
     with running_gateway(tmp_path, *GATEWAY_OPTIONS, "--control-port", "0") as gateway:
-        command(gateway.control_port, fault, args)
+        gateway.command(fault, **args)
         verdict = play_at(gateway.port, CURRENT, name, deadline=3)
     assert verdict.outcome == "fail"
     assert said in verdict.detail
-
-
-def command(port: int, op: str, args: dict[str, object]) -> None:
-    with zmq.Context() as context, context.socket(zmq.REQ) as control:
-        control.linger = 0
-        control.rcvtimeo = 10_000
-        control.connect(f"tcp://127.0.0.1:{port}")
-        control.send(msgpack.packb({"v": 1, "id": op, "op": op, "args": args}))
-        assert msgpack.unpackb(control.recv())["ok"]
 
 
 @pytest.mark.parametrize(

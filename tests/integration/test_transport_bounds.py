@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgpack
@@ -65,7 +65,7 @@ def test_a_process_holds_a_bounded_memory_and_answers_others(
     config_file: Path, port_base: int, kind: str
 ) -> None:
     on_events, count, reason = FLOODS[kind]
-    with running_node("marketdata", config_file) as node, talking(port_base) as client:
+    with running_node("marketdata", config_file) as node, closing(PlainClient(port_base)) as client:
         client.await_result("marketdata-0", "describe")
         before = psutil.Process(node.pid).memory_info().rss
         port = port_base + OFFSETS["marketdata-0"] + on_events
@@ -81,7 +81,7 @@ def test_a_process_holds_a_bounded_memory_and_answers_others(
 
 
 def test_two_thousand_quotes_are_no_flood(config_file: Path, port_base: int) -> None:
-    with running_node("marketdata", config_file) as node, talking(port_base) as client:
+    with running_node("marketdata", config_file) as node, closing(PlainClient(port_base)) as client:
         client.await_result("marketdata-0", "describe")
         client.sub.setsockopt(zmq.SNDHWM, 0)
         topics = [f"quote/STK:A{number}:SMART:USD/" for number in range(2000)]
@@ -98,7 +98,7 @@ def test_idle_peers_beyond_the_descriptors_are_ended_and_cost_no_core(
     with (
         few_descriptors(64),
         running_node("reference", config_file) as node,
-        talking(port_base) as client,
+        closing(PlainClient(port_base)) as client,
     ):
         client.await_result("reference", "describe")
         with flooding("idle", port_base + OFFSETS["reference"], 80) as flood:
@@ -117,7 +117,7 @@ def served_newcomers(port_base: int, tries: int) -> int:
     """Each asks once; a crowd of eighty that comes back at once may have one ended before it is heard."""
     served = 0
     for _ in range(tries):
-        with talking(port_base) as newcomer:
+        with closing(PlainClient(port_base)) as newcomer:
             asks = newcomer.dealer("reference")
             asks.send(msgpack.packb({"v": 1, "id": 1, "op": "describe"}))
             served += bool(asks.poll(1000))
@@ -137,12 +137,3 @@ def few_descriptors(soft: int) -> Iterator[None]:
 
         patch.setattr(NodeProcess, "__init__", limited)
         yield
-
-
-@contextmanager
-def talking(port_base: int) -> Iterator[PlainClient]:
-    client = PlainClient(port_base)
-    try:
-        yield client
-    finally:
-        client.close()

@@ -16,7 +16,15 @@ from typing import TypeVar
 from twsmq_simulator.wire import messages
 from twsmq_simulator.wire.decode import decode
 from twsmq_simulator.wire.framing import FrameSplitter
-from twsmq_simulator.wire.requests import CurrentTime, Request, StartApi
+from twsmq_simulator.wire.requests import (
+    AllOpenOrders,
+    CompletedOrders,
+    CurrentTime,
+    Executions,
+    OpenOrders,
+    Request,
+    StartApi,
+)
 
 from support.patience import patient
 
@@ -110,6 +118,18 @@ class ScriptedGateway:
             self._connections.append(connection)
             connection.sendall(messages.managed_accounts(self.accounts) + messages.next_valid_id(1))
             self.requests.put(request)
+
+
+def answer_snapshot(gateway: ScriptedGateway) -> None:
+    """An orders node asks for all there is; there are no orders and no executions."""
+    gateway.await_request(OpenOrders)
+    gateway.say(messages.open_order_end())
+    gateway.await_request(AllOpenOrders)
+    gateway.say(messages.open_order_end())
+    asked = gateway.await_request(Executions)
+    gateway.say(messages.execution_details_end(asked.request_id))
+    gateway.await_request(CompletedOrders)
+    gateway.say(messages.completed_orders_end())
 
 
 def error(request_id: int, code: int, text: str) -> bytes:

@@ -12,6 +12,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import msgpack
+import zmq
 
 from support.patience import patient
 
@@ -52,6 +56,17 @@ class GatewayProcess:
         with contextlib.suppress(ValueError):  # closed when the process has ended
             for line in self.process.stderr:
                 self.log.append(line)
+
+    def command(self, op: str, **args: object) -> Any:
+        """To its control socket; the result."""
+        with zmq.Context() as context, context.socket(zmq.REQ) as control:
+            control.linger = 0
+            control.connect(f"tcp://127.0.0.1:{self.control_port}")
+            control.send(msgpack.packb({"v": 1, "id": 1, "op": op, "args": args}))
+            assert control.poll(int(patient(10_000))), f"the simulator did not answer {op}"
+            reply: Any = msgpack.unpackb(control.recv())
+        assert reply["ok"], reply
+        return reply["result"]
 
     def kill(self) -> None:
         """kill -9, as a crash would."""
