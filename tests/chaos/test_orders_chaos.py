@@ -228,8 +228,10 @@ class Truth:
             if known is None or int(known.execId.rpartition(".")[2]) < int(number):
                 newest[prefix] = fill.execution
         self.executions = {e.execId: (e.orderRef, e.shares, e.price) for e in newest.values()}
-        perm_ids = {(t.order.orderRef, t.order.permId) for t in (*self.open.values(), *done)}
-        self.incarnations = Counter(ref for ref, _ in perm_ids)
+        # ib_async makes one trade of two open orders with one order id; its list of answers has it twice.
+        alive = {t.order.permId for t in working}
+        ended = {(t.order.orderRef, t.order.permId) for t in done if t.order.permId not in alive}
+        self.incarnations = Counter([t.order.orderRef for t in working] + [ref for ref, _ in ended])
         self.done = {t.order.orderRef: t.orderStatus.status for t in done}
 
 
