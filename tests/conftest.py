@@ -31,6 +31,15 @@ GATEWAY_OFFSET = 95
 MARK = "TWSMQ_TEST_MARK"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How soon the page showed what happened (`support.truth`), whichever worker ran it."""
+    reports = [each for kind in ("passed", "failed") for each in terminalreporter.stats.get(kind, [])]
+    shown = [text for report in reports for name, text in report.user_properties if name == "shown"]
+    if shown:
+        terminalreporter.section("from the event to the page")
+        terminalreporter.write_line("\n".join(map(str, shown)))
+
+
 @contextmanager
 def reserved_ports() -> Iterator[int]:
     """The first of a hundred ports that are free and that no other test of any worker is given meanwhile."""

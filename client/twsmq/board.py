@@ -113,8 +113,11 @@ class Heard:
         return None if beat is None else time.monotonic() - beat[0]
 
     def beating(self, name: str) -> bool:
-        silent = self.silent_s(name)
-        return silent is not None and silent < SILENT_S
+        """Beats of a process that the supervisor has seen end are no beats any more."""
+        beat, supervised = self._beats.get(name), self._supervised.get(name)
+        if beat is None or time.monotonic() - beat[0] >= SILENT_S:
+            return False
+        return supervised is None or (supervised.pid in (None, beat[2].pid) and supervised.state not in _DOWN)
 
     def overlaid(self, rows: Mapping[str, Row]) -> dict[str, Row]:
         """Rows of the section `processes` with what was heard here."""
@@ -127,7 +130,7 @@ class Heard:
         if beat is not None:
             supervised = self._supervised.get(name)
             ended = supervised is not None and supervised.pid != beat[2].pid
-            beats = self.beating(name) and not ended
+            beats = self.beating(name)
             row["beating"] = "beating" if beats else "silent"
             row["ready"] = beat[2].state if beats else supervised.state if ended and supervised else "silent"
             row["heard"] = beat[1]

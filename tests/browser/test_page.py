@@ -6,15 +6,17 @@ import gzip
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import running_cluster
 from support.cluster import Cluster
-from support.page import CHROMIUM, TRUE_WITHIN_MS, VIEWS, Page, chromium, place
+from support.page import CHROMIUM, VIEWS, Page, cell, chromium, place
 from support.patience import patient
+from support.plain_client import Event
+from support.truth import Record, Truth
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium (Debian's package)")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra dev)")
@@ -42,6 +44,13 @@ def page(browser: Any, desk: Cluster) -> Iterator[Page]:
     opened = Page(browser, desk)
     yield opened
     opened.close()
+
+
+def is_process(name: str, before: int, state: str | None = None) -> Callable[[str, Event], bool]:
+    """The supervisor's word of a later incarnation than that of pid `before`."""
+    return lambda topic, event: (
+        topic == f"process/{name}/" and event["pid"] not in (None, before) and state in (None, event["state"])
+    )
 
 
 def test_a_desk_is_understood_at_a_glance(page: Page) -> None:
@@ -94,40 +103,76 @@ def test_every_view_can_be_read_by_everybody(page: Page, theme: str) -> None:
         assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == [], name
 
 
-@pytest.mark.parametrize("name", ["connection", "reference", "marketdata-0", "orders", "status"])
-def test_a_process_that_is_killed_is_shown_restarted_and_ready(page: Page, desk: Cluster, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["simulator", "connection", "reference", "history", "marketdata-0", "orders", "status"]
+)
+def test_a_process_that_is_killed_is_shown_restarted_and_ready(
+    page: Page, desk: Cluster, name: str, record_property: Record
+) -> None:
     before = desk.rows()[name]
-    os.kill(before["pid"], signal.SIGKILL)
-    page.shows(page.cell("processes", name, "restarts"), str(before["restarts"] + 1))
+    ready, restarts = cell("processes", name, "ready"), cell("processes", name, "restarts")
+    with Truth(page, desk, record_property) as truth:
+        down, again = (
+            truth.watch(ready, "ready", "differs"),
+            truth.watch(restarts, str(before["restarts"] + 1)),
+        )
+        killed = time.time()
+        os.kill(before["pid"], signal.SIGKILL)
+        truth.shown(f"{name} is gone", down, killed)
+        truth.shown(f"{name} is restarted", again, truth.event(is_process(name, before["pid"])))
+        back = truth.watch(ready, "ready", fresh=False)
+        truth.shown(f"{name} is ready", back, truth.event(is_process(name, before["pid"], "ready")))
     desk.await_ready(after=(name, before["pid"]))
-    page.shows(page.cell("processes", name, "ready"), "ready", 10_000)
     playwright.expect(page.page.locator("[data-banner]")).to_have_count(0, timeout=patient(10_000))
     page.shows(page.cell("orders", "alpha/works", "status"), "submitted", 10_000)
 
 
-def test_a_status_node_that_hangs_is_told_and_nothing_old_passes_for_new(page: Page, desk: Cluster) -> None:
+def test_a_status_node_that_hangs_is_told_and_nothing_old_passes_for_new(
+    page: Page, desk: Cluster, record_property: Record
+) -> None:
     pid = desk.pid("status")
-    os.kill(pid, signal.SIGSTOP)
-    page.page.locator("[data-banner=status]").wait_for(timeout=patient(TRUE_WITHIN_MS))
-    page.shows(page.cell("processes", "status", "beating"), "silent")
-    page.shows(page.cell("processes", "orders", "ready"), "ready")  # heard without it
-    desk.await_ready(after=("status", pid))  # the supervisor kills what hangs
-    playwright.expect(page.page.locator("[data-banner=status]")).to_have_count(0, timeout=patient(10_000))
+    banner = "[data-banner=status]"
+    with Truth(page, desk, record_property) as truth:
+        told = truth.watch(banner)
+        stopped = time.time()
+        os.kill(pid, signal.SIGSTOP)
+        truth.shown("status hangs", told, stopped)
+        page.shows(page.cell("processes", "status", "beating"), "silent")
+        page.shows(page.cell("processes", "orders", "ready"), "ready")  # heard without it
+        healed = truth.watch(banner, kind="gone", fresh=False)
+        # the supervisor kills what hangs
+        truth.shown("status is back", healed, truth.event(is_process("status", pid, "ready")))
 
 
-def test_the_pages_own_process_may_die_too(page: Page, desk: Cluster) -> None:
-    os.kill(desk.pid("web"), signal.SIGKILL)
-    page.page.locator("[data-banner=server]").wait_for(timeout=patient(TRUE_WITHIN_MS))
-    playwright.expect(page.page.locator("[data-banner=server]")).to_have_count(0, timeout=patient(15_000))
+def test_the_pages_own_process_may_die_too(page: Page, desk: Cluster, record_property: Record) -> None:
+    pid = desk.pid("web")
+    banner = "[data-banner=server]"
+    with Truth(page, desk, record_property) as truth:
+        told = truth.watch(banner)
+        killed = time.time()
+        os.kill(pid, signal.SIGKILL)
+        truth.shown("web is gone", told, killed)
+        healed = truth.watch(banner, kind="gone", fresh=False)
+        truth.shown("web is back", healed, truth.event(is_process("web", pid, "ready")))
     page.shows(page.cell("processes", "web", "ready"), "ready", 10_000)
 
 
-def test_lost_upstream_and_broken_farms_are_told_and_heal(page: Page, desk: Cluster) -> None:
-    desk.fault("connectivity_lost")
-    page.shows(page.page.locator("[data-fact=gateway]"), "upstream_lost")
-    desk.fault("connectivity_restored", "data_lost=true")
+def test_lost_upstream_and_broken_farms_are_told_and_heal(
+    page: Page, desk: Cluster, record_property: Record
+) -> None:
+    upstream = "[data-fact=upstream]"
+    with Truth(page, desk, record_property, "gateway/") as truth:
+        lost, back = truth.watch(upstream, "lost"), truth.watch("[data-fact=gateway]", "upstream_lost")
+        desk.fault("connectivity_lost")
+        since = truth.event(lambda _, event: event.get("upstream") == "lost")
+        truth.shown("the broker cannot be reached", lost, since)
+        truth.shown("the gateway lost its upstream", back, since)
+        healed = truth.watch(upstream, "connected")
+        desk.fault("connectivity_restored", "data_lost=true")
+        truth.shown(
+            "the broker is back", healed, truth.event(lambda _, event: event.get("upstream") == "connected")
+        )
     page.shows(page.page.locator("[data-fact=gateway]"), "up", 10_000)
-    page.shows(page.page.locator("[data-fact=upstream]"), "connected")
 
 
 def test_the_kill_switch_takes_two_actions_and_shows_what_remains(browser: Any, desk: Cluster) -> None:

@@ -50,6 +50,11 @@ def ask(cluster: Cluster, op: str, args: dict[str, Any]) -> Any:
         client.close()
 
 
+def cell(section: str, key: str, column: str) -> str:
+    """The selector of one value of the board."""
+    return f'table[data-section={section}] tr[data-key="{key}"] td[data-column={column}]'
+
+
 class Page:
     """A browser that is logged in. What it complains about is kept."""
 
@@ -70,9 +75,7 @@ class Page:
             self.complaints.append(message.text)
 
     def cell(self, section: str, key: str, column: str) -> Any:
-        return self.page.locator(
-            f'table[data-section={section}] tr[data-key="{key}"] td[data-column={column}]'
-        )
+        return self.page.locator(cell(section, key, column))
 
     def shows(self, locator: Any, text: str, within: int = TRUE_WITHIN_MS) -> None:
         from playwright.sync_api import expect

@@ -34,6 +34,8 @@ _HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
+_RETRY = b"retry: 500\n\n"
+"""How long (ms) a browser waits before it connects again; its own default is some 3 s."""
 _MOST_BYTES = 64 * 1024
 _OPEN = frozenset(("/metrics", "/api/login"))
 """Paths below which something is told without a session; static files hold no data."""
@@ -126,6 +128,7 @@ def build(desk: Desk, access: Access) -> Starlette:  # noqa: C901  a table of ro
 
         async def stream() -> AsyncIterator[bytes]:
             try:
+                yield _RETRY
                 async for message in browser.messages(desk.alive):
                     yield message
             finally:

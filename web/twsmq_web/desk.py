@@ -69,9 +69,13 @@ class Desk:
             moment["processes"] = self._section("processes")
         return sse("moment", msgspec.json.encode(moment))
 
-    def tick(self) -> None:
-        """Once a second, to all: a busy stream must not hide that the status node is silent."""
-        self.browsers.offer(self.alive())
+    def beat(self, number: int) -> None:
+        """Every half second. Once a second, and when the status node falls silent or is back, all get
+        the time: a busy stream must not hide how things stand."""
+        alive = self.feed.status_alive
+        if number % 2 == 0 or alive != self._was_alive:
+            self._was_alive = alive
+            self.browsers.offer(self.alive())
 
     def _changed(self, change: BoardChange) -> None:
         if len(self.browsers):

@@ -177,8 +177,7 @@ async def _beat(
         )
         outbox.publish(node_topic(WEB), beat)
         number += 1
-        if number % 2 == 0:
-            desk.tick()
+        desk.beat(number)
         due = max(due + BEAT_S, loop.time())
         await asyncio.sleep(due - loop.time())
 

@@ -3,12 +3,10 @@
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { board, command, desk, rows } from "./board.js";
 
-const WORKING = new Set(["pending", "submitted", "partially_filled", "pending_cancel", "inactive", "unknown"]);
-
 export const operator = () => board.me?.role === "operator";
 
-export const remaining = (strategy) => rows("orders")
-  .filter((row) => WORKING.has(row.status) && (!strategy || row.strategy === strategy));
+// Rank 0 is unknown, 1 works, 2 is finished: the status node decides which state is which.
+export const remaining = (strategy) => rows("orders").filter((row) => row.rank < 2 && (!strategy || row.strategy === strategy));
 
 export function Dialog({ title, text, word, yes, danger, ask, onDone }) {
   const ref = useRef(null);

@@ -29,23 +29,29 @@ function cellClass(column, value, text) {
   return classes.join(" ");
 }
 
+// A row is drawn anew when it changed; once a second only its ages are. What is handed to preact unchanged is skipped,
+// so `act` has to be the same object from one drawing to the next.
 class Row extends Component {
   shouldComponentUpdate(next) {
-    return next.row !== this.props.row || next.tick !== this.props.tick || next.act !== this.props.act;
+    const { row, act, tick } = this.props;
+    if (next.row !== row || next.act !== act) this.cells = null;
+    return !this.cells || next.tick !== tick;
   }
 
-  render({ columns, row, moment, act }) {
-    const open = act?.open && (() => act.open(row));
-    return html`<tr class=${row.status === "unknown" ? "pinned" : ""} data-key=${row.key}>
-      ${columns.map((column, i) => {
-        const text = format(column.kind, row[column.name], moment);
-        const body = i === act?.at && open
-          ? html`<button class="link" onClick=${open} title=${act.title}>${text}</button>` : text;
-        return html`<td class=${cellClass(column, row[column.name], text)} data-column=${column.name}
-          title=${text.length > 40 ? text : undefined}>${body}</td>`;
-      })}
-      ${act?.buttons && html`<td class="act">${act.buttons(row)}</td>`}
-    </tr>`;
+  cell(column, i, { row, moment, act }) {
+    const text = format(column.kind, row[column.name], moment);
+    const body = i === act?.at && act.open
+      ? html`<button class="link" onClick=${() => act.open(row)} title=${act.title}>${text}</button>` : text;
+    return html`<td class=${cellClass(column, row[column.name], text)} data-column=${column.name}
+      title=${text.length > 40 ? text : undefined}>${body}</td>`;
+  }
+
+  render(props) {
+    const { columns, row, act } = props;
+    const before = this.cells;
+    this.cells = columns.map((column, i) => (before && column.kind !== "age" ? before[i] : this.cell(column, i, props)));
+    if (!before) this.act = act?.buttons ? html`<td class="act">${act.buttons(row)}</td>` : null;
+    return html`<tr class=${row.status === "unknown" ? "pinned" : ""} data-key=${row.key}>${this.cells}${this.act}</tr>`;
   }
 }
 

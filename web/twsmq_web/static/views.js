@@ -1,5 +1,5 @@
 // What each view shows. The first is what a desk has to see at a glance.
-import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { ask, board, command, desk, now, rows } from "./board.js";
 import { format, time } from "./format.js";
 import { Table, mood } from "./table.js";
@@ -28,12 +28,14 @@ function History({ order, onClose }) {
   </dialog>`;
 }
 
+const cancel = (row) => command("cancel_order", { strategy: row.strategy, client_order_id: row.client_order_id });
+const cancelling = (row) => row.rank < 2 && html`<button onClick=${() => cancel(row)}>cancel</button>`;
+
 function Orders({ only }) {
   const [order, setOrder] = useState(null);
-  const cancel = (row) => command("cancel_order", { strategy: row.strategy, client_order_id: row.client_order_id });
-  const finished = new Set(["filled", "cancelled", "rejected", "not_sent"]);
-  const buttons = operator() ? (row) => !finished.has(row.status) && html`<button onClick=${() => cancel(row)}>cancel</button>` : null;
-  return html`<${Table} name="orders" only=${only} act=${{ at: 1, open: setOrder, title: "every event of this order", buttons }} />
+  const may = operator();
+  const act = useMemo(() => ({ at: 1, open: setOrder, title: "every event of this order", buttons: may ? cancelling : null }), [may]);
+  return html`<${Table} name="orders" only=${only} act=${act} />
     ${order && html`<${History} order=${order} onClose=${() => setOrder(null)} />`}`;
 }
 
