@@ -13,7 +13,8 @@ import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from support.orders_desk import CLIENT_ID, Desk, error, execution, open_order, order_status
+from support.orders_desk import Desk
+from support.orders_reports import CLIENT_ID, error, execution, open_order, order_status
 from twsmq_nodes.orders.book import Book
 from twsmq_nodes.orders.entries import to_entry, to_row
 from twsmq_nodes.tws import events as tws

@@ -8,19 +8,10 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from twsmq_nodes.reference import questions
-from twsmq_nodes.reference.core import (
-    Action,
-    Answer,
-    Asked,
-    Cancel,
-    Fail,
-    NotSent,
-    Question,
-    ReferenceCore,
-    Send,
-    SessionDown,
-)
+from twsmq_nodes.reference import contract_questions, market_questions
+from twsmq_nodes.reference.core import ReferenceCore
+from twsmq_nodes.reference.events import Action, Answer, Asked, Cancel, Fail, NotSent, Send, SessionDown
+from twsmq_nodes.reference.question import Question
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import reference_events as ev
 from twsmq_nodes.tws import reference_requests as ref
@@ -47,12 +38,12 @@ def con_id(symbol: str) -> int:
 
 
 QUESTIONS: dict[str, Any] = {
-    "details": lambda s: questions.contract_details(ops.ContractDetails(instrument=instrument(s))),
-    "qualify": lambda s: questions.qualify(ops.Qualify(instrument=instrument(s))),
-    "chain": lambda s: questions.option_chain(ops.GetOptionChain(instrument=instrument(s))),
-    "search": lambda s: questions.search(ops.Search(pattern=s)),
-    "rule": lambda s: questions.market_rule(ops.GetMarketRule(instrument=instrument(s))),
-    "scanner": lambda s: questions.scanner(scanner_requests.Scan(scan=s)),
+    "details": lambda s: contract_questions.contract_details(ops.ContractDetails(instrument=instrument(s))),
+    "qualify": lambda s: contract_questions.qualify(ops.Qualify(instrument=instrument(s))),
+    "chain": lambda s: contract_questions.option_chain(ops.GetOptionChain(instrument=instrument(s))),
+    "search": lambda s: contract_questions.search(ops.Search(pattern=s)),
+    "rule": lambda s: contract_questions.market_rule(ops.GetMarketRule(instrument=instrument(s))),
+    "scanner": lambda s: market_questions.scanner(scanner_requests.Scan(scan=s)),
 }
 
 

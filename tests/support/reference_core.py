@@ -5,15 +5,9 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from twsmq_nodes.reference import questions
-from twsmq_nodes.reference.core import (
-    Action,
-    Answer,
-    Asked,
-    Fail,
-    ReferenceCore,
-    Send,
-)
+from twsmq_nodes.reference import contract_questions
+from twsmq_nodes.reference.core import ReferenceCore
+from twsmq_nodes.reference.events import Action, Answer, Asked, Fail, Send
 from twsmq_nodes.reference.look_ups import Query
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
@@ -46,7 +40,7 @@ def info(symbol: str = "AAPL", con_id: int = AAPL_ID, **more: Any) -> ContractIn
 
 def asked(call: int, symbol: str = "AAPL", deadline: float = 600.0, **more: Any) -> Asked:
     args = ops.ContractDetails(instrument=spelled(symbol), **more)
-    return Asked(call, questions.contract_details(args), deadline)
+    return Asked(call, contract_questions.contract_details(args), deadline)
 
 
 def sent(actions: list[Action]) -> list[int]:

@@ -16,24 +16,6 @@ NODES = ROOT / "nodes" / "twsmq_nodes"
 ROOMS = ("", "_protocol", "_transport", "_nodes", "_supervisor", "_simulator", "_web")
 MOST_LINES = 400
 GENERATED = ("client/twsmq/_sync/",)
-# Longer at the end of November 2026, and to be split by subject. The list only shrinks.
-STILL_LONGER = frozenset(
-    (
-        "nodes/twsmq_nodes/marketdata/core.py",
-        "nodes/twsmq_nodes/orders/reconciliation.py",
-        "nodes/twsmq_nodes/orders/shell.py",
-        "nodes/twsmq_nodes/reference/core.py",
-        "nodes/twsmq_nodes/reference/questions.py",
-        "tests/property/test_orders_machine.py",
-        "tests/support/orders_desk.py",
-        "tests/unit/test_history_core.py",
-        "tests/unit/test_orders_as_they_stand.py",
-        "tests/unit/test_orders_core.py",
-        "tests/unit/test_orders_reconcile.py",
-        "tests/unit/test_orders_requests.py",
-        "tests/unit/test_orders_risk.py",
-    )
-)
 WALK = re.compile(r"^\| (`[\w/]+\.py: .*?) \| ", re.MULTILINE)
 
 
@@ -51,8 +33,7 @@ def test_a_file_has_one_subject_and_at_most_400_lines() -> None:
     longer = {
         name for name in python_files() if lines_of(name) > MOST_LINES and not name.startswith(GENERATED)
     }
-    assert sorted(longer - STILL_LONGER) == [], "split it by what its parts mean"
-    assert sorted(STILL_LONGER - longer) == [], "no longer: off the list"
+    assert sorted(longer) == [], "split it by what its parts mean"
 
 
 def test_no_module_imports_one_that_imports_it_be_it_for_types_only() -> None:

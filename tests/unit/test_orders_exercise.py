@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.orders_desk import Caller, Desk, error, open_order, order_status
+from support.orders_desk import Caller, Desk
+from support.orders_reports import error, open_order, order_status
 from twsmq_nodes.orders.exercises import trade_of
 from twsmq_nodes.orders.in_flight import UNANSWERED_S
 from twsmq_nodes.tws import events as tws

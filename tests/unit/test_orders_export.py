@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from support.orders_desk import EXEC, Desk, error, execution, order_status
+from support.orders_desk import Desk
+from support.orders_reports import EXEC, error, execution, order_status
 from twsmq.cli.orders import orders
 from twsmq_nodes.orders.journal import SqliteJournal
 from twsmq_nodes.tws import events as tws

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.orders_desk import CLIENT_ID, Caller, Desk, end_of, execution, open_order, order_status
+from support.orders_desk import Caller, Desk
+from support.orders_reports import CLIENT_ID, end_of, execution, open_order, order_status
 from twsmq_nodes.orders.drift import SETTLED_S
 from twsmq_nodes.orders.foreign_watch import FOREIGN_S
 from twsmq_nodes.tws import events as tws

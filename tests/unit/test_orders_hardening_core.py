@@ -5,16 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.orders_desk import (
-    CLIENT_ID,
-    Caller,
-    Desk,
-    completed,
-    error,
-    execution,
-    open_order,
-    order_status,
-)
+from support.orders_desk import Caller, Desk
+from support.orders_reports import CLIENT_ID, completed, error, execution, open_order, order_status
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.ranges import problem

@@ -4,7 +4,8 @@ with a permanent id of its own (nautilus_trader issue 4564)."""
 from __future__ import annotations
 
 import pytest
-from support.orders_desk import Desk, completed, error, execution, open_order, order_status
+from support.orders_desk import Desk
+from support.orders_reports import completed, error, execution, open_order, order_status
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from support.orders_desk import Desk, open_order, order_status
+from support.orders_desk import Desk
+from support.orders_reports import open_order, order_status
 from twsmq_nodes.orders import journal as journals
 from twsmq_nodes.orders import watermark
 from twsmq_nodes.orders.journal import SqliteJournal

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.orders_desk import EXEC, Desk, execution
+from support.orders_desk import Desk
+from support.orders_reports import EXEC, execution
 from twsmq_nodes.tws import events as tws
 
 DAY = 86_400.0

@@ -10,7 +10,8 @@ from typing import get_args
 import msgspec
 import pytest
 from msgspec.structs import replace
-from support.orders_desk import Desk, execution
+from support.orders_desk import Desk
+from support.orders_reports import execution
 from twsmq_nodes.orders import codes, states, times
 from twsmq_nodes.orders import journal as journals
 from twsmq_nodes.orders.entries import to_row

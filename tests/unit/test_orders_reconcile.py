@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from support.orders_desk import EXEC, Desk, completed, end_of, error, execution, open_order, order_status
+from support.orders_desk import Desk
+from support.orders_reports import EXEC, completed, error, execution, open_order, order_status
+from support.orders_steps import reconnect
 from twsmq_nodes.orders.actions import Now
-from twsmq_nodes.tws import events as tws
-from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.order_events import Change, Order
 
 
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
-
-
-def reconnect(desk: Desk, *rows: object, after: float = 10.0, **lists: object) -> None:
-    """The session was lost; `after` seconds later a new one takes a snapshot."""
-    desk.later(after)
-    desk.session_up()
-    desk.snapshot(*rows, **lists)  # type: ignore[arg-type]
 
 
 def test_written_and_unanswered_is_unknown_when_the_session_ends(desk: Desk) -> None:
@@ -224,62 +217,6 @@ def test_even_a_new_session_does_not_get_what_was_journaled_for_the_old_one() ->
     assert not desk.wire
 
 
-def test_a_cancel_is_owed_through_a_reconnect(desk: Desk) -> None:
-    desk.place()
-    desk.accepted()
-    desk.session_lost()
-    assert desk.cancel().answer.status == "pending_cancel"
-    assert len(desk.wire) == 1
-    reconnect(desk, open_order(1), order_status(1, "Submitted", remaining=10.0))
-    assert desk.wire[-1] == rq.CancelOrder(1)
-    assert desk.status() == "pending_cancel"
-
-
-def test_a_cancel_is_owed_through_a_crash(desk: Desk) -> None:
-    desk.place()
-    desk.accepted()
-    desk.cancel()
-    desk.crash()
-    assert desk.status() == "pending_cancel"
-    reconnect(desk, open_order(1), order_status(1, "Submitted", remaining=10.0))
-    assert [type(request) for request in desk.wire] == [rq.PlaceOrder, rq.CancelOrder, rq.CancelOrder]
-
-
-def test_an_unknown_order_that_is_to_be_cancelled_is_cancelled_when_it_turns_up(desk: Desk) -> None:
-    desk.place()
-    desk.session_lost()
-    assert desk.cancel().answer.status == "unknown"
-    reconnect(desk, open_order(1), order_status(1, "Submitted", remaining=10.0))
-    assert desk.status() == "pending_cancel"
-    assert desk.wire[-1] == rq.CancelOrder(1)
-
-
-def test_an_unknown_order_that_is_to_be_cancelled_and_proved_absent_is_cancelled(desk: Desk) -> None:
-    desk.place()
-    desk.session_lost()
-    desk.cancel()
-    reconnect(desk)
-    assert desk.status() == "cancelled"
-
-
-@pytest.mark.parametrize("arrives", [True, False])
-def test_the_wish_to_cancel_an_unknown_order_outlives_that_the_gateway_does_not_find_it_yet(
-    desk: Desk, arrives: bool
-) -> None:
-    desk.place()
-    desk.session_lost()
-    reconnect(desk, after=0.5)
-    desk.cancel()
-    assert desk.wire[-1] == rq.CancelOrder(1)
-    desk.says(error(1, 10147, "not found"))
-    rows = (open_order(1), order_status(1, "Submitted", remaining=10.0)) if arrives else ()
-    desk.says(*rows)
-    desk.later(5.0)
-    desk.snapshot(*rows)
-    assert desk.status() == ("pending_cancel" if arrives else "cancelled")
-    assert desk.wire.count(rq.CancelOrder(1)) == 1 + arrives
-
-
 def test_a_modification_lost_with_the_session_had_no_effect(desk: Desk) -> None:
     desk.place()
     desk.accepted()
@@ -354,55 +291,6 @@ def test_a_cancellation_that_waits_for_its_reason_but_is_listed_as_open_is_none(
     assert desk.status() == "submitted"
 
 
-def test_cancelled_as_we_thought_but_listed_as_open_is_live(desk: Desk) -> None:
-    desk.place()
-    desk.accepted()
-    desk.says(error(1, 202, "Order Canceled - reason:"))
-    desk.session_lost()
-    reconnect(desk, open_order(1), order_status(1, "Submitted", remaining=10.0))
-    assert desk.status() == "submitted"
-
-
-def test_an_attempt_alive_beside_its_successor_is_cancelled_once_the_session_is_up(desk: Desk) -> None:
-    desk.place()
-    desk.session_lost()
-    reconnect(desk)
-    desk.place()
-    desk.accepted(order_id=2)
-    desk.session_lost()
-    rows = (open_order(1), order_status(1, "Submitted", remaining=10.0), open_order(2))
-    desk.says(*rows)  # a gateway sends them before it says that it is ready (captured)
-    assert desk.asked == []
-    desk.session_up()
-    desk.says(*rows)
-    assert rq.CancelOrder(1) in desk.asked
-
-
-def test_rejected_as_we_thought_but_working_is_looked_for(desk: Desk) -> None:
-    desk.place()
-    desk.says(error(1, 321, "Error validating request"))
-    assert desk.status() == "rejected"
-    row = (open_order(1), order_status(1, "Submitted", remaining=10.0))
-    desk.says(*row)
-    desk.later(0.3)
-    desk.snapshot(*row)
-    assert desk.status() == "submitted"
-
-
-def test_an_attempt_given_up_as_never_sent_that_comes_alive_beside_its_successor_is_shouted(
-    desk: Desk,
-) -> None:
-    desk.place()
-    desk.session_lost()
-    reconnect(desk)
-    desk.place()
-    desk.accepted(order_id=2)
-    desk.says(open_order(1), order_status(1, "Submitted", remaining=10.0))
-    assert desk.order().order_id == 2
-    assert "1 is alive" in desk.warnings[0]
-    assert "order id 1" in desk.notices()[0].text
-
-
 def test_an_executed_part_of_a_vanished_order_counts(desk: Desk) -> None:
     desk.place()
     desk.session_lost()
@@ -426,21 +314,6 @@ def test_executions_of_an_earlier_day_are_asked_for_once_not_for_ever(desk: Desk
     assert desk.order().filled == 4.0
 
 
-def test_a_snapshot_whose_executions_were_asked_for_before_does_not_finish_a_filled_order(desk: Desk) -> None:
-    desk.place()
-    desk.accepted()
-    desk.upstream(True)
-    row = (open_order(1), order_status(1, "Submitted", remaining=10.0))
-    desk.says(*row, end_of(desk.asked.pop()))
-    desk.says(*row, end_of(desk.asked.pop()))
-    desk.says(end_of(desk.asked.pop()))
-    desk.says(order_status(1, "Filled", filled=10.0))
-    desk.says(end_of(desk.asked.pop()))
-    assert desk.status() == "submitted"
-    desk.says(execution(1))
-    assert (desk.status(), desk.order().reason) == ("filled", None)
-
-
 def test_an_order_for_cash_whose_executions_are_not_reported_keeps_what_the_gateway_says(desk: Desk) -> None:
     desk.place(quantity=0.0, cash_quantity=100.0)
     desk.says(order_status(1, "Filled", filled=3.0))
@@ -455,84 +328,6 @@ def test_filled_without_an_amount_waits_for_its_executions(desk: Desk) -> None:
     assert desk.status() == "pending"
     desk.says(execution(1))
     assert (desk.status(), desk.order().filled) == ("filled", 10.0)
-
-
-def test_1101_reconciles_again_and_1102_does_not_stop_trading(desk: Desk) -> None:
-    desk.upstream(False)
-    assert desk.place().code == "not_ready"
-    desk.upstream(True)
-    assert desk.state == "ready"
-    desk.snapshot()
-    desk.upstream(False)
-    desk.upstream(True, data_lost=True)
-    assert desk.state == "reconciling"
-    desk.snapshot()
-    assert desk.state == "ready"
-
-
-def test_a_snapshot_taken_while_the_gateway_lost_the_broker_decides_nothing(desk: Desk) -> None:
-    desk.place()
-    desk.accepted()
-    desk.session_lost()
-    desk.later(10.0)
-    desk.session_up()
-    desk.upstream(False)
-    desk.lists_nothing()
-    assert (desk.state, desk.status()) == ("connecting", "submitted")
-    desk.upstream(True)
-    desk.snapshot(open_order(1), order_status(1, "Submitted", remaining=10.0))
-    assert (desk.state, desk.status()) == ("ready", "submitted")
-
-
-@pytest.mark.parametrize("data_lost", [True, False])
-def test_a_session_without_the_broker_takes_its_snapshot_when_that_is_back(
-    desk: Desk, data_lost: bool
-) -> None:
-    desk.place()
-    desk.session_lost()
-    desk.later(10.0)
-    desk.session_up(upstream=False)
-    desk.later(60.0)
-    assert (desk.asked, desk.state) == ([], "connecting")
-    desk.upstream(True, data_lost=data_lost)
-    desk.snapshot()
-    assert (desk.state, desk.status()) == ("ready", "not_sent")
-
-
-def test_what_is_in_doubt_while_the_broker_is_lost_is_looked_for_afterwards(desk: Desk) -> None:
-    desk.place()
-    desk.upstream(False)
-    desk.asked.clear()
-    desk.later(5.0)
-    desk.later(1.0)
-    assert desk.asked == []
-    desk.upstream(True)
-    desk.snapshot()
-    assert desk.status() == "not_sent"
-
-
-def test_late_answers_to_a_snapshot_given_up_do_not_complete_the_next(desk: Desk) -> None:
-    desk.place()
-    desk.accepted()
-    desk.session_lost()
-    desk.session_up()
-    for _ in range(3):
-        desk.upstream(False)
-        desk.upstream(True)
-    for _ in range(3):
-        desk.says(tws.OpenOrderEnd())  # to each question asked before
-    row = (open_order(1), order_status(1, "Submitted", remaining=10.0))
-    desk.snapshot(*row)
-    assert (desk.state, desk.status()) == ("ready", "submitted")
-
-
-def test_a_snapshot_the_gateway_does_not_finish_is_asked_for_again(desk: Desk) -> None:
-    desk.session_lost()
-    desk.session_up()
-    desk.later(10.1)
-    assert desk.state == "reconciling"
-    desk.snapshot()
-    assert desk.state == "ready"
 
 
 def test_an_order_a_stalled_disk_held_back_until_a_snapshot_was_under_way_is_not_proved_absent(
@@ -552,16 +347,6 @@ def test_an_order_a_stalled_disk_held_back_until_a_snapshot_was_under_way_is_not
     desk.later(1.0)
     desk.snapshot()
     assert desk.status() == "not_sent"
-
-
-def test_a_node_that_slept_over_all_its_timers_goes_on_with_a_new_snapshot(desk: Desk) -> None:
-    desk.place()
-    desk.session_lost()
-    desk.session_up()
-    desk.says(error(1, 999, "something is wrong"))
-    desk.later(30.0)
-    desk.snapshot()
-    assert (desk.state, desk.status()) == ("ready", "rejected")
 
 
 def test_a_stalled_journal_takes_no_orders(desk: Desk) -> None:
@@ -596,95 +381,3 @@ def test_any_prefix_of_the_journal_gives_the_state_of_that_moment(desk: Desk) ->
             fresh.core.book.apply(entry)
         rebuilt = {key: record.state() for key, record in fresh.core.book.records.items()}
         assert rebuilt == states[fresh.core.book.last_no]
-
-
-# -- cancels and connections that go astray
-
-
-def cancels_of(desk: Desk) -> list[int]:
-    return [each.order_id for each in (*desk.wire, *desk.asked) if isinstance(each, rq.CancelOrder)]
-
-
-def test_a_cancel_the_gateway_swallowed_goes_out_again_once_the_order_is_seen_working() -> None:
-    desk = Desk()
-    desk.place()
-    desk.accepted()
-    desk.cancel()
-    desk.later(5.0)
-    desk.later(0.1)
-    desk.snapshot(open_order(1), order_status(1, "Submitted", remaining=10.0))
-    assert cancels_of(desk) == [1, 1]
-
-
-def test_a_client_may_ask_for_the_cancel_again_but_not_flood_the_gateway() -> None:
-    desk = Desk()
-    desk.place()
-    desk.accepted()
-    for _ in range(3):
-        assert desk.cancel().answer.status == "pending_cancel"
-    assert cancels_of(desk) == [1]
-    desk.later(2.0)
-    desk.cancel()
-    assert cancels_of(desk) == [1, 1]
-
-
-def test_a_cancel_the_gateway_is_at_is_not_repeated() -> None:
-    desk = Desk()
-    desk.place()
-    desk.accepted()
-    desk.cancel()
-    desk.says(order_status(1, "PendingCancel", remaining=10.0))
-    desk.later(5.0)
-    desk.later(0.1)
-    desk.cancel()
-    assert cancels_of(desk) == [1]
-    assert not desk.asked, "nobody is asked: it has answered"
-
-
-def test_what_waits_at_the_gate_is_refused_when_the_gateway_loses_the_broker() -> None:
-    desk = Desk()
-    desk.auto = False
-    caller = desk.place()
-    desk.upstream(False)
-    assert caller.code == "not_ready"
-    assert not desk.wire
-    assert ("s", "a") not in desk.core.book.records
-
-
-def after_a_revenant() -> Desk:
-    """Attempt 1 was proved absent and went again as attempt 2; then attempt 1 turns up alive."""
-    desk = Desk()
-    desk.place()
-    desk.session_lost()
-    desk.later(5.0)
-    desk.session_up(next_order_id=1)
-    desk.snapshot()
-    assert desk.status() == "not_sent"
-    desk.place()
-    desk.accepted(2, perm_id=9002)
-    desk.says(open_order(1), order_status(1, "Submitted", remaining=10.0))
-    return desk
-
-
-def test_an_attempt_that_turns_up_late_is_told_and_cancelled_once() -> None:
-    desk = after_a_revenant()
-    desk.says(open_order(1), order_status(1, "Submitted", remaining=10.0), order_status(1, "Cancelled"))
-    assert cancels_of(desk) == [1]
-    assert len(desk.notices()) == 1
-    assert desk.status() == "submitted"
-
-
-def test_what_ended_an_earlier_attempt_does_not_end_the_present_one() -> None:
-    desk = after_a_revenant()
-    desk.session_lost()
-    desk.session_up(next_order_id=3)
-    desk.snapshot(open_order(2), completed=[completed(perm_id=9001)])
-    assert desk.status() == "submitted"
-    assert all(order.status != "cancelled" for order in desk.told(Order))
-
-
-def test_an_order_that_an_earlier_attempt_has_filled_is_cancelled() -> None:
-    desk = after_a_revenant()
-    desk.says(execution(1, order_ref="s/a"))
-    assert (desk.status(), desk.order().filled, desk.order().perm_id) == ("filled", 10.0, 9002)
-    assert cancels_of(desk)[-1] == 2

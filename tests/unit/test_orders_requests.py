@@ -1,37 +1,23 @@
-"""Groups, every order type, previews, mass cancels, halts, foreign orders, an operator's word."""
+"""Every order type, previews, orders of others, an operator's word, and what is asked of the book."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
-from support.orders_desk import (
-    BASE,
-    CLIENT_ID,
-    EXEC,
-    Caller,
-    Desk,
-    error,
-    execution,
-    open_order,
-    order_status,
-)
-from twsmq_nodes.orders.ids import Key
-from twsmq_nodes.orders.intake import MOST_WAITING
+from support.orders_desk import BASE, Desk
+from support.orders_reports import CLIENT_ID, EXEC, error, execution, open_order, order_status
+from support.orders_steps import call, fields, order, waiting
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.orders import OrderFields, OrderStateView, OrderView
+from twsmq_nodes.tws.orders import OrderStateView, OrderView
 from twsmq_protocol.errors import FieldError, RequestError
-from twsmq_protocol.order_control_requests import AdoptOrder, Halt, Halted, ResolveOrder, Resume
+from twsmq_protocol.order_control_requests import AdoptOrder, ResolveOrder
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import (
-    CancelOrders,
     GetExecutions,
     GetOrders,
-    PlaceOrder,
-    PlaceOrders,
     Preview,
     PreviewOrder,
 )
@@ -41,163 +27,6 @@ from twsmq_protocol.order_types import ORDER_TYPES, Algo, Condition
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
-
-
-def order(cid: str, **changes: Any) -> PlaceOrder:
-    return PlaceOrder(client_order_id=cid, **(BASE | changes))
-
-
-def group(desk: Desk, *orders: PlaceOrder, link: Any = "none", **more: Any) -> Caller:
-    caller = Caller(answers=[])
-    args = PlaceOrders(orders=orders, link=link, **more)
-    return desk.ask(lambda: desk.core.request(args, caller, desk.now), caller)
-
-
-def call(desk: Desk, args: Any) -> Caller:
-    caller = Caller(answers=[])
-    return desk.ask(lambda: desk.core.request(args, caller, desk.now), caller)
-
-
-def fields(desk: Desk) -> list[OrderFields]:
-    return [request.order for request in desk.wire if isinstance(request, rq.PlaceOrder)]
-
-
-def keys(answer: Any) -> list[Key]:
-    return [(row["strategy"], row["client_order_id"]) for row in answer]
-
-
-# -- groups
-
-
-def test_a_bracket_goes_out_parent_first_and_is_transmitted_by_its_last_child(desk: Desk) -> None:
-    caller = group(
-        desk,
-        order("p"),
-        order("tp", side="SELL", limit_price=2.0),
-        order("sl", side="SELL", order_type="STP", limit_price=None, stop_price=0.5),
-        link="bracket",
-    )
-    assert [row.order_id for row in caller.answer.orders] == [1, 2, 3]
-    assert [(one.parent_id, one.transmit) for one in fields(desk)] == [(0, False), (1, False), (1, True)]
-
-
-def test_an_oca_group_is_named_after_its_first_order(desk: Desk) -> None:
-    group(desk, order("a"), order("b"), link="oca", oca_type=2)
-    assert [(one.oca_group, one.oca_type, one.transmit) for one in fields(desk)] == [("s/a", 2, True)] * 2
-
-
-def test_a_group_is_journaled_together_or_not_at_all() -> None:
-    desk = Desk(auto=False)
-    desk.commit()
-    desk.session_up()
-    desk.snapshot()
-    caller = group(desk, order("a"), order("b"))
-    actions = desk.admit()
-    assert len(actions[0].entries) == 2  # type: ignore[union-attr]
-    assert not caller.answers
-    desk.commit()
-    assert len(caller.answer.orders) == 2
-
-
-def test_one_order_that_cannot_be_encoded_refuses_the_group(desk: Desk) -> None:
-    caller = group(desk, order("a"), order("b", extra={"noSuchThing": 1}))
-    assert (caller.code, caller.answer.field) == ("invalid_argument", "noSuchThing")
-    assert not desk.committed
-    assert desk.place("a").answer.order_id == 1
-
-
-def test_the_same_group_again_gets_the_first_answer_and_a_different_one_a_conflict(desk: Desk) -> None:
-    first = group(desk, order("a"), order("b")).answer
-    assert group(desk, order("a"), order("b")).answer == first
-    assert group(desk, order("a"), order("b"), link="oca").code == "conflict"
-    assert group(desk, order("a"), order("b", quantity=5.0)).code == "conflict"
-    assert group(desk, order("a"), order("c")).code == "conflict"
-    assert len(fields(desk)) == 2
-
-
-def test_a_bracket_is_not_answered_for_one_with_another_parent(desk: Desk) -> None:
-    group(desk, order("a"), order("b"), link="bracket")
-    assert group(desk, order("b"), order("a"), link="bracket").code == "conflict"
-
-
-def waiting() -> Desk:
-    """What is asked of this one stands at the gate."""
-    desk = Desk(auto=False, up=False)
-    desk.session_up()
-    desk.snapshot()
-    return desk
-
-
-def test_an_order_that_waits_at_the_gate_is_not_sent_once_more_with_a_group() -> None:
-    desk = waiting()
-    alone = desk.place("b")
-    assert group(desk, order("a"), order("b")).code == "conflict"
-    desk.auto = True
-    desk.do([])
-    assert alone.answer.order_id == 1
-    assert [sent.order_ref for sent in fields(desk)] == ["s/b"]
-
-
-def test_what_finds_too_many_waiting_at_the_gate_is_throttled_and_cancels_pass() -> None:
-    desk = waiting()
-    callers = [desk.place(f"a{number}") for number in range(MOST_WAITING)]
-    assert not any(caller.answers for caller in callers)
-    assert desk.place("late").code == "throttled"
-    assert desk.cancel("a0").answer.status == "cancelled"
-    assert not desk.place("late").answers
-
-
-def test_a_group_that_waits_at_the_gate_is_not_answered_for_one_linked_otherwise() -> None:
-    desk = waiting()
-    group(desk, order("a"), order("b"), link="oca")
-    assert group(desk, order("a"), order("b"), link="bracket").code == "conflict"
-
-
-def test_a_group_of_which_only_part_was_sent_is_not_sent_again(desk: Desk) -> None:
-    group(desk, order("a"), order("b"))
-    desk.accepted(order_id=1)
-    desk.session_lost()
-    desk.later(10.0)
-    desk.session_up()
-    desk.snapshot(open_order(1), order_status(1, "Submitted"))
-    assert (desk.status("a"), desk.status("b")) == ("submitted", "not_sent")
-    assert group(desk, order("a"), order("b")).code == "conflict"
-    assert desk.place("b").code == "conflict"
-
-
-def test_a_group_proved_not_sent_may_go_again_as_a_whole(desk: Desk) -> None:
-    group(desk, order("a"), order("b"), link="oca")
-    desk.session_lost()
-    desk.later(10.0)
-    desk.session_up()
-    desk.snapshot()
-    again = group(desk, order("a"), order("b"), link="oca")
-    assert [row.order_id for row in again.answer.orders] == [3, 4]
-    assert [one.oca_group for one in fields(desk)] == ["s/a"] * 4
-
-
-def test_a_modified_child_keeps_its_parent_and_is_transmitted(desk: Desk) -> None:
-    group(desk, order("a"), order("b", side="SELL"), link="bracket")
-    desk.accepted(order_id=1, cid="a")
-    desk.modify("a", limit_price=2.0)
-    desk.accepted(order_id=2, cid="b")
-    desk.modify("b", limit_price=2.0)
-    assert [(one.parent_id, one.transmit) for one in fields(desk)[2:]] == [(0, True), (1, True)]
-
-
-@pytest.mark.parametrize(
-    ("orders", "link", "field"),
-    [
-        ((order("a"), order("a")), "none", "orders.client_order_id"),
-        ((order("a"), order("b", strategy="t")), "none", "orders.strategy"),
-        ((order("a"), order("b", instrument="STK:IBM:SMART:USD")), "bracket", "orders.instrument"),
-        ((order("a", oca_group="g", oca_type=1), order("b")), "oca", "orders.oca_group"),
-    ],
-)
-def test_a_group_that_cannot_be_names_the_field(orders: Any, link: Any, field: str) -> None:
-    with pytest.raises(FieldError) as refused:
-        PlaceOrders(orders=orders, link=link)
-    assert refused.value.field == field
 
 
 # -- order types and attributes
@@ -340,124 +169,6 @@ def test_a_preview_that_waits_for_the_disk_is_not_sent_once_its_session_is_gone(
     assert lost.code == "not_ready"
     desk.commit()
     assert desk.asked == []
-
-
-# -- many at once
-
-
-def test_cancel_orders_takes_what_matches_and_nothing_else(desk: Desk) -> None:
-    desk.place("a")
-    desk.place("b", instrument="STK:IBM:SMART:USD")
-    desk.place("c", strategy="t")
-    for order_id, ref, con_id in ((1, "s/a", 265598), (2, "s/b", 8314), (3, "t/c", 265598)):
-        opened = open_order(order_id, order_ref=ref)
-        desk.says(
-            replace(opened, contract=replace(opened.contract, con_id=con_id)),
-            order_status(order_id, "Submitted"),
-        )
-    caller = call(desk, CancelOrders(strategy="s", instrument="STK:IBM:SMART:USD"))
-    assert [row.client_order_id for row in caller.answer.orders] == ["b"]
-    assert desk.wire[-1] == rq.CancelOrder(2)
-    everything = call(desk, CancelOrders(all=True))
-    assert len(everything.answer.orders) == 3
-    assert {request.order_id for request in desk.wire if isinstance(request, rq.CancelOrder)} == {1, 2, 3}
-
-
-def test_cancel_orders_takes_a_contract_under_every_spelling_of_it(desk: Desk) -> None:
-    """Of two listings of one symbol only the one that is meant, however the order was placed."""
-    desk.place("a", instrument="STK:KWEB:SMART:USD")
-    desk.place("b", instrument="STK:KWEB:SMART@LSEETF:USD")
-    for order_id, ref, con_id in ((1, "s/a", 11), (2, "s/b", 12)):
-        opened = open_order(order_id, order_ref=ref)
-        desk.says(
-            replace(opened, contract=replace(opened.contract, con_id=con_id)),
-            order_status(order_id, "Submitted"),
-        )
-    desk.core.book.spellings.learn("STK:KWEB:SMART@ARCA:USD", 11)  # as its position was told
-    caller = call(desk, CancelOrders(instrument="STK:KWEB:SMART@ARCA:USD"))
-    assert [row.client_order_id for row in caller.answer.orders] == ["a"]
-    caller = call(desk, CancelOrders(instrument="CONID:12"))
-    assert [row.client_order_id for row in caller.answer.orders] == ["b"]
-
-
-def test_cancel_orders_wants_to_be_told_what() -> None:
-    with pytest.raises(FieldError):
-        CancelOrders()
-    with pytest.raises(FieldError, match="instrument"):
-        CancelOrders(instrument="AAPL")
-    with pytest.raises(FieldError):
-        CancelOrders(all=True, strategy="s")
-
-
-# -- halted
-
-
-def test_halted_means_no_new_orders_and_cancels_pass(desk: Desk) -> None:
-    desk.place()
-    desk.accepted()
-    halted = call(desk, Halt(reason="fat finger")).answer
-    assert isinstance(halted, Halted)
-    assert (halted.halted, keys(halted.remaining)) == ({"": "fat finger"}, [("s", "a")])
-    assert desk.place("b").code == "halted"
-    assert desk.modify("a", quantity=20.0).code == "halted"
-    assert desk.cancel("a").answer.status == "pending_cancel"
-    assert call(desk, Resume()).answer.halted == {}
-    assert desk.place("b").answer.order_id == 2
-
-
-@pytest.mark.parametrize("strategy", ["", "al pha"])
-def test_a_halt_of_a_strategy_that_cannot_be_is_refused(strategy: str) -> None:
-    with pytest.raises(FieldError):
-        Halt(reason="x", strategy=strategy, cancel=True)
-    with pytest.raises(FieldError):
-        Resume(strategy=strategy)
-
-
-def test_a_halt_outlives_a_crash(desk: Desk) -> None:
-    call(desk, Halt(reason="fat finger", strategy="s"))
-    desk.crash()
-    desk.session_up()
-    desk.snapshot()
-    assert desk.place("b").code == "halted"
-    assert desk.place("b", strategy="t").answer.order_id == 1
-
-
-def test_a_halt_is_not_answered_by_what_was_kept_before_it(desk: Desk) -> None:
-    resuming, halting = Caller(answers=[]), Caller(answers=[])
-    desk.core.request(Resume(), resuming, desk.now)
-    desk.core.request(Halt(reason="x"), halting, desk.now)
-    desk.do(desk.core.setting_saved("halt/"))
-    assert (len(resuming.answers), halting.answers) == (1, [])
-    desk.do(desk.core.setting_saved("halt/"))
-    assert len(halting.answers) == 1
-
-
-def test_a_halt_that_cancels_answers_when_nothing_works_any_more(desk: Desk) -> None:
-    desk.place()
-    desk.accepted()
-    caller = call(desk, Halt(reason="x", cancel=True))
-    assert not caller.answers
-    assert desk.wire[-1] == rq.CancelOrder(1)
-    desk.says(order_status(1, "Cancelled", remaining=10.0))
-    assert caller.answer.remaining == []
-
-
-def test_a_halt_that_cannot_cancel_everything_says_what_remains(desk: Desk) -> None:
-    desk.place()
-    desk.accepted()
-    caller = call(desk, Halt(reason="x", cancel=True))
-    desk.later(5.1)
-    assert keys(caller.answer.remaining) == [("s", "a")]
-
-
-def test_what_waits_at_the_gate_is_halted_too() -> None:
-    desk = Desk(auto=False, up=False)
-    desk.session_up()
-    desk.snapshot()
-    waiting = desk.place()
-    call(desk, Halt(reason="x"))
-    assert waiting.code == "halted"
-    assert not desk.core.waiting
 
 
 # -- foreign orders, an operator's word, questions

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.orders_desk import BASE, EXEC, Caller, Desk, execution
+from support.orders_desk import BASE, Caller, Desk
+from support.orders_reports import EXEC, execution
 from twsmq_nodes.orders.risk.guard import RiskGuard
 from twsmq_nodes.orders.risk.inputs import Market
 from twsmq_nodes.orders.risk.live_inputs import LiveRiskInputs

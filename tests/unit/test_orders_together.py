@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.orders_desk import Caller, Desk, open_order, order_status
+from support.orders_desk import Caller, Desk
+from support.orders_reports import open_order, order_status
 from twsmq_nodes.orders.actions import Journal
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.order_requests import PlaceOrder, PlaceOrders, PreviewOrder

@@ -18,16 +18,10 @@ from support.reference_core import (
     results,
     sent,
 )
-from twsmq_nodes.reference.core import (
-    AGAIN_S,
-    MOST_LOOK_UPS,
-    SETTLE_S,
-    Asked,
-    NotSent,
-    ReferenceCore,
-    SessionDown,
-)
+from twsmq_nodes.reference.core import AGAIN_S, MOST_LOOK_UPS, ReferenceCore
+from twsmq_nodes.reference.events import Asked, NotSent, SessionDown
 from twsmq_nodes.reference.look_ups import DETAILS_IDLE_S, HOUR
+from twsmq_nodes.reference.outages import SETTLE_S
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.reference_events import (
@@ -71,7 +65,7 @@ def test_an_unknown_contract_is_the_gateways_own_refusal_for_each_and_is_not_rem
     core.handle(asked(2), 0.0)
     refused = core.handle(GatewayError(1, 200, NONE_FOUND), 1.0)
     assert failures(refused) == [(1, "gateway_rejected", 200), (2, "gateway_rejected", 200)]
-    assert core.cached(query("AAPL"), 1.0) is None
+    assert core.memory.find(query("AAPL"), 1.0) is None
     assert sent(core.handle(asked(3), 2.0)) == [2]
 
 
@@ -117,7 +111,7 @@ def test_what_is_never_believed_ends_as_not_ready_with_the_gateways_code(core: R
         core.handle(GatewayError(req_id, 200, NONE_FOUND), now)
         now, req_id = now + AGAIN_S, req_id + 1
     assert failures(core.handle(TimerFired(), DETAILS_IDLE_S)) == [(1, "not_ready", 200)]
-    assert core.cached(query("AAPL"), now) is None
+    assert core.memory.find(query("AAPL"), now) is None
 
 
 @pytest.mark.parametrize("stray", [GatewayError(-1, 2104, "farm"), GatewayError(1, 2174, "time zone")])
@@ -171,7 +165,7 @@ def test_silence_ends_a_look_up_but_each_row_gives_it_more_time(core: ReferenceC
         assert core.handle(ContractDetailsReceived(1, info()), now) == []
         assert core.handle(TimerFired(), now + 9.0) == []
     assert failures(core.handle(TimerFired(), 150.0 + DETAILS_IDLE_S)) == [(1, "timeout", None)]
-    assert core.cached(query("AAPL"), 211.0) is None  # half an answer is none
+    assert core.memory.find(query("AAPL"), 211.0) is None  # half an answer is none
 
 
 def test_what_nobody_waits_for_is_not_sent_and_its_late_answer_ignored(core: ReferenceCore) -> None:
@@ -184,24 +178,24 @@ def test_what_nobody_waits_for_is_not_sent_and_its_late_answer_ignored(core: Ref
 
 def test_rows_are_remembered_until_they_are_too_old(core: ReferenceCore) -> None:
     learn(core, 1, "AAPL", info(), now=0.0)
-    assert core.cached(query("AAPL"), HOUR - 0.1) == (info(),)
-    assert core.cached(query("AAPL"), HOUR) is None
+    assert core.memory.find(query("AAPL"), HOUR - 0.1) == (info(),)
+    assert core.memory.find(query("AAPL"), HOUR) is None
 
 
 def test_what_was_used_longest_ago_makes_room(core: ReferenceCore) -> None:
     for call, symbol in enumerate(("A", "B", "C")):
         learn(core, call, symbol, info(symbol))
-    assert core.cached(query("A"), 1.0) is not None  # used: now B is the oldest
+    assert core.memory.find(query("A"), 1.0) is not None  # used: now B is the oldest
     learn(core, 9, "D", info("D"))
-    assert [symbol for symbol in "ABCD" if core.cached(query(symbol), 1.0)] == ["A", "C", "D"]
+    assert [symbol for symbol in "ABCD" if core.memory.find(query(symbol), 1.0)] == ["A", "C", "D"]
 
 
 def test_more_rows_than_fit_are_answered_but_not_remembered(core: ReferenceCore) -> None:
     learn(core, 1, "small", info())
     (whole,) = results(learn(core, 2, "chain", *(info(con_id=number) for number in range(1, 5))))
     assert len(whole.contracts) == 4
-    assert core.cached(query("chain"), 0.0) is None
-    assert core.cached(query("small"), 0.0) is not None
+    assert core.memory.find(query("chain"), 0.0) is None
+    assert core.memory.find(query("small"), 0.0) is not None
 
 
 def test_a_flood_of_distinct_instruments_is_throttled(core: ReferenceCore) -> None:

@@ -19,15 +19,9 @@ from support.reference_core import (
     results,
     spelled,
 )
-from twsmq_nodes.reference import questions
-from twsmq_nodes.reference.core import (
-    Action,
-    Asked,
-    Cancel,
-    Fail,
-    ReferenceCore,
-    Send,
-)
+from twsmq_nodes.reference import contract_questions, market_questions, news_questions
+from twsmq_nodes.reference.core import ReferenceCore
+from twsmq_nodes.reference.events import Action, Asked, Cancel, Fail, Send
 from twsmq_nodes.reference.look_ups import KINDS
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import reference_requests as ref
@@ -74,7 +68,7 @@ def test_a_large_answer_comes_in_pages_that_follow_each_other() -> None:
 
 def test_searches_are_a_second_apart_and_the_same_one_is_made_once(core: ReferenceCore) -> None:
     def search(call: int, pattern: str, now: float) -> list[Action]:
-        return core.handle(Asked(call, questions.search(ops.Search(pattern=pattern)), 60.0), now)
+        return core.handle(Asked(call, contract_questions.search(ops.Search(pattern=pattern)), 60.0), now)
 
     assert requests(search(1, "APP", 0.0)) == [ref.ReqMatchingSymbols(1, "APP")]
     assert search(2, "APP", 0.1) == []
@@ -96,7 +90,7 @@ def test_several_contracts_are_candidates_with_what_tells_them_apart() -> None:
         )
         return ContractInfo(named)
 
-    ask = Asked(1, questions.qualify(ops.Qualify(instrument="OPT:SPX:SMART:USD:20261218:C")), 60.0)
+    ask = Asked(1, contract_questions.qualify(ops.Qualify(instrument="OPT:SPX:SMART:USD:20261218:C")), 60.0)
     core.handle(ask, 0.0)
     for row in (option(1, 5000.0, "SPX"), option(2, 5000.0, "SPXW"), option(3, 5100.0, "SPX")):
         core.handle(ContractDetailsReceived(1, row), 0.0)
@@ -107,14 +101,16 @@ def test_several_contracts_are_candidates_with_what_tells_them_apart() -> None:
 
 
 def test_one_contract_is_qualified(core: ReferenceCore) -> None:
-    core.handle(Asked(1, questions.qualify(ops.Qualify(isin="US0378331005", currency="USD")), 60.0), 0.0)
+    core.handle(
+        Asked(1, contract_questions.qualify(ops.Qualify(isin="US0378331005", currency="USD")), 60.0), 0.0
+    )
     core.handle(ContractDetailsReceived(1, info(market_rule_ids="26,26")), 0.0)
     (found,) = results(core.handle(ContractDetailsEnd(1), 0.0))
     assert (found.contract.con_id, found.contract.market_rule_ids, found.candidates) == (AAPL_ID, "26,26", [])
 
 
 def chain_of(core: ReferenceCore, **args: Any) -> list[Action]:
-    ask = questions.option_chain(ops.GetOptionChain(instrument=spelled("AAPL"), **args))
+    ask = contract_questions.option_chain(ops.GetOptionChain(instrument=spelled("AAPL"), **args))
     core.handle(Asked(1, ask, 600.0), 0.0)
     core.handle(ContractDetailsReceived(1, info()), 0.0)
     assert requests(core.handle(ContractDetailsEnd(1), 0.0)) == [
@@ -165,7 +161,7 @@ def test_a_chain_of_thousands_comes_in_whole_expiries() -> None:
     details: dict[int, str] = {}
     now = 0.0
     for call in range(1, 5):
-        ask = questions.option_chain(ops.GetOptionChain(instrument=spelled("AAPL"), after=after))
+        ask = contract_questions.option_chain(ops.GetOptionChain(instrument=spelled("AAPL"), after=after))
         todo = core.handle(Asked(call, ask, 600.0), now)
         while not results(todo):
             (first, *rest) = [action for action in todo if isinstance(action, Send)]
@@ -192,7 +188,9 @@ def test_a_chain_of_thousands_comes_in_whole_expiries() -> None:
 
 
 def test_a_rule_is_found_by_its_number_and_shared_by_exchanges(core: ReferenceCore) -> None:
-    core.handle(Asked(1, questions.market_rule(ops.GetMarketRule(instrument=spelled("AAPL"))), 60.0), 0.0)
+    core.handle(
+        Asked(1, contract_questions.market_rule(ops.GetMarketRule(instrument=spelled("AAPL"))), 60.0), 0.0
+    )
     core.handle(ContractDetailsReceived(1, info(market_rule_ids="26,32")), 0.0)
     asked_for = requests(core.handle(ContractDetailsEnd(1), 0.0))
     assert asked_for == [ref.ReqMarketRule(26), ref.ReqMarketRule(32)]
@@ -205,18 +203,18 @@ def test_a_rule_is_found_by_its_number_and_shared_by_exchanges(core: ReferenceCo
 
 def test_a_scanner_is_cancelled_once_it_has_answered_or_nobody_waits(core: ReferenceCore) -> None:
     scan = scanner_requests.Scan(scan="TOP_PERC_GAIN")
-    core.handle(Asked(1, questions.scanner(scan), 60.0), 0.0)
+    core.handle(Asked(1, market_questions.scanner(scan), 60.0), 0.0)
     done = core.handle(ScannerRows(1, ()), 1.0)
     assert done[0] == Cancel(ref.CancelScanner(1))
     assert answers(done) == [1]
-    core.handle(Asked(2, questions.scanner(scan), 5.0), 2.0)
+    core.handle(Asked(2, market_questions.scanner(scan), 5.0), 2.0)
     late = core.handle(TimerFired(), 5.0)
     assert Cancel(ref.CancelScanner(2)) in late
     assert failures(late) == [(2, "timeout", None)]
 
 
 def test_a_scanner_that_finds_nothing_is_an_empty_answer(core: ReferenceCore) -> None:
-    core.handle(Asked(1, questions.scanner(scanner_requests.Scan(scan="TOP_PERC_GAIN")), 60.0), 0.0)
+    core.handle(Asked(1, market_questions.scanner(scanner_requests.Scan(scan="TOP_PERC_GAIN")), 60.0), 0.0)
     assert core.handle(GatewayError(1, 492, "additional permissions"), 0.0) == []
     (found,) = results(core.handle(GatewayError(1, 165, "no items retrieved"), 0.0))
     assert found.rows == []
@@ -225,7 +223,7 @@ def test_a_scanner_that_finds_nothing_is_an_empty_answer(core: ReferenceCore) ->
 def test_an_options_value_is_asked_once_and_cancelled(core: ReferenceCore) -> None:
     spelling = "OPT:AAPL:SMART:USD:20261218:C:100"
     args = ops.GetOptionPrice(instrument=spelling, volatility=0.2, under_price=101.0)
-    core.handle(Asked(1, questions.option_price(args), 60.0), 0.0)
+    core.handle(Asked(1, contract_questions.option_price(args), 60.0), 0.0)
     core.handle(ContractDetailsReceived(1, option(31, "20261218", 100.0)), 0.0)
     (request,) = requests(core.handle(ContractDetailsEnd(1), 0.0))
     assert isinstance(request, ref.CalculateOptionPrice)
@@ -238,7 +236,7 @@ def test_an_options_value_is_asked_once_and_cancelled(core: ReferenceCore) -> No
 
 def test_what_carries_no_request_id_is_not_answered_before_it_was_asked(core: ReferenceCore) -> None:
     assert core.handle(NewsProviders((("BRFG", "Briefing"),)), 0.0) == []
-    core.handle(Asked(1, questions.news_providers(NoArgs()), 60.0), 0.0)
+    core.handle(Asked(1, news_questions.news_providers(NoArgs()), 60.0), 0.0)
     (found,) = results(core.handle(NewsProviders((("DJNL", "Dow Jones"),)), 0.0))
     assert [one.code for one in found.providers] == ["DJNL"]
 

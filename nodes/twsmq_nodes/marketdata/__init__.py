@@ -1,8 +1,9 @@
 """The market data node: live streams, one gateway line for all who want the same, every break announced.
 
 What decides (pure: events in, actions out, no clock, socket or log)
-  core.py           topics come and go, the contract behind each, its line; the table of what reacts to what
-  subscription.py   one wanted topic; lookups.py the contract behind a spelling, asked once for all
+  core.py           the table of what reacts to what; the session, and whose answer it is that comes
+  wanted.py         topics come, come back and go; subscription.py one of them
+  lookups.py        the contract behind a spelling, asked once for all
   contracts.py      the answers put to use; listings.py what an answer means; hours.py when it trades
   feeds.py          kinds of lines and all that differs between them: one row each in FEEDS
   lines.py          which lines there are and which requests are out; line.py the life of one

@@ -2,11 +2,11 @@
 
     topic ──parse──▶ instrument ──look-up (once, remembered)──▶ contract ──▶ feed ──▶ line ──▶ request
 
-Theory. A subscription is one topic, however many subscribers it has: XPUB tells presence per topic, not who.
-It is served by a line, the one request at the gateway that every topic of the same feed shares. A topic's
-first subscriber makes the subscription; `grace_s` after its last one left it is dropped, and the line with
-the last subscription on it. With several shards the contract's conId says whose a topic is. What interrupts a
-line is `recovery`'s business, what a spelling means `contracts`'. Invariants: `invariants.py`, and the parts.
+Theory. A topic that somebody wants is a subscription (`wanted`). It is served by a line, the one request at
+the gateway that every topic of the same feed shares. What interrupts a line is `recovery`'s business, what a
+spelling means `contracts`'. Here is the table of what reacts to which input, and what concerns several of
+those rooms: the session, and requests whose answer may be anybody's. Invariants: `invariants.py`, and the
+parts.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from twsmq_protocol.config import Marketdata
-from twsmq_protocol.errors import ErrorCode, FieldError
-from twsmq_protocol.topics import StreamTopic, parse_stream_topic
+from twsmq_protocol.topics import StreamTopic
 
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData, TickSnapshotEnd
@@ -29,16 +28,16 @@ from . import deadlines as due
 from . import events as ev
 from .asking import Asking
 from .contracts import Contracts
-from .feeds import feed_of, news_feed
 from .gateway_errors import Meaning, verdict_on
 from .line import Line, LineState
 from .lines import Lines, limits_of
 from .listings import Listing, Refusal
-from .lookups import ANEW_S, Lookups
+from .lookups import Lookups
 from .pending_calls import DEADLINE_S, PendingCalls
 from .recovery import Recovery
 from .stream_status import StatusAnnouncer
-from .subscription import RETURN_S, Missed, Subscription
+from .subscription import Subscription
+from .wanted import WantedTopics
 
 
 class MarketdataCore:
@@ -59,9 +58,6 @@ class MarketdataCore:
         """
         self.subscriptions: dict[str, Subscription] = {}
         self.up = False
-        self._config = config
-        self._missed, self._returning = dict(missed), bool(missed)
-        self._shard = shard
         self._actions: list[ev.Action] = []
         self.deadlines = due.Deadlines()
         asking = self._asking = Asking(ledger or PacingLedger(), self._do)
@@ -82,6 +78,19 @@ class MarketdataCore:
         self.recovery = Recovery(
             self.lines, self._announcer, self.deadlines, config, ask=self._ask, do=self._do
         )
+        self._wanted = WantedTopics(
+            self.subscriptions,
+            self.lines,
+            self.lookups,
+            self._announcer,
+            self.deadlines,
+            config,
+            shard=shard,
+            missed=missed,
+            resolve=lambda waiter: self.contracts.resolve(waiter),  # noqa: PLW0108 - made below
+            ask=self._ask,
+            do=self._do,
+        )
         self.contracts = Contracts(
             self.subscriptions,
             self.lookups,
@@ -89,13 +98,13 @@ class MarketdataCore:
             self.recovery,
             self._announcer,
             config.accepts,
-            attach=self._attach,
+            attach=self._wanted.attach,
             ask=self._ask,
             do=self._do,
         )
         self._rules: dict[type, Callable[[Any, float], None]] = {
-            ev.TopicWanted: self._topic_wanted,
-            ev.TopicLeft: self._topic_left,
+            ev.TopicWanted: self._wanted.topic_wanted,
+            ev.TopicLeft: self._wanted.topic_left,
             ev.Disconnected: self._disconnected,
             ev.Unconnected: lambda it, _: self._announcer.set_blocked(it.reason),
             ev.RequestWritten: self._written,
@@ -104,7 +113,7 @@ class MarketdataCore:
             ev.LinesChecked: self._lines_checked,
             ev.SnapshotWanted: self._snapshot_wanted,
             ev.PreviewWanted: self._preview_wanted,
-            ev.RetryWanted: self._retry_wanted,
+            ev.RetryWanted: self._wanted.retry_wanted,
             ev.TimerFired: self._timer_fired,
             SessionUp: self._session_up,
             UpstreamLost: self.recovery.upstream_lost,
@@ -128,9 +137,7 @@ class MarketdataCore:
         """What is to be done, in this order. What concerns nobody here does nothing."""
         self._actions.clear()
         self._announcer.now = now
-        if self._returning:
-            self._returning = False
-            self.deadlines.add(now + RETURN_S, due.ReturnsOver())
+        self._wanted.time_passed(now)
         rule = self._rules.get(type(happened))
         if rule is not None:
             rule(happened, now)
@@ -142,89 +149,6 @@ class MarketdataCore:
 
     def _do(self, action: ev.Action) -> None:
         self._actions.append(action)
-
-    # -- topics come and go
-
-    def _topic_wanted(self, happened: ev.TopicWanted, now: float) -> None:
-        topic = happened.topic
-        known = self.subscriptions.get(topic)
-        if known is not None:
-            self._rejoin(known, now)
-            return
-        refusal, parsed = None, None
-        try:
-            parsed = parse_stream_topic(topic)
-            if parsed is None:
-                return
-        except FieldError as error:
-            refusal = Refusal(None, str(error))
-        missed = Missed(self._missed[topic]) if topic in self._missed else None
-        subscription = Subscription(
-            topic, now, parsed, self._attach, self._announcer.announce_current, missed
-        )
-        subscription.refusal = refusal
-        self._missed.pop(topic, None)
-        self.subscriptions[topic] = subscription
-        self._announcer.remember(subscription)
-        if parsed is None:
-            self._announcer.announce_current(subscription)
-        elif parsed.instrument is None:
-            self._attach(subscription, Listing(news_feed(parsed.qualifier).contract))
-        elif not self.contracts.resolve(subscription):
-            self._announcer.announce_current(subscription)
-
-    def _rejoin(self, subscription: Subscription, now: float) -> None:
-        """One more subscriber, or the first again within the grace time. What was refused for good is asked
-        for once more: things may have changed, and who joins now has not been told.
-        """
-        subscription.joins += 1
-        if now < subscription.returns_until:
-            self._announcer.announce_missed(subscription)
-        if not subscription.wanted:
-            subscription.wanted = True
-            self._announcer.remember(subscription)
-        line = subscription.line
-        if (
-            line is not None
-            and line.retry_at is None
-            and not line.crowded
-            and now >= line.refused_at + ANEW_S
-        ):
-            line.forgive()
-        if subscription.lookup is not None:
-            self.lookups.ask_anew(subscription.lookup, now)
-        self._announcer.announce_current(subscription, repeated=True)
-        if line is not None:
-            self._ask(line, now)
-
-    def _topic_left(self, happened: ev.TopicLeft, now: float) -> None:
-        subscription = self.subscriptions.get(happened.topic)
-        if subscription is not None and subscription.wanted:
-            subscription.wanted = False
-            subscription.left_at = now
-            self._do(ev.RememberTopic(happened.topic, False))
-            self.deadlines.add(now + self._config.grace_s, due.TopicLapsed(happened.topic))
-
-    def _drop(self, subscription: Subscription) -> None:
-        """Nobody came back within the grace time."""
-        del self.subscriptions[subscription.topic]
-        self._announcer.announce_closed(subscription)
-        self.lines.leave(subscription)
-        self.lookups.leave(subscription)
-
-    # -- from topic to line
-
-    def _attach(self, subscription: Subscription, listing: Listing) -> None:
-        """Give the subscription its line, unless another shard serves the contract."""
-        if subscription.parsed is None:
-            return
-        if self._announcer.shard_of(listing.contract) != self._shard:
-            self._do(ev.ForgetTopic(subscription.topic))  # what this one may have said is not to be repeated
-            return
-        feed = feed_of(subscription.parsed, listing, self._config.accepts)
-        line = self.lines.join(feed, listing, subscription)
-        self._announcer.announce_current(subscription)
-        self._ask(line, self._announcer.now)
 
     def _ask(self, line: Line, now: float) -> None:
         """Ask for a line that waits, unless what is known of its contract is too old."""
@@ -347,24 +271,6 @@ class MarketdataCore:
         self.pending_calls.begin(happened.call, happened.topic, preview=True, regulatory=False)
         self.deadlines.add(now + DEADLINE_S, due.CallOverdue(happened.call))
 
-    def _retry_wanted(self, happened: ev.RetryWanted, now: float) -> None:
-        subscription = self.subscriptions.get(happened.topic)
-        if subscription is None or subscription.foreign:
-            text = f"nobody is subscribed to {happened.topic} at this shard"
-            self._do(ev.Fail(happened.call, ErrorCode.INVALID_ARGUMENT, text))
-            return
-        line, lookup = subscription.line, subscription.lookup
-        if line is not None and line.state is LineState.REFUSED:
-            line.forgive()
-            line.pauses = 0
-            self._announcer.announce(line, line.waits("asked for again on request"))
-            self._ask(line, now)
-        elif lookup is not None:
-            lookup.retry_at = None
-            self.lookups.ask_anew(lookup, now + ANEW_S)
-            self._announcer.announce_current(subscription)
-        self._do(ev.AnswerRetry(happened.call, happened.topic, subscription.status().state))
-
     def _lines_checked(self, checked: ev.LinesChecked, now: float) -> None:
         self.contracts.age(checked.wall_s)
         if self.up:
@@ -378,9 +284,7 @@ class MarketdataCore:
         """Do what is due, if it still means anything."""
         match what:
             case due.TopicLapsed(topic):
-                subscription = self.subscriptions.get(topic)
-                if subscription is not None and subscription.lapsed(now, self._config.grace_s):
-                    self._drop(subscription)
+                self._wanted.lapsed(topic, now)
             case due.CallOverdue(call):
                 self.pending_calls.overdue(call)
             case due.LookupDue(spelling):
@@ -396,6 +300,4 @@ class MarketdataCore:
             case due.OutageSettled():
                 self._outage_settled(now)
             case due.ReturnsOver():
-                for topic in self._missed:
-                    self._do(ev.RememberTopic(topic, False))
-                self._missed.clear()
+                self._wanted.returns_over()

@@ -12,10 +12,10 @@ core          the machine: requests and reports in, actions out
               `changes` (modifications), `unexplained` (ends without words), `duplicates` (orders the broker
               has twice), `recorder` how it gets into the book
   reconciliation  what is not certain and how it is found out; `in_flight` what is unanswered, `snapshots`
-              what is asked and what it proves, `times` which day that covers, `follow_ups` what a report
-              leaves open
+              what is asked and what it proves, `conclusions` what is made of that, `times` which day it
+              covers, `follow_ups` what a report leaves open
   halts       the kill switch
-  risk/       limits, their inputs and settings
+  risk/       limits, their inputs, where those come from, and settings
 book          all orders as a fold over `entries`; `record` one order, `states` its table, `results` a day's,
               `spellings` of a contract
 journal       SQLite's thread, `journal_file` the database; `direct_writer` what that thread writes to the

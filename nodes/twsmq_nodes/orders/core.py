@@ -257,7 +257,7 @@ class OrdersCore:
 
     def not_written(self, write: Write, now: Now) -> list[Action]:
         self.pipeline.not_written(write, now)
-        self._reconciliation.end_staged(now)
+        self._reconciliation.conclusions.end_staged(now)
         return self._flush()
 
     # -- the gateway's reports
@@ -268,7 +268,7 @@ class OrdersCore:
             if not self.pipeline.previews or not self._about_preview(event):
                 self._on_report(event, now)
         if self.book.staged:
-            self._reconciliation.end_staged(now)
+            self._reconciliation.conclusions.end_staged(now)
         return self._flush()
 
     def _about_preview(self, event: tws.Event) -> bool:

@@ -3,7 +3,8 @@
 While a session is up, a snapshot is taken at its beginning, and again whenever an order's place is in doubt:
 it or its cancel unanswered for `UNANSWERED_S`, a complaint that does not say what became of it, executions
 missing, a grace not over. No snapshot is begun or concluded while the gateway has lost its own connection to
-the broker. What a complete snapshot proves is in `snapshots`.
+the broker. What a complete snapshot proves is in `snapshots`, what is made
+of it in `conclusions`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from twsmq_nodes.tws import events as tws
-from twsmq_nodes.tws.gateway_times import NS
 from twsmq_nodes.tws.requests import CancelOrder, ReqIds
 
 from .actions import Action, Now, Send, Warn
 from .book import Book
+from .conclusions import AGAIN_S, Conclusions
 from .follow_ups import (
     CancelMissed,
     CancelUnexplained,
@@ -34,15 +35,13 @@ from .in_flight import InFlight
 from .pipeline import Pipeline
 from .record import Record
 from .reports import Reports
-from .snapshots import GRACE_S, REFUSES_QUESTION, End, Snapshot, Snapshots, Step, verdict, why_refused
+from .snapshots import REFUSES_QUESTION, End, Snapshot, Snapshots, Step, why_refused
 from .states import TABLE, Trigger
-from .wire import as_sent
 
 EXPLANATION_S = 0.5
 """How long a cancellation nobody here asked for waits for its reason: it may be a refusal."""
 DOUBT_S = 0.25
 EXECUTIONS_S = 1.0
-AGAIN_S = 1.0
 STEP_TIMEOUT_S = 10.0
 MOST_TRIES = 2
 """How often a list other than our own open orders is asked for before work begins without it."""
@@ -84,13 +83,11 @@ class Reconciliation:
         self._snapshots = Snapshots()
         self._timers: dict[str, float] = {}
         self._in_flight = InFlight(book)
-        self._short: dict[Key, ExecutionsMissing] = {}
-        self._given_up: dict[Key, float] = {}  # filled so far, of which the gateway reports no executions
         self._explanations_due: dict[Key, float] = {}
         self._unread_at: float | None = None
+        self.conclusions = Conclusions(book, pipeline, reports, actions, self.look_within)
         self._tries: dict[Step, int] = {}  # of this session, unanswered
         self._silent: frozenset[Step] = frozenset()  # as of the last snapshot
-        self._began_ns = 0  # this session
         self._zones: set[str] = set()  # that have been warned of
 
     @property
@@ -105,7 +102,7 @@ class Reconciliation:
 
     def session_began(self, upstream: bool, offset_s: int | None, now: Now) -> None:
         self._offset_s = offset_s
-        self._began_ns = now.ns
+        self.conclusions.session_began(now.ns)
         self._tries.clear()
         self._silent = frozenset()
         self.upstream = upstream
@@ -119,8 +116,7 @@ class Reconciliation:
         self.reconciled = False
         self._timers.clear()
         self._in_flight.clear()
-        self._short.clear()
-        self._given_up.clear()
+        self.conclusions.session_ended()
         self._explanations_due.clear()
         self._unread_at = None
         self.lose_all(f"the session ended before the gateway answered ({reason})", now)
@@ -194,9 +190,8 @@ class Reconciliation:
             match follow_up:
                 case InDoubt():
                     self.look_within(DOUBT_S, now)
-                case ExecutionsMissing(key, filled, gateway_status):
-                    if gateway_status is not None or filled > self._given_up.get(key, 0.0):
-                        self._short[key] = follow_up
+                case ExecutionsMissing():
+                    if self.conclusions.executions_missing(follow_up):
                         self.look_within(EXECUTIONS_S, now)
                 case CancelUnexplained(key):
                     due = self._explanations_due.setdefault(key, now.mono + EXPLANATION_S)
@@ -211,7 +206,7 @@ class Reconciliation:
                 case ZoneUnknown(key, text):
                     self._warn_of_zone(key, text)
                 case SurvivorLeft(key):
-                    self._cancel_survivor(self._book.records[key], now)
+                    self.conclusions.cancel_survivor(self._book.records[key], now)
                     self.look_within(DOUBT_S, now)
 
     def _warn_of_zone(self, key: Key, text: str) -> None:
@@ -219,28 +214,6 @@ class Reconciliation:
         if zone not in self._zones:
             self._zones.add(zone)
             self._actions.append(Warn(f"the time zone of executions cannot be read: {text[:100]!r}", key))
-
-    def end_staged(self, now: Now) -> None:
-        """Cancel what the gateway holds back of a group whose last order, which would have handed it on, has
-        ended without having worked: it is in no list, and would be handed on by whatever comes next."""
-        for key in list(self._book.staged):
-            record = self._book.records[key]
-            last = self._book.last_of_group(record)
-            if last is None or last is record or record.cancel_wanted or key in self._pipeline.unwritten:
-                continue
-            if last.done:  # had it worked, nothing would be held back any more
-                status = last.order.status
-                why = f"its group was never handed on: {last.order.client_order_id} is {status}"
-                self._pipeline.cancels.want(record, now, f"{why} ({last.order.reason})")
-
-    def _cancel_survivor(self, record: Record, now: Now) -> None:
-        """An incarnation is alive that the order's end did not reach: its own cancel, or its last fill."""
-        self._pipeline.cancels.forget(record.key)
-        if record.order.status == "filled":
-            self._pipeline.once_durable(Send(CancelOrder(record.order_id)))
-            self._actions.append(Warn("filled, and the broker has it open once more: cancelled", record.key))
-        elif record.cancel_wanted:
-            self._pipeline.cancels.again(record, now)
 
     # -- snapshots
 
@@ -282,7 +255,7 @@ class Reconciliation:
             return
         if snapshot.step is Step.EXECUTIONS:
             self._reports.duplicates.listed(snapshot.open)
-            snapshot.short = dict(self._short)
+            snapshot.short = dict(self.conclusions.short)
         if snapshot.step is not Step.COMPLETE:
             self._ask(now)
             return
@@ -290,7 +263,12 @@ class Reconciliation:
         self._timers.pop(_STEP, None)
         if self._book.ids.used_up:
             self._timers[_IDS] = now.mono + IDS_S
-        self._conclude(snapshot, now)
+        self.foreign_watch.concluded(snapshot, now)
+        self.reconciled = True
+        self._silent = frozenset(snapshot.silent)
+        if self._silent:
+            self.look_within(DEGRADED_S, now)
+        self.conclusions.conclude(snapshot, now)
 
     def _look_for_foreign(self, now: Now) -> None:
         """What is looked for about our own orders shows those of others as well."""
@@ -311,63 +289,6 @@ class Reconciliation:
         self._snapshots.give_up()
         self._timers.pop(_STEP, None)
         self.foreign_watch.concluded(snapshot, now)
-
-    def _conclude(self, snapshot: Snapshot, now: Now) -> None:
-        self.foreign_watch.concluded(snapshot, now)
-        self.reconciled = True
-        self._silent = frozenset(snapshot.silent)
-        if self._silent:
-            self.look_within(DEGRADED_S, now)
-        self._finish_short(snapshot, now)
-        keys = {record.key for record in self._book.active()} | snapshot.open.keys()
-        for record in [self._book.records[key] for key in keys]:
-            if record.key in snapshot.open:
-                self._reports.unexplained.stands(record.key)
-                if record.done:
-                    self._cancel_survivor(record, now)
-            undecided = (self._pipeline.unwritten, self._reports.unexplained.held, self._short)
-            if any(record.key in each for each in undecided):
-                continue
-            if record.changes and (record.key in snapshot.open or (record.staged and not record.held_back)):
-                self._settle_changes(record, snapshot, now)
-            ruling = verdict(record, snapshot)
-            if ruling.again:
-                self.look_within(AGAIN_S, now)
-            elif ruling.trigger is not None:
-                self._reports.move(
-                    record, ruling.trigger, now.ns, reason=ruling.reason, tws_code=ruling.tws_code
-                )
-            if record.cancel_wanted and (record.acknowledged or record.staged) and not record.done:
-                self._pipeline.cancels.again(record, now)
-        self.end_staged(now)
-
-    def _settle_changes(self, record: Record, snapshot: Snapshot, now: Now) -> None:
-        """The order is listed: what modifications made of it, or did not. One that was sent just before, or
-        by a connection that has ended just before, may still be read."""
-        before = snapshot.began_at - int(GRACE_S * NS)
-        old = max((one.at for one in record.changes if one.at < self._began_ns), default=0)
-        if old and before < self._began_ns:
-            before = 0
-        last_sent = record.wanted
-        changes = self._reports.changes.listed(record, before, now.ns)
-        if record.staged and last_sent is not None and not record.changes:
-            changes = as_sent(last_sent)  # it is in no list: what it is, is what was sent
-        self._reports.move(record, None, now.ns, **changes)
-        self._reports.executions.settle(record, now.ns)
-        if record.changes:
-            self.look_within(AGAIN_S, now)
-
-    def _finish_short(self, snapshot: Snapshot, now: Now) -> None:
-        """All executions the gateway still reports are in: its word has to do for those that were missing."""
-        for key, missing in snapshot.short.items():
-            if self._short.get(key) is not missing:
-                continue  # more came up since the executions were asked for
-            del self._short[key]
-            self._given_up[key] = missing.filled
-            record = self._book.records[key]
-            if missing.gateway_status is not None and not record.done:
-                silent = Step.EXECUTIONS in snapshot.silent
-                self._reports.finish_without_executions(record, missing, now.ns, silent=silent)
 
     # -- time
 

@@ -34,9 +34,8 @@ from twsmq_protocol.order_requests import (
     ReplayEvents,
 )
 from twsmq_protocol.processes import message_share
-from twsmq_protocol.reference_requests import ContractList, MarketRules
-from twsmq_protocol.system_events import Gateway, Heartbeat, Position
-from twsmq_protocol.topics import ACCOUNT_NOTICE, GATEWAY, order_topic, quote_topic
+from twsmq_protocol.system_events import Gateway, Heartbeat
+from twsmq_protocol.topics import ACCOUNT_NOTICE, GATEWAY, order_topic
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.driver import Driver
@@ -55,16 +54,15 @@ from .direct_writer import DirectWriter
 from .foreign_cancel import ForeignCanceller
 from .journal import SqliteJournal
 from .risk.guard import RiskGuard
-from .risk.live_inputs import LiveRiskInputs
 from .risk.refused import RiskRefused
 from .risk.settings import RiskSettings
+from .risk.sources import RiskSources
 
 JOURNAL_FILE = "orders.journal"
 TOGETHER = 32
 """Messages let through the gate at once, if the budget allows as many: they go to the journal together."""
 
 Input = Callable[[Now], Iterable[Action]]
-CONTRACT_VALID_S = 30.0
 HELD_S = 60.0
 """An announced restart of the gateway holds new orders no longer, should nobody say that it is over."""
 NEW = (PlaceOrder, PlaceOrders, ModifyOrder, PreviewOrder)
@@ -107,17 +105,8 @@ class OrdersShell(Shell):
             settings=self._journal.settings(),
             lost=self._journal.lost,
         )
-        repeat_s = config.marketdata.quiet_repeat_s
-        self._inputs = LiveRiskInputs(
-            self._core.book,
-            self._want_quote,
-            self._loop.time,
-            repeat_s=repeat_s,
-            want_contract=self._want_contract,
-            want_steps=self._want_steps,
-        )
-        self._reference = node.requester(endpoints.REFERENCE)
-        self._guard = self._core.pipeline.guard = RiskGuard(config.orders.risk, self._inputs)
+        self._sources = RiskSources(node, self._core.book, self._loop.time, self._position_reported)
+        self._guard = self._core.pipeline.guard = RiskGuard(config.orders.risk, self._sources.inputs)
         self._risk = RiskSettings(self._guard, self._journal.save_setting)
         self._risk.restore(self._journal.settings())
         self._foreign_canceller = ForeignCanceller(
@@ -128,7 +117,6 @@ class OrdersShell(Shell):
             self._core.has_order_id_alone,
         )
         self._direct = DirectWriter()
-        self._not_believed: set[str] = set()
         self._held: tuple[float, str] | None = None  # until when, why
         self._reports: list[tws.Event] = []  # of the read that goes on
         self._durable_no = 0  # as the journal reports
@@ -157,8 +145,7 @@ class OrdersShell(Shell):
             lambda reason: feed(lambda _now: core.journal_stalled(reason)),
             self._setting_saved,
         )
-        about = ("node/status/", "position/", "account/")
-        self._node.listen((endpoints.STATUS,), about, self._on_peer_event)
+        self._sources.open()
         self._node.listen((endpoints.CONNECTION,), (GATEWAY,), self._heard_gateway)
         feed(core.start)
         self._link.open()
@@ -213,53 +200,8 @@ class OrdersShell(Shell):
         for args, call in asked:
             yield from self._core.request(args, call, now)
 
-    def _on_peer_event(self, topic: str, event: envelope.Event) -> None:
-        """What another process publishes. Nothing in it may end this one."""
-        try:
-            self._inputs.on_event(topic, event)
-            if isinstance(event, Position) and event.con_id:
-                moved = (event.account, event.con_id, event.quantity)
-                self._driver.feed(lambda now: self._core.position_reported(*moved, now))
-        except ValueError as error:
-            kind = type(event).__name__
-            if kind not in self._not_believed:
-                self._not_believed.add(kind)  # logged once: it may come again and again
-                log.warning("event of another process set aside", topic=topic[:200], problem=str(error)[:200])
-
-    def _want_quote(self, instrument: str) -> None:
-        shards = [endpoints.marketdata(n) for n in range(self._node.config.marketdata.instances)]
-        self._node.listen(shards, (quote_topic(instrument),), self._on_peer_event)
-
-    def _want_contract(self, instrument: str) -> None:
-        def learn(reply: envelope.Reply) -> None:
-            if reply.error is not None:
-                return  # the rule that asked says that it is not known, and asks again
-            try:
-                rows = msgspec.convert(reply.result, ContractList).contracts
-            except msgspec.ValidationError as error:
-                log.warning("contract details not understood", instrument=instrument, problem=str(error))
-                return
-            con_ids = {row.con_id for row in rows}
-            if len(con_ids) == 1:  # else it is ambiguous
-                self._inputs.learn_con_id(instrument, con_ids.pop())
-            worth = {(row.multiplier, row.price_magnifier) for row in rows}
-            if len(worth) == 1:  # else the spelling names contracts that differ in it
-                self._inputs.learn_contract(instrument, *worth.pop())
-
-        self._reference.ask("contract_details", {"instrument": instrument}, CONTRACT_VALID_S, learn)
-
-    def _want_steps(self, instrument: str) -> None:
-        def learn(reply: envelope.Reply) -> None:
-            if reply.error is not None:
-                return
-            try:
-                rules = msgspec.convert(reply.result, MarketRules)
-            except msgspec.ValidationError as error:
-                log.warning("market rule not understood", instrument=instrument, problem=str(error))
-                return
-            self._inputs.learn_steps(instrument, rules)
-
-        self._reference.ask("market_rule", {"instrument": instrument}, CONTRACT_VALID_S, learn)
+    def _position_reported(self, account: str, con_id: int, quantity: float) -> None:
+        self._driver.feed(lambda now: self._core.position_reported(account, con_id, quantity, now))
 
     def _setting_saved(self, name: str) -> None:
         self._risk.setting_saved(name)

@@ -1,1 +1,13 @@
-"""The reference node: slow, paced look-ups of contracts, shared by all who ask for the same."""
+"""The reference node: slow, paced look-ups of contracts, shared by all who ask for the same.
+
+What decides (pure: events in, actions out, no clock, socket or log)
+  core.py           calls, the look-ups they wait for, their requests; events.py its inputs and actions
+  questions.py      the question of each op; question.py what a question is
+                    contract_questions.py, market_questions.py, news_questions.py: them all
+  look_ups.py       the kinds of look-up: one row each in KINDS; rows.py what the rows become
+  memory.py         answers remembered; outages.py when a refusal is not to be believed
+  hours.py, scanner_parameters.py: the gateway's texts read
+
+What does
+  shell.py          the ops, one session, one timer
+"""

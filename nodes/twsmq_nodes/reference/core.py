@@ -7,98 +7,41 @@
                 └──── all of them are there, or refused ←──────────────────┘
              ─ has its result ─ Answer        ─ refused, deadline, session lost ─ Fail
 
-A question is a generator: it yields the queries it needs, is sent what became of each (rows or the refusal),
-and returns the result. So a chain is written as one function, and the same query of two questions is one
-request.
+A question (`question`) yields the queries it needs and is sent what became of each; the same query of two
+questions is one request.
 
 Invariants: each call gets exactly one Answer or Fail, by its deadline at the latest; a look-up lives as long
 as a question waits for it, so that one nobody waits for any more is not sent, and what the gateway still says
 about it is ignored; whatever goes on until it is cancelled is cancelled; a refusal is never remembered; a 200
 while a data farm is down or within a minute of an outage is not believed but asked again (the gateway says it
-of good contracts then: ib_insync #330), unless silence or the deadline comes first. What is remembered drops
-what is too old and, above its size in rows, what was used longest ago.
+of good contracts then: ib_insync #330), unless silence or the deadline comes first (`outages`).
 """
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Generator
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 from msgspec import Struct, field
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 
-from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.codes import NO_DEFINITION, is_warning
 from twsmq_nodes.tws.events import Event, GatewayError
-from twsmq_nodes.tws.requests import Request
-from twsmq_nodes.tws.session_events import FarmState, SessionEvent
+from twsmq_nodes.tws.session_events import SessionEvent
 
-from .look_ups import KINDS, Kind, Query, Rows
+from .events import Action, Answer, Asked, CallId, Cancel, Fail, Input, NotSent, Send, SessionDown
+from .look_ups import KINDS, Kind, Query
+from .memory import Memory
+from .outages import Outages
+from .question import Found, Question
 
 CACHE_ROWS = 20_000
 MOST_LOOK_UPS = 1000
 """At the node's share of the message budget these take minutes already: more are refused, not queued."""
-SETTLE_S = 60.0
-"""After an outage, until a 200 is believed again."""
 AGAIN_S = 5.0
 """Between two tries of what was not believed."""
 NO_CONTRACT = "the gateway sent no contract for it"
-
-CallId: TypeAlias = int
-Found: TypeAlias = Rows | RequestError
-"""What became of a query."""
-Question: TypeAlias = Generator[tuple[Query, ...], tuple[Found, ...], Struct]
-
-
-class Asked(Struct, frozen=True):
-    """A call asks a question. `not_ready`: why nothing new may be asked of the gateway just now."""
-
-    call: CallId
-    question: Question
-    deadline: float
-    not_ready: RequestError | None = None
-
-
-class NotSent(Struct, frozen=True):
-    """The request could not be put into bytes, or written."""
-
-    req_id: int
-    error: RequestError
-
-
-class SessionDown(Struct, frozen=True):
-    """Whatever was asked will not be answered."""
-
-
-Input = Asked | NotSent | SessionDown | TimerFired | Event | SessionEvent
-
-
-class Send(Struct, frozen=True):
-    """Ask the gateway, unless nobody waits any more when its turn comes (see `wanted`). `req_id` is our own
-    number also where the request carries none."""
-
-    req_id: int
-    request: Request
-
-
-class Cancel(Struct, frozen=True):
-    request: Request
-
-
-class Answer(Struct, frozen=True):
-    call: CallId
-    result: Struct
-
-
-class Fail(Struct, frozen=True):
-    call: CallId
-    error: RequestError
-
-
-Action = Send | Cancel | Answer | Fail
 
 
 class _LookUp(Struct):
@@ -132,14 +75,12 @@ class ReferenceCore:
         cache_rows: int = CACHE_ROWS,
     ) -> None:
         self._next_req_id = next_req_id
-        self._cache_rows = cache_rows
-        self._cached_rows = 0
-        self._cache: OrderedDict[Query, tuple[float, Rows]] = OrderedDict()
+        self.memory = Memory(cache_rows)
         self._asking: dict[CallId, _Asking] = {}
         self._look_ups: dict[Query, _LookUp] = {}
         self._sent: dict[int, _LookUp] = {}
         self._paced: dict[str, float] = {}
-        self._farms = _Farms()
+        self._outages = Outages()
         self._wake_at: float | None = None
 
     def handle(self, happened: Input, now: float) -> list[Action]:
@@ -156,17 +97,6 @@ class ReferenceCore:
     def wake_at(self) -> float | None:
         """When TimerFired must come."""
         return self._wake_at
-
-    def cached(self, query: Query, now: float) -> Rows | None:
-        """What is known without asking."""
-        until, rows = self._cache.get(query, (0.0, None))
-        if rows is None:
-            return None
-        if now >= until:
-            self._drop(query)
-            return None
-        self._cache.move_to_end(query)
-        return rows
 
     def wanted(self, req_id: int) -> bool:
         """Whether anybody still waits for it."""
@@ -186,7 +116,7 @@ class ReferenceCore:
             case GatewayError():
                 return self._refused(happened, now)
             case SessionEvent():
-                self._farms.note(happened, now)
+                self._outages.note(happened, now)
             case _:
                 pass
         return []
@@ -229,7 +159,7 @@ class ReferenceCore:
         """Takes what is remembered; the rest."""
         missing: list[Query] = []
         for query in dict.fromkeys(asking.needs):
-            rows = self.cached(query, now)
+            rows = self.memory.find(query, now)
             if rows is None:
                 missing.append(query)
             else:
@@ -319,7 +249,7 @@ class ReferenceCore:
         """It has its answer; those who waited go on."""
         actions = self._closed(look_up)
         if not isinstance(found, RequestError):
-            self._keep(look_up.query, found, now)
+            self.memory.keep(look_up.query, found, now)
         for call in sorted(look_up.waiting):
             asking = self._asking[call]
             asking.found[look_up.query] = found
@@ -376,7 +306,7 @@ class ReferenceCore:
         )
 
     def _no_definition(self, look_up: _LookUp, text: str, now: float) -> list[Action]:
-        if not self._farms.impaired(now):
+        if not self._outages.impaired(now):
             refusal = RequestError(ErrorCode.GATEWAY_REJECTED, text, tws_code=NO_DEFINITION)
             return self._over(look_up, refusal, now)
         why = "but its data farms are down, or were a minute ago, when it says so of good contracts too"
@@ -388,23 +318,7 @@ class ReferenceCore:
         look_up.req_id, look_up.not_before = None, now + AGAIN_S
         return []
 
-    # --- memory and the clock ------------------------------------------------------------------------------
-
-    def _keep(self, query: Query, rows: Rows, now: float) -> None:
-        keep_s = KINDS[query.kind].keep_s
-        size = max(1, len(rows))
-        if size > self._cache_rows or not keep_s:
-            return
-        self._drop(query)
-        self._cache[query] = (now + keep_s, rows)
-        self._cached_rows += size
-        while self._cached_rows > self._cache_rows:
-            self._drop(next(iter(self._cache)))
-
-    def _drop(self, query: Query) -> None:
-        if query in self._cache:
-            _, rows = self._cache.pop(query)
-            self._cached_rows -= max(1, len(rows))
+    # --- the clock -----------------------------------------------------------------------------------------
 
     def _next_moment(self, now: float) -> float | None:
         moments = [asking.deadline for asking in self._asking.values()]
@@ -421,42 +335,9 @@ class ReferenceCore:
         assert all(look_up.req_id == req_id for req_id, look_up in self._sent.items())
         waiting = {call for look_up in self._look_ups.values() for call in look_up.waiting}
         assert waiting == self._asking.keys()
-        assert self._cached_rows == sum(max(1, len(rows)) for _, rows in self._cache.values())
-        assert self._cached_rows <= self._cache_rows
+        self.memory.validate()
 
 
 _UNNUMBERED: dict[type[Event], str] = {
     event: name for name, kind in KINDS.items() if not kind.numbered for event in kind.rows
 }
-
-
-class _Farms:
-    """Whether what only IBKR knows can be believed."""
-
-    def __init__(self) -> None:
-        self._broken: set[tuple[str, str]] = set()
-        self._lost = False
-        self._settled_at = -math.inf
-
-    def impaired(self, now: float) -> bool:
-        return self._lost or bool(self._broken) or now < self._settled_at
-
-    def note(self, event: SessionEvent, now: float) -> None:
-        before = self._lost or bool(self._broken)
-        match event:
-            case session_events.SessionUp(upstream=upstream):
-                self._broken.clear()
-                self._lost = not upstream
-            case session_events.UpstreamLost():
-                self._lost = True
-            case session_events.DataLost() | session_events.DataMaintained():
-                self._lost = False
-            case session_events.FarmStatus(kind=kind, name=name, state=state):
-                if state in (FarmState.OK, FarmState.INACTIVE):
-                    self._broken.discard((kind, name))
-                else:
-                    self._broken.add((kind, name))
-            case _:
-                return
-        if before and not (self._lost or self._broken):
-            self._settled_at = now + SETTLE_S

@@ -22,19 +22,9 @@ from twsmq_nodes.tws.pacing import Priority
 from twsmq_nodes.tws.reference_requests import ReqUserInfo
 from twsmq_nodes.tws.session_events import SessionEvent, SessionLost
 
-from .core import (
-    Action,
-    Answer,
-    Asked,
-    Cancel,
-    Fail,
-    Input,
-    NotSent,
-    Question,
-    ReferenceCore,
-    Send,
-    SessionDown,
-)
+from .core import ReferenceCore
+from .events import Action, Answer, Asked, Cancel, Fail, Input, NotSent, Send, SessionDown
+from .question import Question
 from .questions import QUESTIONS
 
 PATIENCE_S = 600.0

@@ -1,0 +1,138 @@
+"""What is made of a complete snapshot: where it proves what became of an order, that is recorded.
+
+An order that is listed though it has ended is cancelled; a modification is settled, whether it is listed or
+not; executions that the gateway still does not report are given up, and its own count of what is filled has
+to do.
+
+Invariants: nothing is concluded about an order that is not written yet, whose cancellation still waits for
+its reason, or whose executions are still asked for; executions given up are asked for again only once more is
+filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twsmq_nodes.tws.gateway_times import NS
+from twsmq_nodes.tws.requests import CancelOrder
+
+from .actions import Action, Now, Send, Warn
+from .book import Book
+from .follow_ups import ExecutionsMissing
+from .ids import Key
+from .pipeline import Pipeline
+from .record import Record
+from .reports import Reports
+from .snapshots import GRACE_S, Snapshot, Step, verdict
+from .wire import as_sent
+
+AGAIN_S = 1.0
+
+
+class Conclusions:
+    """`short`: orders whose executions are missing. `look_within(delay, now)` asks for another snapshot."""
+
+    def __init__(
+        self,
+        book: Book,
+        pipeline: Pipeline,
+        reports: Reports,
+        actions: list[Action],
+        look_within: Callable[[float, Now], None],
+    ) -> None:
+        self.short: dict[Key, ExecutionsMissing] = {}
+        self._book = book
+        self._pipeline = pipeline
+        self._reports = reports
+        self._actions = actions
+        self._look_within = look_within
+        self._given_up: dict[Key, float] = {}  # filled so far, of which the gateway reports no executions
+        self._began_ns = 0  # this session
+
+    def session_began(self, now_ns: int) -> None:
+        self._began_ns = now_ns
+
+    def session_ended(self) -> None:
+        self.short.clear()
+        self._given_up.clear()
+
+    def executions_missing(self, missing: ExecutionsMissing) -> bool:
+        """Whether it is worth another look."""
+        if missing.gateway_status is None and missing.filled <= self._given_up.get(missing.key, 0.0):
+            return False
+        self.short[missing.key] = missing
+        return True
+
+    def conclude(self, snapshot: Snapshot, now: Now) -> None:
+        self._finish_short(snapshot, now)
+        keys = {record.key for record in self._book.active()} | snapshot.open.keys()
+        for record in [self._book.records[key] for key in keys]:
+            if record.key in snapshot.open:
+                self._reports.unexplained.stands(record.key)
+                if record.done:
+                    self.cancel_survivor(record, now)
+            undecided = (self._pipeline.unwritten, self._reports.unexplained.held, self.short)
+            if any(record.key in each for each in undecided):
+                continue
+            if record.changes and (record.key in snapshot.open or (record.staged and not record.held_back)):
+                self._settle_changes(record, snapshot, now)
+            ruling = verdict(record, snapshot)
+            if ruling.again:
+                self._look_within(AGAIN_S, now)
+            elif ruling.trigger is not None:
+                self._reports.move(
+                    record, ruling.trigger, now.ns, reason=ruling.reason, tws_code=ruling.tws_code
+                )
+            if record.cancel_wanted and (record.acknowledged or record.staged) and not record.done:
+                self._pipeline.cancels.again(record, now)
+        self.end_staged(now)
+
+    def _settle_changes(self, record: Record, snapshot: Snapshot, now: Now) -> None:
+        """The order is listed: what modifications made of it, or did not. One that was sent just before, or
+        by a connection that has ended just before, may still be read."""
+        before = snapshot.began_at - int(GRACE_S * NS)
+        old = max((one.at for one in record.changes if one.at < self._began_ns), default=0)
+        if old and before < self._began_ns:
+            before = 0
+        last_sent = record.wanted
+        changes = self._reports.changes.listed(record, before, now.ns)
+        if record.staged and last_sent is not None and not record.changes:
+            changes = as_sent(last_sent)  # it is in no list: what it is, is what was sent
+        self._reports.move(record, None, now.ns, **changes)
+        self._reports.executions.settle(record, now.ns)
+        if record.changes:
+            self._look_within(AGAIN_S, now)
+
+    def _finish_short(self, snapshot: Snapshot, now: Now) -> None:
+        """All executions the gateway still reports are in: its word has to do for those that were missing."""
+        for key, missing in snapshot.short.items():
+            if self.short.get(key) is not missing:
+                continue  # more came up since the executions were asked for
+            del self.short[key]
+            self._given_up[key] = missing.filled
+            record = self._book.records[key]
+            if missing.gateway_status is not None and not record.done:
+                silent = Step.EXECUTIONS in snapshot.silent
+                self._reports.finish_without_executions(record, missing, now.ns, silent=silent)
+
+    def end_staged(self, now: Now) -> None:
+        """Cancel what the gateway holds back of a group whose last order, which would have handed it on, has
+        ended without having worked: it is in no list, and would be handed on by whatever comes next."""
+        for key in list(self._book.staged):
+            record = self._book.records[key]
+            last = self._book.last_of_group(record)
+            if last is None or last is record or record.cancel_wanted or key in self._pipeline.unwritten:
+                continue
+            if last.done:  # had it worked, nothing would be held back any more
+                status = last.order.status
+                why = f"its group was never handed on: {last.order.client_order_id} is {status}"
+                self._pipeline.cancels.want(record, now, f"{why} ({last.order.reason})")
+
+    def cancel_survivor(self, record: Record, now: Now) -> None:
+        """An incarnation is alive that the order's end did not reach: its own cancel, or its last fill."""
+        self._pipeline.cancels.forget(record.key)
+        if record.order.status == "filled":
+            self._pipeline.once_durable(Send(CancelOrder(record.order_id)))
+            self._actions.append(Warn("filled, and the broker has it open once more: cancelled", record.key))
+        elif record.cancel_wanted:
+            self._pipeline.cancels.again(record, now)

@@ -1,0 +1,93 @@
+"""What is asked about no contract in particular: scanners, exchanges, the user. Pure."""
+
+from __future__ import annotations
+
+from twsmq_protocol import reference_requests as ops
+from twsmq_protocol import scanner_requests
+from twsmq_protocol.envelope import NoArgs
+from twsmq_protocol.errors import ErrorCode, RequestError
+
+from twsmq_nodes.tws.instruments import instrument_of
+
+from .look_ups import Query
+from .question import Question, rows_of
+from .scanner_parameters import matching
+
+
+def scanner(args: scanner_requests.Scan) -> Question:
+    asked = (
+        args.instrument_type,
+        args.location,
+        args.scan,
+        args.rows,
+        args.above_price,
+        args.below_price,
+        args.above_volume,
+        None,
+        None,
+        "",
+        (),
+        tuple(sorted(args.filters.items())),
+    )
+    (found,) = yield (Query("scanner", asked),)
+    return scanner_requests.Scanned(
+        rows=[
+            scanner_requests.ScannerRow(
+                rank=row.rank,
+                instrument=str(instrument_of(row.contract)),
+                con_id=row.contract.con_id,
+                symbol=row.contract.symbol,
+                sec_type=row.contract.sec_type,
+                exchange=row.contract.exchange or None,
+                currency=row.contract.currency or None,
+                local_symbol=row.contract.local_symbol or None,
+                distance=row.distance or None,
+                benchmark=row.benchmark or None,
+                projection=row.projection or None,
+                legs=row.legs or None,
+            )
+            for row in rows_of(found)[: args.rows]
+        ]
+    )
+
+
+def scanner_parameters(args: scanner_requests.GetScannerParameters) -> Question:
+    (found,) = yield (Query("scanner parameters"),)
+    (xml,) = rows_of(found)
+    try:
+        fitting = matching(xml, args.search)
+    except ValueError as error:
+        raise RequestError(ErrorCode.INTERNAL, str(error)) from None
+    return scanner_requests.ScannerParameterList(parameters=fitting[: args.limit], total=len(fitting))
+
+
+def market_depth_exchanges(_: NoArgs) -> Question:
+    (found,) = yield (Query("depth exchanges"),)
+    return ops.DepthExchanges(
+        exchanges=[
+            ops.DepthExchangeRow(
+                exchange=row.exchange,
+                sec_type=row.sec_type,
+                listing_exchange=row.listing_exch or None,
+                kind=row.service_data_type or None,
+                group=row.agg_group,
+            )
+            for row in rows_of(found)
+        ]
+    )
+
+
+def smart_components(args: ops.GetSmartComponents) -> Question:
+    (found,) = yield (Query("smart components", (args.bbo_exchange,)),)
+    return ops.SmartComponents(
+        components=[
+            ops.SmartComponent(bit=bit, exchange=exchange, letter=letter)
+            for bit, exchange, letter in rows_of(found)
+        ]
+    )
+
+
+def user_info(_: NoArgs) -> Question:
+    (found,) = yield (Query("user info"),)
+    (received,) = rows_of(found)
+    return ops.UserInfo(white_branding_id=received.white_branding_id or None)

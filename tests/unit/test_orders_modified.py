@@ -1,0 +1,159 @@
+"""An order that is modified: shown, refused, overtaken, too late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.orders_desk import Desk
+from support.orders_reports import EXEC, error, execution, open_order, order_status
+from twsmq_nodes.tws import requests as rq
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_a_modification_shows_once_the_gateway_shows_it(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    assert desk.modify(limit_price=1.5).answer.status == "submitted"
+    request = desk.wire[-1]
+    assert isinstance(request, rq.PlaceOrder)
+    assert (request.order_id, request.order.limit_price) == (1, 1.5)
+    assert desk.order().limit_price == 1.0
+    desk.says(open_order(1, limit_price=1.5), order_status(1, "Submitted", remaining=10.0))
+    assert desk.order().limit_price == 1.5
+    assert desk.core.book.records["s", "a"].wanted is None
+
+
+@pytest.mark.parametrize("code", [104, 105, 201, 321, 462, 2102, 110])
+def test_a_refused_modification_leaves_the_order_as_it_was(desk: Desk, code: int) -> None:
+    desk.place()
+    desk.accepted()
+    desk.modify(limit_price=1.5, quantity=20.0)
+    desk.says(error(1, code, "no"))
+    if code == 201:  # it may be the order's end: a snapshot shows that it is not
+        desk.later(4.0)
+        desk.snapshot(open_order(1))
+    order = desk.order()
+    assert (order.status, order.limit_price, order.quantity) == ("submitted", 1.0, 10.0)
+    assert desk.core.book.records["s", "a"].wanted is None
+    desk.modify(quantity=30.0)
+    request = desk.wire[-1]
+    assert isinstance(request, rq.PlaceOrder)
+    assert (request.order.total_quantity, request.order.limit_price) == (30.0, 1.0)
+
+
+def test_a_modification_that_one_before_it_has_made_needless_is_not_sent(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.auto = False
+    first, second = desk.modify(limit_price=2.0), desk.modify(limit_price=2.0)
+    desk.admit()
+    desk.commit()
+    desk.says(open_order(1, limit_price=2.0))
+    desk.admit()
+    desk.commit()
+    assert first.answer == second.answer
+    assert len(desk.wire) == 2
+    assert desk.core.book.records["s", "a"].wanted is None
+
+
+def test_a_modification_is_not_answered_for_the_bytes_of_the_one_before(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.auto = False
+    first = desk.modify(quantity=20.0)
+    desk.admit()
+    durable = desk.core.book.last_no
+    second = desk.modify(quantity=30.0)
+    desk.admit()
+    desk.committed, desk.uncommitted = desk.committed + desk.uncommitted[:1], desk.uncommitted[1:]
+    desk.do(desk.core.durable(durable, desk.now))
+    assert (first.answer.status, second.answers) == ("submitted", [])
+    desk.session_lost()
+    desk.commit()
+    assert second.code == "not_ready"
+
+
+def test_an_order_that_is_to_become_larger_is_not_done_with_its_old_quantity(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.modify(quantity=20.0)
+    desk.says(execution(1, shares=10.0))
+    assert desk.status() == "partially_filled"
+    desk.says(open_order(1, total_quantity=20.0), order_status(1, "Submitted", filled=10.0, remaining=10.0))
+    assert (desk.status(), desk.order().remaining) == ("partially_filled", 10.0)
+    desk.says(execution(1, f"{EXEC}.02.01", shares=10.0))
+    assert (desk.status(), desk.order().filled) == ("filled", 20.0)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_an_order_that_was_to_become_larger_too_late_is_done(desk: Desk, refused: bool) -> None:
+    desk.place()
+    desk.accepted()
+    desk.modify(quantity=20.0)
+    desk.says(execution(1, shares=10.0))
+    if refused:
+        desk.says(error(1, 104, "Cannot modify a filled order."))
+    else:
+        desk.says(open_order(1, word="Filled"), order_status(1, "Filled", filled=10.0))
+    assert (desk.status(), desk.order().filled) == ("filled", 10.0)
+
+
+def test_a_refusal_of_either_the_order_or_its_modification_is_settled_by_a_snapshot(desk: Desk) -> None:
+    desk.place()
+    desk.modify(limit_price=2.0)
+    desk.says(error(1, 321, "Error validating request"))
+    assert desk.status() == "pending"
+    desk.later(4.0)
+    desk.snapshot(open_order(1), order_status(1, "Submitted", remaining=10.0))
+    assert desk.status() == "submitted"
+
+
+def test_a_modification_refused_before_the_order_is_acknowledged_is_not_sent_with_the_next(
+    desk: Desk,
+) -> None:
+    desk.place()
+    desk.modify(limit_price=2.0)
+    desk.says(error(1, 2102, "Unable to modify this order as its still being processed"))
+    desk.accepted()
+    desk.modify(quantity=20.0)
+    request = desk.wire[-1]
+    assert isinstance(request, rq.PlaceOrder)
+    assert (request.order.total_quantity, request.order.limit_price) == (20.0, 1.0)
+
+
+def test_two_modifications_in_flight_build_on_each_other(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.modify(limit_price=1.5)
+    desk.modify(quantity=20.0)
+    request = desk.wire[-1]
+    assert isinstance(request, rq.PlaceOrder)
+    assert (request.order.total_quantity, request.order.limit_price) == (20.0, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"), [({"stop_price": 2.0}, "stop_price"), ({"quantity": 4.0}, "quantity")]
+)
+def test_a_modification_that_cannot_be_names_the_field(
+    desk: Desk, changes: dict[str, Any], field: str
+) -> None:
+    desk.place()
+    desk.accepted()
+    desk.says(execution(1, shares=4.0))
+    caller = desk.modify(**changes)
+    assert (caller.code, caller.answer.field) == ("invalid_argument", field)
+    assert len(desk.wire) == 1
+
+
+def test_an_order_that_is_done_cannot_be_modified_or_cancelled(desk: Desk) -> None:
+    assert desk.modify(quantity=3.0).code == "unknown_order"
+    assert desk.cancel().code == "unknown_order"
+    desk.place()
+    desk.says(execution(1))
+    assert desk.modify(quantity=20.0).code == "conflict"
+    assert desk.cancel().code == "conflict"
