@@ -21,7 +21,6 @@ from twsmq_protocol.codec import EVENT_TYPES
 from twsmq_protocol.errors import ErrorCode
 from twsmq_protocol.processes import PROCESSES
 from twsmq_protocol.requests import OPS
-from twsmq_protocol.rights import OP_RIGHTS
 
 SPEC = Path(__file__).parents[1] / "protocol" / "SPEC.md"
 _SITE = "https://github.com/twsmq/twsmq/blob/main/"
@@ -107,7 +106,7 @@ def _ops() -> str:
     for process in dict.fromkeys(op.process for op in OPS.values()):
         rows += [f"## {process or 'Every process'}\n", "| op | what it does | right |", "|---|---|---|"]
         rows += [
-            f"| `{name}` | {op.summary} | {', '.join(OP_RIGHTS[name])} |"
+            f"| `{name}` | {op.summary} | {', '.join(op.rights)} |"
             for name, op in OPS.items()
             if op.process == process
         ]

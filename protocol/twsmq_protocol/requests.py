@@ -102,6 +102,7 @@ from .reference_requests import (
     UserInfo,
 )
 from .reference_requests import ContractRow as ContractRow
+from .right_kinds import Kind
 from .scanner_requests import GetScannerParameters, Scan, Scanned, ScannerParameterList
 from .supervision import Explain, Reloaded, Stories
 from .system_events import Gateway, NodeState, ProcessState
@@ -202,103 +203,161 @@ class Description(Struct, frozen=True, kw_only=True):
 
 class Op(Struct, frozen=True):
     """The process that answers an op (None: every one; a shard: each of its kind, this one unless another is
-    meant), what the op takes and gives, and what it does in one line.
+    meant), what the op takes and gives, what it does in one line, and the kinds of right any of which lets it
+    through (`trader` counts only for the key's own strategy).
     """
 
     process: str | None
     args: type[Args]
     result: type[Struct]
     summary: str
+    rights: tuple[Kind, ...]
 
+
+READER: tuple[Kind, ...] = ("reader",)
+ACCOUNTS: tuple[Kind, ...] = ("accounts",)
+TRADER: tuple[Kind, ...] = ("trader",)
+RISK: tuple[Kind, ...] = ("risk",)
+TRADER_OR_RISK: tuple[Kind, ...] = ("trader", "risk")
+TRADER_OR_ACCOUNTS: tuple[Kind, ...] = ("trader", "accounts")
+OPERATOR: tuple[Kind, ...] = ("operator",)
 
 OPS: dict[str, Op] = {
-    "describe": Op(None, NoArgs, Description, "What this process is and what it answers"),
-    "metrics": Op(None, NoArgs, Metrics, "What this process has counted since it started"),
-    "status": Op(SUPERVISOR, NoArgs, ClusterStatus, "Every process, and the link to the gateway"),
-    "restart": Op(SUPERVISOR, RestartProcess, Restarting, "End one process in order and start it again"),
-    "explain": Op(SUPERVISOR, Explain, Stories, "What became of each process, and how long it took"),
-    "reload": Op(SUPERVISOR, NoArgs, Reloaded, "What is other in the file, and whom to restart for it"),
-    "stop": Op(SUPERVISOR, NoArgs, Stopping, "End every process in order, then the supervisor"),
+    "describe": Op(None, NoArgs, Description, "What this process is and what it answers", READER),
+    "metrics": Op(None, NoArgs, Metrics, "What this process has counted since it started", READER),
+    "status": Op(SUPERVISOR, NoArgs, ClusterStatus, "Every process, and the link to the gateway", READER),
+    "restart": Op(
+        SUPERVISOR, RestartProcess, Restarting, "End one process in order and start it again", OPERATOR
+    ),
+    "explain": Op(SUPERVISOR, Explain, Stories, "What became of each process, and how long it took", READER),
+    "reload": Op(
+        SUPERVISOR, NoArgs, Reloaded, "What is other in the file, and whom to restart for it", OPERATOR
+    ),
+    "stop": Op(SUPERVISOR, NoArgs, Stopping, "End every process in order, then the supervisor", OPERATOR),
     "contract_details": Op(
-        REFERENCE, ContractDetails, ContractList, "Every contract that matches an instrument"
+        REFERENCE, ContractDetails, ContractList, "Every contract that matches an instrument", READER
     ),
     "qualify": Op(
-        REFERENCE, Qualify, Qualified, "The one contract that is meant, or what tells several apart"
+        REFERENCE, Qualify, Qualified, "The one contract that is meant, or what tells several apart", READER
     ),
     "option_chain": Op(
-        REFERENCE, GetOptionChain, OptionChain, "Expiries, and the options that are really listed"
+        REFERENCE, GetOptionChain, OptionChain, "Expiries, and the options that are really listed", READER
     ),
-    "search": Op(REFERENCE, Search, FoundSymbols, "Instruments by symbol or name"),
-    "trading_hours": Op(REFERENCE, GetTradingHours, TradingHours, "Sessions of today and of the next days"),
-    "market_rule": Op(REFERENCE, GetMarketRule, MarketRules, "Steps of prices and sizes, by exchange"),
-    "news_providers": Op(REFERENCE, NoArgs, NewsProviders, "Whose news the user may read"),
-    "news": Op(REFERENCE, GetNews, Headlines, "Headlines about an instrument"),
-    "article": Op(REFERENCE, GetArticle, Article, "The text behind a headline"),
-    "scanner": Op(REFERENCE, Scan, Scanned, "The best of a market by some measure"),
+    "search": Op(REFERENCE, Search, FoundSymbols, "Instruments by symbol or name", READER),
+    "trading_hours": Op(
+        REFERENCE, GetTradingHours, TradingHours, "Sessions of today and of the next days", READER
+    ),
+    "market_rule": Op(
+        REFERENCE, GetMarketRule, MarketRules, "Steps of prices and sizes, by exchange", READER
+    ),
+    "news_providers": Op(REFERENCE, NoArgs, NewsProviders, "Whose news the user may read", READER),
+    "news": Op(REFERENCE, GetNews, Headlines, "Headlines about an instrument", READER),
+    "article": Op(REFERENCE, GetArticle, Article, "The text behind a headline", READER),
+    "scanner": Op(REFERENCE, Scan, Scanned, "The best of a market by some measure", READER),
     "scanner_parameters": Op(
-        REFERENCE, GetScannerParameters, ScannerParameterList, "What a scanner may be asked"
+        REFERENCE, GetScannerParameters, ScannerParameterList, "What a scanner may be asked", READER
     ),
     "implied_volatility": Op(
-        REFERENCE, GetImpliedVolatility, OptionValue, "The volatility that an option's price means"
+        REFERENCE, GetImpliedVolatility, OptionValue, "The volatility that an option's price means", READER
     ),
-    "option_price": Op(REFERENCE, GetOptionPrice, OptionValue, "What an option is worth at a volatility"),
-    "market_depth_exchanges": Op(REFERENCE, NoArgs, DepthExchanges, "Which exchanges show their order book"),
+    "option_price": Op(
+        REFERENCE, GetOptionPrice, OptionValue, "What an option is worth at a volatility", READER
+    ),
+    "market_depth_exchanges": Op(
+        REFERENCE, NoArgs, DepthExchanges, "Which exchanges show their order book", READER
+    ),
     "smart_components": Op(
-        REFERENCE, GetSmartComponents, SmartComponents, "What the letters of a quote's exchanges mean"
+        REFERENCE, GetSmartComponents, SmartComponents, "What the letters of a quote's exchanges mean", READER
     ),
-    "user_info": Op(REFERENCE, NoArgs, UserInfo, "What the gateway tells of its user"),
-    "bars": Op(HISTORY, GetBars, BarPage, "Bars of the past, of any range"),
-    "ticks": Op(HISTORY, GetTicks, TickPage, "Ticks of the past, whole seconds"),
-    "head_timestamp": Op(HISTORY, GetHeadTimestamp, Head, "When the history of an instrument begins"),
-    "schedule": Op(HISTORY, GetSchedule, Schedule, "The trading sessions of a range"),
-    "histogram": Op(HISTORY, GetHistogram, Histogram, "How much was traded at which price"),
-    "gateway_status": Op(CONNECTION, NoArgs, Gateway, "The state of the gateway link"),
-    "client_ids": Op(CONNECTION, NoArgs, ClientIdList, "Who holds which client ID at the gateway"),
-    "claim_client_id": Op(CONNECTION, ClaimClientId, ClientIdList, "A client ID for another program"),
-    "release_client_id": Op(CONNECTION, ReleaseClientId, ClientIdList, "A program needs its ID no longer"),
-    "claim_budget": Op(CONNECTION, ClaimBudget, BudgetLease, "Messages wait: what others leave unused"),
-    "yield_budget": Op(CONNECTION, YieldBudget, BudgetYielded, "Leave a part of one's share to others"),
-    "positions": Op(STATUS, NoArgs, PositionList, "All positions of all accounts"),
-    "health": Op(STATUS, NoArgs, Health, "What every process last said of itself"),
-    "board": Op(STATUS, GetBoard, Board, "Everything a desk looks at, in sections"),
-    "account": Op(STATUS, NoArgs, AccountFigures, "Figures of every account, cash of every currency"),
-    "pnl": Op(STATUS, NoArgs, PnlFigures, "Profit and loss of accounts, strategies and positions"),
-    "alerts": Op(STATUS, NoArgs, AlertList, "The alerts that fire, and those that did"),
-    "acknowledge_alert": Op(STATUS, AcknowledgeAlert, AlertList, "Somebody takes care of an alert"),
-    "silence_alert": Op(STATUS, SilenceAlert, AlertList, "Keep an alert from the sinks for a while"),
-    "test_alerts": Op(STATUS, TryAlerts, AlertList, "Try every sink"),
+    "user_info": Op(REFERENCE, NoArgs, UserInfo, "What the gateway tells of its user", READER),
+    "bars": Op(HISTORY, GetBars, BarPage, "Bars of the past, of any range", READER),
+    "ticks": Op(HISTORY, GetTicks, TickPage, "Ticks of the past, whole seconds", READER),
+    "head_timestamp": Op(HISTORY, GetHeadTimestamp, Head, "When the history of an instrument begins", READER),
+    "schedule": Op(HISTORY, GetSchedule, Schedule, "The trading sessions of a range", READER),
+    "histogram": Op(HISTORY, GetHistogram, Histogram, "How much was traded at which price", READER),
+    "gateway_status": Op(CONNECTION, NoArgs, Gateway, "The state of the gateway link", READER),
+    "client_ids": Op(CONNECTION, NoArgs, ClientIdList, "Who holds which client ID at the gateway", READER),
+    "claim_client_id": Op(
+        CONNECTION, ClaimClientId, ClientIdList, "A client ID for another program", OPERATOR
+    ),
+    "release_client_id": Op(
+        CONNECTION, ReleaseClientId, ClientIdList, "A program needs its ID no longer", OPERATOR
+    ),
+    "claim_budget": Op(
+        CONNECTION, ClaimBudget, BudgetLease, "Messages wait: what others leave unused", OPERATOR
+    ),
+    "yield_budget": Op(
+        CONNECTION, YieldBudget, BudgetYielded, "Leave a part of one's share to others", OPERATOR
+    ),
+    "positions": Op(STATUS, NoArgs, PositionList, "All positions of all accounts", ACCOUNTS),
+    "health": Op(STATUS, NoArgs, Health, "What every process last said of itself", READER),
+    "board": Op(STATUS, GetBoard, Board, "Everything a desk looks at, in sections", ACCOUNTS),
+    "account": Op(
+        STATUS, NoArgs, AccountFigures, "Figures of every account, cash of every currency", ACCOUNTS
+    ),
+    "pnl": Op(STATUS, NoArgs, PnlFigures, "Profit and loss of accounts, strategies and positions", ACCOUNTS),
+    "alerts": Op(STATUS, NoArgs, AlertList, "The alerts that fire, and those that did", READER),
+    "acknowledge_alert": Op(STATUS, AcknowledgeAlert, AlertList, "Somebody takes care of an alert", RISK),
+    "silence_alert": Op(STATUS, SilenceAlert, AlertList, "Keep an alert from the sinks for a while", RISK),
+    "test_alerts": Op(STATUS, TryAlerts, AlertList, "Try every sink", OPERATOR),
     "place_order": Op(
-        ORDERS, PlaceOrder, OrderAccepted, "Place one order; the same request again places nothing"
+        ORDERS, PlaceOrder, OrderAccepted, "Place one order; the same request again places nothing", TRADER
     ),
-    "modify_order": Op(ORDERS, ModifyOrder, OrderAccepted, "Change quantity or prices of a working order"),
-    "cancel_order": Op(ORDERS, CancelOrder, OrderAccepted, "Cancel an order; the node owes it from then on"),
-    "get_orders": Op(ORDERS, GetOrders, OrderList, "All orders"),
-    "place_orders": Op(ORDERS, PlaceOrders, OrdersAccepted, "Place all of a group or none: bracket, OCA"),
-    "cancel_orders": Op(ORDERS, CancelOrders, OrdersAccepted, "Cancel all orders that match"),
-    "preview_order": Op(ORDERS, PreviewOrder, Preview, "Margin and commission, without an order"),
+    "modify_order": Op(
+        ORDERS, ModifyOrder, OrderAccepted, "Change quantity or prices of a working order", TRADER
+    ),
+    "cancel_order": Op(
+        ORDERS, CancelOrder, OrderAccepted, "Cancel an order; the node owes it from then on", TRADER_OR_RISK
+    ),
+    "get_orders": Op(ORDERS, GetOrders, OrderList, "All orders", TRADER_OR_RISK),
+    "place_orders": Op(
+        ORDERS, PlaceOrders, OrdersAccepted, "Place all of a group or none: bracket, OCA", TRADER
+    ),
+    "cancel_orders": Op(ORDERS, CancelOrders, OrdersAccepted, "Cancel all orders that match", TRADER_OR_RISK),
+    "preview_order": Op(ORDERS, PreviewOrder, Preview, "Margin and commission, without an order", TRADER),
     "get_executions": Op(
-        ORDERS, GetExecutions, ExecutionList, "Executions and what they cost, after corrections"
+        ORDERS,
+        GetExecutions,
+        ExecutionList,
+        "Executions and what they cost, after corrections",
+        TRADER_OR_ACCOUNTS,
     ),
     "account_executions": Op(
-        ORDERS, GetAccountExecutions, AccountExecutionList, "Executions in all accounts, whoever placed them"
+        ORDERS,
+        GetAccountExecutions,
+        AccountExecutionList,
+        "Executions in all accounts, whoever placed them",
+        ACCOUNTS,
     ),
     "cancel_foreign_order": Op(
-        ORDERS, CancelForeignOrder, ForeignCancel, "Cancel an order that was not placed here"
+        ORDERS, CancelForeignOrder, ForeignCancel, "Cancel an order that was not placed here", OPERATOR
     ),
-    "exercise_option": Op(ORDERS, ExerciseOption, OrderAccepted, "Exercise an option, or let it lapse"),
-    "replay_events": Op(ORDERS, ReplayEvents, EventPage, "Order events again, from a number, in pages"),
-    "halt": Op(ORDERS, Halt, Halted, "No new orders, until resumed; tells what remains"),
-    "resume": Op(ORDERS, Resume, Halted, "Take a halt back"),
-    "get_risk": Op(ORDERS, NoArgs, RiskLayers, "The limits that hold"),
-    "set_risk": Op(ORDERS, SetRisk, RiskLayers, "Other limits for a layer, from now on"),
-    "adopt_order": Op(ORDERS, AdoptOrder, OrderAccepted, "Take a foreign order over under a key of ours"),
-    "resolve_order": Op(ORDERS, ResolveOrder, OrderAccepted, "Say what became of an unknown order"),
-    "subscriptions": Op(marketdata(0), NoArgs, SubscriptionList, "Live streams, and the lines they take"),
-    "snapshot": Op(marketdata(0), Snapshot, SnapshotQuote, "One quote, once"),
+    "exercise_option": Op(
+        ORDERS, ExerciseOption, OrderAccepted, "Exercise an option, or let it lapse", TRADER
+    ),
+    "replay_events": Op(
+        ORDERS, ReplayEvents, EventPage, "Order events again, from a number, in pages", TRADER_OR_RISK
+    ),
+    "halt": Op(ORDERS, Halt, Halted, "No new orders, until resumed; tells what remains", TRADER_OR_RISK),
+    "resume": Op(ORDERS, Resume, Halted, "Take a halt back", OPERATOR),
+    "get_risk": Op(ORDERS, NoArgs, RiskLayers, "The limits that hold", TRADER_OR_RISK),
+    "set_risk": Op(ORDERS, SetRisk, RiskLayers, "Other limits for a layer, from now on", RISK),
+    "adopt_order": Op(
+        ORDERS, AdoptOrder, OrderAccepted, "Take a foreign order over under a key of ours", OPERATOR
+    ),
+    "resolve_order": Op(ORDERS, ResolveOrder, OrderAccepted, "Say what became of an unknown order", OPERATOR),
+    "subscriptions": Op(
+        marketdata(0), NoArgs, SubscriptionList, "Live streams, and the lines they take", READER
+    ),
+    "snapshot": Op(marketdata(0), Snapshot, SnapshotQuote, "One quote, once", READER),
     "subscribe": Op(
-        marketdata(0), Subscribe, SubscribePreview, "What subscribing to a topic would give; holds no line"
+        marketdata(0),
+        Subscribe,
+        SubscribePreview,
+        "What subscribing to a topic would give; holds no line",
+        READER,
     ),
-    "retry": Op(marketdata(0), Retry, Retried, "Ask once more for a stream that was refused"),
-    "reconnect": Op(marketdata(0), NoArgs, Reconnecting, "End the session and connect again"),
+    "retry": Op(marketdata(0), Retry, Retried, "Ask once more for a stream that was refused", READER),
+    "reconnect": Op(marketdata(0), NoArgs, Reconnecting, "End the session and connect again", OPERATOR),
 }
 """Every op there is. Adding one here is what makes it part of the protocol."""

@@ -11,116 +11,31 @@ A key opens only what it was given. Rights are words, several to a key:
 Halting needs less than resuming, on purpose: whoever sees smoke may stop, whoever knows why may go on. A
 strategy in a request must be the key's own; what is refused tells nothing of whether the order exists.
 
-A wish for a topic is narrowed, not refused: `order/` becomes `order/alpha/` for a trader of alpha. A new op
-or a new kind of topic without a row here fails the tests.
+Who may ask an op stands in its row of `requests.OPS`. A wish for a topic is narrowed, not refused: `order/`
+becomes `order/alpha/` for a trader of alpha. Every stream of market data is a reader's; another kind of topic
+without a row here fails the tests.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from .errors import ErrorCode, FieldError, RequestError
+from .requests import OPS
+from .right_kinds import IMPLIED, Kind
+from .streams import STREAMS
 
-Kind = Literal["reader", "accounts", "trader", "risk", "operator"]
-KINDS: tuple[Kind, ...] = ("reader", "accounts", "trader", "risk", "operator")
-IMPLIED: dict[Kind, tuple[Kind, ...]] = {
-    "reader": ("reader",),
-    "accounts": ("accounts", "reader"),
-    "trader": ("trader", "reader"),
-    "risk": ("risk", "accounts", "reader"),
-    "operator": KINDS,
-}
 _WRITTEN = re.compile(r"(reader|accounts|risk|operator)|trader:([A-Za-z0-9._-]{1,16})")
-
-OP_RIGHTS: dict[str, tuple[Kind, ...]] = {
-    "describe": ("reader",),
-    "metrics": ("reader",),
-    "status": ("reader",),
-    "restart": ("operator",),
-    "explain": ("reader",),
-    "reload": ("operator",),
-    "stop": ("operator",),
-    "contract_details": ("reader",),
-    "gateway_status": ("reader",),
-    "client_ids": ("reader",),
-    "claim_client_id": ("operator",),
-    "release_client_id": ("operator",),
-    "claim_budget": ("operator",),
-    "yield_budget": ("operator",),
-    "qualify": ("reader",),
-    "option_chain": ("reader",),
-    "search": ("reader",),
-    "trading_hours": ("reader",),
-    "market_rule": ("reader",),
-    "news_providers": ("reader",),
-    "news": ("reader",),
-    "article": ("reader",),
-    "scanner": ("reader",),
-    "scanner_parameters": ("reader",),
-    "implied_volatility": ("reader",),
-    "option_price": ("reader",),
-    "market_depth_exchanges": ("reader",),
-    "smart_components": ("reader",),
-    "user_info": ("reader",),
-    "bars": ("reader",),
-    "ticks": ("reader",),
-    "head_timestamp": ("reader",),
-    "schedule": ("reader",),
-    "histogram": ("reader",),
-    "positions": ("accounts",),
-    "health": ("reader",),
-    "board": ("accounts",),
-    "account": ("accounts",),
-    "pnl": ("accounts",),
-    "alerts": ("reader",),
-    "acknowledge_alert": ("risk",),
-    "silence_alert": ("risk",),
-    "test_alerts": ("operator",),
-    "place_order": ("trader",),
-    "modify_order": ("trader",),
-    "cancel_order": ("trader", "risk"),
-    "get_orders": ("trader", "risk"),
-    "place_orders": ("trader",),
-    "cancel_orders": ("trader", "risk"),
-    "preview_order": ("trader",),
-    "get_executions": ("trader", "accounts"),
-    "account_executions": ("accounts",),
-    "cancel_foreign_order": ("operator",),
-    "exercise_option": ("trader",),
-    "replay_events": ("trader", "risk"),
-    "halt": ("trader", "risk"),
-    "resume": ("operator",),
-    "get_risk": ("trader", "risk"),
-    "set_risk": ("risk",),
-    "adopt_order": ("operator",),
-    "resolve_order": ("operator",),
-    "subscriptions": ("reader",),
-    "snapshot": ("reader",),
-    "subscribe": ("reader",),
-    "retry": ("reader",),
-    "reconnect": ("operator",),
-}
-"""The kinds of right any of which lets an op through. `trader` counts only for the key's own strategy."""
 
 UNSCOPED = frozenset(("get_risk",))
 """Ops of a trader's that name no strategy and tell nothing of others'."""
 
 TOPIC_RIGHTS: dict[str, Kind] = {
-    "quote": "reader",
-    "tick": "reader",
-    "trade": "reader",
-    "bbo": "reader",
-    "midpoint": "reader",
-    "depth": "reader",
-    "bar5s": "reader",
-    "bars": "reader",
-    "greeks": "reader",
-    "news": "reader",
+    **dict.fromkeys(STREAMS, "reader"),
     "node": "reader",
     "process": "reader",
     "gateway": "reader",
@@ -184,7 +99,7 @@ def parse_rights(texts: Iterable[str]) -> tuple[Right, ...]:
 
 def require(identity: Identity, op: str, args: Struct) -> None:
     """Raises `RequestError` unauthorized unless one of the identity's rights lets this request through."""
-    allowed = OP_RIGHTS.get(op, ("operator",))
+    allowed = OPS[op].rights if op in OPS else ("operator",)
     kinds = identity.kinds()
     if "operator" in kinds or any(kind in kinds for kind in allowed if kind != "trader"):
         return

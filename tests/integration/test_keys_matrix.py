@@ -22,7 +22,7 @@ from twsmq_protocol import endpoints
 from twsmq_protocol.config import Cluster, Config
 from twsmq_protocol.keys import ClientFile, parse_client
 from twsmq_protocol.requests import OPS
-from twsmq_protocol.rights import OP_RIGHTS, TOPIC_RIGHTS
+from twsmq_protocol.rights import TOPIC_RIGHTS
 from twsmq_protocol.topics import FIRST_LEVELS
 from twsmq_transport.allowance import CONNECTIONS_AT_ONCE, REQUESTS_AT_ONCE, TOPICS_PER_KEY
 
@@ -151,7 +151,7 @@ def test_each_op_is_let_through_or_refused_as_its_row_says(sockets: dict[str, So
     for (right, process), number in asked.items():
         for _ in range(number):
             op, code = sockets[right].answer(process)
-            allowed = bool(IDENTITIES[right] & set(OP_RIGHTS[op])) or right == "operator"
+            allowed = bool(IDENTITIES[right] & set(OPS[op].rights)) or right == "operator"
             if (code != "unauthorized") != allowed:
                 wrong.append(f"{right} {process} {op}: {code}")
     assert not wrong
@@ -166,7 +166,7 @@ def test_nobody_but_an_operator_stops_or_reconnects(sockets: dict[str, Socket]) 
 
 def test_a_trader_s_ops_are_its_own_strategy_s(sockets: dict[str, Socket]) -> None:
     arguments = samples()
-    scoped = [op for op, row in OP_RIGHTS.items() if "trader" in row and op != "get_risk"]
+    scoped = [op for op, row in OPS.items() if "trader" in row.rights and op != "get_risk"]
     assert len(scoped) > 8
     for op in scoped:
         text = json.dumps(arguments[op]).replace('"alpha"', '"beta"')
