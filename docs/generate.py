@@ -5,10 +5,8 @@ Written when the documentation is built, from the structs, docstrings and comman
 
 from __future__ import annotations
 
-import ast
 import inspect
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from twsmq.cli.root import main
 from twsmq_protocol import config
 from twsmq_protocol.codec import EVENT_TYPES
 from twsmq_protocol.errors import ErrorCode
+from twsmq_protocol.field_docs import field_docs
 from twsmq_protocol.processes import PROCESSES
 from twsmq_protocol.requests import OPS
 
@@ -58,7 +57,7 @@ def _configuration() -> str:
 
 def _table(name: str, kind: type[Struct]) -> list[str]:
     doc = inspect.cleandoc(kind.__doc__ or "")
-    notes = _field_docs(kind)
+    notes = field_docs(kind)
     rows = ["| key | default | meaning |", "|---|---|---|"]
     for field in msgspec.structs.fields(kind):
         note = " ".join(notes.get(field.name, "").split())
@@ -79,23 +78,6 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     if isinstance(value, Struct):
         return "see below"
     return f"`{msgspec.json.encode(value).decode()}`" if value is not msgspec.NODEFAULT else ""
-
-
-def _field_docs(kind: type[Struct]) -> dict[str, str]:
-    """The string below each field, which is its documentation in the source."""
-    tree = ast.parse(inspect.getsource(kind))
-    body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
-    found: dict[str, str] = {}
-    for before, after in pairwise(body):
-        text = after.value if isinstance(after, ast.Expr) else None
-        if (
-            isinstance(before, ast.AnnAssign)
-            and isinstance(text, ast.Constant)
-            and isinstance(text.value, str)
-        ):
-            assert isinstance(before.target, ast.Name)
-            found[before.target.id] = text.value
-    return found
 
 
 # --- the protocol ----------------------------------------------------------------------------------------------

@@ -11,8 +11,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from generate import cpp, typescript
 from generate.model import read
 from generate.schema import broken_promises, schema
+from generate.spec_tables import with_tables
 
 ROOT = Path(__file__).resolve().parents[2]
+SPEC = ROOT / "protocol" / "SPEC.md"
 SCHEMA = ROOT / "protocol" / "schema" / "twsmq.schema.json"
 
 
@@ -23,6 +25,7 @@ def files() -> dict[Path, str]:
     if SCHEMA.exists() and (broken := broken_promises(json.loads(SCHEMA.read_text()), made)):
         sys.exit("within a protocol version only additions are made: " + "; ".join(broken))
     return {
+        SPEC: with_tables(SPEC.read_text(encoding="utf-8")),
         SCHEMA: json.dumps(made, indent=1) + "\n",
         ROOT / "clients" / "typescript" / "src" / "types.ts": typescript.render(protocol),
         ROOT / "clients" / "cpp" / "include" / "twsmq" / "types.hpp": cpp.render(protocol),

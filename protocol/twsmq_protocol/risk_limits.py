@@ -20,34 +20,53 @@ Whole = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`max_order_notional`, `max_daily_loss`: in the instrument's or account's own currency.
-
-    `price_collar`: how far a limit may be worse than the market, as a share of the price (0.05 is 5 %).
-    `round`: what becomes of a price off the contract's increments: it is refused, or rounded so that it
-    trades later and not worse (a buyer's limit down, a seller's up). `duplicate_s`: two orders alike within
-    so many seconds are one too many. `max_orders_per_side`: working orders of one account, instrument and
-    side (the broker's own rule is 20). `instruments`: spellings, or beginnings ending in `*`.
-    `trading_windows`: `HH:MM-HH:MM` in `time_zone`. `missing`: what a rule does whose input is not there.
-    `reduce_only_passes`: what only brings a position nearer to 0 is not subject to the limits of exposure
-    (quantity, notional, position, open orders, the day's loss).
-    """
+    """SPEC's table of limits is written from this class (`make vectors`): each with its meaning below it."""
 
     max_order_quantity: Positive | None = None
+    """of one order"""
     max_order_notional: Positive | None = None
+    """price x quantity x multiplier / price magnifier, in the instrument's currency; the price is the
+    limit of an order to buy, else the quote, or limit or stop if that is more. A combo's price is net
+    of its legs by side and ratio, and multiplied as they are"""
     max_position: Positive | None = None
+    """as if this order and all that works on its side were filled, also of a modification that makes
+    one larger; of orders that cancel each other the worst counts, and an attached one only after its
+    parent; reducing is never refused"""
     price_collar: Annotated[float, Meta(gt=0, le=10)] | None = None
+    """how far a limit may be worse than the live quote, as a share of the price: 0.05 is 5 %"""
     round: Literal["refuse", "passive"] | None = None
+    """what becomes of a price that is no multiple of the contract's increment at that price on its
+    exchange, as `market_rule` tells them: `refuse`, or `passive`: a buyer's limit goes down, a seller's
+    up, a stop the other way, so that the order trades later and not worse; the `order` event shows
+    where it went, and the same request again is still the same. A quantity that is no multiple of the
+    size increment is refused. Combos are not judged"""
     max_open_orders: Whole | None = None
+    """working orders"""
     max_orders_per_side: Whole | None = None
+    """working orders of one account, instrument and side; the broker's own rule is 20"""
     max_orders_per_second: Whole | None = None
+    """orders placed within any second"""
     max_daily_loss: Positive | None = None
+    """in the account's own currency: no new order once the day's result is worse: a strategy's realised
+    by its own fills, less their costs, since midnight UTC, by the account's own rates where they are in
+    other currencies; an account's as the gateway tells it"""
     duplicate_s: Positive | None = None
+    """no two orders alike, but for their id, within so many seconds"""
     instruments: tuple[str, ...] | None = None
+    """spellings, or beginnings ending in `*`"""
     order_types: tuple[str, ...] | None = None
+    """those that may be placed"""
     trading_windows: tuple[str, ...] | None = None
+    """`HH:MM-HH:MM` in `time_zone`"""
     time_zone: str = "UTC"
+    """default `UTC`"""
     missing: Literal["refuse", "allow"] | None = None
+    """`refuse` (default) or `allow`: what a rule does whose input is not there (no quote, status
+    down)"""
     reduce_only_passes: bool = True
+    """default true: what can only bring the position nearer to 0, with all else of its side filled, is
+    not subject to `max_order_quantity`, `max_order_notional`, `max_position`, `max_open_orders` and
+    `max_daily_loss`"""
 
     def __post_init__(self) -> None:
         try:

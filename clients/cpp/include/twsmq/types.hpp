@@ -2497,16 +2497,7 @@ struct Resume {
 };
 
 /**
- * `max_order_notional`, `max_daily_loss`: in the instrument's or account's own currency.
- *
- * `price_collar`: how far a limit may be worse than the market, as a share of the price (0.05 is 5 %).
- * `round`: what becomes of a price off the contract's increments: it is refused, or rounded so that it
- * trades later and not worse (a buyer's limit down, a seller's up). `duplicate_s`: two orders alike within
- * so many seconds are one too many. `max_orders_per_side`: working orders of one account, instrument and
- * side (the broker's own rule is 20). `instruments`: spellings, or beginnings ending in `*`.
- * `trading_windows`: `HH:MM-HH:MM` in `time_zone`. `missing`: what a rule does whose input is not there.
- * `reduce_only_passes`: what only brings a position nearer to 0 is not subject to the limits of exposure
- * (quantity, notional, position, open orders, the day's loss).
+ * SPEC's table of limits is written from this class (`make vectors`): each with its meaning below it.
  */
 struct RiskLimits {
   std::optional<double> max_order_quantity;

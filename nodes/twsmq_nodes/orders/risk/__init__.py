@@ -7,5 +7,6 @@
     live_inputs   the world as other processes' events and our own fills tell it
     settings      limits that are changed at run time, and outlive the process
 
-To add a rule: its limit in `twsmq_protocol.risk_limits`, its row and check in `rules`, its line in SPEC.
+To add a rule: its limit in `twsmq_protocol.risk_limits`, its row and check in `rules`, its example in
+`docs/risk.md`.
 """
