@@ -19,18 +19,7 @@ from .explain import explain
 from .repeated_keys import pairs, repeated_key
 
 AnyEvent = (
-    market_events.Quote
-    | market_events.Ticks
-    | market_events.Trade
-    | market_events.BestBidOffer
-    | market_events.Midpoint
-    | market_events.Depth
-    | market_events.DepthDelta
-    | market_events.Bar
-    | market_events.Bars
-    | market_events.Greeks
-    | market_events.Headline
-    | market_events.Stream
+    market_events.AnyMarketEvent
     | order_events.Order
     | order_events.Fill
     | order_events.Commission
@@ -51,7 +40,7 @@ AnyEvent = (
     | board.BoardChange
     | alerts.Alert
 )
-"""Every event there is. Adding one here is what makes it part of the protocol."""
+"""Every event there is. Adding one here, or to `AnyMarketEvent`, is what makes it part of the protocol."""
 
 EVENT_TYPES: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind for kind in cast("tuple[type[Event], ...]", get_args(AnyEvent))

@@ -205,3 +205,20 @@ class Stream(Event, frozen=True, kw_only=True, tag="stream"):
     to: int | None = None
     con_id: int | None = None
     repeated: bool = False
+
+
+AnyMarketEvent = (
+    Quote
+    | Ticks
+    | Trade
+    | BestBidOffer
+    | Midpoint
+    | Depth
+    | DepthDelta
+    | Bar
+    | Bars
+    | Greeks
+    | Headline
+    | Stream
+)
+"""Every event of a market-data stream."""

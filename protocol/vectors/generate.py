@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
+from sample_calls import CALLS
 from sample_events import EVENTS
 from sample_replies import REPLIES
 from sample_requests import REFUSED_REQUESTS, REQUESTS
@@ -55,17 +56,24 @@ SPELLINGS = (
 
 def files() -> dict[str, list[dict[str, Any]]]:
     """The vectors by file name."""
+    replies = {name: (call.id, call.result) for name, call in CALLS.items()} | REPLIES
     return {
         "events.json": [
             _event(name, topic, event, source) for name, (source, topic, event) in EVENTS.items()
         ],
         "requests.json": [
-            _message(name, "request", codec.encode_request(*request)) for name, request in REQUESTS.items()
+            _message(name, "request", codec.encode_request(*request)) for name, request in requests().items()
         ],
-        "replies.json": [_message(name, "reply", _reply(*reply)) for name, reply in REPLIES.items()],
+        "replies.json": [_message(name, "reply", _reply(*reply)) for name, reply in replies.items()],
         "refused_requests.json": [_refused(name, frame) for name, frame in REFUSED_REQUESTS.items()],
         "instruments.json": [{"spelling": text, "canonical": _canonical(text)} for text in SPELLINGS],
     }
+
+
+def requests() -> dict[str, tuple[str | int, str, dict[str, Any] | None, int | None]]:
+    """By name: id, op, arguments, `valid_until`."""
+    own = {name: (call.id, call.op, call.args, call.valid_until) for name, call in CALLS.items()}
+    return own | REQUESTS
 
 
 def _event(name: str, topic: str, event: Event, source: str) -> dict[str, Any]:

@@ -1,13 +1,23 @@
-"""Arguments that every op takes, as hypothesis draws them. A new op has a row of its own."""
+"""Arguments that every op takes, as hypothesis draws them: a golden sample, some of its fields drawn anew.
+
+What a field may be is read from its type. An op whose fields depend on each other has a strategy of its own.
+"""
 
 from __future__ import annotations
 
+import json
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
-from twsmq_protocol.envelope import NoArgs
+from msgspec import Struct, inspect
+from twsmq_protocol.errors import FieldError
 from twsmq_protocol.order_types import ORDER_TYPES
 from twsmq_protocol.requests import OPS
+
+VECTORS = Path(__file__).parents[2] / "protocol" / "vectors" / "requests.json"
 
 names = st.from_regex(r"[A-Za-z0-9._-]{1,16}", fullmatch=True)
 price = st.floats(-1e9, -1e-8) | st.just(0.0) | st.floats(1e-8, 1e9)
@@ -35,31 +45,7 @@ prices = st.sampled_from(sorted(ORDER_TYPES)).flatmap(
 )
 whole_orders = st.builds(lambda order, kind: order | kind, orders, prices)
 words = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64)
-ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
-    **{op: st.just({}) for op, kind in OPS.items() if kind.args is NoArgs},
-    "restart": st.fixed_dictionaries({"name": st.text(max_size=20)}),
-    "explain": st.fixed_dictionaries({}, optional={"name": st.text(max_size=20)}),
-    "claim_budget": st.fixed_dictionaries(
-        {"name": names, "waiting": st.integers(0, 10**7)},
-        optional={"factor": st.floats(0.01, 1.0), "breaches": st.integers(0, 1000)},
-    ),
-    "yield_budget": st.fixed_dictionaries(
-        {
-            "name": names,
-            "round": st.integers(0, 2**63 - 1),
-            "rate": st.floats(0.0, 1000.0),
-            "until": st.integers(0, 2**63 - 1),
-        }
-    ),
-    "claim_client_id": st.fixed_dictionaries(
-        {"program": names},
-        optional={"client_id": st.integers(1, 2**31 - 1), "hold_s": st.floats(1, 31536000)},
-    ),
-    "release_client_id": st.fixed_dictionaries({"program": names}),
-    "account_executions": st.fixed_dictionaries(
-        {}, optional={"account": names, "since": st.integers(0, 2**62), "foreign": st.booleans()}
-    ),
-    "cancel_foreign_order": st.fixed_dictionaries({"perm_id": st.integers(1, 2**63 - 1)}),
+DEPENDENT: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "exercise_option": st.fixed_dictionaries(
         keys
         | {
@@ -69,8 +55,6 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         },
         optional={"override": st.booleans()},
     ),
-    "snapshot": st.just({"instrument": "STK:AAPL:SMART:USD", "regulatory": True}),
-    "subscribe": st.just({"topic": "bars/5m/STK:AAPL:SMART:USD;rth=1/"}),
     "contract_details": st.just({"instrument": "STK:AAPL:SMART:USD"})
     | st.fixed_dictionaries(
         {"isin": st.just("US0378331005")},
@@ -80,11 +64,6 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "expired": st.booleans(),
         },
     ),
-    "qualify": st.just({"local_symbol": "ESZ6", "sec_type": "FUT", "exchange": "CME"}),
-    "option_chain": st.just({"instrument": "CONID:265598", "expiry": "20261218", "trading_class": "AAPL"}),
-    "search": st.fixed_dictionaries({"pattern": words}),
-    "trading_hours": st.just({"instrument": "CONID:265598"}),
-    "market_rule": st.just({"instrument": "CONID:265598"}),
     "news": st.fixed_dictionaries(
         {"instrument": st.just("CONID:265598")},
         optional={
@@ -93,7 +72,6 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "limit": st.integers(1, 300),
         },
     ),
-    "article": st.fixed_dictionaries({"provider": words, "article_id": words}),
     "scanner": st.fixed_dictionaries(
         {"scan": words},
         optional={
@@ -102,36 +80,6 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "filters": st.dictionaries(words, words, max_size=5),
         },
     ),
-    "scanner_parameters": st.fixed_dictionaries({}, optional={"search": words}),
-    "implied_volatility": st.fixed_dictionaries(
-        {"instrument": st.just("CONID:1"), "option_price": st.floats(1e-8, 1e9)}
-        | {"under_price": st.floats(1e-8, 1e9)}
-    ),
-    "option_price": st.fixed_dictionaries(
-        {"instrument": st.just("CONID:1"), "volatility": st.floats(1e-8, 100)}
-        | {"under_price": st.floats(1e-8, 1e9)}
-    ),
-    "smart_components": st.fixed_dictionaries({"bbo_exchange": words}),
-    "retry": st.just({"topic": "quote/STK:AAPL:SMART:USD/"}),
-    "bars": st.fixed_dictionaries(
-        {"instrument": st.just("CONID:265598"), "size": st.just("1d"), "duration": st.just("2W")},
-        optional={"rth": st.booleans(), "limit": st.integers(1, 20_000), "bulk": st.booleans()},
-    ),
-    "ticks": st.fixed_dictionaries(
-        {"instrument": st.just("CONID:265598"), "from": st.integers(0, 2**62)},
-        optional={"limit": st.integers(1, 10_000), "ignore_size": st.booleans()},
-    ),
-    "head_timestamp": st.just({"instrument": "CONID:265598", "what": "BID"}),
-    "schedule": st.fixed_dictionaries({"instrument": st.just("CONID:265598"), "from": st.integers(0, 2**62)}),
-    "histogram": st.just({"instrument": "CONID:265598", "period": "3D"}),
-    "board": st.fixed_dictionaries(
-        {}, optional={"after": st.integers(0, 2**53), "limit": st.integers(1, 500)}
-    ),
-    "acknowledge_alert": st.just({"name": "Halted", "by": "desk"}),
-    "silence_alert": st.fixed_dictionaries(
-        {"name": st.just("*"), "by": st.just("desk"), "minutes": st.floats(0, 10_000)}
-    ),
-    "test_alerts": st.just({"by": "desk"}),
     "place_order": whole_orders,
     "preview_order": whole_orders,
     "place_orders": st.builds(
@@ -142,19 +90,73 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         whole_orders,
         st.sampled_from(["none", "bracket", "oca"]),
     ),
-    "set_risk": st.just({"scope": "account", "name": "DU1", "limits": {}}),
     "cancel_orders": st.just({"all": True}) | st.fixed_dictionaries({"strategy": names}),
     "get_executions": st.fixed_dictionaries({}, optional=keys | {"since": st.integers(0, 2**62)}),
     "replay_events": st.fixed_dictionaries({"after": st.integers(0, 2**62)}, optional={"strategy": names}),
     "halt": st.fixed_dictionaries({"reason": st.text(min_size=1, max_size=200), "cancel": st.booleans()}),
-    "resume": st.fixed_dictionaries({}, optional={"strategy": names}),
-    "adopt_order": st.fixed_dictionaries(keys | {"perm_id": st.integers(1, 2**62)}),
     "resolve_order": st.fixed_dictionaries(
         keys | {"status": st.sampled_from(["cancelled", "filled"]), "reason": st.just("seen in TWS")}
     ),
     "modify_order": st.fixed_dictionaries(
         keys | {"quantity": quantity}, optional={"limit_price": price | st.none(), "stop_price": price}
     ),
-    "cancel_order": st.fixed_dictionaries(keys),
-    "get_orders": st.fixed_dictionaries({}, optional=keys | {"active": st.booleans() | st.none()}),
 }
+
+
+@cache
+def samples() -> dict[str, list[dict[str, Any]]]:
+    """By op, from the protocol's vectors, which have at least one of each."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for vector in json.loads(VECTORS.read_text(encoding="utf-8")):
+        found.setdefault(vector["decoded"]["op"], []).append(vector["decoded"].get("args") or {})
+    return found
+
+
+def drawn(of: inspect.Type) -> st.SearchStrategy[Any] | None:
+    """Anything that a type allows; None where more is asked of it than a type says: texts, lists, maps."""
+    match of:
+        case inspect.Metadata():
+            return drawn(of.type)
+        case inspect.BoolType():
+            return st.booleans()
+        case inspect.IntType():
+            low = of.gt + 1 if of.gt is not None else of.ge
+            high = of.lt - 1 if of.lt is not None else of.le
+            return st.integers(-(2**63) if low is None else low, 2**63 - 1 if high is None else high)
+        case inspect.FloatType():
+            low, high = of.ge if of.gt is None else of.gt, of.le if of.lt is None else of.lt
+            return st.floats(low, high, exclude_min=of.gt is not None, exclude_max=of.lt is not None).filter(
+                lambda value: abs(value) < 1e300
+            )
+        case inspect.LiteralType():
+            return st.sampled_from(of.values)
+        case inspect.NoneType():
+            return st.none()
+        case inspect.UnionType():
+            parts = [part for each in of.types if (part := drawn(each)) is not None]
+            return st.one_of(parts) if parts else None
+        case _:
+            return None
+
+
+@st.composite
+def changed(draw: st.DrawFn, op: str) -> dict[str, Any]:
+    """A sample of the op's, some fields anew; the sample itself where these do not go together."""
+    sample, kind = draw(st.sampled_from(samples()[op])), OPS[op].args
+    info = inspect.type_info(kind)
+    assert isinstance(info, inspect.StructType)
+    free = {field.encode_name: part for field in info.fields if (part := drawn(field.type)) is not None}
+    chosen = draw(st.sets(st.sampled_from(sorted(free)))) if free else ()
+    args = sample | {name: draw(free[name]) for name in sorted(chosen)}
+    return args if fits(args, kind) else sample
+
+
+def fits(args: dict[str, Any], kind: type[Struct]) -> bool:
+    try:
+        msgspec.convert(args, kind)
+    except (msgspec.ValidationError, FieldError):
+        return False
+    return True
+
+
+ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {op: changed(op) for op in OPS} | DEPENDENT

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import grimp
 import pytest
+from twsmq_protocol.processes import PROCESSES
 
 ROOT = Path(__file__).parents[2]
-NODES = ROOT / "nodes" / "twsmq_nodes"
 ROOMS = ("", "_protocol", "_transport", "_nodes", "_supervisor", "_simulator", "_web")
 MOST_LINES = 400
 GENERATED = ("client/twsmq/_sync/",)
@@ -70,3 +70,9 @@ def test_every_hop_of_the_walks_in_architecture_is_there() -> None:
                     each for each in (ROOT / path, ROOT / "nodes" / "twsmq_nodes" / path) if each.exists()
                 )
             assert function in functions_of(file), named
+
+
+def test_architecture_says_what_each_process_owns() -> None:
+    table = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("| process | owns |")[2]
+    named = re.findall(r"^\| ([a-z]+)(?:-n)? \| ", table.partition("\n\n")[0], re.MULTILINE)
+    assert sorted(named) == sorted(row.name for row in PROCESSES)

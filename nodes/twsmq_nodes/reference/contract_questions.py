@@ -4,7 +4,7 @@ worth. One question each (`question`). Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec.structs import replace
@@ -159,6 +159,19 @@ def implied_volatility(args: ops.GetImpliedVolatility) -> Question:
 
 def option_price(args: ops.GetOptionPrice) -> Question:
     return (yield from _option_value(args.instrument, "option price", args.volatility, args.under_price))
+
+
+QUESTIONS: dict[str, Callable[[Any], Question]] = {
+    "contract_details": contract_details,
+    "qualify": qualify,
+    "option_chain": option_chain,
+    "search": search,
+    "trading_hours": trading_hours,
+    "market_rule": market_rule,
+    "implied_volatility": implied_volatility,
+    "option_price": option_price,
+}
+"""By op."""
 
 
 def _option_value(instrument: str, kind: str, value: float, under_price: float) -> Question:

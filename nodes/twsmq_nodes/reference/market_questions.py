@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from twsmq_protocol import reference_requests as ops
 from twsmq_protocol import scanner_requests
 from twsmq_protocol.envelope import NoArgs
@@ -91,3 +94,13 @@ def user_info(_: NoArgs) -> Question:
     (found,) = yield (Query("user info"),)
     (received,) = rows_of(found)
     return ops.UserInfo(white_branding_id=received.white_branding_id or None)
+
+
+QUESTIONS: dict[str, Callable[[Any], Question]] = {
+    "scanner": scanner,
+    "scanner_parameters": scanner_parameters,
+    "market_depth_exchanges": market_depth_exchanges,
+    "smart_components": smart_components,
+    "user_info": user_info,
+}
+"""By op."""

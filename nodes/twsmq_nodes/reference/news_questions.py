@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from twsmq_protocol import news_requests
 from twsmq_protocol.envelope import NoArgs
@@ -56,6 +58,14 @@ def article(args: news_requests.GetArticle) -> Question:
     (found,) = yield (Query("article", (args.provider, args.article_id)),)
     (received,) = rows_of(found)
     return news_requests.Article(kind="pdf" if received.article_type == 1 else "text", text=received.text)
+
+
+QUESTIONS: dict[str, Callable[[Any], Question]] = {
+    "news_providers": news_providers,
+    "news": news,
+    "article": article,
+}
+"""By op."""
 
 
 def _news_time(ns: int | None) -> str:
