@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import running_cluster
 from support.cluster import Cluster
-from support.page import CHROMIUM, VIEWS, Page, cell, chromium, place
+from support.page import CHROMIUM, VIEWS, Page, ask, cell, chromium, place
 from support.patience import patient
 from support.plain_client import Event
 from support.truth import Record, Truth
@@ -193,6 +193,31 @@ def test_the_kill_switch_takes_two_actions_and_shows_what_remains(browser: Any, 
     page.shows(page.page.locator("table[data-section=audit]"), "halt", 8000)
     page.page.locator("[data-test=resume-all]").click()
     page.page.locator("[data-test=confirm]").click()
+    playwright.expect(page.page.locator("[data-banner=halted]")).to_have_count(0, timeout=patient(5000))
+    page.close()
+
+
+def test_texts_of_others_are_shown_and_never_run(browser: Any, desk: Cluster) -> None:
+    """A reason goes to the banner, the alert, the table of control, the audit and the log."""
+    page = Page(browser, desk, operator=True)
+    text = '<img src=x onerror="window.ran=1"><b>loud</b>&amp; \u202etxet desrever\u0007'
+    ask(desk, "halt", {"reason": text})
+    page.shows(
+        page.page.locator("[data-banner=halted]"), '<img src=x onerror="window.ran=1"><b>loud</b>&amp; '
+    )
+    page.shows(page.page.locator("[data-alert=Halted]"), "<img src=x", 5000)
+    for name in VIEWS:
+        page.view(name)
+        assert page.page.locator("main img, header img, main script").count() == 0, name
+        assert page.page.evaluate("window.ran") is None, name
+        said = page.page.locator("body").inner_text()
+        assert "\u202e" not in said, name
+        assert "\u0007" not in said, name
+    page.view("processes")
+    page.page.locator("tr[data-key=orders] button").click()
+    page.page.locator("pre.log").wait_for()
+    assert page.page.evaluate("window.ran") is None
+    ask(desk, "resume", {})
     playwright.expect(page.page.locator("[data-banner=halted]")).to_have_count(0, timeout=patient(5000))
     page.close()
 

@@ -11,13 +11,23 @@ from typing import Any
 
 import pytest
 from twsmq.board_text import text_of
+from twsmq.cli.terminal import printable
 from twsmq_protocol.board import SECTIONS
 from twsmq_protocol.config_file import load_config
 
 STATIC = Path(__file__).parents[2] / "web" / "twsmq_web" / "static"
 NOW = 1_795_755_600_000_000_000 + 43_200_000_000_000
 VALUES: dict[str, list[Any]] = {
-    "text": ["a", "", None],
+    "text": [
+        "a",
+        "",
+        None,
+        "ü €",
+        "\u202etxet",
+        "bell\x07 esc\x1b[2J",
+        "two\nlines\t",
+        "\u00a0\U000e0041\x9b",
+    ],
     "integer": [0, 1234567, None],
     "id": [21233],
     "quantity": [0, 5, 1234.5, 0.00012345, -3],
@@ -51,7 +61,7 @@ def test_both_write_every_kind_of_value_alike() -> None:
     page = json.loads(done.stdout)
     kinds: Any
     for kinds, values in VALUES.items():
-        assert page[kinds] == [text_of(kinds, value, NOW) for value in values], kinds
+        assert page[kinds] == [printable(text_of(kinds, value, NOW)) for value in values], kinds
 
 
 def test_it_shows_the_board_filters_and_is_read_only(cluster: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from twsmq_protocol.config_file import load_config
 from twsmq_protocol.errors import ConfigError
+from twsmq_transport import descriptors
 from twsmq_transport.lifeline import watch_lifeline
 
 from .process import EXIT_CONFIG, configure_log, serve
@@ -20,6 +21,9 @@ def main(config: Path | None, gateway: str | None) -> None:
     """Serve the page, /metrics and /api/board; `twsmq up` does it too."""
     log = configure_log()
     watch_lifeline()
+    scarce = descriptors.warning(descriptors.raise_limit())
+    if scarce:
+        log.warning("few descriptors", problem=scarce)
     try:
         serve(load_config(config, gateway))
     except ConfigError as error:

@@ -50,7 +50,8 @@ class _Key(Struct):
 
 
 class Refused(Exception):
-    """A request that may not be. `reason` is a label of `auth_refused_total`."""
+    """A request that may not be. `reason`: one word; a label of `auth_refused_total` if the status says that
+    somebody may not (401, 403, 421)."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         self.status = status

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -37,6 +38,9 @@ _HEADERS = (
 _RETRY = b"retry: 500\n\n"
 """How long (ms) a browser waits before it connects again; its own default is some 3 s."""
 _MOST_BYTES = 64 * 1024
+_BODY_S = 10.0
+MOST_STREAMS = 256
+"""Browsers that listen at once."""
 _OPEN = frozenset(("/metrics", "/api/login"))
 """Paths below which something is told without a session; static files hold no data."""
 
@@ -64,7 +68,7 @@ class Checks:
             self._access.check_host(request.headers)
             if request.method == "POST":
                 self._access.check_post(request.headers)
-            path = request.url.path
+            path: str = scope["path"]
             if (path.startswith("/api/") or path == "/events") and path not in _OPEN:
                 scope["session"] = self._access.session(
                     request.cookies.get(COOKIE), request.headers.get("authorization")
@@ -83,10 +87,7 @@ def build(desk: Desk, access: Access) -> Starlette:  # noqa: C901  a table of ro
 
     async def login(request: Request) -> Response:
         given = await _body(request)
-        try:
-            cookie, session = access.log_in(str(given.get("key", "")), request.cookies.get(COOKIE))
-        except Refused as refused:
-            return desk.refused(refused)
+        cookie, session = access.log_in(str(given.get("key", "")), request.cookies.get(COOKIE))
         answer = _json(_me(session))
         seconds = int(desk.config.web.session_hours * 3600)
         answer.set_cookie(COOKIE, cookie, max_age=seconds, httponly=True, samesite="strict", path="/")
@@ -107,23 +108,17 @@ def build(desk: Desk, access: Access) -> Starlette:  # noqa: C901  a table of ro
 
     async def command(request: Request) -> Response:
         session = _session(request)
+        access.require_operator(session)
         given = await _body(request)
-        try:
-            access.require_operator(session)
-            outcome = await desk.commands.run(
-                session.who,
-                session.role(time.time()),
-                str(given.get("op", "")),
-                dict(given.get("args") or {}),
-            )
-        except Refused as refused:
-            return desk.refused(refused)
-        except OSError as error:
-            problem = f"the audit cannot be written ({error.strerror}); nothing was sent"
-            return _json({"ok": False, "error": {"code": "internal", "message": problem}})
-        return _json(outcome)
+        args: Any = given.get("args") or {}
+        if not isinstance(args, dict):
+            raise Refused(400, "malformed", "`args` has to be an object")
+        role, op = session.role(time.time()), str(given.get("op", ""))
+        return _json(await desk.commands.run(session.who, role, op, cast("dict[str, Any]", args)))
 
     async def events(_: Request) -> Response:
+        if len(desk.browsers) >= MOST_STREAMS:
+            raise Refused(503, "streams", f"{MOST_STREAMS} browsers listen already; close some")
         browser = desk.browsers.add(desk.whole)
 
         async def stream() -> AsyncIterator[bytes]:
@@ -162,7 +157,12 @@ def build(desk: Desk, access: Access) -> Starlette:  # noqa: C901  a table of ro
     async def metrics(_: Request) -> Response:
         return Response(await desk.metrics(), media_type=CONTENT_TYPE, headers={"cache-control": "no-store"})
 
-    return Starlette(
+    def refuse(_: Request, refused: Exception) -> Response:
+        assert isinstance(refused, Refused)
+        return desk.refused(refused)
+
+    app = Starlette(
+        exception_handlers={Refused: refuse},
         routes=[
             Route("/", page),
             Route("/events", events),
@@ -182,6 +182,8 @@ def build(desk: Desk, access: Access) -> Starlette:  # noqa: C901  a table of ro
         ],
         middleware=[Middleware(Checks, access=access, desk=desk)],
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def _session(request: Request) -> Session:
@@ -195,16 +197,22 @@ def _me(session: Session) -> dict[str, Any]:
 
 
 async def _body(request: Request) -> dict[str, Any]:
-    """A JSON object of moderate size; an empty one for anything else."""
+    """A JSON object of moderate size. Raises `Refused` for anything else."""
     read = b""
-    async for chunk in request.stream():
-        read += chunk
-        if len(read) > _MOST_BYTES:
-            return {}
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for chunk in request.stream():
+                read += chunk
+                if len(read) > _MOST_BYTES:
+                    raise Refused(413, "too_large", f"a request has {_MOST_BYTES} bytes at most")
+    except ClientDisconnect as error:
+        raise Refused(400, "malformed", "the request ended before its end") from error
+    except TimeoutError as error:
+        raise Refused(408, "too_slow", f"a request has to be here within {_BODY_S:.0f} s") from error
     try:
         return msgspec.json.decode(read, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return {}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(400, "malformed", "send one JSON object") from error
 
 
 def _json(value: object) -> Response:

@@ -9,6 +9,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import structlog
 from twsmq.aio import Client
 from twsmq.errors import OutcomeUnknown
 from twsmq_protocol.errors import RequestError, TwsmqError
@@ -33,6 +34,8 @@ HALT_S = 10.0
 """A halt with cancels answers after 5 s at the latest and says what remains."""
 ASK_S = 5.0
 
+log = structlog.stdlib.get_logger()
+
 
 class Commands:
     def __init__(self, client: Client, audit: Audit) -> None:
@@ -51,10 +54,17 @@ class Commands:
         except msgspec.ValidationError as error:
             field, problem = explain(error, row.args)
             return {"ok": False, "error": {"code": "invalid_argument", "message": problem, "field": field}}
-        entry = await asyncio.to_thread(self._audit.begin, who, role, op, args)
+        try:
+            entry = await asyncio.to_thread(self._audit.begin, who, role, op, args)
+        except OSError as error:
+            problem = f"the audit cannot be written ({error.strerror}); nothing was sent"
+            return {"ok": False, "error": {"code": "internal", "message": problem}}
         outcome = await self._send(row.process or "", op, args)
         said = "ok" if outcome["ok"] else f"{outcome['error']['code']}: {outcome['error']['message']}"
-        await asyncio.to_thread(self._audit.end, entry, said)
+        try:
+            await asyncio.to_thread(self._audit.end, entry, said)
+        except OSError as error:  # it was sent, and what came of it is still the answer
+            log.error("outcome not in the audit", op=op, outcome=said, problem=str(error))
         return outcome
 
     async def _send(self, process: str, op: str, args: dict[str, Any]) -> dict[str, Any]:

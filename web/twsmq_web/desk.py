@@ -28,6 +28,9 @@ from .exposition import exposition
 from .streams import Browsers, sse
 
 SCRAPE_S = 0.25
+SCRAPE_AGAIN_S = 0.5
+READERS = 4
+"""How many browsers' questions for the journal or the records are answered at once."""
 LOG_BYTES, LOG_LINES = 64 * 1024, 200
 MOST_HISTORY_PAGES = 50
 RECORDS_S = 7 * 86_400
@@ -49,7 +52,11 @@ class Desk:
         self._data_dir = data_dir
         self._registry = registry
         self._own = own
+        self._made: dict[str, tuple[tuple[int | None, int], msgspec.Raw]] = {}
         self._was_alive = True
+        self._scrape: asyncio.Task[bytes] | None = None
+        self._scraped = (float("-inf"), b"")
+        self._reading = asyncio.Semaphore(READERS)
         self._scrape_s = 0.0
         registry.collect(
             lambda: [("web_streams", (), len(self.browsers)), ("scrape_seconds", (), self._scrape_s)]
@@ -58,9 +65,19 @@ class Desk:
     # -- the stream
 
     def whole(self) -> bytes:
-        """Everything, for a browser that begins or was behind."""
-        sections = {name: self._section(name) for name in SECTIONS}
+        """Everything, for a browser that begins or was behind. Sections that stand are encoded once, however
+        many browsers come at once."""
+        sections = {name: self._encoded(name) for name in SECTIONS}
         return sse("whole", msgspec.json.encode({"sections": sections, **self._moment()}))
+
+    def _encoded(self, name: str) -> msgspec.Raw:
+        if name == "processes" and not self.feed.status_alive:
+            return msgspec.Raw(msgspec.json.encode(self._section(name)))  # what is heard here changes it
+        state = self.feed.state
+        stand = (state.incarnation, state.sections[name].rev)
+        if name not in self._made or self._made[name][0] != stand:
+            self._made[name] = (stand, msgspec.Raw(msgspec.json.encode(self._section(name))))
+        return self._made[name][1]
 
     def alive(self) -> bytes:
         """The time, and how things stand with the status node; while that is silent, the processes too."""
@@ -143,6 +160,10 @@ class Desk:
 
     async def history(self, strategy: str, client_order_id: str) -> dict[str, Any]:
         """Every event of one order, from the journal."""
+        async with self._reading:
+            return await self._history(strategy, client_order_id)
+
+    async def _history(self, strategy: str, client_order_id: str) -> dict[str, Any]:
         found: list[dict[str, Any]] = []
         after = 0
         try:
@@ -160,7 +181,8 @@ class Desk:
     async def records(self) -> dict[str, Any]:
         """Of the last week, as the status node keeps it: equity minute by minute, costs of fills, gaps."""
         since_s = time.time() - RECORDS_S
-        found = await asyncio.to_thread(read_records, self._data_dir, since_s)
+        async with self._reading:
+            found = await asyncio.to_thread(read_records, self._data_dir, since_s)
         fills = found.fills[-MOST_FILLS:]
         return {
             "accounts": found.accounts,
@@ -175,12 +197,21 @@ class Desk:
         }
 
     async def metrics(self) -> bytes:
-        """Of every process that beats, or whose life only its answer shows."""
+        """Of every process that beats, or whose life only its answer shows. However many ask, the processes
+        are asked once in `SCRAPE_AGAIN_S`."""
+        if time.monotonic() - self._scraped[0] < SCRAPE_AGAIN_S:
+            return self._scraped[1]
+        if self._scrape is None or self._scrape.done():
+            self._scrape = asyncio.create_task(self._asked())
+        return await asyncio.shield(self._scrape)
+
+    async def _asked(self) -> bytes:
         began = time.monotonic()
         names = [name for name in node_names(self.config) if self.feed.heard.beating(name) and name != "web"]
         answers = await asyncio.gather(*(self._ask(name) for name in (*names, SUPERVISOR)))
         self._scrape_s = round(time.monotonic() - began, 6)
-        return exposition([*filter(None, answers), self._own.answer()])
+        self._scraped = (began, exposition([*filter(None, answers), self._own.answer()]))
+        return self._scraped[1]
 
     async def _ask(self, name: str) -> Metrics | None:
         try:
@@ -191,8 +222,10 @@ class Desk:
 
     def refused(self, refused: Refused) -> Response:
         """The answer to a request that may not be, and its count."""
-        self._registry.counter("auth_refused_total", refused.reason).n += 1
+        if refused.status in (401, 403, 421):
+            self._registry.counter("auth_refused_total", refused.reason).n += 1
         body = msgspec.json.encode(
             {"ok": False, "error": {"code": refused.reason, "message": refused.message}}
         )
-        return Response(body, refused.status, media_type="application/json")
+        headers = {"connection": "close"}  # what else it sends is not read
+        return Response(body, refused.status, headers, media_type="application/json")

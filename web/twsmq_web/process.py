@@ -38,6 +38,7 @@ from twsmq_transport.vitals import VitalSigns
 
 from .access import Access
 from .app import build
+from .connections import Connection
 from .desk import Desk
 
 EXIT_CONFIG = 2
@@ -108,6 +109,7 @@ async def _serve(loaded: LoadedConfig) -> None:
     server = _Server(
         uvicorn.Config(
             build(desk, access),
+            http=Connection,
             log_config=None,
             access_log=False,
             server_header=False,

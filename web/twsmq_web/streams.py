@@ -1,8 +1,9 @@
 """Browsers that listen: each change is encoded once and handed to all; one that does not read loses only
 itself.
 
-A browser that is `MOST_WAITING` messages behind gets the whole board instead of what it missed: memory is
-bounded, and what it shows afterwards is the present. Several changes that wait go out together.
+A browser that is `MOST_WAITING` messages or `MOST_WAITING_BYTES` behind gets the whole board instead of
+what it missed: memory is bounded, and what it shows afterwards is the present. Several changes that wait go
+out together.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 MOST_WAITING = 200
+MOST_WAITING_BYTES = 1_000_000
 KEEP_ALIVE_S = 1.0
 
 
@@ -21,6 +23,7 @@ class Browser:
     def __init__(self, whole: Callable[[], bytes]) -> None:
         self._whole = whole
         self._waiting: deque[bytes] = deque()
+        self._bytes = 0
         self._behind = True
         self._wake = asyncio.Event()
         self._wake.set()
@@ -29,16 +32,17 @@ class Browser:
     def offer(self, message: bytes) -> None:
         if self._behind:
             return  # the whole board is to come
-        if len(self._waiting) >= MOST_WAITING:
-            self._waiting.clear()
-            self._behind = True
+        if len(self._waiting) >= MOST_WAITING or self._bytes >= MOST_WAITING_BYTES:
+            self.resync()
         else:
             self._waiting.append(message)
+            self._bytes += len(message)
         self._wake.set()
 
     def resync(self) -> None:
         """The whole board again."""
         self._waiting.clear()
+        self._bytes = 0
         self._behind = True
         self._wake.set()
 
@@ -63,6 +67,7 @@ class Browser:
             if self._waiting:
                 together = b"".join(self._waiting)
                 self._waiting.clear()
+                self._bytes = 0
                 yield together
 
 

@@ -2,6 +2,7 @@
 // a typed word where everybody is meant. What remains is shown until it is nothing.
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { board, command, desk, rows } from "./board.js";
+import { printable } from "./format.js";
 
 export const operator = () => board.me?.role === "operator";
 
@@ -26,7 +27,7 @@ export function Dialog({ title, text, word, yes, danger, ask, onDone }) {
     ${ask && html`<label>${ask}<input value=${reason} maxlength="200" onInput=${(e) => setReason(e.target.value)} /></label>`}
     ${word && html`<label>Type <b>${word}</b> to go on<input value=${typed} autocomplete="off" data-test="word"
       onInput=${(e) => setTyped(e.target.value)} /></label>`}
-    ${state && state !== "sent" && html`<p class="bad" role="alert">${state}</p>`}
+    ${state && state !== "sent" && html`<p class="bad" role="alert">${printable(state)}</p>`}
     <div class="buttons">
       <button autofocus data-test="cancel" onClick=${() => ref.current.close()}>Cancel</button>
       <button class=${danger ? "danger" : ""} disabled=${!armed || state === "sent"} data-test="confirm"
@@ -92,12 +93,12 @@ export function Control({ open }) {
       <thead><tr><th scope="col">who</th><th scope="col">state</th><th scope="col">working</th><th scope="col">actions</th></tr></thead>
       <tbody>
       <tr><td><b>everybody</b></td>
-        <td class=${desk().halted?.includes("everybody") ? "bad" : ""}>${desk().halted || "trading"}</td>
+        <td class=${desk().halted?.includes("everybody") ? "bad" : ""}>${printable(desk().halted || "trading")}</td>
         <td>${remaining().length}</td>
         <td class="act"><button class="danger" disabled=${!may} data-test="kill-all" onClick=${() => kill("")}>Halt and cancel all …</button>
           <button disabled=${!may} onClick=${() => halt("")}>Halt …</button>
           <button disabled=${!may} data-test="resume-all" onClick=${() => resume("")}>Resume …</button></td></tr>
-      ${strategies.map((row) => html`<tr key=${row.key}><td>${row.strategy}</td><td class=${row.halted ? "bad" : ""}>${row.halted || "trading"}</td>
+      ${strategies.map((row) => html`<tr key=${row.key}><td>${row.strategy}</td><td class=${row.halted ? "bad" : ""}>${printable(row.halted || "trading")}</td>
         <td>${row.working}</td><td class="act">
           <button class="danger" disabled=${!may} onClick=${() => kill(row.strategy)}>Halt and cancel …</button>
           <button disabled=${!may} onClick=${() => halt(row.strategy)}>Halt …</button>

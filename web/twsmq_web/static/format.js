@@ -38,6 +38,20 @@ export function time(ns, nowMs) {
   return `${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock}`;
 }
 
+// Texts of gateways, brokers and clients: a character that acts on what is shown (a bidirectional override, a control)
+// is written as an escape, as the terminal does it.
+const ACTS = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
+const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+function escaped(one) {
+  const code = one.codePointAt(0), hex = code.toString(16);
+  if (SHORT[one]) return SHORT[one];
+  if (code < 0x100) return `\\x${hex.padStart(2, "0")}`;
+  return code < 0x10000 ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
+}
+
+export const printable = (text) => String(text).replace(ACTS, escaped);
+
 export function format(kind, value, nowMs) {
   if (value === null || value === undefined || value === "") return ABSENT;
   switch (kind) {
@@ -51,7 +65,7 @@ export function format(kind, value, nowMs) {
     case "time": return time(value, nowMs);
     case "age": return age(nowMs - value / 1e6);
     case "flag": return value ? "yes" : "no";
-    default: return String(value);
+    default: return printable(value);
   }
 }
 

@@ -1,7 +1,7 @@
 // What each view shows. The first is what a desk has to see at a glance.
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { ask, board, command, desk, now, rows } from "./board.js";
-import { format, time } from "./format.js";
+import { format, printable, time } from "./format.js";
 import { Table, mood } from "./table.js";
 import { Control, operator } from "./control.js";
 
@@ -16,7 +16,7 @@ function History({ order, onClose }) {
   const skipped = new Set(["v", "src", "inc", "seq", "ts", "type", "event_no", "strategy_no", "strategy", "client_order_id", "snapshot"]);
   const said = (event) => Object.entries(event)
     .filter(([name, value]) => !skipped.has(name) && value !== null && value !== false && value !== "")
-    .map(([name, value]) => `${name} ${value}`).join(", ");
+    .map(([name, value]) => printable(`${name} ${value}`)).join(", ");
   return html`<dialog ref=${ref} class="wide-dialog" aria-labelledby="history-title" onClose=${onClose}>
     <h2 id="history-title">${order.key}: every event of this order</h2>
     ${found === null && html`<p>reading the journal …</p>`}
@@ -135,7 +135,7 @@ function Processes() {
   return html`<${Table} name="processes" act=${{ at: 0, open: (row) => setName(row.name), title: "the end of its log" }} />
     ${name && html`<section class="panel" aria-labelledby="h-log"><div class="title"><h2 id="h-log">Log of ${name}</h2>
       <button onClick=${() => { setName(null); setLog(null); }}>close</button></div>
-      ${log?.problem ? html`<p class="bad">${log.problem}</p>` : html`<pre class="log" tabindex="0" role="group" aria-label=${"log of " + name}>${(log?.lines || []).slice(-60).join("\n")}</pre>`}
+      ${log?.problem ? html`<p class="bad">${log.problem}</p>` : html`<pre class="log" tabindex="0" role="group" aria-label=${"log of " + name}>${(log?.lines || []).slice(-60).map(printable).join("\n")}</pre>`}
     </section>`}`;
 }
 
@@ -165,9 +165,9 @@ function Audit() {
   return html`<section class="panel" aria-labelledby="h-audit"><div class="title"><h2 id="h-audit">Audit</h2><span class="count">${entries?.length ?? ""}</span></div>
     ${!entries?.length ? html`<p class="empty">nobody has done anything yet</p>` : html`<div class="scroll" tabindex="0" role="group" aria-label="audit table"><table data-section="audit">
     <thead><tr>${["time", "who", "role", "what", "arguments", "digest", "result"].map((each) => html`<th scope="col" class=${each === "digest" ? "wide" : ""}>${each}</th>`)}</tr></thead>
-    <tbody>${entries.map((each) => html`<tr key=${each.number}><td>${time(each.time, now())}</td><td>${each.who}</td><td>${each.role}</td><td>${each.op}</td>
-      <td>${JSON.stringify(each.args)}</td><td class="wide">${each.digest}</td>
-      <td class=${each.result === "ok" ? "good" : "bad"}>${each.result ?? "outcome not known"}</td></tr>`)}</tbody></table></div>`}
+    <tbody>${entries.map((each) => html`<tr key=${each.number}><td>${time(each.time, now())}</td><td>${printable(each.who)}</td><td>${each.role}</td><td>${each.op}</td>
+      <td>${printable(JSON.stringify(each.args))}</td><td class="wide">${each.digest}</td>
+      <td class=${each.result === "ok" ? "good" : "bad"}>${printable(each.result ?? "outcome not known")}</td></tr>`)}</tbody></table></div>`}
   </section>`;
 }
 
@@ -212,10 +212,10 @@ export function Header({ view, go, theme, turn, unlock }) {
       ${fact("alerts", firing.length, "integer", paging.length ? "bad" : firing.length ? "warn" : "")}
       ${it.next_restart ? fact("next restart", it.next_restart, "time") : null}
     </div>
-    ${it.halted && html`<p class="banner bad" role="status" data-banner="halted">${it.halted}</p>`}
+    ${it.halted && html`<p class="banner bad" role="status" data-banner="halted">${printable(it.halted)}</p>`}
     ${!board.connected && html`<p class="banner bad" role="alert" data-banner="server">the page's own server does not answer: nothing here is newer than ${format("age", board.heardAt * 1e6, Date.now())}; it is tried again</p>`}
     ${board.connected && !board.statusAlive && html`<p class="banner bad" role="alert" data-banner="status">the status node is silent${board.statusSilentS === null ? "" : ` for ${Math.floor(board.statusSilentS)} s`}: what is below stays as it last said; processes are shown as heard here</p>`}
-    ${paging.map((row) => html`<p class="banner bad" role="alert" key=${row.key} data-alert=${row.name}>${row.name}: ${row.text}</p>`)}
+    ${paging.map((row) => html`<p class="banner bad" role="alert" key=${row.key} data-alert=${row.name}>${row.name}: ${printable(row.text)}</p>`)}
     <nav aria-label="views">${VIEWS.map(([name, title], i) => html`<button key=${name} aria-current=${view === name ? "page" : undefined}
       title=${`key ${i + 1}`} onClick=${() => go(name)}>${title}${name === "alerts" && firing.length ? ` (${firing.length})` : ""}</button>`)}
       <span class="right">
