@@ -23,8 +23,8 @@ _WRITTEN = re.compile(r"\s*(?:\[(?P<table>[^\[\]]+)\]|(?P<key>[^\[=#][^=#]*?)\s*
 LOOPBACK = frozenset(("127.0.0.1", "localhost"))
 
 
-def address(host: str, port: int) -> str:
-    """`host:port` as people write it: an IPv6 address in brackets."""
+def address(host: str, port: int | str) -> str:
+    """`host:port` as people and ZeroMQ write it: an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 import zmq
+from twsmq_protocol.config import address
 
 from twsmq_simulator.command import CommandRefused
 from twsmq_simulator.commands import carry_out
@@ -44,12 +45,13 @@ class Control:
             self._door = ControlDoor(self._context, keys)
             keys.guard(self._socket)
         try:
-            self._socket.bind(f"tcp://{host}:{port or '*'}")
+            self._socket.ipv6 = ":" in host
+            self._socket.bind(f"tcp://{address(host, port or '*')}")
         except zmq.ZMQError as error:
             if self._door is not None:
                 self._door.close()
             self._context.destroy(linger=0)
-            text = f"cannot listen on {host}:{port} ({error}): choose another --control-port, or 0"
+            text = f"cannot listen on {address(host, port)} ({error}): choose another --control-port, or 0"
             raise BadSettings(text) from error
         endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self.port = int(endpoint.rpartition(":")[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import structlog
+from twsmq_protocol.config import address
 from twsmq_protocol.errors import ConfigError
 
 from twsmq_simulator import handlers
@@ -64,7 +65,7 @@ async def serve(settings: Settings) -> Server:
         )
     except OSError as error:
         gateway.close()
-        where = f"{settings.host}:{settings.port}"
+        where = address(settings.host, settings.port)
         text = f"cannot listen on {where} ({error.strerror}): choose another --port, or 0"
         raise BadSettings(text) from error
     server = Server(gateway, listener)

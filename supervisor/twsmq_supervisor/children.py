@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 from twsmq_protocol import endpoints
+from twsmq_protocol.config import address
 from twsmq_protocol.key_folder import KeyFolder
 from twsmq_protocol.processes import SIMULATOR, node_names, process_of, shard_of
 
@@ -31,7 +32,7 @@ def cluster(settings: Settings) -> Mapping[str, ChildSpec]:
     nodes = {name: _node(settings, name) for name in node_names(config)}
     if config.gateway.mode == "external":
         return nodes
-    control = f"tcp://{config.gateway.host}:{endpoints.simulator_control_port(config)}"
+    control = f"tcp://{address(config.gateway.host, endpoints.simulator_control_port(config))}"
     gateway = ChildSpec(argv=simulator_argv(settings), control=control)
     return {SIMULATOR: gateway, **nodes}
 

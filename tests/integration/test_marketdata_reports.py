@@ -6,26 +6,32 @@ Each test is one condition at the wire and what a subscriber must be told of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 from conftest import GATEWAY_OFFSET, orphans_refused
 from support.node_process import NodeProcess, running_node
-from support.plain_client import Event, PlainClient
-from support.scripted_gateway import VERSION, ScriptedGateway, error
-from twsmq_simulator.market import listing
-from twsmq_simulator.market.instruments import Instrument
-from twsmq_simulator.wire import messages, tick_messages
+from support.plain_client import PlainClient
+from support.scripted_gateway import ScriptedGateway, error
+from support.scripted_lines import (
+    BARS,
+    BEGIN,
+    BY_ID,
+    QUOTE,
+    bars,
+    client_of,
+    listed,
+    name,
+    of_type,
+    stream,
+    write_config,
+)
 from twsmq_simulator.wire import requests as wire
+from twsmq_simulator.wire import tick_messages
 from twsmq_simulator.wire.fields import message
-
-BY_ID = "CONID:265598:SMART"
-QUOTE, BARS = f"quote/{BY_ID}/", f"bars/5s/{BY_ID}/"
-BEGIN = 1_700_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -36,21 +42,7 @@ def no_orphans() -> Iterator[None]:
 
 @pytest.fixture
 def config(tmp_path: Path, port_base: int) -> Path:
-    file = tmp_path / "twsmq.toml"
-    file.write_text(
-        f"[cluster]\nport_base = {port_base}\n[gateway]\nport = {port_base + GATEWAY_OFFSET}\n"
-        "messages_per_second = 0\n[marketdata]\ngrace_s = 0.2\nquiet_repeat_s = 60\n"
-    )
-    return file
-
-
-@contextmanager
-def client_of(port_base: int) -> Generator[PlainClient]:
-    client = PlainClient(port_base)
-    try:
-        yield client
-    finally:
-        client.close()
+    return write_config(tmp_path, port_base)
 
 
 @pytest.fixture
@@ -72,30 +64,6 @@ def node(config: Path, gateway: ScriptedGateway) -> Iterator[None]:
         yield
 
 
-def apple() -> Instrument:
-    found = listing.build(datetime.now(UTC).date()).get(265598)
-    assert found is not None
-    return found
-
-
-def name(gateway: ScriptedGateway, found: Instrument, magnifier: int = 1) -> None:
-    """Answer the next look-up."""
-    asked = gateway.await_request(wire.ContractDetails)
-    row = messages.contract_details(VERSION, asked.request_id, found, "SMART", time.time_ns())
-    fields = row[4:].split(b"\0")
-    at = fields.index(",".join(found.valid_exchanges).encode()) + 1
-    assert fields[at] == b"1"
-    fields[at] = b"%d" % magnifier
-    payload = b"\0".join(fields)
-    gateway.say(len(payload).to_bytes(4, "big") + payload + messages.contract_details_end(asked.request_id))
-
-
-def bars(request_id: int, count: int) -> bytes:
-    rows = (f"{BEGIN + 5 * number}\x001\x002\x000.5\x001.5\x00100\x001.2\x007" for number in range(count))
-    payload = ("\0".join(["17", str(request_id), str(count), *rows]) + "\0").encode()
-    return len(payload).to_bytes(4, "big") + payload + message(108, request_id, "", "")
-
-
 @contextmanager
 def killed_at_the_end(config: Path) -> Generator[None]:
     node = NodeProcess("marketdata", config).start()
@@ -103,14 +71,6 @@ def killed_at_the_end(config: Path) -> Generator[None]:
         yield
     finally:
         node.kill()
-
-
-def stream(topic: str, state: str) -> Callable[[str, Event], bool]:
-    return lambda at, event: at == topic and event["type"] == "stream" and event["state"] == state
-
-
-def of_type(topic: str, kind: str) -> Callable[[str, Event], bool]:
-    return lambda at, event: at == topic and event["type"] == kind
 
 
 @pytest.mark.usefixtures("node")
@@ -127,7 +87,7 @@ def test_bars_have_a_gap_in_an_outage_and_are_asked_for_again_after_it(
     """nautilus_trader #3968, #952; ib_insync #533"""
     topic = f"bars/1m/{BY_ID}/"
     client.subscribe(topic)
-    name(gateway, apple())
+    name(gateway, listed())
     first = gateway.await_request(wire.HistoricalData)
     gateway.say(bars(first.request_id, 3))
     assert len(client.await_event(of_type(topic, "bars"))["bars"]) == 3
@@ -150,7 +110,7 @@ def test_without_a_subscription_the_line_is_refused_and_given_back_at_the_gatewa
 ) -> None:
     """Reports differ on whether data follow: a line that is left would count for ever."""
     client.subscribe(QUOTE)
-    name(gateway, apple())
+    name(gateway, listed())
     asked = gateway.await_request(wire.MarketData)
     gateway.say(error(asked.request_id, code, "Requested market data requires additional subscription"))
     assert client.await_event(stream(QUOTE, "error"))["code"] == code
@@ -162,7 +122,7 @@ def test_without_a_subscription_the_line_is_refused_and_given_back_at_the_gatewa
 def test_news_of_one_stock_come_on_its_topic(gateway: ScriptedGateway, client: PlainClient) -> None:
     topic = f"tick/{BY_ID};generic=292/"
     client.subscribe(topic)
-    name(gateway, apple())
+    name(gateway, listed())
     asked = gateway.await_request(wire.MarketData)
     assert "292" in asked.generic_ticks
     gateway.say(tick_messages.tick_news(asked.request_id, 1_700_000_000_000, "BRFG", "BRFG$1", "Apple rises"))
@@ -174,7 +134,7 @@ def test_news_of_one_stock_come_on_its_topic(gateway: ScriptedGateway, client: P
 def test_prices_in_pence_say_so(gateway: ScriptedGateway, client: PlainClient) -> None:
     client.subscribe(QUOTE)
     london = msgspec.structs.replace(
-        apple(), currency="GBP", exchange="LSE", valid_exchanges=("SMART", "LSE")
+        listed(), currency="GBP", exchange="LSE", valid_exchanges=("SMART", "LSE")
     )
     name(gateway, london, magnifier=100)
     asked = gateway.await_request(wire.MarketData)
@@ -189,7 +149,7 @@ def test_a_newcomer_to_long_bars_gets_what_there_is_and_the_others_nothing(
 ) -> None:
     """17,280 bars of 5 s, as a day of them has."""
     client.subscribe(BARS)
-    name(gateway, apple())
+    name(gateway, listed())
     asked = gateway.await_request(wire.HistoricalData)
     gateway.say(bars(asked.request_id, 17_280))
     assert len(client.await_event(of_type(BARS, "bars"))["bars"]) == 17_280
@@ -224,7 +184,7 @@ def test_a_killed_node_still_keeps_the_rules_of_what_it_asked_before(
     topic = f"trade/{BY_ID}/"
     with killed_at_the_end(config):
         client.subscribe(topic)
-        name(gateway, apple())
+        name(gateway, listed())
         gateway.await_request(wire.TickByTick)
         asked_at = time.monotonic()
     with running_node("marketdata", config):
@@ -241,7 +201,7 @@ def test_a_damaged_store_is_set_aside_and_costs_no_start(
 ) -> None:
     with killed_at_the_end(config):
         client.subscribe("quote/STK:AAPL:SMART:USD/")
-        name(gateway, apple())
+        name(gateway, listed())
         gateway.await_request(wire.MarketData)
     (kept,) = config.parent.rglob("marketdata-0.contracts.jsonl")
     folder = kept.parent
@@ -253,7 +213,7 @@ def test_a_damaged_store_is_set_aside_and_costs_no_start(
         client.await_event(
             lambda *_: any(isinstance(r, wire.ContractDetails) for r in gateway.requests.queue)
         )
-        name(gateway, apple())
+        name(gateway, listed())
         asked = gateway.await_request(wire.MarketData)
         gateway.say(tick_messages.tick_price(asked.request_id, 1, b"100", b"5"))
         client.await_event(of_type("quote/STK:AAPL:SMART:USD/", "quote"))

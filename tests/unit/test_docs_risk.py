@@ -41,6 +41,9 @@ class World(Struct):
     def unit_value(self, instrument: str) -> float:
         return 100.0 if instrument.startswith("BAG") else 1.0
 
+    def worth_known(self, instrument: str) -> bool:
+        return True
+
     def steps(self, instrument: str) -> Steps:
         return Steps(((0.0, 0.01),), 1.0)
 

@@ -188,3 +188,29 @@ def test_what_came_under_another_request_is_not_told_to_newcomers():
     line.renew()
     line.read_price(10.0)
     assert line.greet(TOPIC).ticks == [(1, 10.0, 0)]
+
+
+def test_volumes_of_a_later_gateway_count_single_units_of_everything():
+    outgoing = Outgoing()
+    publisher = Publisher(outgoing, lambda: 1.0, quote_interval_s=0.0, call_later=lambda _s, _call: None)
+    router = Router(publisher, lambda _: None, batch_interval_s=0.0, call_later=lambda _s, _call: None)
+    for req_id, unit in ((1, 100), (2, None)):
+        topic = f"tick/CONID:{req_id}/"
+        listing = Listing(contract=Contract(con_id=req_id, sec_type="STK"), volume_unit=unit)
+        router.join(feed_for(topic, listing), listing, topic)
+        router.open(req_id, feed_for(topic, listing))
+        router.on_ticks([(req_id, 8, 1853.0, 0)])
+        router.flush()
+        publisher.unit_volumes = True  # a session of server version 220
+        router.close(req_id)
+        router.open(req_id, feed_for(topic, listing))
+        router.on_ticks([(req_id, 8, 185_322.0, 0)])
+        router.flush()
+        publisher.unit_volumes = False
+    told = [event for _, event in map(decode_event, outgoing.frames)]
+    assert [event.ticks[0][1] for event in told if isinstance(event, Ticks)] == [
+        185_300.0,
+        185_322.0,
+        None,
+        185_322.0,
+    ]

@@ -44,6 +44,9 @@ class Known:
     def unit_value(self, instrument: str) -> float:
         return 100.0 if instrument.startswith("OPT") else 1.0
 
+    def worth_known(self, instrument: str) -> bool:
+        return True
+
     def steps(self, instrument: str) -> Steps | None:
         return self.known_steps
 

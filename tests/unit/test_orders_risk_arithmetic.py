@@ -139,6 +139,23 @@ def test_a_share_quoted_in_pence_is_worth_a_hundredth() -> None:
     assert refusal(desk, "b", quantity=200.0, **changes) == "max_order_notional"
 
 
+def test_a_value_that_may_be_a_hundredth_is_not_known_to_be_too_much() -> None:
+    """Until the contract is known, 100 at 337 are at most 33,700: in pence they are 337."""
+    vodafone = "STK:VOD:LSE:GBP"
+    desk, inputs = desk_with({"max_order_notional": 400, "max_order_quantity": 50})
+    changes = {"instrument": vodafone, "limit_price": 337.0}
+    assert refusal(desk, "a", quantity=1.0, **changes) == "", "whatever it is quoted in"
+    caller = desk.place("b", quantity=40.0, **changes)
+    assert "is worth (its multiplier and magnifier) is not known at present" in caller.answer.message
+    inputs.on_event(f"quote/{vodafone}/", Quote(bid=336.0, ask=337.0, bid_size=1, ask_size=1))
+    cash = {"quantity": 0.0, "cash_quantity": 300.0, "instrument": vodafone, "limit_price": 337.0}
+    assert refusal(desk, "c", **cash) == "max_order_quantity", "less than one share, or 89 of them"
+    inputs.learn_contract(vodafone, None, 100.0)
+    assert refusal(desk, "d", quantity=40.0, **changes) == ""
+    assert refusal(desk, "e", **cash) == "max_order_quantity"
+    assert refusal(desk, "f", **cash | {"cash_quantity": 100.0}) == ""
+
+
 def test_of_a_brackets_exits_the_worst_counts_and_only_after_its_entry() -> None:
     desk, _ = desk_with({"max_position": 100})
     assert group(desk, "bracket", *bracket("a", 100.0)).answer.orders[2].order_id == 3

@@ -167,6 +167,7 @@ def connect_requests(
         zmq.MAXMSGSIZE: EVENT_BYTES,
         zmq.RECONNECT_IVL: RECONNECT_MS,
         zmq.IMMEDIATE: int(immediate),
+        zmq.IPV6: int("[" in endpoint),
         zmq.LINGER: 0,
     }
     socket = tuned(context, zmq.DEALER, options, security.asking())

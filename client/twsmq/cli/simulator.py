@@ -13,6 +13,7 @@ import click
 import msgspec
 import zmq
 from twsmq_protocol import endpoints
+from twsmq_protocol.config import address
 from twsmq_protocol.key_folder import KeyFolder
 from twsmq_supervisor.children import simulator_argv
 
@@ -182,7 +183,7 @@ class _Control:
         keyed = settings.cluster.keys == "on"
         self._keys = KeyFolder(loaded.data_dir).local() if keyed else None
         self._address = (settings.gateway.host, port or endpoints.simulator_control_port(settings))
-        self._shown = "{}:{}".format(*self._address)
+        self._shown = address(*self._address)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
 
     def __enter__(self) -> _Control:
@@ -197,6 +198,7 @@ class _Control:
             self._socket.curve_serverkey = self._keys.server_key.encode()
             self._socket.curve_publickey = self._keys.public_key.encode()
             self._socket.curve_secretkey = self._keys.secret_key.encode()
+        self._socket.ipv6 = ":" in self._address[0]
         self._socket.connect(f"tcp://{self._shown}")
         return self
 

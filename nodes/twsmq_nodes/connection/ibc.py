@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from msgspec import Struct
+from twsmq_protocol.config import address
 
 TIMEOUT_S = 10.0
 _MOST_LINES, _LONGEST = 50, 4096
@@ -34,9 +35,9 @@ async def command(host: str, port: int, word: str, timeout_s: float = TIMEOUT_S)
             finally:
                 writer.close()
     except TimeoutError:
-        return Said(None, f"IBC at {host}:{port} did not answer within {timeout_s:g} s")
+        return Said(None, f"IBC at {address(host, port)} did not answer within {timeout_s:g} s")
     except (OSError, ValueError) as error:
-        return Said(None, f"IBC at {host}:{port}: {error}")
+        return Said(None, f"IBC at {address(host, port)}: {error}")
 
 
 async def _answer(reader: asyncio.StreamReader) -> Said:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twsmq_protocol.config import address
+
 from .evidence import TWSMQ_MIN_VERSION, Evidence, Hello, Port
 from .outcomes import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 
@@ -22,7 +24,7 @@ _START = (
 
 
 def _port_open(seen: Evidence) -> Outcome:
-    where = f"{seen.host}:{seen.port}"
+    where = address(seen.host, seen.port)
     match seen.state:
         case Port.OPEN:
             return ok(f"{where} accepts connections")
@@ -44,9 +46,10 @@ def _refused(seen: Evidence, where: str) -> Outcome:
     others = [one for one in seen.neighbours if one.hello is Hello.VERSION]
     if others:
         names = ", ".join(f"{one.port} ({PORTS.get(one.port, '')})" for one in others)
+        port = others[0].port
         return fail(
             f"nothing listens at {where}, but a gateway answers on {names}",
-            f"use --gateway {seen.host}:{others[0].port}, or [gateway] port = {others[0].port} in twsmq.toml",
+            f"use --gateway {address(seen.host, port)}, or [gateway] port = {port} in twsmq.toml",
         )
     looked = ", ".join(f"{port} {name}" for port, name in PORTS.items())
     evidence = f"nothing listens at {where}, nor on the usual ports of that host ({looked})"
@@ -75,7 +78,7 @@ def _other_machine(seen: Evidence) -> str:
 
 
 def _handshake(seen: Evidence) -> Outcome:
-    where = f"{seen.host}:{seen.port}"
+    where = address(seen.host, seen.port)
     match seen.hello:
         case None:
             return skip("the port is not open")

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
 from msgspec.structs import replace
+from twsmq_protocol.config import address
 
 from twsmq_nodes.tws import events as ev
 from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
@@ -93,7 +94,7 @@ class Line:
 
 def walk(start: Evidence, progress: Progress) -> Evidence:
     """`start` names host, port and client ID; the rest is filled in."""
-    progress(f"connecting to {start.host}:{start.port}")
+    progress(f"connecting to {address(start.host, start.port)}")
     try:
         connected = socket.create_connection((start.host, start.port), timeout=CONNECT_S)
     except ConnectionRefusedError as error:

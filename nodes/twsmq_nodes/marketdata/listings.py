@@ -108,8 +108,9 @@ def judge(instrument: Instrument, rows: Sequence[ContractInfo], wall_s: float) -
 
 
 def _volume_unit(contract: Contract) -> int | None:
-    """What the volume tick of a contract counts: up to server version 219 round lots of 100 for US stocks
-    (captured from a Gateway 10.40.1; this session never negotiates a higher one), else single units.
+    """What the volume tick of a contract counts up to server version 219: round lots of 100 for US stocks
+    (captured from a Gateway 10.40.1), else single units. Later ones count single units of all: see the
+    publisher's `unit_volumes`.
     """
     if contract.sec_type != "STK":
         return 1 if contract.sec_type else None

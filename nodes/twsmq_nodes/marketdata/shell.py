@@ -28,14 +28,14 @@ from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.ledger import PacingLedger
 from twsmq_nodes.tws.pacing import Priority
 from twsmq_nodes.tws.requests import Request
-from twsmq_nodes.tws.session_events import SessionEvent, SessionLost
+from twsmq_nodes.tws.session_events import SessionEvent, SessionLost, SessionUp
 
 from . import events as ev
 from .calls import Calls
 from .core import MarketdataCore
 from .counts import readings
 from .data.publisher import Publisher
-from .data.quotes import NS
+from .data.quotes import NS, UNIT_VOLUMES_FROM
 from .data.router import Data, Router
 from .silence import flowing_lines, unanswered_lines
 from .store import Store
@@ -134,6 +134,8 @@ class MarketdataShell(Shell):
         if isinstance(event, SessionLost):
             self._feed(ev.Disconnected(event.reason, self._link.session.last_received))
         else:
+            if isinstance(event, SessionUp):
+                self._publisher.unit_volumes = event.server_version >= UNIT_VOLUMES_FROM
             self._feed(event)
         self._publish_unconnected()
 

@@ -166,7 +166,7 @@ class MarketDataChannel(Channel):
         super().__init__(publisher, listing)
         src, inc = publisher.src, publisher.inc
         row = QuoteRow(src=src, inc=inc, con_id=self.con_id, magnifier=listing.magnifier)
-        self._quote = QuoteBook(row, listing.volume_unit)
+        self._quote = QuoteBook(row, self._volume_unit())
         self._ticks_row = TicksRow(src=src, inc=inc, con_id=self.con_id)
         self._quotes: dict[str, Outlet] = {}
         self._ticks: dict[str, Outlet] = {}
@@ -191,6 +191,7 @@ class MarketDataChannel(Channel):
 
     def renew(self) -> None:
         self._quote.clear()
+        self._quote.volume_unit = self._volume_unit()  # another session may count otherwise
         self._flushed.clear()
         self._greeks.clear()
 
@@ -283,7 +284,7 @@ class MarketDataChannel(Channel):
 
     def _outgoing(self, batch: list[AnyTick]) -> list[tuple[int, object, int]]:
         """The ticks as they go out: in units of the instrument, without a value where there is none."""
-        unit, values = self.listing.volume_unit, [tick[2] for tick in batch]
+        unit, values = self._quote.volume_unit, [tick[2] for tick in batch]
         if -1.0 in values or 0.0 in values:
             batch = [*map(known, batch, [*batch[1:], None])]
         if unit == 1:
@@ -298,8 +299,11 @@ class MarketDataChannel(Channel):
     def use_listing(self, listing: Listing) -> None:
         self._note()
         super().use_listing(listing)
-        self._quote.volume_unit = listing.volume_unit
+        self._quote.volume_unit = self._volume_unit()
         self._quote.row.magnifier = listing.magnifier
+
+    def _volume_unit(self) -> int | None:
+        return 1 if self.publisher.unit_volumes else self.listing.volume_unit
 
     @property
     def quote(self) -> QuoteRow | None:

@@ -56,7 +56,8 @@ class Publisher:
     """Sends under outlets. `begin` before each batch of `send`s.
 
     `quote_interval_s`: no more than one quote of an instrument goes out in that time; what is held back goes
-    out when it has passed (`call_later`).
+    out when it has passed (`call_later`). `unit_volumes`: the session's volumes count single units, whatever
+    is known of a contract.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Publisher:
         self.src = outbox.name
         self.inc = outbox.incarnation
         self.quote_interval_s = quote_interval_s
+        self.unit_volumes = False
         self.now = 0.0
         self.gaps = 0
 

@@ -65,6 +65,9 @@ _DELAYED = {
 }  # fmt: skip
 _FIELDS = _LIVE | _DELAYED
 VOLUMES = frozenset((8, 74))
+UNIT_VOLUMES_FROM = 220
+"""The server version from which they count single units of everything (ibapi: `MIN_SERVER_VER_MARKET_DATA_-
+VOLUMES_IN_SHARES`); a session below it is told round lots of some stocks, see `listings`."""
 _PRICES = frozenset(("high", "low", "open", "close"))
 """A high, low, open or close that there is not is -1 or 0 (captured before the open, and of contracts never
 traded)."""

@@ -82,6 +82,10 @@ class RiskInputs(Protocol):
         """What one unit is worth at a price of 1: multiplier by price magnifier."""
         ...
 
+    def worth_known(self, instrument: str) -> bool:
+        """Whether that is from the contract. Else it may be too much by the magnifier, which is 1 or more."""
+        ...
+
     def steps(self, instrument: str) -> Steps | None:
         """Of its prices, where it is sent, and of its sizes."""
         ...

@@ -148,6 +148,12 @@ class LiveRiskInputs:
             multiplier = known.multiplier
         return None if multiplier is None else multiplier / (1.0 if known is None else known.magnifier)
 
+    def worth_known(self, instrument: str) -> bool:
+        legs = leg_spellings(instrument)
+        if legs:
+            return all(self.worth_known(leg) for _, leg in legs)
+        return parse_instrument(instrument).sec_type == "CASH" or self._contract(instrument) is not None
+
     def learn_contract(self, instrument: str, multiplier: str | None, magnifier: float | None) -> None:
         """What the gateway's database has of it: texts as there, nil where it has none."""
         units = _number(multiplier) if multiplier else 1.0

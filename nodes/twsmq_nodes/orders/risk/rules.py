@@ -93,17 +93,19 @@ def _max_order_quantity(candidate: Candidate) -> Outcome:
 
 def _max_order_notional(candidate: Candidate) -> Outcome:
     order, inputs = candidate.order, candidate.inputs
-    notional = order.cash_quantity
+    notional, proved = order.cash_quantity, True
     if notional is None:
         price = worst_price(order, inputs)
         if price is None:
             return Unknown(_quote_of(order))
         value = inputs.unit_value(order.instrument)
         if value is None:
-            return Unknown(f"the multiplier of {order.instrument}")
-        notional = abs(price) * order.quantity * value
+            return Unknown(_worth_of(order))
+        notional, proved = abs(price) * order.quantity * value, inputs.worth_known(order.instrument)
     most = candidate.limits.max_order_notional or 0.0
-    return Refusal(most, notional, "quantity") if notional > most else None
+    if notional <= most:
+        return None
+    return Refusal(most, notional, "quantity") if proved else Unknown(_worth_of(order))
 
 
 def _price_collar(candidate: Candidate) -> Outcome:
@@ -222,9 +224,13 @@ def _units(candidate: Candidate, quantity: float) -> float | None:
     if order.cash_quantity is None:
         return quantity
     price, value = market_price(inputs, order.instrument, order.side), inputs.unit_value(order.instrument)
-    if not price or value is None:
+    if not price or value is None or not inputs.worth_known(order.instrument):
         return None
     return order.cash_quantity / (min(abs(price), abs(order.limit_price or price)) * value)
+
+
+def _worth_of(order: PlaceOrder) -> str:
+    return f"what a price of {order.instrument} is worth (its multiplier and magnifier)"
 
 
 def _quote_of(order: PlaceOrder) -> str:
