@@ -126,7 +126,7 @@ class Subscriber:
         else:
             assert -1.0 not in event.values(), f"{topic}: {event}"
             assert 0.0 not in (event.get("bid"), event.get("ask")), f"{topic}: {event}"
-        if event["type"] != "stream" and not event["snapshot"]:
+        if event["type"] != "stream" and not event.get("snapshot"):
             state = self._state.get(topic)
             assert state in (None, "gap", *FLOWING), f"{topic}: data while it is {state}"
             if state in FLOWING:
@@ -139,7 +139,7 @@ class Storm:
     def __init__(
         self, gateway: GatewayProcess, node: NodeProcess, chance: random.Random, *, definitions: bool
     ) -> None:
-        """`definitions`: also what makes contracts unknown for a while; what follows is believed a minute later."""
+        """`definitions`: also what makes contracts unknown for a while; a minute later it is believed."""
         self.gateway, self.node = gateway, node
         self._chance = chance
         self.told: list[str] = []

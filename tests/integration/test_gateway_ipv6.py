@@ -1,4 +1,4 @@
-"""A gateway at an IPv6 address: the simulated one of a cluster, one of somebody else, and what looks at them."""
+"""A gateway at an IPv6 address: the simulated one of a cluster, one of others, and what looks at them."""
 
 from __future__ import annotations
 

@@ -231,13 +231,20 @@ class MarketDataChannel(Channel):
             row.ticks = self._outgoing(batch)
             for outlet in self._ticks.values():
                 self.publisher.send(outlet, row)
-        self._flushed += batch
+        if self._flushed:
+            self._flushed += batch
+        else:
+            self._flushed = batch
 
     def settle(self) -> None:
         """The quotes, after the ticks of all lines, which cannot wait. Without quotes the state is for
         newcomers and noted now and then: each time, it took a quarter of the node's work for a tick.
         """
-        if self._quotes or len(self._flushed) >= MOST_UNNOTED:
+        if self._quotes:
+            flushed, self._flushed = self._flushed, []
+            if self._quote.apply(flushed):
+                self._send_quote()
+        elif len(self._flushed) >= MOST_UNNOTED:
             self._note()
 
     def _note(self) -> None:
@@ -284,14 +291,16 @@ class MarketDataChannel(Channel):
 
     def _outgoing(self, batch: list[AnyTick]) -> list[tuple[int, object, int]]:
         """The ticks as they go out: in units of the instrument, without a value where there is none."""
-        unit, values = self._quote.volume_unit, [tick[2] for tick in batch]
-        if -1.0 in values or 0.0 in values:
-            batch = [*map(known, batch, [*batch[1:], None])]
-        if unit == 1:
-            return [tick[1:] for tick in batch]
-        return [
-            (tick[1], in_units(tick[2], unit), tick[3]) if tick[1] in VOLUMES else tick[1:] for tick in batch
-        ]
+        unit = self._quote.volume_unit
+        outgoing: list[tuple[int, object, int]] = []
+        for at, tick in enumerate(batch, 1):
+            _, tick_type, value, attributes = tick
+            if value == 0.0 or value == -1.0:
+                value = known(tick, batch[at] if at < len(batch) else None)[2]
+            if tick_type in VOLUMES:
+                value = in_units(value, unit)
+            outgoing.append((tick_type, value, attributes))
+        return outgoing
 
     def use_data_type(self, *, delayed: bool) -> None:
         self._quote.use_data_type(delayed=delayed)

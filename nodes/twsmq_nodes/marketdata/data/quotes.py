@@ -16,13 +16,14 @@ from typing import Any
 from msgspec import Struct
 from twsmq_protocol.envelope import PROTOCOL_VERSION
 
-from twsmq_nodes.tws.absence import NO_PRICE
 from twsmq_nodes.tws.ticks import SIZE_OF_PRICE
 
 NS = 1_000_000_000
 _DIGITS = 10
 """Of a moment in seconds: more are milliseconds or nonsense, whose ns may not fit into any message."""
 DELAYED_BID = 66
+_FEW = 24
+"""Ticks of which it costs less to take all than to find the last of each type."""
 
 AnyTick = tuple[int, int, Any, int]
 """A `Tick`, or an option computation with the list of its values."""
@@ -63,15 +64,20 @@ _DELAYED = {
     66: "bid", 67: "ask", 68: "last", 69: "bid_size", 70: "ask_size", 71: "last_size", 72: "high", 73: "low",
     74: "volume", 75: "close", 76: "open", 88: "last_time", 90: "halted",
 }  # fmt: skip
-_FIELDS = _LIVE | _DELAYED
+_PRICE, _SIZE, _VOLUME, _TIME, _HALTED = range(5)
+_KINDS = {
+    "bid_size": _SIZE, "ask_size": _SIZE, "last_size": _SIZE,
+    "volume": _VOLUME, "last_time": _TIME, "halted": _HALTED,
+}  # fmt: skip
+_FIELDS = {number: (name, _KINDS.get(name, _PRICE)) for number, name in (_LIVE | _DELAYED).items()}
+"""The field of each tick type, and how its value is read."""
 VOLUMES = frozenset((8, 74))
 UNIT_VOLUMES_FROM = 220
 """The server version from which they count single units of everything (ibapi: `MIN_SERVER_VER_MARKET_DATA_-
 VOLUMES_IN_SHARES`); a session below it is told round lots of some stocks, see `listings`."""
-_PRICES = frozenset(("high", "low", "open", "close"))
-"""A high, low, open or close that there is not is -1 or 0 (captured before the open, and of contracts never
-traded)."""
-_PRICE_TYPES = frozenset((*SIZE_OF_PRICE, *(number for number, name in _FIELDS.items() if name in _PRICES)))
+_PRICE_TYPES = frozenset(number for number, (_, kind) in _FIELDS.items() if kind is _PRICE)
+"""A bid, ask or last that there is not is -1 or 0 and has no size; a high, low, open or close never has one
+(captured before the open, and of contracts never traded)."""
 
 
 def in_units(volume: object, unit: int | None) -> float | None:
@@ -110,34 +116,33 @@ class QuoteBook:
 
     def apply(self, ticks: Sequence[AnyTick]) -> bool:
         """Take in what came, in its order; whether any of it is part of a quote."""
-        row, last, fields, news = self.row, self.last, _FIELDS, False
-        latest: dict[int, AnyTick] = {}
-        for tick in reversed(ticks):
-            if tick[1] not in latest:
-                latest[tick[1]] = tick
-        for tick in reversed(latest.values()):
-            _, tick_type, said, _ = tick
+        row, last, field_of, price_type, news = self.row, self.last, _FIELDS.get, None, False
+        if len(ticks) > _FEW:
+            ticks = _latest(ticks)
+        for at, tick in enumerate(ticks, 1):
+            _, tick_type, value, _ = tick
             last[tick_type] = tick
-            name = fields.get(tick_type)
-            if name is None:
+            field = field_of(tick_type)
+            if field is None:
                 continue
-            news, value = True, said
-            if tick_type in SIZE_OF_PRICE:
-                row.delayed = tick_type >= DELAYED_BID if self._delayed is None else self._delayed
-                if not value or value == -1.0:
-                    value = value if _has_size(ticks, tick) else None
-            elif name in _PRICES:
-                row.delayed = tick_type >= DELAYED_BID if self._delayed is None else self._delayed
-                value = None if value in NO_PRICE else value
-            elif tick_type in VOLUMES:
+            news = True
+            name, kind = field
+            if kind is _PRICE:
+                price_type = tick_type
+                if (not value or value == -1.0) and not _has_size(tick_type, ticks[at : at + 1]):
+                    value = None
+            elif kind is _SIZE:
+                if value == -1.0:
+                    value = None
+            elif kind is _VOLUME:
                 value = in_units(value, self.volume_unit)
-            elif name == "last_time":
+            elif kind is _TIME:
                 value = _seconds(value)
-            elif name == "halted":
+            else:
                 value = None if value == -1.0 or value is None else value != 0.0
-            elif value == -1.0:
-                value = None
             setattr(row, name, value)
+        if price_type is not None:
+            row.delayed = price_type >= DELAYED_BID if self._delayed is None else self._delayed
         if news:
             self.empty = False
         return news
@@ -153,11 +158,16 @@ def known(tick: AnyTick, after: AnyTick | None) -> AnyTick:
     return req_id, tick_type, None, attributes
 
 
-def _has_size(ticks: Sequence[AnyTick], price: AnyTick) -> bool:
-    """Whether a price came with a size that is not zero: its own follows it (`tws.ticks`)."""
-    after = next(at for at in range(len(ticks), 0, -1) if ticks[at - 1] is price)
-    size = ticks[after] if after < len(ticks) else None
-    return size is not None and size[1] == SIZE_OF_PRICE[price[1]] and bool(size[2])
+def _latest(ticks: Sequence[AnyTick]) -> list[AnyTick]:
+    """The last of each type, in their order, each price with what follows it."""
+    last = {tick[1]: at for at, tick in enumerate(ticks)}
+    kept = {*last.values(), *(at + 1 for tick_type, at in last.items() if tick_type in SIZE_OF_PRICE)}
+    return [ticks[at] for at in sorted(kept) if at < len(ticks)]
+
+
+def _has_size(price_type: int, after: Sequence[AnyTick]) -> bool:
+    """Whether a price came with a size that is not zero: its own is the first `after` it (`tws.ticks`)."""
+    return any(size[1] == SIZE_OF_PRICE.get(price_type) and bool(size[2]) for size in after)
 
 
 def _seconds(value: object) -> int | None:

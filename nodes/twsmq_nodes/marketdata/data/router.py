@@ -92,6 +92,7 @@ class Router:
         if channel is not None:
             self._touched[channel] = None
             self._publisher.begin()
+            channel.data_at = self._publisher.now
             self._begin(channel)
             channel.on_event(event)
 
@@ -110,15 +111,19 @@ class Router:
         touched = self._touched
         if touched:
             self._touched = {}
-            self._publisher.begin()
+            publisher = self._publisher
+            publisher.begin()
+            now = publisher.now
             for channel in touched:
-                self._begin(channel)
+                channel.data_at = now
+                if channel.renewed or channel.armed is not None:
+                    self._begin(channel)
                 channel.flush()
             for channel in touched:
                 channel.settle()
 
     def _begin(self, channel: Channel) -> None:
-        channel.data_at = self._publisher.now
+        """The first data since a request, or since the core asked for word of them."""
         if channel.renewed:
             channel.renewed = False
             channel.renew()
