@@ -100,7 +100,7 @@ def test_what_the_gateway_left_unset_is_nil(book: QuoteBook):
     assert (row.bid, row.bid_size, row.halted, row.last_time) == (None, None, None, None)
 
 
-@pytest.mark.parametrize("text", ["1700000000123", "9" * 5000])
+@pytest.mark.parametrize("text", ["1700000000123", "9" * 5000, "0", "", "n/a"])
 def test_a_time_of_the_last_trade_that_is_no_number_of_seconds_is_nil(book: QuoteBook, text: str):
     book.apply(ticks((LAST, 10.0), (LAST_TIME, text)))
     assert (book.row.last, book.row.last_time) == (10.0, None)
@@ -144,8 +144,10 @@ NEW_YORK_10_00 = 1_795_446_000  # 2026-11-23
 @pytest.mark.parametrize(
     "text", ["20261123:0930-20261123:1600;20261124:CLOSED", "20261123:0930-1600;20261124:CLOSED"]
 )
-def test_hours_are_read_in_the_contracts_own_zone(text: str):
-    hours, until = parse_hours(text, "US/Eastern"), known_until(text, "US/Eastern")
+@pytest.mark.parametrize("zone", ["US/Eastern", "America/New_York", "Eastern Standard Time", "EST", "GMT-5"])
+def test_hours_are_read_in_the_contracts_own_zone(text: str, zone: str):
+    """Whichever way the gateway spells it."""
+    hours, until = parse_hours(text, zone), known_until(text, zone)
     assert is_open(hours, until, NEW_YORK_10_00)
     assert not is_open(hours, until, NEW_YORK_10_00 - 3600)
     assert not is_open(hours, until, NEW_YORK_10_00 + 86_400), "closed on the day after"

@@ -251,6 +251,15 @@ def test_a_gateway_without_upstream_says_so_while_starting() -> None:
             "HMDS data farm connection is inactive but should be available upon demand.ushmds",
             FarmStatus("historical", "ushmds", FarmState.INACTIVE),
         ),
+        (2103, "市场数据农场连接中断：usfarm.nj", FarmStatus("market", "usfarm.nj", FarmState.BROKEN)),
+        (
+            2108,
+            "Die Marktdatenfarm ist inaktiv, sollte aber bei Bedarf verfügbar sein.usfarm.nj",
+            FarmStatus("market", "usfarm.nj", FarmState.INACTIVE),
+        ),
+        (2107, "农场未激活，可按需使用。ushmds", FarmStatus("historical", "ushmds", FarmState.INACTIVE)),
+        (2108, "消息 2108:inactive, upon demand.usfarm", FarmStatus("market", "usfarm", FarmState.INACTIVE)),
+        (2104, "La ferme de données est OK : eufarm", FarmStatus("market", "eufarm", FarmState.OK)),
         (2119, "Market data farm is connecting:usfarm", FarmStatus("market", "usfarm", FarmState.CONNECTING)),
         (
             2157,

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from twsmq_nodes.tws.gateway_times import zone_named
 
 Hours = tuple[tuple[int, int], ...]
 """Sessions as (start, end) in seconds since the epoch, the coming few days; empty: not known."""
@@ -20,7 +21,7 @@ _CLOSED = re.compile(r"(\d{8}):CLOSED")
 
 
 def parse_hours(text: str, zone_name: str) -> Hours:
-    zone = _zone(zone_name)
+    zone = zone_named(zone_name)
     try:
         return tuple(
             (_moment(day, start, zone), _moment(last_day or day, end, zone))
@@ -35,7 +36,7 @@ def known_until(text: str, zone_name: str) -> int | None:
     """The end of the last day that the text speaks of, closed ones included, in seconds since the epoch; None
     if it speaks of none, or in a zone that cannot be read.
     """
-    zone = _zone(zone_name)
+    zone = zone_named(zone_name)
     days = [last or day for day, _, last, _ in _SESSION.findall(text)] + _CLOSED.findall(text)
     try:
         last = datetime.strptime(max(days), "%Y%m%d").replace(tzinfo=zone) + timedelta(days=1)
@@ -46,7 +47,7 @@ def known_until(text: str, zone_name: str) -> int | None:
 
 def day_ends(wall_s: float, zone_name: str) -> float:
     """The next midnight where the instrument is listed (of UTC where the zone cannot be read)."""
-    zone = _zone(zone_name) or UTC
+    zone = zone_named(zone_name) or UTC
     tomorrow = datetime.fromtimestamp(wall_s, zone).date() + timedelta(days=1)
     return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone).timestamp()
 
@@ -59,13 +60,6 @@ def is_open(hours: Hours, until: int | None, wall_s: float) -> bool:
 def is_known_open(hours: Hours, wall_s: float) -> bool:
     """Whether it is known to trade now."""
     return any(start <= wall_s < end for start, end in hours)
-
-
-def _zone(name: str) -> tzinfo | None:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # also: no file name, the name of a folder
-        return None
 
 
 def _moment(day: str, time: str, zone: tzinfo | None) -> int:

@@ -3,6 +3,7 @@
 Theory: after an outage the gateway may come back with farms missing: "…data maintained. The following farms
 are connected: usfarm.nj; cashfarm. The following farms are not connected: usfuture." (logs of several
 users). The list tells no kinds: a farm is of the kind it was heard of under, else of what its name shows.
+Notices may be in another language (a setting of the gateway); then only the code and the name are as here.
 """
 
 from __future__ import annotations
@@ -25,14 +26,27 @@ NOTICES: dict[int, tuple[str, FarmState]] = {
 }
 """Codes, with the kind and the state they tell (IBKR's message codes)."""
 
+_NAME = re.compile(r"[A-Za-z0-9_.-]+$")
+_MARKS = (":", "\uff1a", "\u3002")
+"""What ends the words before a name: a colon, and a colon or full stop as Chinese and Japanese write them."""
 _LIST = re.compile(r"farms are (not )?connected:(.*?)(?=\. |\.?\s*$)", re.DOTALL)
 
 
 def noticed(code: int, text: str) -> FarmStatus:
-    """Of a notice in `NOTICES`: "…is OK:usfarm", but "…upon demand.usfarm" (both captured)."""
+    """Of a notice in `NOTICES`."""
     kind, state = NOTICES[code]
-    separator = ":" if ":" in text else "demand."
-    return FarmStatus(kind, text.rpartition(separator)[2].strip(), state)
+    return FarmStatus(kind, _last_name(text.strip()), state)
+
+
+def _last_name(text: str) -> str:
+    """What stands last in "…is OK:usfarm", and in "…upon demand.usfarm" (both captured), in any language."""
+    found = _NAME.search(text)
+    if found is None:
+        return text
+    name, before = found[0], text[: found.start()].rstrip()
+    if "." in name and not before.endswith(_MARKS):  # of the sentence; others are the name's: usfarm.nj
+        return name.partition(".")[2]
+    return name
 
 
 def listed(text: str, known: Iterable[tuple[str, str]]) -> Iterator[FarmStatus]:

@@ -68,13 +68,14 @@ def execution_time_ns(text: str, own_zone: tuple[str, int] | None = None) -> int
     if name is None:
         return _ns(date, clock, UTC) if gap == "-" else None
     name = name.strip()
-    zone = _zone(name)
+    zone = zone_named(name)
     if own_zone is not None and name == own_zone[0] and (zone is None or name.upper() in _SHORT):
         zone = timezone(timedelta(seconds=own_zone[1]))  # an abbreviation may have two meanings
     return None if zone is None else _ns(date, clock, zone)
 
 
-def _zone(name: str) -> tzinfo | None:
+def zone_named(name: str) -> tzinfo | None:
+    """The zone that a gateway calls so; None for one we do not know."""
     known = _SHORT.get(name.upper()) or _NAMES.get(_ENDING.sub("", name.lower()))
     offset = _OFFSET.fullmatch(name)
     if offset is not None:
@@ -88,7 +89,7 @@ def _zone(name: str) -> tzinfo | None:
 
 def iana_name(name: str) -> str | None:
     """The IANA name of a zone as the gateway names it; None for one we do not know."""
-    zone = _zone(name.strip())
+    zone = zone_named(name.strip())
     return zone.key if isinstance(zone, ZoneInfo) else None
 
 

@@ -171,5 +171,7 @@ def _has_size(price_type: int, after: Sequence[AnyTick]) -> bool:
 
 
 def _seconds(value: object) -> int | None:
-    """The ns of a text of whole seconds, None for one that means something else."""
-    return int(value) * NS if isinstance(value, str) and value.isdecimal() and len(value) <= _DIGITS else None
+    """The ns of a text of whole seconds, None for one that means something else (0: it never traded)."""
+    if not isinstance(value, str) or not value.isdecimal() or len(value) > _DIGITS:
+        return None
+    return int(value) * NS or None
