@@ -71,7 +71,7 @@ def keys(request: Request) -> list[tuple[float, float, Hashable, int]]:
     """The rules as they are documented: (most, seconds, what counts together, how often it counts)."""
     match request:
         case ReqTickByTick(contract=contract):
-            return [(1, 15.0, ("t", contract), 1)]
+            return [(1, 15.0, ("t", contract.con_id), 1)]
         case ReqMktData(regulatory_snapshot=paid):
             return [(1 if paid else 100, 1.0, ("s", paid), 1)]
         case ReqRealTimeBars():
@@ -214,8 +214,8 @@ def test_lines_that_cannot_be_read_and_notes_of_another_boot_are_passed_over(tmp
     path = tmp_path / pacing_record.NAME
     rule = "one tick-by-tick request of an instrument in 15 s"
     path.write_bytes(
-        f'no json\n["x:1"]\n["x:2","{rule}","1@SMART",1.0,1e18]\n["x:3","none",[],1,2]\n'.encode()
-        + f'["x:4","{rule}","2@SMART",1.0,90.0]\n["x:5","no such rule","2@SMART",1.0,99.0]\n["cut'.encode()
+        f'no json\n["x:1"]\n["x:2","{rule}","1",1.0,1e18]\n["x:3","none",[],1,2]\n'.encode()
+        + f'["x:4","{rule}","2",1.0,90.0]\n["x:5","no such rule","2@SMART",1.0,99.0]\n["cut'.encode()
     )
     ledger = PacingLedger(owner="one")
     record = PacingRecord(tmp_path, ledger, lambda: 100.0)

@@ -45,6 +45,21 @@ def test_tick_by_tick_of_one_instrument_is_asked_for_15_s_apart_whatever_happens
     assert all(later - earlier >= 15 for earlier, later in pairwise(times))
 
 
+def test_an_instrument_is_its_conid_to_the_tick_by_tick_rule_whichever_exchange_is_asked() -> None:
+    desk = Desk()
+    desk.feed(UP)
+    desk.want("trade/CONID:265598:SMART/", "trade/CONID:265598:NASDAQ/", "trade/CONID:272093:SMART/")
+    desk.answer_lookups()
+    asks = desk.asked()
+    assert len(asks) == 2
+    for ask in asks:
+        desk.feed(ev.RequestWritten(ask.req_id))
+    desk.wait(14.9)
+    assert desk.asked() == []
+    desk.wait(0.2)
+    desk.line()
+
+
 def test_small_bars_of_one_contract_are_asked_for_five_in_two_seconds_and_never_twice_in_15() -> None:
     desk = Desk()
     desk.feed(UP)

@@ -75,7 +75,7 @@ def rules_for(request: Request) -> Iterator[tuple[Rule, str, float]]:
     """(rule, key, weight) of each rule that a request falls under."""
     match request:
         case ReqTickByTick(contract=contract):
-            yield TICK_BY_TICK, _named(contract), 1
+            yield TICK_BY_TICK, str(contract.con_id) if contract.con_id else repr(contract), 1
         case ReqHistoricalData(contract=contract, what_to_show=what):
             small = request.bar_size in SMALL_BARS
             parts = (request.bar_size, request.duration, request.use_rth, request.end)
