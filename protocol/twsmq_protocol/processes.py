@@ -1,4 +1,5 @@
-"""Every process of a cluster: one row each, in the order they start; they stop in reverse.
+"""Every process of a cluster: one row each, in the order they start; they stop in reverse. What trading needs
+starts first: after a crash on a busy machine each start takes seconds, and positions wait.
 
 A row holds what the rest of the house derives: where the process listens, its client ID at the gateway, its
 share of the message budget, and how many of it run under a configuration (none, where it is an option that is
@@ -70,6 +71,14 @@ class Process(Struct, frozen=True, kw_only=True):
 PROCESSES = (
     Process(name=SUPERVISOR, port=0, module="twsmq_supervisor"),
     Process(name=CONNECTION, port=10, module="twsmq_nodes.connection", client_id=0, share=0.05),
+    Process(
+        name=ORDERS,
+        port=30,
+        module="twsmq_nodes.orders",
+        client_id=1,
+        share=0.40,
+        keeps=0.5,  # many cancels at once wait for nobody
+    ),
     Process(name=REFERENCE, port=50, module="twsmq_nodes.reference", client_id=3, share=0.10),
     Process(name=HISTORY, port=60, module="twsmq_nodes.history", client_id=4, share=0.05),
     Process(
@@ -82,14 +91,6 @@ PROCESSES = (
         shards=5,  # more would run into the ports of the orders node
     ),
     Process(name=STATUS, port=40, module="twsmq_nodes.status", client_id=2, share=0.10),
-    Process(
-        name=ORDERS,
-        port=30,
-        module="twsmq_nodes.orders",
-        client_id=1,
-        share=0.40,
-        keeps=0.5,  # many cancels at once wait for nobody
-    ),
     Process(
         name=WEB,
         port=82,

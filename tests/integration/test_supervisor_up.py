@@ -22,11 +22,11 @@ PROCESSES = [
     "supervisor",
     "simulator",
     "connection",
+    "orders",
     "reference",
     "history",
     "marketdata-0",
     "status",
-    "orders",
 ]
 COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s", "reason"]
 
@@ -54,7 +54,7 @@ def test_detached_it_runs_until_told_otherwise(twsmq: Command) -> None:
     assert sorted(status) == ["gateway", "processes"]
     assert [list(row) for row in status["processes"]] == [COLUMNS] * len(PROCESSES)
     assert [row["name"] for row in status["processes"]] == PROCESSES
-    assert [row["client_id"] for row in status["processes"]] == [None, None, 100, 103, 104, 110, 102, 101]
+    assert [row["client_id"] for row in status["processes"]] == [None, None, 100, 101, 103, 104, 110, 102]
     assert status["gateway"]["state"] == "up"
 
     again = twsmq.run("up", "--detach")

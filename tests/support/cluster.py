@@ -18,7 +18,7 @@ from support.patience import patient
 from support.plain_client import PlainClient
 
 TWSMQ = [sys.executable, "-m", "twsmq.cli"]
-NODES = ("connection", "reference", "history", "marketdata-0", "status", "orders")
+NODES = ("connection", "orders", "reference", "history", "marketdata-0", "status")
 PROCESSES = ("simulator", *NODES)
 
 

@@ -129,7 +129,8 @@ def test_the_wait_doubles_up_to_its_cap_and_starts_anew_after_a_stable_session()
     now, waits = 0.0, []
     core.handle(Open(), now)
     for _ in range(8):
-        [failed] = announced(core.handle(LinkLost("refused"), now))
+        core.handle(Connected(), now)
+        [failed] = announced(core.handle(LinkLost("dropped before the handshake"), now))
         assert isinstance(failed, ConnectFailed)
         waits.append(failed.retry_in)
         now += failed.retry_in
@@ -138,6 +139,19 @@ def test_the_wait_doubles_up_to_its_cap_and_starts_anew_after_a_stable_session()
     for happened in (Connected(), HELLO, ManagedAccounts(("DU1",)), NextValidId(1)):
         core.handle(happened, now)
     assert announced(core.handle(LinkLost("reset"), now + 100)) == [SessionLost("reset", 0.1875)]
+
+
+def test_where_nobody_listens_it_is_tried_again_soon_however_long_that_lasts() -> None:
+    core = new_core()
+    now, waits = 0.0, []
+    core.handle(Open(), now)
+    for _ in range(8):
+        [failed] = announced(core.handle(LinkLost("refused"), now))
+        assert isinstance(failed, ConnectFailed)
+        waits.append(failed.retry_in)
+        now += failed.retry_in
+        core.handle(TimerFired(), now)
+    assert waits == [0.375] + [0.75] * 7
 
 
 def test_a_gateway_that_drops_us_as_soon_as_we_are_up_is_not_hammered() -> None:

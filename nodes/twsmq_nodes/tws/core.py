@@ -11,7 +11,8 @@
   `probe_timeout`: it is half dead and closed. Two probes are at least a second apart, since the gateway
   answers only one of them.
 - The wait before a retry doubles from `retry_base` to `retry_cap`; it starts anew only after a session
-  stayed up for `stable_after`, so that a gateway which drops us at once is not hammered.
+  stayed up for `stable_after`, so that a gateway which drops us at once is not hammered. Where nobody listens
+  it stays at `refused_cap`: trying costs nobody anything, and a gateway that is back is found at once.
 - What 1100, 2110 and the farms say is about the gateway's own connection (`upstream`): the session stays UP.
 
 Links the core itself asked to close are never reported back as lost. All times in seconds, monotonic.
@@ -59,6 +60,7 @@ class Timing(Struct, frozen=True):
     probe_timeout: float = 5.0
     retry_base: float = 0.25
     retry_cap: float = 10.0
+    refused_cap: float = 1.0
     client_id_retry: float = 1.0
     stable_after: float = 5.0
 
@@ -301,7 +303,7 @@ class SessionCore:
 
     def _lost(self, happened: Input, now: float) -> list[Action]:
         assert isinstance(happened, LinkLost)
-        return self._wait(happened.reason, now)
+        return self._wait(happened.reason, now, refused=self.state is State.CONNECTING)
 
     def _timed_out(self, _: Input, now: float) -> list[Action]:
         what = "connect" if self.state is State.CONNECTING else "answer the handshake"
@@ -311,13 +313,15 @@ class SessionCore:
     def _give_up(self, reason: str, now: float, *, stalled: bool = False) -> list[Action]:
         return [Close(reason), *self._wait(reason, now, stalled=stalled)]
 
-    def _wait(self, reason: str, now: float, *, stalled: bool = False) -> list[Action]:
+    def _wait(
+        self, reason: str, now: float, *, stalled: bool = False, refused: bool = False
+    ) -> list[Action]:
         was = self.state
         if was is State.UP and now >= self._up_since + self._timing.stable_after:
             self._attempt = 0
         if was is State.CONNECTING:
             self._port = self._home_port  # nobody at the port it moved to: back to the configured one
-        retry_in = self._backoff()
+        retry_in = self._backoff(self._timing.refused_cap if refused else self._timing.retry_cap)
         self.state = State.WAITING
         self._deadline = now + retry_in
         if was is State.UP:
@@ -331,9 +335,9 @@ class SessionCore:
         self._deadline = now + retry_in
         return [Close("client id in use"), Notify(session_events.WaitingClientId(self._client_id, retry_in))]
 
-    def _backoff(self) -> float:
+    def _backoff(self, cap: float) -> float:
         timing = self._timing
-        longest = min(timing.retry_cap, timing.retry_base * 2 ** min(self._attempt, 30))
+        longest = min(cap, timing.retry_base * 2 ** min(self._attempt, 30))
         return longest * (0.5 + 0.5 * self._jitter())
 
     def _shut(self, _: Input, now: float) -> list[Action]:
