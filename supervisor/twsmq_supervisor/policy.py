@@ -63,7 +63,7 @@ from twsmq_supervisor.policy_events import (
 class Limits(Struct, frozen=True, kw_only=True):
     """All in seconds but the counts."""
 
-    turn_s: float = 0.4
+    turn_s: float = 1.0
     first_beat_s: float = 20.0
     beat_s: float = 5.0
     asked_s: float = 15.0

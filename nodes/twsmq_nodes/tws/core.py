@@ -313,9 +313,7 @@ class SessionCore:
     def _give_up(self, reason: str, now: float, *, stalled: bool = False) -> list[Action]:
         return [Close(reason), *self._wait(reason, now, stalled=stalled)]
 
-    def _wait(
-        self, reason: str, now: float, *, stalled: bool = False, refused: bool = False
-    ) -> list[Action]:
+    def _wait(self, reason: str, now: float, *, stalled: bool = False, refused: bool = False) -> list[Action]:
         was = self.state
         if was is State.UP and now >= self._up_since + self._timing.stable_after:
             self._attempt = 0
