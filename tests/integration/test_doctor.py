@@ -136,6 +136,7 @@ def a_gateway_that_tells_its_settings(connected: socket.socket) -> None:
     made.api.settings.readOnlyApi = True
     made.api.settings.sendMarketDataInLotsForUsStocks = True
     made.api.settings.masterClientId = 101
+    made.api.precautions.bypassOrderPrecautions = False
     made.lockAndExit.autoLogoffTime = "11:45 PM"
     made.lockAndExit.autoLogoffType = "logoff"
     body = made.SerializeToString()
@@ -159,6 +160,7 @@ def test_a_gateway_that_tells_its_settings() -> None:
         "lots": "fail",
         "master-client-id": "fail",
         "auto-restart": "warn",
+        "order-dialogs": "warn",
     }
     assert {name: verdicts[name] for name in expected} == expected
     assert verdicts["max-rate"] == "skip", "what the gateway did not say is not judged"

@@ -26,6 +26,9 @@ OWN = "127.0.0.2"
 """Nobody else listens there."""
 
 START_API = "71"
+ELSEWHERE = "Historical Market Data Service error message:" + (
+    "Trading TWS session is connected from a different IP address"
+)
 READ_ONLY = "Error validating request.-'bY' : cause - The API interface is currently in Read-Only mode."
 
 
@@ -44,6 +47,8 @@ class State(Struct, frozen=True, kw_only=True):
     skew_s: int = 0
     quote: tuple[int, str] | None = None
     """The error that asking for a quote gets; None: live data."""
+    history: tuple[int, str] | None = None
+    """The error that asking for a daily bar gets."""
     orders: tuple[int, str] | None = None
     starts: bool = True
     """False: it never says nextValidId."""
@@ -78,6 +83,11 @@ def answered(state: State, fields: list[str]) -> bytes:
             if state.quote is not None:
                 return error(request, *state.quote)
             return framed("58", "1", request, "1") + framed("1", "6", request, "1", "187.5", "100", "0")
+        case "20":  # reqHistoricalData
+            if state.history is not None:
+                return error(fields[1], *state.history)
+            bar = ("20261127", "187", "189", "186", "188", "1000", "187.5", "10")
+            return framed("17", fields[1], "1", *bar) + framed("108", fields[1], "", "")
         case "5":  # reqOpenOrders
             return error(-1, *state.orders) if state.orders is not None else framed("53", "1")
         case _:
@@ -133,6 +143,20 @@ def examined(host: str, port: int, *words: str) -> dict[str, dict[str, Any]]:
             "second username",
             id="competing session",
         ),
+        pytest.param(State(history=(162, ELSEWHERE)), "market-data", "fail", "username", id="elsewhere"),
+        pytest.param(
+            State(quote=(10197, "No market data during competing live session")),
+            "other-sessions",
+            "warn",
+            "username of its own",
+            id="same user in Client Portal",
+        ),
+        pytest.param(
+            State(history=(162, ELSEWHERE)), "other-sessions", "warn", "log the", id="another address"
+        ),
+        pytest.param(State(), "other-sessions", "ok", None, id="no other session"),
+        pytest.param(State(starts=False), "login", "warn", "IBKR Lite", id="no API access"),
+        pytest.param(State(zone="Canada/Eastern"), "region", "warn", "by hand", id="Canada"),
         pytest.param(
             State(orders=(321, READ_ONLY)),
             "orders-allowed",
@@ -164,12 +188,21 @@ def test_the_wrong_port_names_the_right_one() -> None:
     assert f"--gateway {OWN}:7497" in found["port-open"]["cure"]
 
 
+@pytest.mark.parametrize("state", [State(zone="Asia/Hong_Kong"), State(closes=True)])
+def test_a_tws_that_locks_itself_is_told_from_a_gateway(state: State) -> None:
+    with listening(lambda connected: served(state, connected), OWN, 7497):
+        found = examined(OWN, 7497)
+    assert found["screen-lock"]["verdict"] == "warn"
+    assert "IB Gateway" in found["screen-lock"]["cure"]
+
+
 def test_nothing_anywhere_names_the_four_ports_and_what_to_do() -> None:
     began = time.monotonic()
     found = examined(OWN, 4001)
     assert time.monotonic() - began < patient(ENOUGH_S)
     for port in ("4001", "4002", "7496", "7497"):
         assert port in found["port-open"]["evidence"]
+    assert "IBKR Lite" in found["login"]["cure"]
     for words in ("login", "Enable ActiveX and Socket Clients", "Socket port"):
         assert words in found["port-open"]["cure"]
 

@@ -35,6 +35,7 @@ WELL = Evidence(
     skew_s=0.2,
     answered_time=True,
     quote=Quote("STK:AAPL:SMART:USD", live=True),
+    history_answered=True,
     open_orders_answered=True,
     settings=GatewaySettings(
         read_only=False,
@@ -48,7 +49,13 @@ WELL = Evidence(
         message_log_file=True,
         auto_logoff_time="11:45 PM",
         auto_logoff_type="RESTART",
+        bypass_order_precautions=True,
     ),
+)
+ELSEWHERE = Notice(
+    162,
+    "Historical Market Data Service error message:"
+    "Trading TWS session is connected from a different IP address",
 )
 SHUT = replace(
     WELL,
@@ -129,6 +136,26 @@ def test_a_gateway_that_is_well_has_nothing_to_look_at() -> None:
         (replace(WELL, skew_s=None), "clock", "warn", "stalled"),
         (replace(WELL, quote=Quote("X", errors=(Notice(354, "no"),))), "market-data", "warn", "subscription"),
         (replace(WELL, quote=Quote("X", errors=(Notice(10197, "no"),))), "market-data", "fail", "username"),
+        (replace(WELL, history_errors=(ELSEWHERE,)), "market-data", "fail", "username"),
+        (replace(WELL, history_errors=(ELSEWHERE,)), "other-sessions", "warn", "username of its own"),
+        (replace(WELL, quote=Quote("X", errors=(Notice(10197, "no"),))), "other-sessions", "warn", "log the"),
+        (SHUT, "login", "warn", "IBKR Lite"),
+        (replace(UNSAID, hello=Hello.SILENT), "login", "warn", "Security Code Card"),
+        (replace(WELL, accounts=()), "login", "warn", "funded"),
+        (
+            replace(WELL, port=7497, connection_time="20261128 10:00:00 Asia/Hong_Kong"),
+            "screen-lock",
+            "warn",
+            "IB Gateway",
+        ),
+        (
+            replace(WELL, port=7496, next_valid_id=None, closed_after_start=True),
+            "screen-lock",
+            "warn",
+            "IB Gateway",
+        ),
+        (replace(WELL, connection_time="20261128 10:00:00 America/Toronto"), "region", "warn", "by hand"),
+        (settings(bypass_order_precautions=False), "order-dialogs", "warn", "BypassOrderPrecautions=yes"),
         (replace(WELL, quote=Quote("X", live=False)), "market-data", "warn", "delayed"),
         (replace(WELL, quote=Quote("X")), "market-data", "warn", "quiet"),
         (
@@ -172,9 +199,16 @@ def test_each_problem_has_its_verdict_and_its_cure(
     assert has_failed(examine(seen)) is (verdict == "fail") or verdict == "warn"
 
 
+@pytest.mark.parametrize("code", [162, 10187, 10189])
+def test_a_history_that_is_refused_for_another_reason_is_no_second_session(code: int) -> None:
+    seen = replace(WELL, history_errors=(Notice(code, "HMDS query returned no data"),))
+    assert finding(seen, "other-sessions").verdict == "ok"
+    assert finding(seen, "market-data").verdict == "ok"
+
+
 def test_what_cannot_be_looked_at_is_skipped_not_judged() -> None:
     judged = {found.id for found in examine(SHUT) if found.verdict != "skip"}
-    assert judged == {"ibapi", "python", "libzmq", "open-files", "gateway-memory", "port-open"}
+    assert judged == {"ibapi", "python", "libzmq", "open-files", "gateway-memory", "port-open", "login"}
 
 
 def test_nothing_anywhere_names_the_four_ports() -> None:

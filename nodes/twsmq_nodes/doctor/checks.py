@@ -13,6 +13,7 @@ from .checks_connection import CONNECTION
 from .checks_machine import MACHINE
 from .checks_session import SESSION
 from .checks_settings import SETTINGS
+from .checks_user import USER
 from .evidence import Evidence
 from .outcomes import Verdict
 
@@ -26,7 +27,7 @@ class Finding(Struct, frozen=True):
 
 def examine(seen: Evidence) -> list[Finding]:
     """Every check, in the order in which a person would make them."""
-    tables = (MACHINE, CONNECTION, SESSION, SETTINGS)
+    tables = (MACHINE, CONNECTION, USER, SESSION, SETTINGS)
     return [
         Finding(name, made.verdict, made.evidence, made.cure)
         for table in tables

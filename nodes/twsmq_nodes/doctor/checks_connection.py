@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twsmq_protocol.config import address
 
-from .evidence import TWSMQ_MIN_VERSION, Evidence, Hello, Port
+from .evidence import CLIENT_ID_IN_USE, TWSMQ_MIN_VERSION, Evidence, Hello, Port
 from .outcomes import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 
 PORTS = {4001: "IB Gateway live", 4002: "IB Gateway paper", 7496: "TWS live", 7497: "TWS paper"}
@@ -16,7 +16,6 @@ _FORWARDERS = {
     8888: "extrange image",
 }
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_CLIENT_ID_IN_USE = 326
 _START = (
     "start TWS or IB Gateway and finish its login (the port opens after it); then "
     f"{SETTINGS_MENU}: tick 'Enable ActiveX and Socket Clients' and look at 'Socket port'"
@@ -141,7 +140,7 @@ def _server_version(seen: Evidence) -> Outcome:
 def _client_id(seen: Evidence) -> Outcome:
     if seen.server_version is None or seen.server_version < TWSMQ_MIN_VERSION:
         return skip("no session")
-    taken = any(notice.code == _CLIENT_ID_IN_USE for notice in seen.notices)
+    taken = any(notice.code == CLIENT_ID_IN_USE for notice in seen.notices)
     if taken:
         return fail(
             f"client ID {seen.client_id} is held by another connection (error 326)",

@@ -6,6 +6,7 @@ import re
 
 from twsmq_nodes.tws.gateway_times import zone_of
 
+from .checks_user import competing
 from .evidence import Evidence, Notice
 from .outcomes import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 
@@ -15,7 +16,6 @@ _FARMS_UP, _FARMS_ASLEEP, _FARMS_DOWN = (2104, 2106, 2158), (2107, 2108), (2103,
 _LINK_LOST = (1100, 2110)
 _NOT_SUBSCRIBED = (354, 10089, 10090, 10091, 10168, 10186)
 _DELAYED = 10167
-_COMPETING = (10197, 10187, 10189)
 _LARGEST_SKEW_S = 2.0
 _LARGEST_ID = 2**31 - 1
 _IDS_LEFT = 10_000_000
@@ -125,10 +125,10 @@ def _market_data(seen: Evidence) -> Outcome:
     if seen.next_valid_id is None or seen.quote is None:
         return skip(_NO_SESSION)
     quote = seen.quote
-    competing = _first(quote.errors, _COMPETING)
-    if competing is not None:
+    taken = competing(seen)
+    if taken is not None:
         return fail(
-            f"{competing.code} {competing.text}",
+            f"{taken.code} {taken.text}",
             "another session of the same user takes the data: log it out, or use a second username for the "
             "API",
         )

@@ -110,6 +110,18 @@ def _nightly(settings: GatewaySettings, _seen: Evidence) -> Outcome:
     )
 
 
+def _order_dialogs(settings: GatewaySettings, _seen: Evidence) -> Outcome:
+    if settings.bypass_order_precautions is None:
+        return skip(_UNTOLD)
+    if settings.bypass_order_precautions:
+        return ok("orders of the API wait for nobody's click")
+    return warn(
+        "orders that a precaution concerns (size, price, value) wait until somebody clicks a dialog",
+        "Configure > Settings > API > Precautions: tick 'Bypass Order Precautions for API orders'; IBC: "
+        "BypassOrderPrecautions=yes. Keep limits of your own instead: [orders.risk]",
+    )
+
+
 def _logging(settings: GatewaySettings, _seen: Evidence) -> Outcome:
     if settings.message_log_file is None and settings.logging_level is None:
         return skip(_UNTOLD)
@@ -137,6 +149,7 @@ SETTINGS: dict[str, Check] = {
     "open-orders": _of_settings(_open_orders),
     "resubmit-orders": _of_settings(_resubmit),
     "lots": _of_settings(_lots),
+    "order-dialogs": _of_settings(_order_dialogs),
     "auto-restart": _of_settings(_nightly),
     "message-log": _of_settings(_logging),
 }

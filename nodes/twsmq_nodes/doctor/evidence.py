@@ -9,6 +9,7 @@ from msgspec import Struct
 from twsmq_nodes.tws.gateway_settings import GatewaySettings
 
 TWSMQ_MIN_VERSION = 157
+CLIENT_ID_IN_USE = 326
 
 
 class Port(Enum):
@@ -90,6 +91,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     skew_s: float | None = None
     answered_time: bool = False
     quote: Quote | None = None
+    history_answered: bool = False
+    history_errors: tuple[Notice, ...] = ()
+    """What the gateway said to a request for one daily bar."""
     open_orders_answered: bool = False
     open_orders_error: Notice | None = None
     settings: GatewaySettings | None = None

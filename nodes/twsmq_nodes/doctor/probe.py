@@ -24,6 +24,8 @@ from twsmq_nodes.tws.adapter_settings import Asking, SettingsUnavailable
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.framing import FrameSplitter, frame
 from twsmq_nodes.tws.gateway_settings import CONFIG_VERSION
+from twsmq_nodes.tws.reference_events import HistoricalBarColumns, HistoricalBars, HistoricalBarsEnd
+from twsmq_nodes.tws.reference_requests import CancelHistoricalData, ReqHistoricalData
 from twsmq_nodes.tws.requests import ReqCurrentTime, ReqOpenOrders, Request, StartApi
 from twsmq_nodes.tws.stream_requests import CancelMktData, ReqMktData
 
@@ -34,7 +36,7 @@ CONNECT_S, NEIGHBOUR_S, HELLO_S, START_S, FARMS_S, QUOTE_S, ORDERS_S, SETTINGS_S
 NEWEST_CONFIG_VERSION = 225
 INSTRUMENT = Contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
 _NAME = "STK:AAPL:SMART:USD"
-_QUOTE_ID = 1
+_QUOTE_ID, _HISTORY_ID = 1, 2
 _READ = 65_536
 
 Progress = Callable[[str], None]
@@ -175,7 +177,7 @@ class _Session:
             if self.seen.next_valid_id is None:
                 return self.seen
             self._ask_time()
-            self._ask_quote()
+            self._ask_data()
             self._ask_orders()
         except Ended:
             return replace(self.seen, closed_after_start=self.seen.next_valid_id is None)
@@ -191,12 +193,24 @@ class _Session:
             lambda: self.seen.answered_time and any(notice.code in farms for notice in self.seen.notices),
         )
 
-    def _ask_quote(self) -> None:
-        self._progress(f"asking for a quote of {_NAME}")
+    def _ask_data(self) -> None:
+        """A quote, and one daily bar: that another session of the user takes the data may be said to the one
+        (10197) or to the other (162)."""
+        self._progress(f"asking for a quote of {_NAME} and for a daily bar")
         self.seen = replace(self.seen, quote=Quote(_NAME))
         self._send(ReqMktData(_QUOTE_ID, INSTRUMENT))
-        self._until(QUOTE_S, lambda: self.seen.quote is not None and self._answered(self.seen.quote))
+        self._send(ReqHistoricalData(_HISTORY_ID, INSTRUMENT, "", "1 D", "1 day", "TRADES"))
+        self._until(
+            QUOTE_S,
+            lambda: (
+                self.seen.quote is not None
+                and self._answered(self.seen.quote)
+                and (self.seen.history_answered or bool(self.seen.history_errors))
+            ),
+        )
         self._send(CancelMktData(_QUOTE_ID))
+        if not self.seen.history_answered and not self.seen.history_errors:
+            self._send(CancelHistoricalData(_HISTORY_ID))
 
     def _ask_orders(self) -> None:
         self._progress("asking for this client's open orders")
@@ -243,6 +257,8 @@ def _noted(seen: Evidence, event: ev.Event) -> Evidence:
         case ev.TickPrice(tick_type=kind, price=price) if price is not None and kind in _PRICES:
             live = kind < _FIRST_DELAYED_TICK
             return replace(seen, quote=replace(seen.quote or Quote(_NAME), live=live))
+        case HistoricalBars() | HistoricalBarColumns() | HistoricalBarsEnd():
+            return replace(seen, history_answered=True)
         case ev.GatewayError(req_id=req_id, code=code, text=text):
             return _noted_error(seen, req_id, Notice(code, text))
         case _:
@@ -252,6 +268,8 @@ def _noted(seen: Evidence, event: ev.Event) -> Evidence:
 def _noted_error(seen: Evidence, req_id: int, notice: Notice) -> Evidence:
     if req_id == _QUOTE_ID and seen.quote is not None:
         return replace(seen, quote=replace(seen.quote, errors=(*seen.quote.errors, notice)))
+    if req_id == _HISTORY_ID:
+        return replace(seen, history_errors=(*seen.history_errors, notice))
     if notice.code == _READ_ONLY:
         return replace(seen, open_orders_error=notice)
     return replace(seen, notices=(*seen.notices, notice))

@@ -101,6 +101,7 @@ def read(response: Any) -> GatewaySettings:
         message_log_file=_field(settings, "createApiMessageLogFile"),
         auto_logoff_time=_field(lock, "autoLogoffTime"),
         auto_logoff_type=_field(lock, "autoLogoffType"),
+        bypass_order_precautions=_field(_part(api, "precautions"), "bypassOrderPrecautions"),
     )
 
 

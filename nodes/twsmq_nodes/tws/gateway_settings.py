@@ -24,3 +24,4 @@ class GatewaySettings(Struct, frozen=True):
     message_log_file: bool | None = None
     auto_logoff_time: str | None = None
     auto_logoff_type: str | None = None
+    bypass_order_precautions: bool | None = None
