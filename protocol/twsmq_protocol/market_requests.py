@@ -32,11 +32,16 @@ class SubscriptionRow(Struct, frozen=True, kw_only=True):
 
 
 class LineUse(Struct, frozen=True, kw_only=True):
-    """How many lines of one kind are in use. `allowed` falls to what the gateway really grants."""
+    """How many lines of one kind are in use. `total`: of all shards together, by the configuration or less
+    if the gateway grants less; `allowed`: what other shards leave of that for this one; `waiting`: lines that
+    are listened to and found none free.
+    """
 
     kind: str
     used: int
     allowed: int
+    waiting: int = 0
+    total: int | None = None
 
 
 class SubscriptionList(Struct, frozen=True, kw_only=True):

@@ -58,11 +58,13 @@ METRICS: dict[str, Metric] = {
     "gateway_budget_wait_seconds": Metric("histogram", "How long a message waited for the budget.", (), LONG),
     "histories_open": Metric("gauge", "Requests for history the gateway has not finished."),
     "histories_allowed": Metric("gauge", "How many of them may be open."),
+    "histories_waiting": Metric("gauge", "Histories that are wanted and wait for their turn."),
     "gateway_disconnects_total": Metric("counter", "Sessions lost."),
     "gateway_errors_total": Metric("counter", "Error messages of the gateway.", ("class",)),
     # market data
     "lines_used": Metric("gauge", "Gateway lines in use.", ("kind",)),
     "lines_allowed": Metric("gauge", "Gateway lines that may be used.", ("kind",)),
+    "lines_waiting": Metric("gauge", "Lines that are wanted and found no free one.", ("kind",)),
     "streams": Metric("gauge", "Streams somebody wants.", ("state",)),
     "silent_lines": Metric("gauge", "Lines of which nothing comes though others tick."),
     "last_tick_timestamp_seconds": Metric("gauge", "When data came last, seconds since the epoch."),

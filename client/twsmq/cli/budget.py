@@ -47,6 +47,9 @@ class _Reading(Struct):
 def budget(config: Path | None, seconds: float, as_json: bool) -> None:
     """Show the budget of messages per second and of lines, by process: used, allowed, waiting.
 
+    Quote lines, order books, tick-by-tick lines and bars kept up to date belong to all market-data shards
+    together: `allowed` is what the other shards leave, `total` all there is.
+
     `share` is what a process may use whatever the others do, `allowed` what it may use at present: more while
     it borrows what others leave unused, less while it lends or while the gateway complains (code 100).
 
@@ -83,8 +86,9 @@ def budget(config: Path | None, seconds: float, as_json: bool) -> None:
     show(narrow_table(("process", "messages/s", "allowed", "share", "waiting"), cells, right=(1, 2, 3, 4)))
     if lines:
         echo("")
-        shown = [(one["process"], one["kind"], number(one["used"]), number(one["allowed"])) for one in lines]
-        show(narrow_table(("process", "lines", "used", "allowed"), shown, right=(2, 3)))
+        columns = ("used", "allowed", "waiting", "total")
+        shown = [(one["process"], one["kind"], *(number(one[each]) for each in columns)) for one in lines]
+        show(narrow_table(("process", "lines", *columns), shown, right=(2, 3, 4, 5)))
     show(Text(f"all together: {cluster.gateway.messages_per_second:g} messages/s", style="dim"))
 
 
@@ -125,13 +129,35 @@ def _lines(client: Client, cluster: Config, name: str, read: _Reading | None) ->
         used, allowed = read.value("histories_open"), read.value("histories_allowed")
         if used is None or allowed is None:
             return []
-        return [{"process": name, "kind": "histories", "used": int(used), "allowed": int(allowed)}]
+        waiting = read.value("histories_waiting") or 0
+        return [_line(name, "histories", int(used), int(allowed), int(waiting), int(allowed))]
     try:
         told = client.request(name, "subscriptions", timeout=_ANSWER_S)
         kinds = msgspec.convert(told, SubscriptionList).lines
     except (TwsmqError, msgspec.ValidationError):
         return []
-    return [{"process": name, "kind": one.kind, "used": one.used, "allowed": one.allowed} for one in kinds]
+    return [
+        _line(
+            name,
+            one.kind,
+            one.used,
+            one.allowed,
+            one.waiting,
+            one.allowed if one.total is None else one.total,
+        )
+        for one in kinds
+    ]
+
+
+def _line(process: str, kind: str, used: int, allowed: int, waiting: int, total: int) -> dict[str, Any]:
+    return {
+        "process": process,
+        "kind": kind,
+        "used": used,
+        "allowed": allowed,
+        "waiting": waiting,
+        "total": total,
+    }
 
 
 def _shown(value: float | None) -> str:

@@ -2077,12 +2077,16 @@ export interface SubscriptionRow {
 }
 
 /**
- * How many lines of one kind are in use. `allowed` falls to what the gateway really grants.
+ * How many lines of one kind are in use. `total`: of all shards together, by the configuration or less
+ * if the gateway grants less; `allowed`: what other shards leave of that for this one; `waiting`: lines that
+ * are listened to and found none free.
  */
 export interface LineUse {
   readonly kind: string;
   readonly used: number;
   readonly allowed: number;
+  readonly waiting: number;
+  readonly total: number | null;
 }
 
 /**

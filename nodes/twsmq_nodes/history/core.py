@@ -134,6 +134,11 @@ class HistoryCore:
         return self._ledger.open_histories
 
     @property
+    def histories_waiting(self) -> int:
+        """Jobs of which no request is on its way."""
+        return sum(work.req_id is None for work in self._works.values())
+
+    @property
     def wake_at(self) -> float | None:
         return self._wake_at
 

@@ -99,6 +99,7 @@ class HistoryShell(Shell):
             lambda: [
                 ("histories_open", (), self._core.histories_open),
                 ("histories_allowed", (), self._core.histories_allowed),
+                ("histories_waiting", (), self._core.histories_waiting),
             ]
         )
         node.mailbox.add("bars", self._bars)

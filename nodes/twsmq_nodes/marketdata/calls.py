@@ -97,7 +97,14 @@ class Calls:
         ]
         lines = self._core.lines
         use = [
-            LineUse(kind=kind.value, used=lines.used(kind), allowed=lines.allowed(kind)) for kind in FeedKind
+            LineUse(
+                kind=kind.value,
+                used=lines.used(kind),
+                allowed=lines.allowed(kind),
+                waiting=lines.crowded(kind),
+                total=lines.total(kind),
+            )
+            for kind in FeedKind
         ]
         call.succeed(SubscriptionList(subscriptions=rows, lines=use))
 

@@ -35,6 +35,7 @@ from .listings import Listing, Refusal
 from .lookups import Lookups
 from .pending_calls import DEADLINE_S, PendingCalls
 from .recovery import Recovery
+from .shared_lines import SharedLines
 from .stream_status import StatusAnnouncer
 from .subscription import Subscription
 from .wanted import WantedTopics
@@ -63,7 +64,8 @@ class MarketdataCore:
         asking = self._asking = Asking(ledger or PacingLedger(), self._do)
         self.lookups = Lookups(listings, asking, self.deadlines, self._do)
         self.lookups.wall_s = wall_s
-        self.lines = Lines(limits_of(config), asking, self.deadlines, self._do)
+        shared = SharedLines(limits_of(config), shard, config.instances)
+        self.lines = Lines(shared, asking, self.deadlines, self._do)
         self._announcer = StatusAnnouncer(shard, config.instances, self.subscriptions, self._do)
         self.pending_calls = PendingCalls(
             self.lines,
@@ -136,7 +138,7 @@ class MarketdataCore:
     def handle(self, happened: ev.Input, now: float) -> list[ev.Action]:
         """What is to be done, in this order. What concerns nobody here does nothing."""
         self._actions.clear()
-        self._announcer.now = now
+        self._announcer.now = self.lines.now = now
         self._wanted.time_passed(now)
         rule = self._rules.get(type(happened))
         if rule is not None:
@@ -175,6 +177,7 @@ class MarketdataCore:
     def _session_up(self, happened: SessionUp, now: float) -> None:
         first, self.up = not self.recovery.had_session, True
         self._asking.session_began()
+        self.lines.shared.session_up(now)
         self.recovery.session_up(happened, now)
         self.lookups.ask_all()
         self._ask_waiting(now)
@@ -183,6 +186,7 @@ class MarketdataCore:
 
     def _disconnected(self, happened: ev.Disconnected, _now: float) -> None:
         self.up = False
+        self.lines.shared.session_lost(self.lines.held())
         self._asking.session_ended()
         reason = f"the session with the gateway was lost: {happened.reason}"
         self.recovery.session_lost(happened.since, reason)
@@ -273,8 +277,11 @@ class MarketdataCore:
 
     def _lines_checked(self, checked: ev.LinesChecked, now: float) -> None:
         self.contracts.age(checked.wall_s)
+        gave_way = self.lines.others_gave_way()
         if self.up:
             self.recovery.lines_checked(checked, now)
+            if gave_way:
+                self._ask_waiting(now, crowded=True)
 
     def _timer_fired(self, _happened: ev.TimerFired, now: float) -> None:
         while (deadline := self.deadlines.take(now)) is not None:

@@ -22,6 +22,7 @@ def readings(
     for kind in FeedKind:
         yield "lines_used", (kind.value,), core.lines.used(kind)
         yield "lines_allowed", (kind.value,), core.lines.allowed(kind)
+        yield "lines_waiting", (kind.value,), core.lines.crowded(kind)
     wanted = (each for each in core.subscriptions.values() if each.wanted and not each.foreign)
     for state, count in Counter(each.status().state for each in wanted).items():
         yield "streams", (state,), count

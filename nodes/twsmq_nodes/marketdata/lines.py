@@ -2,7 +2,8 @@
 
 At the limit of a kind the idle line that was left longest ago gives way; if all are listened to, the
 newcomer is refused and asked for when a line is free, most listened to first. The gateway's own word (101,
-309, 10190) lowers a limit for a while: other programs may hold lines of the same account.
+309, 10190) lowers a limit for a while: other programs may hold lines of the same account. With several shards
+the limits are those of all together (`shared_lines`).
 
 Invariants: a feed has at most one line; a line has at least one listener; a request id is used once and
 belongs to one line, which knows it; what still comes under an old id is nobody's.
@@ -24,27 +25,29 @@ from .deadlines import Deadlines, LineDue
 from .feeds import FEEDS, Feed, FeedKind
 from .line import Line, LineState, StreamStatus
 from .listings import Listing, Refusal
+from .shared_lines import SharedLines, Statement
 from .subscription import Subscription
 
 
-def limits_of(config: Marketdata) -> dict[FeedKind, int]:
-    """Lines of one shard, by kind."""
-    return {kind: max(1, spec.limit(config) // config.instances) for kind, spec in FEEDS.items()}
+def limits_of(config: Marketdata) -> dict[str, int]:
+    """Lines of all shards together, by pool."""
+    return {kind.value: spec.limit(config) for kind, spec in FEEDS.items() if spec.pool is None}
 
 
 class Lines:
-    """`do` takes the actions, in order; `limits` says how many lines of each kind there may be."""
+    """`do` takes the actions, in order; `shared` knows how many lines of each pool there may be."""
 
     def __init__(
         self,
-        limits: dict[FeedKind, int],
+        shared: SharedLines,
         asking: Asking,
         deadlines: Deadlines,
         do: Callable[[ev.Action], None],
     ) -> None:
         self.asked: dict[int, Line] = {}
-        self._limits = limits
-        self._granted: dict[FeedKind, int] = {}
+        self.now = 0.0
+        self.shared = shared
+        self._granted: dict[str, int] = {}  # of all shards together, by pool
         self._lines: dict[Feed, Line] = {}
         self._numbers = count(1)
         self._freed = False
@@ -64,8 +67,34 @@ class Lines:
     def used(self, kind: FeedKind) -> int:
         return sum(line.feed.kind is kind for line in self.asked.values())
 
+    def crowded(self, kind: FeedKind) -> int:
+        """Lines that are listened to and found no room."""
+        return sum(line.crowded and line.feed.kind is kind for line in self._lines.values())
+
     def allowed(self, kind: FeedKind) -> int:
-        return self._granted.get(_pool(kind), self._limits[kind])
+        """Of this shard: what others leave of what there is."""
+        pool = _pool(kind)
+        return self.shared.allowed(pool.value, self._out(kind), self._granted.get(pool.value), self.now)
+
+    def total(self, kind: FeedKind) -> int:
+        """Of all shards together."""
+        pool = _pool(kind).value
+        return self.shared.total(pool, self._granted.get(pool), self.now)
+
+    def held(self) -> dict[str, int]:
+        """Requests out, by pool."""
+        counts = dict.fromkeys((kind.value for kind, spec in FEEDS.items() if spec.pool is None), 0)
+        for line in self.asked.values():
+            counts[_pool(line.feed.kind).value] += 1
+        return counts
+
+    def statement(self) -> Statement:
+        """What this shard states to the others."""
+        return self.shared.state(self.held(), self._granted, self.now)
+
+    def others_gave_way(self) -> bool:
+        """Whether there is more for this shard than at the last look."""
+        return self.shared.gave_way(self._granted, self.now)
 
     def has_room(self, kind: FeedKind) -> bool:
         return self._out(kind) < self.allowed(kind)
@@ -100,7 +129,7 @@ class Lines:
         if not self.has_room(kind) and not self._make_room(kind):
             line.crowded = True
             text = (
-                f"all {self.allowed(kind)} {kind.value} lines are in use and listened to; this one is asked"
+                f"all {self._in_sum(kind)} {kind.value} lines are in use and listened to; this one is asked"
                 " for when one is free (op `subscriptions` shows them, [marketdata] sets their number)"
             )
             return line.refused(Refusal(None, text), now)
@@ -127,14 +156,20 @@ class Lines:
         freed, self._freed = self._freed, False
         return freed
 
+    def _in_sum(self, kind: FeedKind) -> int:
+        """Of all shards, as far as it is known."""
+        return max(self._out(kind), self.allowed(kind)) + self.shared.of_others(_pool(kind).value, self.now)
+
     def grant(self, kind: FeedKind) -> None:
-        """The gateway refused one more line of a kind: what is out now is all there is, which may be none."""
-        self._granted[_pool(kind)] = self._out(kind)
+        """The gateway refused one more line of a kind: what is out now, of all shards, is all there is, which
+        may be none."""
+        pool = _pool(kind).value
+        self._granted[pool] = self._out(kind) + self.shared.of_others(pool, self.now)
 
     def raise_grants(self) -> bool:
         """Try for a quarter more, since others may have left; whether some limit is still low."""
-        raised = {kind: number + max(1, number // 4) for kind, number in self._granted.items()}
-        self._granted = {kind: number for kind, number in raised.items() if number < self._limits[kind]}
+        raised = {pool: number + max(1, number // 4) for pool, number in self._granted.items()}
+        self._granted = {pool: number for pool, number in raised.items() if self.shared.limits(pool) > number}
         self._freed = True
         return bool(self._granted)
 

@@ -37,6 +37,7 @@ from .counts import readings
 from .data.publisher import Publisher
 from .data.quotes import NS, UNIT_VOLUMES_FROM
 from .data.router import Data, Router
+from .lines_record import LinesRecord
 from .silence import flowing_lines, unanswered_lines
 from .store import Store
 
@@ -68,6 +69,8 @@ class MarketdataShell(Shell):
             wall_s=time(),
             ledger=ledger,
         )
+        shard = endpoints.shard_of(node.name) or 0
+        self._held = LinesRecord(node.data_dir, self._core.lines.shared, shard, config.instances)
         self._driver: Driver[ev.Input, ev.Action] = Driver(
             self._handle, self._carry_out, lambda: self._core.wake_at, ev.TimerFired()
         )
@@ -111,11 +114,15 @@ class MarketdataShell(Shell):
             self._watching.cancel()
         self._link.close()
         self._pacing.close()
+        self._held.close()
         self._store.remember_alive()
 
     def _handle(self, happened: ev.Input, now: float) -> list[ev.Action]:
-        with self._pacing.shared():
-            return self._core.handle(happened, now)
+        with self._pacing.shared() as locked:
+            self._held.read(now, locked=locked)
+            actions = self._core.handle(happened, now)
+            self._held.write(self._core.lines.statement, locked=locked)
+            return actions
 
     # -- in
 

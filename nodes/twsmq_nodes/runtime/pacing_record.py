@@ -47,11 +47,12 @@ class PacingRecord:
         self._troubled = False
 
     @contextmanager
-    def shared(self) -> Generator[None, None, None]:
-        """While something is decided: the ledger knows what others asked, and they will know of it."""
+    def shared(self) -> Generator[bool, None, None]:
+        """While something is decided: the ledger knows what others asked, and they will know of it. Whether
+        nobody else decides meanwhile."""
         locked = self._begin()
         try:
-            yield
+            yield locked
         finally:
             self._end(self._ledger.take_news(), locked=locked)
 

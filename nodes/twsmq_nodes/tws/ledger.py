@@ -8,7 +8,8 @@ and may go when all have room. So whoever asks looks here first, and keeps the l
 Whether a rule counts for a client ID, a user or the gateway is documented for none of them ("all our clients"
 of histories, IBKR's documentation 21.01.03; of messages a second, which are not here, "a client connection",
 11). So all count for everybody, which breaks no rule whichever is true: the processes of a cluster share one
-record (`runtime.pacing_record`). What is open counts for a session, and is shared out in fixed parts.
+record (`runtime.pacing_record`). Of the histories that may be open, look-backs have a fixed part, which only
+one process uses; the shards share the rest (`marketdata/shared_lines`).
 
     small bars     of 30 s and less, ticks of the past, head timestamps: 60 in 10 minutes, a BID_ASK twice
     alike          of those, fewer than 6 of one contract, exchange and kind in 2 s

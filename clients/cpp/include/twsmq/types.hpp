@@ -4678,16 +4678,20 @@ struct SubscriptionRow {
 };
 
 /**
- * How many lines of one kind are in use. `allowed` falls to what the gateway really grants.
+ * How many lines of one kind are in use. `total`: of all shards together, by the configuration or less
+ * if the gateway grants less; `allowed`: what other shards leave of that for this one; `waiting`: lines that
+ * are listened to and found none free.
  */
 struct LineUse {
   std::string kind;
   std::int64_t used = 0;
   std::int64_t allowed = 0;
+  std::optional<std::int64_t> waiting;
+  std::optional<std::int64_t> total;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "kind", kind) && get(from_wire, "used", used) && get(from_wire, "allowed", allowed);
+    return get(from_wire, "kind", kind) && get(from_wire, "used", used) && get(from_wire, "allowed", allowed) && get(from_wire, "waiting", waiting) && get(from_wire, "total", total);
   }
 
   Value to_value() const {
@@ -4695,6 +4699,8 @@ struct LineUse {
     put(to_wire, "kind", kind);
     put(to_wire, "used", used);
     put(to_wire, "allowed", allowed);
+    put(to_wire, "waiting", waiting);
+    put(to_wire, "total", total);
     return to_wire;
   }
 };
