@@ -80,6 +80,35 @@ def test_an_operator_cancels_an_order_whose_owner_has_gone(cluster: Cluster, cli
     foreign(client, perm_id=perm_id, working=False)
 
 
+def test_an_order_whose_owner_is_connected_is_cancelled_only_if_the_gateway_says_so_and_never_another(
+    cluster: Cluster, client: PlainClient, other: Wire
+) -> None:
+    lone = other.next_valid_id + 5_000  # of no other order
+    other.send(*place_fields(lone, "BUY", 5, "LMT", limit=1.0, tif="GTC"))
+    perm_id = foreign(client, client_id=OTHER, order_id=lone, working=True)["perm_id"]
+    refused = client.error("orders", "cancel_foreign_order", perm_id=perm_id)
+    assert (refused["code"], refused["tws_code"]) == ("gateway_rejected", 10147)
+    assert "lets nobody else cancel it" in refused["message"]
+    with Wire(cluster.port_base + 95, OTHER + 2) as third:  # two programs, one order id
+        for wire, quantity in ((other, 6), (third, 7)):
+            wire.send(*place_fields(lone + 1, "BUY", quantity, "LMT", limit=1.0))
+        rows: dict[float, int] = {}
+        while len(rows) < 2:  # in whatever order they come
+            row = foreign(client, order_id=lone + 1, working=True)
+            rows[row["quantity"]] = row["perm_id"]
+        for perm_id in rows.values():
+            refused = client.error("orders", "cancel_foreign_order", perm_id=perm_id)
+            assert refused["code"] == "conflict"
+            assert "another order has the order id" in refused["message"]
+        ours = {"strategy": "o", "instrument": "STK:AAPL:SMART:USD", "side": "BUY", "quantity": 1}
+        order = ours | {"order_type": "LMT", "limit_price": 1.0, "client_order_id": "ours"}
+        number = client.result("orders", "place_order", **order)["order_id"]
+        third.send(*place_fields(number, "BUY", 8, "LMT", limit=1.0))
+        perm_id = foreign(client, order_id=number, quantity=8, working=True)["perm_id"]
+        assert client.error("orders", "cancel_foreign_order", perm_id=perm_id)["code"] == "conflict"
+        assert client.result("orders", "get_orders", strategy="o")["orders"][0]["status"] != "cancelled"
+
+
 def test_an_order_that_nobody_has_is_named_as_such(client: PlainClient) -> None:
     refused = client.request("orders", "cancel_foreign_order", perm_id=1)
     assert refused["error"]["code"] == "unknown_order"

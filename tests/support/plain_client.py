@@ -87,10 +87,16 @@ class PlainClient:
         assert socket.poll(int(timeout * 1000)), f"no reply from {process} within {timeout} s"
         return msgpack.unpackb(socket.recv_multipart()[-1])
 
-    def request(self, process: str, op: str, timeout: float = 20, **args: Any) -> dict[str, Any]:
+    def send(self, process: str, op: str, **args: Any) -> int:
+        """Ask and do not wait; the request's id."""
         request_id = next(self._ids)
         body = msgpack.packb({"v": 1, "id": request_id, "op": op, "args": args})
-        reply = self.raw(process, [body], timeout)
+        self.dealer(process).send(body)
+        return request_id
+
+    def request(self, process: str, op: str, timeout: float = 20, **args: Any) -> dict[str, Any]:
+        request_id = self.send(process, op, **args)
+        reply = self.receive(process, timeout)
         assert reply["id"] == request_id
         return reply
 

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from twsmq_simulator.wire import messages
 from twsmq_simulator.wire.decode import decode
@@ -45,7 +45,7 @@ class ScriptedGateway:
         self._listener = socket.create_server(("127.0.0.1", port))
         self._run(self._accept)
 
-    def __enter__(self) -> ScriptedGateway:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

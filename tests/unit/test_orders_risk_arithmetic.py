@@ -246,3 +246,25 @@ def test_a_combo_that_trades_at_minus_one_has_a_price() -> None:
     inputs = LiveRiskInputs(Desk().core.book, lambda _i: None, lambda: 0.0, repeat_s=5.0)
     inputs.on_event(f"quote/{SPREAD}/", Quote(bid=-1.0, ask=0.0, bid_size=3, ask_size=2))
     assert inputs.market(SPREAD) == Market(-1.0, 0.0, None)
+
+
+def test_what_cash_buys_is_not_known_while_prices_may_be_in_pence() -> None:
+    desk, inputs = desk_with({"max_order_quantity": 20})
+    inputs.on_event("quote/STK:VOD:LSE:GBP/", Quote(bid=80.0, ask=80.0, bid_size=1, ask_size=1))
+    cash: dict[str, Any] = {"instrument": "STK:VOD:LSE:GBP", "quantity": 0.0, "cash_quantity": 100.0} | MARKET
+    unknown = desk.place("c", **cash).answer
+    assert "what a price of STK:VOD:LSE:GBP is worth" in unknown.message
+    inputs.learn_contract("STK:VOD:LSE:GBP", None, 100.0)
+    assert refusal(desk, "c", **cash) == "max_order_quantity", "a hundred pounds buy 125"
+    assert refusal(desk, "c", **cash | {"cash_quantity": 16.0}) == ""
+
+
+def test_results_of_accounts_in_different_currencies_are_not_one_number() -> None:
+    _, inputs = desk_with({})
+    for account, currency in (("DU1", "USD"), ("DU2", "JPY")):
+        inputs.on_event(
+            "account/", AccountValue(account=account, tag="NetLiquidation", value="1", currency=currency)
+        )
+    both = {("DU1", "USD"): -50.0, ("DU2", "JPY"): -5_000.0}
+    assert inputs.in_one_currency(both) is None
+    assert inputs.in_one_currency({**both, ("DU2", "JPY"): 0.0}) == -50.0

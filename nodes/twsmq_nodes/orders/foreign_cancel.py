@@ -3,9 +3,9 @@
 A gateway lets an order be cancelled by whoever placed it: so a session of its own is opened under its owner's
 client ID for as long as that takes, the order is looked up there by its permanent id, and cancelled by the
 id it has there (an order entered by hand gets one when the client ID 0 asks for open orders; IBKR API
-docs). If the owner is connected, its client ID is taken: then our own session may name the order id, which
-a gateway takes for whoever's order it is (captured from a gateway of server version 200), but only if no
-other order has it.
+docs). If the owner is connected, its client ID is taken: then our own session names the order id, if no other
+order has it. What is known of gateways differs there: one refused (10147, captured in August 2026), one was
+written down to obey. So the answer waits for the gateway's word, or for the order to be gone from its lists.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
+from msgspec import Struct
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_control_requests import ForeignCancel
 from twsmq_protocol.order_requests import ForeignOrder
@@ -29,6 +30,8 @@ from twsmq_nodes.tws.session import TwsSession
 from .foreign import ENDED
 
 PATIENCE_S = 10.0
+HERE_PATIENCE_S = 15.0
+"""Orders of others are listed every ten seconds."""
 CANCELLED = 202
 """The gateway's word that an order is cancelled comes as an error (captured)."""
 
@@ -36,8 +39,9 @@ log = structlog.stdlib.get_logger()
 
 
 class ForeignCanceller:
-    """`cancel` answers its call. `unique`: no other order has this one's order id; `send` goes out in the
-    node's own session."""
+    """`cancel` answers its call. `unique`: no other order has this one's order id; `works`: whether the order
+    of a permanent id is listed; `send` goes out in the node's own session, of which `heard` is told what the
+    gateway says."""
 
     def __init__(
         self,
@@ -46,13 +50,16 @@ class ForeignCanceller:
         own_client_id: int,
         send: Callable[[CancelOrder], None],
         unique: Callable[[ForeignOrder], bool],
+        works: Callable[[int], bool],
     ) -> None:
         self._host = host
         self._port = port
         self._own_client_id = own_client_id
         self._send = send
         self._unique = unique
+        self._works = works
         self._running: set[_Attempt] = set()
+        self._here: dict[int, _Here] = {}  # by order id
 
     def cancel(self, row: ForeignOrder, call: Call) -> None:
         log.warning("an operator cancels a foreign order", perm_id=row.perm_id, client_id=row.client_id)
@@ -65,8 +72,31 @@ class ForeignCanceller:
         attempt.open()
 
     def close(self) -> None:
+        why = "the node ends; the order was perhaps not cancelled"
         for attempt in list(self._running):
-            attempt.fail(ErrorCode.NOT_READY, "the node ends; the order was perhaps not cancelled")
+            attempt.fail(ErrorCode.NOT_READY, why)
+        for order_id in list(self._here):
+            self._end_here(order_id).call.fail(RequestError(ErrorCode.NOT_READY, why))
+
+    def heard(self, event: tws.Event) -> None:
+        """Something came in the node's own session."""
+        if not self._here:
+            return
+        match event:
+            case tws.GatewayError(order_id, code, text) if order_id in self._here and not is_warning(code):
+                here = self._end_here(order_id)
+                if code == CANCELLED:
+                    here.call.succeed(ForeignCancel(perm_id=here.row.perm_id, status="Cancelled", text=text))
+                else:
+                    here.call.fail(
+                        RequestError(ErrorCode.GATEWAY_REJECTED, here.refused(text), tws_code=code)
+                    )
+            case tws.OrderStatus(order_id, status) if order_id in self._here and status in ENDED:
+                if event.perm_id == self._here[order_id].row.perm_id:
+                    row = self._here[order_id].row
+                    self._end_here(order_id).call.succeed(ForeignCancel(perm_id=row.perm_id, status=status))
+            case _:
+                pass
 
     def _owner_is_connected(self, row: ForeignOrder, call: Call) -> None:
         if row.order_id > 0 and self._unique(row):
@@ -79,8 +109,46 @@ class ForeignCanceller:
         call.fail(RequestError(ErrorCode.CONFLICT, why))
 
     def _cancel_here(self, row: ForeignOrder, call: Call) -> None:
+        if row.order_id in self._here:
+            call.fail(RequestError(ErrorCode.CONFLICT, "its cancel is under way already"))
+            return
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(HERE_PATIENCE_S, self._not_heard, row.order_id)
+        self._here[row.order_id] = _Here(row, call, timer, ours=row.client_id == self._own_client_id)
         self._send(CancelOrder(row.order_id))
-        call.succeed(ForeignCancel(perm_id=row.perm_id, status=""))
+
+    def _not_heard(self, order_id: int) -> None:
+        """What becomes of another client's order only that one is told; lists show whether it is gone."""
+        here = self._end_here(order_id)
+        gone = "it is listed no more: foreign/ tells how it ended"
+        text = (
+            f"cancel sent; it is still listed after {HERE_PATIENCE_S:g} s"
+            if self._works(here.row.perm_id)
+            else gone
+        )
+        here.call.succeed(ForeignCancel(perm_id=here.row.perm_id, status="", text=text))
+
+    def _end_here(self, order_id: int) -> _Here:
+        here = self._here.pop(order_id)
+        here.timer.cancel()
+        return here
+
+
+class _Here(Struct):
+    """A cancel in the node's own session."""
+
+    row: ForeignOrder
+    call: Call
+    timer: asyncio.TimerHandle
+    ours: bool
+
+    def refused(self, text: str) -> str:
+        if self.ours:
+            return text
+        return (
+            f"client ID {self.row.client_id}, which placed it, is connected, and the gateway lets nobody "
+            f"else cancel it ({text}): cancel it there or in TWS, or end that program and try again"
+        )
 
 
 class _Attempt:

@@ -115,6 +115,7 @@ class OrdersShell(Shell):
             node.client_id,
             self._send_cancel,
             self._core.has_order_id_alone,
+            lambda perm_id: perm_id in self._core.foreign.rows,
         )
         self._direct = DirectWriter()
         self._held: tuple[float, str] | None = None  # until when, why
@@ -242,6 +243,7 @@ class OrdersShell(Shell):
 
     def _on_event(self, event: tws.Event) -> None:
         self._reports.append(event)
+        self._foreign_canceller.heard(event)
 
     def _on_read_end(self) -> None:
         if self._reports:

@@ -245,7 +245,8 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
         return Verdict(again=True)
     if record.acknowledged:
         if snapshot.reaches_back is not None and snapshot.reaches_back < record.sent_at:
-            return _ended_meanwhile(record)
+            inactive = order.status == "inactive"
+            return _gone(record, today=True) if inactive else _ended_meanwhile(record)
         if order.status == "unknown":
             return _NOTHING
         return _gone(record, covers(snapshot.began_at, record.sent_at, snapshot.offset_s))
@@ -274,9 +275,8 @@ def _exercised(record: Record, snapshot: Snapshot) -> Verdict:
 
 def _ended_meanwhile(record: Record) -> Verdict:
     """The gateway had it, has it no more, and lists every execution since before it was sent."""
-    said = record.order.reason if record.order.status == "inactive" else None
     executed = f"{record.executed():g} executed, as all executions since it was sent show"
-    return Verdict(Trigger.CANCELLED, said or f"the gateway lists it no more: it has ended, {executed}")
+    return Verdict(Trigger.CANCELLED, f"the gateway lists it no more: it has ended, {executed}")
 
 
 def _gone(record: Record, today: bool) -> Verdict:

@@ -220,11 +220,12 @@ class LiveRiskInputs:
 
     def daily_pnl(self, scope: Scope, name: str, ns: int) -> float | None:
         if scope == "strategy":
-            return self._in_one_currency(self._book.results.of(name, ns))
+            return self.in_one_currency(self._book.results.of(name, ns))
         return self._results.get(name) if self._clock() <= self._believed_until else None
 
-    def _in_one_currency(self, results: Mapping[tuple[str, str], float]) -> float | None:
-        """Of amounts by account and currency the sum in the accounts' own, by their rates."""
+    def in_one_currency(self, results: Mapping[tuple[str, str], float]) -> float | None:
+        """Of amounts by account and currency the sum in the accounts' own, by their rates; None also for
+        accounts whose own currencies differ: nothing tells what they are to each other."""
         total = 0.0
         for (account, currency), amount in results.items():
             own = currency == self._currencies.get(account)
@@ -232,7 +233,8 @@ class LiveRiskInputs:
             if rate is None:
                 return None
             total += amount * rate
-        return total
+        owners = {account for (account, _), amount in results.items() if amount}
+        return total if len({self._currencies.get(account) for account in owners}) <= 1 else None
 
     def open_orders(self) -> Iterator[Open]:
         for record in self._book.active():

@@ -87,7 +87,7 @@ def _instruments(candidate: Candidate) -> Outcome:
 def _max_order_quantity(candidate: Candidate) -> Outcome:
     quantity, most = _units(candidate, candidate.order.quantity), candidate.limits.max_order_quantity or 0.0
     if quantity is None:
-        return Unknown(_quote_of(candidate.order))
+        return _cash_buys(candidate)
     return Refusal(most, quantity, "quantity") if quantity > most else None
 
 
@@ -174,7 +174,7 @@ def _max_position(candidate: Candidate) -> Outcome:
         return Unknown(f"the position of {candidate.name} in {order.instrument}")
     quantity = _units(candidate, candidate.own.remaining)
     if quantity is None:
-        return Unknown(_quote_of(order))
+        return _cash_buys(candidate)
     low, high = reach([*_alike(candidate), _own(candidate, quantity)])
     after = position + (high if order.side == "BUY" else low)
     nearer = min(0.0, position) <= after <= max(0.0, position)
@@ -227,6 +227,13 @@ def _units(candidate: Candidate, quantity: float) -> float | None:
     if not price or value is None or not inputs.worth_known(order.instrument):
         return None
     return order.cash_quantity / (min(abs(price), abs(order.limit_price or price)) * value)
+
+
+def _cash_buys(candidate: Candidate) -> Unknown:
+    """Why that is not known."""
+    order = candidate.order
+    known = candidate.inputs.worth_known(order.instrument)
+    return Unknown(_quote_of(order) if known else _worth_of(order))
 
 
 def _worth_of(order: PlaceOrder) -> str:
