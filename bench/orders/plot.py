@@ -12,7 +12,10 @@ from measured import Run
 from report import NAMES, ORDERS_PER_S
 
 FILE = "orders.png"
-COLOURS = {"twsmq": "#1f77b4", "ib_async": "#2ca02c", "ibapi": "#d62728", "relay": "#7f7f7f"}
+COLOURS = {
+    "twsmq": "#1f77b4", "ib_async": "#2ca02c", "ibapi": "#d62728", "relay": "#7f7f7f", "process": "#17becf",
+    "unsaved": "#bcbd22",
+}  # fmt: skip
 
 
 def write(run: Run, folder: Path) -> None:
@@ -20,6 +23,8 @@ def write(run: Run, folder: Path) -> None:
     for delay, line in zip(run.terms.delays_ms, ("-", ":"), strict=False):
         for side, name in NAMES.items():
             took = sorted(value for one in run.of(side, delay) for value in one.took)
+            if not took:
+                continue
             shares = [(number + 1) / len(took) for number in range(len(took))]
             label = f"{name.partition(',')[0]}, answers after {delay:g} ms"
             latency.plot(took, shares, line, color=COLOURS[side], label=label)

@@ -1,11 +1,12 @@
 """The least that a durable order out of process can cost here: what a relay takes that does nothing else.
 
-    python relay_side.py GATEWAY_PORT RATE COUNT FOLDER
+    python relay_side.py GATEWAY_PORT RATE COUNT [FOLDER]
 
 The client is the one of twsmq's side. The relay, one thread in another process, takes its request off a
 ROUTER, commits it to SQLite (WAL, synchronous=FULL, a log laid out before), writes the gateway's bytes, which
 were made before but for the id and the reference, and answers. It checks nothing, numbers nothing, publishes
-nothing, makes nothing of the gateway's reports, and stops while its disk does.
+nothing, makes nothing of the gateway's reports, and stops while its disk does. Without a folder it commits
+nothing either.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def relay(gateway_port: int, folder: str, pipe: Connection) -> None:
     """Tells its port; ends when the pipe does."""
     gateway = connected(gateway_port)
     template = order()
-    database = journal(Path(folder) / "relayed")
+    database = journal(Path(folder) / "relayed") if folder else None
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     requests = context.socket(zmq.ROUTER)
     pipe.send(requests.bind_to_random_port("tcp://127.0.0.1"))
@@ -52,7 +53,8 @@ def relay(gateway_port: int, folder: str, pipe: Connection) -> None:
                 address, body = requests.recv_multipart()
                 request = codec.decode_request(body)
                 asked = codec.decode_args(request, rq.PlaceOrder)
-                database.execute("INSERT INTO entries VALUES (?, ?)", (taken, body))
+                if database is not None:
+                    database.execute("INSERT INTO entries VALUES (?, ?)", (taken, body))
                 ref = f"{asked.strategy}/{asked.client_order_id}".encode()
                 data = template.replace(b"%d" % FIRST_ID, b"%d" % (FIRST_ID + taken))
                 gateway.sendall(data.replace(MARK.encode(), ref))
@@ -61,7 +63,8 @@ def relay(gateway_port: int, folder: str, pipe: Connection) -> None:
             elif ready == gateway.fileno():
                 gateway.recv(1 << 18)
             else:
-                database.close()
+                if database is not None:
+                    database.close()
                 context.destroy(linger=0)
                 gateway.close()
                 return
@@ -106,7 +109,7 @@ def main() -> None:
     gateway_port, rate, count = arguments()
     spawn = multiprocessing.get_context("spawn")
     pipe, its_end = spawn.Pipe()
-    process = spawn.Process(target=relay, args=(gateway_port, sys.argv[4], its_end))
+    process = spawn.Process(target=relay, args=(gateway_port, "".join(sys.argv[4:5]), its_end))
     process.start()
     its_end.close()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

@@ -13,12 +13,14 @@ import psutil
 from measured import Latency, Run, median
 
 FILE = "orders.md"
-P50_FACTOR, P99_SHARE, ORDERS_PER_S = 4.0, 1 / 8, 5000.0
+P50_FACTOR, P99_FACTOR, CPU_US, P99_SHARE, ORDERS_PER_S = 1.25, 1.75, 180.0, 1 / 8, 5000.0
 NAMES = {
     "twsmq": "twsmq: client, orders node, durable",
     "ib_async": "ib_async, in process, not durable",
     "ibapi": "IBKR's ibapi as shipped, in process, not durable",
     "relay": "a bare relay: client, ROUTER, one commit, socket",
+    "process": 'twsmq with durability = "process"',
+    "unsaved": "the bare relay without its commit",
 }
 PACKAGES = ("ib_async", "nautilus-ibapi", "pyzmq", "uvloop")
 TERMS = """\
@@ -35,6 +37,8 @@ TERMS = """\
 - twsmq: a client process (pyzmq, DEALER, hears all order events) and the orders node as it ships (SQLite,
   WAL, synchronous=FULL; the bytes leave after the commit) without a message budget. The time starts before
   the request is encoded.
+- With durability = "process" the intent outlives the end of any process, not a loss of power
+  (synchronous=NORMAL): beside it stands the relay that commits nothing at all.
 - The bare relay shows what is left when everything is taken away that makes it safe to use (`relay_side.py`):
   the way through ZeroMQ, one commit to the same kind of journal, the socket, on one thread.
 - The others: one process; the time starts before `placeOrder`. ib_async's throttle of 45 messages/s is off.
@@ -53,15 +57,22 @@ class Target:
 
 def targets(run: Run) -> list[Target]:
     delay = run.terms.delays_ms[0]
-    ours, ib_async, ibapi, relay = (run.of(side, delay) for side in NAMES)
-    floor = median([bare.p50 / peer.p50 for bare, peer in zip(relay, ib_async, strict=True)])
-    p50 = median([mine.p50 / peer.p50 for mine, peer in zip(ours, ib_async, strict=True)])
+    ours, _, ibapi, relay, process, unsaved = (run.of(side, delay) for side in NAMES)
+    p50 = median([mine.p50 / peer.p50 for mine, peer in zip(ours, relay, strict=True)])
+    worst = median([mine.p99 / peer.p99 for mine, peer in zip(ours, relay, strict=True)])
+    unsafe = median([mine.p50 / peer.p50 for mine, peer in zip(process, unsaved, strict=True)])
     p99 = median([mine.p99 / peer.p99 for mine, peer in zip(ours, ibapi, strict=True)])
     rate = median([burst.rate for burst in run.bursts])
+    cpu = median([burst.cpu for burst in run.bursts])
     return [
+        Target("p50 at most 1.25 × the bare relay's", f"{p50:.2f} ×", p50 <= P50_FACTOR),
+        Target("p99 at most 1.75 × the bare relay's", f"{worst:.2f} ×", worst <= P99_FACTOR),
         Target(
-            "p50 at most 4 × ib_async's", f"{p50:.2f} × (the bare relay's: {floor:.2f} ×)", p50 <= P50_FACTOR
+            'with durability = "process": p50 at most 1.25 × the bare relay\'s without its commit',
+            f"{unsafe:.2f} ×",
+            unsafe <= P50_FACTOR,
         ),
+        Target("at most 180 µs of the node's processor for an order", f"{cpu:.0f} µs", cpu <= CPU_US),
         Target("p99 at most 1/8 of ibapi's", f"1/{1 / p99:.1f}", p99 <= P99_SHARE),
         Target("at least 5,000 durable orders/s, 8 strategies", f"{rate:,.0f}/s", rate >= ORDERS_PER_S),
     ]
@@ -88,6 +99,8 @@ def latency_table(run: Run, delay: float) -> list[str]:
     ]
     for side, name in NAMES.items():
         rounds = run.of(side, delay)
+        if not rounds:
+            continue
         rate = median([one.rate for one in rounds])
         lines.append(f"| {name} | {spread(rounds, 'p50')} | {spread(rounds, 'p99')} | {rate:.0f} |")
     return lines

@@ -36,6 +36,8 @@ sys.path.insert(0, str(ROOT))
 from bench.marketdata.processes import free_port  # noqa: E402
 
 SIDES = ("twsmq", "ib_async", "ibapi", "relay")
+WITHOUT_DISK = ("process", "unsaved")
+"""Those that do not wait for the disk: measured at the first delay alone."""
 TIMEOUT_S = 120
 
 
@@ -88,13 +90,16 @@ def speaking(script: str, *arguments: object) -> Iterator[Speaker]:
 
 
 @contextmanager
-def orders_node(folder: Path, gateway_port: int) -> Iterator[tuple[psutil.Process, int]]:
+def orders_node(
+    folder: Path, gateway_port: int, durability: str = "disk"
+) -> Iterator[tuple[psutil.Process, int]]:
     """An orders node with a new journal in `folder`: its process and its port base."""
     base = free_port(100)
     config = folder / "twsmq.toml"
     config.write_text(
         f"[cluster]\nport_base = {base}\ndata_dir = {json.dumps(str(folder))}\n"
         f"[gateway]\nport = {gateway_port}\nmessages_per_second = 0\n"
+        f'[orders]\ndurability = "{durability}"\n'
     )
     with (folder / "orders.log").open("wb") as log:
         node = subprocess.Popen(
@@ -123,7 +128,8 @@ class Bench:
             turn = number % len(SIDES)
             for delay_ms in self.terms.delays_ms:
                 self.gateway.ask(delay_ms=delay_ms)
-                for side in SIDES[turn:] + SIDES[:turn]:
+                sides = SIDES + (WITHOUT_DISK if delay_ms == self.terms.delays_ms[0] else ())
+                for side in sides[turn:] + sides[:turn]:
                     run.latencies.append(self.latency(side, delay_ms))
                     progress(f"round {number + 1}: {run.latencies[-1]}")
             self.gateway.ask(delay_ms=self.terms.delays_ms[0])
@@ -135,9 +141,12 @@ class Bench:
 
     def latency(self, side: str, delay_ms: float) -> Latency:
         count = WARM_UP + self.terms.orders
-        if side == "twsmq":
-            with self.fresh_folder() as folder, orders_node(folder, self.port) as (_, base):
+        if side in ("twsmq", "process"):
+            durability = "disk" if side == "twsmq" else "process"
+            with self.fresh_folder() as folder, orders_node(folder, self.port, durability) as (_, base):
                 sent, arrived = self.trade("twsmq_side.py", base, self.terms.rate, count)
+        elif side == "unsaved":
+            sent, arrived = self.trade("relay_side.py", self.port, self.terms.rate, count)
         elif side == "relay":
             with self.fresh_folder() as folder:
                 sent, arrived = self.trade("relay_side.py", self.port, self.terms.rate, count, folder)

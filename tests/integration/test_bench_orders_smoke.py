@@ -25,6 +25,8 @@ def test_every_side_is_measured_and_written_down(tmp_path: Path, no_orphans: Non
     assert done.stdout.strip() == table.strip()
     for side in ("twsmq: client", "ib_async, in process", "IBKR's ibapi as shipped", "a bare relay"):
         assert table.count(f"| {side}") == 2, table
+    for side in ("twsmq with durability", "the bare relay without its commit"):
+        assert table.count(f"| {side}") == 1, table
     assert (tmp_path / "orders.png").read_bytes().startswith(b"\x89PNG")
-    for side in ("twsmq", "ib_async", "ibapi", "relay"):
+    for side in ("twsmq", "ib_async", "ibapi", "relay", "process", "unsaved"):
         assert f"round 1: {side}, answers after" in done.stderr

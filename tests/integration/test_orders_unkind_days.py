@@ -50,19 +50,25 @@ def _plain() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_executions_that_are_never_answered_keep_orders_out_for_two_questions_only(
-    tmp_path: Path, no_orphans: None
+@pytest.mark.parametrize(
+    ("silent", "named"),
+    [
+        (rq.Executions, "executions"),
+        (rq.CompletedOrders, "completed orders"),
+        (rq.AllOpenOrders, "open orders of all clients"),
+    ],
+)
+def test_a_question_that_is_never_answered_keeps_orders_out_for_two_tries_only(
+    tmp_path: Path, no_orphans: None, silent: type[rq.Request], named: str
 ) -> None:
     with running_desk(tmp_path) as desk:
         desk.working("before")
         desk.place("lost")
-        desk.broker.silent = {rq.Executions}
+        desk.broker.silent = {silent}
         desk.broker.drop()
         beat = desk.client.await_event(
             lambda topic, event: (
-                topic == "node/orders/"
-                and event["state"] == "ready"
-                and "executions" in (event["detail"] or "")
+                topic == "node/orders/" and event["state"] == "ready" and named in (event["detail"] or "")
             ),
             timeout=60,
         )

@@ -116,6 +116,7 @@ def test_what_a_preset_made_of_an_order_is_told_and_not_sent_back(desk: Desk) ->
     [
         ({}, {"limit_price": 99.0}, {"limit_price": 99.0}),
         ({}, {"tif": "GTC"}, {"tif": "GTC"}),
+        ({}, {"tif": "GTD", "good_till_date": "20991231 23:59:59 UTC"}, {"tif": "GTD"}),
         (STOP, {"aux_price": 88.0}, {"stop_price": 88.0}),
         (TRAIL, {"aux_price": 5.0}, {"trail_amount": 5.0}),
         ({}, {"order_type": "MKT", "limit_price": None}, {"order_type": "MKT", "limit_price": None}),

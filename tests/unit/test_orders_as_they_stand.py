@@ -233,6 +233,31 @@ def test_a_time_in_force_that_a_preset_changed_is_told_and_not_put_back(desk: De
     assert sent(desk).tif == "DAY"
 
 
+def test_until_when_an_order_works_goes_with_its_time_in_force(desk: Desk) -> None:
+    working(desk)
+    desk.says(open_order(1, tif="GTD", good_till_date=""))
+    assert desk.order().tif == "DAY", "half of a change is none"
+    desk.says(open_order(1, tif="GTD", good_till_date="20261231 23:59:59 US/Eastern"))
+    assert (desk.order().tif, desk.order().good_till) == ("GTD", "20261231 23:59:59 US/Eastern")
+    desk.modify(limit_price=2.0)
+    assert (sent(desk).tif, sent(desk).good_till_date) == ("GTD", "20261231 23:59:59 US/Eastern")
+    desk.says(open_order(1, tif="DAY", limit_price=2.0))
+    assert (desk.order().tif, desk.order().good_till) == ("DAY", None)
+    desk.modify(limit_price=3.0)
+    assert (sent(desk).tif, sent(desk).good_till_date) == ("DAY", "")
+
+
+def test_the_same_moment_in_another_zone_confirms_and_is_no_news(desk: Desk) -> None:
+    desk.place(tif="GTD", good_till="20261231-21:00:00")
+    shown: dict[str, Any] = {"tif": "GTD", "good_till_date": "20261231 16:00:00 US/Eastern"}
+    desk.accepted(**shown)
+    assert desk.order().good_till == "20261231-21:00:00"
+    desk.modify(good_till="20261230-21:00:00")
+    desk.says(open_order(1, **shown | {"good_till_date": "20261230 16:00:00 US/Eastern"}))
+    assert outcomes(desk)[-1] == (1, "confirmed")
+    assert desk.order().good_till == "20261230-21:00:00"
+
+
 def test_what_a_person_changed_is_told_and_kept(desk: Desk) -> None:
     working(desk)
     desk.says(open_order(1, limit_price=5.0, total_quantity=7.0))

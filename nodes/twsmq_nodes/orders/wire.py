@@ -21,6 +21,7 @@ from twsmq_protocol.order_types import ORDER_TYPES, PRICE_FIELDS, TIFS, Conditio
 from twsmq_nodes.tws import orders as tws_orders
 from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.contracts import Contract, Scalar
+from twsmq_nodes.tws.gateway_times import execution_time_ns
 from twsmq_nodes.tws.instruments import contract_of, instrument_of
 from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.orders import OrderFields, OrderView
@@ -198,8 +199,8 @@ def values_shown(view: OrderView, order: Order) -> OrderChanges:
     one a limit near the stop, a limit order a trailing stop (captured). So a price is taken over where the
     type needs it; where the type only allows it (the cap of MIDPRICE, REL, pegged orders), once it was set
     here. The time in force is what a preset changes (10349, ib_async issues 191 and 217), quantity, prices
-    and type what a person edits. Outside RTH, display size and good-till change only where we asked for it:
-    that their echo is faithful has not been seen.
+    and type what a person edits; until when a GTD order works belongs to its time in force. Outside RTH and
+    display size change only where we asked for it: that their echo is faithful has not been seen.
     """
     changes: dict[str, Any] = {}
     if view.total_quantity:
@@ -210,8 +211,7 @@ def values_shown(view: OrderView, order: Order) -> OrderChanges:
         for name in PRICE_FIELDS if order_type != order.order_type else ():
             if name not in prices_of(order_type):
                 changes[name] = None
-    if view.tif in TIFS:
-        changes["tif"] = view.tif
+    changes |= _term_shown(view, order)
     prices = ORDER_TYPES.get(order_type, _NONE)
     for name in prices.known:
         value = shown(view, name, order_type)
@@ -222,6 +222,15 @@ def values_shown(view: OrderView, order: Order) -> OrderChanges:
         ):
             changes[name] = value
     return OrderChanges(**changes)
+
+
+def _term_shown(view: OrderView, order: Order) -> dict[str, Any]:
+    """Time in force, and until when: neither makes sense without the other."""
+    if view.tif not in TIFS or (view.tif == "GTD" and not view.good_till_date):
+        return {}
+    until = view.good_till_date if view.tif == "GTD" else None
+    kept = order.tif == view.tif and same("good_till", order.good_till, until)
+    return {"tif": view.tif} if kept else {"tif": view.tif, "good_till": until}
 
 
 def as_sent(values: Values) -> OrderChanges:
@@ -235,7 +244,7 @@ def same(name: str, one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return abs(one - other) <= _precision(other) + 1e-9 * abs(one)
     if name == "good_till":
-        return _digits(str(one or ""))[:12] == _digits(str(other or ""))[:12]
+        return _same_minute(str(one or ""), str(other or ""))
     return (one or None) == (other or None)
 
 
@@ -247,8 +256,16 @@ def _precision(value: float) -> float:
     return 0.5 * 10.0 ** -len(decimals)
 
 
+def _same_minute(one: str, other: str) -> bool:
+    """Times as clients and gateways write them, in whatever zones; as they read where one tells none."""
+    moments = execution_time_ns(one), execution_time_ns(other)
+    if None not in moments:
+        return moments[0] == moments[1]
+    return _digits(one) == _digits(other)
+
+
 def _digits(text: str) -> str:
-    return "".join(filter(str.isdigit, text))
+    return "".join(filter(str.isdigit, text))[:12]
 
 
 def foreign_order(order_id: int, contract: Contract, view: OrderView, gateway_status: str) -> ForeignOrder:
