@@ -89,7 +89,13 @@ def test_an_order_whose_owner_is_connected_is_cancelled_only_if_the_gateway_says
     refused = client.error("orders", "cancel_foreign_order", perm_id=perm_id)
     assert (refused["code"], refused["tws_code"]) == ("gateway_rejected", 10147)
     assert "lets nobody else cancel it" in refused["message"]
+    ours = {"strategy": "o", "instrument": "STK:AAPL:SMART:USD", "side": "BUY", "quantity": 1}
+    order = ours | {"order_type": "LMT", "limit_price": 1.0, "client_order_id": "ours"}
+    number = client.result("orders", "place_order", **order)["order_id"]
     with Wire(cluster.port_base + 95, OTHER + 2) as third:  # two programs, one order id
+        third.send(*place_fields(number, "BUY", 8, "LMT", limit=1.0))
+        perm_id = foreign(client, order_id=number, quantity=8, working=True)["perm_id"]
+        assert client.error("orders", "cancel_foreign_order", perm_id=perm_id)["code"] == "conflict"
         for wire, quantity in ((other, 6), (third, 7)):
             wire.send(*place_fields(lone + 1, "BUY", quantity, "LMT", limit=1.0))
         rows: dict[float, int] = {}
@@ -100,12 +106,6 @@ def test_an_order_whose_owner_is_connected_is_cancelled_only_if_the_gateway_says
             refused = client.error("orders", "cancel_foreign_order", perm_id=perm_id)
             assert refused["code"] == "conflict"
             assert "another order has the order id" in refused["message"]
-        ours = {"strategy": "o", "instrument": "STK:AAPL:SMART:USD", "side": "BUY", "quantity": 1}
-        order = ours | {"order_type": "LMT", "limit_price": 1.0, "client_order_id": "ours"}
-        number = client.result("orders", "place_order", **order)["order_id"]
-        third.send(*place_fields(number, "BUY", 8, "LMT", limit=1.0))
-        perm_id = foreign(client, order_id=number, quantity=8, working=True)["perm_id"]
-        assert client.error("orders", "cancel_foreign_order", perm_id=perm_id)["code"] == "conflict"
         assert client.result("orders", "get_orders", strategy="o")["orders"][0]["status"] != "cancelled"
 
 

@@ -257,11 +257,10 @@ def _precision(value: float) -> float:
 
 
 def _same_minute(one: str, other: str) -> bool:
-    """Times as clients and gateways write them, in whatever zones; as they read where one tells none."""
-    moments = execution_time_ns(one), execution_time_ns(other)
-    if None not in moments:
-        return moments[0] == moments[1]
-    return _digits(one) == _digits(other)
+    """Times as clients and gateways write them: one moment in whatever zones, or the same digits, as a gateway
+    may show what was asked in UTC with a zone of its own."""
+    moment = execution_time_ns(one)
+    return _digits(one) == _digits(other) or (moment is not None and moment == execution_time_ns(other))
 
 
 def _digits(text: str) -> str:
