@@ -257,8 +257,8 @@ def _precision(value: float) -> float:
 
 
 def _same_minute(one: str, other: str) -> bool:
-    """Times as clients and gateways write them: one moment in whatever zones, or the same digits, as a gateway
-    may show what was asked in UTC with a zone of its own."""
+    """Times as clients and gateways write them: one moment in whatever zones, or the same digits, as a
+    gateway may show what was asked in UTC with a zone of its own."""
     moment = execution_time_ns(one)
     return _digits(one) == _digits(other) or (moment is not None and moment == execution_time_ns(other))
 
