@@ -108,3 +108,79 @@ def test_up_in_an_empty_folder_gives_a_quote_within_seconds(installed: Installed
             assert took < FIRST_QUOTE_S, f"{took:.1f} s"
         finally:
             installed.run("twsmq", "down")
+
+
+# --- the client alone ----------------------------------------------------------------------------------
+
+IMPORT_S = 0.030
+ORDER = """
+import sys
+from twsmq import Client
+with Client(port_base=int(sys.argv[1])) as client:
+    print(client.wait_quote("STK:AAPL:SMART:USD"))
+    order = client.place(strategy="light", client_order_id="1", instrument="STK:AAPL:SMART:USD", side="BUY",
+                         quantity=1, order_type="MKT")
+    print(order.done(timeout=60).status)
+"""
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    base = tmp_path_factory.mktemp("light")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(base), str(ROOT / "client")], check=True)
+    (wheel,) = base.glob("twsmq_client-*.whl")
+    venv.create(base / "venv", with_pip=True)
+    subprocess.run(
+        [str(base / "venv" / "bin" / "pip"), "install", "--quiet", str(wheel)], check=True, env=_environment()
+    )
+    (base / "empty").mkdir()
+    return Installed(base / "venv" / "bin", wheel, base / "empty")
+
+
+def test_the_client_alone_brings_two_libraries_and_nothing_else(light: Installed) -> None:
+    listed = {row["name"].lower() for row in json.loads(light.run("pip", "list", "--format", "json"))}
+    assert listed - {"pip", "setuptools"} == {"twsmq-client", "msgspec", "pyzmq"}
+
+
+def test_the_client_alone_is_the_whole_one_s_files_of_the_same_version(
+    light: Installed, installed: Installed
+) -> None:
+    with zipfile.ZipFile(light.wheel) as small, zipfile.ZipFile(installed.wheel) as whole:
+        files = [name for name in small.namelist() if ".dist-info/" not in name]
+        assert {name.split("/")[0] for name in files} == {"twsmq", "twsmq_protocol"}
+        assert all(small.read(name) == whole.read(name) for name in files)
+        left_out = {name.split("/")[1] for name in whole.namelist() if name.startswith("twsmq/")}
+        left_out -= {name.split("/")[1] for name in files if name.startswith("twsmq/")}
+        assert left_out == {"cli", "conform", "download", "report"}
+    assert light.wheel.name.split("-")[1] == installed.wheel.name.split("-")[1]
+
+
+def test_every_module_of_the_client_alone_can_be_imported(light: Installed) -> None:
+    modules = (name.removesuffix(".py") for name in zipfile.ZipFile(light.wheel).namelist())
+    names = [name.replace("/", ".").removesuffix(".__init__") for name in modules if "dist-info" not in name]
+    program = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
+    light.run("python", "-W", "error", "-c", program, *(name for name in names if "py.typed" not in name))
+
+
+def test_to_import_the_client_alone_costs_next_to_nothing(light: Installed) -> None:
+    timed = (
+        "import time; began = time.process_time(); import twsmq; imported = time.process_time(); "
+        "twsmq.Client; print(imported - began, time.process_time() - imported)"
+    )
+    took = [tuple(map(float, light.run("python", "-c", timed).split())) for _ in range(6)]
+    package, client = (min(column) for column in zip(*took, strict=True))
+    print(f"import twsmq: {package * 1e3:.1f} ms; twsmq.Client then: {client * 1e3:.1f} ms")
+    assert package < IMPORT_S
+
+
+def test_the_client_alone_trades_with_a_cluster(light: Installed, installed: Installed) -> None:
+    with reserved_ports() as base, orphans_refused():
+        (installed.folder / "twsmq.toml").write_text(
+            f"[cluster]\nport_base = {base}\n[gateway]\nport = {base + GATEWAY_OFFSET}\n"
+        )
+        try:
+            installed.run("twsmq", "up", "--detach")
+            assert "filled" in light.run("python", "-c", ORDER, str(base))
+        finally:
+            installed.run("twsmq", "down")
