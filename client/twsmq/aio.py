@@ -246,12 +246,13 @@ class Client(AsyncRequests):
         return AsyncOrderHandle(self, self.orders[order["strategy"]], order, timeout)
 
     async def wait_until(self, look: Callable[[], T | None], timeout: float | None = None) -> T:
-        """Until `look` gives something; it is asked whenever an event has come. Raises `TimeoutError`."""
+        """Until `look` gives something else than None or False; it is asked whenever an event has come.
+        Raises `TimeoutError`."""
         async with asyncio.timeout(timeout):
             while True:
                 self._require_open()
                 found = look()
-                if found is not None:
+                if found is not None and found is not False:
                     return found
                 self._links.require_one(self._reception.incidents)
                 arrival = self._loop.create_future()

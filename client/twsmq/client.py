@@ -182,12 +182,13 @@ class Client(SyncRequests):
         return handle
 
     def wait_until(self, look: Callable[[], T | None], timeout: float | None = None) -> T:
-        """Receive until `look` gives something; `receive` gets its events later. Raises `TimeoutError`."""
+        """Receive until `look` gives something else than None or False; `receive` gets its events later.
+        Raises `TimeoutError`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             self._pump()
             found = look()
-            if found is not None:
+            if found is not None and found is not False:
                 return found
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError(f"not within {timeout:g} s")

@@ -56,7 +56,7 @@ def test_a_mirror_holds_the_newest_and_a_reader_gets_only_its_own(port_base: int
         market.publish(QUOTE, "quote", bid=1.0, ask=2.0)
         market.publish(OTHER, "quote", bid=5.0)
         market.publish(QUOTE, "quote", bid=3.0, ask=4.0)
-        client.wait_until(lambda: client.quotes[AAPL].bid == 3.0 or None, timeout=60)
+        client.wait_until(lambda: client.quotes[AAPL].bid == 3.0, timeout=60)
         assert mirror is client.quotes[AAPL]
         assert (mirror.mid, mirror.live) == (3.5, True)
         received = client.receive(timeout=60)
@@ -74,7 +74,7 @@ def test_a_mirror_holds_the_newest_and_a_reader_gets_only_its_own(port_base: int
         assert client.quotes[AAPL].bid == 6.0
         client.unsubscribe(QUOTE)
         market.publish(QUOTE, "quote", bid=7.0)
-        client.wait_until(lambda: client.quotes[AAPL].bid == 7.0 or None, timeout=60)
+        client.wait_until(lambda: client.quotes[AAPL].bid == 7.0, timeout=60)
         assert client.receive(timeout=0) is None
 
 
@@ -142,7 +142,7 @@ def test_the_asyncio_client_keeps_its_mirrors_without_being_asked(port_base: int
             await asyncio.to_thread(market.await_subscription, QUOTE)
             for bid in range(1, 1001):
                 market.publish(QUOTE, "quote", bid=float(bid))
-            assert await client.wait_until(lambda: mirror.bid == 1000.0 or None, timeout=60)
+            assert await client.wait_until(lambda: mirror.bid == 1000.0, timeout=60)
             handle = client.place(**ORDER)  # pyright: ignore[reportArgumentType]
             done = asyncio.create_task(handle.done(timeout=60))
             assert (await handle.written()).order_id == 7
