@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Other ibapi releases that the adapter and the simulator are proved against, each in a folder of its own.
 IBAPIS := ibapi==9.81.1.post1 nautilus-ibapi==10.19.4 nautilus-ibapi==10.30.1 nautilus-ibapi==10.37.2 ibapi-stable==10.50.2
 
-.PHONY: up venv quick test slow chaos conformance check format vectors docs clean help bench-marketdata bench-orders bench-board bench-history bench-budget sync reach
+.PHONY: up venv quick test slow chaos conformance check format vectors docs notebooks clean help bench-marketdata bench-orders bench-board bench-history bench-budget sync reach
 
 help:   ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -79,6 +79,10 @@ check: venv   ## lint, types, import rules
 docs: .venv/.docs   ## the documentation site, in docs/_build; a dead link is an error
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo docs/_build/index.html
+
+notebooks: venv .venv/.docs   ## run the notebooks against a cluster of their own and keep what they print, for the site
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pandas>=2.2'
+	@TWSMQ_WRITE_NOTEBOOKS=1 $(BIN)/python -m pytest -q -n 0 tests/integration/test_docs_blocks.py -k notebook
 
 .venv/.docs: .venv/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'

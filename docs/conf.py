@@ -19,7 +19,8 @@ generate.write(Path(__file__).parent / "generated")
 project = "twsmq"
 author = "the twsmq developers"
 release = version = version_of("twsmq")
-extensions = ["myst_parser"]
+extensions = ["myst_nb"]
+nb_execution_mode = "off"  # they need a cluster: `make notebooks` keeps what they printed
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 exclude_patterns = ["_build", "decisions/README.md"]

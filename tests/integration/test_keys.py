@@ -319,7 +319,7 @@ def test_a_revoked_key_asks_in_vain_within_a_tenth_of_a_second(
 def asked(dealer: zmq.Socket[bytes]) -> str | None:
     """The code of the refusal, None for an answer."""
     dealer.send(msgpack.packb({"v": 1, "id": 1, "op": "describe"}))
-    assert dealer.poll(patient(10) * 1000)
+    assert dealer.poll(int(patient(10) * 1000))
     reply = msgpack.unpackb(dealer.recv())
     return None if reply["ok"] else reply["error"]["code"]
 

@@ -471,6 +471,10 @@ class Client {
     return request<OrderAccepted>("orders", "cancel_order", order);
   }
 
+  /** As below; other events are let go. */
+  std::optional<Order> done(const std::string& strategy, const std::string& client_order_id, Milliseconds patience) {
+    return done(strategy, client_order_id, patience, [](const Event&) {});
+  }
   /** Waits until nothing more can come of an order; its last event, or empty. Other events are handed to `others`. */
   template <typename Others>
   std::optional<Order> done(const std::string& strategy, const std::string& client_order_id, Milliseconds patience,
