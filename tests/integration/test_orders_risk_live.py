@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.cluster import Cluster
+from support.patience import patient
 from twsmq import Client, RequestRefused
 
 AAPL = "STK:AAPL:SMART:USD"
@@ -62,7 +63,8 @@ def test_what_only_reduces_is_judged_by_the_position_that_status_tells(client: C
         lambda: next((p for p in client.positions() if p.con_id == 265598 and p.quantity == 10), None), 20
     )
     other = {"strategy": "other", "side": "SELL", "limit_price": 900.0, "reduce_only": True}
-    assert refusal(client, "close-1", quantity=6, **other) == "", "the account holds ten, whoever bought them"
+    # The account holds ten, whoever bought them; orders learns it from status.
+    client.wait_until(lambda: refusal(client, "close-1", quantity=6, **other) == "", patient(20))
     assert "reduce_only" in refusal(client, "close-2", quantity=6, **other), "both together would do more"
     client.cancel_order(strategy="other", client_order_id="close-1")
 
