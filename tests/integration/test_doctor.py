@@ -136,6 +136,11 @@ def a_gateway_that_tells_its_settings(connected: socket.socket) -> None:
     made.api.settings.readOnlyApi = True
     made.api.settings.sendMarketDataInLotsForUsStocks = True
     made.api.settings.masterClientId = 101
+    made.api.settings.maintainAndResubmitOrdersOnReconnect = True
+    made.api.settings.createApiMessageLogFile = False
+    made.api.settings.downloadOpenOrdersOnConnection = False
+    made.api.settings.allowLocalhostOnly = True
+    made.api.settings.socketPort = 4002
     made.api.precautions.bypassOrderPrecautions = False
     made.lockAndExit.autoLogoffTime = "11:45 PM"
     made.lockAndExit.autoLogoffType = "logoff"
@@ -161,6 +166,11 @@ def test_a_gateway_that_tells_its_settings() -> None:
         "master-client-id": "fail",
         "auto-restart": "warn",
         "order-dialogs": "warn",
+        "resubmit-orders": "warn",
+        "message-log": "warn",
+        "open-orders": "warn",
+        "trusted-ips": "ok",
+        "socket-port": "ok",
     }
     assert {name: verdicts[name] for name in expected} == expected
     assert verdicts["max-rate"] == "skip", "what the gateway did not say is not judged"

@@ -19,6 +19,7 @@ import pytest
 from msgspec import Struct
 from support.patience import patient
 from support.scripted_port import framed, listening
+from twsmq_nodes.doctor.probe import HELLO_S, START_S, TOTAL_S
 
 ENOUGH_S = 15.0
 """On an idle machine."""
@@ -205,6 +206,42 @@ def test_nothing_anywhere_names_the_four_ports_and_what_to_do() -> None:
     assert "IBKR Lite" in found["login"]["cure"]
     for words in ("login", "Enable ActiveX and Socket Clients", "Socket port"):
         assert words in found["port-open"]["cure"]
+
+
+def test_a_gateway_that_is_slow_at_every_step_takes_no_longer() -> None:
+    """Each answer comes just within its own bound; what is left over is skipped or warned of."""
+
+    def slow(connected: socket.socket) -> None:
+        connected.recv(1024)
+        time.sleep(HELLO_S - 1)
+        connected.sendall(framed(200, "20261128 10:00:00 US/Eastern"))
+        connected.recv(4096)
+        time.sleep(START_S - 1)
+        connected.sendall(framed("15", "1", "DU1234567") + framed("9", "1", "7"))
+        while connected.recv(4096):
+            pass
+
+    began = time.monotonic()
+    examined(OWN, 4001)
+    to_start = time.monotonic() - began  # the command itself, as fast as this machine is just now
+    with listening(slow) as port:
+        began = time.monotonic()
+        found = examined("127.0.0.1", port)
+        took = time.monotonic() - began
+    assert took < TOTAL_S + 2 * to_start
+    assert found["accounts"]["verdict"] == "ok"
+    assert {found[name]["verdict"] for name in ("clock", "farms", "market-data")} == {"warn"}
+
+
+def test_a_small_heap_of_a_gateway_on_this_machine_is_noticed() -> None:
+    """Its command line tells; a process that only looks like one will do."""
+    command = "import sys; sys.stdin.read()"
+    words = [sys.executable, "-c", command, "java", "-Xmx100m", "-cp", "/opt/jts/ibgateway.jar"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as gateway:
+        found = examined(OWN, 4001)
+        gateway.communicate()
+    assert found["gateway-memory"]["verdict"] == "warn"
+    assert "4000 MB" in found["gateway-memory"]["cure"]
 
 
 def test_a_forwarder_without_a_gateway_is_named() -> None:

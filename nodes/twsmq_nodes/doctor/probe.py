@@ -1,9 +1,9 @@
 """The walk: a closed port, a handshake, a login, a quote, an order book; at each step what was seen.
 
 It is a client like any other, with plain sockets and a client ID of its own. It waits for events, each within
-its own bound, some 12 s in all. What it asks for it lets go again, and it places
-nothing. `reqOpenOrders` is asked only where the gateway does not tell its settings: a read-only gateway
-answers it with 321, and may show the dialog "API client needs write access".
+its own bound and all within `TOTAL_S`: a gateway that is slow at every step costs the later ones, and no more
+time. What it asks for it lets go again, and it places nothing. A read-only gateway answers `reqOpenOrders`
+with 321, and may show the dialog "API client needs write access".
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from .evidence import Evidence, Hello, Neighbour, Notice, Port, Quote
 
 USUAL_PORTS = (4001, 4002, 7496, 7497)
 CONNECT_S, NEIGHBOUR_S, HELLO_S, START_S, FARMS_S, QUOTE_S, ORDERS_S, SETTINGS_S = 3, 1, 5, 4, 3, 3, 2, 3
+TOTAL_S = 12.0
 NEWEST_CONFIG_VERSION = 225
 INSTRUMENT = Contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
 _NAME = "STK:AAPL:SMART:USD"
@@ -46,11 +47,17 @@ class Ended(Exception):
     """The other side closed the connection."""
 
 
-class Line:
-    """One connection, cut into frames."""
+def _left(within: float, ends: float) -> float:
+    """A time to wait; never 0, which would mean not to wait for what is already there."""
+    return max(0.05, min(within, ends - time.monotonic()))
 
-    def __init__(self, connected: socket.socket) -> None:
+
+class Line:
+    """One connection, cut into frames. `ends`: when all waiting is over, in monotonic seconds."""
+
+    def __init__(self, connected: socket.socket, ends: float) -> None:
         self._socket = connected
+        self._ends = ends
         self._splitter = FrameSplitter()
         self._pending: deque[bytes] = deque()
 
@@ -61,7 +68,7 @@ class Line:
     def frames(self, within: float) -> Iterator[bytes]:
         """Frames as they come, until `within` seconds have passed; what is not taken waits for the next call.
         Raises `Ended`."""
-        deadline = time.monotonic() + within
+        deadline = min(time.monotonic() + within, self._ends)
         while self._pending:
             yield self._pending.popleft()
         while (left := deadline - time.monotonic()) > 0:
@@ -82,7 +89,7 @@ class Line:
 
     def first_bytes(self, within: float) -> bytes:
         """What comes first, whole frames or not; nothing if nothing came. Raises `Ended`."""
-        self._socket.settimeout(within)
+        self._socket.settimeout(_left(within, self._ends))
         try:
             data = self._socket.recv(_READ)
         except TimeoutError:
@@ -96,6 +103,7 @@ class Line:
 
 def walk(start: Evidence, progress: Progress) -> Evidence:
     """`start` names host, port and client ID; the rest is filled in."""
+    ends = time.monotonic() + TOTAL_S
     progress(f"connecting to {address(start.host, start.port)}")
     try:
         connected = socket.create_connection((start.host, start.port), timeout=CONNECT_S)
@@ -106,10 +114,10 @@ def walk(start: Evidence, progress: Progress) -> Evidence:
     except OSError as error:
         return replace(start, state=Port.UNREACHABLE, problem=error.strerror or str(error))
     with closing(connected):
-        seen = _greet(connected, replace(start, state=Port.OPEN), progress)
+        seen = _greet(Line(connected, ends), replace(start, state=Port.OPEN), progress)
     if seen.hello is not Hello.VERSION:
         return _look_around(seen, progress)
-    return _ask_settings(seen, progress) if seen.server_version == MAX_SERVER_VERSION else seen
+    return _ask_settings(seen, ends, progress) if seen.server_version == MAX_SERVER_VERSION else seen
 
 
 def _look_around(seen: Evidence, progress: Progress) -> Evidence:
@@ -128,7 +136,8 @@ def _neighbour(host: str, port: int) -> Neighbour | None:
     except OSError:
         return None
     with closing(connected):
-        return Neighbour(port, _hello(Line(connected), NEIGHBOUR_S)[0])
+        line = Line(connected, time.monotonic() + NEIGHBOUR_S)
+        return Neighbour(port, _hello(line, NEIGHBOUR_S)[0])
 
 
 def _hello(line: Line, within: float) -> tuple[Hello, int | None, str]:
@@ -148,8 +157,7 @@ def _hello(line: Line, within: float) -> tuple[Hello, int | None, str]:
     return Hello.VERSION, int(fields[0]), fields[1].decode("latin-1") if len(fields) > 1 else ""
 
 
-def _greet(connected: socket.socket, seen: Evidence, progress: Progress) -> Evidence:
-    line = Line(connected)
+def _greet(line: Line, seen: Evidence, progress: Progress) -> Evidence:
     progress("waiting for the gateway's version")
     began = time.monotonic()
     hello, version, when = _hello(line, HELLO_S)
@@ -275,12 +283,13 @@ def _noted_error(seen: Evidence, req_id: int, notice: Notice) -> Evidence:
     return replace(seen, notices=(*seen.notices, notice))
 
 
-def _ask_settings(seen: Evidence, progress: Progress) -> Evidence:
+def _ask_settings(seen: Evidence, ends: float, progress: Progress) -> Evidence:
     """One more short connection, at a version that tells settings, under the same client ID."""
     progress("asking for the gateway's own settings")
     try:
-        with closing(socket.create_connection((seen.host, seen.port), timeout=CONNECT_S)) as connected:
-            line = Line(connected)
+        within = _left(CONNECT_S, ends)
+        with closing(socket.create_connection((seen.host, seen.port), timeout=within)) as connected:
+            line = Line(connected, ends)
             line.send(b"API\0" + frame(b"v%d..%d" % (MIN_SERVER_VERSION, NEWEST_CONFIG_VERSION)))
             version = int(next(iter(line.frames(HELLO_S)), b"0").split(b"\0")[0])
             asking = Asking(version, seen.client_id)
