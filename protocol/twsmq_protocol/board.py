@@ -55,7 +55,7 @@ SECTIONS: dict[str, Section] = {
         (
             _C("mode", "mode", "state"),
             _C("gateway", "gateway", "state"),
-            _C("gateway_since", "since", "age"),
+            _C("gateway_since", "for", "age"),
             _C("upstream", "upstream", "state"),
             _C("farms", "farms"),
             _C("halted", "halted", "state"),
@@ -88,7 +88,7 @@ SECTIONS: dict[str, Section] = {
             _C("order_id", "order id", "id", wide=True),
             _C("reason", "reason", "text"),
         ),
-        "no orders today",
+        "no orders today: `twsmq order place --help`, or `place_order` from a program",
         "rank,-since",
     ),
     "foreign": Section(
@@ -164,7 +164,7 @@ SECTIONS: dict[str, Section] = {
             _C("realized", "realized", "money", wide=True),
             _C("updated", "age", "age"),
         ),
-        "no positions",
+        "no positions at the broker, none counted here",
         "account,instrument",
     ),
     "accounts": Section(
@@ -185,7 +185,7 @@ SECTIONS: dict[str, Section] = {
             _C("pnl_updated", "age of result", "age"),
             _C("updated", "age of figures", "age"),
         ),
-        "no account is known yet",
+        "no account is known yet: the gateway names them once it is up",
     ),
     "cash": Section(
         "Currencies",
@@ -214,7 +214,7 @@ SECTIONS: dict[str, Section] = {
             _C("line", "line", "id", wide=True),
             _C("shard", "shard", "text", wide=True),
         ),
-        "nobody subscribes to anything",
+        "nobody subscribes to anything: `twsmq watch quote/STK:AAPL:SMART:USD/` does",
         "topic",
     ),
     "lines": Section(
@@ -271,14 +271,14 @@ SECTIONS: dict[str, Section] = {
             _C("name", "alert"),
             _C("severity", "severity", "state"),
             _C("state", "state", "state"),
-            _C("since", "since", "age"),
+            _C("since", "for", "age"),
             _C("about", "about"),
             _C("text", "what"),
             _C("acknowledged_by", "acknowledged by"),
             _C("silenced_until", "silenced until", "time", wide=True),
             _C("resolved", "resolved", "time", wide=True),
         ),
-        "no alert has fired",
+        "no alert has fired; `twsmq alerts test` tries where they go",
         "rank,-since",
     ),
 }

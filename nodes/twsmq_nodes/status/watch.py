@@ -41,7 +41,7 @@ from .records import Records
 from .sections import Moment, section
 from .sinks import Sinks
 
-BOARD_S = 0.05
+BOARD_S = 0.03
 ASK_S, ASK_SLOWLY_S, VALID_S = 1.0, 5.0, 3.0
 MIDS_AT_ONCE = 20
 FRESH_NS = 2_000_000_000

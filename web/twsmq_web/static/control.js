@@ -86,7 +86,7 @@ export function Control({ open }) {
   return html`<section class="panel" aria-labelledby="h-control">
     <div class="title"><h2 id="h-control">Control</h2></div>
     ${!may && html`<p class="empty">You are a viewer. <code>twsmq web --operator</code> prints a key that lets you act; use the
-      button “operator” above. With this page dead, <code>twsmq order cancel --all</code> and the op <code>halt</code> do the same.</p>`}
+      button “operator” above. With this page dead, <code>twsmq halt --reason WHY --cancel</code> does the same.</p>`}
     ${kills.map((each) => html`<${Remains} ...${each} onClose=${() => setKills(kills.filter((other) => other !== each))} />`)}
     ${notice && html`<p class="act" role="status">${notice}</p>`}
     <div class="scroll" tabindex="0" role="group" aria-label="control table"><table class="control">

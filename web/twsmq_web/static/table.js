@@ -3,7 +3,7 @@ import { html, Component, useState } from "./vendor/preact-htm.js";
 import { board, compare, now, rows } from "./board.js";
 import { ABSENT, NUMERIC, age, format } from "./format.js";
 
-const MOST = 200;
+const MOST = 100;
 const OLD_MS = 5000;
 
 const BAD = new Set(["unknown", "failed", "hung", "silent", "rejected", "error", "disconnected", "live", "page", "firing", "stopped", "lost", "gap"]);
@@ -90,7 +90,7 @@ export function Table({ name, act, only, plain }) {
       ${!plain && total > 5 && html`<input type="search" class="filter" value=${filter} aria-label=${"filter " + spec.title}
         placeholder="filter ( / )" onInput=${(e) => setFilter(e.target.value)} />`}
     </div>
-    ${shown.length === 0 ? html`<p class="empty">${filter ? "no row matches" : spec.empty}</p>` : html`
+    ${shown.length === 0 ? html`<p class="empty">${filter ? "no row matches" : spec.empty.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part))}</p>` : html`
     <div class="scroll" tabindex="0" role="group" aria-label=${spec.title + " table"}><table data-section=${name}>
       <thead><tr>${spec.columns.map((column) => html`<th scope="col"
         class=${(NUMERIC.has(column.kind) ? "number " : "") + (column.wide ? "wide" : "")}

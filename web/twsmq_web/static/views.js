@@ -28,14 +28,20 @@ function History({ order, onClose }) {
   </dialog>`;
 }
 
-const cancel = (row) => command("cancel_order", { strategy: row.strategy, client_order_id: row.client_order_id });
-const cancelling = (row) => row.rank < 2 && html`<button onClick=${() => cancel(row)}>cancel</button>`;
-
 function Orders({ only }) {
   const [order, setOrder] = useState(null);
+  const [said, setSaid] = useState(null);
   const may = operator();
-  const act = useMemo(() => ({ at: 1, open: setOrder, title: "every event of this order", buttons: may ? cancelling : null }), [may]);
-  return html`<${Table} name="orders" only=${only} act=${act} />
+  const act = useMemo(() => {
+    const cancel = async (row) => {
+      const outcome = await command("cancel_order", { strategy: row.strategy, client_order_id: row.client_order_id });
+      setSaid(outcome.ok ? null : `${row.key} is not cancelled: ${outcome.error.message}`);
+    };
+    const buttons = (row) => row.rank < 2 && html`<button onClick=${() => cancel(row)}>cancel</button>`;
+    return { at: 1, open: setOrder, title: "every event of this order", buttons: may ? buttons : null };
+  }, [may]);
+  return html`${said && html`<p class="banner bad" role="alert">${printable(said)} <button onClick=${() => setSaid(null)}>close</button></p>`}
+    <${Table} name="orders" only=${only} act=${act} />
     ${order && html`<${History} order=${order} onClose=${() => setOrder(null)} />`}`;
 }
 
@@ -200,13 +206,15 @@ export function Header({ view, go, theme, turn, unlock }) {
     .map(([name, each]) => [name, now() - each.as_of / 1e6]).sort((a, b) => b[1] - a[1])[0];
   const firing = rows("alerts").filter((row) => row.state !== "resolved");
   const paging = firing.filter((row) => row.severity === "page" && row.state === "firing");
+  // A desk has many tabs: this one says whether it wants to be looked at.
+  document.title = `${paging.length || !board.connected || !board.statusAlive ? "(!) " : ""}${it.mode ? it.mode.toUpperCase() + " " : ""}twsmq`;
   const fact = (name, value, kind = "text", more = "") => html`<span class="fact"><span class="name">${name}</span>
     <b class=${"state " + (more || mood(value))} data-fact=${name}>${format(kind, value, now())}</b></span>`;
   return html`<header class="desk">
     <div class="facts">
       <h1 class="mode"><span class=${"badge " + (it.mode || "none")} data-fact="mode">${(it.mode || "no account").toUpperCase()}</span></h1>
       ${fact("gateway", it.gateway)}${fact("upstream", it.upstream)}${fact("farms", it.farms, "text", /broken/.test(it.farms || "") ? "bad" : "")}
-      ${fact("since", it.gateway_since, "age")}
+      ${fact("for", it.gateway_since, "age")}
       ${fact("worst age", old ? now() * 1e6 - old[1] * 1e6 : null, "age", old && old[1] > 5000 ? "bad" : "")}
       ${fact("unknown", it.unknown, "integer", it.unknown ? "bad" : "")}${fact("working", it.working, "integer")}
       ${fact("alerts", firing.length, "integer", paging.length ? "bad" : firing.length ? "warn" : "")}
