@@ -7,12 +7,13 @@ grows.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Label, Static
 from twsmq_protocol.board import SECTIONS
@@ -26,7 +27,7 @@ from ..board_text import NUMERIC, age, text_of
 from .terminal import printable
 
 VIEWS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Desk", ("alerts", "accounts", "positions", "processes")),
+    ("Desk", ("alerts", "orders", "accounts", "positions", "processes")),
     ("Orders", ("orders", "foreign")),
     ("Fills", ("fills",)),
     ("Positions", ("accounts", "positions", "strategies", "cash")),
@@ -36,6 +37,11 @@ VIEWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Alerts", ("alerts",)),
 )
 REFRESH_S = 0.5
+_AT_A_GLANCE: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "alerts": lambda row: row["state"] != "resolved",
+    "orders": lambda row: row["rank"] < 2,  # what is not finished
+}
+"""What the first view leaves out, as the page's does."""
 OLD_NS = 5_000_000_000
 _BAD = frozenset(("unknown", "failed", "hung", "silent", "rejected", "error", "disconnected", "live", "page",
                   "firing", "stopped", "lost", "gap"))  # fmt: skip
@@ -44,7 +50,7 @@ _GOOD = frozenset(("ready", "alive", "beating", "up", "connected", "filled", "ac
 _HELP = """[b]Keys[/b]
 
 1 … 8   views          /   filter          esc   no filter
-↑ ↓     rows           ?   this            q     quit
+↑ ↓     rows           tab next table      ?     this      q   quit
 H       halt everybody and cancel all      (operator)
 C       cancel the order of this row       (operator)
 
@@ -125,7 +131,7 @@ class Board(App[None]):
     def compose(self) -> ComposeResult:
         yield Static(id="desk")
         yield Input(placeholder="filter", id="filter")
-        yield Vertical(id="tables")
+        yield VerticalScroll(id="tables", can_focus=False)
         yield Footer()
 
     async def on_mount(self) -> None:
@@ -210,7 +216,7 @@ class Board(App[None]):
 
     async def _show_view(self) -> None:
         self._making = True  # the timer's callback runs beside this: it is not to find a view half made
-        tables = self.query_one("#tables", Vertical)
+        tables = self.query_one("#tables", VerticalScroll)
         await tables.remove_children()
         for name in VIEWS[self._view][1]:
             table: DataTable[Text] = DataTable(id=f"t-{name}", cursor_type="row", zebra_stripes=True)
@@ -225,7 +231,7 @@ class Board(App[None]):
 
     def _focus_table(self) -> None:
         for name in VIEWS[self._view][1]:
-            if self.query(f"#t-{name}"):
+            if self.query(f"#t-{name}") and self.query_one(f"#t-{name}").display:
                 self.query_one(f"#t-{name}").focus()
                 return
 
@@ -263,7 +269,9 @@ class Board(App[None]):
 
     def _fill(self, name: str, now: int) -> None:
         section, state = SECTIONS[name], self.feed.state.sections[name]
-        rows = self.feed.rows(name)
+        rows = every = self.feed.rows(name)
+        if self._view == 0 and name in _AT_A_GLANCE:
+            rows = list(filter(_AT_A_GLANCE[name], rows))
         words = self._filter.split()
         if words:
             rows = [row for row in rows if all(w in " ".join(map(str, row.values())).lower() for w in words)]
@@ -284,10 +292,13 @@ class Board(App[None]):
                         table.update_cell(row["key"], column.name, cell, update_width=True)
         old = state.as_of is None or now - state.as_of > OLD_NS
         said = "never confirmed" if state.as_of is None else f"as of {age(now - state.as_of)} ago"
-        heading = Text(f"{section.title}  {len(rows)}  ")
+        title = "Working orders" if self._view == 0 and name == "orders" else section.title
+        heading = Text(f"{title}  {len(rows)}  ")
         heading.append(("OLD: " if old else "") + said, style="red" if old else "dim")
         if not rows:
-            heading.append(f"   {section.empty}", style="dim")
+            elsewhere = "no row matches" if words else f"none at present, {len(every)} in their own view"
+            heading.append(f"   {elsewhere if every else section.empty.replace('`', '')}", style="dim")
+        table.display = bool(rows)
         self.query_one(f"#h-{name}", Static).update(heading)
 
     @staticmethod

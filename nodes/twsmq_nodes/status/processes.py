@@ -109,7 +109,7 @@ class ProcessBoard:
                 "queue": _integer(_value(usage.samples, "gateway_queue_messages")),
                 "wait_s": usage.wait,
                 "sent": int(sent),
-                "errors": _integer(_sum(usage.samples, "gateway_errors_total")),
+                "errors": _errors(usage.samples),
             }
         return rows
 
@@ -231,6 +231,12 @@ def _value(samples: Mapping[str, list[Sample]], name: str) -> float | None:
 def _sum(samples: Mapping[str, list[Sample]], name: str) -> float | None:
     found = samples.get(name)
     return sum(each.value for each in found) if found else None
+
+
+def _errors(samples: Mapping[str, list[Sample]]) -> int:
+    """Without what only informs, like a farm that is connected: each session gets half a dozen at start."""
+    found = samples.get("gateway_errors_total", [])
+    return int(sum(each.value for each in found if each.labels.get("class") == "error"))
 
 
 def _integer(value: float | None) -> int | None:

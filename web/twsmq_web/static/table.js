@@ -62,7 +62,7 @@ export function Age({ name }) {
   return html`<span class=${"age" + (ms > OLD_MS ? " bad" : "")}>${ms > OLD_MS ? "OLD: " : ""}as of ${age(ms)} ago</span>`;
 }
 
-export function Table({ name, act, only, plain }) {
+export function Table({ name, act, only, plain, title, empty }) {
   const [filter, setFilter] = useState("");
   const [order, setOrder] = useState(null);
   const [all, setAll] = useState(false);
@@ -85,12 +85,12 @@ export function Table({ name, act, only, plain }) {
   const turn = (column) => () => setOrder(order?.[0] !== column.name ? [column.name, 1]
     : order[1] === 1 ? [column.name, -1] : null);
   return html`<section class="panel" aria-labelledby=${"h-" + name}>
-    <div class="title"><h2 id=${"h-" + name}>${spec.title}</h2>
+    <div class="title"><h2 id=${"h-" + name}>${title || spec.title}</h2>
       <span class="count">${total}</span><${Age} name=${name} />
       ${!plain && total > 5 && html`<input type="search" class="filter" value=${filter} aria-label=${"filter " + spec.title}
         placeholder="filter ( / )" onInput=${(e) => setFilter(e.target.value)} />`}
     </div>
-    ${shown.length === 0 ? html`<p class="empty">${filter ? "no row matches" : spec.empty.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part))}</p>` : html`
+    ${shown.length === 0 ? html`<p class="empty">${filter ? "no row matches" : (empty || spec.empty).split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part))}</p>` : html`
     <div class="scroll" tabindex="0" role="group" aria-label=${spec.title + " table"}><table data-section=${name}>
       <thead><tr>${spec.columns.map((column) => html`<th scope="col"
         class=${(NUMERIC.has(column.kind) ? "number " : "") + (column.wide ? "wide" : "")}

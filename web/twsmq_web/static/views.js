@@ -28,7 +28,7 @@ function History({ order, onClose }) {
   </dialog>`;
 }
 
-function Orders({ only }) {
+function Orders({ only, title, empty }) {
   const [order, setOrder] = useState(null);
   const [said, setSaid] = useState(null);
   const may = operator();
@@ -41,7 +41,7 @@ function Orders({ only }) {
     return { at: 1, open: setOrder, title: "every event of this order", buttons: may ? buttons : null };
   }, [may]);
   return html`${said && html`<p class="banner bad" role="alert">${printable(said)} <button onClick=${() => setSaid(null)}>close</button></p>`}
-    <${Table} name="orders" only=${only} act=${act} />
+    <${Table} name="orders" only=${only} act=${act} title=${title} empty=${empty} />
     ${order && html`<${History} order=${order} onClose=${() => setOrder(null)} />`}`;
 }
 
@@ -180,9 +180,11 @@ function Audit() {
 function Overview() {
   const unknown = (row) => row.status === "unknown";
   const works = (row) => row.rank < 2;
-  return html`<${Table} name="alerts" only=${(row) => row.state !== "resolved"} plain />
+  const over = rows("orders").length, quiet = rows("alerts").length;
+  return html`<${Table} name="alerts" only=${(row) => row.state !== "resolved"} plain
+      empty=${quiet ? `nothing is wrong now; ${quiet} resolved under Alerts` : null} />
     ${rows("orders").some(unknown) && html`<p class="bad strong">Unknown orders: nobody can say at present whether they reached the gateway. Do not place them anew.</p>`}
-    <${Orders} only=${works} />
+    <${Orders} only=${works} title="Working orders" empty=${over ? `nothing works; ${over} finished under Orders` : null} />
     <${Table} name="accounts" plain /><${Table} name="positions" />
     <${Table} name="processes" plain />`;
 }
@@ -213,8 +215,7 @@ export function Header({ view, go, theme, turn, unlock }) {
   return html`<header class="desk">
     <div class="facts">
       <h1 class="mode"><span class=${"badge " + (it.mode || "none")} data-fact="mode">${(it.mode || "no account").toUpperCase()}</span></h1>
-      ${fact("gateway", it.gateway)}${fact("upstream", it.upstream)}${fact("farms", it.farms, "text", /broken/.test(it.farms || "") ? "bad" : "")}
-      ${fact("for", it.gateway_since, "age")}
+      ${fact("gateway", it.gateway)}${fact("for", it.gateway_since, "age")}${fact("upstream", it.upstream)}${fact("farms", it.farms, "text", /broken/.test(it.farms || "") ? "bad" : "")}
       ${fact("worst age", old ? now() * 1e6 - old[1] * 1e6 : null, "age", old && old[1] > 5000 ? "bad" : "")}
       ${fact("unknown", it.unknown, "integer", it.unknown ? "bad" : "")}${fact("working", it.working, "integer")}
       ${fact("alerts", firing.length, "integer", paging.length ? "bad" : firing.length ? "warn" : "")}
