@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.page import place
+from support.patience import patient
 from twsmq.board_text import text_of
 from twsmq.cli.terminal import printable
 from twsmq_protocol.board import SECTIONS
@@ -67,7 +69,7 @@ def test_both_write_every_kind_of_value_alike() -> None:
 def test_it_shows_the_board_filters_and_is_read_only(cluster: Any) -> None:
     pytest.importorskip("textual", reason="textual is not installed (extra tui)")
     from textual.widgets import DataTable, Static
-    from twsmq.cli.top_app import Board, cells
+    from twsmq.cli.top_app import Board, cells, columns_of
 
     async def look() -> None:
         app = Board(load_config(cluster.config).config)
@@ -82,9 +84,10 @@ def test_it_shows_the_board_filters_and_is_read_only(cluster: Any) -> None:
             assert [key.value for key in table.rows] == [row["key"] for row in app.feed.rows("processes")]
             shown = [str(cell) for cell in table.get_row("orders")]
             row = next(row for row in app.feed.rows("processes") if row["key"] == "orders")
-            fixed = [n for n, column in enumerate(c for c in SECTIONS["processes"].columns if not c.wide)
-                     if column.kind in ("text", "state", "id")]  # fmt: skip
-            expected = cells("processes", row, time.time_ns(), wide=False)
+            columns = columns_of("processes", 160)
+            assert columns == [column for column in SECTIONS["processes"].columns if not column.wide]
+            fixed = [n for n, column in enumerate(columns) if column.kind in ("text", "state", "id")]
+            expected = cells(columns, row, time.time_ns())
             assert [shown[n] for n in fixed] == [expected[n] for n in fixed]
             await pilot.press("slash", *"orders", "enter")
             deadline = time.monotonic() + 15
@@ -95,6 +98,44 @@ def test_it_shows_the_board_filters_and_is_read_only(cluster: Any) -> None:
             await pilot.pause(0.2)
             assert "read-only" in str(app.query_one("#desk", Static).render())
             assert len(app.screen_stack) == 1
+
+    asyncio.run(look())
+
+
+def test_eighty_columns_show_what_tells_most(cluster: Any) -> None:
+    """The state of an order and of a process without scrolling, every view, and the way to help."""
+    pytest.importorskip("textual", reason="textual is not installed (extra tui)")
+    from textual.widgets import DataTable
+    from twsmq.cli.top_app import VIEWS, Board
+
+    place(cluster, "narrow", order_type="LMT", limit_price=1.0)
+
+    async def look() -> None:
+        app = Board(load_config(cluster.config).config)
+        async with app.run_test(size=(80, 24)) as pilot:
+            deadline = time.monotonic() + patient(15)
+            while not app.feed.status_alive or not app.feed.rows("orders"):
+                assert time.monotonic() < deadline
+                await pilot.pause(0.1)
+            for number, view in enumerate(VIEWS, 1):
+                await pilot.press(str(number))
+                await pilot.pause(0.6)
+                for name in view[1]:
+                    table: DataTable[Any] = app.query_one(f"#t-{name}", DataTable)
+                    assert table.display == bool(table.row_count), name
+            for number, section, column in (("2", "orders", "status"), ("6", "processes", "ready")):
+                await pilot.press(number)
+                await pilot.pause(0.6)
+                table = app.query_one(f"#t-{section}", DataTable)
+                reach = 0
+                for each in table.ordered_columns:
+                    reach += each.get_render_width(table)
+                    if each.key.value == column:
+                        break
+                assert reach <= 80, (section, reach)
+            said = app.export_screenshot()
+            for word in ("Desk", "Alerts", "Help"):
+                assert word in said
 
     asyncio.run(look())
 

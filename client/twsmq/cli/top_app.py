@@ -7,7 +7,7 @@ grows.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, cast
 
 from rich.text import Text
@@ -16,7 +16,7 @@ from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Label, Static
-from twsmq_protocol.board import SECTIONS
+from twsmq_protocol.board import SECTIONS, Column
 from twsmq_protocol.config import Config
 from twsmq_protocol.errors import TwsmqError
 from twsmq_protocol.processes import ORDERS
@@ -42,6 +42,15 @@ _AT_A_GLANCE: dict[str, Callable[[dict[str, Any]], bool]] = {
     "orders": lambda row: row["rank"] < 2,  # what is not finished
 }
 """What the first view leaves out, as the page's does."""
+WIDE, NARROW = 180, 120
+_NARROW: dict[str, tuple[str, ...]] = {
+    "orders": ("client_order_id", "status", "since", "side", "filled", "quantity", "limit_price"),
+    "fills": ("time", "client_order_id", "side", "quantity", "price", "slippage", "latency_s"),
+    "positions": ("instrument", "quantity", "own", "difference", "daily", "unrealized", "updated"),
+    "accounts": ("account", "net_liquidation", "daily", "cushion", "excess_liquidity", "updated"),
+    "processes": ("name", "ready", "beating", "heard", "since", "restarts", "cpu", "lag_s", "words"),
+    "alerts": ("name", "state", "since", "text"),
+}
 OLD_NS = 5_000_000_000
 _BAD = frozenset(("unknown", "failed", "hung", "silent", "rejected", "error", "disconnected", "live", "page",
                   "firing", "stopped", "lost", "gap"))  # fmt: skip
@@ -50,21 +59,24 @@ _GOOD = frozenset(("ready", "alive", "beating", "up", "connected", "filled", "ac
 _HELP = """[b]Keys[/b]
 
 1 … 8   views          /   filter          esc   no filter
-↑ ↓     rows           tab next table      ?     this      q   quit
+↑ ↓     rows           ← →  columns        tab   next table
+?       this           q    quit
 H       halt everybody and cancel all      (operator)
 C       cancel the order of this row       (operator)
 
 A dash is unknown, never zero. What says OLD is old, whatever it shows."""
 
 
-def cells(section: str, row: dict[str, Any], now_ns: int, *, wide: bool) -> list[str]:
+def columns_of(section: str, width: int) -> list[Column]:
+    """What a terminal of so many columns shows, in this order: a narrow one begins with what tells most."""
+    columns = [column for column in SECTIONS[section].columns if width > WIDE or not column.wide]
+    first = _NARROW.get(section, ()) if width < NARROW else ()
+    return sorted(columns, key=lambda each: first.index(each.name) if each.name in first else len(first))
+
+
+def cells(columns: Iterable[Column], row: dict[str, Any], now_ns: int) -> list[str]:
     """A row as text, in the order of the columns."""
-    columns = SECTIONS[section].columns
-    return [
-        printable(text_of(column.kind, row.get(column.name), now_ns))
-        for column in columns
-        if wide or not column.wide
-    ]
+    return [printable(text_of(column.kind, row.get(column.name), now_ns)) for column in columns]
 
 
 class Confirm(ModalScreen[bool]):
@@ -103,20 +115,21 @@ class Board(App[None]):
     """`operator`: may act."""
 
     TITLE = "twsmq"
+    ENABLE_COMMAND_PALETTE = False
     CSS = """
-    DataTable { height: auto; max-height: 60%; }
+    DataTable { height: auto; max-height: 60%; scrollbar-size-horizontal: 0; }
     .title { margin-top: 1; text-style: bold; }
     #desk { height: auto; }
     #filter { display: none; }
     """
     BINDINGS: ClassVar[list[Any]] = [
-        *[Binding(str(n), f"view({n - 1})", name) for n, (name, _) in enumerate(VIEWS, 1)],
+        *[Binding(str(n), f"view({n - 1})", name.split()[0][:9]) for n, (name, _) in enumerate(VIEWS, 1)],
         Binding("slash", "filter", "Filter"),
         Binding("escape", "no_filter", show=False),
         Binding("question_mark", "help", "Help"),
         Binding("H", "halt", show=False),
         Binding("C", "cancel", show=False),
-        Binding("q", "quit", "Quit"),
+        Binding("q", "quit", show=False),
     ]
 
     def __init__(self, config: Config, *, operator: bool = False) -> None:
@@ -127,6 +140,7 @@ class Board(App[None]):
         self._filter = ""
         self._note = ""
         self._making = False
+        self._columns: dict[str, list[Column]] = {}
 
     def compose(self) -> ComposeResult:
         yield Static(id="desk")
@@ -220,10 +234,9 @@ class Board(App[None]):
         await tables.remove_children()
         for name in VIEWS[self._view][1]:
             table: DataTable[Text] = DataTable(id=f"t-{name}", cursor_type="row", zebra_stripes=True)
-            wide = self.size.width > 180
-            for column in SECTIONS[name].columns:
-                if wide or not column.wide:
-                    table.add_column(column.title, key=column.name)
+            self._columns[name] = columns_of(name, self.size.width)
+            for column in self._columns[name]:
+                table.add_column(column.title, key=column.name)
             await tables.mount(Static(id=f"h-{name}", classes="title"), table)
         self._making = False
         self._refresh_board()
@@ -276,18 +289,17 @@ class Board(App[None]):
         if words:
             rows = [row for row in rows if all(w in " ".join(map(str, row.values())).lower() for w in words)]
         table = cast("DataTable[Text]", self.query_one(f"#t-{name}"))
-        wide = len(table.columns) == len(section.columns)
-        columns = [column for column in section.columns if wide or not column.wide]
+        columns = self._columns[name]
         keys = [row["key"] for row in rows]
         if keys != [key.value for key in table.rows]:
             at = table.cursor_row
             table.clear()
             for row in rows:
-                table.add_row(*self._styled(name, row, now, wide), key=row["key"])
+                table.add_row(*self._styled(columns, row, now), key=row["key"])
             table.move_cursor(row=min(at, max(0, len(rows) - 1)))
         else:
             for row in rows:
-                for column, cell in zip(columns, self._styled(name, row, now, wide), strict=True):
+                for column, cell in zip(columns, self._styled(columns, row, now), strict=True):
                     if table.get_cell(row["key"], column.name) != cell:
                         table.update_cell(row["key"], column.name, cell, update_width=True)
         old = state.as_of is None or now - state.as_of > OLD_NS
@@ -302,9 +314,8 @@ class Board(App[None]):
         self.query_one(f"#h-{name}", Static).update(heading)
 
     @staticmethod
-    def _styled(name: str, row: dict[str, Any], now: int, wide: bool) -> list[Text]:
-        columns = [column for column in SECTIONS[name].columns if wide or not column.wide]
-        texts = cells(name, row, now, wide=wide)
+    def _styled(columns: list[Column], row: dict[str, Any], now: int) -> list[Text]:
+        texts = cells(columns, row, now)
         return [
             Text(
                 text,

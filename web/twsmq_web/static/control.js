@@ -90,16 +90,16 @@ export function Control({ open }) {
     ${kills.map((each) => html`<${Remains} ...${each} onClose=${() => setKills(kills.filter((other) => other !== each))} />`)}
     ${notice && html`<p class="act" role="status">${notice}</p>`}
     <div class="scroll" tabindex="0" role="group" aria-label="control table"><table class="control">
-      <thead><tr><th scope="col">who</th><th scope="col">state</th><th scope="col">working</th><th scope="col">actions</th></tr></thead>
+      <thead><tr><th scope="col">who</th><th scope="col">state</th><th scope="col">orders</th><th scope="col">actions</th></tr></thead>
       <tbody>
       <tr><td><b>everybody</b></td>
         <td class=${desk().halted?.includes("everybody") ? "bad" : ""}>${printable(desk().halted || "trading")}</td>
-        <td>${remaining().length}</td>
+        <td>${remaining().length} working</td>
         <td class="act"><button class="danger" disabled=${!may} data-test="kill-all" onClick=${() => kill("")}>Halt and cancel all …</button>
           <button disabled=${!may} onClick=${() => halt("")}>Halt …</button>
           <button disabled=${!may} data-test="resume-all" onClick=${() => resume("")}>Resume …</button></td></tr>
       ${strategies.map((row) => html`<tr key=${row.key}><td>${row.strategy}</td><td class=${row.halted ? "bad" : ""}>${printable(row.halted || "trading")}</td>
-        <td>${row.working}</td><td class="act">
+        <td>${row.working} working</td><td class="act">
           <button class="danger" disabled=${!may} onClick=${() => kill(row.strategy)}>Halt and cancel …</button>
           <button disabled=${!may} onClick=${() => halt(row.strategy)}>Halt …</button>
           <button disabled=${!may} onClick=${() => resume(row.strategy)}>Resume …</button></td></tr>`)}

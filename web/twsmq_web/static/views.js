@@ -13,17 +13,23 @@ function History({ order, onClose }) {
     const query = new URLSearchParams({ strategy: order.strategy, client_order_id: order.client_order_id });
     ask(`/api/history?${query}`).then((answer) => setFound(answer.body));
   }, []);
-  const skipped = new Set(["v", "src", "inc", "seq", "ts", "type", "event_no", "strategy_no", "strategy", "client_order_id", "snapshot"]);
-  const said = (event) => Object.entries(event)
-    .filter(([name, value]) => !skipped.has(name) && value !== null && value !== false && value !== "")
-    .map(([name, value]) => printable(`${name} ${value}`)).join(", ");
+  const skipped = new Set(["v", "src", "inc", "seq", "ts", "type", "event_no", "strategy_no", "status", "strategy", "client_order_id", "snapshot"]);
+  // Of an order's events only what is other than in the last one.
+  const states = {};
+  const said = (event) => {
+    const before = states[event.type] || {};
+    states[event.type] = event;
+    return Object.entries(event)
+      .filter(([name, value]) => !skipped.has(name) && (value || value === 0 || before[name]) && value !== before[name])
+      .map(([name, value]) => printable(`${name} ${value ?? "–"}`)).join(", ") || "as before";
+  };
   return html`<dialog ref=${ref} class="wide-dialog" aria-labelledby="history-title" onClose=${onClose}>
     <h2 id="history-title">${order.key}: every event of this order</h2>
     ${found === null && html`<p>reading the journal …</p>`}
     ${found?.problem && html`<p class="bad">${found.problem}</p>`}
     ${found && html`<div class="scroll" tabindex="0" role="group" aria-label="events"><table><thead><tr><th scope="col">no</th><th scope="col">time</th><th scope="col">event</th><th scope="col">what</th></tr></thead>
       <tbody>${(found.events || []).map((event) => html`<tr key=${event.event_no}><td class="number">${event.event_no}</td>
-        <td>${time(event.ts, now())}</td><td>${event.type}</td><td>${said(event)}</td></tr>`)}</tbody></table></div>`}
+        <td>${time(event.ts, now())}</td><td>${printable(event.status ? `${event.type}: ${event.status}` : event.type)}</td><td>${said(event)}</td></tr>`)}</tbody></table></div>`}
     <div class="buttons"><button autofocus onClick=${() => ref.current.close()}>Close</button></div>
   </dialog>`;
 }
@@ -45,16 +51,28 @@ function Orders({ only, title, empty }) {
     ${order && html`<${History} order=${order} onClose=${() => setOrder(null)} />`}`;
 }
 
+// A point comes every minute: where none came the line is broken, for nobody knows what was between.
+function interrupted(times, series) {
+  const at = [], values = [];
+  times.forEach((each, i) => {
+    if (i && each - times[i - 1] > 150) { at.push(times[i - 1] + 60); values.push(null); }
+    at.push(each); values.push(series[i]);
+  });
+  return [at, values];
+}
+
 function Plot({ title, times, series, label, dots }) {
   const ref = useRef(null);
   useEffect(() => {
     const css = getComputedStyle(document.documentElement);
+    const clock = (at) => time(at * 1e9, now()).replace(/:00$/, "");
     const axis = { stroke: css.getPropertyValue("--text"), grid: { stroke: css.getPropertyValue("--line"), width: 1 } };
     const width = Math.max(280, ref.current.clientWidth);
     const stroke = css.getPropertyValue("--accent");
     const curve = dots ? { label, stroke, paths: () => null, points: { show: true, size: 5, fill: stroke } } : { label, stroke, width: 1.5 };
-    const plot = new window.uPlot({ width, height: 220, series: [{}, curve], axes: [axis, { ...axis, size: 80 }], legend: { show: true } },
-      [times, series], ref.current);
+    const plot = new window.uPlot({ width, height: 220, series: [{ value: (_, at) => (at === null ? "–" : clock(at)) }, curve],
+      axes: [{ ...axis, space: 110, values: (_, splits) => splits.map(clock) }, { ...axis, size: 80 }], legend: { show: true } },
+      dots ? [times, series] : interrupted(times, series), ref.current);
     const resize = () => plot.setSize({ width: Math.max(280, ref.current.clientWidth), height: 220 });
     addEventListener("resize", resize);
     return () => { removeEventListener("resize", resize); plot.destroy(); };
