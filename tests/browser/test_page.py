@@ -191,6 +191,9 @@ def test_the_kill_switch_takes_two_actions_and_shows_what_remains(browser: Any, 
     page.shows(page.page.locator("[data-banner=halted]"), "everybody")
     page.shows(page.page.locator("[data-alert=Halted]"), "halted", 5000)
     page.shows(page.page.locator("table[data-section=audit]"), "halt", 8000)
+    page.view("desk")
+    page.shows(page.page.locator("section", has_text="Working orders"), "finished under Orders")
+    page.view("control")
     page.page.locator("[data-test=resume-all]").click()
     page.page.locator("[data-test=confirm]").click()
     playwright.expect(page.page.locator("[data-banner=halted]")).to_have_count(0, timeout=patient(5000))
@@ -235,7 +238,26 @@ def test_a_viewer_cannot_act_whatever_it_sends(page: Page) -> None:
 
 def test_every_view_fits_a_narrow_screen(page: Page) -> None:
     page.page.set_viewport_size({"width": 390, "height": 800})
+    covered = """(cells) => [...document.querySelectorAll(cells)].filter((each) => {
+      const at = each.getBoundingClientRect();
+      const there = document.elementFromPoint(at.left + 6, at.top + at.height / 2);
+      return at.top > 200 && at.bottom < innerHeight && !each.contains(there);
+    }).map((each) => each.textContent)"""
+    names = "table.control tr td:first-child, td[data-column=strategy]"
     for name in VIEWS:
         page.view(name)
         wide = page.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390, name
+        assert page.page.evaluate(covered, names) == [], name  # whom a button halts can be read
+
+
+def test_a_cancel_that_is_refused_is_told(browser: Any, desk: Cluster) -> None:
+    place(desk, "refused", order_type="LMT", limit_price=1.0)
+    page = Page(browser, desk, operator=True)
+    answer = '{"ok": false, "error": {"code": "timeout", "message": "nobody answered"}}'
+    page.page.route(
+        "**/api/command", lambda route: route.fulfill(body=answer, content_type="application/json")
+    )
+    page.page.locator('tr[data-key="alpha/refused"] td.act button').click()
+    page.shows(page.page.locator("main [role=alert]"), "alpha/refused is not cancelled: nobody answered")
+    page.close()

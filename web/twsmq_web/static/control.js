@@ -46,9 +46,13 @@ function Remains({ scope, outcome, onClose }) {
   </div>`;
 }
 
+// What was stopped stays here while other views are looked at.
+const shown = { kills: [] };
+
 export function Control({ open }) {
   const [dialog, setDialog] = useState(null);
-  const [kills, setKills] = useState([]);
+  const [kills, show] = useState(shown.kills);
+  const setKills = (list) => show(shown.kills = list);
   const [notice, setNotice] = useState(null);
   const may = operator();
   const strategies = rows("strategies");
