@@ -140,6 +140,23 @@ def test_eighty_columns_show_what_tells_most(cluster: Any) -> None:
     asyncio.run(look())
 
 
+def test_keys_work_while_there_is_nothing_to_show(config_file: Path) -> None:
+    """The hidden filter took them once: it was the only thing that could be focused."""
+    pytest.importorskip("textual", reason="textual is not installed (extra tui)")
+    from textual.widgets import DataTable
+    from twsmq.cli.top_app import VIEWS, Board
+
+    async def look() -> None:
+        app = Board(load_config(config_file).config)
+        async with app.run_test(size=(80, 24)) as pilot:
+            for number, (_, names) in enumerate(VIEWS, 1):
+                await pilot.press(str(number))
+                await pilot.pause()
+                assert [table.id for table in app.query(DataTable)] == [f"t-{name}" for name in names]
+
+    asyncio.run(look())
+
+
 def test_a_view_that_is_being_made_is_not_filled(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often it is refreshed while views change: rows came before their columns once."""
     pytest.importorskip("textual", reason="textual is not installed (extra tui)")

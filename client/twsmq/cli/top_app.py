@@ -42,6 +42,8 @@ _AT_A_GLANCE: dict[str, Callable[[dict[str, Any]], bool]] = {
     "orders": lambda row: row["rank"] < 2,  # what is not finished
 }
 """What the first view leaves out, as the page's does."""
+_SHORT = {"Positions": "Pos", "Market data": "Data", "Processes": "Procs"}
+"""All names of views in 80 columns."""
 WIDE, NARROW = 180, 120
 _NARROW: dict[str, tuple[str, ...]] = {
     "orders": ("client_order_id", "status", "since", "side", "filled", "quantity", "limit_price"),
@@ -116,6 +118,7 @@ class Board(App[None]):
 
     TITLE = "twsmq"
     ENABLE_COMMAND_PALETTE = False
+    AUTO_FOCUS = None  # else the hidden filter takes the keys while every table is empty
     CSS = """
     DataTable { height: auto; max-height: 60%; scrollbar-size-horizontal: 0; }
     .title { margin-top: 1; text-style: bold; }
@@ -123,8 +126,8 @@ class Board(App[None]):
     #filter { display: none; }
     """
     BINDINGS: ClassVar[list[Any]] = [
-        *[Binding(str(n), f"view({n - 1})", name.split()[0][:9]) for n, (name, _) in enumerate(VIEWS, 1)],
-        Binding("slash", "filter", "Filter"),
+        *[Binding(str(n), f"view({n - 1})", _SHORT.get(name, name)) for n, (name, _) in enumerate(VIEWS, 1)],
+        Binding("slash", "filter", "Find"),
         Binding("escape", "no_filter", show=False),
         Binding("question_mark", "help", "Help"),
         Binding("H", "halt", show=False),
@@ -146,7 +149,7 @@ class Board(App[None]):
         yield Static(id="desk")
         yield Input(placeholder="filter", id="filter")
         yield VerticalScroll(id="tables", can_focus=False)
-        yield Footer()
+        yield Footer(compact=True)
 
     async def on_mount(self) -> None:
         self._client = Client(self._config)
@@ -247,6 +250,7 @@ class Board(App[None]):
             if self.query(f"#t-{name}") and self.query_one(f"#t-{name}").display:
                 self.query_one(f"#t-{name}").focus()
                 return
+        self.set_focus(None)
 
     def _refresh_board(self) -> None:
         if self._making or not self.is_running:
@@ -256,6 +260,8 @@ class Board(App[None]):
         for name in VIEWS[self._view][1]:
             if self.query(f"#t-{name}"):
                 self._fill(name, now)
+        if self.focused is None and len(self.screen_stack) == 1:
+            self._focus_table()
 
     def _headline(self, now: int) -> Text:
         rows = self.feed.rows("desk")
