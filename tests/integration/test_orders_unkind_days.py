@@ -13,6 +13,7 @@ from support.broker_by_hand import BrokerByHand
 from support.desk_with_broker import STRATEGY, Desk, desk_client, running_desk
 from support.node_process import running_node
 from support.orders_desk import Desk as CoreDesk
+from support.plain_process import PlainProcess
 from twsmq_nodes.orders.actions import Now
 from twsmq_nodes.orders.journal import SqliteJournal
 from twsmq_simulator.wire import requests as rq
@@ -132,3 +133,18 @@ def test_what_ended_while_nobody_was_there_is_settled_by_the_executions_since_it
                 wanted = dict(zip(JOURNALED, [("unknown", 0), ("unknown", 4), ("unknown", 0)], strict=True))
                 assert rows == wanted
                 assert "earlier day" in desk.order("untraded")["reason"]
+
+
+def test_what_somebody_bought_is_told_though_no_list_ever_showed_its_order(
+    tmp_path: Path, no_orphans: None
+) -> None:
+    with running_desk(tmp_path) as desk, PlainProcess("status", desk.port_base) as status:
+        status.await_subscription("position/")
+        desk.client.subscribe("execution/")
+        desk.broker.executed_earlier(77, "", 5, time.time_ns(), client_id=0)  # by hand, filled at once
+        held = {"account": "DU1", "instrument": "STK:AAPL:NASDAQ:USD", "con_id": 265598, "quantity": 5.0}
+        status.publish("position/DU1/STK:AAPL:NASDAQ:USD/", "position", **held)
+        told = desk.client.await_event(
+            lambda topic, event: topic.startswith("execution/DU1/") and event["type"] == "execution"
+        )
+        assert (told["client_id"], told["order"], told["quantity"], told["side"]) == (0, None, 5, "BUY")

@@ -173,6 +173,19 @@ def test_a_position_that_moves_without_an_execution_is_looked_into_once(desk: De
     assert not desk.asked
 
 
+def test_a_position_that_was_never_there_before_is_looked_into_once(desk: Desk) -> None:
+    """Somebody opened it, and its order was filled before any list showed it."""
+    look(desk)
+    moved(desk, 10.0)
+    desk.later(SETTLED_S)
+    assert rq.ReqExecutions in answer(desk, executions=[their_execution(10.0)])
+    assert any(isinstance(e, AccountExecution) for e in desk.announced)
+    for _ in range(2):
+        moved(desk, 10.0)
+        desk.later(SETTLED_S)
+        assert not desk.asked
+
+
 def test_a_position_that_moves_with_our_own_executions_is_not_looked_into(desk: Desk) -> None:
     desk.place("a")
     desk.accepted()

@@ -3,7 +3,8 @@
 A gateway reports the executions of other clients, of a person, of a liquidation only when it is asked. What
 it reports without being asked are positions. So the difference between a contract's position and the
 executions known of it is watched, and once it has changed for `SETTLED_S` (a position may come before its
-execution, or after), executions are worth asking for.
+execution, or after), executions are worth asking for. What was held before this node began is looked into
+once as well.
 """
 
 from __future__ import annotations
@@ -24,11 +25,9 @@ class Drift:
         self._looking: set[Held] = set()  # executions are being asked for
 
     def position(self, held: Held, units: float, mono: float) -> None:
-        """As reported; the first one of a contract explains itself."""
-        first = held not in self._positions
+        """As reported. The first one of a contract explains nothing: it may have been opened just now."""
         self._positions[held] = units
-        if first:
-            self._explained[held] = units - self._executed.get(held, 0.0)
+        self._explained.setdefault(held, 0.0)
         self._compare(held, mono)
 
     def executed(self, held: Held, units: float, mono: float) -> None:
