@@ -4,3 +4,7 @@
 where another cluster runs. `front` is the process that faces clients; `front_link` and `front_messages` tie
 it to the supervisor, which itself listens nowhere.
 """
+
+from twsmq_transport.lean import import_structlog
+
+import_structlog()  # before anybody else does

@@ -16,7 +16,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +58,7 @@ from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
 from twsmq_transport.private import keep_private
 from twsmq_transport.process_metrics import ProcessMetrics
+from twsmq_transport.release import release
 from twsmq_transport.security import Security
 
 from .front_messages import (
@@ -294,7 +294,7 @@ class Front:
         call.succeed(
             Description(
                 name=SUPERVISOR,
-                version=version("twsmq"),
+                version=release(),
                 protocol=PROTOCOL_VERSION,
                 incarnation=self._outbox.incarnation,
                 ops=self._mailbox.descriptions(),

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from importlib.metadata import version
 
 import psutil
 from twsmq_protocol.metrics import Metrics
 
 from .metrics import Reading, Registry
 from .outbox import Outbox
+from .release import release
 
 
 class ProcessMetrics:
@@ -23,7 +23,6 @@ class ProcessMetrics:
         self._name = name
         self._incarnation = incarnation
         self._self = psutil.Process()
-        self._version = version("twsmq")
         self._lag = registry.histogram("loop_lag_seconds")
         registry.collect(self._collect)
 
@@ -35,7 +34,7 @@ class ProcessMetrics:
         return Metrics(name=self._name, incarnation=self._incarnation, metrics=self._registry.gather())
 
     def _collect(self) -> Iterable[Reading]:
-        yield "build_info", (self._version,), 1
+        yield "build_info", (release(),), 1
         yield "resident_memory_bytes", (), self._self.memory_info().rss
         yield "cpu_seconds_total", (), time.process_time()
         for level, count in self._outbox.published().items():

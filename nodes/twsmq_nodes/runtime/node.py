@@ -10,7 +10,6 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from importlib.metadata import version
 from time import monotonic, time_ns
 
 import msgspec
@@ -29,6 +28,7 @@ from twsmq_transport.mailbox import Call, Mailbox
 from twsmq_transport.metrics import Registry
 from twsmq_transport.outbox import Outbox
 from twsmq_transport.process_metrics import ProcessMetrics
+from twsmq_transport.release import release
 from twsmq_transport.requester import Requester
 from twsmq_transport.vitals import VitalSigns
 
@@ -229,7 +229,7 @@ class Node:
     def _described(self) -> Description:
         return Description(
             name=self.name,
-            version=version("twsmq"),
+            version=release(),
             protocol=PROTOCOL_VERSION,
             incarnation=self.incarnation,
             ops=self.mailbox.descriptions(),
