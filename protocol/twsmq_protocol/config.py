@@ -118,7 +118,7 @@ class GatewayLife(Table, frozen=True):
     most_per_hour: Annotated[int, Meta(ge=1, le=20)] = 3
     """Restarts in any hour."""
     drain_s: Annotated[float, Meta(ge=0, le=60)] = 3.0
-    """Before a session that is up is ended, new orders are refused for so long, and everybody is told."""
+    """Before a session that is up is ended, new orders are refused for so long, which is announced."""
     stalled_s: Annotated[float, Meta(gt=0, le=86400)] = 30.0
     """The port is open and nobody answers. 30: two attempts of each session."""
     absent_s: Annotated[float, Meta(gt=0, le=86400)] = 120.0
@@ -251,7 +251,7 @@ class Alerts(Table, frozen=True):
     minimum: Literal["warn", "page"] = "warn"
     """The least severity that reaches webhook, command and apprise."""
     deadman_url: str = ""
-    """A URL that is fetched every `deadman_s` seconds while status is alive and hears the other processes: a
+    """A URL that is fetched every `deadman_s` seconds while status is alive and gets others' heartbeats: a
     service beyond this machine notices when that ends. Empty: none."""
     deadman_s: Annotated[float, Meta(ge=1, le=86400)] = 60.0
     restart_at: Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")] = ""

@@ -2,7 +2,7 @@
 
 *Ours* (`LocalError`): a configuration that cannot work, a bug of this process. The cure is on this side.
 *The peer's* (`PeerError`): a client sent what cannot be understood or must be refused, the gateway broke its
-protocol. The cure is on the other side, so the message tells the peer what to do.
+protocol. The cure is on the other side, so the message says what the peer must do.
 
 Errors that cross the wire carry one of the codes below, and nothing else is ever sent as a code.
 """

@@ -188,7 +188,7 @@ class Headline(Event, frozen=True, kw_only=True, tag="headline"):
 
 
 class Stream(Event, frozen=True, kw_only=True, tag="stream"):
-    """The life of a stream, told on the stream's own topic. Never silence.
+    """The life of a stream, published on the stream's own topic. Never silence.
 
     starting: a line was asked for. active: data flows. delayed/frozen: data of that kind flows.
     gap: data may be missing `from` … `to` (ns, `to` nil while it lasts). resumed: data flows again.

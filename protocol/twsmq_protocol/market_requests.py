@@ -52,7 +52,7 @@ class SubscriptionList(Struct, frozen=True, kw_only=True):
 
 
 class Reconnecting(Struct, frozen=True, kw_only=True):
-    """Result of `reconnect`: the session has been ended. Heartbeats and streams tell the rest."""
+    """Result of `reconnect`: the session has been ended. Heartbeats and streams show the rest."""
 
     name: str
 
@@ -64,7 +64,7 @@ class Retry(Args, frozen=True, kw_only=True):
 
 
 class Retried(Struct, frozen=True, kw_only=True):
-    """Result of `retry`: how the stream stands now. The stream itself tells what becomes of it."""
+    """Result of `retry`: how the stream stands now. The stream itself shows what becomes of it."""
 
     topic: str
     state: StreamState

@@ -41,7 +41,7 @@ class OrderEvent(Event, frozen=True, kw_only=True):
 
 
 class Order(OrderEvent, frozen=True, kw_only=True, tag="order"):
-    """The order as it now stands. `reason` and `tws_code` tell why it came to this `status`.
+    """The order as it now stands. `reason` and `tws_code`: why it came to this `status`.
 
     `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any. Prices and other
     attributes are as they stand: as the gateway has shown them, or as they were first sent. `parent`: the
@@ -186,7 +186,7 @@ class ExecutionCost(Event, frozen=True, kw_only=True, tag="execution_cost"):
 
 
 class ForeignOrderChanged(Event, frozen=True, kw_only=True, tag="foreign_order"):
-    """An order that was not placed here, as it now stands. `working` false: it has ended, `reason` tells how
+    """An order that was not placed here, as it now stands. `working` false: it has ended, `reason` says how
     as far as that is known."""
 
     perm_id: int

@@ -222,7 +222,7 @@ class PreviewOrder(PlaceOrder, frozen=True, kw_only=True):
 
 class GetOrders(Args, frozen=True, kw_only=True):
     """`get_orders`: all orders, finished ones too, oldest first; each argument narrows. `since`: ns, only
-    those of which something was told then or later."""
+    those with an event then or later."""
 
     strategy: str | None = None
     client_order_id: str | None = None

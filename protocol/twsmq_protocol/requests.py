@@ -123,7 +123,7 @@ class PositionList(Struct, frozen=True, kw_only=True):
 
 
 class HealthRow(Struct, frozen=True, kw_only=True):
-    """A process as the status node hears it. `state` to `uptime_s` are from its last heartbeat, `heard_s`
+    """A process as its heartbeats show it. `state` to `uptime_s` are from its last heartbeat, `heard_s`
     seconds ago (nil: never); `silent` after two seconds without one, nil for a process that does not beat.
     `supervised` and `restarts` are the supervisor's word, nil without a supervisor.
     """
@@ -140,7 +140,7 @@ class HealthRow(Struct, frozen=True, kw_only=True):
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """Result of `health` (status). `ready`: every node of the configuration is heard and ready."""
+    """Result of `health` (status). `ready`: every node of the configuration beats and is ready."""
 
     ready: bool
     processes: list[HealthRow]
@@ -157,7 +157,7 @@ class ProcessRow(Struct, frozen=True, kw_only=True):
 
 
 class ClusterStatus(Struct, frozen=True, kw_only=True):
-    """Result of `status` (supervisor): a row per process, and the link as the connection node last told."""
+    """Result of `status` (supervisor): a row per process, and the link as connection last reported it."""
 
     processes: list[ProcessRow]
     gateway: dict[str, Any] | None
@@ -170,7 +170,7 @@ class RestartProcess(Args, frozen=True, kw_only=True):
 
 
 class Restarting(Struct, frozen=True, kw_only=True):
-    """Result of `restart`: it has been told to end. `process/<name>/` tells the rest."""
+    """Result of `restart`: it is being ended. `process/<name>/` shows the rest."""
 
     name: str
 
@@ -269,7 +269,7 @@ OPS: dict[str, Op] = {
     "smart_components": Op(
         REFERENCE, GetSmartComponents, SmartComponents, "What the letters of a quote's exchanges mean", READER
     ),
-    "user_info": Op(REFERENCE, NoArgs, UserInfo, "What the gateway tells of its user", READER),
+    "user_info": Op(REFERENCE, NoArgs, UserInfo, "What the gateway reports of its user", READER),
     "bars": Op(HISTORY, GetBars, BarPage, "Bars of the past, of any range", READER),
     "ticks": Op(HISTORY, GetTicks, TickPage, "Ticks of the past, whole seconds", READER),
     "head_timestamp": Op(HISTORY, GetHeadTimestamp, Head, "When the history of an instrument begins", READER),
@@ -338,7 +338,7 @@ OPS: dict[str, Op] = {
     "replay_events": Op(
         ORDERS, ReplayEvents, EventPage, "Order events again, from a number, in pages", TRADER_OR_RISK
     ),
-    "halt": Op(ORDERS, Halt, Halted, "No new orders, until resumed; tells what remains", TRADER_OR_RISK),
+    "halt": Op(ORDERS, Halt, Halted, "No new orders, until resumed; lists what remains", TRADER_OR_RISK),
     "resume": Op(ORDERS, Resume, Halted, "Take a halt back", OPERATOR),
     "get_risk": Op(ORDERS, NoArgs, RiskLayers, "The limits that hold", TRADER_OR_RISK),
     "set_risk": Op(ORDERS, SetRisk, RiskLayers, "Other limits for a layer, from now on", RISK),

@@ -9,7 +9,7 @@ A key opens only what it was given. Rights are words, several to a key:
     operator    everything
 
 Halting needs less than resuming, on purpose: whoever sees smoke may stop, whoever knows why may go on. A
-strategy in a request must be the key's own; what is refused tells nothing of whether the order exists.
+strategy in a request must be the key's own; a refusal does not show whether the order exists.
 
 Who may ask an op stands in its row of `requests.OPS`. A wish for a topic is narrowed, not refused: `order/`
 becomes `order/alpha/` for a trader of alpha. Every stream of market data is a reader's; another kind of topic
@@ -32,7 +32,7 @@ from .streams import STREAMS
 _WRITTEN = re.compile(r"(reader|accounts|risk|operator)|trader:([A-Za-z0-9._-]{1,16})")
 
 UNSCOPED = frozenset(("get_risk",))
-"""Ops of a trader's that name no strategy and tell nothing of others'."""
+"""Ops of a trader's that name no strategy and show nothing of others'."""
 
 TOPIC_RIGHTS: dict[str, Kind] = {
     **dict.fromkeys(STREAMS, "reader"),

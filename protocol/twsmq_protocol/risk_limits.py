@@ -36,7 +36,7 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """how far a limit may be worse than the live quote, as a share of the price: 0.05 is 5 %"""
     round: Literal["refuse", "passive"] | None = None
     """what becomes of a price that is no multiple of the contract's increment at that price on its
-    exchange, as `market_rule` tells them: `refuse`, or `passive`: a buyer's limit goes down, a seller's
+    exchange, as `market_rule` lists them: `refuse`, or `passive`: a buyer's limit goes down, a seller's
     up, a stop the other way, so that the order trades later and not worse; the `order` event shows
     where it went, and the same request again is still the same. A quantity that is no multiple of the
     size increment is refused. Combos are not judged"""
@@ -49,7 +49,7 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     max_daily_loss: Positive | None = None
     """in the account's own currency: no new order once the day's result is worse: a strategy's realised
     by its own fills, less their costs, since midnight UTC, by the account's own rates where they are in
-    other currencies; an account's as the gateway tells it"""
+    other currencies; an account's as the gateway reports it"""
     duplicate_s: Positive | None = None
     """no two orders alike, but for their id, within so many seconds"""
     instruments: tuple[str, ...] | None = None

@@ -72,7 +72,7 @@ class Process(Event, frozen=True, kw_only=True, tag="process"):
 class Gateway(Event, frozen=True, kw_only=True, tag="gateway"):
     """The link to the gateway as the connection node sees it, on `gateway/`.
 
-    `upstream` tells whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
+    `upstream`: whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
     data farm to ok, broken, inactive or connecting. `maintenance`: twsmq is about to restart or reconnect the
     gateway, why; new orders are refused meanwhile. `alarm`: what only a person can do.
     """

@@ -58,7 +58,7 @@ class StreamTopic(Struct, frozen=True):
 def parse_stream_topic(topic: str) -> StreamTopic | None:
     """A market-data topic taken apart, or None when it is only a prefix or belongs to another subtree.
 
-    Raises `FieldError` when it is complete but wrong: those who subscribed deserve to be told.
+    Raises `FieldError` when it is complete but wrong: those who subscribed deserve an answer.
     """
     first, *levels = topic.split("/")
     kind = STREAMS.get(first)

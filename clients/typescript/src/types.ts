@@ -194,7 +194,7 @@ export interface Headline extends Header {
 }
 
 /**
- * The life of a stream, told on the stream's own topic. Never silence.
+ * The life of a stream, published on the stream's own topic. Never silence.
  *
  * starting: a line was asked for. active: data flows. delayed/frozen: data of that kind flows.
  * gap: data may be missing `from` … `to` (ns, `to` nil while it lasts). resumed: data flows again.
@@ -215,7 +215,7 @@ export interface Stream extends Header {
 }
 
 /**
- * The order as it now stands. `reason` and `tws_code` tell why it came to this `status`.
+ * The order as it now stands. `reason` and `tws_code`: why it came to this `status`.
  *
  * `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any. Prices and other
  * attributes are as they stand: as the gateway has shown them, or as they were first sent. `parent`: the
@@ -391,7 +391,7 @@ export interface ExecutionCost extends Header {
 }
 
 /**
- * An order that was not placed here, as it now stands. `working` false: it has ended, `reason` tells how
+ * An order that was not placed here, as it now stands. `working` false: it has ended, `reason` says how
  * as far as that is known.
  */
 export interface ForeignOrderChanged extends Header {
@@ -461,7 +461,7 @@ export interface Process extends Header {
 /**
  * The link to the gateway as the connection node sees it, on `gateway/`.
  *
- * `upstream` tells whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
+ * `upstream`: whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
  * data farm to ok, broken, inactive or connecting. `maintenance`: twsmq is about to restart or reconnect the
  * gateway, why; new orders are refused meanwhile. `alarm`: what only a person can do.
  */
@@ -988,7 +988,7 @@ export interface CancelOrder {
 
 /**
  * `get_orders`: all orders, finished ones too, oldest first; each argument narrows. `since`: ns, only
- * those of which something was told then or later.
+ * those with an event then or later.
  */
 export interface GetOrders {
   readonly strategy?: string | null;
@@ -1258,7 +1258,7 @@ export interface Sample {
 }
 
 /**
- * Result of `status` (supervisor): a row per process, and the link as the connection node last told.
+ * Result of `status` (supervisor): a row per process, and the link as connection last reported it.
  */
 export interface ClusterStatus {
   readonly processes: readonly (ProcessRow)[];
@@ -1278,7 +1278,7 @@ export interface ProcessRow {
 }
 
 /**
- * Result of `restart`: it has been told to end. `process/<name>/` tells the rest.
+ * Result of `restart`: it is being ended. `process/<name>/` shows the rest.
  */
 export interface Restarting {
   readonly name: string;
@@ -1790,7 +1790,7 @@ export interface PositionRow {
 }
 
 /**
- * Result of `health` (status). `ready`: every node of the configuration is heard and ready.
+ * Result of `health` (status). `ready`: every node of the configuration beats and is ready.
  */
 export interface Health {
   readonly ready: boolean;
@@ -1798,7 +1798,7 @@ export interface Health {
 }
 
 /**
- * A process as the status node hears it. `state` to `uptime_s` are from its last heartbeat, `heard_s`
+ * A process as its heartbeats show it. `state` to `uptime_s` are from its last heartbeat, `heard_s`
  * seconds ago (nil: never); `silent` after two seconds without one, nil for a process that does not beat.
  * `supervised` and `restarts` are the supervisor's word, nil without a supervisor.
  */
@@ -2110,7 +2110,7 @@ export interface SubscribePreview {
 }
 
 /**
- * Result of `retry`: how the stream stands now. The stream itself tells what becomes of it.
+ * Result of `retry`: how the stream stands now. The stream itself shows what becomes of it.
  */
 export interface Retried {
   readonly topic: string;
@@ -2118,7 +2118,7 @@ export interface Retried {
 }
 
 /**
- * Result of `reconnect`: the session has been ended. Heartbeats and streams tell the rest.
+ * Result of `reconnect`: the session has been ended. Heartbeats and streams show the rest.
  */
 export interface Reconnecting {
   readonly name: string;

@@ -1,6 +1,6 @@
 """Which contract a spelling means: look-ups' answers put to use, and asked for again when they are due.
 
-Whoever waits for a look-up is told of its answer. What is in use is looked up again when it is due; usually
+Whoever waits for a look-up gets its answer. What is in use is looked up again when it is due; usually
 nobody notices. Where the spelling means another contract by then, its topics move to that one's line.
 """
 

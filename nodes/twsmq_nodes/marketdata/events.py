@@ -1,7 +1,7 @@
-"""What the core of the market data node hears and what it wants done.
+"""What the core of the market data node receives and what it wants done.
 
-Besides these inputs it hears the gateway's own events and the session's notices. Times are in seconds of the
-shell's monotonic clock.
+Besides these inputs it receives the gateway's own events and the session's. Times are in seconds of the shell's
+monotonic clock.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class TopicLeft(Struct, frozen=True):
 
 
 class Disconnected(Struct, frozen=True):
-    """The session was lost; the gateway was last heard at `since`."""
+    """The session was lost; the gateway last sent something at `since`."""
 
     reason: str
     since: float
@@ -139,7 +139,7 @@ class Cancel(Struct, frozen=True):
 
 
 class OpenFeed(Struct, frozen=True):
-    """Data under `req_id` is `feed`'s from now on, and its first is to be told (`DataFlowed`)."""
+    """Data under `req_id` is `feed`'s from now on, and the core wants its first (`DataFlowed`)."""
 
     req_id: int
     feed: Feed

@@ -103,7 +103,7 @@ _WHATS = ("AGGTRADES", "TRADES", "MIDPOINT", "BID_ASK", "BID", "ASK")
 
 def verdict_on(code: int, text: str) -> Verdict:
     """What an error means; one that `final_text` matches comes back as `FINAL`."""
-    warning = 2100 <= code < 2200  # C 2150, 2152, 2176: they tell of a request that stands
+    warning = 2100 <= code < 2200  # C 2150, 2152, 2176: they are about a request that stands
     found = VERDICTS.get(code, _NOTICE if warning else _LATER)
     if code == 162 and _OWN_CANCEL.search(text):
         return _NOTICE  # C the echo of our own cancel

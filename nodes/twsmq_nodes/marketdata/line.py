@@ -5,7 +5,7 @@
        └─ session or data lost ────┘              REFUSED: the gateway or this node said no
           refused: any → REFUSED                  DONE: a one-time snapshot has come
 
-Beside the state stands the gap: data may be missing since it opened, and whoever listens was told. A gap
+Beside the state stands the gap: data may be missing since it opened, and whoever listens knows it. A gap
 opens only where data flowed, and only data closes it, or the gateway's word that nothing was lost (1102),
 with no farm missing.
 
@@ -209,7 +209,7 @@ class Line:
         return statuses
 
     def waits(self, reason: str) -> list[StreamStatus]:
-        """Why it has not started: told when that changes, unless there is a gap, which has its own reason."""
+        """Why it has not started: announced when it changes, unless there is a gap with its own reason."""
         if reason == self.reason:
             return []
         self.reason = reason

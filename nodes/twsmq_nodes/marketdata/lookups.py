@@ -44,7 +44,7 @@ ANEW_S = 5.0
 
 class Lookups:
     """`do` takes the actions, in order; `listings` is what is known already, by spelling. `wall_s`: the
-    present second since the epoch, as far as the core was told.
+    present second since the epoch, as far as the core knows.
     """
 
     def __init__(
@@ -219,7 +219,7 @@ class Lookups:
         return aged
 
     def forget(self, spelling: str) -> None:
-        """Nobody uses it any more, or the gateway no longer knows what it once told."""
+        """Nobody uses it any more, or the gateway no longer knows what it once did."""
         if self._listings.pop(spelling, None) is not None:
             self._do(ev.RememberListing(spelling, None))
 

@@ -1,8 +1,8 @@
 """What interrupts a line, and how it comes back.
 
 Theory. A line breaks with the session, with the gateway's own connection (1100, 1101, 1102), with a data
-farm, or silently (`silence`); or the gateway refuses it (`gateway_errors`). Whoever listens is told of a gap
-at once, and of its end when data flow again. What was lost is asked for again, most listened to first; what
+farm, or silently (`silence`); or the gateway refuses it (`gateway_errors`). A gap is announced
+at once, and its end when data flow again. What was lost is asked for again, most listened to first; what
 the gateway says goes on is left alone, except histories kept up to date, which are gone in spite of a 1102
 and would have a hole (`FeedSpec.refilled`; nautilus_trader #952, ib_insync #533).
 
@@ -10,7 +10,7 @@ Nothing waits for an event that may never come: each request has a time after wh
 each refusal that is not known to be final a growing pause after which it is asked again.
 
 Which farm serves a line is not known: one that breaks interrupts all it could serve, and those of other farms
-are told "resumed" with their next data. While something is wrong, and for a minute after, the gateway's "no
+are "resumed" with their next data. While something is wrong, and for a minute after, the gateway's "no
 definition" (200) is not believed: in a reset it says so of everything (ib_insync #330).
 """
 
@@ -159,7 +159,7 @@ class Recovery:
         self._deadlines.add(self._settled_at, OutageSettled())
 
     def _interrupt(self, line: Line, since: float, reason: str, farm: str = "") -> None:
-        """Tell that data may be missing; the core is told of the next that come."""
+        """Announce that data may be missing; the core receives the next that come."""
         statuses = line.interrupted(since, reason, farm)
         self._announcer.announce(line, statuses)
         if statuses and line.req_id is not None:

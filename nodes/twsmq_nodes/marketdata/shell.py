@@ -49,7 +49,7 @@ log = structlog.stdlib.get_logger()
 
 
 class MarketdataShell(Shell):
-    """Ready while its session is up. Topics may come at any time: they are told what they wait for."""
+    """Ready while its session is up. Topics may come at any time: their streams say what they wait for."""
 
     def __init__(self, node: Node) -> None:
         config = node.config.marketdata
@@ -170,7 +170,7 @@ class MarketdataShell(Shell):
             case ev.Ask(req_id, request):
                 self._ask(req_id, request)
             case ev.Send(request):
-                with suppress(NotConnected):  # the core hears of the lost session
+                with suppress(NotConnected):  # the core learns of the lost session
                     self._link.session.send(request, priority=Priority.DATA)
             case ev.Cancel(req_id, request):
                 self._cancel(req_id, request)
@@ -241,7 +241,7 @@ class MarketdataShell(Shell):
                 on_refused=partial(self._refused, req_id),
             )
         except NotConnected:
-            self._queued.discard(req_id)  # the core hears of the lost session and asks again
+            self._queued.discard(req_id)  # the core learns of the lost session and asks again
 
     def _cancel(self, req_id: int, request: Request | None) -> None:
         self._queued.discard(req_id)
@@ -258,7 +258,7 @@ class MarketdataShell(Shell):
         if isinstance(error, EncodeRefused):
             self._feed(ev.RequestRefused(req_id, str(error)))
 
-    # -- what the connection node is told and asks for
+    # -- what the connection node learns and asks for
 
     def complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
         lines, now = self._core.lines, self._loop.time()

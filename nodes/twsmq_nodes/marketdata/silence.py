@@ -7,7 +7,7 @@ longest pause it made lately, whichever is longer. Each time it is asked for aga
 that is only slow, or dead, soon is left alone; it never costs the others anything.
 
 A request for quotes or a book is answered at once with the present state. A line of these that says nothing
-at all to two requests in a row is beyond this node: the heartbeat tells the connection node how many there
+at all to two requests in a row is beyond this node: the heartbeat shows the connection node how many there
 are, and how many tick, which shows whether it is the line or the session.
 """
 

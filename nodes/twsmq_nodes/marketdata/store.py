@@ -116,7 +116,7 @@ class LineFile(Generic[L]):
             return None
 
     def touch(self) -> None:
-        with suppress(OSError):  # whoever cannot write has been told so by `append`
+        with suppress(OSError):  # `append` has reported it already
             os.utime(self._path)
 
     def _replace(self, fresh: Path, lines: Iterable[L]) -> None:

@@ -1,9 +1,9 @@
 """Which `stream` event goes to whom: to a line's listeners, and to newcomers.
 
 With several shards one of them publishes: the one that serves the contract, and until that is known the one
-that the hash of the topic chooses. While the link is down, whoever waits for a stream to start is told why.
-After a restart of this process those who listened before are told of a gap since this process was last alive;
-the first data end it. They come back one by one, and each is told the whole story.
+that the hash of the topic chooses. While the link is down, a stream that waits to start says why. After a
+restart of this process those who listened before get a gap since this process was last alive; the first data
+end it. They come back one by one, and each gets the whole story.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class StatusAnnouncer:
         self.now = 0.0
 
     def set_blocked(self, reason: str | None) -> None:
-        """Nothing can start at present, for this `reason`, or None: it can again. Told when it changes."""
+        """Nothing can start at present, for this `reason`, or None: it can again. Announced if new."""
         if reason == self._blocked:
             return
         self._blocked = reason
@@ -76,14 +76,14 @@ class StatusAnnouncer:
             self._do(ev.Greet(topic))
 
     def announce_missed(self, subscription: Subscription) -> None:
-        """Tell one who listened before the restart, and is back only now, what the first one was told."""
+        """Announce to one who listened before the restart, and is back only now, what the first one got."""
         if self._serves(subscription):
             self._publish_missed(subscription, "gap", repeated=True)
             if not subscription.missing:
                 self._publish_missed(subscription, "resumed", repeated=True)
 
     def remember(self, subscription: Subscription) -> None:
-        """Should this process be restarted, who listens now is to be told of a gap."""
+        """Should this process be restarted, who listens now is to get a gap."""
         missed = subscription.missed if subscription.missing else None
         self._do(ev.RememberTopic(subscription.topic, True, missed.since if missed else None))
 
@@ -130,7 +130,7 @@ class StatusAnnouncer:
         self._do(ev.PublishStatus(subscription.topic, status, subscription.con_id, repeated))
 
     def _serves(self, subscription: Subscription) -> bool:
-        """A gap is told by the shard that will tell its end, once it is known which that is."""
+        """The shard that will announce its end announces a gap, once it is known which that is."""
         return subscription.line is not None or self._shards == 1
 
     def _speaks_for(self, subscription: Subscription) -> bool:

@@ -1,6 +1,6 @@
 """The topics that somebody wants: they come, come back within the grace time, move to a line, and go.
 
-Theory. A subscription is one topic, however many subscribers it has: XPUB tells presence per topic, not who.
+Theory. A subscription is one topic, however many subscribers it has: XPUB shows presence per topic, not who.
 A topic's first subscriber makes the subscription; `grace_s` after its last one left it is dropped, and the
 line with the last subscription on it. With several shards the contract's conId says whose a topic is.
 
@@ -101,7 +101,7 @@ class WantedTopics:
 
     def _rejoin(self, subscription: Subscription, now: float) -> None:
         """One more subscriber, or the first again within the grace time. What was refused for good is asked
-        for once more: things may have changed, and who joins now has not been told.
+        for once more: things may have changed, and who joins now knows nothing yet.
         """
         subscription.joins += 1
         if now < subscription.returns_until:

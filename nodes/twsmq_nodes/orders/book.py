@@ -82,7 +82,7 @@ class Book:
             case Notice():
                 record.complaint = event
             case Change():
-                pass  # its fact tells all
+                pass  # its fact has all
         if entry.fact is not None:
             self._apply_fact(record, key, entry.fact)
         if record.staged and not record.done:

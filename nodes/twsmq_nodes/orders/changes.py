@@ -78,7 +78,7 @@ class Changes:
         self._settle(record, record.changes[0], "refused", ts, text, code)
 
     def complained(self, record: Record, code: int, text: str) -> None:
-        """Something is wrong with the oldest one, or with the order itself: a snapshot tells which."""
+        """Something is wrong with the oldest one, or with the order itself: a snapshot shows which."""
         self._complaints[record.key] = (code, text)
 
     def not_written(self, record: Record, number: int, why: str, ts: int) -> None:

@@ -6,7 +6,7 @@
 
 Invariants (design): nothing is written whose intent is not durable; an event is published once it is durable,
 in the order of its number; no order is taken before a complete snapshot of this session; what was written and
-not answered when a session ends is `unknown` until a snapshot tells.
+not answered when a session ends is `unknown` until a snapshot shows what became of it.
 
 The state machine of one order is in `states`, all orders in `book`, what reports mean in `reports`, what is
 in doubt and how it is found out in `reconciliation`, what a snapshot proves in `snapshots`, the way of a

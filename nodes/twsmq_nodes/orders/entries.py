@@ -1,6 +1,6 @@
 """What the journal holds: one entry per order event, in the order of their numbers.
 
-An entry is the event as it is published plus, where the event alone does not tell, a private *fact*: the
+An entry is the event as it is published plus, where the event alone does not suffice, a private *fact*: the
 request behind a new attempt, values on their way to the gateway, a wish to cancel. The state of every order
 is a fold over entries (`book.Book.apply`) and nothing else: what is rebuilt after a crash is what was.
 """
@@ -77,7 +77,7 @@ class ChangeSent(Struct, frozen=True, tag=True):
 
     `number`: see the `change` event; 0 before there was one. `asked`: the attributes it is about. `at` in ns.
     `proof`: what it asks for is what stood when it was sent (another one is in flight), so that only a
-    snapshot tells whether it has arrived. `transmit`: it hands a staged order on.
+    snapshot shows whether it has arrived. `transmit`: it hands a staged order on.
     """
 
     values: Values

@@ -4,7 +4,7 @@ Such an instruction is no order, but has a key and a life like one: journaled be
 its key, refused by an error about its id. A gateway answers with 10349 and an order of the same id that
 works, a purchase at a limit of 0 (captured at server version 225, August 2026; ibkr-go). Whether its lists
 show that order, and how its end is reported, has not been captured: so nothing proves one absent, and where
-nothing is heard of it any more it is `unknown`, until an operator who has seen the positions says what
+no report of it comes any more it is `unknown`, until an operator who has seen the positions says what
 became of it. No request takes it back.
 """
 

@@ -8,7 +8,7 @@ from .ids import Key
 
 
 class InDoubt(Struct, frozen=True):
-    """Where this order is can only be told by a snapshot."""
+    """Only a snapshot can show where this order is."""
 
     key: Key
 

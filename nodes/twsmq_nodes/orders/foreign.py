@@ -58,7 +58,7 @@ class ForeignOrders:
         row = foreign_order(event.order_id, event.contract, event.order, status)
         self._book.spellings.learn(row.instrument, event.contract.con_id)
         known = self.rows.get(perm_id)
-        if known is not None:  # what it has filled, its status has told
+        if known is not None:  # its status has shown what it filled
             row = replace(row, filled=max(row.filled, known.filled))
         if status in ENDED:
             if known is not None:

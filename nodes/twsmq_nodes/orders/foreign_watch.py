@@ -46,7 +46,7 @@ class ForeignWatch:
         self._drift.look(now.mono)
 
     def wants_more(self, snapshot: Snapshot) -> bool:
-        """All open orders are listed: whether there is something they do not tell."""
+        """All open orders are listed: whether there is something they do not show."""
         return self._drift.looked_at or self._foreign.missing(snapshot.foreign)
 
     def concluded(self, snapshot: Snapshot, now: Now) -> None:

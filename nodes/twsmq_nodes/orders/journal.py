@@ -10,7 +10,7 @@ With `durability = "process"` a commit reaches the operating system and not yet 
 ends this process, but not a power loss.
 
 One process at a time: a lock on a file beside the database is held until this process ends, however it ends.
-Whether it is the journal that was written here, and whole, is told by the file beside it (see `watermark`).
+Whether it is the journal that was written here, and whole, the file beside it shows (see `watermark`).
 Nothing counts as durable once the database or its write-ahead log is not where it was: another process would
 not find what is written there.
 """

@@ -67,7 +67,7 @@ def _records(book: Book, args: GetOrders) -> Collection[Record]:
 
 
 def executions(book: Book, args: GetExecutions) -> ExecutionList:
-    """As they stand after corrections, in the order in which they were told."""
+    """As they stand after corrections, in the order in which they were published."""
     rows: list[tuple[int, ExecutionRow]] = []
     for record in book.records.values():
         order = record.order

@@ -227,7 +227,7 @@ class Reconciliation:
 
     def look_within(self, delay: float, now: Now) -> None:
         if not self._pipeline.connected:
-            return  # the session's first snapshot will tell
+            return  # the session's first snapshot will show
         self._timers[_LOOK] = min(self._timers.get(_LOOK, now.mono + delay), now.mono + delay)
 
     def _ask(self, now: Now) -> None:

@@ -110,11 +110,11 @@ class Reports:
         self._recorder.move(record, trigger, ts, **changes)
         self._remarks(record, event, ts)
         if ended and trigger is Trigger.WORKING:
-            follow_ups.append(InDoubt(record.key))  # late, or it lives after all: only a snapshot tells
+            follow_ups.append(InDoubt(record.key))  # late, or it lives after all: only a snapshot shows
         return record, follow_ups
 
     def _remarks(self, record: Record, event: tws.OpenOrder, ts: int) -> None:
-        """What comes with the order in every report, told once."""
+        """What comes with the order in every report, published once."""
         if event.state.warning_text:
             self._notice_once(record, event.state.warning_text, ts)
         reference = event.order.order_ref
@@ -205,7 +205,7 @@ class Reports:
         return Trigger.FILLED if filled >= record.order.quantity - EPSILON else Trigger.CANCELLED
 
     def _one_ended(self, record: Record, event: tws.OrderStatus, ts: int) -> list[FollowUp]:
-        """One of several incarnations; what it filled its executions tell."""
+        """One of several incarnations; its executions show what it filled."""
         text = f"permanent id {event.perm_id} of this order is {event.status}, another one is still alive"
         self._recorder.note(record, 0, text, ts)
         follow_ups: list[FollowUp] = [SurvivorLeft(record.key)]

@@ -85,7 +85,7 @@ class Snapshot:
         self.req_id = req_id
         self.foreign_only = foreign_only
         self.step = Step.ALL_OPEN_ORDERS if foreign_only else Step.OPEN_ORDERS
-        self.open: dict[Key, set[int]] = {}  # permanent ids, 0 for one that was not told
+        self.open: dict[Key, set[int]] = {}  # permanent ids, 0 for one that was not given
         self.written: set[Key] = set()  # since it began, so that it may have missed them
         self.foreign: set[int] = set()  # permanent ids of orders that were not placed here
         self.short: dict[Key, ExecutionsMissing] = {}  # what was missing when executions were asked for

@@ -1,4 +1,4 @@
-"""Which spellings are one contract, as far as events have told: only the gateway's conId identifies one.
+"""Which spellings are one contract, as far as events have shown: only the gateway's conId identifies one.
 
 Invariant: what is said to be the same, or to differ, is; what cannot be told is None. A spelling that has
 named two contracts (two listings, a symbol given to another) names none from then on. All combos share one

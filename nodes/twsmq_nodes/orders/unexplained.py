@@ -2,7 +2,7 @@
 
 A cancellation nobody here asked for may be a refusal: orderStatus Cancelled and then 201 (captured from a
 Gateway 10.40.1). It is held until the error that explains it has come, or `EXPLANATION_S` have passed: who
-waits for an order's end must not be told a wrong one. The words may also come first, and then are kept for
+waits for an order's end must not get a wrong one. The words may also come first, and then are kept for
 the status that follows; while a modification is in flight they may be about that alone.
 """
 

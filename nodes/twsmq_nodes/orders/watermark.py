@@ -28,7 +28,7 @@ _LINUX_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 class Mark(Struct, frozen=True):
     """`journal`: the identity of the journal. `event_no`, `order_id`: the highest it holds. `boot`: of the
-    machine, when this was written; empty where it cannot be told."""
+    machine, when this was written; empty where it cannot be known."""
 
     journal: str
     event_no: int = 0
@@ -105,7 +105,7 @@ def require_fit(path: Path, mark: Mark, journal: str | None, last: int, *, power
 
 
 def boot_id() -> str:
-    """Of this run of the machine; empty where the system does not tell."""
+    """Of this run of the machine; empty where the system does not show it."""
     try:
         return _LINUX_BOOT.read_text().strip()
     except OSError:

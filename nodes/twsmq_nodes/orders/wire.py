@@ -193,7 +193,7 @@ def shown(view: OrderView, name: str, order_type: str) -> Any:
 
 
 def values_shown(view: OrderView, order: Order) -> OrderChanges:
-    """The values of an order that an openOrder tells, as far as it can be believed.
+    """The values of an order that an openOrder shows, as far as it can be believed.
 
     Most of its fields are defaults that nobody set: a market order shows a limit price of 0.0, a stop's first
     one a limit near the stop, a limit order a trailing stop (captured). So a price is taken over where the

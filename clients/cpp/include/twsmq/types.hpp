@@ -434,7 +434,7 @@ struct Headline : Header {
 };
 
 /**
- * The life of a stream, told on the stream's own topic. Never silence.
+ * The life of a stream, published on the stream's own topic. Never silence.
  *
  * starting: a line was asked for. active: data flows. delayed/frozen: data of that kind flows.
  * gap: data may be missing `from` … `to` (ns, `to` nil while it lasts). resumed: data flows again.
@@ -475,7 +475,7 @@ struct Stream : Header {
 };
 
 /**
- * The order as it now stands. `reason` and `tws_code` tell why it came to this `status`.
+ * The order as it now stands. `reason` and `tws_code`: why it came to this `status`.
  *
  * `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any. Prices and other
  * attributes are as they stand: as the gateway has shown them, or as they were first sent. `parent`: the
@@ -848,7 +848,7 @@ struct ExecutionCost : Header {
 };
 
 /**
- * An order that was not placed here, as it now stands. `working` false: it has ended, `reason` tells how
+ * An order that was not placed here, as it now stands. `working` false: it has ended, `reason` says how
  * as far as that is known.
  */
 struct ForeignOrderChanged : Header {
@@ -993,7 +993,7 @@ struct Process : Header {
 /**
  * The link to the gateway as the connection node sees it, on `gateway/`.
  *
- * `upstream` tells whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
+ * `upstream`: whether the gateway itself reaches the broker (1100/1101/1102/2110); `farms` maps each
  * data farm to ok, broken, inactive or connecting. `maintenance`: twsmq is about to restart or reconnect the
  * gateway, why; new orders are refused meanwhile. `alarm`: what only a person can do.
  */
@@ -2177,7 +2177,7 @@ struct CancelOrder {
 
 /**
  * `get_orders`: all orders, finished ones too, oldest first; each argument narrows. `since`: ns, only
- * those of which something was told then or later.
+ * those with an event then or later.
  */
 struct GetOrders {
   std::optional<std::string> strategy;
@@ -2827,7 +2827,7 @@ struct ProcessRow {
 };
 
 /**
- * Result of `status` (supervisor): a row per process, and the link as the connection node last told.
+ * Result of `status` (supervisor): a row per process, and the link as connection last reported it.
  */
 struct ClusterStatus {
   std::vector<ProcessRow> processes;
@@ -2847,7 +2847,7 @@ struct ClusterStatus {
 };
 
 /**
- * Result of `restart`: it has been told to end. `process/<name>/` tells the rest.
+ * Result of `restart`: it is being ended. `process/<name>/` shows the rest.
  */
 struct Restarting {
   std::string name;
@@ -4037,7 +4037,7 @@ struct PositionList {
 };
 
 /**
- * A process as the status node hears it. `state` to `uptime_s` are from its last heartbeat, `heard_s`
+ * A process as its heartbeats show it. `state` to `uptime_s` are from its last heartbeat, `heard_s`
  * seconds ago (nil: never); `silent` after two seconds without one, nil for a process that does not beat.
  * `supervised` and `restarts` are the supervisor's word, nil without a supervisor.
  */
@@ -4073,7 +4073,7 @@ struct HealthRow {
 };
 
 /**
- * Result of `health` (status). `ready`: every node of the configuration is heard and ready.
+ * Result of `health` (status). `ready`: every node of the configuration beats and is ready.
  */
 struct Health {
   bool ready = false;
@@ -4772,7 +4772,7 @@ struct SubscribePreview {
 };
 
 /**
- * Result of `retry`: how the stream stands now. The stream itself tells what becomes of it.
+ * Result of `retry`: how the stream stands now. The stream itself shows what becomes of it.
  */
 struct Retried {
   std::string topic;
@@ -4792,7 +4792,7 @@ struct Retried {
 };
 
 /**
- * Result of `reconnect`: the session has been ended. Heartbeats and streams tell the rest.
+ * Result of `reconnect`: the session has been ended. Heartbeats and streams show the rest.
  */
 struct Reconnecting {
   std::string name;

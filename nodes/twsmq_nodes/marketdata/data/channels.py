@@ -32,7 +32,7 @@ from .quotes import NS, VOLUMES, AnyTick, QuoteBook, QuoteRow, in_units, known
 class Channel:
     """Base of all channels. `batch` holds the ticks since the last flush.
 
-    `armed` is the request id whose next data is to be told, or None. `data_at`: when data last came, 0 for
+    `armed` is the request id whose next data the core wants, or None. `data_at`: when data last came, 0 for
     never; `asked_at`: when they were last asked for.
     `repeats_value`: a quiet topic repeats the value itself, which is small, and not only how the stream
     stands.

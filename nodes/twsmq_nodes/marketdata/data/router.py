@@ -3,7 +3,7 @@
 With a batch interval, at most once in that time: what came in several reads then goes out in one message per
 topic. Each subscriber pays for each message, so on few cores that decides how many can keep up.
 
-No core, no task, no log, no await is on this way. The core hears of data only where it asked to (`arm`): the
+No core, no task, no log, no await is on this way. The core receives data only where it asked to (`arm`): the
 first after a request, or after a gap. Data under a request id that is nobody's fall on the floor.
 """
 

@@ -31,7 +31,7 @@ BEAT_S = 2.0
 DAILY_PNL = "DailyPnL"
 EXCHANGE_RATE = "ExchangeRate"
 WORTH = "NetLiquidation"
-"""Told in the account's own currency (IBKR API docs, "Account Summary")."""
+"""Given in the account's own currency (IBKR API docs, "Account Summary")."""
 ASK_AGAIN_S = 5.0
 BELIEVE_CONTRACT_S = 86_400.0
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,15})?")
@@ -246,7 +246,7 @@ class LiveRiskInputs:
 
 def _spelled_multiplier(instrument: str) -> float | None:
     """As spelled, where the type has one; an option's is 100 unless it says otherwise. None where the
-    spelling does not tell: a future's, and anything by its conId."""
+    spelling does not show: a future's, and anything by its conId."""
     parsed = parse_instrument(instrument)
     if parsed.con_id:
         return None

@@ -121,7 +121,7 @@ def _price_collar(candidate: Candidate) -> Outcome:
 
 
 def _round(candidate: Candidate) -> Outcome:
-    """A combo's price is net of its legs and has no steps that the gateway's database tells."""
+    """A combo's price is net of its legs and has no steps in the gateway's database."""
     order = candidate.order
     if leg_spellings(order.instrument):
         return None

@@ -23,7 +23,7 @@ PRICES = ("limit_price", "stop_price", "trail_stop_price")
 
 
 class Steps(Struct, frozen=True):
-    """`increments`: (from this price on, step), lowest edge first. `size`: of quantities, None: not told."""
+    """`increments`: (from this price on, step), lowest edge first. `size`: of quantities, None: not known."""
 
     increments: tuple[tuple[float, float], ...]
     size: float | None = None
