@@ -48,28 +48,58 @@ def test_no_module_imports_one_that_imports_it_be_it_for_types_only() -> None:
     assert sorted(left) == []
 
 
-def functions_of(file: Path) -> set[str]:
-    found: set[str] = set()
+def functions_of(file: Path) -> dict[str, ast.FunctionDef]:
+    found: dict[str, ast.FunctionDef] = {}
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ClassDef):
-            found |= {f"{node.name}.{each.name}" for each in node.body if isinstance(each, ast.FunctionDef)}
+            own = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+            found |= {f"{node.name}.{each.name}": each for each in own}
         elif isinstance(node, ast.FunctionDef):
-            found.add(node.name)
+            found.setdefault(node.name, node)
     return found
 
 
-def test_every_hop_of_the_walks_in_architecture_is_there() -> None:
+def only_forwards(function: ast.FunctionDef) -> bool:
+    """Its one statement hands its own parameters on, as they are. To keep them is to do something."""
+    does = [each for each in function.body if not isinstance(getattr(each, "value", None), ast.Constant)]
+    call = getattr(does[0], "value", None) if len(does) == 1 else None
+    if not isinstance(call, ast.Call) or getattr(call.func, "attr", "") == "append":
+        return False
+    handed = [arg.id if isinstance(arg, ast.Name) else "" for arg in call.args]
+    return handed == [each.arg for each in function.args.args if each.arg != "self"]
+
+
+def test_every_hop_of_the_walks_in_architecture_is_there_and_does_something() -> None:
     hops = WALK.findall((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
     assert len(hops) > 25
     for cell in hops:
-        file = Path()
+        functions: dict[str, ast.FunctionDef] = {}
         for named in re.findall(r"`([^`]+)`", cell):
             path, _, function = named.rpartition(": ")
             if path:
-                file = next(
-                    each for each in (ROOT / path, ROOT / "nodes" / "twsmq_nodes" / path) if each.exists()
+                functions = functions_of(
+                    next(
+                        each for each in (ROOT / path, ROOT / "nodes" / "twsmq_nodes" / path) if each.exists()
+                    )
                 )
-            assert function in functions_of(file), named
+            assert function in functions, named
+            assert not only_forwards(functions[function]), f"{named} only forwards: leave it out"
+
+
+@pytest.mark.parametrize(
+    ("source", "forwards"),
+    [
+        ("def f(self, a, b): return self.core.f(a, b)", True),
+        ("def f(self, a): self._there.g(a)", True),
+        ("def f(self, a): self._held.append(a)", False),
+        ("def f(self, a, b): return self.core.f(a)", False),
+        ("def f(self, a):\n    self.n += 1\n    self.g(a)", False),
+    ],
+)
+def test_what_a_hop_is_that_only_forwards(source: str, forwards: bool) -> None:
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
+    assert only_forwards(function) is forwards
 
 
 def test_architecture_says_what_each_process_owns() -> None:

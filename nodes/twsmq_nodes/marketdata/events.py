@@ -1,7 +1,7 @@
 """What the core of the market data node receives and what it wants done.
 
-Besides these inputs it receives the gateway's own events and the session's. Times are in seconds of the shell's
-monotonic clock.
+Besides these inputs it receives the gateway's own events and the session's. Times are in seconds of the
+shell's monotonic clock.
 """
 
 from __future__ import annotations
