@@ -32,7 +32,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Story(Struct, frozen=True, kw_only=True):
-    """What `explain` tells beyond the row. `due`: when it starts again, monotonic seconds of the machine."""
+    """What `explain` has beyond the row. `due`: when it starts again, monotonic seconds of the machine."""
 
     due: float | None = None
     ready_after_s: float | None = None

@@ -24,7 +24,7 @@ def in_words(line: str) -> str:
 
 
 def last_words(lines: Sequence[str]) -> tuple[str | None, bool]:
-    """The cause of its end as far as its last lines tell, and whether it was a bug it logged itself."""
+    """The cause of its end as far as its last lines show, and whether it was a bug it logged itself."""
     for line in reversed(lines):
         entry = _entry(line)
         if entry is not None and entry.get("level") == "critical":

@@ -1,4 +1,4 @@
-"""What a service manager is told: ready, alive, stopping (systemd's `sd_notify` protocol, `man sd_notify`).
+"""What a service manager learns: ready, alive, stopping (systemd's `sd_notify` protocol, `man sd_notify`).
 
 Does nothing where no `NOTIFY_SOCKET` is set. Beats go out only while the supervisor's loop turns, so that a
 watchdog (`WatchdogSec=`) sees one that hangs. Never raises: a service manager that went away is no reason to

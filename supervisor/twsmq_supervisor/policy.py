@@ -17,7 +17,7 @@ ready is never a failed start, but more than `burst` restarts within `burst_s` h
 Hang: alive without beating for `beat_s` (`first_beat_s` before the first beat) is hung: killed, then
 restarted like any that died. One that beats only when it is asked has `asked_s`: what it does for somebody
 else may keep it from answering for longer. Not being ready is not hanging: a node waiting for its client ID
-or its gateway beats. If the supervisor itself stood still (stopped, starved), nobody could be heard: that
+or its gateway beats. If the supervisor itself stood still (stopped, starved), no beat could be received: that
 time counts against nobody.
 
 Memory: one that beats several times with more than `memory_bytes` is asked to end and started anew, at most
@@ -115,7 +115,7 @@ class Child:
         self.failed_starts = 0  # in a row
         self.attempts = 0  # restarts since it was last ready
         self.renewing = False  # was asked to end so as to start again
-        self.fat_beats = 0  # in a row that told of more memory than is allowed
+        self.fat_beats = 0  # in a row with more memory than is allowed
         self.slimmed_at: float | None = None
         self.recent: deque[float] = deque(maxlen=burst)  # its last restarts
 

@@ -1,4 +1,4 @@
-"""The child processes: how they are spawned, signalled, heard to end, and what they wrote.
+"""The child processes: how they are spawned, signalled, seen to end, and what they wrote.
 
 Invariants
 - A child is in a session of its own: no terminal's Ctrl-C reaches it, only the supervisor stops it.

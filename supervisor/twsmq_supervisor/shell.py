@@ -1,4 +1,4 @@
-"""The supervisor at work: carries out what the policy decides and tells it what happened.
+"""The supervisor at work: carries out what the policy decides and feeds it what happened.
 
 It has nothing between it and rubbish: clients reach only its front, a child that serves its ports
 (`front`), which has a policy of its own, the same one, and is no part of the cluster's order.
@@ -182,7 +182,7 @@ class Supervisor:
 
     def _on_exit(self, name: str, pid: int, code: int) -> None:
         """Called from the thread that waited for it."""
-        with suppress(RuntimeError):  # the loop is closed: we were cut short, nobody is left to be told
+        with suppress(RuntimeError):  # the loop is closed: we were cut short, nobody is left to receive it
             self._loop.call_soon_threadsafe(self._exited, name, pid, code)
 
     def _exited(self, name: str, pid: int, code: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 REQUESTS_PER_SECOND, REQUESTS_AT_ONCE = 1_000.0, 2_000
 """Of one key at one process. A gateway takes some 50 messages a second from everybody together."""
 CONNECTIONS_PER_SECOND, CONNECTIONS_AT_ONCE = 4.0, 64
-"""New ones, of one key at one process; a client opens two. Those beyond are told to come again later."""
+"""New ones, of one key at one process; a client opens two. Those beyond must come again later."""
 TOPICS_PER_KEY = 2_000
 """Subscriptions of one key at one process, where each is granted by name."""
 

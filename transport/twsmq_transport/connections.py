@@ -200,7 +200,7 @@ def _borrowed(fd: int) -> Generator[socket.socket]:
 
 
 def _taken(fd: int) -> int | None:
-    """How many bytes were ever read from the connection; None if the system does not tell."""
+    """How many bytes were ever read from the connection; None if the system does not show it."""
     try:
         unread: int = struct.unpack("=i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
         with _borrowed(fd) as connection:

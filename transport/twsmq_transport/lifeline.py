@@ -1,7 +1,7 @@
 """The pipe whose end means "exit": no process outlives the supervisor that started it, however that ended.
 
 Not PDEATHSIG, which fires when the supervisor's spawning *thread* ends. A thread watches the pipe, so that
-even a loop that hangs leaves no orphan. Without a lifeline a process lives until it is told to stop.
+even a loop that hangs leaves no orphan. Without a lifeline a process lives until it is stopped.
 """
 
 from __future__ import annotations

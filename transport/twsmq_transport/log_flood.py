@@ -1,7 +1,7 @@
 """Bounds what one kind of line may add to a log: a flood is counted, not written.
 
 Each kind (level and event text) may write `BURST` lines at once and `PER_MINUTE` on average; what is left out
-is told with the next line of the kind that is written, as `left_out`. Kinds themselves are bounded: beyond
+is written with the next line of the kind that is written, as `left_out`. Kinds themselves are bounded: beyond
 `KINDS` new ones share one allowance. Errors are never left out. A structlog processor.
 """
 

@@ -4,7 +4,7 @@ Invariants: `seq` counts per topic from 1 without gaps for the life of this inca
 NUL, map. What was published with `retain` is state: whoever subscribes to any prefix of its topic gets it
 again, marked `snapshot`, under the next seq (all subscribers of the topic see that repeat).
 
-XPUB tells presence per topic, never who: nothing here knows subscribers. A raw peer may send any frame.
+XPUB shows presence per topic, never who: nothing here knows subscribers. A raw peer may send any frame.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class Outbox:
             self._on_presence(topic, wanted)
 
     def _grant(self, wish: str, *, wanted: bool) -> None:
-        """Subscribe the peer that wishes to what of it is open to its key, and tell it what is not."""
+        """Subscribe the peer that wishes to what of it is open to its key, and publish to it what is not."""
         identity = self._security.identity(self._socket.user)
         granted = rights.narrowed(identity, wish)
         topics = self._topics.setdefault(identity.name, set())

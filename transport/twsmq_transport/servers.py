@@ -83,7 +83,7 @@ class ServerSocket(LoopSocket):
     def _rest(self, frames: list[bytes]) -> bool:
         """Read what follows the first frames of a message; False if it has more than any that means well.
 
-        Those beyond are thrown away, a part in each pass, for nobody else is heard before they are.
+        Those beyond are thrown away, a part in each pass, for nobody else is served before they are.
         """
         while self._get(zmq.RCVMORE):
             if len(frames) > FRAMES:
@@ -110,7 +110,7 @@ class TopicSocket(ServerSocket):
     """An XPUB, of which each subscription is put to its peer's account."""
 
     def _read(self) -> list[bytes] | None:
-        # Not EVENTS for each: to ask lets libzmq add what came since, before we have heard of what it added.
+        # Not EVENTS for each: to ask lets libzmq add what came since, before we have learnt what it added.
         if self._skipping and not self._skipped():
             return None
         try:

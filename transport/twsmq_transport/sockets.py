@@ -2,8 +2,8 @@
 
 Theory: a ZeroMQ FD is edge-triggered, and sending swallows edges: a message may wait although the FD is
 silent. So after the FD fires *and* after any send, `EVENTS` is read and the socket drained before the loop
-may block again. A publisher only hears subscriptions, and looks for those it may have swallowed `SWALLOWED_S`
-later: just after a send every core is wanted by those who take what was sent. One pass begins no message
+may block again. A publisher only receives subscriptions, and looks for those it may have swallowed
+`SWALLOWED_S` later: right after a send the subscribers need the processor. One pass begins no message
 after `PASS_S`, so that no peer starves the rest of the process: what the disk or the gateway has to say waits
 as long as a pass takes.
 

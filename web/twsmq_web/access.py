@@ -6,7 +6,7 @@ Theory: whoever can write the data folder owns the cluster; so the file system i
 password is needed, and a key is good once. A session is a viewer's until an operator's key is added to it.
 Hashes are kept, never the keys themselves, and sessions survive a restart of this process.
 
-A request from another site's page is told by `Host` (DNS rebinding), `Origin` and `Sec-Fetch-Site`
+A request from another site's page is recognised by `Host` (DNS rebinding), `Origin` and `Sec-Fetch-Site`
 (forgery); the cookie is HttpOnly and SameSite=Strict.
 """
 

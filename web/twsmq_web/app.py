@@ -42,7 +42,7 @@ _BODY_S = 10.0
 MOST_STREAMS = 256
 """Browsers that listen at once."""
 _OPEN = frozenset(("/metrics", "/api/login"))
-"""Paths below which something is told without a session; static files hold no data."""
+"""Paths below which something is shown without a session; static files hold no data."""
 
 
 class Checks:

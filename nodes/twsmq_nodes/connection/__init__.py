@@ -1,1 +1,1 @@
-"""The connection node: owns the state of the link to the gateway and tells everybody."""
+"""The connection node: owns the state of the link to the gateway and publishes it."""

@@ -89,7 +89,7 @@ class LeaseBook:
         self._given_up = {name: Terms() for name in shares}
         self._loans = {name: Terms() for name in shares}
         self._claims: dict[str, Claimed] = {}
-        self._silent: set[str] = set()  # of this round, not heard yet
+        self._silent: set[str] = set()  # of this round, have not answered yet
         self._round_no = 0
         self._until = -math.inf
         self._collect_until: float | None = None

@@ -3,14 +3,14 @@
     disconnected   no session; another attempt follows by itself
     connecting     the first attempt since this process started
     waiting_client_id   another connection holds our client ID (326)
-    up             session up, and the gateway reaches IBKR as far as it has told
+    up             session up, and the gateway reaches IBKR as far as it has reported
     upstream_lost  session up, but the gateway has lost IBKR (1100, 2110; see `tws/upstream.py`)
 
-Every node has a session of its own and acts on its own notices; this one tells everybody else. `upstream`
-and `farms` are known only while the session is up. Accounts are kept: the last known ones still tell whose
-gateway this is. An event goes out only when something changed, and repeats nothing.
+Every node has a session of its own and acts on that one's events; this node publishes its own for everybody
+else. `upstream` and `farms` are known only while the session is up. Accounts are kept: the last known ones
+still show whose gateway this is. An event goes out only when something changed, and repeats nothing.
 
-It also hears the market-data shards: `escalation` decides about feeds that stay silent.
+It also receives the market-data shards' heartbeats: `escalation` decides about feeds that stay silent.
 """
 
 from __future__ import annotations

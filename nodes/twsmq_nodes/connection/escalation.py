@@ -1,13 +1,13 @@
 """A shard's lines stay silent though asked for again: what is done about it.
 
-    silent, others flow ─→ told on `gateway/`, and left to the shard, which asks ever more rarely
-    silent, none flows ──→ told, our own session probed ─ answers, PATIENCE_S later still none ─→ the shard is
-                           asked to connect anew ─ still none ─→ again, each time twice as long after
-    any line is heard ───→ told
+    silent, others flow ─→ published on `gateway/`, and left to the shard, which asks ever more rarely
+    silent, none flows ──→ published, our own session probed ─ answers, PATIENCE_S later still none ─→ the
+                           shard is asked to connect anew ─ still none ─→ again, each time twice as long after
+    any line flows ──────→ published
 
 Theory: escalation is relative. A line that is dead among living ones is dead by itself; a new connection
 would cost the living ones and mend nothing. A gateway can, however, go on answering one connection and feed
-another nothing at all. A probe of our own session tells the rest apart: if ours is dead too, or the gateway
+another nothing at all. A probe of our own session decides the rest: if ours is dead too, or the gateway
 has lost IBKR, a new connection would mend nothing and every session's own watch sees to it.
 
 Invariant: a shard on which anything flows is never asked to connect anew. Heartbeats are the clock.

@@ -19,7 +19,7 @@ somebody is awake, and a login that was refused is never tried again by a machin
 
 Invariants: in any hour at most `most_per_hour` restarts; in one window of `login_hours` at most one login
 that needs a person, none outside of it; an outage raises one alarm; nothing that ends a session is done
-before everybody was told and `drain_s` have passed. Pure: `now` seconds, monotonic; `ns` since the epoch.
+before it was announced and `drain_s` have passed. Pure: `now` seconds, monotonic; `ns` since the epoch.
 """
 
 from __future__ import annotations

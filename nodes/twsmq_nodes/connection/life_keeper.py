@@ -1,7 +1,7 @@
 """The hands of `life`: gives commands to IBC, runs the configured program, remembers what must not be
 forgotten.
 
-What it is shown is the link's state as everybody hears it; whatever it does, it first lets that be announced.
+What it is shown is the link's state as it is published; whatever it does, it first lets that be announced.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ log = structlog.stdlib.get_logger()
 
 
 class LifeKeeper:
-    """`announce`, `alarm`: what everybody is to be told, None when it is over."""
+    """`announce`, `alarm`: what is to be published, None when it is over."""
 
     def __init__(
         self, node: Node, announce: Callable[[str | None], None], alarm: Callable[[str | None], None]

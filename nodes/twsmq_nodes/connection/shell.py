@@ -37,7 +37,7 @@ log = structlog.stdlib.get_logger()
 
 
 class ConnectionShell(Shell):
-    """Ready while its session is up; what the gateway's own connection does is told, not waited for."""
+    """Ready while its session is up; what the gateway's own connection does is published, not waited for."""
 
     def __init__(self, node: Node) -> None:
         gateway = node.config.gateway

@@ -1,4 +1,4 @@
-"""The gateway's own settings, and which of them will hurt (server version 219 and above tells them)."""
+"""The gateway's own settings, and which of them will hurt (server version 219 and above reports them)."""
 
 from __future__ import annotations
 

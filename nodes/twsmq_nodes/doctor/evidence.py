@@ -65,7 +65,7 @@ class Machine(Struct, frozen=True):
     other_env: str = ""
     """The virtual environment that is active in the shell, where it is not the one that twsmq runs in."""
     gateway_heap_mb: int | None = None
-    """Of a gateway on this machine, as far as its command line tells."""
+    """Of a gateway on this machine, as far as its command line shows."""
 
 
 class Evidence(Struct, frozen=True, kw_only=True):

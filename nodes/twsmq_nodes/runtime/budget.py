@@ -5,7 +5,7 @@
     budget_round, nothing waits ─→ give up a part until then ─→ yield_budget
     the gateway complains ─→ claim_budget says so ─→ budget_round with `slow_to`: all sessions slow down
 
-Invariants: the share itself needs nobody; what was given up was given up before anybody hears of it; a moment
+Invariants: the share itself needs nobody; what was given up was so before anybody learns of it; a moment
 that is not soon, by this machine's monotonic clock, is not believed; a session that the gateway has slowed
 neither borrows nor keeps what it had borrowed.
 """

@@ -15,7 +15,7 @@ class Send(Struct, frozen=True):
 
 
 class Publish(Struct, frozen=True):
-    """`last`: what is told here for the last time; newcomers are not greeted with it."""
+    """`last`: what is published here for the last time; newcomers are not greeted with it."""
 
     topic: str
     event: Event

@@ -1,7 +1,7 @@
 """The health of every process: what each last said of itself, beside what the supervisor sees.
 
 Alive, beating and ready are three things: heartbeats show that a loop turns and whether it is ready; that a
-process is alive only the supervisor knows. Silence is told as such and never guessed to be a death.
+process is alive only the supervisor knows. Silence is shown as such and never guessed to be a death.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class HealthBoard:
             self._supervised[event.name] = event
 
     def health(self, now: float) -> Health:
-        """A row per node, then one for each other process the supervisor told of."""
+        """A row per node, then one for each other process that the supervisor lists."""
         others = sorted(self._supervised.keys() - set(self._nodes))
         rows = [self._row(name, now) for name in (*self._nodes, *others)]
         ready = all(row.state == "ready" for row in rows[: len(self._nodes)])

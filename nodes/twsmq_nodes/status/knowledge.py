@@ -1,4 +1,4 @@
-"""What is known of the cluster: every book of the status node, fed by what is heard.
+"""What is known of the cluster: every book of the status node, fed by what is received.
 
 Pure: events and answers in, each with the moment at which it came (`now` in seconds, monotonic; `ns` since
 the epoch); `sections`, `facts` and `readings` make of it what is shown, alerted and counted. A process that

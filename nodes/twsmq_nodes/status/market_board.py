@@ -1,7 +1,7 @@
 """Rows of the sections `streams` and `lines`, from what each shard answers to `subscriptions`.
 
 A shard that does not answer keeps its rows; the section's age says since when. What a shard does not say (an
-older one, of gaps or of the last data) is absent. How many consumers a topic has nobody knows: an XPUB tells
+older one, of gaps or of the last data) is absent. How many consumers a topic has nobody knows: an XPUB shows
 presence, not who.
 """
 
@@ -51,7 +51,7 @@ class MarketBoard:
 
     @property
     def as_of(self) -> int | None:
-        """When the shard that was heard longest ago was heard."""
+        """When the shard that has been silent longest last published."""
         return min(self._heard.values(), default=None)
 
     def streams(self) -> dict[str, Row]:

@@ -1,4 +1,4 @@
-"""Positions: the gateway's rows, keyed by account and conId and told under one canonical spelling.
+"""Positions: the gateway's rows, keyed by account and conId, published under one canonical spelling.
 
     UNKNOWN ─SessionUp→ LISTING ─PositionEnd→ NAMING ─every contract named→ COMPLETE
        ↑                 ↑   └─ no end: asked again                            │
@@ -8,9 +8,9 @@ A row carries the primary exchange and sometimes no currency (captured from a Ga
 contract is looked up once by conId; a few at a time, because the node's share of the message budget is small.
 A contract that cannot be looked up is spelled by its conId and tried again whenever the gateway comes back.
 
-Invariants: a position is told when it differs from what was told last, so that a second listing repeats
-nothing. What is gone is told once with quantity 0, whether the gateway said so or a complete listing left it
-out. `rows` is None until the listing of the present session is complete: an honest unknown beats a guess.
+Invariants: a position is published when it differs from what was last, so that a second listing repeats
+nothing. What is gone is published once with quantity 0, whether the gateway said so or a complete listing
+left it out. `rows` is None until the listing of the present session is complete: an honest unknown beats a guess.
 Rows seen since LISTING began count, however often it was asked for: the late end of the first answer must not
 make rows of it look gone.
 """

@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 class _Usage(Struct):
-    """What two answers to `metrics` told."""
+    """What two answers to `metrics` showed."""
 
     at: float
     samples: dict[str, list[Sample]]
@@ -48,7 +48,7 @@ class ProcessBoard:
         self._restarts: dict[str, deque[float]] = {}
         self._refused: deque[tuple[float, float]] = deque()
         self.newest: float | None = None
-        """When anything was heard last of anybody else: this process hears itself whatever is gone."""
+        """When anything came last from anybody else: this process receives its own whatever is gone."""
 
     def received(self, event: Heartbeat | Process, now: float, ns: int) -> None:
         if event.name != STATUS or not isinstance(event, Heartbeat):
@@ -83,7 +83,7 @@ class ProcessBoard:
         return supervised is None or (supervised[1].pid in (None, beat[2].pid) and _exists(supervised[1]))
 
     def names(self) -> list[str]:
-        """Nodes in the order they start, then whoever else was heard of."""
+        """Nodes in the order they start, then whoever else is known."""
         others = sorted((self._supervised.keys() | self._beats.keys()) - set(self._nodes))
         return [*self._nodes, *others]
 

@@ -89,7 +89,7 @@ class Sinks:
             task.add_done_callback(partial(self._over, key))
 
     def ping(self) -> None:
-        """All is well: the service at `deadman_url` hears of it."""
+        """All is well: the service at `deadman_url` learns of it."""
         if self._config.deadman_url and len(self._tasks) < MOST_AT_ONCE:
             self._run(self._ping())
 

@@ -1,4 +1,4 @@
-"""Watches the whole cluster: hears what every process publishes, asks each what it does not publish, and
+"""Watches the whole cluster: receives what every process publishes, asks each what it does not publish, and
 keeps the board and the alerts of it.
 
 Invariants: nothing here waits for an answer; a process that is dead or hangs leaves its rows as they were,

@@ -63,7 +63,7 @@ _INTERPRET_TAKES_ID = "msgId" in inspect.signature(Decoder.interpret).parameters
 
 
 class _Wire:
-    """In the place of ibapi's Connection: keeps what it is told to send."""
+    """In the place of ibapi's Connection: keeps what it is given to send."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []

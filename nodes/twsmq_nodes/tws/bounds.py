@@ -54,7 +54,7 @@ _BOUNDS: dict[int, Bound] = {
 """By message id, of those that may be longer than usual (counts of fields: ibapi's decoder)."""
 
 HEAD = 8
-"""Bytes of a frame from which its kind can be told."""
+"""Bytes of a frame from which its kind can be read."""
 
 
 def too_long(head: bytes, length: int, *, raw_ids: bool = False) -> str | None:

@@ -2,7 +2,7 @@
 
 Theory: after an outage the gateway may come back with farms missing: "…data maintained. The following farms
 are connected: usfarm.nj; cashfarm. The following farms are not connected: usfuture." (logs of several
-users). The list tells no kinds: a farm is of the kind it was heard of under, else of what its name shows.
+users). The list has no kinds: a farm is of the kind it was reported under, else of what its name shows.
 Notices may be in another language (a setting of the gateway); then only the code and the name are as here.
 """
 
@@ -24,7 +24,7 @@ NOTICES: dict[int, tuple[str, FarmState]] = {
     2157: ("security_definition", FarmState.BROKEN),
     2158: ("security_definition", FarmState.OK),
 }
-"""Codes, with the kind and the state they tell (IBKR's message codes)."""
+"""Codes, with the kind and the state they report (IBKR's message codes)."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+$")
 _MARKS = (":", "\uff1a", "\u3002")
@@ -50,7 +50,7 @@ def _last_name(text: str) -> str:
 
 
 def listed(text: str, known: Iterable[tuple[str, str]]) -> Iterator[FarmStatus]:
-    """Of the text of a 1101 or 1102. `known`: (kind, name) of the farms heard of before."""
+    """Of the text of a 1101 or 1102. `known`: (kind, name) of the farms reported before."""
     kinds = {name: kind for kind, name in known}
     for missing, names in _LIST.findall(text):
         state = FarmState.BROKEN if missing else FarmState.OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 CONFIG_VERSION = 219
-"""From here a gateway tells its settings (ibapi MIN_SERVER_VER_CONFIG)."""
+"""From here a gateway reports its settings (ibapi MIN_SERVER_VER_CONFIG)."""
 
 
 class GatewaySettings(Struct, frozen=True):

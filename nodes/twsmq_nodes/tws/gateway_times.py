@@ -4,7 +4,7 @@
 "20230224  12:04:56" (two spaces, no zone) in 2023, "20260415 18:28:34 Central European Standard Time" in the
 handshake (all captured). Zones are IANA names, names of Java's or Windows', or abbreviations, as the machine
 of the gateway has them. A time without a zone we know is not guessed; if its zone is the one the gateway
-greeted with, the gateway's own clock tells.
+greeted with, the gateway's own clock shows.
 """
 
 from __future__ import annotations

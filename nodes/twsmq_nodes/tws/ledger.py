@@ -123,7 +123,7 @@ def _named(contract: Contract) -> str:
 
 
 class Note(Struct, frozen=True, array_like=True):
-    """An entry as processes tell each other: the later one of an `id` counts."""
+    """An entry as processes exchange it: the later one of an `id` counts."""
 
     id: str
     rule: str
@@ -214,7 +214,7 @@ class PacingLedger:
             entry.queued = False
 
     def withdrawn(self, req_id: int) -> None:
-        """The same of one that was never written, unless `written` was told."""
+        """The same of one that was never written, unless `written` was called."""
         self._open.discard(req_id)
         for entry in self._queued.pop(req_id, ()):
             entry.weight = 0.0
@@ -224,7 +224,7 @@ class PacingLedger:
         """Nothing is open any more; what was asked still counts."""
         self._open.clear()
 
-    # -- what processes tell each other
+    # -- what processes exchange
 
     def take_news(self) -> list[Note]:
         """What this one noted since the last look."""

@@ -5,7 +5,7 @@
                       lost, nothing said for a while: asked what only IBKR knows ─answered─→ connected
 
 Theory: the end of an outage may go unannounced: after a 2110 the farms come back and neither 1101 nor 1102
-follows (a bridge's log of 2026), and whoever waits for them waits for ever. Two more witnesses are heard.
+follows (a bridge's log of 2026), and whoever waits for them waits for ever. There are two more witnesses.
 Farms count only after a 2110, for a gateway that said 1100 says 1101 or 1102 as a rule, and only if each kind
 of farm known before has one that is OK again (or sleeps until it is wanted) and none that is broken. A probe
 is a request that the gateway cannot answer by itself; reqCurrentTime is none, it is answered without IBKR.
@@ -13,7 +13,7 @@ is a request that the gateway cannot answer by itself; reqCurrentTime is none, i
 What an unannounced end means for subscriptions: after a 2110 ticks went on (same log), so they are taken to
 be maintained; after a 1100 nobody knows, so they are taken to be lost and asked for again.
 
-Invariant: while lost, either something is heard or the next probe is due within PROBE_MOST_S.
+Invariant: while lost, either something has come or the next probe is due within PROBE_MOST_S.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Upstream:
         self.farms: dict[tuple[str, str], FarmState] = {}
         self._code: int | None = None  # of the outage
         self._kinds: frozenset[str] = frozenset()  # of farms that were known when it began
-        self._back: dict[tuple[str, str], bool] = {}  # farms heard of since, and whether they serve
+        self._back: dict[tuple[str, str], bool] = {}  # farms reported since, and whether they serve
         self._pause = PROBE_S
         self._probe_at: float | None = None
 
