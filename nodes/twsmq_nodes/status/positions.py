@@ -10,7 +10,8 @@ A contract that cannot be looked up is spelled by its conId and tried again when
 
 Invariants: a position is published when it differs from what was last, so that a second listing repeats
 nothing. What is gone is published once with quantity 0, whether the gateway said so or a complete listing
-left it out. `rows` is None until the listing of the present session is complete: an honest unknown beats a guess.
+left it out. `rows` is None until the listing of the present session is complete: an honest unknown beats a
+guess.
 Rows seen since LISTING began count, however often it was asked for: the late end of the first answer must not
 make rows of it look gone.
 """
