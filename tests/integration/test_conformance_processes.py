@@ -11,18 +11,18 @@ import msgpack
 import pytest
 import zmq
 from msgspec.msgpack import encode
-from support.cluster import Cluster
+from support.cluster import NODES, Cluster
 from support.plain_client import PlainClient
 from twsmq_protocol.config_file import load_config
 from twsmq_protocol.endpoints import events_endpoint, requests_endpoint
-from twsmq_protocol.processes import SUPERVISOR, WEB, node_names
+from twsmq_protocol.processes import SUPERVISOR
 from twsmq_protocol.requests import OPS
 
 VECTORS = Path(__file__).parents[2] / "protocol" / "vectors" / "refused_requests.json"
 REFUSED: list[dict[str, Any]] = json.loads(VECTORS.read_text())
 DESCRIBE = encode({"v": 1, "id": 7, "op": "describe"})
 LOUD = {"loud": True}
-PROCESSES = (SUPERVISOR, "connection", "reference", "history", "marketdata-0", "status", "orders")
+PROCESSES = (SUPERVISOR, *NODES)  # without web, which answers browsers, not requests
 
 
 class Asking:
@@ -62,11 +62,6 @@ def asking(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Asking]
     asking = Asking(cluster, request.param)
     yield asking
     asking.close()
-
-
-def test_this_file_knows_every_process(cluster: Cluster) -> None:
-    nodes = node_names(load_config(cluster.config).config)
-    assert set(PROCESSES) == {SUPERVISOR, *nodes} - {WEB}  # which answers browsers, not requests
 
 
 def test_every_refused_vector_gets_its_answer(asking: Asking) -> None:

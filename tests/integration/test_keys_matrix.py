@@ -16,7 +16,7 @@ from typing import Any
 import msgpack
 import pytest
 import zmq
-from support.keyed_cluster import Keyed, running_keyed
+from support.keyed_cluster import NODES, Keyed, running_keyed
 from twsmq import Client, RequestRefused
 from twsmq_protocol import endpoints
 from twsmq_protocol.config import Cluster, Config
@@ -35,7 +35,7 @@ IDENTITIES = {
     "operator": {"reader", "accounts", "trader", "risk", "operator"},
 }
 """Each right with all that it brings along, as SPEC's table has it."""
-REQUESTS = ("supervisor", "connection", "marketdata-0", "orders", "status", "reference", "history", "web")
+REQUESTS = ("supervisor", *NODES)
 NARROWING = tuple(name for name in REQUESTS if name != "marketdata-0")
 """Where each subscription is granted by name. A shard counts its subscribers, and serves readers only."""
 ORDER = {

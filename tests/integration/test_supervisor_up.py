@@ -15,19 +15,11 @@ from typing import Any
 
 import psutil
 import pytest
+from support.cluster import NODES
 from support.command import Command
 from support.plain_client import PlainClient
 
-PROCESSES = [
-    "supervisor",
-    "simulator",
-    "connection",
-    "orders",
-    "reference",
-    "history",
-    "marketdata-0",
-    "status",
-]
+PROCESSES = ["supervisor", "simulator", *NODES]
 COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s", "reason"]
 
 pytestmark = pytest.mark.usefixtures("no_orphans")

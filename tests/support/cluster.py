@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from twsmq_protocol.config import parse_config
+from twsmq_protocol.processes import node_names
 
 from support.patience import patient
 from support.plain_client import PlainClient
 
 TWSMQ = [sys.executable, "-m", "twsmq.cli"]
-NODES = ("connection", "orders", "reference", "history", "marketdata-0", "status")
+NODES = node_names(parse_config("[web]\nenabled = false"))
 PROCESSES = ("simulator", *NODES)
 
 

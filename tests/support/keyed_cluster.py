@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from conftest import GATEWAY_OFFSET, orphans_refused, reserved_ports
+from twsmq_protocol.config import parse_config
 from twsmq_protocol.keys import parse_client, written
+from twsmq_protocol.processes import node_names
 
 from support.cluster import TWSMQ
 
 ROOT = Path(__file__).parents[2]
 FIRST_BLOCK = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/keys.md").read_text(), re.DOTALL)[0]
 THREE_COMMANDS = re.findall(r"^twsmq [^#\n]+", FIRST_BLOCK, re.MULTILINE)
-NODES = ("connection", "reference", "history", "marketdata-0", "status", "orders", "web")
+NODES = node_names(parse_config("[web]\nenabled = true"))
 
 
 class Keyed(NamedTuple):
