@@ -84,7 +84,7 @@ ENDS_OR_REFUSES = frozenset(Meaning) - {
     Meaning.CHANGE_REFUSED,
     Meaning.DOUBTFUL,
 }
-"""What an order that the broker has twice must not be believed at once: it is not said which of them."""
+"""Not believed at once of an order that the broker has twice: the gateway does not say which one it means."""
 
 
 def is_complaint(code: int) -> bool:

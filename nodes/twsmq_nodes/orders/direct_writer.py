@@ -4,8 +4,8 @@ Between a commit and the loop lie a wake-up, and on a busy loop everything that 
 long for bytes that are ready. Invariants:
 
 - What is written here is durable, and belongs to the session it was encoded in.
-- Bytes go out in the order of their ids: as soon as one is left to the loop, whatever the reason, all that
-  follow are, until the loop has caught up.
+- Bytes go out in the order of their ids: once one is left to the loop, whatever the reason, later ones
+  go through the loop too, until it has caught up.
 - The loop learns of everything written here before it learns that the session has ended (`shut`, then `take`)
   and before what the gateway says about it.
 """

@@ -121,7 +121,7 @@ def _crash(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 def _crash_thread(raised: threading.ExceptHookArgs) -> None:
-    """A thread died, say the one that writes the journal: nobody would wait for it with an end."""
+    """A thread has died, perhaps the journal's. Nothing else would end the process."""
     log.critical(
         "a bug ended this process", thread=raised.thread and raised.thread.name, exc_info=raised.exc_value
     )

@@ -1,4 +1,4 @@
-"""Open orders decoded fast: what ibapi made of one openOrder is patched for the next that differs little.
+"""Open orders decoded fast: what ibapi made of one is patched for the next if it differs only slightly.
 
 An openOrder has some 170 fields, of which ibapi and our own views take 270 µs to read; one comes for every
 change of every order, and thousands at once after a reconnect. Those of one strategy differ in a handful.
