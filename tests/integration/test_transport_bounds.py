@@ -17,10 +17,8 @@ from support.node_process import NodeProcess, running_node
 from support.plain_client import OFFSETS, PlainClient
 
 FLOOD = Path(__file__).parent.parent / "support" / "flood.py"
-BOUND = 250e6
-"""On an idle machine it is below 100 MB, and without bounds over 400. What comes in while a busy machine
-keeps the
-watch from its turn comes on top."""
+BOUND = 100e6
+"""Without bounds it is over 400 MB."""
 
 
 @contextmanager

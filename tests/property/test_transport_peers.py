@@ -104,12 +104,12 @@ def test_many_who_want_the_same_take_it_once() -> None:
     topics = [f"quote/STK:A{number}:SMART:USD/".encode() for number in range(1500)]
     for fd in range(20):
         peers.accepted(fd, 0.0)
-        assert not [gone for topic in topics for gone in peers.subscribed(fd, topic)]
+        assert not [gone for topic in topics for gone in peers.subscribed(fd, topic, 0.0)]
     assert not peers.looked({}, 0.0, drained=False)
     for fd in range(20, 40):
         peers.accepted(fd, 0.0)
         for topic in topics:
-            peers.subscribed(fd, topic + b"%d/" % fd)
+            peers.subscribed(fd, topic + b"%d/" % fd, 0.0)
     assert peers.looked({}, 0.0, drained=False)
     for topic in topics:
         peers.unsubscribed(None, topic)
@@ -119,8 +119,33 @@ def test_many_who_want_the_same_take_it_once() -> None:
 def test_one_who_wants_too_much_goes() -> None:
     peers = Peers(topic_bounds(peers=1000))
     peers.accepted(3, 0.0)
-    gone = [each for number in range(5000) for each in peers.subscribed(3, b"%d" % number)]
+    gone = [each for number in range(5000) for each in peers.subscribed(3, b"%d" % number, 0.0)]
     assert gone == [Dropped(3, module.SUBSCRIPTIONS)]
+
+
+def test_while_floods_of_subscriptions_come_back_newcomers_enter_one_by_one() -> None:
+    peers = Peers(topic_bounds(peers=1000))
+    assert not peers.accepted(3, 0.0)
+    assert not peers.accepted(4, 0.0)
+    assert [fd for fd, _ in peers.looked({4: 10**6}, 1.0, drained=False)] == [4]
+    entered: list[float] = []
+    for tenth in range(10, 150):  # ten a second, as sockets that reconnect by themselves
+        now = tenth / 10
+        if not peers.accepted(100 + tenth, now):
+            entered.append(now)
+    during = [now for now in entered if now < 1.0 + module.STORM_S]
+    assert 2 <= len(during) <= module.STORM_S / module.ONE_BY_ONE_S + 1
+    assert len(entered) - len(during) == 150 - 110
+    assert 3 in peers.descriptors()
+    peers.validate()
+
+
+def test_a_flood_of_requests_keeps_no_newcomer_out() -> None:
+    peers = Peers(BOUNDS)
+    peers.accepted(3, 0.0)
+    assert peers.looked({3: 10**6}, 1.0, drained=True)
+    assert not peers.accepted(4, 1.0)
+    assert not peers.accepted(5, 1.0)
 
 
 def test_sizes_on_the_wire() -> None:

@@ -71,9 +71,9 @@ class Desk:
                     self.taken.append(action)
         return actions
 
-    def ask(self, job: Job, *, within: float = 1000, bulk: bool = False) -> int:
+    def ask(self, job: Job, *, within: float = 1000, bulk: bool = False, peer: bytes = b"") -> int:
         call = next(self.calls)
-        self.feed(Asked(call, job.key, lambda: job, self.now + within, bulk))
+        self.feed(Asked(call, job.key, lambda: job, self.now + within, bulk, peer))
         return call
 
     def bars(self, begin: int, end: int, size: str = "1m", limit: int = 20_000, **more: Any) -> int:

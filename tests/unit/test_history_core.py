@@ -7,6 +7,7 @@ from support.history_desk import APPLE, MONDAY, NOW, Desk
 from twsmq_nodes.history.bars_job import Known
 from twsmq_nodes.history.core import (
     IDLE_S,
+    MOST_JOBS,
     MOST_OPEN,
     Send,
     SessionDown,
@@ -17,7 +18,9 @@ from twsmq_nodes.history.plan import DAY_S, NS, TRUSTED, Spans, bar_time, before
 from twsmq_nodes.history.ticks_job import TicksJob
 from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.reference_events import (
+    Bar,
     HeadTimestamp,
+    HistoricalBars,
     HistoricalBarsEnd,
     HistoricalSchedule,
     HistoricalTick,
@@ -183,6 +186,22 @@ def test_the_same_is_asked_once_for_all_who_wait(desk: Desk) -> None:
     assert len(desk.sent) == 1
     desk.reply(MONDAY)
     assert desk.page(first) == desk.page(second)
+
+
+def test_peers_take_turns_and_one_that_fills_the_queue_shuts_no_other_out(desk: Desk) -> None:
+    flood = [desk.bars(MONDAY, MONDAY + day * DAY_S * NS, size="1d") for day in range(1, MOST_JOBS + 1)]
+    begun = len(desk.sent)
+    own = [desk.bars(MONDAY, MONDAY + day * DAY_S * NS, size="1h", peer=b"another") for day in (1, 2)]
+    assert not desk.failures
+    desk.bars(MONDAY, MONDAY + DAY_S * NS, size="5m")
+    assert [error.code for error in desk.failures.values()] == ["throttled"]
+    while desk.sent and len(set(own) & set(desk.answers)) < 2:
+        for sent in list(desk.sent):
+            desk.sent.remove(sent)
+            desk.feed(HistoricalBars(sent.req_id, (Bar(str(MONDAY // NS), 1.0, 1.0, 1.0, 1.0, 5.0, 1.0, 1),)))
+            desk.feed(HistoricalBarsEnd(sent.req_id, "", ""))
+        desk.advance(0.0)
+    assert len(set(flood) & set(desk.answers)) <= 10 * begun
 
 
 def test_interactive_goes_before_bulk(desk: Desk) -> None:

@@ -90,6 +90,25 @@ def test_what_finds_too_many_waiting_at_the_gate_is_throttled_and_cancels_pass()
     assert not desk.place("late").answers
 
 
+def test_one_strategy_that_fills_the_gate_shuts_no_other_out() -> None:
+    desk = waiting()
+    for number in range(MOST_WAITING):
+        desk.place(f"a{number}")
+    other = desk.place("b", strategy="other")
+    assert not other.answers
+    assert desk.place("late").code == "throttled"
+    desk.auto = True
+    desk.do([])
+    assert [sent.order_ref for sent in fields(desk)[:2]] == ["s/a0", "other/b"]
+
+
+def test_many_strategies_do_not_fill_the_gate_without_end() -> None:
+    desk = waiting()
+    callers = [desk.place(f"{n}-{m}", strategy=f"s{n}") for n in range(60) for m in range(MOST_WAITING // 10)]
+    assert 1000 < sum(not caller.answers for caller in callers) <= 2 * MOST_WAITING
+    assert callers[-1].code == "throttled"
+
+
 def test_a_group_that_waits_at_the_gate_is_not_answered_for_one_linked_otherwise() -> None:
     desk = waiting()
     group(desk, order("a"), order("b"), link="oca")

@@ -8,6 +8,8 @@ import pytest
 from support.orders_desk import BASE, Desk
 from support.orders_reports import CLIENT_ID, EXEC, error, execution, open_order, order_status
 from support.orders_steps import call, fields, order, waiting
+from twsmq_nodes.orders.intake import MOST_WAITING
+from twsmq_nodes.orders.pipeline import MOST_PREVIEWS
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.contracts import Contract
@@ -157,6 +159,20 @@ def test_a_preview_nobody_answers_is_given_up(desk: Desk) -> None:
     lost = call(desk, PreviewOrder(client_order_id="a", **BASE))
     desk.session_lost()
     assert lost.code == "not_ready"
+
+
+def test_a_flood_of_previews_delays_no_order_not_even_of_its_strategy() -> None:
+    desk = waiting()
+    flood = [call(desk, PreviewOrder(client_order_id=f"p{n}", **BASE)) for n in range(2 * MOST_WAITING)]
+    assert [caller.code for caller in flood if caller.answers] == ["throttled"] * (len(flood) - MOST_PREVIEWS)
+    assert not desk.place("a").answers
+    desk.auto = True
+    desk.do([])
+    assert "s/a" in [sent.order_ref for sent in fields(desk)[:2]]
+    late = call(desk, PreviewOrder(client_order_id="late", **BASE))
+    assert late.code == "throttled"  # as many wait for the gateway now
+    desk.later(10.1)
+    assert not call(desk, PreviewOrder(client_order_id="later", **BASE)).answers
 
 
 def test_a_preview_that_waits_for_the_disk_is_not_sent_once_its_session_is_gone() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.reference_core import (
     AAPL_ID,
     NONE_FOUND,
@@ -204,3 +205,14 @@ def test_a_flood_of_distinct_instruments_is_throttled(core: ReferenceCore) -> No
     assert failures(core.handle(asked(-1, "one more"), 0.0)) == [(-1, "throttled", None)]
     assert core.handle(asked(-2, "S0"), 0.0) == []  # already on its way: costs nothing
     core.validate()
+
+
+def test_a_flood_of_one_peer_shuts_no_other_out(core: ReferenceCore) -> None:
+    for call in range(MOST_LOOK_UPS):
+        core.handle(asked(call, f"S{call}"), 0.0)
+    other = replace(asked(-1, "another"), peer=b"another")
+    assert failures(core.handle(other, 0.0)) == []
+    assert failures(core.handle(asked(-2, "one more"), 0.0)) == [(-2, "throttled", None)]
+    for call in range(60):
+        core.handle(replace(asked(10_000 + call, f"T{call}"), peer=b"%d" % call), 0.0)
+    assert len(failures(core.handle(SessionDown(), 0.0))) == MOST_LOOK_UPS + 1 + 60

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import select
 import socket
 import struct
 import sys
@@ -20,7 +21,7 @@ import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from itertools import count
-from time import monotonic, sleep
+from time import monotonic
 from typing import cast
 
 import structlog
@@ -32,6 +33,7 @@ log = structlog.stdlib.get_logger()
 
 LOOK_S = 0.02
 """How often is counted what came in. What a peer can send meanwhile comes on top of the bounds."""
+DISCARDED_AT_ONCE = 64 * 1024
 TRIM_S = 1.0
 """Memory goes back to the system so long after peers had to go."""
 
@@ -66,6 +68,8 @@ class Connections:
         self._monitor.setsockopt(zmq.LINGER, 0)
         self._monitor.setsockopt(zmq.RCVHWM, 0)  # libzmq's thread would wait for whoever does not read it
         self._monitor.connect(address)
+        self.news = self._monitor.fileno()
+        """A descriptor that is readable when somebody came or went and nobody has looked since."""
         _watch(self)
 
     def close(self) -> None:
@@ -84,7 +88,7 @@ class Connections:
 
     def subscribed(self, fd: int | None, topic: bytes) -> None:
         with self._lock:
-            self._end(self._peers.subscribed(fd, topic))
+            self._end(self._peers.subscribed(fd, topic, monotonic()))
 
     def unsubscribed(self, fd: int | None, topic: bytes) -> None:
         with self._lock:
@@ -145,6 +149,7 @@ class Connections:
                     return ""
                 peer = connection.getpeername()
                 connection.shutdown(socket.SHUT_RDWR)
+                _discard(connection)
         except OSError:
             return ""
         return f"{peer[0]}:{peer[1]}"
@@ -162,13 +167,31 @@ def _watch(connections: Connections) -> None:
 
 
 def _watch_all() -> None:
+    """Who comes is looked at as soon as they come, for who may not enter must not begin to subscribe; what
+    all of them do, every `LOOK_S`.
+    """
+    look_at = monotonic() + LOOK_S
     while True:
-        sleep(LOOK_S)
-        for connections in list(_watched):
+        watched = list(_watched)
+        _await_news(watched, look_at - monotonic())
+        due = monotonic() >= look_at
+        if due:
+            look_at = monotonic() + LOOK_S
+        for connections in watched:
             try:
-                connections.look()
+                if due:
+                    connections.look()
+                else:
+                    connections.learn()
             except zmq.ZMQError:  # its context has ended; the others are still to be looked at
                 _watched.discard(connections)
+
+
+def _await_news(watched: list[Connections], seconds: float) -> None:
+    waits = select.poll()
+    for connections in watched:
+        waits.register(connections.news, select.POLLIN)
+    waits.poll(max(0.0, seconds) * 1000)
 
 
 def _give_back() -> None:
@@ -197,6 +220,13 @@ def _borrowed(fd: int) -> Generator[socket.socket]:
         yield connection
     finally:
         connection.detach()
+
+
+def _discard(connection: socket.socket) -> None:
+    """What the kernel already has: libzmq would still read it, and add every topic in it."""
+    with suppress(BlockingIOError):
+        while connection.recv(DISCARDED_AT_ONCE, socket.MSG_DONTWAIT):
+            pass
 
 
 def _taken(fd: int) -> int | None:

@@ -58,6 +58,11 @@ class Call:
         self.valid_until = valid_until
 
     @property
+    def peer(self) -> bytes:
+        """Names the connection it came by, so that those who share a line take turns."""
+        return self._address[0]
+
+    @property
     def age_s(self) -> float:
         """Since it arrived."""
         return monotonic() - self._arrived

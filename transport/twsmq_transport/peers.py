@@ -11,7 +11,11 @@ What is held while nothing complete waits is a message that has not ended. Who i
 together are, who holds most. Where connections are too many, one that has never sent a message, the oldest
 first, else the one that has been silent longest.
 
-A peer that goes has lost nothing that lasts: sockets reconnect by themselves and subscribe anew.
+A peer that goes has lost nothing that lasts: sockets reconnect by themselves and subscribe anew. So a flood
+comes back ten times a second, and libzmq's own work for it (to add each topic, and to walk through the whole
+tree for each peer that leaves) would keep the loop inside libzmq for as long as it lasts. Therefore, once
+somebody had to go for subscriptions, those who come enter one by one for a while; who is already there
+notices nothing.
 
 Invariants: `held` and `topics` are never negative; who was named to go is not named again and counts no more.
 """
@@ -29,6 +33,8 @@ TOPIC_BYTES = 3000
 """Of everything else that is kept for a topic: a market-data shard keeps most."""
 TOPICS, ALL_TOPICS = 12_000_000, 48_000_000
 """What the topics of one peer may take, and all of them: some 2,000 and 8,000 usual ones."""
+STORM_S, ONE_BY_ONE_S = 10.0, 0.25
+"""So long after somebody had to go for subscriptions only one newcomer may stay in each such time."""
 COMING_BYTES = 90
 """Of both, for each byte of subscriptions that libzmq has not handed over yet."""
 
@@ -53,12 +59,14 @@ def request_bounds(peers: int) -> Bounds:
 
 
 def topic_bounds(peers: int) -> Bounds:
-    """libzmq puts into its tree whatever has come, long before it hands it over."""
+    """libzmq puts into its tree whatever has come, long before it hands it over. All together it may be half
+    of what may be subscribed to: libzmq walks through it as often as somebody leaves.
+    """
     return Bounds(
         unfinished=TOPICS,
         all_unfinished=ALL_TOPICS,
         held=TOPICS,
-        all_held=ALL_TOPICS,
+        all_held=ALL_TOPICS // 2,
         weight=COMING_BYTES,
         peers=peers,
     )
@@ -73,6 +81,7 @@ class Dropped(NamedTuple):
 
 SUBSCRIPTIONS = "its subscriptions take too much memory"
 UNFINISHED = "its messages take too much memory before they end"
+ONE_BY_ONE = "another had to go for its subscriptions: newcomers enter one by one for some seconds"
 
 
 class Peer:
@@ -101,6 +110,7 @@ class Peers:
         self._wanted: set[bytes] = set()
         self._all_topics = 0  # of those that are wanted, by however many
         self._going_topics = 0
+        self._storm_until = self._next_may_enter = float("-inf")
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -112,6 +122,10 @@ class Peers:
         """A new connection; a descriptor that is taken again belonged to one that is gone."""
         self.gone(fd)
         self._peers[fd] = Peer(now)
+        if now < self._storm_until:
+            if now < self._next_may_enter:
+                return [self._drop(fd, ONE_BY_ONE)]
+            self._next_may_enter = now + ONE_BY_ONE_S
         staying = {fd: peer for fd, peer in self._peers.items() if not peer.going}
         if len(staying) <= self.bounds.peers:
             return []
@@ -130,7 +144,7 @@ class Peers:
             peer.spoke, peer.active_at = True, now
             peer.handed = max(peer.handed + size, peer.safe)
 
-    def subscribed(self, fd: int | None, topic: bytes) -> list[Dropped]:
+    def subscribed(self, fd: int | None, topic: bytes, now: float) -> list[Dropped]:
         if topic not in self._wanted:
             self._wanted.add(topic)
             self._all_topics += _cost(topic)
@@ -138,7 +152,10 @@ class Peers:
         if fd is None or peer is None:
             return []
         peer.topics += _cost(topic)
-        return [self._drop(fd, SUBSCRIPTIONS)] if peer.topics > TOPICS else []
+        if peer.topics <= TOPICS:
+            return []
+        self._storm_until = now + STORM_S
+        return [self._drop(fd, SUBSCRIPTIONS)]
 
     def unsubscribed(self, fd: int | None, topic: bytes) -> None:
         """The last one left; libzmq announces no other's leaving. So the account of a peer may be too high,
@@ -170,8 +187,12 @@ class Peers:
             peer.handed = min(peer.handed, count)
         if drained:
             self.drained()
-            return self._over(self.bounds.unfinished, self.bounds.all_unfinished)
-        return self._over(self.bounds.held, self.bounds.all_held)
+            gone = self._over(self.bounds.unfinished, self.bounds.all_unfinished)
+        else:
+            gone = self._over(self.bounds.held, self.bounds.all_held)
+        if gone and self.bounds.weight > 1:
+            self._storm_until = now + STORM_S
+        return gone
 
     def _over(self, each: int, together: int) -> list[Dropped]:
         weight = self.bounds.weight

@@ -8,20 +8,22 @@
                                                       ─ final refusal ──── Fail all
 
 Invariants: each call gets exactly one Answer or Fail, by its deadline at the latest; a job has at most one
-request at the gateway, and whatever is given up there is cancelled; interactive jobs go before bulk ones,
-each kind in its order; no rule of the pacing ledger is broken, over reconnects too; what nobody waits for any
-more is not asked.
+request at the gateway, and whatever is given up there is cancelled; interactive jobs go before bulk ones, and
+of each kind those of several peers take turns, each peer's in its order; no rule of the pacing ledger is
+broken, over reconnects too; what nobody waits for any more is not asked.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeAlias
 
 from msgspec import Struct, field
 from twsmq_protocol.errors import ErrorCode, RequestError
 
+from twsmq_nodes.runtime.room import has_room
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.ledger import OPEN_LOOK_BACKS, PacingLedger
@@ -43,13 +45,14 @@ _FARM_DOWN, _FARM_UP = (1100, 2103, 2105, 2110, 2157), (1101, 1102, 2104, 2106, 
 
 
 class Asked(Struct, frozen=True):
-    """`make` builds the job if the same is not on its way already."""
+    """`make` builds the job if the same is not on its way already; `peer`: whose call it is."""
 
     call: CallId
     key: object
     make: Callable[[], Job]
     deadline: float
     bulk: bool = False
+    peer: bytes = b""
 
 
 class NotSent(Struct, frozen=True):
@@ -100,11 +103,12 @@ Action = Send | Cancel | Answer | Fail | Taken
 
 class _Work(Struct):
     """A job and who waits for it. `req_id`: of its piece on its way, which was asked for at `sent_at` and is
-    given up at `silent_at`."""
+    given up at `silent_at`; `peer`: who asked first."""
 
     job: Job
     bulk: bool
     number: int
+    peer: bytes
     waiting: dict[CallId, float] = field(default_factory=dict[CallId, float])
     req_id: int | None = None
     sent_at: float = 0.0
@@ -124,6 +128,7 @@ class HistoryCore:
         self._open: dict[int, _Work] = {}
         self._up = False
         self._count = 0
+        self._turns: dict[bytes, int] = {}  # pieces asked for, by peer, beyond what each of them has had
         self._down_farms: set[int] = set()
         self._outage_until = -math.inf
         self._wake_at: float | None = None
@@ -177,14 +182,18 @@ class HistoryCore:
     def _asked(self, asked: Asked) -> list[Action]:
         work = self._works.get(asked.key)
         if work is None:
-            if len(self._works) >= MOST_JOBS:
+            own = Counter(work.peer for work in self._works.values())
+            if not has_room(len(self._works), own[asked.peer], len(own), MOST_JOBS):
                 text = f"{MOST_JOBS} other requests for history wait; ask again later"
                 return [Fail(asked.call, RequestError(ErrorCode.THROTTLED, text))]
             job = asked.make()
             if job.result is not None:
                 return [Answer(asked.call, job.result)]
             self._count += 1
-            work = self._works[asked.key] = _Work(job, asked.bulk, self._count)
+            if asked.peer not in own:
+                self._turns = {peer: self._turns[peer] for peer in own}
+                self._turns[asked.peer] = min(self._turns.values(), default=0)
+            work = self._works[asked.key] = _Work(job, asked.bulk, self._count, asked.peer)
         work.bulk = work.bulk and asked.bulk
         work.waiting[asked.call] = asked.deadline
         return []
@@ -222,7 +231,7 @@ class HistoryCore:
         if not self._up:
             return actions
         waiting = [work for work in self._works.values() if work.req_id is None and work.not_before <= now]
-        for work in sorted(waiting, key=lambda one: (one.bulk, one.number)):
+        for work in self._in_turn(waiting):
             if len(self._open) >= MOST_OPEN:
                 break
             request = work.job.request(0)
@@ -232,10 +241,19 @@ class HistoryCore:
                 continue
             req_id = self._next_req_id()
             self._ledger.note(req_id, request, now)
+            self._turns[work.peer] += 1
             work.req_id, work.sent_at, work.silent_at = req_id, now, now + IDLE_S
             self._open[req_id] = work
             actions.append(Send(req_id, work.job.request(req_id)))
         return actions
+
+    def _in_turn(self, waiting: list[_Work]) -> list[_Work]:
+        turns = Counter(self._turns)
+        order: list[tuple[bool, int, int, _Work]] = []
+        for work in waiting:  # in the order they came
+            order.append((work.bulk, turns[work.peer], work.number, work))
+            turns[work.peer] += 1
+        return [work for *_, work in sorted(order, key=lambda one: one[:3])]
 
     def _closed(self, req_id: int) -> _Work:
         work = self._open.pop(req_id)

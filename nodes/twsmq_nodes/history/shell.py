@@ -218,7 +218,7 @@ class HistoryShell(Shell):
 
         def ask(make: Callable[[], Job]) -> None:
             self._calls[call_id] = (call, finished)
-            self._driver.feed(Asked(call_id, key, make, deadline, bulk))
+            self._driver.feed(Asked(call_id, key, make, deadline, bulk, call.peer))
 
         return ask
 

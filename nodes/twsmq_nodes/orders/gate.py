@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from twsmq_nodes.runtime.room import has_room
+
 C = TypeVar("C")
 T = TypeVar("T")
 
@@ -26,6 +28,15 @@ class Gate(Generic[C, T]):
 
     def __bool__(self) -> bool:
         return bool(self._cancels or self._queues)
+
+    def waiting(self, strategy: str) -> int:
+        return len(self._queues.get(strategy, ()))
+
+    def has_room(self, strategy: str, most: int) -> bool:
+        """Whether one more item of `strategy` may wait: see `room`."""
+        own = self.waiting(strategy)
+        parties = len(self._queues) + (not own)
+        return has_room(sum(map(len, self._queues.values())), own, parties, most)
 
     def push_cancel(self, cancel: C) -> None:
         self._cancels.append(cancel)

@@ -136,7 +136,7 @@ class Intake:
     def preview(self, args: PreviewOrder, caller: Caller, _now: Now) -> None:
         if self.closed is not None:
             raise not_ready(self.closed)
-        self._pipeline.push(args.strategy, Previewing(args, self._account_of(args), caller))
+        self._pipeline.push_preview(Previewing(args, self._account_of(args), caller))
 
     def exercise(self, args: ExerciseOption, caller: Caller, _now: Now) -> None:
         waiter = Waiter(caller, (key_of(args),))
@@ -248,7 +248,7 @@ class Intake:
             raise RequestError(ErrorCode.HALTED, f"new orders are stopped ({why}); only cancels pass")
         if self.closed is not None:
             raise not_ready(self.closed)
-        if len(self._pipeline.gate) >= MOST_WAITING:
+        if not self._pipeline.gate.has_room(strategy, MOST_WAITING):
             why = f"{MOST_WAITING} orders wait for the message budget; try again later"
             raise RequestError(ErrorCode.THROTTLED, why)
 

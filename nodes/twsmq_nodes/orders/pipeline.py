@@ -39,6 +39,9 @@ from .states import Trigger, after
 from .wire import shaped_order
 
 Afterwards = Action | CancelDue
+PREVIEWS, MOST_PREVIEWS = "(previews)", 100
+"""Where previews wait at the gate, which no strategy can be called; and how many may wait, there or for the
+gateway."""
 
 
 class Pipeline:
@@ -71,6 +74,16 @@ class Pipeline:
         if isinstance(item, Placing):
             self.waiting.update(dict.fromkeys(item.keys, item))
         self.gate.push(strategy, item)
+
+    def push_preview(self, item: Previewing) -> None:
+        """What-ifs have one turn among the strategies: however many wait, they delay no order by more.
+
+        Raises `RequestError` where too many wait.
+        """
+        if self.gate.waiting(PREVIEWS) + len(self.previews) >= MOST_PREVIEWS:
+            why = f"{MOST_PREVIEWS} previews wait for the gateway; try again later"
+            raise RequestError(ErrorCode.THROTTLED, why)
+        self.gate.push(PREVIEWS, item)
 
     def withdraw(self, key: Key, code: ErrorCode, why: str) -> bool:
         """Take the order of `key`, and its group, out of the gate; whether it stood there."""

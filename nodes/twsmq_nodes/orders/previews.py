@@ -19,6 +19,9 @@ class Previews:
         self._sent: dict[int, tuple[Caller, float]] = {}  # by order id, with the time they were sent
         self._actions = actions
 
+    def __len__(self) -> int:
+        return len(self._sent)
+
     def __bool__(self) -> bool:
         return bool(self._sent)
 

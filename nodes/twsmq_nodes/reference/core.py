@@ -20,12 +20,14 @@ of good contracts then: ib_insync #330), unless silence or the deadline comes fi
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, field
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 
+from twsmq_nodes.runtime.room import has_room
 from twsmq_nodes.tws.codes import NO_DEFINITION, is_warning
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.session_events import SessionEvent
@@ -45,10 +47,12 @@ NO_CONTRACT = "the gateway sent no contract for it"
 
 
 class _LookUp(Struct):
-    """`req_id`: of the request on its way; `doubted`: the refusal that was not believed."""
+    """`req_id`: of the request on its way; `doubted`: the refusal that was not believed; `peer`: who asked
+    first."""
 
     query: Query
     kind: Kind
+    peer: bytes
     silent_at: float = math.inf
     waiting: set[CallId] = field(default_factory=set[CallId])
     rows: list[Any] = field(default_factory=list[Any])
@@ -60,6 +64,7 @@ class _LookUp(Struct):
 class _Asking(Struct):
     question: Question
     deadline: float
+    peer: bytes = b""
     needs: tuple[Query, ...] = ()
     found: dict[Query, Found] = field(default_factory=dict[Query, Found])
     not_ready: RequestError | None = None
@@ -106,7 +111,7 @@ class ReferenceCore:
         match happened:
             case Asked():
                 self._asking[happened.call] = _Asking(
-                    happened.question, happened.deadline, not_ready=happened.not_ready
+                    happened.question, happened.deadline, happened.peer, not_ready=happened.not_ready
                 )
                 return self._advance(happened.call, None, now)
             case NotSent(req_id=req_id, error=error) if req_id in self._sent:
@@ -144,14 +149,14 @@ class ReferenceCore:
             if not missing:
                 sent = tuple(asking.found[query] for query in needs)
                 continue
-            refusal = asking.not_ready or self._no_room(missing)
+            refusal = asking.not_ready or self._no_room(missing, asking.peer)
             if refusal is not None:
                 self._forget(call)
                 return [Fail(call, refusal)]
             for query in missing:
                 look_up = self._look_ups.get(query)
                 if look_up is None:
-                    look_up = self._look_ups[query] = _LookUp(query, KINDS[query.kind])
+                    look_up = self._look_ups[query] = _LookUp(query, KINDS[query.kind], asking.peer)
                 look_up.waiting.add(call)
             return []
 
@@ -166,9 +171,13 @@ class ReferenceCore:
                 asking.found[query] = rows
         return missing
 
-    def _no_room(self, missing: list[Query]) -> RequestError | None:
+    def _no_room(self, missing: list[Query], peer: bytes) -> RequestError | None:
         new = sum(query not in self._look_ups for query in missing)
-        if not new or len(self._look_ups) + new <= MOST_LOOK_UPS:
+        waiting = len(self._look_ups) + max(0, new - 1)
+        if not new or waiting < MOST_LOOK_UPS:
+            return None
+        own = Counter(look_up.peer for look_up in self._look_ups.values())
+        if has_room(waiting, own[peer] + new - 1, len(own | {peer: 1}), MOST_LOOK_UPS):
             return None
         text = f"{len(self._look_ups)} other things are being looked up; ask again later"
         return RequestError(ErrorCode.THROTTLED, text)

@@ -18,12 +18,14 @@ CallId: TypeAlias = int
 
 
 class Asked(Struct, frozen=True):
-    """A call asks a question. `not_ready`: why nothing new may be asked of the gateway just now."""
+    """A call asks a question. `not_ready`: why nothing new may be asked of the gateway just now; `peer`:
+    whose call it is."""
 
     call: CallId
     question: Question
     deadline: float
     not_ready: RequestError | None = None
+    peer: bytes = b""
 
 
 class NotSent(Struct, frozen=True):

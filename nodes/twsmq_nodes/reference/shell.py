@@ -60,7 +60,7 @@ class ReferenceShell(Shell):
             call_id = next(self._call_ids)
             self._calls[call_id] = call
             deadline = self._loop.time() + _patience(call)
-            self._driver.feed(Asked(call_id, question(args), deadline, self._not_ready()))
+            self._driver.feed(Asked(call_id, question(args), deadline, self._not_ready(), call.peer))
 
         return asked
 
