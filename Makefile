@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Other ibapi releases that the adapter and the simulator are proved against, each in a folder of its own.
 IBAPIS := ibapi==9.81.1.post1 nautilus-ibapi==10.19.4 nautilus-ibapi==10.30.1 nautilus-ibapi==10.37.2 ibapi-stable==10.50.2
 
-.PHONY: up venv quick test slow chaos conformance check format vectors docs notebooks clean help bench-marketdata bench-orders bench-board bench-history bench-budget sync reach
+.PHONY: up venv quick test slow chaos conformance check format vectors docs notebooks clean help bench-marketdata bench-orders bench-board bench-history bench-budget bench-keys sync reach
 
 help:   ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -61,6 +61,9 @@ bench-history: venv   ## bars from the gateway's socket into Parquet, beside ib_
 bench-budget: venv   ## the message budget, lent and alone: a hundred orders at once, and all busy (2 minutes); plot in bench/results
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'matplotlib>=3.8'
 	@$(BIN)/python bench/budget/run.py $(ARGS)
+
+bench-keys: venv   ## what keys cost orders and ticks, beside a bare ZeroMQ socket (4 minutes)
+	@$(BIN)/python bench/keys/run.py $(ARGS)
 
 slow: venv   ## the long forms of integration and property tests (half an hour)
 	@$(BIN)/python -m pytest tests/integration tests/property -m slow $(ARGS)

@@ -19,6 +19,7 @@ from textwrap import dedent
 from typing import NamedTuple
 
 from support.client_programs import ROOT
+from support.patience import patient
 
 PAGES = sorted(
     [
@@ -115,7 +116,7 @@ class Runner:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=patient(60),
             check=False,
         )
         where = f"{block.page.relative_to(ROOT)}:{block.line}"
