@@ -1,9 +1,9 @@
 """Everybody who means no good at a cluster with keys, as a process of its own:
 
-    python keyed_flood.py PORT_BASE READER.key TRADER.key REVOKED.key
+    python keyed_flood.py PORT_BASE READER.key TRADER.key REVOKED.key [KIND…]
 
-A thread for each kind of harm, until a line comes on stdin; then it prints how often each was done, as JSON.
-It takes only the processor time that nobody else wants, as a peer on another machine would.
+A thread for each kind of harm, or for those named, until a line comes on stdin; then it prints how often each
+was done, as JSON. It takes only processor time that nobody else wants, as a peer on another machine would.
 """
 
 from __future__ import annotations
@@ -43,11 +43,13 @@ def describe(number: int = 1) -> bytes:
 
 
 class Flood:
-    def __init__(self, base: int, reader: ClientFile, trader: ClientFile, revoked: ClientFile) -> None:
+    def __init__(
+        self, base: int, reader: ClientFile, trader: ClientFile, revoked: ClientFile, only: list[str]
+    ) -> None:
         self._base = base
         self._reader, self._trader, self._revoked = reader, trader, revoked
         self._over = threading.Event()
-        self._kinds = (
+        kinds = (
             self.raw_bytes,
             self.half_greetings,
             self.hanging_handshakes,
@@ -61,6 +63,7 @@ class Flood:
             self.requests,
             self.others_orders,
         )
+        self._kinds = [kind for kind in kinds if not only or kind.__name__ in only]
         self.done = {kind.__name__: 0 for kind in self._kinds}
 
     def run(self) -> None:
@@ -207,7 +210,7 @@ class Flood:
 def main() -> None:
     os.nice(19)
     files = [parse_client(Path(file).read_text(), file) for file in sys.argv[2:5]]
-    flood = Flood(int(sys.argv[1]), *files)
+    flood = Flood(int(sys.argv[1]), *files, only=sys.argv[5:])
     flood.run()
     sys.stdout.write(json.dumps(flood.done) + "\n")
 
