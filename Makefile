@@ -58,8 +58,7 @@ bench-history: venv   ## bars from the gateway's socket into Parquet, beside ib_
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pandas>=2.2'
 	@$(BIN)/python bench/history/run.py $(ARGS)
 
-bench-budget: venv   ## the message budget, lent and alone: a hundred orders at once, and all busy (2 minutes); plot in bench/results
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'matplotlib>=3.8'
+bench-budget: .venv/.bench   ## the message budget, lent and alone: a hundred orders at once, and all busy (2 minutes); plot in bench/results
 	@$(BIN)/python bench/budget/run.py $(ARGS)
 
 bench-keys: venv   ## what keys cost orders and ticks, beside a bare ZeroMQ socket (4 minutes)

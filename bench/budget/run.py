@@ -1,4 +1,4 @@
-"""How well the message budget is used: `python bench/budget/run.py [--rate 45] [--seconds 20]`.
+"""How well the message budget is used: `make bench-budget [ARGS="--rate 45 --seconds 20"]`.
 
     idle   100 orders at once while all other processes have nothing to send: how long until the last is
     written,

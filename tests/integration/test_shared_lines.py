@@ -63,16 +63,15 @@ def cluster(tmp_path: Path, port_base: int) -> Iterator[Cluster]:
         made.kill()
 
 
+def budget(cluster: Cluster, *words: str) -> str:
+    command = [*TWSMQ, "budget", *words, "--seconds", "0", "--config", str(cluster.config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patient(30), check=True)
+    return done.stdout
+
+
 def quotes(cluster: Cluster) -> dict[str, dict[str, Any]]:
     """What `twsmq budget` says of quote lines, by process."""
-    done = subprocess.run(
-        [*TWSMQ, "budget", "--json", "--seconds", "0", "--config", str(cluster.config)],
-        capture_output=True,
-        text=True,
-        timeout=patient(30),
-        check=True,
-    )
-    lines = json.loads(done.stdout)["lines"]
+    lines = json.loads(budget(cluster, "--json"))["lines"]
     return {one["process"]: one for one in lines if one["kind"] == "market_data"}
 
 
@@ -94,6 +93,8 @@ def test_what_one_shard_leaves_the_other_has(cluster: Cluster) -> None:
         }
         assert [one["allowed"] for one in shown.values()] == [TOTAL, 0]
         assert {one["total"] for one in shown.values()} == {TOTAL}
+        [row] = [line.split() for line in budget(cluster).splitlines() if "marketdata-1  market_data" in line]
+        assert row[-4:] == ["0", "0", "1", str(TOTAL)]
 
         os.kill(cluster.pid("marketdata-0"), signal.SIGKILL)
         back: set[str] = set()
