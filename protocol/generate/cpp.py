@@ -15,6 +15,7 @@ _PLAIN = {
     "id64": "std::int64_t",
     "float": "double",
     "str": "std::string",
+    "bytes": "Bytes",
     "enum": "std::string",
     "bool": "bool",
     "any": "Value",

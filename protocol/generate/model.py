@@ -29,7 +29,7 @@ HEADER = tuple(Event.__struct_fields__)
 
 @dataclass(frozen=True)
 class Type:
-    """`name`: int, ns, id64, float, str, bool, any, nil, list, map, tuple, union, enum, ref."""
+    """`name`: int, ns, id64, float, str, bytes, bool, any, nil, list, map, tuple, union, enum, ref."""
 
     name: str
     items: tuple[Type, ...] = ()
@@ -131,6 +131,8 @@ def _type(protocol: Protocol, of: inspect.Type, name: str, role: Role) -> Type:
             return Type("float")
         case inspect.StrType():
             return Type("str")
+        case inspect.BytesType():
+            return Type("bytes")
         case inspect.BoolType():
             return Type("bool")
         case inspect.NoneType():

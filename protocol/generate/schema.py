@@ -17,6 +17,7 @@ _PLAIN: dict[str, Json] = {
     "id64": {"type": "integer"},
     "float": {"type": "number"},
     "str": {"type": "string"},
+    "bytes": {"x-type": "msgpack bin"},
     "bool": {"type": "boolean"},
     "nil": {"type": "null"},
     "any": {},

@@ -10,6 +10,7 @@ _PLAIN = {
     "id64": "bigint",
     "float": "number",
     "str": "string",
+    "bytes": "Uint8Array",
     "bool": "boolean",
     "nil": "null",
     "any": "Value",

@@ -47,7 +47,7 @@ class GetBars(_OfInstrument, frozen=True, kw_only=True):
     """`bars`: bars of the past, oldest first. Give `duration` (before `to`), or `from`.
 
     `to`: now unless given. `what`: TRADES, or what the instrument has instead. `bulk`: after everything that
-    is not. `columns`: the bars by columns.
+    is not. `columns`: the bars by columns; `packed`: these as bytes, by far the quickest for many.
     """
 
     size: str
@@ -59,9 +59,12 @@ class GetBars(_OfInstrument, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=MOST_BARS)] = MOST_BARS
     bulk: bool = False
     columns: bool = False
+    packed: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.columns and self.packed:
+            raise FieldError("packed", "give either columns or packed")
         if self.size not in HISTORY_SIZES:
             raise FieldError("size", f"{self.size[:20]!r} is no size of bars: {', '.join(HISTORY_SIZES)}")
         if (self.duration is None) == (self.from_ is None):
@@ -90,15 +93,38 @@ class BarColumns(Struct, frozen=True):
             raise ValueError("columns of one table differ in length")
 
 
+class PackedBars(Struct, frozen=True):
+    """Bars by columns, each as bytes, eight for a bar, little-endian: `time` 64-bit integers, ns, all others
+    64-bit floats, NaN where there is nothing; fields as in a row."""
+
+    time: bytes = b""
+    open: bytes = b""
+    high: bytes = b""
+    low: bytes = b""
+    close: bytes = b""
+    volume: bytes = b""
+    wap: bytes = b""
+    count: bytes = b""
+
+    def __post_init__(self) -> None:
+        lengths = {len(column) for column in msgspec.structs.astuple(self)}
+        if len(lengths) != 1 or len(self.time) % 8:
+            raise ValueError("columns of one table differ in length, or have a part of a number")
+
+    def __len__(self) -> int:
+        return len(self.time) // 8
+
+
 class BarPage(Struct, frozen=True, kw_only=True):
-    """Result of `bars`. `bars` or, where they were asked for, `columns`. `what`: what was asked of the
-    gateway. `next`: as `from` for more, nil at the end.
+    """Result of `bars`. `bars` or, where they were asked for, `columns` or `packed`. `what`: what was
+    asked of the gateway. `next`: as `from` for more, nil at the end.
     """
 
     bars: list[BarRow]
     con_id: int | None
     what: str
     columns: BarColumns | None = None
+    packed: PackedBars | None = None
     fetched_at: int | None = None
     next: int | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -10,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import ib_async
+import msgspec
 import pytest
 from support.node_process import NodeProcess, running_node
 from support.plain_client import PlainClient
 from support.simulated_gateway import GatewayProcess, running_gateway
+from twsmq_protocol.history_requests import PackedBars
+from twsmq_protocol.packed_bars import rows_of
 
 AAPL = "STK:AAPL:SMART:USD"
 NS = 1_000_000_000
@@ -200,6 +204,11 @@ def test_columns_are_the_bars(client: PlainClient) -> None:
         for values in zip(*page["columns"].values(), strict=True)
     ] == rows
     assert {row["volume"] for row in rows} == {None}, "quotes have no volume, not -1"
+    page = result(client, "bars", **args, packed=True)
+    assert (page["bars"], page["columns"]) == ([], None)
+    assert msgspec.to_builtins(rows_of(msgspec.convert(page["packed"], PackedBars))) == rows
+    times = struct.unpack(f"<{len(rows)}q", page["packed"]["time"])
+    assert list(times) == [row["time"] for row in rows], "as the specification says, without our own code"
 
 
 def test_head_timestamp_and_histogram(client: PlainClient) -> None:
@@ -223,6 +232,8 @@ def test_head_timestamp_and_histogram(client: PlainClient) -> None:
         ({"size": "1m", "duration": "2D", "colour": "red"}, "colour"),
         ({"size": "1m", "duration": "2D", "max_age": -1}, "max_age"),
         ({"size": "1m", "duration": "2D", "columns": 1}, "columns"),
+        ({"size": "1m", "duration": "2D", "packed": 1}, "packed"),
+        ({"size": "1m", "duration": "2D", "columns": True, "packed": True}, "packed"),
         ({"size": "1d", "duration": "2D", "what": "ADJUSTED_LAST", "to": 10**18}, "to"),
     ],
 )

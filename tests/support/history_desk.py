@@ -79,7 +79,7 @@ class Desk:
     def bars(self, begin: int, end: int, size: str = "1m", limit: int = 20_000, **more: Any) -> int:
         what = more.pop("what", "TRADES")
         key = (begin, end, size, limit, what)
-        kept = {name: more.pop(name) for name in ("known", "spans", "by_columns") if name in more}
+        kept = {name: more.pop(name) for name in ("known", "spans", "form") if name in more}
         job = BarsJob(key, APPLE, what, size, begin, end, NOW, limit, rth=False, series="apple", **kept)
         return self.ask(job, **more)
 

@@ -15,8 +15,9 @@ from twsmq.download.errors import Unwritable
 from twsmq.download.run import Download
 from twsmq.download.store import format_named
 from twsmq.errors import OutcomeUnknown, RequestRefused
-from twsmq_protocol.history_requests import BarColumns, BarPage, GetBars
+from twsmq_protocol.history_requests import BarPage, GetBars
 from twsmq_protocol.market_events import BarRow
+from twsmq_protocol.packed_bars import EMPTY, packed
 
 from support.jumping_loop import run_jumping
 
@@ -110,11 +111,12 @@ class Past:
         assert asked.from_ is not None
         assert asked.to is not None
         times = [] if trouble == "lie" else self.times(asked.from_, asked.to)
-        assert asked.columns
+        assert asked.packed
         rows = [astuple(self.bar(asked.instrument, time)) for time in times[: self.limit]]
-        bars = BarColumns(*map(list, zip(*rows, strict=True))) if rows else BarColumns()
+        bars = packed(*zip(*rows, strict=True)) if rows else EMPTY
         following = times[self.limit] if len(times) > self.limit else None
-        return msgspec.to_builtins(BarPage(bars=[], columns=bars, con_id=1, what="TRADES", next=following))
+        page = BarPage(bars=[], packed=bars, con_id=1, what="TRADES", next=following)
+        return msgspec.to_builtins(page, builtin_types=(bytes,))
 
 
 def refusal(code: str, text: str, tws_code: int | None = None) -> RequestRefused:

@@ -28,7 +28,8 @@ from twsmq_nodes.tws.reference_events import (
 )
 from twsmq_nodes.tws.reference_requests import ReqHistoricalData
 from twsmq_protocol.errors import ErrorCode
-from twsmq_protocol.history_requests import BarColumns, Schedule, TickPage
+from twsmq_protocol.history_requests import Schedule, TickPage
+from twsmq_protocol.packed_bars import packed, rows_of
 
 
 @pytest.fixture
@@ -302,7 +303,7 @@ def test_times_are_read_as_the_gateway_writes_them() -> None:
 def known(begin: int, *numbers: int, at: int = 7) -> Known:
     times = minutes(begin, *numbers)
     ones: list[float | None] = [1.0] * len(times)
-    bars = BarColumns(times, ones, ones, ones, ones, [5.0] * len(times), ones, [1] * len(times))
+    bars = packed(times, ones, ones, ones, ones, [5.0] * len(times), ones, [1] * len(times))
     return Known(times[0], times[-1] + 60 * NS, bars, at)
 
 
@@ -324,7 +325,7 @@ def test_only_the_gap_between_what_is_known_is_asked_for(desk: Desk) -> None:
     (kept,) = desk.taken
     assert isinstance(kept, Keep)
     assert (kept.begin, kept.end, kept.confirmed) == (*minutes(MONDAY, 10, 20), True)
-    assert list(kept.bars.time) == minutes(MONDAY, *range(10, 20))
+    assert [row.time for row in rows_of(kept.bars)] == minutes(MONDAY, *range(10, 20))
 
 
 def test_a_past_that_was_adjusted_is_forgotten_and_all_asked_anew(desk: Desk) -> None:
@@ -353,13 +354,20 @@ def test_bars_by_columns_are_the_same(desk: Desk) -> None:
     end = minutes(MONDAY, 5)[0]
     rows = desk.bars(MONDAY, end)
     desk.reply(*minutes(MONDAY, 0, 2, 3))
-    columns = desk.bars(MONDAY, end, size="2m", by_columns=True)
+    columns = desk.bars(MONDAY, end, size="2m", form="columns")
     desk.reply(*minutes(MONDAY, 0, 2, 3))
     page = desk.page(columns)
     assert page.columns is not None
     assert not page.bars
     assert list(page.columns.time) == [row.time for row in desk.page(rows).bars]
     assert page.columns.count == [row.count for row in desk.page(rows).bars]
+    packed_bars = desk.bars(MONDAY, end, size="3m", form="packed")
+    desk.reply(*minutes(MONDAY, 0, 2, 3))
+    page = desk.page(packed_bars)
+    assert page.packed is not None
+    assert not page.bars
+    assert page.columns is None
+    assert rows_of(page.packed) == desk.page(rows).bars
 
 
 def test_pieces_grow_while_answers_are_quick_and_not_where_one_did_not_come() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from twsmq_nodes.history.plan import DAY_S, NS
 from twsmq_nodes.history.store import LONGEST, Store
-from twsmq_protocol.bar_columns import between
-from twsmq_protocol.history_requests import BarColumns, Head
+from twsmq_protocol.history_requests import Head, PackedBars
+from twsmq_protocol.packed_bars import between, packed
 
 MINUTE = 60 * NS
 START = 1_790_553_600 * NS
@@ -24,11 +24,11 @@ class Wall:
         return self.now
 
 
-def bars(first: int, last: int, price: float = 10.0) -> BarColumns:
+def bars(first: int, last: int, price: float = 10.0) -> PackedBars:
     """Of the minutes from `first` to, not including, `last`."""
     times = [START + minute * MINUTE for minute in range(first, last)]
     prices: list[float | None] = [price + minute % 7 for minute in range(first, last)]
-    return BarColumns(times, prices, prices, prices, prices, prices, prices, [1] * len(times))
+    return packed(times, prices, prices, prices, prices, prices, prices, [1] * len(times))
 
 
 def at(minute: int) -> int:

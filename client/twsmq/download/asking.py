@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
-from twsmq_protocol.bar_columns import EMPTY, between, joined, ordered
 from twsmq_protocol.errors import ErrorCode, MalformedMessage
-from twsmq_protocol.history_requests import MOST_BARS, BarColumns, BarPage, Head, Schedule
+from twsmq_protocol.history_requests import MOST_BARS, BarPage, Head, PackedBars, Schedule
+from twsmq_protocol.packed_bars import EMPTY, between, joined, ordered, times
 
 from ..errors import OutcomeUnknown, RequestRefused
 from ..ops import following
@@ -58,7 +58,7 @@ class Passing(Exception):
 class Fetched(Struct, frozen=True):
     """All bars of a stretch. `what`: what was asked of the gateway."""
 
-    bars: BarColumns
+    bars: PackedBars
     con_id: int | None
     what: str
 
@@ -122,18 +122,18 @@ class Questions:
         """All bars from `begin` to `end`, sorted, each once."""
         args: dict[str, Any] = {
             "instrument": instrument, "size": self._order.size, "what": self._order.what,
-            "rth": self._order.rth, "bulk": True, "columns": True, "limit": MOST_BARS,
+            "rth": self._order.rth, "bulk": True, "packed": True, "limit": MOST_BARS,
         }  # fmt: skip
         if proof:
             args["max_age"] = 0
         if self._order.what != "ADJUSTED_LAST":  # which IBKR serves up to now only
             args["to"] = end
-        parts: list[BarColumns] = []
+        parts: list[PackedBars] = []
         at: int | None = begin
         page = None
         while at is not None and at < end:
             page = await self._answer("bars", args | {"from": at}, BarPage)
-            parts.append(page.columns or EMPTY)
+            parts.append(page.packed or EMPTY)
             at = following("bars", at, page.next)
         assert page is not None
         return Fetched(between(_merged(parts), begin, end), page.con_id, page.what)
@@ -158,18 +158,17 @@ def of_instrument(refused: RequestRefused) -> bool:
     return refused.code != ErrorCode.GATEWAY_REJECTED or refused.tws_code == _NO_SUCH_CONTRACT
 
 
-def _merged(parts: Sequence[BarColumns]) -> BarColumns:
+def _merged(parts: Sequence[PackedBars]) -> PackedBars:
     """In the order of time, each once, whatever somebody sent."""
-    whole = joined(parts)
-    times = whole.time
-    return whole if all(map(int.__lt__, times, times[1:])) else ordered(whole)
+    return ordered(joined(parts))
 
 
-def _empty_stretches(spans: Sequence[Span], piece: Piece, bars: BarColumns) -> list[Interval]:
+def _empty_stretches(spans: Sequence[Span], piece: Piece, bars: PackedBars) -> list[Interval]:
     """Sessions of a piece that must have bars and have none, joined where they follow each other; the whole
     piece, where nobody knows."""
-    times = between(bars, piece.begin, piece.end).time
-    if not times:
+    inside = between(bars, piece.begin, piece.end)
+    when = times(inside)
+    if not when:
         return [(piece.begin, piece.end)]
     found: list[Interval] = []
     adjacent = False
@@ -177,7 +176,7 @@ def _empty_stretches(spans: Sequence[Span], piece: Piece, bars: BarColumns) -> l
         begin, end = max(span.begin, piece.begin), min(span.end, piece.end)
         if begin >= end:
             continue
-        empty = bool(span.bars) and end - begin > DAY_NS // 24 and not _any_between(times, begin, end)
+        empty = bool(span.bars) and end - begin > DAY_NS // 24 and not _any_between(when, begin, end)
         if empty and adjacent:
             found[-1] = (found[-1][0], end)
         elif empty:
@@ -186,6 +185,6 @@ def _empty_stretches(spans: Sequence[Span], piece: Piece, bars: BarColumns) -> l
     return found
 
 
-def _any_between(times: Sequence[int], begin: int, end: int) -> bool:
-    nth = bisect_left(times, begin)
-    return nth < len(times) and times[nth] < end
+def _any_between(when: Sequence[int], begin: int, end: int) -> bool:
+    nth = bisect_left(when, begin)
+    return nth < len(when) and when[nth] < end

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, field
-from twsmq_protocol.bar_columns import between, row_of
+from twsmq_protocol.packed_bars import between, row_of
 
 from ..errors import RequestRefused
 from .asking import Ask, Fetched, Order, Passing, Questions, of_instrument
@@ -276,8 +276,8 @@ class Download:
 
     def _record(self, job: _Job, piece: Piece, fetched: Fetched) -> None:
         inside = between(fetched.bars, piece.begin, piece.end)
-        earlier = len(fetched.bars.time) - len(inside.time)
-        rows = len(inside.time)
+        earlier = len(fetched.bars) - len(inside)
+        rows = len(inside)
         ended = PieceEnded(
             instrument=job.instrument,
             begin=piece.begin,

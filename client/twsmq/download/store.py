@@ -23,7 +23,8 @@ from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
-from twsmq_protocol.history_requests import BarColumns
+from twsmq_protocol.history_requests import PackedBars
+from twsmq_protocol.packed_bars import columns_of
 
 from .errors import ParquetMissing
 from .planner import NS
@@ -31,7 +32,7 @@ from .planner import NS
 PIECES = Path(".twsmq") / "pieces"
 COLUMNS = ("time", "open", "high", "low", "close", "volume", "wap", "count")
 
-_BARS = msgspec.msgpack.Decoder(BarColumns)
+_BARS = msgspec.msgpack.Decoder(PackedBars)
 
 
 class Description(Struct, frozen=True, kw_only=True):
@@ -73,11 +74,11 @@ def year_file(folder: Path, instrument: str, year: int, suffix: str) -> Path:
     return instrument_folder(folder, instrument) / f"year={year}" / f"bars.{suffix}"
 
 
-def encode_piece(bars: BarColumns) -> bytes:
+def encode_piece(bars: PackedBars) -> bytes:
     return msgspec.msgpack.encode(bars)
 
 
-def decode_piece(content: bytes) -> BarColumns:
+def decode_piece(content: bytes) -> PackedBars:
     return _BARS.decode(content)
 
 
@@ -87,9 +88,9 @@ class Format(ABC):
     suffix: str
 
     @abstractmethod
-    def encode(self, old: Path | None, bars: BarColumns, description: Description) -> tuple[bytes, int]:
-        """The content of a year's file, of the bars in `old` and of `bars`, and how many they are. A bar that
-        is in both is taken from `bars`."""
+    def encode(self, old: Path | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
+        """The content of a year's file, of the bars in `old` and of `bars`, which are in order, and how many
+        they are. A bar that is in both is taken from `bars`."""
 
     @abstractmethod
     def times(self, file: Path) -> Sequence[int]:
@@ -111,22 +112,22 @@ class Parquet(Format):
         self._compute: Any = importlib.import_module("pyarrow.compute")
         self._parquet: Any = importlib.import_module("pyarrow.parquet")
 
-    def encode(self, old: Path | None, bars: BarColumns, description: Description) -> tuple[bytes, int]:
+    def encode(self, old: Path | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
         pa = self._arrow
         schema = self._schema(description)
-        rising = all(map(int.__lt__, bars.time, bars.time[1:]))
         table = self._table(bars, schema)
         if old is not None:
             before = self._parquet.read_table(old, partitioning=None).cast(self._schema(None))
             again = table.column("time").combine_chunks()
             fresh = self._compute.is_in(before.column("time"), value_set=again)
             before = before.filter(self._compute.invert(fresh)).replace_schema_metadata(schema.metadata)
-            table = pa.concat_tables([before, table])
-            rising = False
-        if not rising:
-            table = table.sort_by("time")
+            table = pa.concat_tables([before, table]).sort_by("time")
         sink = pa.BufferOutputStream()
-        self._parquet.write_table(table, sink, compression="zstd", coerce_timestamps=None, version="2.6")
+        # Prices hardly repeat within a year, times and counts differ little: a dictionary would only cost.
+        self._parquet.write_table(
+            table, sink, compression="zstd", coerce_timestamps=None, version="2.6", use_dictionary=False,
+            column_encoding=dict.fromkeys(("time", "count"), "DELTA_BINARY_PACKED"),
+        )  # fmt: skip
         return sink.getvalue().to_pybytes(), table.num_rows
 
     def times(self, file: Path) -> Sequence[int]:
@@ -149,9 +150,16 @@ class Parquet(Format):
         metadata = None if description is None else {f"twsmq.{k}": v for k, v in description.texts().items()}
         return pa.schema(fields, metadata=metadata)
 
-    def _table(self, bars: BarColumns, schema: Any) -> Any:
-        pa = self._arrow
-        columns = [pa.array(getattr(bars, name), type=schema.field(name).type) for name in COLUMNS]
+    def _table(self, bars: PackedBars, schema: Any) -> Any:
+        """Over the memory of `bars`, without a copy where nothing is absent."""
+        pa, count = self._arrow, len(bars)
+        columns: list[Any] = []
+        for name in COLUMNS:
+            buffers = [None, pa.py_buffer(getattr(bars, name))]
+            column = pa.Array.from_buffers(pa.int64() if name == "time" else pa.float64(), count, buffers)
+            if name != "time" and self._compute.any(absent := self._compute.is_nan(column)).as_py():
+                column = self._compute.if_else(absent, None, column)
+            columns.append(column.cast(schema.field(name).type))
         return pa.table(columns, schema=schema)
 
 
@@ -161,14 +169,14 @@ class Csv(Format):
 
     suffix = "csv"
 
-    def encode(self, old: Path | None, bars: BarColumns, description: Description) -> tuple[bytes, int]:
+    def encode(self, old: Path | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
         lines: dict[int, list[Any]] = {}
         if old is not None:
             with old.open(newline="") as file:
                 reader = csv.reader(file)
                 next(reader, None)
                 lines = {time_of(line[0]): list(line) for line in reader}
-        for time, *values in zip(*msgspec.structs.astuple(bars), strict=True):
+        for time, *values in zip(*msgspec.structs.astuple(columns_of(bars)), strict=True):
             lines[time] = [iso(time), *("" if value is None else value for value in values)]
         out = io.StringIO(newline="")
         writer = csv.writer(out, lineterminator="\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from twsmq_protocol.bar_columns import joined
+from twsmq_protocol.packed_bars import joined, ordered
 
 from .asking import Order
 from .disk import Disk, digest
@@ -44,7 +44,7 @@ class Years:
         file = year_file(self._folder, instrument, year, self._form.suffix)
         old = records.years.get(year)
         files = [self._folder / PIECES / piece.name for piece in pieces]
-        bars = joined([decode_piece(piece.read_bytes()) for piece in files])
+        bars = ordered(joined([decode_piece(piece.read_bytes()) for piece in files]))
         description = self._description(instrument, records, pieces)
         content, count = self._form.encode(file if old is not None else None, bars, description)
         staged = self._disk.stage(file, content)

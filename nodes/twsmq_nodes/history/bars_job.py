@@ -14,10 +14,11 @@ is never kept, since an empty answer alone proves nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
-from twsmq_protocol import bar_columns
-from twsmq_protocol.history_requests import HISTORY_SIZES, BarColumns, BarPage
+from twsmq_protocol import packed_bars
+from twsmq_protocol.history_requests import HISTORY_SIZES, BarPage, PackedBars
 
 from twsmq_nodes.tws import reference_requests, requests
 from twsmq_nodes.tws.contracts import Contract
@@ -32,12 +33,16 @@ SETTLED_S, DAY_SETTLED_S = 60, 6 * 3_600
 """A bar that has just ended may still change; that of a day longer, its session may end after midnight."""
 
 
+Form = Literal["rows", "columns", "packed"]
+"""Of the bars in the answer."""
+
+
 class Known(Struct, frozen=True):
     """All bars that begin from `begin` to, not including, `end`, as they were kept at `at`, ns."""
 
     begin: int
     end: int
-    bars: BarColumns
+    bars: PackedBars
     at: int
 
 
@@ -56,7 +61,7 @@ class BarsJob(Job):
         limit: int,
         *,
         rth: bool,
-        by_columns: bool = False,
+        form: Form = "rows",
         spans: Spans | None = None,
         series: object = None,
         known: Sequence[Known] = (),
@@ -64,7 +69,7 @@ class BarsJob(Job):
         super().__init__(key, contract, what, rth=rth)
         self._size, self._step = size, SIZES_S[size] * NS
         self._begin, self._end, self._now, self._limit = begin, end, now, limit
-        self._by_columns = by_columns
+        self._form: Form = form
         self._spans = spans or Spans()
         self._series = series
         self._known = list(known)
@@ -72,10 +77,10 @@ class BarsJob(Job):
 
     def _begin_anew(self) -> None:
         self._at = self._begin
-        self._parts: list[BarColumns] = []
+        self._parts: list[PackedBars] = []
         self._count = 0
         self._fetched_at = self._now
-        self._piece: list[BarColumns] = []
+        self._piece: list[PackedBars] = []
         self._asked: tuple[int, int] = (0, 0)
         self._taken: list[Taken] = []
         self._take_known()
@@ -138,7 +143,7 @@ class BarsJob(Job):
 
     def _take(self) -> None:
         came = (
-            self._piece[0] if len(self._piece) == 1 else bar_columns.ordered(bar_columns.joined(self._piece))
+            self._piece[0] if len(self._piece) == 1 else packed_bars.ordered(packed_bars.joined(self._piece))
         )
         self._piece = []
         begin, stop = self._asked
@@ -148,35 +153,39 @@ class BarsJob(Job):
             self._begin_anew()
             self._taken = [Forget(self._series)]
             return
-        inside = bar_columns.between(came, begin, min(stop, self._now - self._step + 1))
+        inside = packed_bars.between(came, begin, min(stop, self._now - self._step + 1))
         self._keep(begin, stop, inside, confirmed=confirmed)
         self._add(inside, stop)
 
-    def _agree(self, came: BarColumns) -> bool | None:
+    def _agree(self, came: PackedBars) -> bool | None:
         """Whether bars that were known came again and were the same; None: most were not."""
         same = differ = 0
+        when = packed_bars.times(came)
         for known in self._known:
-            if came.time and known.begin <= came.time[-1] and came.time[0] < known.end:
+            if when and known.begin <= when[-1] and when[0] < known.end:
                 common, others = columns.disagreements(came, known.bars)
                 same, differ = same + common, differ + others
         return None if differ * 2 > same else same > 0
 
-    def _keep(self, begin: int, stop: int, bars: BarColumns, *, confirmed: bool) -> None:
+    def _keep(self, begin: int, stop: int, bars: PackedBars, *, confirmed: bool) -> None:
         grace = SETTLED_S if self._step < DAY_S * NS else DAY_SETTLED_S
         end = min(stop, self._now - self._step - grace * NS)
-        if bars.time and bars.time[-1] + self._step > end:
-            end = min(end, bars.time[-1])
-        if self._series is not None and begin < end and bars.time:
-            kept = bar_columns.between(bars, begin, end)
+        if not len(bars):
+            return
+        last = packed_bars.times(bars)[-1]
+        if last + self._step > end:
+            end = min(end, last)
+        if self._series is not None and begin < end:
+            kept = packed_bars.between(bars, begin, end)
             self._taken.append(Keep(self._series, begin, end, kept, confirmed))
 
-    def _add(self, bars: BarColumns, stop: int) -> None:
+    def _add(self, bars: PackedBars, stop: int) -> None:
         """All bars up to `stop` are there now."""
         self._parts.append(bars)
-        self._count += len(bars.time)
+        self._count += len(bars)
         self._at = stop
         if self._count > self._limit:
-            self._finish(bar_columns.joined(self._parts).time[self._limit])
+            self._finish(packed_bars.times(packed_bars.joined(self._parts))[self._limit])
         elif stop >= self._end:
             self._finish(None)
         elif self._count == self._limit:
@@ -189,13 +198,14 @@ class BarsJob(Job):
         if known is not None:
             self._fetched_at = min(self._fetched_at, known.at)
             stop = min(known.end, self._end)
-            self._add(bar_columns.between(known.bars, self._at, stop), stop)
+            self._add(packed_bars.between(known.bars, self._at, stop), stop)
 
     def _finish(self, following: int | None) -> None:
-        bars = bar_columns.part(bar_columns.joined(self._parts), 0, self._limit)
+        bars = packed_bars.part(packed_bars.joined(self._parts), 0, self._limit)
         self.result = BarPage(
-            bars=[] if self._by_columns else bar_columns.rows_of(bars),
-            columns=bars if self._by_columns else None,
+            bars=packed_bars.rows_of(bars) if self._form == "rows" else [],
+            columns=packed_bars.columns_of(bars) if self._form == "columns" else None,
+            packed=bars if self._form == "packed" else None,
             con_id=self.contract.con_id or None,
             what=self.what,
             fetched_at=self._fetched_at,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from msgspec import Struct
-from twsmq_protocol.history_requests import BarColumns, Head, Histogram, Schedule, SessionRow
+from twsmq_protocol.history_requests import Head, Histogram, PackedBars, Schedule, SessionRow
 
 from twsmq_nodes.tws import reference_requests, requests
 from twsmq_nodes.tws.contracts import Contract
@@ -32,7 +32,7 @@ class Keep(Struct, frozen=True):
     series: object
     begin: int
     end: int
-    bars: BarColumns
+    bars: PackedBars
     confirmed: bool = False
 
 

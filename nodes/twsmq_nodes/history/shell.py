@@ -39,7 +39,7 @@ from twsmq_nodes.tws.ledger import PacingLedger
 from twsmq_nodes.tws.pacing import Priority
 from twsmq_nodes.tws.session_events import SessionEvent
 
-from .bars_job import SETTLED_S, BarsJob, Known
+from .bars_job import SETTLED_S, BarsJob, Form, Known
 from .core import (
     Action,
     Answer,
@@ -135,12 +135,13 @@ class HistoryShell(Shell):
         series = self._memory.name("bars", args.instrument, args.size, what, args.rth)
         # A range up to now is the same as one asked for in the same second.
         fresh = args.max_age == 0
-        key = (series, begin // NS, end // NS, args.limit, args.columns, fresh)
+        form: Form = "packed" if args.packed else "columns" if args.columns else "rows"
+        key = (series, begin // NS, end // NS, args.limit, form, fresh)
 
         def make(known: Sequence[Known]) -> Job:
             return BarsJob(
                 key, contract, what, args.size, begin, end, now, args.limit,
-                rth=args.rth, by_columns=args.columns, spans=self._spans, series=series, known=known,
+                rth=args.rth, form=form, spans=self._spans, series=series, known=known,
             )  # fmt: skip
 
         ask = self._asker(call, key, bulk=args.bulk)

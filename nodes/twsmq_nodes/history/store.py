@@ -28,8 +28,8 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 from msgspec import Struct
-from twsmq_protocol.bar_columns import EMPTY, between, joined
-from twsmq_protocol.history_requests import BarColumns
+from twsmq_protocol.history_requests import PackedBars
+from twsmq_protocol.packed_bars import EMPTY, between, joined, times
 
 from .bars_job import Known
 from .plan import DAY_S, NS
@@ -40,7 +40,16 @@ CONFIRM_EVERY_S = DAY_S
 LONGEST = 20_000
 """Bars of a stretch: adjacent ones are joined up to this, or a day of small requests would make thousands."""
 _SHRINK_TO = 0.9
+_BAR_BYTES = 64
+_VERSION = 2
+"""Of the bodies; what an older one wrote is forgotten."""
 _LEFT_ALONE_S = 60.0
+_FORGET = f"""
+DROP TABLE IF EXISTS stretch;
+DROP TABLE IF EXISTS answer;
+DROP TABLE IF EXISTS series;
+PRAGMA user_version = {_VERSION};
+"""
 _SCHEMA = """
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
@@ -57,7 +66,7 @@ CREATE TABLE IF NOT EXISTS answer (
 );
 CREATE INDEX IF NOT EXISTS answer_by_use ON answer (used);
 """
-_COLUMNS = msgspec.msgpack.Decoder(BarColumns)
+_BARS = msgspec.msgpack.Decoder(PackedBars)
 
 log = structlog.stdlib.get_logger()
 
@@ -93,7 +102,7 @@ class Store:
         bar is left out, so that it is asked for again and compared."""
         return self._guarded(lambda database: self._bars(database, series, begin, end, max_age_s), [])
 
-    def keep(self, series: str, begin: int, end: int, bars: BarColumns, *, confirmed: bool) -> None:
+    def keep(self, series: str, begin: int, end: int, bars: PackedBars, *, confirmed: bool) -> None:
         """In the place of whatever was there between `begin` and `end`."""
         self._guarded(lambda database: self._keep(database, series, begin, end, bars, confirmed), None)
 
@@ -147,16 +156,16 @@ class Store:
         (confirmed,) = database.execute("SELECT confirmed FROM series WHERE id = ?", (number,)).fetchone()
         if confirmed + CONFIRM_EVERY_S * NS < now:
             last = found.pop()
-            cut = last.bars.time[-1]
+            cut = times(last.bars)[-1]
             if last.begin < cut:
                 found.append(Known(last.begin, cut, between(last.bars, last.begin, cut), last.at))
         return found
 
     def _read(
         self, database: sqlite3.Connection, number: int, begin: int, crc: int, body: bytes
-    ) -> BarColumns | None:
+    ) -> PackedBars | None:
         try:
-            if zlib.crc32(body) == crc and (bars := _COLUMNS.decode(body)).time:
+            if zlib.crc32(body) == crc and (bars := _BARS.decode(body)).time:
                 return bars
         except (msgspec.MsgspecError, ValueError):
             pass
@@ -170,7 +179,7 @@ class Store:
         series: str,
         begin: int,
         end: int,
-        bars: BarColumns,
+        bars: PackedBars,
         confirmed: bool,
     ) -> None:
         number, now = self._number(database, series), self._wall()
@@ -182,18 +191,21 @@ class Store:
         ).fetchall()
         before, after = EMPTY, EMPTY
         for first, last, kept_at, crc, body in overlapping:
+            only_touches = last == begin or first == end
+            if only_touches and len(body) // _BAR_BYTES + len(bars) > LONGEST:
+                continue
             kept = self._read(database, number, first, crc, body) or EMPTY
             database.execute("DELETE FROM stretch WHERE series = ? AND begins = ?", (number, first))
             self._bytes -= len(body)
             if first < begin:
                 before = between(kept, first, begin)
-                if len(before.time) + len(bars.time) <= LONGEST:
+                if len(before) + len(bars) <= LONGEST:
                     bars, begin, at = joined([before, bars]), first, min(at, kept_at)
                 else:
                     self._put(database, number, first, begin, before, kept_at)
             if last > end:
                 after = between(kept, end, last)
-                if len(after.time) + len(bars.time) <= LONGEST:
+                if len(after) + len(bars) <= LONGEST:
                     bars, end, at = joined([bars, after]), last, min(at, kept_at)
                 else:
                     self._put(database, number, end, last, after, kept_at)
@@ -206,7 +218,7 @@ class Store:
         self._shrink(database)
 
     def _put(
-        self, database: sqlite3.Connection, number: int, begin: int, end: int, bars: BarColumns, at: int
+        self, database: sqlite3.Connection, number: int, begin: int, end: int, bars: PackedBars, at: int
     ) -> None:
         if not bars.time:
             return
@@ -261,6 +273,8 @@ class Store:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             database = sqlite3.connect(self._path, timeout=1.0, check_same_thread=False)
             try:
+                if database.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+                    database.executescript(_FORGET)
                 database.executescript(_SCHEMA)
                 self._path.chmod(0o600)
                 self._measure(database)

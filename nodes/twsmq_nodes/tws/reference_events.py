@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from msgspec import Struct
 
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
@@ -32,17 +34,17 @@ class HistoricalBars(Event, frozen=True):
 
 class HistoricalBarColumns(Event, frozen=True):
     """All bars of one message by columns, each as long as the others: those that are plain numbers
-    (`whole_bars`); `dates` as in `Bar`, as numbers."""
+    (`whole_bars`); `dates` as in `Bar`, as numbers; NaN is an absent value."""
 
     req_id: int
-    dates: list[int]
-    open: list[float | None]
-    high: list[float | None]
-    low: list[float | None]
-    close: list[float | None]
-    volume: list[float | None]
-    wap: list[float | None]
-    count: list[int | None]
+    dates: array[int]
+    open: array[float]
+    high: array[float]
+    low: array[float]
+    close: array[float]
+    volume: array[float]
+    wap: array[float]
+    count: array[float]
 
 
 class HistoricalBarsEnd(Event, frozen=True):

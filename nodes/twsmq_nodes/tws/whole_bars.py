@@ -7,14 +7,16 @@ against ibapi by property tests, at every server version from 157 on.
 
 The body may hold digits, points, signs and NULs only, and is read as a list of JSON numbers: the quickest way
 to a hundred thousand floats, and a stricter one than Python's `float`, which reads `1_000`, `nan` and spaces.
+From there on bars are arrays, eight bytes a value, and no object stands for any of them.
 """
 
 from __future__ import annotations
 
+from array import array
+from math import isnan
 from typing import cast
 
 import msgspec
-from msgspec.structs import astuple, replace
 
 from twsmq_nodes.tws.reference_events import Bar, HistoricalBarColumns, HistoricalBarsEnd
 
@@ -23,12 +25,16 @@ _END_APART_FROM = 196
 """The server version from which the end of a query is a message of its own."""
 _PLAIN = b"0123456789.-\0"
 _SHAPE = bytes.maketrans(b"0123456789.-", b"0" * 12)
+_COMMAS = bytes.maketrans(b"\0", b",")
 _TOO_LONG = b"0" * 26
 """No plain number shorter than that is beyond a float's range."""
-_UNSET = (b"2147483647", b"9223372036854775807", b"9223372036854775808")
+_UNSET = (b"2147483647", b"922337203685477580")
+"""How the numbers that mean "unset" begin; whatever else does is rare enough to be left to ibapi too."""
 _FIELDS = 8
-_Number = int | float
-_NUMBERS = msgspec.json.Decoder(list[_Number])
+_EXACT = 2**53
+"""A float holds every integer up to this."""
+_NAN = float("nan")
+_NUMBERS = msgspec.json.Decoder(list[int | float])
 
 
 def whole_bars(frame: bytes, server_version: int) -> list[HistoricalBarColumns | HistoricalBarsEnd] | None:
@@ -42,25 +48,25 @@ def whole_bars(frame: bytes, server_version: int) -> list[HistoricalBarColumns |
     if len(fields[1]) > 9 or len(fields[head - 1]) > 7 or not _is_plain(body):
         return None
     try:
-        values = _NUMBERS.decode(b"[%s]" % body[:-1].replace(b"\0", b","))
-    except msgspec.DecodeError:
+        values = _NUMBERS.decode(b"[%s]" % body[:-1].translate(_COMMAS))
+        if not values or len(values) != _FIELDS * int(fields[head - 1]):
+            return None
+        # An array of integers takes no float, nor one beyond 64 bits: what has a point is left to ibapi.
+        dates, counts = (array("q", cast("list[int]", values[nth::_FIELDS])) for nth in (0, 7))
+        floats = [array("d", values[nth::_FIELDS]) for nth in range(1, 7)]
+    except (msgspec.DecodeError, TypeError, OverflowError):
         return None  # an empty field, or a number that only looks like one
-    if not values or len(values) != _FIELDS * int(fields[head - 1]):
+    if max(counts) > _EXACT or dates[0] <= 0:
         return None
-    dates, counts = _integers(values[::_FIELDS]), _integers(values[7::_FIELDS])
-    if dates is None or counts is None or min(dates) <= 0:
-        return None
-    opens, highs, lows, closes, volumes, waps = (
-        list[float | None](map(float, values[nth::_FIELDS])) for nth in range(1, 7)
-    )
-    if b"-" in body and any(volume is not None and volume < 0 and volume != -1.0 for volume in volumes):
-        return None
-    whole = _cleaned(
-        HistoricalBarColumns(
-            req_id, dates, opens, highs, lows, closes, volumes, waps, list[int | None](counts)
-        )
-    )
-    events: list[HistoricalBarColumns | HistoricalBarsEnd] = [whole]
+    opens, highs, lows, closes, volumes, waps = floats
+    counted = array("d", counts)
+    if b"-" in body or b"\x000" in body:  # else nothing is negative or nought
+        if min(dates) <= 0 or min(counts) < -_EXACT or any(v < 0 and v != -1.0 for v in volumes):
+            return None
+        _clean(volumes, waps, counted)
+    events: list[HistoricalBarColumns | HistoricalBarsEnd] = [
+        HistoricalBarColumns(req_id, dates, opens, highs, lows, closes, volumes, waps, counted)
+    ]
     if ended:
         begin, end = fields[2], fields[3]
         if not (begin + end).isascii() or b"\\" in begin + end:
@@ -71,24 +77,21 @@ def whole_bars(frame: bytes, server_version: int) -> list[HistoricalBarColumns |
 
 def bars_of(event: HistoricalBarColumns) -> tuple[Bar, ...]:
     """The same one by one."""
-    dates, *numbers = astuple(event)[1:]
-    return tuple(Bar(*values) for values in zip(map(str, dates), *numbers, strict=True))
+    prices = (event.open, event.high, event.low, event.close, event.volume, event.wap)
+    plain = [[None if isnan(value) else value for value in column] for column in prices]
+    counts = [None if isnan(count) else int(count) for count in event.count]
+    return tuple(Bar(*values) for values in zip(map(str, event.dates), *plain, counts, strict=True))
 
 
-def _cleaned(event: HistoricalBarColumns) -> HistoricalBarColumns:
+def _clean(volumes: array[float], waps: array[float], counts: array[float]) -> None:
     """As `absence.cleaned` makes each bar."""
-    volumes, waps, counts = event.volume, event.wap, event.count
-    if not (-1.0 in volumes or 0.0 in volumes or -1 in counts or -1.0 in waps):
-        return event
-    return replace(
-        event,
-        volume=[None if volume == -1.0 else volume for volume in volumes],
-        wap=[
-            wap if (volume or 0) > 0 and wap != -1.0 else None
-            for wap, volume in zip(waps, volumes, strict=True)
-        ],
-        count=[None if count == -1 else count for count in counts],
-    )
+    for nth in range(len(volumes)):
+        if not volumes[nth] > 0 or waps[nth] == -1.0:
+            waps[nth] = _NAN
+        if volumes[nth] == -1.0:
+            volumes[nth] = _NAN
+        if counts[nth] == -1.0:
+            counts[nth] = _NAN
 
 
 def _is_plain(body: bytes) -> bool:
@@ -98,10 +101,3 @@ def _is_plain(body: bytes) -> bool:
         and _TOO_LONG not in body.translate(_SHAPE)
         and not any(unset in body for unset in _UNSET)
     )
-
-
-def _integers(column: list[_Number]) -> list[int] | None:
-    """None where one has a point, or is none of 64 bits."""
-    if set(map(type, column)) != {int} or max(column) >= 2**63 or min(column) < -(2**63):
-        return None
-    return cast("list[int]", column)

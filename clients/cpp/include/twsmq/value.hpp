@@ -20,6 +20,8 @@ class Value;
 template <typename T>
 using Map = std::map<std::string, T>;
 using List = std::vector<Value>;
+/** msgpack's binary. */
+using Bytes = std::vector<char>;
 
 class Value {
  public:
@@ -31,6 +33,7 @@ class Value {
   Value(double given) : held_(given) {}
   Value(const char* given) : held_(std::string(given)) {}
   Value(std::string given) : held_(std::move(given)) {}
+  Value(Bytes given) : held_(std::move(given)) {}
   Value(List given) : held_(std::move(given)) {}
   Value(Map<Value> given) : held_(std::move(given)) {}
 
@@ -62,7 +65,7 @@ class Value {
     std::visit([&packer](const auto& held) { pack_one(packer, held); }, held_);
   }
 
-  /** Empty for what msgpack knows and this protocol does not: ext types, binary, other keys than texts. */
+  /** Empty for what msgpack knows and this protocol does not: ext types, other keys than texts. */
   static std::optional<Value> unpack(const msgpack::object& from) {
     switch (from.type) {
       case msgpack::type::NIL:
@@ -79,6 +82,8 @@ class Value {
         return Value(from.via.f64);
       case msgpack::type::STR:
         return Value(std::string(from.via.str.ptr, from.via.str.size));
+      case msgpack::type::BIN:
+        return Value(Bytes(from.via.bin.ptr, from.via.bin.ptr + from.via.bin.size));
       case msgpack::type::ARRAY:
         return unpack_list(from.via.array);
       case msgpack::type::MAP:
@@ -134,7 +139,7 @@ class Value {
     packer.pack(plain);
   }
 
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, List, Map<Value>> held_;
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, Bytes, List, Map<Value>> held_;
 };
 
 // --- from a value into a member: false where it is something else -------------------------------------------------
@@ -164,6 +169,11 @@ inline bool take(const Value& from, double& into) {
 }
 inline bool take(const Value& from, std::string& into) {
   const auto* found = from.as<std::string>();
+  if (found != nullptr) into = *found;
+  return found != nullptr;
+}
+inline bool take(const Value& from, Bytes& into) {
+  const auto* found = from.as<Bytes>();
   if (found != nullptr) into = *found;
   return found != nullptr;
 }
@@ -240,6 +250,7 @@ inline Value made(bool from) { return Value(from); }
 inline Value made(std::int64_t from) { return Value(from); }
 inline Value made(double from) { return Value(from); }
 inline Value made(const std::string& from) { return Value(from); }
+inline Value made(const Bytes& from) { return Value(from); }
 template <typename T>
 Value made(const std::optional<T>& from);
 template <typename T>
