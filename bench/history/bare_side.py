@@ -1,6 +1,6 @@
-"""What the gateway itself takes: `python bare_side.py PORT FOLDER YEAR INSTRUMENTS` makes the requests that the
-others make and reads the answers off the socket, without looking at a bar. Prints what it took as a line of
-JSON.
+"""What the gateway itself takes: `python bare_side.py PORT FOLDER YEAR INSTRUMENTS` makes the requests that
+the others make and reads the answers off the socket, without looking at a bar. Prints what it took as a line
+of JSON.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ def framed(*fields: object) -> bytes:
 def request(req_id: int, symbol: str, end: datetime) -> bytes:
     """reqHistoricalData, as of server version 200."""
     contract = (0, symbol, "STK", "", 0, "", "", "SMART", "", "USD", "", "", 0)
-    return framed(20, req_id, *contract, f"{end:%Y%m%d-%H:%M:%S}", "1 min", f"{WEEKS} W", 1, "TRADES", 2, 0, "")
+    return framed(
+        20, req_id, *contract, f"{end:%Y%m%d-%H:%M:%S}", "1 min", f"{WEEKS} W", 1, "TRADES", 2, 0, ""
+    )
 
 
 def main() -> None:
     port, year, instruments = int(sys.argv[1]), int(sys.argv[3]), int(sys.argv[4])
     begin, last = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
-    ends = [last - timedelta(weeks=WEEKS) * nth for nth in range(-(-(last - begin) // timedelta(weeks=WEEKS)))]
+    ends = [
+        last - timedelta(weeks=WEEKS) * nth for nth in range(-(-(last - begin) // timedelta(weeks=WEEKS)))
+    ]
     waiting = [(f"S{number:03}", end) for number in range(instruments) for end in ends]
     api = socket.create_connection(("127.0.0.1", port))
     reader = api.makefile("rb", buffering=2**20)

@@ -89,6 +89,9 @@ def answer_to(request: rq.Request, version: int, sessions: Sessions) -> bytes:
             )
         case rq.HistoricalData():
             return bars(request, version, sessions)
+        case rq.ContractDetails():
+            details = messages.contract_details(version, request.request_id, AAPL, "SMART", time.time_ns())
+            return details + messages.contract_details_end(request.request_id)
         case _:
             return b""
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.reference_events import HistoricalBarColumns, HistoricalBars
-from twsmq_nodes.tws.whole_bars import bars_of, whole_bars
+from twsmq_nodes.tws.whole_bars import STRETCH, bars_of, whole_bars
 
 versions = st.integers(MIN_SERVER_VERSION, MAX_SERVER_VERSION)
 codecs = {version: Codec(version) for version in range(MIN_SERVER_VERSION, MAX_SERVER_VERSION + 1)}
@@ -45,6 +45,7 @@ def by_ibapi(frame: bytes, version: int) -> list[Event]:
 @given(
     versions, st.integers(0, 10**6), st.lists(bars, max_size=5), st.sampled_from([0] * 8 + [1, -1]),
     st.none() | st.tuples(st.integers(0, 45), odd), st.sampled_from(["\0"] * 8 + [""]),
+    st.integers(0, 60) | st.just(STRETCH),
 )  # fmt: skip
 def test_whatever_is_read_by_hand_is_what_ibapi_reads(
     version: int,
@@ -53,20 +54,22 @@ def test_whatever_is_read_by_hand_is_what_ibapi_reads(
     told: int,
     strange: tuple[int, str] | None,
     end: str,
+    stretch: int,
 ) -> None:
     fields = message(version, req_id, rows, told)
     if strange is not None:
         fields[strange[0] % len(fields)] = strange[1]
     frame = ("\0".join(fields) + end).encode()
-    events = whole_bars(frame, version) if frame.startswith(b"17\0") else None
+    events = whole_bars(frame, version, stretch) if frame.startswith(b"17\0") else None
     if events is not None:
         assert in_rows([*events]) == by_ibapi(frame, version)
 
 
-@given(versions, st.lists(bars, min_size=1, max_size=5))
-def test_plain_bars_are_read_by_hand(version: int, rows: list[tuple[str, ...]]) -> None:
+@given(versions, st.lists(bars, min_size=1, max_size=5), st.integers(0, 60) | st.just(STRETCH))
+def test_plain_bars_are_read_by_hand(version: int, rows: list[tuple[str, ...]], stretch: int) -> None:
     frame = ("\0".join(message(version, 7, rows, 0)) + "\0").encode()
     unset = b"2147483647" in frame or any(float(row[5]) < 0 and float(row[5]) != -1 for row in rows)
-    events = whole_bars(frame, version)
+    events = whole_bars(frame, version, stretch)
     assert (events is not None) or unset
+    assert events is None or in_rows([*events]) == by_ibapi(frame, version)
     assert in_rows(codecs[version].decode(frame)) == by_ibapi(frame, version)

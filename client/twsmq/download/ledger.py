@@ -154,12 +154,13 @@ class Records(Struct):
         return parts
 
     def unmerged(self, year: int, begin: int, end: int) -> list[PieceEnded]:
-        """Pieces of a year, between its `begin` and `end`, whose bars are in no data file yet."""
-        return [
+        """Pieces of a year, between its `begin` and `end`, whose bars are in no data file yet, in order."""
+        found = [
             piece
             for piece in self.pieces.values()
             if begin <= piece.begin < end and piece.rows and piece.name not in self.merged
         ]
+        return sorted(found, key=lambda piece: piece.begin)
 
 
 class State:

@@ -253,7 +253,7 @@ class Pace(Struct):
     halved when one does not come, or the other side says that it is too much."""
 
     bars: int = MOST_BARS
-    at_once: int = 2
+    at_once: int = 4
     _good: int = 0
 
     def answered(self, seconds: float) -> None:

@@ -299,6 +299,8 @@ class Download:
             self._disk.put(self._folder / PIECES / name, content)
             ended = msgspec.structs.replace(ended, name=name, sha256=digest(content))
         self._ledger.append(ended)
+        if rows:
+            self._years.keep_at_hand(ended, inside)
         job.in_a_row = 0
         room = sum(_room(span, piece, self._order.size) for span in job.spans)
         self.progress.advance(rows, room, asyncio.get_running_loop().time())

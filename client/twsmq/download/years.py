@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from twsmq_protocol.packed_bars import joined, ordered
+from twsmq_protocol.history_requests import PackedBars
+from twsmq_protocol.packed_bars import EMPTY, joined
 
 from .asking import Order
 from .disk import Disk, digest
@@ -22,6 +23,9 @@ from .store import (
     year_file,
 )
 
+MOST_AT_HAND = 300_000
+"""Bars of pieces, 64 bytes each."""
+
 
 class Years:
     """The data files below `folder`. Raises `Unwritable`."""
@@ -29,6 +33,8 @@ class Years:
     def __init__(self, folder: Path, order: Order, form: Format, disk: Disk, ledger: Ledger) -> None:
         self._folder, self._order, self._form = folder, order, form
         self._disk, self._ledger = disk, ledger
+        self._at_hand: dict[str, PackedBars] = {}
+        self._count_at_hand = 0
 
     def merge_all(self, instrument: str, records: Records) -> None:
         parts = records.wanted_parts()
@@ -44,7 +50,7 @@ class Years:
         file = year_file(self._folder, instrument, year, self._form.suffix)
         old = records.years.get(year)
         files = [self._folder / PIECES / piece.name for piece in pieces]
-        bars = ordered(joined([decode_piece(piece.read_bytes()) for piece in files]))
+        bars = joined(map(self._bars_of, pieces))
         description = self._description(instrument, records, pieces)
         content, count = self._form.encode(file if old is not None else None, bars, description)
         staged = self._disk.stage(file, content)
@@ -63,6 +69,21 @@ class Years:
         self._disk.commit(staged, file)
         for piece in files:
             self._disk.remove(piece)
+
+    def keep_at_hand(self, piece: PieceEnded, bars: PackedBars) -> None:
+        """What was just written need not be read again, within bounds."""
+        gone = self._at_hand.pop(piece.name, EMPTY)  # of before its past was adjusted
+        self._count_at_hand -= len(gone)
+        if self._count_at_hand + len(bars) <= MOST_AT_HAND:
+            self._at_hand[piece.name] = bars
+            self._count_at_hand += len(bars)
+
+    def _bars_of(self, piece: PieceEnded) -> PackedBars:
+        bars = self._at_hand.pop(piece.name, None)
+        if bars is None:
+            return decode_piece((self._folder / PIECES / piece.name).read_bytes())
+        self._count_at_hand -= len(bars)
+        return bars
 
     def remove_stale(self, instrument: str, records: Records) -> None:
         """Files of years that have no bars since the instrument was begun anew."""

@@ -45,16 +45,20 @@ _VERSION = 2
 """Of the bodies; what an older one wrote is forgotten."""
 _LEFT_ALONE_S = 60.0
 _FORGET = f"""
+PRAGMA journal_mode = TRUNCATE;
 DROP TABLE IF EXISTS stretch;
 DROP TABLE IF EXISTS answer;
 DROP TABLE IF EXISTS series;
+PRAGMA page_size = 32768;
+PRAGMA auto_vacuum = INCREMENTAL;
+VACUUM;
 PRAGMA user_version = {_VERSION};
 """
+"""Bodies are long, and written by one connection: a rollback journal writes them once, a WAL twice, and in
+small pages; a fifth of the time."""
 _SCHEMA = """
-PRAGMA auto_vacuum = INCREMENTAL;
-PRAGMA journal_mode = WAL;
+PRAGMA journal_mode = TRUNCATE;
 PRAGMA synchronous = OFF;
-PRAGMA journal_size_limit = 16000000;
 CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, name TEXT UNIQUE, confirmed INTEGER);
 CREATE TABLE IF NOT EXISTS stretch (
   series INTEGER, begins INTEGER, ends INTEGER, at INTEGER, used INTEGER, crc INTEGER, body BLOB,
@@ -289,7 +293,7 @@ class Store:
     def _begin_anew(self, problem: str) -> None:
         self.close()
         aside = self._path.with_suffix(".damaged")
-        for ending in ("-wal", "-shm"):
+        for ending in ("-wal", "-shm", "-journal"):
             with suppress(OSError):
                 self._path.with_name(self._path.name + ending).unlink()
         with suppress(OSError):
