@@ -50,3 +50,16 @@ def test_an_incomplete_frame_waits_for_its_rest() -> None:
     splitter = FrameSplitter()
     whole = frame(b"49\x001\x001700000000\x00")
     assert [splitter.feed(whole[i : i + 1]) for i in range(len(whole))][-1] == [whole[4:]]
+
+
+@given(st.lists(st.sampled_from((3, 700, 20_000, 90_000)), min_size=1, max_size=60), st.integers(0, 255))
+def test_a_large_frame_comes_whole_from_large_and_small_reads(sizes: list[int], first: int) -> None:
+    """As historicalData of a year does."""
+    message = b"17\0" + bytes((nth + first) % 251 for nth in range(250)) * 4_000
+    stream = frame(message) + frame(b"49\0" + b"1\0")
+    splitter, found, at, nth = FrameSplitter(), list[bytes](), 0, 0
+    while at < len(stream):
+        size = sizes[nth % len(sizes)] if nth < 200 else 90_000
+        found += splitter.feed(stream[at : at + size])
+        at, nth = at + size, nth + 1
+    assert (found, splitter.broken) == ([message, b"49\x001\0"], None)

@@ -16,6 +16,7 @@ from twsmq_nodes.tws.bounds import HEAD, UNSUSPECTED, too_long, too_many_fields
 MAX_FRAME_BYTES = 0xFFFFFF
 
 _LENGTH = Struct("!I")
+_LARGE_READ = 16_384
 
 
 def frame(payload: bytes) -> bytes:
@@ -29,13 +30,15 @@ def handshake(lowest: int, highest: int) -> bytes:
 
 
 class FrameSplitter:
-    """Cuts received bytes into frames; whole frames never pass through an intermediate buffer."""
+    """Cuts received bytes into frames; whole frames never pass through an intermediate
+    buffer."""
 
-    __slots__ = ("_limit", "_need", "_pending", "broken", "raw_ids")
+    __slots__ = ("_held", "_limit", "_need", "_pending", "broken", "raw_ids")
 
     def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
         self._limit = limit
-        self._pending = bytearray()
+        self._pending: list[bytes | bytearray] = []
+        self._held = 0
         self._need = 4
         self.broken: str | None = None
         self.raw_ids = False  # from server version 201 on, which is known only after the first frame
@@ -45,11 +48,11 @@ class FrameSplitter:
         if self.broken is not None:
             return []
         if self._pending:
-            self._pending += data
-            if len(self._pending) < self._need:
+            self._hold(data)
+            if self._held < self._need:
                 return []
-            data = bytes(self._pending)
-            self._pending.clear()
+            data = b"".join(self._pending)
+            self._pending, self._held = [], 0
         frames: list[bytes] = []
         at, end, length_at = 0, len(data), _LENGTH.unpack_from
         need = 4
@@ -74,6 +77,18 @@ class FrameSplitter:
             frames.append(data[at + 4 : stop])
             at = stop
         if at < end:
-            self._pending += data[at:]
+            self._hold(data[at:])
         self._need = need
         return frames
+
+    def _hold(self, data: bytes) -> None:
+        """Until the frame is whole. A large one is put together once, small reads as they come."""
+        self._held += len(data)
+        if len(data) >= _LARGE_READ:
+            self._pending.append(data)
+            return
+        last = self._pending[-1] if self._pending else None
+        if isinstance(last, bytearray) and len(last) < _LARGE_READ:
+            last += data
+        else:
+            self._pending.append(bytearray(data))
