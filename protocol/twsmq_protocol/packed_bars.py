@@ -79,14 +79,16 @@ def joined(parts: Iterable[PackedBars]) -> PackedBars:
 
 def packed(time: Iterable[int], *columns: Iterable[float | None]) -> PackedBars:
     """Columns in the order of a row's fields. Raises `OverflowError` for a time beyond 64 bits."""
-    whole = [array("d", [_NAN if value is None else value for value in column]) for column in columns]
-    return PackedBars(*(column.tobytes() for column in (array("q", time), *whole)))
+    floats_ = (array("d", [_NAN if value is None else value for value in column]) for column in columns)
+    whole = [array("q", time).tobytes(), *(column.tobytes() for column in floats_)]
+    return PackedBars(*whole)
 
 
 def columns_of(bars: PackedBars) -> BarColumns:
-    *rest, count = (_plain(column) for column in astuple(bars)[1:])
-    counts = [None if value is None else int(value) for value in count]
-    return BarColumns(times(bars).tolist(), *rest, counts)
+    prices = [_plain(column) for column in astuple(bars)[1:-1]]
+    counts = [None if value is None else int(value) for value in _plain(bars.count)]
+    columns: list[list[Any]] = [times(bars).tolist(), *prices, counts]
+    return BarColumns(*columns)
 
 
 def rows_of(bars: PackedBars) -> list[BarRow]:
