@@ -12,7 +12,8 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
-from ib_async_side import AT_ONCE, WEEKS
+AT_ONCE, WEEKS = 6, 11
+"""As in `ib_async_side.py`."""
 
 BARS, END = b"17\0", b"108\0"
 
