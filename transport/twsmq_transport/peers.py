@@ -33,7 +33,7 @@ TOPIC_BYTES = 3000
 """Of everything else that is kept for a topic: a market-data shard keeps most."""
 TOPICS, ALL_TOPICS = 12_000_000, 48_000_000
 """What the topics of one peer may take, and all of them: some 2,000 and 8,000 usual ones."""
-STORM_S, ONE_BY_ONE_S = 10.0, 0.25
+STORM_S, ONE_BY_ONE_S = 10.0, 0.5
 """So long after somebody had to go for subscriptions only one newcomer may stay in each such time."""
 COMING_BYTES = 90
 """Of both, for each byte of subscriptions that libzmq has not handed over yet."""
