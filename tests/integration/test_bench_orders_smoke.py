@@ -18,7 +18,7 @@ def test_every_side_is_measured_and_written_down(tmp_path: Path, no_orphans: Non
         [sys.executable, str(RUN), "--quick", "--out", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     table = (tmp_path / "orders.md").read_text()
