@@ -71,17 +71,18 @@ class Truth:
         assert not (there and fresh), f"already so: {name}"
         return name
 
-    def event(self, wanted: Callable[[str, Event], bool]) -> float:
-        """When the first such event since the beginning was published."""
+    def event(self, wanted: Callable[[str, Event], bool], after: float | None = None) -> float:
+        """When the first such event after a moment (the beginning, if none is given) was published."""
+        after = self.began if after is None else after
         for topic, event in self._events:
-            if wanted(topic, event):
+            if event["ts"] / 1e9 >= after and wanted(topic, event):
                 return event["ts"] / 1e9
 
         def found(topic: str, event: Event) -> bool:
             if event["ts"] / 1e9 < self.began or event.get("snapshot") or event.get("repeated"):
                 return False
             self._events.append((topic, event))
-            return wanted(topic, event)
+            return event["ts"] / 1e9 >= after and wanted(topic, event)
 
         return self._client.await_event(found)["ts"] / 1e9
 

@@ -8,7 +8,7 @@ import pytest
 from twsmq_nodes.status.board import BoardKeeper
 from twsmq_nodes.status.follower import ASK_AGAIN_S, JournalFollower
 from twsmq_nodes.status.order_monitor import DAY_NS, OrderMonitor
-from twsmq_nodes.status.own_count import OwnCount
+from twsmq_nodes.status.own_count import SETTLED_S, OwnCount
 from twsmq_protocol.board import GetBoard
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_events import Commission, Fill, Order, OrderEvent
@@ -165,11 +165,26 @@ def test_what_was_there_before_is_from_outside_and_stays_so() -> None:
     assert count.own(AAPL) is None  # the journal is not read to its end
     count.complete = True
     count.compare({AAPL: 110.0}, 1.0)
+    assert (count.own(AAPL), count.difference(AAPL, 110.0)) == (10.0, None)  # not yet believed
+    count.compare({AAPL: 110.0}, 1.0 + SETTLED_S)
     assert (count.own(AAPL), count.outside[AAPL], count.difference(AAPL, 110.0)) == (10.0, 100.0, 0.0)
     kept = OwnCount(count.outside)
     kept.complete = True
     kept.compare({AAPL: 110.0}, 2.0)  # restarted, before the journal: a difference, and not forgiven
     assert kept.difference(AAPL, 110.0) == 10.0
+
+
+def test_a_fill_that_is_on_its_way_is_no_position_from_outside() -> None:
+    """The broker's word of a position came before our own journal's of the fill, at the first
+    comparison ever: the position differed for ever."""
+    count = OwnCount()
+    count.complete = True
+    count.compare({AAPL: 10.0}, 0.0)
+    count.event(fill(1, "e1"))
+    for second in range(1, 9):
+        count.compare({AAPL: 10.0}, float(second))
+    assert (count.outside, count.difference(AAPL, 10.0)) == ({}, 0.0)
+    assert count.differing_since(9.0) == {}
 
 
 def test_a_difference_is_as_old_as_it_has_stood() -> None:

@@ -7,6 +7,9 @@
                 only once it has stood for a while; that is the alert's business.
 
 An account is compared only when both sides are complete: the broker's listing and the replay of our journal.
+What is outside is believed once it has stood for `SETTLED_S`, else a fill that is on one of the two ways at
+that moment would be taken for a position from elsewhere, and differ for ever; until then the difference is
+unknown.
 A fill without a conId makes what it is about uncountable, and the row says None.
 """
 
@@ -17,6 +20,7 @@ from collections.abc import Mapping
 from twsmq_protocol.order_events import Fill
 
 Key = tuple[str, int]
+SETTLED_S = 5.0
 
 
 class OwnCount:
@@ -32,6 +36,7 @@ class OwnCount:
         self._fills: dict[str, tuple[Key, float]] = {}
         self._uncountable: set[str] = set()
         self._known = outside is not None
+        self._seen: tuple[float, dict[Key, float]] | None = None
         self._since: dict[Key, float] = {}
 
     def event(self, fill: Fill) -> None:
@@ -53,17 +58,16 @@ class OwnCount:
         self._own[key] = self._own.get(key, 0.0) + signed
 
     def compare(self, broker: Mapping[Key, float], now: float) -> None:
-        """`broker`: every position of a complete listing. The first comparison ever says what is outside."""
+        """`broker`: every position of a complete listing. The first that stands ever says what is outside."""
         if not self.complete:
             return
         if not self._known:
-            self._known = True
-            self.outside = {
-                key: outside
-                for key in broker.keys() | self._own.keys()
-                if (outside := _rounded(broker.get(key, 0.0) - self._own.get(key, 0.0)))
-            }
-            self.outside_changed = True
+            beyond = self._beyond(broker)
+            if self._seen is None or self._seen[1] != beyond:
+                self._seen = (now, beyond)
+            if now - self._seen[0] < SETTLED_S:
+                return
+            self._believe(beyond)
         for key in broker.keys() | self._own.keys() | self.outside.keys() | self._since.keys():
             if self.difference(key, broker.get(key, 0.0)):
                 self._since.setdefault(key, now)
@@ -74,12 +78,6 @@ class OwnCount:
         """The journal is another one: what it holds is counted from the beginning, and compared anew."""
         self.__init__(None)
 
-    def accept(self, broker: Mapping[Key, float]) -> None:
-        """An operator says that the broker is right: what differs now comes from outside."""
-        self._known = False
-        self._since.clear()
-        self.compare(broker, 0.0)
-
     def own(self, key: Key) -> float | None:
         if not self.complete or key[0] in self._uncountable:
             return None
@@ -87,7 +85,19 @@ class OwnCount:
 
     def difference(self, key: Key, broker: float) -> float | None:
         own = self.own(key)
-        return None if own is None else _rounded(broker - own - self.outside.get(key, 0.0))
+        return None if own is None or not self._known else _rounded(broker - own - self.outside.get(key, 0.0))
+
+    def _beyond(self, broker: Mapping[Key, float]) -> dict[Key, float]:
+        """What the broker has more, or less, than was counted here."""
+        return {
+            key: more
+            for key in broker.keys() | self._own.keys()
+            if (more := _rounded(broker.get(key, 0.0) - self._own.get(key, 0.0)))
+        }
+
+    def _believe(self, beyond: dict[Key, float]) -> None:
+        self._known, self._seen = True, None
+        self.outside, self.outside_changed = beyond, True
 
     def keys(self) -> set[Key]:
         """Whatever is held by our own count or from outside."""
