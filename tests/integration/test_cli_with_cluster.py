@@ -75,7 +75,7 @@ def test_health_is_the_nodes_own_word(twsmq: Command) -> None:
     assert (ready.returncode, ready.stdout) == (0, "orders: ready\n")
     misspelt = twsmq.run("health", "order")
     assert misspelt.returncode == 2
-    assert "there are connection, reference, history, marketdata-0, status, orders" in misspelt.stderr
+    assert "there are connection, orders, reference, history, marketdata-0, status" in misspelt.stderr
 
 
 def test_health_of_a_node_that_is_stopped_is_3(twsmq: Command) -> None:

@@ -78,12 +78,12 @@ def test_the_gateway_starts_first_and_every_child_gets_the_same_settings(config_
     assert list(children) == [
         "simulator",
         "connection",
+        "orders",
         "reference",
         "history",
         "marketdata-0",
         "marketdata-1",
         "status",
-        "orders",
     ]
     assert children["marketdata-1"].argv == (
         *(sys.executable, "-m", "twsmq_nodes.marketdata"),

@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 import threading
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -275,6 +276,10 @@ def stock_client(version: int) -> Iterator[tuple[EClient, Callable[[], bytes]]]:
         listener.close()
 
 
+def _plain(column: array[float] | array[int]) -> list[float | None]:
+    return [None if value != value else value for value in column]  # NaN: absent
+
+
 def main() -> None:
     wanted = json.load(sys.stdin)
     newest = min(200, MAX_CLIENT_VER)
@@ -295,7 +300,7 @@ def main() -> None:
             codec = Codec(int(version))
             answer["events"][version] = [
                 [
-                    [type(event).__name__, msgspec.to_builtins(event)]
+                    [type(event).__name__, msgspec.to_builtins(event, enc_hook=_plain)]
                     for event in codec.decode(bytes.fromhex(text))
                 ]
                 for text in frames
