@@ -193,6 +193,8 @@ def test_it_ends_at_once_with_a_browser_listening(served: Cluster, eventually: C
     answer.read()
     connection.request("GET", "/events", headers={"Cookie": cookie})
     stream = connection.getresponse()
+    assert stream.readline().startswith(b"retry: ")
+    assert stream.readline() == b"\n"
     assert stream.readline().startswith(b"event: whole")
     eventually(lambda: get(served, "/api/board", Cookie=cookie)[0] == 200)
     board = json.loads(get(served, "/api/board", Cookie=cookie)[1])

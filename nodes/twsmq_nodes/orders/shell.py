@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from time import time_ns
 from typing import Any
@@ -302,7 +303,10 @@ class OrdersShell(Shell):
             case Send(request, paid):
                 if not paid:
                     self._pacer.charge(self._loop.time())
-                self._session.send(request, priority=Priority.ORDER)
+                with suppress(
+                    NotConnected
+                ):  # the core hears of its end next, or the node stops
+                    self._session.send(request, priority=Priority.ORDER)
             case Announce(topic, event, retain):
                 self._node.outbox.publish(topic, event, retain=retain)
                 if isinstance(event, ForeignOrderChanged) and not event.working:
