@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from time import time_ns
@@ -242,7 +243,8 @@ class HistoryShell(Shell):
             case Send():
                 self._send(action)
             case Cancel(request):
-                self._link.session.send(request)
+                with suppress(NotConnected):  # then the request went with the session
+                    self._link.session.send(request)
             case Answer(call_id, result):
                 if call_id in self._calls:
                     call, finished = self._calls.pop(call_id)

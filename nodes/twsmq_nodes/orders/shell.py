@@ -303,9 +303,7 @@ class OrdersShell(Shell):
             case Send(request, paid):
                 if not paid:
                     self._pacer.charge(self._loop.time())
-                with suppress(
-                    NotConnected
-                ):  # the core hears of its end next, or the node stops
+                with suppress(NotConnected):  # the core hears of its end next, or the node stops
                     self._session.send(request, priority=Priority.ORDER)
             case Announce(topic, event, retain):
                 self._node.outbox.publish(topic, event, retain=retain)
