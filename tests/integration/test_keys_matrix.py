@@ -17,6 +17,7 @@ import msgpack
 import pytest
 import zmq
 from support.keyed_cluster import NODES, Keyed, running_keyed
+from support.patience import patient
 from twsmq import Client, RequestRefused
 from twsmq_protocol import endpoints
 from twsmq_protocol.config import Cluster, Config
@@ -329,8 +330,9 @@ def test_a_revoked_key_gets_nothing_more_from_any_process(keyed: Keyed) -> None:
             assert leaving.code(name, "describe", {}) == "ok"
         keyed.run("keys", "revoke", "leaving")
         revoked = time.monotonic()
-        for name in feeds:
-            assert leaving.code(name, "describe", {}) == "unauthorized", name
+        for name in feeds:  # each process reads the file itself; how soon, is measured in test_keys
+            while leaving.code(name, "describe", {}) != "unauthorized":
+                assert time.monotonic() - revoked < patient(1), f"{name} still answers"
         for name, feed in feeds.items():
             while feed.poll(1_500):  # beats come twice a second to who is let in
                 feed.recv()
