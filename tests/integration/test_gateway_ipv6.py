@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from conftest import orphans_refused, running_cluster
 from support.cluster import TWSMQ
+from support.marketdata_node import client_of, configured
 from support.node_process import running_node
 from support.patience import patient
 from support.plain_client import PlainClient
-from support.scripted_lines import client_of, write_config
 from support.simulated_gateway import running_gateway
 
 
@@ -58,7 +58,7 @@ def test_a_gateway_of_others_is_named_in_brackets(tmp_path: Path, port_base: int
         seen = twsmq(tmp_path, "doctor", "--gateway", there, "--json")
         verdicts = {each["id"]: each["verdict"] for each in json.loads(seen.stdout)["checks"]}
         assert {name for name, verdict in verdicts.items() if verdict == "fail"} == set()
-        config = write_config(tmp_path, port_base)
+        config = configured(tmp_path, port_base, grace_s=0.2, quiet_repeat_s=60)
         with (
             orphans_refused(),
             running_node("marketdata", config, "--gateway", there),

@@ -1,14 +1,10 @@
-"""What tests of a market-data process beside a scripted gateway share: contracts, bars, and what to await."""
+"""What tests of a market-data process beside a scripted gateway share: contracts and bars."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
-from conftest import GATEWAY_OFFSET
 from twsmq_simulator.market import listing
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.wire import messages
@@ -16,7 +12,6 @@ from twsmq_simulator.wire import requests as wire
 from twsmq_simulator.wire.fields import message
 from twsmq_simulator.wire.zones import CAPTURED, Zones
 
-from support.plain_client import Event, PlainClient
 from support.scripted_gateway import VERSION, ScriptedGateway
 
 AAPL_ID = 265598
@@ -24,24 +19,6 @@ BY_ID = f"CONID:{AAPL_ID}:SMART"
 QUOTE, BARS = f"quote/{BY_ID}/", f"bars/5s/{BY_ID}/"
 BEGIN = 1_700_000_000
 """When the first of `bars` begins, in seconds."""
-
-
-def write_config(folder: Path, port_base: int) -> Path:
-    file = folder / "twsmq.toml"
-    file.write_text(
-        f"[cluster]\nport_base = {port_base}\n[gateway]\nport = {port_base + GATEWAY_OFFSET}\n"
-        "messages_per_second = 0\n[marketdata]\ngrace_s = 0.2\nquiet_repeat_s = 60\n"
-    )
-    return file
-
-
-@contextmanager
-def client_of(port_base: int) -> Generator[PlainClient]:
-    client = PlainClient(port_base)
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def listed(con_id: int = AAPL_ID) -> Instrument:
@@ -75,11 +52,3 @@ def bars(request_id: int, count: int, traded: str = "100\x001.2\x007") -> bytes:
     rows = (f"{BEGIN + 5 * number}\x001\x002\x000.5\x001.5\x00{traded}" for number in range(count))
     payload = ("\0".join(["17", str(request_id), str(count), *rows]) + "\0").encode()
     return len(payload).to_bytes(4, "big") + payload + message(108, request_id, "", "")
-
-
-def stream(topic: str, state: str) -> Callable[[str, Event], bool]:
-    return lambda at, event: at == topic and event["type"] == "stream" and event["state"] == state
-
-
-def of_type(topic: str, kind: str) -> Callable[[str, Event], bool]:
-    return lambda at, event: at == topic and event["type"] == kind

@@ -6,13 +6,12 @@ Real node processes, and a gateway that says what a test tells it to, as in `tes
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 import pytest
-from conftest import GATEWAY_OFFSET, orphans_refused
+from support.marketdata_node import of_type, stream
 from support.node_process import running_node
 from support.patience import patient
 from support.plain_client import PlainClient
@@ -23,12 +22,8 @@ from support.scripted_lines import (
     BY_ID,
     QUOTE,
     bars,
-    client_of,
     listed,
     name,
-    of_type,
-    stream,
-    write_config,
 )
 from twsmq_simulator.wire import requests as wire
 from twsmq_simulator.wire import tick_messages
@@ -42,36 +37,6 @@ FARMS = (
     (2106, "HMDS data farm connection is OK:ushmds"),
     (2158, "Sec-def data farm connection is OK:secdefnj"),
 )
-
-
-@pytest.fixture(autouse=True)
-def no_orphans() -> Iterator[None]:
-    with orphans_refused():
-        yield
-
-
-@pytest.fixture
-def config(tmp_path: Path, port_base: int) -> Path:
-    return write_config(tmp_path, port_base)
-
-
-@pytest.fixture
-def gateway(port_base: int) -> Iterator[ScriptedGateway]:
-    with ScriptedGateway(port_base + GATEWAY_OFFSET) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def client(port_base: int) -> Iterator[PlainClient]:
-    with client_of(port_base) as client:
-        yield client
-
-
-@pytest.fixture
-def node(config: Path, gateway: ScriptedGateway) -> Iterator[None]:
-    del gateway  # it listens first
-    with running_node("marketdata", config):
-        yield
 
 
 def price(request_id: int, kind: int, value: str, size: str) -> bytes:

@@ -6,13 +6,13 @@ Each test is one condition at the wire and what a subscriber must be told of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
-from conftest import GATEWAY_OFFSET, orphans_refused
+from support.marketdata_node import client_of, of_type, stream
 from support.node_process import NodeProcess, running_node
 from support.plain_client import PlainClient
 from support.scripted_gateway import ScriptedGateway, error
@@ -22,46 +22,12 @@ from support.scripted_lines import (
     BY_ID,
     QUOTE,
     bars,
-    client_of,
     listed,
     name,
-    of_type,
-    stream,
-    write_config,
 )
 from twsmq_simulator.wire import requests as wire
 from twsmq_simulator.wire import tick_messages
 from twsmq_simulator.wire.fields import message
-
-
-@pytest.fixture(autouse=True)
-def no_orphans() -> Iterator[None]:
-    with orphans_refused():
-        yield
-
-
-@pytest.fixture
-def config(tmp_path: Path, port_base: int) -> Path:
-    return write_config(tmp_path, port_base)
-
-
-@pytest.fixture
-def gateway(port_base: int) -> Iterator[ScriptedGateway]:
-    with ScriptedGateway(port_base + GATEWAY_OFFSET) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def client(port_base: int) -> Iterator[PlainClient]:
-    with client_of(port_base) as client:
-        yield client
-
-
-@pytest.fixture
-def node(config: Path, gateway: ScriptedGateway) -> Iterator[None]:
-    del gateway  # it listens first
-    with running_node("marketdata", config):
-        yield
 
 
 @contextmanager
