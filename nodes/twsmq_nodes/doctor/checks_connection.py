@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from twsmq_protocol.config import address
 
-from .evidence import CLIENT_ID_IN_USE, TWSMQ_MIN_VERSION, Evidence, Hello, Port
+from twsmq_nodes.tws.codes import CLIENT_ID_IN_USE
+
+from .evidence import TWSMQ_MIN_VERSION, Evidence, Hello, Port
 from .outcomes import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 
 PORTS = {4001: "IB Gateway live", 4002: "IB Gateway paper", 7496: "TWS live", 7497: "TWS paper"}

@@ -6,9 +6,10 @@ so. Sources: IBKR's API documentation (02.01-02, 02.03.03, 04.02.01, 12.06), tex
 
 from __future__ import annotations
 
+from twsmq_nodes.tws.codes import CLIENT_ID_IN_USE
 from twsmq_nodes.tws.gateway_times import zone_of
 
-from .evidence import CLIENT_ID_IN_USE, TWSMQ_MIN_VERSION, Evidence, Hello, Notice, Port
+from .evidence import TWSMQ_MIN_VERSION, Evidence, Hello, Notice, Port
 from .outcomes import Check, Outcome, ok, skip, warn
 
 ANOTHER_ADDRESS = "different ip address"

@@ -9,7 +9,6 @@ from msgspec import Struct
 from twsmq_nodes.tws.gateway_settings import GatewaySettings
 
 TWSMQ_MIN_VERSION = 157
-CLIENT_ID_IN_USE = 326
 
 
 class Port(Enum):

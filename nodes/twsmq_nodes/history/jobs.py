@@ -55,7 +55,6 @@ class Job(ABC):
         self.rth = rth
         self.result: Struct | None = None
         self._changed = False
-        self.last_s = 0.0
 
     @abstractmethod
     def request(self, req_id: int) -> requests.Request:
@@ -83,7 +82,7 @@ class Job(ABC):
 
     def answered(self, within_s: float) -> None:
         """A piece came whole, so long after it was asked for."""
-        self.last_s = within_s
+        del within_s  # not everybody learns from it
 
     def taken(self) -> list[Taken]:
         """What came with the last piece and may be kept for others, and what must not be any more."""

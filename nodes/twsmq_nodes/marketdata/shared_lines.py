@@ -49,9 +49,7 @@ class SharedLines:
         self._limits = dict(limits)
         self._shard, self._shards = shard, shards
         self._others: dict[int, Statement] = {}
-        self._recent: dict[
-            str, list[tuple[int, float]]
-        ] = {}  # held by this one, until when it may be counted
+        self._recent: dict[str, list[tuple[int, float]]] = {}  # held by this one, and until when it counts
         self._before: dict[str, int] = {}  # held before the session was lost, or in an earlier life
         self._settled_at = math.inf
         self._known = shards == 1

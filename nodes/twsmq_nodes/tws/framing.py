@@ -30,8 +30,7 @@ def handshake(lowest: int, highest: int) -> bytes:
 
 
 class FrameSplitter:
-    """Cuts received bytes into frames; whole frames never pass through an intermediate
-    buffer."""
+    """Cuts received bytes into frames; whole frames never pass through an intermediate buffer."""
 
     __slots__ = ("_held", "_limit", "_need", "_pending", "broken", "raw_ids")
 
