@@ -195,3 +195,17 @@ def test_a_position_that_moves_with_our_own_executions_is_not_looked_into(desk: 
     desk.says(execution(1))
     desk.later(SETTLED_S)
     assert not desk.asked
+
+
+@pytest.mark.parametrize(
+    ("con_id", "exchange"), [(1, "x" * 600), (1, "\x80"), (1, "\x1f"), (-1, "SMART"), (2**31 - 1, "")]
+)
+def test_an_order_in_what_nobody_could_spell_is_shown_and_ends_nothing(
+    desk: Desk, con_id: int, exchange: str
+) -> None:
+    event = theirs()
+    desk.says(replace(event, contract=replace(event.contract, con_id=con_id, exchange=exchange, sec_type="")))
+    assert told(desk)[-1] == ("Submitted", 0.0, True, None)
+    desk.core.validate()
+    desk.place()
+    assert desk.status() == "pending"

@@ -2,16 +2,24 @@
 
 Invariant: what is said to be the same, or to differ, is; what cannot be told is None. A spelling that has
 named two contracts (two listings, a symbol given to another) names none from then on. All combos share one
-conId at the gateway, so a combo is known by its spelling alone.
+conId at the gateway, so a combo is known by its spelling alone. A gateway may spell what nobody could write:
+such a spelling names nothing.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+from twsmq_protocol.errors import FieldError
 from twsmq_protocol.instruments import Instrument, parse_instrument
 
-_parsed = lru_cache(4096)(parse_instrument)
+
+@lru_cache(4096)
+def _parsed(instrument: str) -> Instrument | None:
+    try:
+        return parse_instrument(instrument)
+    except FieldError:
+        return None
 
 
 class Spellings:
@@ -19,12 +27,14 @@ class Spellings:
         self._con_ids: dict[str, int | None] = {}
 
     def learn(self, instrument: str, con_id: int | None) -> None:
-        if con_id and _parsed(instrument).sec_type != "BAG":
+        parsed = _parsed(instrument)
+        if con_id and parsed is not None and parsed.sec_type != "BAG":
             known = self._con_ids.setdefault(instrument, con_id)
             self._con_ids[instrument] = con_id if known == con_id else None
 
     def con_id(self, instrument: str) -> int | None:
-        return _parsed(instrument).con_id or self._con_ids.get(instrument)
+        parsed = _parsed(instrument)
+        return (parsed.con_id if parsed is not None else 0) or self._con_ids.get(instrument)
 
     def same(self, one: str, other: str) -> bool | None:
         if one == other:
@@ -35,8 +45,10 @@ class Spellings:
         return None if _alike(_parsed(one), _parsed(other)) else False
 
 
-def _alike(one: Instrument, other: Instrument) -> bool:
+def _alike(one: Instrument | None, other: Instrument | None) -> bool:
     """Whether they may be one contract, going by their names."""
+    if one is None or other is None:
+        return True
     if one.legs or other.legs:
         return False
     if one.con_id or other.con_id:

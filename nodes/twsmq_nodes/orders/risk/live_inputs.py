@@ -93,7 +93,7 @@ class LiveRiskInputs:
                 self._not_live.add(_instrument(topic))
                 self._markets[_instrument(topic)] = None
             case Position():
-                self._book.spellings.con_id(event.instrument)  # raises for what is no spelling
+                parse_instrument(event.instrument)  # raises for what is no spelling
                 self._book.spellings.learn(event.instrument, event.con_id)
                 self._positions[event.account, event.con_id] = event.instrument, event.quantity
             case AccountValue(tag=tag) if tag == DAILY_PNL:
