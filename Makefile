@@ -1,10 +1,12 @@
 # Everything happens in .venv; only Python >= 3.11 and make are needed.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests wait for processes half of their time: three for two processors.
+WORKERS ?= $(shell expr 3 \* $$(getconf _NPROCESSORS_ONLN) / 2)
 # Other ibapi releases that the adapter and the simulator are proved against, each in a folder of its own.
 IBAPIS := ibapi==9.81.1.post1 nautilus-ibapi==10.19.4 nautilus-ibapi==10.30.1 nautilus-ibapi==10.37.2 ibapi-stable==10.50.2
 
-.PHONY: up venv quick test slow chaos conformance check format vectors docs notebooks clean help bench-marketdata bench-orders bench-board bench-history bench-budget bench-keys sync reach
+.PHONY: up venv quick test fuzz slow chaos conformance check format vectors docs notebooks clean help bench-marketdata bench-orders bench-board bench-history bench-budget bench-keys sync reach configuration
 
 help:   ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -32,8 +34,8 @@ venv: .venv/.installed .venv/.dev   ## set up .venv with everything the tests ne
 quick: venv   ## the tests that need no process and no socket, in seconds
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q tests/unit tests/property --hypothesis-profile quick $(ARGS)
 
-test: venv   ## every test (the short form of the long ones), with branch coverage of what runs in the tests' own process
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --cov --cov-report=term:skip-covered --durations=10 $(ARGS)
+test: venv   ## every test (the short form of the long ones), with branch coverage of what runs in the tests' own process (but the random machines)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow' --cov --cov-report=term:skip-covered --durations=25 $(ARGS)
 
 conformance: venv   ## nine client libraries against the simulated gateway (needs node and npm for one; 8 minutes)
 	@cd tests && ../$(BIN)/python -m conformance.run $(ARGS)
@@ -48,7 +50,7 @@ bench-marketdata: .venv/.bench   ## market data beside its peers, every point of
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/peers vnpy==4.5.0
 	@touch $@
 
-bench-orders: .venv/.bench   ## client's send to the gateway's socket, beside ib_async and ibapi (4 minutes); --quick in ARGS
+bench-orders: .venv/.bench   ## client's send to the gateway's socket, beside ib_async and ibapi (6 minutes); --quick in ARGS
 	@$(BIN)/python bench/orders/run.py $(ARGS)
 
 bench-board: venv   ## the page: event to pixel, ten browsers, /metrics (2 minutes; needs chromium)
@@ -64,8 +66,13 @@ bench-budget: .venv/.bench   ## the message budget, lent and alone: a hundred or
 bench-keys: venv   ## what keys cost orders and ticks, beside a bare ZeroMQ socket (4 minutes)
 	@$(BIN)/python bench/keys/run.py $(ARGS)
 
+fuzz: venv   ## the random tests with new examples, five times over (ROUNDS=50 for more); write what fails into an @example
+	@for round in $$(seq $(or $(ROUNDS),5)); do \
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m 'not slow' --hypothesis-profile fuzz tests/property tests/unit $(ARGS) || exit 1; \
+	done
+
 slow: venv   ## the long forms of integration and property tests (half an hour)
-	@$(BIN)/python -m pytest tests/integration tests/property -m slow $(ARGS)
+	@$(BIN)/python -m pytest tests/integration tests/property -m slow --hypothesis-profile fuzz $(ARGS)
 
 chaos: venv   ## 500 random kills while strategies trade (an hour; TWSMQ_KILLS=20 for fewer)
 	@$(BIN)/python -m pytest tests/chaos -m slow -s $(ARGS)
@@ -100,6 +107,9 @@ vectors: venv   ## after a change of the protocol: write its golden bytes, schem
 
 reach: venv   ## after a change of docs/reach.toml: write docs/reach.md anew
 	@$(BIN)/python docs/reach.py
+
+configuration: venv   ## after a change of a configuration key: write docs/configuration.md anew
+	@$(BIN)/python docs/configuration.py
 
 sync: venv   ## write the synchronous client's requests and handles anew from the asyncio client's
 	@$(BIN)/python client/generate_sync.py

@@ -1,4 +1,4 @@
-"""Pages that are never typed: configuration keys, ops, events, error codes, the command line's help.
+"""Pages that are never typed: ops, events, error codes, the command line's help.
 
 Written when the documentation is built, from the structs, docstrings and commands themselves.
 """
@@ -8,16 +8,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
-import msgspec
-from msgspec import Struct
 from twsmq.cli.root import main
-from twsmq_protocol import config
 from twsmq_protocol.codec import EVENT_TYPES
 from twsmq_protocol.errors import ErrorCode
-from twsmq_protocol.field_docs import field_docs
 from twsmq_protocol.processes import PROCESSES
 from twsmq_protocol.requests import OPS
 
@@ -27,57 +22,20 @@ _SITE = "https://github.com/twsmq/twsmq/blob/main/"
 
 def write(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for name, text in pages().items():
+    written = pages()
+    for stale in set(folder.glob("*.md")) - {folder / name for name in written}:
+        stale.unlink()
+    for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     return {
-        "configuration.md": _configuration(),
         "ops.md": _ops(),
         "events.md": _events(),
         "command-line.md": _command_line(),
         "spec.md": _spec(),
     }
-
-
-# --- configuration ---------------------------------------------------------------------------------------------
-
-
-def _configuration() -> str:
-    parts = [
-        "# Configuration\n",
-        "`twsmq.toml`, beside which the cluster keeps its data. Every key is optional; a key that is not known, or a "
-        "value of another type, is refused with its line.\n",
-    ]
-    for table in msgspec.structs.fields(config.Config):
-        parts += _table(table.encode_name, _struct(table.type))
-    return "\n".join(parts)
-
-
-def _table(name: str, kind: type[Struct]) -> list[str]:
-    doc = inspect.cleandoc(kind.__doc__ or "")
-    notes = field_docs(kind)
-    rows = ["| key | default | meaning |", "|---|---|---|"]
-    for field in msgspec.structs.fields(kind):
-        note = " ".join(notes.get(field.name, "").split())
-        rows.append(f"| `{field.encode_name}` | {_default(field)} | {note} |")
-    return [f"## `[{name}]`\n", doc + "\n", *rows, ""]
-
-
-def _struct(kind: Any) -> type[Struct]:
-    assert isinstance(kind, type)
-    assert issubclass(kind, Struct)
-    return kind
-
-
-def _default(field: msgspec.structs.FieldInfo) -> str:
-    value = field.default
-    if value is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
-        value = field.default_factory()  # pyright: ignore[reportCallIssue]
-    if isinstance(value, Struct):
-        return "see below"
-    return f"`{msgspec.json.encode(value).decode()}`" if value is not msgspec.NODEFAULT else ""
 
 
 # --- the protocol ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import socket
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,8 +19,12 @@ from support.cluster import Cluster
 from support.patience import patient
 
 # How long an example takes is no property of ours, least of all on a machine that does other things too.
-settings.register_profile("twsmq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A change is judged by the same examples each time; new ones are looked for by `make fuzz`.
+settings.register_profile(
+    "twsmq", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
 settings.register_profile("quick", settings.get_profile("twsmq"), max_examples=10)
+settings.register_profile("fuzz", settings.get_profile("twsmq"), derandomize=False)
 settings.load_profile("twsmq")
 
 # A run in the background or under nohup ignores these, and every process it starts would as well.
@@ -29,6 +34,22 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 GUARD_OFFSET = 99  # never used by a cluster; whoever has it bound owns the hundred below
 GATEWAY_OFFSET = 95
 MARK = "TWSMQ_TEST_MARK"
+
+
+PROPERTY = Path(__file__).parent / "property"
+
+
+@pytest.fixture(autouse=True)
+def no_coverage(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Coverage is not counted in random machines and long stories: it triples the time they take, and they
+    pass the same lines again and again. (The marker `no_cover` does nothing in a worker of xdist.)"""
+    if PROPERTY not in request.path.parents:
+        yield
+        return
+    counting = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(counting)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,12 +10,15 @@ stdin.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
+import socket
+import socketserver
 import sys
+import threading
 import time
 from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from twsmq_simulator.market.history import Span
@@ -28,6 +31,7 @@ from twsmq_simulator.wire.framing import FrameSplitter
 
 VERSION, END_APART_FROM = 200, 196
 DAY_S, NS = 86_400, 10**9
+MOST_PARTS = 500
 OPENS_S, MINUTES = 52_200, 390
 AAPL = Instrument(
     con_id=265598, symbol="AAPL", sec_type="STK", exchange="NASDAQ", currency="USD", local_symbol="AAPL",
@@ -77,66 +81,85 @@ def _body(opens: int) -> bytes:
     return "".join(rows).encode()
 
 
-def answer_to(request: rq.Request, version: int, sessions: Sessions) -> bytes:
+def answer_to(request: rq.Request, version: int, sessions: Sessions) -> list[bytes]:
     match request:
         case rq.StartApi():
-            return messages.managed_accounts("DU1") + messages.next_valid_id(1)
+            return [messages.managed_accounts("DU1"), messages.next_valid_id(1)]
         case rq.CurrentTime():
-            return messages.current_time(time.time_ns())
+            return [messages.current_time(time.time_ns())]
         case rq.HeadTimestamp():
-            return history_messages.head_timestamp(
-                request.request_id, AAPL, sessions.opens[0] * NS, request.date_format
-            )
+            first = sessions.opens[0] * NS
+            return [history_messages.head_timestamp(request.request_id, AAPL, first, request.date_format)]
         case rq.HistoricalData():
             return bars(request, version, sessions)
         case rq.ContractDetails():
             details = messages.contract_details(version, request.request_id, AAPL, "SMART", time.time_ns())
-            return details + messages.contract_details_end(request.request_id)
+            return [details, messages.contract_details_end(request.request_id)]
         case _:
-            return b""
+            return []
 
 
-def bars(request: rq.HistoricalData, version: int, sessions: Sessions) -> bytes:
+def bars(request: rq.HistoricalData, version: int, sessions: Sessions) -> list[bytes]:
+    """Nothing is copied here: no other connection waits for that."""
     end_ns = parse_time(request.end) if request.end else time.time_ns()
     assert end_ns is not None
     chosen = sessions.back(end_ns // NS, request.duration)
     if request.what == "SCHEDULE":
         spans = [Span(at * NS, (at + MINUTES * 60) * NS) for at in sessions.opens[chosen.start : chosen.stop]]
-        return history_messages.schedule(request.request_id, AAPL, spans)
+        return [history_messages.schedule(request.request_id, AAPL, spans)]
     bodies = sessions.bodies(chosen)
     ends = b"" if version >= END_APART_FROM else b"20250101 00:00:00 UTC\x0020250101 00:00:00 UTC\0"
     head = b"17\0%d\0%s%d\0" % (request.request_id, ends, MINUTES * len(bodies))
-    payload = b"".join([head, *bodies])
     end = b"108\0%d\x0020250101 00:00:00 UTC\x0020250101 00:00:00 UTC\0" % request.request_id
-    framed = len(payload).to_bytes(4, "big") + payload
-    return framed if version < END_APART_FROM else framed + len(end).to_bytes(4, "big") + end
+    length = len(head) + sum(map(len, bodies))
+    framed = [length.to_bytes(4, "big"), head, *bodies]
+    return framed if version < END_APART_FROM else [*framed, len(end).to_bytes(4, "big"), end]
 
 
-async def serve(sessions: Sessions, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    splitter, version = FrameSplitter(), 0
-    while data := await reader.read(65_536):
-        splitter.feed(data)
-        if not version:
-            offered = splitter.version_range()
-            if offered is None:
-                continue
-            version = min(VERSION, offered.highest)
-            writer.write(messages.handshake(version, time.time_ns()))
-        while (frame := splitter.payload()) is not None:
-            writer.write(answer_to(decode(frame, version), version, sessions))
-            await writer.drain()
-    writer.close()
+def send(to: socket.socket, parts: list[bytes]) -> None:
+    left = [memoryview(part) for part in parts]
+    while left:
+        sent = to.sendmsg(left[:MOST_PARTS])
+        while left and sent >= len(left[0]):
+            sent -= len(left.pop(0))
+        if sent:
+            left[0] = left[0][sent:]
 
 
-async def main() -> None:
-    sessions = Sessions(int(sys.argv[1]), int(sys.argv[2]))
-    server = await asyncio.start_server(
-        lambda reader, writer: serve(sessions, reader, writer), "127.0.0.1", 0, limit=2**26
-    )
-    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    server.close()
+class Session(socketserver.BaseRequestHandler):
+    """One connection, in a thread of its own: a megabyte of bars on its way to one client is nobody else's
+    waiting, as before a real gateway."""
+
+    sessions: Sessions
+
+    def handle(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        splitter, version = FrameSplitter(), 0
+        with suppress(ConnectionError):
+            while data := self.request.recv(65_536):
+                splitter.feed(data)
+                if not version:
+                    offered = splitter.version_range()
+                    if offered is None:
+                        continue
+                    version = min(VERSION, offered.highest)
+                    self.request.sendall(messages.handshake(version, time.time_ns()))
+                while (frame := splitter.payload()) is not None:
+                    send(self.request, answer_to(decode(frame, version), version, self.sessions))
+
+
+class Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
+def main() -> None:
+    Session.sessions = Sessions(int(sys.argv[1]), int(sys.argv[2]))
+    with Server(("127.0.0.1", 0), Session) as server:
+        print(json.dumps({"port": server.server_address[1]}), flush=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sys.stdin.read()
+        server.shutdown()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -9,8 +9,10 @@ processor time is of both processes. The others are timed from their first reque
 is asked of a message budget or a pacing rule. `bare_side.py` asks for the same and only reads the socket:
 what it takes is the gateway's own.
 
-Beside that, look-ups of contracts at a reference node are timed while nothing else happens and while a
-download of the same size runs at the history node.
+Beside that, look-ups of contracts at a reference node are timed while nothing else happens, while programs
+that only turn keep as many processors busy as a download does, as nice as that, and while a download of the
+same size runs at the history node: what takes longer there than beside the programs is not the processor's
+doing.
 
 `--nautilus`: a Python that has nautilus_trader and its ibapi; left out, that side is not run.
 """
@@ -46,6 +48,7 @@ from bench.marketdata.processes import free_port  # noqa: E402
 YEAR = 2025
 TIMEOUT_S = 1_800
 AIM = 5.0
+TURN = "from twsmq_protocol.niceness import stand_back\nstand_back({})\nwhile True: pass"
 LOOK_UPS, LOOK_UP_EVERY_S, LOOK_UP_AIM = 1_000, 0.005, 2.0
 
 
@@ -117,6 +120,7 @@ def node_process(name: str, base: int, config: Path) -> Iterator[psutil.Process]
         node = subprocess.Popen(
             [sys.executable, "-m", f"twsmq_nodes.{name}", "--config", str(config), "--log-level", "warning"],
             stderr=log,
+            start_new_session=True,  # as the supervisor does
         )
     try:
         await_ready(base, name)
@@ -153,8 +157,27 @@ def twsmq(port: int, folder: Path, instruments: int) -> dict[str, Any]:
         }
 
 
-def look_ups(port: int, folder: Path, instruments: int) -> tuple[list[float], list[float]]:
-    """How long look-ups took, in seconds: while nothing else happened, and while a download ran."""
+@contextmanager
+def turning() -> Iterator[None]:
+    """A program for each process of a download, as nice as that one, which only turns."""
+    from twsmq.cli.history import DOWNLOAD_NICE
+    from twsmq_protocol.processes import HISTORY, process_of
+
+    programs = [
+        subprocess.Popen([sys.executable, "-c", TURN.format(nice)], start_new_session=own_session)
+        for nice, own_session in ((process_of(HISTORY).nice, True), (DOWNLOAD_NICE, False))
+    ]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait(30)
+
+
+def look_ups(port: int, folder: Path, instruments: int) -> dict[str, list[float]]:
+    """How long look-ups took, in seconds: while nothing else happened, while programs turned, and while a
+    download ran."""
     from twsmq import Client
 
     base, config = configured(port, folder)
@@ -176,12 +199,14 @@ def look_ups(port: int, folder: Path, instruments: int) -> tuple[list[float], li
         for _ in range(50):
             one_more()
         idle = [one_more() for _ in range(LOOK_UPS)]
+        with turning():
+            loaded = [one_more() for _ in range(LOOK_UPS)]
         with subprocess.Popen(download(config, instruments), stderr=subprocess.DEVNULL) as running:
             busy: list[float] = []
             while running.poll() is None:
                 busy.append(one_more())
         assert running.returncode == 0
-    return idle, busy
+    return {"idle": idle, "loaded": loaded, "busy": busy}
 
 
 def counted(folder: Path) -> int:
@@ -228,7 +253,7 @@ def report(
     found: list[dict[str, dict[str, Any]]],
     sides: list[str],
     given: argparse.Namespace,
-    looked_up: tuple[list[float], list[float]],
+    looked_up: dict[str, list[float]],
 ) -> str:
     def per_million(side: str, what: str) -> list[float]:
         return [one[side][what] / one[side]["bars"] * 1e6 for one in found]
@@ -257,8 +282,8 @@ def report(
     reached = ratio("ib_async")
     missing = "" if "nautilus" in sides else "\n- nautilus_trader was not installed: that side did not run."
     verdict = "met" if reached >= AIM else "**missed**"
-    idle, busy = (sorted(took) for took in looked_up)
-    slower = _p(busy, 99) / _p(idle, 99)
+    idle, loaded, busy = (sorted(looked_up[name]) for name in ("idle", "loaded", "busy"))
+    slower, beside = (_p(busy, 99) / _p(other, 99) for other in (idle, loaded))
     kept_up = "met" if slower <= LOOK_UP_AIM else "**missed**"
     libraries = ", ".join(f"{name} {version(name)}" for name in ("ib_async", "pandas", "pyarrow"))
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
@@ -281,7 +306,10 @@ time ib_async takes {ratio("ib_async", "cpu"):.1f} × ours.
 | look-ups of a contract, one after the other | number | median, ms | p99, ms | longest, ms |
 |---|---|---|---|---|
 | nothing else happens | {_row(idle)} |
+| programs turn, as many and as nice as a download's processes | {_row(loaded)} |
 | a download runs at the history node | {_row(busy)} |
+
+While a download runs the p99 is {beside:.1f} × that beside programs that only turn.
 
 ## Terms
 
@@ -289,8 +317,8 @@ time ib_async takes {ratio("ib_async", "cpu"):.1f} × ours.
   Only ratios within a run mean something.
 - Python {platform.python_version()}, {libraries}.
 - {given.rounds} rounds, every side in each, in fresh processes, in turn. `python bench/history/run.py`.
-- The gateway is the bench's own process and answers from bytes made before: the simulated one makes each bar
-  when it is asked for. No message budget, no pacing.
+- The gateway is the bench's own process and answers from bytes made before, each connection in a thread: the
+  simulated one makes each bar when it is asked for. No message budget, no pacing.
 - twsmq's time is that of the whole command, from its start to its end: interpreter, plan, ledger, fsyncs; its
   processor time is of both its processes. The others' is from the first request to the last file.{missing}
 """

@@ -1,7 +1,7 @@
 """`python bench/keys/run.py [--seconds N] [--rounds N] [-o FILE]`: CURVE on against off, in one run.
 
-Orders: limit orders placed at a whole cluster with the simulated gateway, a number of them under way at
-once, counted by their answers. Ticks: events of 200 bytes from an outbox in a process of its own to one
+Orders: limit orders placed at an orders node before the gateway of bench/orders, a number of them under way
+at once, counted by their answers. Ticks: events of 200 bytes from an outbox in a process of its own to one
 reader, from a publisher that waits while the reader's queue is full (nothing is lost: what a reader can
 follow), and from one that does not (it spends its processor on what is dropped). The same two by a bare
 XPUB without anything of ours are the floor: what libzmq's own sealing costs here. Each round measures both
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import platform
 import statistics
@@ -36,7 +37,7 @@ sys.path.insert(0, str(ROOT))
 from bench.marketdata.processes import free_port  # noqa: E402
 
 RESULT = ROOT / "bench" / "results" / "keys.md"
-TWSMQ = [sys.executable, "-m", "twsmq.cli"]
+GATEWAY = ROOT / "bench" / "orders" / "gateway.py"
 CONTEXT: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
 UNDER_WAY = 64
 ORDER = {
@@ -65,30 +66,36 @@ def connected(kind: int, endpoint: str, keys: ClientFile | None) -> zmq.Socket[b
 
 
 class Running:
-    """A cluster, with keys or without."""
+    """An orders node, with keys or without, before the gateway of the bench of orders."""
 
-    def __init__(self, folder: Path, *, keyed: bool) -> None:
+    def __init__(self, folder: Path, gateway_port: int, *, keyed: bool) -> None:
         self.folder = folder
         self.base = free_port(100)
         folder.mkdir()
-        self.config = folder / "twsmq.toml"
-        self.config.write_text(
-            f"[cluster]\nport_base = {self.base}\n[gateway]\nport = {self.base + 95}\n"
-            "messages_per_second = 0\n[web]\nenabled = false\n"
+        config = folder / "twsmq.toml"
+        config.write_text(
+            f"[cluster]\nport_base = {self.base}\n[gateway]\nport = {gateway_port}\nmessages_per_second = 0\n"
         )
+        words = ["--config", str(config)]
         if keyed:
-            self.command("keys", "init")
-        self.command("up", "--detach")
+            init = [sys.executable, "-m", "twsmq.cli", "keys", "init", *words]
+            subprocess.run(init, check=True, stdout=subprocess.DEVNULL, timeout=60)
         self.keys = KeyFolder(folder / "var").local() if keyed else None
+        with (folder / "orders.log").open("wb") as log:
+            node = [sys.executable, "-m", "twsmq_nodes.orders", "--log-level", "warning", *words]
+            self._node = subprocess.Popen(node, stderr=log)
 
-    def command(self, *words: str) -> None:
-        subprocess.run(
-            [*TWSMQ, *words, "--config", str(self.config)], check=True, stdout=subprocess.DEVNULL, timeout=120
-        )
+    def end(self) -> None:
+        self._node.terminate()
+        try:
+            self._node.wait(30)
+        finally:
+            self._node.kill()
+            self._node.wait()
 
     def _await_taken(self, dealer: zmq.Socket[bytes], run: int) -> None:
         """The first order, asked again while the node is not ready."""
-        args = ORDER | {"client_order_id": f"{run}-first"}
+        args = ORDER | {"client_order_id": f"{run}-{0:07}"}
         deadline = time.monotonic() + 60
         while True:
             dealer.send(msgpack.packb({"v": 1, "id": 0, "op": "place_order", "args": args}))
@@ -109,7 +116,7 @@ class Running:
         while time.monotonic() - began < seconds:
             while sent - answered < UNDER_WAY:
                 sent += 1
-                args = ORDER | {"client_order_id": f"{run}-{sent}"}
+                args = ORDER | {"client_order_id": f"{run}-{sent:07}"}
                 dealer.send(msgpack.packb({"v": 1, "id": sent, "op": "place_order", "args": args}))
             if not dealer.poll(10_000):
                 raise RuntimeError("no answer within 10 s")
@@ -251,15 +258,22 @@ Rows = dict[str, list[tuple[Heard, Heard]]]
 
 def measure(folder: Path, seconds: float, rounds: int) -> Rows:
     """(off, on) of each round. Orders have a rate only."""
-    plain, keyed = Running(folder / "off", keyed=False), Running(folder / "on", keyed=True)
+    gateway = subprocess.Popen([sys.executable, GATEWAY], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert gateway.stdin is not None
+    assert gateway.stdout is not None
+    port = json.loads(gateway.stdout.readline())["port"]
+    plain, keyed = Running(folder / "off", port, keyed=False), Running(folder / "on", port, keyed=True)
     rows: Rows = {"orders": [], **{way: [] for way in TICKS}}
     try:
         for _ in range(rounds):
             off, on = plain.orders_per_second(seconds), keyed.orders_per_second(seconds)
             rows["orders"].append((Heard(off, 0, 0), Heard(on, 0, 0)))
     finally:
-        for cluster in (plain, keyed):
-            cluster.command("down")
+        for node in (plain, keyed):
+            node.end()
+        gateway.stdin.close()  # ends it
+        gateway.wait(30)
+        gateway.stdout.close()
     for _ in range(rounds):
         for way in TICKS:
             off = ticks(keyed.folder / "var", seconds, None, way)

@@ -196,7 +196,8 @@ class Gateway:
                 request = decode(payload, client.version)
                 if isinstance(request, rq.StartApi):
                     client.client_id = request.client_id
-                client.socket.sendall(answer_to(request, client.reports))
+                with suppress(OSError):  # it may have left
+                    client.socket.sendall(answer_to(request, client.reports))
 
     def _settle(self) -> None:
         """Send the answers that are due, those of one client in one write."""

@@ -9,9 +9,11 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Terms:
-    """`delays_ms`: after which the gateway answers an order; the first are the terms of the targets."""
+    """`delays_ms`: after which the gateway answers an order; the first are the terms of the targets.
+    `staged`: in how many rounds the stages are looked at as well."""
 
     rounds: int = 7
+    staged: int = 3
     rate: float = 500.0
     orders: int = 1500
     delays_ms: tuple[float, ...] = (50.0, 2.0)
@@ -87,11 +89,41 @@ class Commit:
 
 
 @dataclass(frozen=True)
+class Way:
+    """One side's run of one round, stage by stage: µs of each order until it came to the end of each."""
+
+    side: str
+    stages: dict[str, list[float]] = field(repr=False)
+
+    @property
+    def p50(self) -> dict[str, float]:
+        return {stage: percentile(took, 0.5) for stage, took in self.stages.items()}
+
+    def __str__(self) -> str:
+        return f"{self.side}, p50 µs: " + ", ".join(f"{name} {took:.0f}" for name, took in self.p50.items())
+
+
+@dataclass(frozen=True)
+class Work:
+    """Processor time of the node in µs for an order: of each stage, of the loop's thread and of all."""
+
+    spent: dict[str, float]
+    loop: float
+    process: float
+
+    def __str__(self) -> str:
+        spent = ", ".join(f"{name} {took:.1f}" for name, took in self.spent.items())
+        return f"CPU µs for an order: {self.process:.0f}, the loop's {self.loop:.0f}: {spent}"
+
+
+@dataclass(frozen=True)
 class Run:
     terms: Terms
     latencies: list[Latency] = field(default_factory=list)
     bursts: list[Burst] = field(default_factory=list)
     commits: list[Commit] = field(default_factory=list)
+    ways: list[Way] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)
 
     def of(self, side: str, delay_ms: float) -> list[Latency]:
         return [one for one in self.latencies if (one.side, one.delay_ms) == (side, delay_ms)]

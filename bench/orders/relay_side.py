@@ -15,6 +15,7 @@ import multiprocessing
 import socket
 import sqlite3
 import sys
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -36,7 +37,7 @@ TIMEOUT_MS = 30_000
 
 
 def relay(gateway_port: int, folder: str, pipe: Connection) -> None:
-    """Tells its port; ends when the pipe does."""
+    """Tells its port; at a word, when each order came how far (monotonic ns), and ends."""
     gateway = connected(gateway_port)
     template = order()
     database = journal(Path(folder) / "relayed") if folder else None
@@ -47,22 +48,28 @@ def relay(gateway_port: int, folder: str, pipe: Connection) -> None:
     for readable in (requests, gateway, pipe):
         poller.register(readable, zmq.POLLIN)
     taken = 0
+    stamps: dict[str, list[int]] = {"received": [], "decoded": [], "committed": [], "written": []}
     while True:
         for ready, _ in poller.poll():
             if ready is requests:
                 address, body = requests.recv_multipart()
+                stamps["received"].append(time.monotonic_ns())
                 request = codec.decode_request(body)
                 asked = codec.decode_args(request, rq.PlaceOrder)
+                stamps["decoded"].append(time.monotonic_ns())
                 if database is not None:
                     database.execute("INSERT INTO entries VALUES (?, ?)", (taken, body))
+                stamps["committed"].append(time.monotonic_ns())
                 ref = f"{asked.strategy}/{asked.client_order_id}".encode()
                 data = template.replace(b"%d" % FIRST_ID, b"%d" % (FIRST_ID + taken))
                 gateway.sendall(data.replace(MARK.encode(), ref))
+                stamps["written"].append(time.monotonic_ns())
                 requests.send_multipart([address, codec.encode_reply(request.id, {})])
                 taken += 1
             elif ready == gateway.fileno():
                 gateway.recv(1 << 18)
             else:
+                pipe.send(stamps)
                 if database is not None:
                     database.close()
                 context.destroy(linger=0)
@@ -119,9 +126,9 @@ def main() -> None:
     while strategy.unanswered:
         assert strategy.socket.poll(TIMEOUT_MS), "no reply"
         strategy.hear()
-    tell(sent=strategy.sent)
+    pipe.send("end")
+    tell(sent=strategy.sent, stamps=pipe.recv())
     context.destroy(linger=0)
-    pipe.close()
     process.join()
 
 

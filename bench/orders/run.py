@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from typing import Any
 import plot
 import psutil
 import report
-from measured import Burst, Commit, Latency, Run, Terms
+import stages
+from measured import Burst, Commit, Latency, Run, Terms, Way, Work
 from side import WARM_UP, reference
 
 HERE = Path(__file__).resolve().parent
@@ -38,7 +39,10 @@ from bench.marketdata.processes import free_port  # noqa: E402
 SIDES = ("twsmq", "ib_async", "ibapi", "relay")
 WITHOUT_DISK = ("process", "unsaved")
 """Those that do not wait for the disk: measured at the first delay alone."""
+OURS = {"twsmq": "disk", "process": "process"}
+"""Each by its durability."""
 TIMEOUT_S = 120
+CLOCKS = "clocks.json"
 
 
 class Speaker:
@@ -91,9 +95,10 @@ def speaking(script: str, *arguments: object) -> Iterator[Speaker]:
 
 @contextmanager
 def orders_node(
-    folder: Path, gateway_port: int, durability: str = "disk"
+    folder: Path, gateway_port: int, durability: str = "disk", clocks: str = ""
 ) -> Iterator[tuple[psutil.Process, int]]:
-    """An orders node with a new journal in `folder`: its process and its port base."""
+    """An orders node with a new journal in `folder`: its process and its port base. `clocks`: which of
+    `staged_node.py` it is to have; see `clocked`."""
     base = free_port(100)
     config = folder / "twsmq.toml"
     config.write_text(
@@ -101,10 +106,11 @@ def orders_node(
         f"[gateway]\nport = {gateway_port}\nmessages_per_second = 0\n"
         f'[orders]\ndurability = "{durability}"\n'
     )
+    staged = [str(HERE / "staged_node.py"), clocks, str(folder / CLOCKS)]
+    program = staged if clocks else ["-m", "twsmq_nodes.orders"]
     with (folder / "orders.log").open("wb") as log:
         node = subprocess.Popen(
-            [sys.executable, "-m", "twsmq_nodes.orders", "--config", str(config), "--log-level", "warning"],
-            stderr=log,
+            [sys.executable, *program, "--config", str(config), "--log-level", "warning"], stderr=log
         )
     try:
         yield psutil.Process(node.pid), base
@@ -135,15 +141,23 @@ class Bench:
             self.gateway.ask(delay_ms=self.terms.delays_ms[0])
             run.bursts.append(self.burst())
             progress(f"round {number + 1}: {run.bursts[-1]}")
+            if number < self.terms.staged:
+                self.look_at_stages(run, number)
             run.commits.append(self.commits())
             progress(f"round {number + 1}: {run.commits[-1]}")
         return run
 
+    def look_at_stages(self, run: Run, number: int) -> None:
+        for side in stages.SIDES:
+            run.ways.append(self.way(side))
+            progress(f"round {number + 1}: {run.ways[-1]}")
+        run.works.append(self.work())
+        progress(f"round {number + 1}: {run.works[-1]}")
+
     def latency(self, side: str, delay_ms: float) -> Latency:
         count = WARM_UP + self.terms.orders
-        if side in ("twsmq", "process"):
-            durability = "disk" if side == "twsmq" else "process"
-            with self.fresh_folder() as folder, orders_node(folder, self.port, durability) as (_, base):
+        if side in OURS:
+            with self.fresh_folder() as folder, orders_node(folder, self.port, OURS[side]) as (_, base):
                 sent, arrived = self.trade("twsmq_side.py", base, self.terms.rate, count)
         elif side == "unsaved":
             sent, arrived = self.trade("relay_side.py", self.port, self.terms.rate, count)
@@ -157,30 +171,71 @@ class Bench:
         span = (sent[counted[-1]] - sent[counted[0]]) / 1e9
         return Latency(side, delay_ms, took, (len(counted) - 1) / span)
 
+    def way(self, side: str) -> Way:
+        """The same at the first delay, with a clock at the end of each stage."""
+        count = WARM_UP + self.terms.orders
+        with self.fresh_folder() as folder:
+            if side in OURS:
+                with orders_node(folder, self.port, OURS[side], clocks="way") as (_, base):
+                    said, arrived = self.trade_and_tell("twsmq_side.py", base, self.terms.rate, count)
+                stamps = json.loads((folder / CLOCKS).read_text())["stamps"]
+            else:
+                disk = [folder] if side == "relay" else []
+                said, arrived = self.trade_and_tell("relay_side.py", self.port, self.terms.rate, count, *disk)
+                stamps = said["stamps"]
+        stamps[stages.SENT] = list(said["sent"].values())
+        stamps[stages.ARRIVED] = [arrived[ref] for ref in said["sent"]]
+        return Way(side, stages.ways(stamps, slice(WARM_UP, count)))
+
+    def work(self) -> Work:
+        """As many orders at once as in a burst, with a clock around each stage."""
+        terms = self.terms
+        with self.fresh_folder() as folder:
+            with orders_node(folder, self.port, clocks="work") as (_, base):
+                self.trade("twsmq_side.py", base, 0, terms.burst, terms.strategies, terms.window)
+            clocks = json.loads((folder / CLOCKS).read_text())
+        spent = {stage: took / terms.burst / 1e3 for stage, took in clocks["spent"].items()}
+        return Work(spent, clocks["loop"] / terms.burst / 1e3, clocks["process"] / terms.burst / 1e3)
+
     def burst(self) -> Burst:
         terms = self.terms
         with self.fresh_folder() as folder:
             with orders_node(folder, self.port) as (process, base):
-                before = cpu_s(process)
-                sent, arrived = self.trade(
-                    "twsmq_side.py", base, 0, terms.burst, terms.strategies, terms.window
+                spent: list[float] = []  # once the node is ready: to start is no order's doing
+                said, arrived = self.trade_and_tell(
+                    "twsmq_side.py",
+                    base,
+                    0,
+                    terms.burst,
+                    terms.strategies,
+                    terms.window,
+                    ready=lambda: spent.append(cpu_s(process)),
                 )
-                cpu = cpu_s(process) - before
+                cpu = cpu_s(process) - spent[0]
             with sqlite3.connect(folder / "orders.journal") as journal:
-                (durable,) = journal.execute("SELECT count(*) FROM entries WHERE fact IS NOT NULL").fetchone()
+                orders = "SELECT DISTINCT strategy, client_order_id FROM entries WHERE fact IS NOT NULL"
+                (durable,) = journal.execute(f"SELECT count(*) FROM ({orders})").fetchone()
             journal.close()
         assert durable == len(arrived) == terms.burst, (durable, len(arrived))
-        seconds = (max(arrived.values()) - min(sent.values())) / 1e9
+        seconds = (max(arrived.values()) - min(said["sent"].values())) / 1e9
         return Burst(terms.burst / seconds, cpu / terms.burst * 1e6)
 
     def trade(self, script: str, *arguments: object) -> tuple[dict[str, int], dict[str, int]]:
         """Let a side trade: when each order was sent and when it arrived."""
+        said, arrived = self.trade_and_tell(script, *arguments)
+        return said["sent"], arrived
+
+    def trade_and_tell(
+        self, script: str, *arguments: object, ready: Callable[[], object] = lambda: None
+    ) -> tuple[dict[str, Any], dict[str, int]]:
+        """The same with all that the side has to say. `ready` is called before it begins."""
         with speaking(script, *arguments) as side:
             assert side.hear()["ready"]
+            ready()
             self.gateway.ask(take=True)
             side.say("go")
-            sent = side.hear()["sent"]
-        return sent, self.gateway.ask(take=True)["arrivals"]
+            said = side.hear()
+        return said, self.gateway.ask(take=True)["arrivals"]
 
     def commits(self) -> Commit:
         """What one commit costs by itself here, as the journal makes them: WAL, synchronous=FULL."""

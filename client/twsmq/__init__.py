@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         OutcomeUnknown,
         RequestRefused,
         RequestTooLong,
+        StreamRefused,
     )
     from .inbox import Received
     from .loss import Loss, NumberLine, TopicLoss
@@ -40,6 +41,7 @@ __all__ = [
     "Received",
     "RequestRefused",
     "RequestTooLong",
+    "StreamRefused",
     "Table",
     "TopicLoss",
     "TwsmqError",

@@ -1,11 +1,12 @@
 """Whether a process lets this client in, and if not, which mistake it is. Pure: events of a socket's monitor
 in, a verdict out; `now` is passed in.
 
-What libzmq's monitor says (tried with 4.3.5): HANDSHAKE_FAILED_AUTH is the gatekeeper's final no. An unknown
+What libzmq's monitor reports (tried with 4.3.5): HANDSHAKE_FAILED_AUTH is a refusal for good. An unknown
 key gets no answer at all, so the handshake hangs until the other side gives up and both try again. A wrong
 server key fails at once, without a detail, some 20 times a second. No keys where some are wanted, and keys
-where none are, end in a mismatch of mechanisms, before which some tries may fail without a detail: which of
-the two depends on who of both reads first.
+where none are, end in a mismatch of mechanisms, or, where the other side reads first, without a detail: on
+some machines nearly every time. So a client without keys that fails so again and again lacks them, unless it
+was let in before: then it is a forwarder that closes what it accepts while the cluster behind it restarts.
 
 Invariant: who was let in is not refused before the connection was lost and the next handshake failed.
 """
@@ -21,7 +22,7 @@ FAILURES = 5
 
 
 class Mistake(Enum):
-    """Its value says what is wrong, `cure` what to do."""
+    """Its value names what is wrong, `cure` what to do."""
 
     REFUSED_KEY = "refused key"
     UNKNOWN_KEY = "unknown key"
@@ -68,17 +69,17 @@ class Admission:
         self.up, self._began = False, None
 
     def refused(self) -> None:
-        """The gatekeeper's no, after which libzmq does not try again."""
+        """The gatekeeper has refused the key; libzmq does not try again."""
         self.up, self._began, self._mistake = False, None, Mistake.REFUSED_KEY
 
     def failed(self, *, mismatch: bool) -> None:
-        """A handshake failed; `mismatch`: the two sides do not speak of keys alike."""
+        """A handshake failed; `mismatch`: one side wants keys, the other has none."""
         self.up, self._began = False, None
         self._failures += 1
         if mismatch:
             self._mistake = Mistake.KEYS_NOT_WANTED if self._keyed else Mistake.NO_KEYS
-        elif self._keyed and self._failures >= FAILURES and self._mistake is None:
-            self._mistake = Mistake.WRONG_SERVER_KEY
+        elif self._failures >= FAILURES and self._mistake is None and (self._keyed or not self.times_up):
+            self._mistake = Mistake.WRONG_SERVER_KEY if self._keyed else Mistake.NO_KEYS
 
     def mistake(self, now: float) -> Mistake | None:
         """What is wrong, None while nothing is known to be."""

@@ -223,7 +223,7 @@ class Client(AsyncRequests):
             if received is not None:
                 self._reception.backlog.append(received)
         else:
-            self._loop.call_soon(self._wake)  # the descriptor tells of no more while some is left
+            self._loop.call_soon(self._wake)  # the descriptor signals no more while some is left
         self._wake_lookers()
 
     def _wake_lookers(self) -> None:

@@ -3,7 +3,7 @@
 Theory: the status node's board is the truth, and this a copy with its revisions. A change that does not
 follow the copy's revision means that one was lost, and another incarnation that the node was restarted:
 either way the board is loaded again, and until then the copy stays as it is and gets old. What is needed to
-say so must not come from the node that may be dead: heartbeats and the supervisor's word are listened to
+show that must not come from the node that may be dead: heartbeats and the supervisor's reports are received
 directly, and while status is silent they are laid over its rows of processes.
 """
 
@@ -15,15 +15,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
-from twsmq_protocol.board import SECTIONS, BoardChange
+from twsmq_protocol.board import SECTIONS, BoardChange, Row, laid_out
 from twsmq_protocol.errors import TwsmqError
-from twsmq_protocol.processes import STATUS
+from twsmq_protocol.processes import ORDERS, STATUS
 from twsmq_protocol.system_events import Heartbeat, Process
 
 from .aio import Client
 from .errors import ClientClosed
 
-Row = dict[str, Any]
 SILENT_S = 2.0
 LOAD_AGAIN_S = 0.5
 LOAD_S = 3.0
@@ -39,13 +38,7 @@ class SectionState(Struct):
 
     def ordered(self, order: str) -> list[Row]:
         """By the fields of `order`, comma separated, `-` for descending; absent last."""
-        rows = list(self.rows.values())
-        for name in reversed(order.split(",") if order else []):
-            down, plain = name.startswith("-"), name.lstrip("-")
-            present = [row for row in rows if row.get(plain) is not None]
-            absent = [row for row in rows if row.get(plain) is None]
-            rows = sorted(present, key=lambda row: row[plain], reverse=down) + absent
-        return rows
+        return list(laid_out(self.rows, order).values())
 
 
 class BoardState:
@@ -95,7 +88,7 @@ class BoardState:
 
 
 class Heard:
-    """What each process itself, and the supervisor of it, said last: for while status says nothing."""
+    """Each process's last heartbeat and the supervisor's last report of it: for while status is silent."""
 
     def __init__(self) -> None:
         self._beats: dict[str, tuple[float, int, Heartbeat]] = {}
@@ -108,9 +101,14 @@ class Heard:
             self._supervised[event.name] = event
 
     def silent_s(self, name: str) -> float | None:
-        """How long since its last heartbeat; None: never heard."""
+        """How long since its last heartbeat; None: none was received."""
         beat = self._beats.get(name)
         return None if beat is None else time.monotonic() - beat[0]
+
+    def newest_of(self, strategy: str) -> int:
+        """The number of its newest order event, 0 if not known."""
+        beat = self._beats.get(ORDERS)
+        return 0 if beat is None else (beat[2].strategy_nos or {}).get(strategy, 0)
 
     def beating(self, name: str) -> bool:
         """Beats of a process that the supervisor has seen end are no beats any more."""
@@ -120,7 +118,7 @@ class Heard:
         return supervised is None or (supervised.pid in (None, beat[2].pid) and supervised.state not in _DOWN)
 
     def overlaid(self, rows: Mapping[str, Row]) -> dict[str, Row]:
-        """Rows of the section `processes` with what was heard here."""
+        """Rows of the section `processes` with what was received here."""
         names = list(rows) or [*self._supervised, *(self._beats.keys() - self._supervised.keys())]
         return {name: self._overlay(name, dict(rows.get(name, {}))) for name in names}
 
@@ -158,7 +156,13 @@ class BoardFeed:
         self._reloaded = reloaded
         self._stale = asyncio.Event()
         self._stale.set()
+        self._began = time.monotonic()
         self._waiting: list[BoardChange] | None = None
+
+    @property
+    def awaited(self) -> bool:
+        """Nothing was loaded yet, and there was hardly time to: that status is silent is not known."""
+        return self.state.incarnation is None and time.monotonic() < self._began + LOAD_S
 
     @property
     def status_alive(self) -> bool:

@@ -44,15 +44,22 @@ def text_of(kind: ColumnKind, value: Any, now_ns: int) -> str:
 
 
 def age(ns: int) -> str:
-    """A duration in nanoseconds, in the two largest units."""
+    """A duration in nanoseconds, in the two largest units; of a moment that has not come, because a clock was
+    set, a dash."""
+    if ns < -2 * _NS:
+        return ABSENT
     seconds = max(0, ns // _NS)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60:02d} s"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
-    return f"{seconds // 86_400} d"
+    return duration(seconds) if seconds < 48 * 3600 else f"{seconds // 86_400} d"
+
+
+def duration(seconds: float) -> str:
+    """A duration as people write it: 42 s, 3 min 07 s, 5 h 02 min."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def _grouped(value: float, least: int, most: int) -> str:

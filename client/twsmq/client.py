@@ -43,7 +43,7 @@ class Client(SyncRequests):
     Nothing needs to be running yet: sockets connect when the other side is there, and again when it is back.
 
     Every request takes `timeout` in seconds (5 unless given). It raises `RequestRefused` for an error reply
-    `OutcomeUnknown` when none came, which tells whether anybody listens there at all, and `ConnectionRefused`
+    `OutcomeUnknown` when none came, which shows whether anybody listens there at all, and `ConnectionRefused`
     when keys are wrong, within 2 s. After the timeout
     the request can no longer take effect.
 
@@ -152,6 +152,7 @@ class Client(SyncRequests):
     def _pump(self) -> None:
         """Take what has come, without waiting; what is the reader's stays for `receive`."""
         self._require_open()
+        self._links.look()
         while not self._reception.full:
             try:
                 frame = self._events.recv(zmq.NOBLOCK)
@@ -203,7 +204,7 @@ class Client(SyncRequests):
         call, frame = self._calls.begin(ask, valid_until)
         try:
             sent = dealer.send(frame)
-            while dealer.wait(deadline, sent):
+            while dealer.wait(deadline, sent, self._links):
                 matched = self._calls.match(dealer.socket.recv())
                 if matched is not None:
                     return result_of(ask, matched[1])

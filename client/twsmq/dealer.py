@@ -9,14 +9,13 @@ from twsmq_protocol import endpoints
 from twsmq_protocol.config import Config
 
 from . import sockets
-from .admission import Admission
 from .errors import ConnectionRefused
 from .links import Links
 
 
 class Dealer:
     """A refusal is raised for a request only if it cannot have left: no handshake has succeeded since the
-    moment before it was sent. It waits in the socket then, so whoever is told of it closes the socket."""
+    moment before it was sent. It waits in the socket then, so whoever catches it closes the socket."""
 
     def __init__(
         self, context: zmq.Context[sockets.Socket], config: Config, process: str, *, keyed: bool
@@ -30,30 +29,26 @@ class Dealer:
     def send(self, frame: bytes) -> int | None:
         """Give a frame to the socket; what `require_let_in` takes of it. Raises `zmq.Again` when full."""
         self.links.look()
-        link = self._link
-        before = None if link is not None and link.up else (0 if link is None else link.times_up)
+        before = None if self.links.up else self.links.times_up
         self.socket.send(frame, zmq.NOBLOCK)
         return before
 
     def require_let_in(self, sent: int | None) -> None:
         """Raises `ConnectionRefused` for a request that was not let through. `sent`: what `send` gave."""
         self.links.look()
-        link = self._link
-        if link is None or sent is None or sent != link.times_up:
+        if sent is None or sent != self.links.times_up:
             return
-        mistake = link.mistake(time.monotonic())
-        if mistake is not None:
-            raise ConnectionRefused(self.process, self._endpoint, mistake)
+        barred = self.links.barred()
+        if barred is not None:
+            raise ConnectionRefused(self.process, self._endpoint, barred[1])
 
-    @property
-    def _link(self) -> Admission | None:
-        return next(iter(self.links.by_endpoint.values()), None)
-
-    def wait(self, deadline: float, sent: int | None) -> bool:
-        """Whether something came in time. Raises `ConnectionRefused`."""
+    def wait(self, deadline: float, sent: int | None, beside: Links) -> bool:
+        """Whether something came in time. Raises `ConnectionRefused`. `beside`: links that nobody looks at
+        meanwhile."""
         while True:
             self.require_let_in(sent)
-            if poll_either(self.socket, self.links, deadline):
+            beside.look()
+            if poll_either(self.socket, self.links, deadline, beside):
                 return True
             if time.monotonic() >= deadline:
                 return False
@@ -64,11 +59,12 @@ class Dealer:
             self.socket.close(linger=0)
 
 
-def poll_either(socket: sockets.Socket, links: Links, deadline: float | None) -> bool:
+def poll_either(socket: sockets.Socket, links: Links, deadline: float | None, *beside: Links) -> bool:
     """Whether `socket` has something; returns as well when its links may have changed, or at the deadline."""
     poller = zmq.Poller()
     poller.register(socket, zmq.POLLIN)
-    poller.register(links.monitor, zmq.POLLIN)
+    for each in (links, *beside):
+        poller.register(each.monitor, zmq.POLLIN)
     until = min((moment for moment in (deadline, links.due()) if moment is not None), default=None)
     return any(ready is socket for ready, _ in poller.poll(_left_ms(until)))
 

@@ -57,7 +57,7 @@ class OutcomeUnknown(PeerError):
 class ConnectionRefused(PeerError):
     """A process does not let this client in; nothing was sent to it, so nothing has had an effect.
 
-    `mistake` says which it is, its `cure` what to do. `process` is empty where events were waited for.
+    `mistake` is the reason, its `cure` what to do. `process` is empty where events were waited for.
     """
 
     def __init__(self, process: str, endpoint: str, mistake: Mistake) -> None:
@@ -66,6 +66,20 @@ class ConnectionRefused(PeerError):
         self.mistake = mistake
         who = f"{process} at {endpoint}" if process else endpoint
         super().__init__(f"{who} does not let this client in: {mistake.value}: {mistake.cure}")
+
+
+class StreamRefused(PeerError):
+    """There are no data of a topic, and asking again would not change that.
+
+    `text` is the gateway's or the node's own, `tws_code` the gateway's number where it came from there.
+    """
+
+    def __init__(self, topic: str, text: str, tws_code: int | None) -> None:
+        self.topic = topic
+        self.text = text
+        self.tws_code = tws_code
+        code = "" if tws_code is None else f" [gateway error {tws_code}]"
+        super().__init__(f"{topic}: {text}{code}")
 
 
 class ClientClosed(LocalError):

@@ -39,7 +39,7 @@ class LinkChanged(Struct, frozen=True):
 
 
 class NotLetIn(Struct, frozen=True):
-    """The process behind an endpoint does not let this client in; the mistake says why, and the cure."""
+    """The process behind an endpoint does not let this client in; `mistake` has the reason and the cure."""
 
     endpoint: str
     mistake: Mistake
@@ -49,7 +49,7 @@ Incident = EventsLost | Restarted | LinkChanged | NotLetIn
 
 
 class Incidents:
-    """`take` each event as it was received, `link` what the socket says of its connections."""
+    """`take` each event as it was received, `link` what the socket reports of its connections."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
@@ -61,7 +61,7 @@ class Incidents:
     def take(self, received: Received) -> None:
         topic, event, lost = received
         before = self._incs.get(event.src, 0)
-        if event.inc > before and not isinstance(event, Process):
+        if event.inc != before and not isinstance(event, Process):
             self._incs[event.src] = event.inc
             if before:
                 self._found.append(Restarted(event.src, topic))

@@ -1,4 +1,9 @@
-"""How a socket's connections stand, by libzmq's own word (`zmq_socket_monitor`): there, gone, not let in."""
+"""How a socket's connections stand, by libzmq's monitor (`zmq_socket_monitor`): there, gone, not let in.
+
+libzmq's I/O thread waits where the monitor's queue is full, and with it every socket of the context and
+whoever ends the monitor. A refused connection is tried some 20 times a second, so whoever waits for one
+socket takes in what the monitors of the others report too.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +32,10 @@ _WATCHED = (
 )
 
 
+_QUEUE = 20_000
+"""Of reports that nobody has looked at: a program that does something else for minutes."""
+
+
 class Links:
     """Notes connections that come and go from the moment it is made, which is before the socket connects;
     `look` takes in what it has noted."""
@@ -35,6 +44,7 @@ class Links:
         self._socket = socket
         self._keyed = keyed
         self.monitor: Socket = socket.get_monitor_socket(_WATCHED)
+        self.monitor.setsockopt(zmq.RCVHWM, _QUEUE)
         self._addresses: list[str] = []
         self._changes: deque[tuple[str, bool]] = deque(maxlen=MOST)
         self.by_endpoint: dict[str, Admission] = {}
@@ -67,6 +77,16 @@ class Links:
             link.lost()
         self._changes.append((endpoint, link.up))
 
+    @property
+    def up(self) -> bool:
+        return any(link.up for link in self.by_endpoint.values())
+
+    @property
+    def times_up(self) -> int:
+        """Of all addresses together: a name may lead to several, of which one is tried after the other. What
+        was sent since it was less may have arrived."""
+        return sum(link.times_up for link in self.by_endpoint.values())
+
     def due(self) -> float | None:
         """When, on the monotonic clock, a verdict may come though nothing happens."""
         now = time.monotonic()
@@ -75,11 +95,10 @@ class Links:
 
     def barred(self) -> tuple[str, Mistake] | None:
         """An endpoint that does not let us in, and why, while no other does."""
-        links = self.by_endpoint
-        if any(link.up for link in links.values()):
+        if self.up:
             return None
         now = time.monotonic()
-        found = ((endpoint, link.mistake(now)) for endpoint, link in links.items())
+        found = ((endpoint, link.mistake(now)) for endpoint, link in self.by_endpoint.items())
         return next(((endpoint, mistake) for endpoint, mistake in found if mistake is not None), None)
 
     def require_one(self, incidents: Incidents) -> None:
@@ -92,7 +111,7 @@ class Links:
             raise ConnectionRefused("", *barred)
 
     def _try_again(self, endpoint: str) -> None:
-        """libzmq gives a connection up for good when the gatekeeper says no; the next key may do better."""
+        """libzmq gives a connection up for good when the gatekeeper refuses it; another key may be let in."""
         self.by_endpoint.pop(endpoint, None)
         for address in [endpoint] if endpoint in self._addresses else self._addresses:  # which may be names
             with suppress(zmq.ZMQError):  # it was given up
@@ -106,5 +125,9 @@ class Links:
 
     def close(self) -> None:
         """Before the socket is closed. May be called twice."""
+        if self.monitor.closed:
+            return
         if not self._socket.closed:
+            self.look()  # an I/O thread that waits for room would never let the monitor end
             self._socket.disable_monitor()
+        self.monitor.close(linger=0)  # only now: with nobody to read, libzmq waits for a reader

@@ -1,8 +1,10 @@
-"""What was lost, told from the numbers that events carry (SPEC: Numbering and loss).
+"""What was lost, by the numbers that events carry (SPEC: Numbering and loss).
 
 Every topic counts its events (`seq`) within an incarnation (`inc`) of its publisher. Order events are also
 numbered for ever, over the node and within each strategy, and the node's heartbeats name the newest of those
 numbers, so that even a lost last event shows.
+
+Another incarnation is a restart, a lower one too: clocks are set back.
 
 Invariants: an event is reported lost at most once per count; what was published before we listened is never
 reported; numbers that run backwards report nothing.
@@ -23,9 +25,13 @@ class TopicLoss(Struct):
     lost: int = 0
     restarts: int = 0
 
+    def seen(self, inc: int, seq: int) -> bool:
+        """Whether this event, or a later one, has come already."""
+        return inc == self.inc and seq <= self.seq and inc != 0
+
     def observe(self, inc: int, seq: int) -> int:
         """Take note of an event; how many were lost just before it."""
-        if inc < self.inc or (inc == self.inc and seq <= self.seq):
+        if inc == self.inc and seq <= self.seq:
             return 0
         missed = 0
         if self.inc:
@@ -70,13 +76,14 @@ class Loss(Struct):
 
     `topics`: by topic, from `seq`. `orders`: by subscription (`order/`, `order/<strategy>/`), from the
     durable numbers. `unknown`: events of types this package does not know. `malformed`: frames that were no
-    event.
+    event. `repeated`: events that had come already, and were not handed on again.
     """
 
     topics: dict[str, TopicLoss] = field(default_factory=dict[str, TopicLoss])
     orders: dict[str, NumberLine] = field(default_factory=dict[str, NumberLine])
     unknown: int = 0
     malformed: int = 0
+    repeated: int = 0
 
     @property
     def lost(self) -> int:

@@ -1,7 +1,7 @@
 """The newest of everything subscribed, kept as it comes: `client.quotes[x]`, `client.orders["alpha"]`. Pure.
 
 A mirror is only as fresh as its client's reading of the socket; while a quote's stream is not live (a gap, an
-error) `live` says so, and the last values stay what they were.
+error) `live` is false, and the last values stay what they were.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from twsmq_protocol.market_events import Quote, Stream
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Commission, Fill, Order
 from twsmq_protocol.topics import quote_topic
 
-from .inbox import Received
+from .errors import StreamRefused
+from .inbox import BEATS, Received
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,6 +51,26 @@ class QuoteMirror:
     def mid(self) -> float | None:
         return None if self.bid is None or self.ask is None else (self.bid + self.ask) / 2
 
+    def require_possible(self) -> None:
+        """Raises `StreamRefused` where there are no data, and nobody asks for them again."""
+        stream = self.stream
+        if stream is not None and stream.state == "error" and stream.reason is None:
+            raise StreamRefused(quote_topic(self.instrument), stream.text or "refused", stream.code)
+
+    def why_not(self, *, live: bool) -> str:
+        """Why there is no bid and ask yet, as far as it is known."""
+        if self.stream is not None and self.stream.state == "error":
+            code = "" if self.stream.code is None else f" [gateway error {self.stream.code}]"
+            return f"{self.stream.text}{code}, {self.stream.reason}"
+        if live and self.quote is not None and self.quote.delayed:
+            return "its data are delayed; live=False takes them"
+        if self.quote is None and self.stream is None:
+            return "nothing has come of it"
+        state = "" if self.stream is None else f"the stream is {self.stream.state}"
+        why = "" if self.stream is None else self.stream.reason or ""
+        sides = f"bid {self.bid}, ask {self.ask}"
+        return ", ".join(filter(None, (state, why, sides)))
+
     def __repr__(self) -> str:
         state = "nothing yet" if self.stream is None else self.stream.state
         return f"<{self.instrument}: bid {self.bid}, ask {self.ask}, last {self.last} ({state})>"
@@ -62,6 +83,9 @@ class StrategyMirror(Mapping[str, Order]):
         self.strategy = strategy
         self._orders: dict[str, Order] = {}
         self._fills: dict[str, dict[str, Fill]] = {}
+        self._taken_back: set[str] = set()  # executions that a later one corrects
+        self.losses = 0
+        """How often events of it, or of the node's whole, were lost: what it knows may be old since."""
         self.commissions: dict[str, Commission] = {}
 
     def __getitem__(self, client_order_id: str) -> Order:
@@ -80,7 +104,7 @@ class StrategyMirror(Mapping[str, Order]):
 
     def fills(self, client_order_id: str) -> list[Fill]:
         """Executions as they stand after corrections."""
-        return list(self._fills.get(client_order_id, {}).values())
+        return [fill for fill in self._fills.get(client_order_id, {}).values() if fill.quantity]
 
     def learn(self, order: Order) -> None:
         """An order as it stood at its event number; an older one than is known changes nothing."""
@@ -94,8 +118,11 @@ class StrategyMirror(Mapping[str, Order]):
                 self.learn(event)
             case Fill():
                 fills = self._fills.setdefault(event.client_order_id, {})
-                fills.pop(event.corrects or "", None)
-                fills[event.exec_id] = event
+                if event.corrects is not None:
+                    self._taken_back.add(event.corrects)
+                    fills.pop(event.corrects, None)
+                if event.exec_id not in self._taken_back:  # which may come after what corrects it
+                    fills[event.exec_id] = event
             case Commission():
                 self.commissions[event.exec_id] = event
             case _:
@@ -116,6 +143,9 @@ class Mirrors:
         )
 
     def take(self, received: Received) -> None:
+        if received.lost and received.topic == BEATS:  # it does not name the strategy
+            for strategy in self.strategies.values():
+                strategy.losses += 1
         kind, _, rest = received.topic.partition("/")
         if kind == "quote":
             mirror = self.quotes.get(rest[:-1])
@@ -126,6 +156,7 @@ class Mirrors:
         elif kind == "order":
             strategy = self.strategies.get(rest.partition("/")[0])
             if strategy is not None:
+                strategy.losses += bool(received.lost)
                 strategy.take(received.event)
 
 

@@ -42,7 +42,7 @@ class OrderName(TypedDict):
 
 
 class NewOrder(TypedDict, total=False):
-    """Prices in the instrument's currency, `quantity` in its units; SPEC's `place_order` tells the rest."""
+    """Prices in the instrument's currency, `quantity` in its units; SPEC's `place_order` has the rest."""
 
     strategy: Required[str]
     client_order_id: Required[str]
@@ -120,7 +120,7 @@ class ExecutionFilter(TypedDict, total=False):
 
 class OrderFilter(TypedDict, total=False):
     """`active`: only those that are not finished (true), only finished ones (false). `since`: ns since the
-    epoch, only those of which something was told then or later."""
+    epoch, only those with an event then or later."""
 
     strategy: str
     client_order_id: str
@@ -133,13 +133,15 @@ class Orders(Struct, frozen=True):
 
 
 class ClusterState(Struct, frozen=True):
-    """Every process, and the link to the gateway; None while the connection node has not told of it.
+    """Every process, and the link to the gateway; None until the connection node has published it.
 
-    Of `gateway`, the fields of the event's header (`src`, `inc`, `seq`, `ts`) say nothing here.
+    Of `gateway`, the fields of the event's header (`src`, `inc`, `seq`, `ts`) mean nothing here. `data_dir`:
+    of which data folder the cluster is.
     """
 
     processes: list[ProcessRow]
     gateway: Gateway | None
+    data_dir: str | None = None
 
 
 def place_order(order: NewOrder) -> Ask[OrderAccepted]:

@@ -2,7 +2,7 @@
 
 Topics that only a mirror listens to do not reach the reader. What the reader has not taken yet waits in
 `backlog`, which is bounded: when it is full no more is taken from the socket, whose own queue then loses, and
-says so by `seq`.
+shows it by `seq`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the status node keeps of the past, read from its file: equity minute by minute, costs of fills, gaps.
 
 Read-only, so it works while the node writes and when nothing runs. Times in seconds since the epoch unless a
-name says `ns`.
+name ends in `ns`.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
+from twsmq_protocol.data_files import STATUS_RECORDS
 
-FILE = Path("status") / "records.sqlite"
 DAY_S = 86_400
 NS = 1_000_000_000
 
 
 class Series(Struct):
-    """An account's figures; lists of equal length."""
+    """An account's figures; lists of equal length. `currency`: its own, None if that was never recorded."""
 
     minute: list[int] = field(default_factory=list[int])
     net_liquidation: list[float | None] = field(default_factory=list[float | None])
     daily: list[float | None] = field(default_factory=list[float | None])
     unrealized: list[float | None] = field(default_factory=list[float | None])
     realized: list[float | None] = field(default_factory=list[float | None])
+    currency: str | None = None
 
 
 class FillCost(Struct, frozen=True):
@@ -64,9 +65,11 @@ class Recorded(Struct):
 
 def read_records(data_dir: Path, since_s: float, until_s: float = 1e12) -> Recorded:
     """What was recorded in a time; gaps are of whole days."""
-    path = data_dir / FILE
+    path = data_dir / STATUS_RECORDS
     if not path.exists():
         return Recorded(problem=f"{path} does not exist: the status node has recorded nothing here")
+    if not path.is_file():
+        return Recorded(problem=f"{path} cannot be read: it is no plain file")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             return Recorded(
@@ -83,9 +86,11 @@ def _accounts(database: sqlite3.Connection, since_s: float, until_s: float) -> d
         "SELECT minute, account, net_liquidation, daily, unrealized, realized FROM equity"
         " WHERE minute >= ? AND minute < ? ORDER BY account, minute"
     )
+    kept = database.execute("SELECT name, value FROM settings WHERE name LIKE 'currency/%'")
+    named = {name: value for name, value in kept if isinstance(value, str)}
     found: dict[str, Series] = {}
     for minute, account, *figures in database.execute(query, (since_s, until_s)):
-        series = found.setdefault(str(account), Series())
+        series = found.setdefault(str(account), Series(currency=named.get(f"currency/{account}")))
         series.minute.append(int(minute))
         lists = (series.net_liquidation, series.daily, series.unrealized, series.realized)
         for values, figure in zip(lists, figures, strict=True):

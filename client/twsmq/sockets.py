@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import zmq
 from twsmq_protocol import endpoints, half_open
 from twsmq_protocol.config import Cluster, Config, Marketdata
 from twsmq_protocol.config_file import load_config
-from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.errors import ConfigError, FieldError
 from twsmq_protocol.key_folder import KeyFolder
-from twsmq_protocol.keys import ClientFile, parse_client
+from twsmq_protocol.keys import ANEW, ClientFile, parse_client, require_match, require_own
+from twsmq_protocol.plain_file import read_with_mode
 
 Socket = zmq.Socket[bytes]
 
@@ -33,16 +35,32 @@ def resolve(config: Config | None, port_base: int | None) -> Config:
 
 
 def read_keys(file: Path | str | ClientFile) -> tuple[Config, ClientFile]:
-    """What the file of `twsmq keys add` says. Raises `ConfigError`."""
+    """What the file of `twsmq keys add` holds. Raises `ConfigError`, also where others may read it."""
     if isinstance(file, ClientFile):
         keys = file
     else:
         try:
-            keys = parse_client(Path(file).read_text(), str(file))
+            content, mode = read_with_mode(Path(file))
+            if os.name != "nt":  # there modes say nothing
+                require_own(mode, str(file))
+            keys = parse_client(content.decode(), str(file))
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file} cannot be read: {error}") from None
-    cluster = Cluster(bind=keys.host, port_base=keys.port_base, keys="on")
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigError(f"{file} cannot be read: {why}") from None
+    try:
+        cluster = Cluster(bind=keys.host, port_base=keys.port_base, keys="on")
+    except FieldError as error:
+        where = keys.name if isinstance(file, ClientFile) else str(file)
+        why = f"host = {keys.host[:80]!r} is no IPv4 address and no name; {ANEW}"
+        raise ConfigError(why, file=where) from error
+    if zmq.has("curve"):  # `new_context` refuses to go on without
+        require_match(keys, keys.name if isinstance(file, ClientFile) else str(file), public_of)
     return Config(cluster=cluster, marketdata=Marketdata(instances=keys.marketdata)), keys
+
+
+def public_of(secret: str) -> str:
+    """The public key that belongs to a secret one."""
+    return zmq.curve_public(secret.encode()).decode()
 
 
 class OwnContext(zmq.Context[Socket]):
@@ -69,12 +87,12 @@ class OwnContext(zmq.Context[Socket]):
 def new_context(config: Config, keys: ClientFile | None = None) -> zmq.Context[Socket]:
     """Whose sockets show `keys`; where the cluster wants keys and none are given, those of commands on this
     machine. Raises `ConfigError`."""
-    context = OwnContext()
     if keys is None and config.cluster.keys == "on":
-        keys = KeyFolder(Path(config.cluster.data_dir)).local()
+        keys = KeyFolder(Path(config.cluster.data_dir)).local(public_of)
+    if keys is not None and not zmq.has("curve"):
+        raise ConfigError("this libzmq was built without CURVE: install pyzmq from its wheel")
+    context = OwnContext()
     if keys is not None:
-        if not zmq.has("curve"):
-            raise ConfigError("this libzmq was built without CURVE: install pyzmq from its wheel")
         context.setsockopt(zmq.CURVE_SERVERKEY, keys.server_key.encode())
         context.setsockopt(zmq.CURVE_PUBLICKEY, keys.public_key.encode())
         context.setsockopt(zmq.CURVE_SECRETKEY, keys.secret_key.encode())
@@ -103,8 +121,13 @@ def listens(config: Config, process: str) -> bool:
     Blocks for a moment, on the loopback interface for less than a millisecond.
     """
     address = urlsplit(endpoints.requests_endpoint(config, process))
+    return accepts(address.hostname, address.port)
+
+
+def accepts(host: str | None, port: int | None) -> bool:
+    """Whether anybody accepts connections there."""
     try:
-        socket.create_connection((address.hostname, address.port), timeout=2).close()
+        socket.create_connection((host, port), timeout=2).close()
     except TimeoutError:
         return True  # a process that is stopped with a full backlog
     except OSError:

@@ -41,6 +41,16 @@ Value from_json(const json& from) {
   }
 }
 
+std::string hex_of(const std::string& bytes) {
+  static const char* digits = "0123456789abcdef";
+  std::string hex;
+  for (const unsigned char byte : bytes) {
+    hex.push_back(digits[byte >> 4]);
+    hex.push_back(digits[byte & 15]);
+  }
+  return hex;
+}
+
 json to_json(const Value& from) {
   if (const auto* held = from.as<bool>()) return *held;
   if (const auto* held = from.as<double>()) return *held;
@@ -49,6 +59,7 @@ json to_json(const Value& from) {
     if (*held > LARGEST || *held < -LARGEST) return {{"$big", std::to_string(*held)}};
     return *held;
   }
+  if (const auto* held = from.as<twsmq::Bytes>()) return {{"$bin", hex_of(std::string(held->begin(), held->end()))}};
   if (const auto* held = from.as<twsmq::List>()) {
     json list = json::array();
     for (const auto& item : *held) list.push_back(to_json(item));
@@ -71,16 +82,6 @@ std::string bytes_of(const std::string& hex) {
     bytes.push_back(static_cast<char>(std::stoi(hex.substr(at, 2), nullptr, 16)));
   }
   return bytes;
-}
-
-std::string hex_of(const std::string& bytes) {
-  static const char* digits = "0123456789abcdef";
-  std::string hex;
-  for (const unsigned char byte : bytes) {
-    hex.push_back(digits[byte >> 4]);
-    hex.push_back(digits[byte & 15]);
-  }
-  return hex;
 }
 
 json reply_of(const twsmq::Result<Value>& result, const Value& id) {
@@ -124,6 +125,7 @@ class Program {
     if (what == "encode_request") return encode_request(command);
     if (what == "connect") return connect(command);
     if (what == "subscribe") return subscribe(command);
+    if (what == "unsubscribe") return unsubscribe(command);
     if (what == "next") return next(command);
     if (what == "request") return request(command);
     if (what == "raw") return raw(command);
@@ -169,6 +171,11 @@ class Program {
       cluster = found.value;
     }
     client_ = std::make_unique<twsmq::Client>(cluster);
+    return json::object();
+  }
+
+  json unsubscribe(const json& command) {
+    for (const auto& topic : command.at("topics")) client_->unsubscribe(topic);
     return json::object();
   }
 

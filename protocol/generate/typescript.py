@@ -20,7 +20,7 @@ _TOP = """\
 // Names are those of the wire; protocol/SPEC.md is the authority. Times are integer ns, as bigint.
 
 /** Whatever msgpack can hold. */
-export type Value = null | boolean | number | bigint | string | Value[] | { [key: string]: Value };
+export type Value = null | boolean | number | bigint | string | Uint8Array | Value[] | { [key: string]: Value };
 
 /** A text that is one of these today; expect others. */
 export type Open<Known extends string> = Known | (string & {});
@@ -61,6 +61,19 @@ def render(protocol: Protocol) -> str:
     parts.append(
         "/** Fields that are `bigint` however small they are. */\n"
         f"export const BIGINT_FIELDS: ReadonlySet<string> = new Set([\n{listed}\n]);\n"
+    )
+    maps = sorted(
+        {
+            field.name
+            for message in protocol.messages.values()
+            for field in message.fields
+            if field.type.bare.name == "map" and field.type.bare.items[0].name == "int"
+        }
+    )
+    listed = "\n".join(f'  "{name}",' for name in maps)
+    parts.append(
+        "/** Maps to integers: their keys are no fields but names that somebody has chosen. */\n"
+        f"export const MAP_FIELDS: ReadonlySet<string> = new Set([\n{listed}\n]);\n"
     )
     return "\n".join(parts)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from .envelope import Args, Event
+from .right_kinds import Kind
 
 RUNBOOK = "docs/runbook/{}.md"
 Severity = Literal["page", "warn"]
@@ -20,12 +21,14 @@ AlertState = Literal["firing", "acknowledged", "resolved"]
 
 class AlertRule(Struct, frozen=True):
     """`for_s`: how long it must hold before it fires. `limit`: the bound it is about, None where there is
-    none; `unit` says of what."""
+    none; `unit` says of what. `right`: which right one needs to see it; it says what accounts are worth or
+    hold, or not."""
 
     severity: Severity
     for_s: float
     limit: float | None = None
     unit: str = ""
+    right: Kind = "reader"
 
 
 ALERTS: dict[str, AlertRule] = {
@@ -39,8 +42,8 @@ ALERTS: dict[str, AlertRule] = {
     "SilentFeed": AlertRule("warn", 30.0),
     "LineLimit": AlertRule("warn", 5.0, 0.9, "share of the lines allowed"),
     "BudgetHigh": AlertRule("warn", 10.0, 1.0, "seconds that messages wait (p99)"),
-    "MarginLow": AlertRule("page", 5.0, 0.10, "excess liquidity as a share of net liquidation"),
-    "PositionsDiffer": AlertRule("page", 60.0),
+    "MarginLow": AlertRule("page", 5.0, 0.10, "excess liquidity as a share of net liquidation", "accounts"),
+    "PositionsDiffer": AlertRule("page", 60.0, right="accounts"),
     "ProcessFlapping": AlertRule("page", 0.0, 3.0, "restarts within ten minutes"),
     "ProcessFailed": AlertRule("page", 0.0),
     "ProcessSilent": AlertRule("page", 0.0, 30.0, "seconds without a heartbeat"),
@@ -51,6 +54,8 @@ ALERTS: dict[str, AlertRule] = {
     "NothingHeard": AlertRule("page", 0.0, 120.0, "seconds since anything was heard"),
 }
 """Every alert there is."""
+TEST = "Test"
+"""The name under which somebody tries the sinks."""
 
 
 class Alert(Event, frozen=True, kw_only=True, tag="alert"):
@@ -101,7 +106,8 @@ _Name = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class AcknowledgeAlert(Args, frozen=True, kw_only=True):
-    """`acknowledge_alert`: somebody (`by`) takes care; it is not repeated until it has resolved."""
+    """`acknowledge_alert`: somebody (`by`) takes care; it is not repeated until it has resolved, or got
+    worse. Where there are keys, the key's name is put beside `by`."""
 
     name: _Name
     about: Annotated[str, Meta(max_length=200)] | None = None

@@ -10,6 +10,7 @@ it (`as_of`): a section whose source is dead keeps its rows and gets old.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -24,6 +25,8 @@ ColumnKind = Literal[
 percent: 0.05 is 5 %."""
 
 MOST_ROWS = 1000
+Row = dict[str, Any]
+"""With a `key`, and a value for each column of its section, None where there is none."""
 
 
 class Column(Struct, frozen=True):
@@ -44,6 +47,17 @@ class Section(Struct, frozen=True):
     columns: tuple[Column, ...]
     empty: str = "nothing"
     order: str = ""
+
+
+def laid_out(rows: Mapping[str, Row], order: str) -> dict[str, Row]:
+    """In an order as a `Section` has it; what has no value stands last, what is alike as it stood before."""
+    found = list(rows.items())
+    for name in reversed(order.split(",") if order else []):
+        down, plain = name.startswith("-"), name.removeprefix("-")
+        there = [each for each in found if each[1].get(plain) is not None]
+        absent = [each for each in found if each[1].get(plain) is None]
+        found = sorted(there, key=lambda each: each[1][plain], reverse=down) + absent
+    return dict(found)
 
 
 _C = Column
@@ -108,6 +122,7 @@ SECTIONS: dict[str, Section] = {
             _C("reference", "reference", "text", wide=True),
         ),
         "none: every working order was placed here",
+        "perm_id",
     ),
     "strategies": Section(
         "Strategies",
@@ -120,6 +135,7 @@ SECTIONS: dict[str, Section] = {
             _C("fills", "fills", "integer"),
             _C("realized", "realized today", "money"),
             _C("commission", "commission today", "money"),
+            _C("currency", "in"),
             _C("states", "orders by state"),
         ),
         "no strategy has traded today",
@@ -141,6 +157,7 @@ SECTIONS: dict[str, Section] = {
             _C("latency_s", "latency", "seconds"),
             _C("commission", "commission", "money"),
             _C("realized_pnl", "realized", "money"),
+            _C("currency", "in"),
             _C("corrects", "corrects", "text", wide=True),
             _C("exec_id", "execution", "text", wide=True),
         ),
@@ -162,6 +179,7 @@ SECTIONS: dict[str, Section] = {
             _C("daily", "day", "money"),
             _C("unrealized", "unrealized", "money"),
             _C("realized", "realized", "money", wide=True),
+            _C("currency", "in"),
             _C("updated", "age", "age"),
         ),
         "no positions at the broker, none counted here",
@@ -296,7 +314,8 @@ class BoardChange(Event, frozen=True, kw_only=True, tag="board_change"):
 
 
 class GetBoard(Args, frozen=True, kw_only=True):
-    """`board`: the board as it stands, in pages: rows `after` … `after` + `limit` of each section."""
+    """`board`: the board as it stands, in pages: rows `after` … `after` + `limit` of each section. Pages are
+    of one moment where each is asked for with the last one's `next`."""
 
     sections: list[str] | None = None
     after: Annotated[int, Meta(ge=0, le=2**53)] = 0

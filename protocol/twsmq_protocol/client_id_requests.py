@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from .envelope import Args
+from .forms import form
 
-Program = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
+Program = Annotated[str, form(r"^[A-Za-z0-9._-]{1,40}$", "1 to 40 characters of A-Z a-z 0-9 . _ -")]
 
 
 class ClaimClientId(Args, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ This module turns text into a checked `Config`; reading the file is its caller's
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import tomllib
 from typing import Annotated, Any, Literal
@@ -16,33 +15,13 @@ from msgspec import Meta, Struct
 from .alerts import ALERTS, Severity
 from .errors import ConfigError, FieldError
 from .explain import ENTRY, explain
+from .gateway_life import Command, GatewayLife
+from .hosts import LOOPBACK, check_host, is_ipv4, is_loopback
 from .risk_limits import Risk
 from .streams import DataKind
+from .time_zones import check_time_zone
 
-_WRITTEN = re.compile(r"\s*(?:\[(?P<table>[^\[\]]+)\]|(?P<key>[^\[=#][^=#]*?)\s*=)")
-LOOPBACK = frozenset(("127.0.0.1", "localhost"))
-
-
-def address(host: str, port: int | str) -> str:
-    """`host:port` as people and ZeroMQ write it: an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def check_host(host: str, *, ipv6: bool = False) -> None:
-    """Raises FieldError unless it is a name or an address, without brackets; `ipv6`: an IPv6 address."""
-    if host.startswith("[") or host.endswith("]"):
-        raise FieldError(
-            "host", f"host {host!r} is in brackets, which belong to HOST:PORT only: leave them out"
-        )
-    if ":" in host or ipv6:
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            raise FieldError(
-                "host", f"host {host!r} is no IPv6 address; a port is a key of its own"
-            ) from None
-    elif not host.isprintable() or " " in host or "/" in host:
-        raise FieldError("host", f"host {host!r} is no name and no address")
+_DEEP = re.compile(r"(?<![\w\"'.-])(?:[\w\"'-]+[ \t]*\.[ \t]*){100}")
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,21 +29,23 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Cluster(Table, frozen=True):
-    """`data_dir` (journals, logs, keys, captures) is taken from the file's own folder unless absolute.
-
-    `send_queue` is how many messages may wait for one slow subscriber before it loses some. `logs_mb` bounds
-    the sum of all logs; the oldest lines go first. `memory_mb` bounds each process: one that holds more is
-    restarted before the machine swaps, at most once in ten minutes; 0: no bound. `keys`: `on` lets in only
-    who has a key (`twsmq keys init`), and is what any other `bind` than loopback needs.
-    """
+    """The processes together: where they listen, what they keep, who may connect."""
 
     data_dir: str = "var"
+    """Journals, logs, keys, captures; below the file's own folder unless absolute."""
     port_base: Annotated[int, Meta(ge=1024, le=65535 - 100)] = 5500
+    """The first of some ninety ports: every endpoint follows from it, not the gateway's own port."""
     bind: str = "127.0.0.1"
+    """The address to listen on; any other than loopback needs `keys`. Every interface is 0.0.0.0."""
     logs_mb: Annotated[int, Meta(ge=10, le=1_000_000)] = 200
+    """Megabytes of all logs together; the oldest lines go first."""
     memory_mb: Annotated[int, Meta(ge=0, le=10_000_000)] = 4096
+    """Megabytes a process may hold: one with more is restarted before the machine swaps, at most once in ten
+    minutes. 0: no bound."""
     send_queue: Annotated[int, Meta(ge=1)] = 100_000
+    """Messages that may wait for one slow subscriber before it loses some."""
     keys: Literal["off", "on"] = "off"
+    """on: nobody gets in without a key (`twsmq keys init` makes them)."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9.-]{1,255}", self.bind):
@@ -72,6 +53,8 @@ class Cluster(Table, frozen=True):
                 "bind",
                 f"bind = {self.bind!r} is no IPv4 address and no host name; every interface is 0.0.0.0",
             )
+        if re.fullmatch(r"[0-9.]+", self.bind) and not is_ipv4(self.bind):
+            raise FieldError("bind", f"bind = {self.bind!r} is no IPv4 address: four numbers, as in 10.0.0.7")
         if self.bind not in LOOPBACK and self.keys != "on":
             raise FieldError(
                 "bind",
@@ -80,66 +63,20 @@ class Cluster(Table, frozen=True):
             )
 
 
-_HOURS = r"^(([01][0-9]|2[0-3]):[0-5][0-9])$"
-_SPAN = (
-    r"^((Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?([01][0-9]|2[0-3]):[0-5][0-9]-"
-    r"((Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?([01][0-9]|2[0-3]):[0-5][0-9]$"
-)
-WeeklyMoment = Annotated[str, Meta(pattern=r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Hours = Annotated[str, Meta(pattern=_HOURS)]
-Span = Annotated[str, Meta(pattern=_SPAN)]
-"""`23:45-00:20` of every day, or `Fri 23:00-Sat 03:00` of every week."""
-
-
-class GatewayLife(Table, frozen=True):
-    """What twsmq does for a gateway that does not come back by itself, over IBC's command server or `start`.
-
-    Neither given: nothing but saying what is wrong. Times are of `time_zone`, the gateway's own. Durations in
-    seconds are how long a trouble may last before anything is done about it.
-    """
-
-    ibc_host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
-    ibc_port: Annotated[int, Meta(ge=0, le=65535)] = 0
-    """IBC's `CommandServerPort` (usually 7462). 0: none."""
-    start: list[str] = []
-    """A program and its arguments that kill and start the gateway, for when IBC does not answer. A full login
-    follows. Empty: none."""
-    time_zone: str = "America/New_York"
-    restart_at: tuple[Hours, ...] = ()
-    """When the gateway restarts by itself every day (its auto restart, IBC's `AutoRestartTime`)."""
-    restart_minutes: Annotated[float, Meta(gt=0, le=120)] = 5.0
-    reset: tuple[Span, ...] = ("00:15-01:45", "Fri 23:00-Sat 03:00")
-    """When IBKR resets its servers (America's as of 2026; other regions and years differ): what is lost then
-    comes back by itself."""
-    login_hours: Span = "07:00-22:00"
-    """When a person answers a second factor. A login that needs one is begun once in such a window."""
-    week_ends: WeeklyMoment = "Sun 01:00"
-    """When IBKR's login of the week ends: from then on a restart is a full login."""
-    most_per_hour: Annotated[int, Meta(ge=1, le=20)] = 3
-    """Restarts in any hour."""
-    drain_s: Annotated[float, Meta(ge=0, le=60)] = 3.0
-    """Before a session that is up is ended, new orders are refused for so long, which is announced."""
-    stalled_s: Annotated[float, Meta(gt=0, le=86400)] = 30.0
-    """The port is open and nobody answers. 30: two attempts of each session."""
-    absent_s: Annotated[float, Meta(gt=0, le=86400)] = 120.0
-    """Nothing listens. 120: a restart takes 35 to 90."""
-    upstream_s: Annotated[float, Meta(gt=0, le=86400)] = 120.0
-    """The gateway has lost IBKR (1100)."""
-    farm_s: Annotated[float, Meta(gt=0, le=86400)] = 300.0
-    """A data farm is broken (2103, 2105)."""
-
-    def __post_init__(self) -> None:
-        check_host(self.ibc_host)
-
-
 class GatewayTable(Table, frozen=True):
-    """`messages_per_second` is for all client IDs together; 0 = no limit, for the simulator only."""
+    """The TWS or IB Gateway, or the simulated one."""
 
     mode: Literal["simulated", "external"] = "simulated"
+    """simulated: one is part of the cluster, no account is needed. external: yours, at `host` and `port`."""
     host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    """Where it is."""
     port: Annotated[int, Meta(ge=1, le=65535)] = 4002
+    """Its own; the simulated one listens here too. IBKR's: Gateway 4001 live, 4002 paper, TWS 7496, 7497."""
     client_id_base: Annotated[int, Meta(ge=1, le=2**31 - 100)] = 100
+    """The twenty client IDs from here on are ours."""
     messages_per_second: Annotated[float, Meta(ge=0, le=1000)] = 45.0
+    """Of all client IDs together; no second sees more than a ninth above it. 0: no limit, for the simulated
+    one only."""
     max_server_version: Annotated[int, Meta(ge=157, le=999)] = 200
     """The newest version of the gateway's protocol to speak. 200: the last that is all text, and fast; above
     it messages are protobuf, for the day a gateway refuses text."""
@@ -147,6 +84,12 @@ class GatewayTable(Table, frozen=True):
 
     def __post_init__(self) -> None:
         check_host(self.host)
+        if self.mode == "simulated" and not is_loopback(self.host):
+            raise FieldError(
+                "host",
+                f"host = {self.host!r} would let others at the simulated gateway, which has no keys; use "
+                '127.0.0.1, or mode = "external" for a gateway elsewhere',
+            )
 
 
 class Marketdata(Table, frozen=True):
@@ -178,6 +121,8 @@ class Marketdata(Table, frozen=True):
     """Order books at once. 3: what IBKR gives to begin with."""
     tick_by_tick_lines: Annotated[int, Meta(ge=1, le=1000)] = 5
     """Tick-by-tick lines at once. 5: what IBKR gives with 100 lines of quotes, 5 % of them."""
+    regulatory_snapshots: bool = True
+    """Whether regulatory snapshots, each at a fee, may be asked for. true: by who may trade; false: never."""
 
     @property
     def accepts(self) -> DataKind:
@@ -196,9 +141,10 @@ class History(Table, frozen=True):
 
 
 class Orders(Table, frozen=True):
-    """Only paper accounts (DU…, DF…) may trade unless `allow_live`. `risk`: see `risk_limits`."""
+    """Only paper accounts (DU…, DF…) may trade unless `allow_live`."""
 
     allow_live: bool = False
+    """true: accounts with real money may trade too."""
     durability: Literal["disk", "process"] = "disk"
     """disk: an order is sent once its intent is on the disk. process: once the system has it, which outlives
     the end of any process but not a power loss; after one, what the gateway has under our references is taken
@@ -210,6 +156,7 @@ class Simulator(Table, frozen=True):
     """The embedded gateway. Same seed and same requests, same prices."""
 
     seed: int = 7
+    """Of its prices."""
     tick_rate: Annotated[float, Meta(gt=0, le=1e6)] = 20.0
     """Ticks a second of each subscribed instrument."""
 
@@ -225,15 +172,23 @@ class Web(Table, frozen=True):
     session_hours: Annotated[float, Meta(gt=0, le=24 * 365)] = 24.0
     """How long a browser stays logged in without being used."""
 
+    def __post_init__(self) -> None:
+        wrong = next((host for host in self.hosts if re.search(r"[/\s]", host) or not host), None)
+        if wrong is not None:
+            raise FieldError("hosts", f"{wrong[:80]!r} is no NAME and no NAME:PORT, as in desk.example:5580")
+
 
 class AlertSetting(Table, frozen=True):
-    """`[alerts.rules.NAME]`: what this desk wants otherwise than the table of alerts (`alerts.ALERTS`)."""
+    """What this desk wants otherwise than the table of alerts (`alerts.ALERTS`)."""
 
     on: bool = True
+    """false: it never fires."""
     severity: Severity | None = None
+    """page or warn, otherwise than the table of alerts has it."""
     for_s: Annotated[float, Meta(ge=0, le=86400)] | None = None
     """How long it must hold before it fires."""
     limit: Annotated[float, Meta(ge=0, le=1e15)] | None = None
+    """Of those that have one: how much of it is too much, or too little."""
 
 
 class Alerts(Table, frozen=True):
@@ -242,7 +197,7 @@ class Alerts(Table, frozen=True):
 
     webhook: str = ""
     """A URL that gets each alert as JSON by POST. Empty: none."""
-    command: list[str] = []
+    command: Command = []
     """A program and its arguments; it gets each alert as JSON on its standard input. Empty: none."""
     apprise: list[str] = []
     """Addresses for apprise (mail, Slack, Pushover and a hundred others; extra `alerts`). Empty: none."""
@@ -254,14 +209,26 @@ class Alerts(Table, frozen=True):
     """A URL that is fetched every `deadman_s` seconds while status is alive and gets others' heartbeats: a
     service beyond this machine notices when that ends. Empty: none."""
     deadman_s: Annotated[float, Meta(ge=1, le=86400)] = 60.0
-    restart_at: Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")] = ""
+    """Seconds between two."""
+    restart_at: Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?\Z", examples=["23:45"])] = ""
     """HH:MM at which the gateway restarts every day, as set there. Empty: no restart is expected."""
     restart_time_zone: str = "America/New_York"
+    """Of that time."""
     restart_minutes: Annotated[float, Meta(gt=0, le=120)] = 5.0
     """How long after `restart_at` the link may be down before anybody is called."""
     rules: dict[str, AlertSetting] = {}
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Which of the settings that may hold a secret are set."""
+        may = ("webhook", "command", "apprise", "deadman_url")
+        return tuple(name for name in may if getattr(self, name))
+
     def __post_init__(self) -> None:
+        check_time_zone(self.restart_time_zone, "restart_time_zone")
+        for field, url in (("webhook", self.webhook), ("deadman_url", self.deadman_url)):
+            if url and not re.match(r"https?://[^/\s]", url):  # which may hold a secret: not shown
+                raise FieldError(field, f"{field} must begin with https:// or http:// and name a host")
         for name, setting in self.rules.items():
             rule = ALERTS.get(name)
             if rule is None:
@@ -283,13 +250,18 @@ class Config(Table, frozen=True):
 
 def parse_config(text: str, file: str = "twsmq.toml") -> Config:
     """Raises `ConfigError` naming the line, the key and the cure."""
+    deep = _DEEP.search(text)
+    if deep is not None:  # tomllib takes a time that grows with their square
+        line = text.count("\n", 0, deep.start()) + 1
+        raise ConfigError("not valid TOML here: a key of a hundred parts", file=file, line=line)
+    text = text.removeprefix("\ufeff")  # as editors on Windows begin a file
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, brackets 5,000 deep
-        line = re.search(r"at line (\d+)", str(error))
-        raise ConfigError(
-            f"not valid TOML: {error}", file=file, line=int(line[1]) if line else None
-        ) from error
+        found = re.search(r"at line (\d+)", str(error))
+        at_end = len(text.splitlines()) if "at end of document" in str(error) else None
+        line = int(found[1]) if found else at_end
+        raise ConfigError(f"not valid TOML: {error}", file=file, line=line) from error
     try:
         return msgspec.convert(tables, Config)
     except msgspec.ValidationError as error:
@@ -301,7 +273,11 @@ def _explained(error: msgspec.ValidationError, tables: dict[str, Any], text: str
     if ENTRY in key:
         entry = "." + _entry_at_fault(str(error), tables, key.partition(ENTRY)[0].split("."))
         key, sentence = key.replace(ENTRY, entry), sentence.replace(ENTRY, entry)
-    return ConfigError(sentence, file=file, line=_line_of(text, key))
+    if sentence.endswith("must be a list, not a string"):
+        sentence += ': put it in brackets, ["…"]'
+    if key not in sentence:
+        sentence = f"{key}: {sentence}"
+    return ConfigError(sentence, file=file, line=_line_of(text, re.sub(r"\[\d+\]", "", key)))
 
 
 def _entry_at_fault(fault: str, tables: dict[str, Any], path: list[str]) -> str:
@@ -321,21 +297,32 @@ def _entry_at_fault(fault: str, tables: dict[str, Any], path: list[str]) -> str:
     raise AssertionError(f"{fault}, but no entry of {'.'.join(path)} is at fault")
 
 
+def _written(line: str) -> tuple[str, bool]:
+    """The table that a line begins, or the key that it sets, and which of the two; empty for neither. However
+    long the line is, it is looked through once."""
+    line = line.lstrip()
+    if line.startswith("["):
+        name, end, _ = line[1:].removeprefix("[").partition("]")
+        return (name if end and "[" not in name else ""), True
+    name, equals, _ = line.partition("=")
+    return (name if equals and "#" not in name else ""), False
+
+
 def _line_of(text: str, wanted: str) -> int | None:
     """The line that sets the dotted key `wanted`, else the nearest. Best effort: reads lines, not TOML."""
     table, nearest = "", None
     for number, line in enumerate(text.splitlines(), 1):
-        written = _WRITTEN.match(line)
-        if written is None:
+        text_of, is_table = _written(line)
+        if not text_of:
             continue
-        name = re.sub(r"[\s\"']", "", written["table"] or written["key"])
-        if written["table"]:
+        name = re.sub(r"[\s\"']", "", text_of)
+        if is_table:
             table = name
         elif table:
             name = f"{table}.{name}"
         if name == wanted:
             return number
-        inside = not written["table"] and wanted.startswith(f"{name}.")  # an inline table
+        inside = not is_table and wanted.startswith(f"{name}.")  # an inline table
         if nearest is None and (inside or name.startswith(f"{wanted}.")):
             nearest = number
     return nearest

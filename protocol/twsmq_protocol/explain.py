@@ -6,17 +6,19 @@ msgspec names the path and the rule that was broken; a person also wants the val
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct, inspect
 
 from .envelope import LARGEST_FLOAT
 from .errors import FieldError
+from .forms import WORDS
 
 _PATH = re.compile(r" - at (?:`key` in )?`\$\.?([^`]*)`$")
 _NAMED = re.compile(r"Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `([^`]*)`(?:, got `([^`]*)`| (.*))$", re.DOTALL)
+_FORM = re.compile(r"matching regex '(.*)'", re.DOTALL)
 _NOUNS = {
     "int": "an integer",
     "float": "a number",
@@ -62,6 +64,11 @@ def _sentence(rule: str, path: str, kind: type[Struct]) -> tuple[str, str]:
         nouns = " or ".join(_NOUNS.get(name, name) for name in expected[1].split(" | "))
         if expected[2]:
             return path, f"{here} must be {nouns}, not {_NOUNS.get(expected[2], expected[2])}"
+        if "matching regex" in expected[3] and (examples := _examples(_type_at(kind, path))):
+            return path, f"{here} must be written like {' or '.join(map(repr, examples))}"
+        form = _FORM.fullmatch(expected[3])
+        if form and form[1] in WORDS:
+            return path, f"{here} must be {WORDS[form[1]]}"
         if str(LARGEST_FLOAT) in expected[3]:
             return path, f"{here} must be a finite number"
         return path, f"{here} must be {nouns} {expected[3]}"
@@ -73,14 +80,25 @@ def _join(path: str, field: str) -> str:
 
 
 def _type_at(kind: type[Struct], path: str) -> inspect.Type | None:
-    """The declared type at a path of struct fields and map entries (`[...]`), None past a list."""
+    """The declared type at a path of struct fields, map entries (`[...]`) and items of lists (`[0]`)."""
     at: inspect.Type | None = inspect.type_info(kind)
     for name in _STEP.findall(path):
+        at = at.type if isinstance(at, inspect.Metadata) else at
         if name == ENTRY:
             at = at.value_type if isinstance(at, inspect.DictType) else None
+        elif name.startswith("["):
+            at = at.item_type if isinstance(at, inspect.ListType | inspect.VarTupleType) else None
         else:
             at = _fields(at).get(name)
     return at
+
+
+def _examples(at: inspect.Type | None) -> list[Any]:
+    """How a value is written, where its pattern comes with examples."""
+    if not isinstance(at, inspect.Metadata):
+        return []
+    told = cast("dict[str, Any]", at.extra_json_schema or {})  # pyright: ignore[reportUnknownMemberType]
+    return told.get("examples", [])
 
 
 def _fields(at: inspect.Type | None) -> dict[str, inspect.Type]:

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from .envelope import Args, Finite
 from .errors import FieldError
+from .forms import form
 from .instruments import parse_instrument
 from .market_events import BarRow
 from .streams import BAR_SIZES
@@ -26,13 +27,24 @@ HISTORY_SIZES: dict[str, str] = {"1s": "1 secs", **BAR_SIZES}
 Ns = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 MaxAge = Annotated[float, Meta(ge=0, le=1e9)]
 """Seconds."""
-Duration = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}[SDWMY]$")]
+Duration = Annotated[str, form(r"^[1-9][0-9]{0,5}[SDWMY]$", "written like '2D', '6M' or '1Y'")]
 What = Literal[
     "TRADES", "AGGTRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST", "HISTORICAL_VOLATILITY",
     "OPTION_IMPLIED_VOLATILITY", "FEE_RATE", "YIELD_BID", "YIELD_ASK", "YIELD_BID_ASK", "YIELD_LAST",
 ]  # fmt: skip
 MOST_BARS = 20_000
 MOST_TICKS = 10_000
+
+
+def up_to_now(what: str | None, sec_type: str) -> bool:
+    """Whether the gateway takes no end of such bars (IBKR's documentation 21.03.01, 21.04; its 10339)."""
+    return what == "ADJUSTED_LAST" or sec_type == "CONTFUT"
+
+
+def check_range(begin: int | None, end: int | None) -> None:
+    """Raises `FieldError` where it ends before it begins."""
+    if begin is not None and end is not None and end <= begin:
+        raise FieldError("to", "to must be later than from")
 
 
 class _OfInstrument(Args, frozen=True, kw_only=True):
@@ -69,10 +81,11 @@ class GetBars(_OfInstrument, frozen=True, kw_only=True):
             raise FieldError("size", f"{self.size[:20]!r} is no size of bars: {', '.join(HISTORY_SIZES)}")
         if (self.duration is None) == (self.from_ is None):
             raise FieldError("duration", "give either duration, like 2D, or from")
-        if self.from_ is not None and self.to is not None and self.to <= self.from_:
-            raise FieldError("to", "to must be later than from")
-        if self.what == "ADJUSTED_LAST" and self.to is not None:
-            raise FieldError("to", "ADJUSTED_LAST goes up to now only: leave to out (IBKR's rule)")
+        check_range(self.from_, self.to)
+        sec_type = parse_instrument(self.instrument).sec_type
+        if self.to is not None and up_to_now(self.what, sec_type):
+            kind = "CONTFUT" if sec_type == "CONTFUT" else "ADJUSTED_LAST"
+            raise FieldError("to", f"{kind} goes up to now only: leave to out (IBKR's rule)")
 
 
 class BarColumns(Struct, frozen=True):
@@ -142,8 +155,7 @@ class GetTicks(_OfInstrument, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.to is not None and self.to <= self.from_:
-            raise FieldError("to", "to must be later than from")
+        check_range(self.from_, self.to)
 
 
 class TickRow(Struct, frozen=True, kw_only=True):
@@ -197,8 +209,7 @@ class GetSchedule(_OfInstrument, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.to is not None and self.to <= self.from_:
-            raise FieldError("to", "to must be later than from")
+        check_range(self.from_, self.to)
 
 
 class SessionRow(Struct, frozen=True, kw_only=True):
@@ -220,7 +231,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
 class GetHistogram(_OfInstrument, frozen=True, kw_only=True):
     """`histogram`: how much was traded at which price, over a period up to now."""
 
-    period: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,3}[SDWMY]$")] = "1D"
+    period: Annotated[str, form(r"^[1-9][0-9]{0,3}[SDWMY]$", "written like '2D', '6M' or '1Y'")] = "1D"
     rth: bool = False
 
 

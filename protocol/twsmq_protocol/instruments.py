@@ -25,11 +25,13 @@ from .errors import FieldError
 
 class SecType(Struct, frozen=True):
     """`dated`: its spelling has an expiry; `option`: and a right and a strike; `multiplied`: one contract
-    stands for several units, so that its worth is not known without the multiplier."""
+    stands for several units, so that its worth is not known without the multiplier. `bars`: what its bars are
+    made of unless something else is asked for (IBKR's documentation, 21.04)."""
 
     dated: bool = False
     option: bool = False
     multiplied: bool = False
+    bars: str = "TRADES"
 
 
 _OPTION = SecType(dated=True, option=True, multiplied=True)
@@ -39,18 +41,18 @@ SEC_TYPES: dict[str, SecType] = {
     "FUT": SecType(dated=True, multiplied=True),
     "FOP": _OPTION,
     "IND": SecType(),
-    "CASH": SecType(),
-    "CFD": SecType(),
-    "CRYPTO": SecType(),
+    "CASH": SecType(bars="MIDPOINT"),
+    "CFD": SecType(bars="MIDPOINT"),
+    "CRYPTO": SecType(bars="AGGTRADES"),
     "BOND": SecType(),
-    "CMDTY": SecType(),
-    "FUND": SecType(),
+    "CMDTY": SecType(bars="MIDPOINT"),
+    "FUND": SecType(bars="MIDPOINT"),
     "WAR": _OPTION,
     "IOPT": _OPTION,
     "CONTFUT": SecType(multiplied=True),
     "BAG": SecType(),
 }
-"""The kinds of contract, and what follows for a spelling of each."""
+"""The kinds of contract, and what follows from each."""
 
 _RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P", "": ""}
 _RESERVED = re.compile(r"[%/:;@,\x00-\x1f\x7f]")
@@ -60,6 +62,12 @@ _STRIKE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,10})?")
 _EXPIRY = re.compile(r"[0-9]{6}([0-9]{2})?")
 _MAX_LENGTH = 512
 _LARGEST_CON_ID = 2**31 - 1
+
+
+def usual_bars(sec_type: str) -> str:
+    """What bars of a kind of contract are made of; an empty `sec_type` is of one that only its conId
+    names."""
+    return SEC_TYPES.get(sec_type, SecType()).bars
 
 
 class Leg(Struct, frozen=True):

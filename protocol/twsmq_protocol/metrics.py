@@ -5,7 +5,7 @@ puts the answers of all processes together under `/metrics`, with the label `pro
 
 Names follow Prometheus: base units, `_total` on counters and only there. Never a label: instrument, conId, an
 order's id, a peer, the text of an error: their number has no bound. Strategies are at most `MOST_STRATEGIES`,
-those beyond count as `other`.
+those beyond count as `other`; of accounts the first `MOST_ACCOUNTS` by name are here, and how many there are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .envelope import Finite
 
 PREFIX = "twsmq_"
 MOST_STRATEGIES = 50
+MOST_ACCOUNTS = 100
 
 SHORT = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 """Bounds in seconds of what takes micro- to milliseconds."""
@@ -96,6 +97,8 @@ METRICS: dict[str, Metric] = {
     "gateway_restart_overdue_seconds": Metric(
         "gauge", "How long it should have been back from its planned restart; 0: it need not."
     ),
+    "gateway_restart_planned": Metric("gauge", "1 while the link is down for its planned restart."),
+    "accounts": Metric("gauge", f"Accounts of which figures are known; {MOST_ACCOUNTS} at most are here."),
     "net_liquidation": Metric("gauge", "Worth of the account.", ("account", "currency")),
     "daily_pnl": Metric("gauge", "Profit and loss of the day.", ("account", "currency")),
     "excess_liquidity": Metric("gauge", "Excess liquidity.", ("account", "currency")),

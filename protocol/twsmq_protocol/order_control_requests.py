@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 from .envelope import Args, Finite, Nanoseconds
 from .errors import FieldError
 from .order_events import Side
-from .order_requests import MAX_STRATEGY, OrderKey, require_name
-from .risk_limits import RiskLimits
+from .order_requests import MAX_ACCOUNT, MAX_STRATEGY, OrderKey, require_name
+from .risk_limits import RiskLimits, require_meant
 
 
 class Halt(Args, frozen=True, kw_only=True):
@@ -76,6 +76,9 @@ class SetRisk(Args, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if (self.scope == "default") != (self.name == ""):
             raise FieldError("name", "scopes strategy and account need a name, default has none")
+        if self.scope != "default":
+            require_name("name", self.name, MAX_STRATEGY if self.scope == "strategy" else MAX_ACCOUNT)
+        require_meant(self.limits, "limits.")
 
 
 class AccountExecutionRow(Struct, frozen=True, kw_only=True):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from .envelope import Args, Finite, Int64, Nanoseconds, Natural
+from .envelope import Args, Finite, Int64
 from .errors import FieldError
 from .instruments import parse_instrument
 from .order_events import Side
@@ -34,8 +34,6 @@ MAX_STRATEGY = 16
 MAX_CLIENT_ORDER_ID = 40
 MAX_ACCOUNT = 32
 MAX_GROUP = 20
-MAX_PAGE = 1000
-MAX_ROWS = 10_000
 """In one answer: what is more would hold up everybody's orders while it is put together."""
 
 
@@ -135,8 +133,9 @@ _OWN = frozenset(
 class PlaceOrders(Args, frozen=True, kw_only=True):
     """`place_orders`: all of them or none. `link` says what ties them at the gateway.
 
-    bracket: the first is the parent; the others work once it is filled and die with it. oca: a fill of one
-    cancels or reduces the rest (`oca_type`: 1 cancel, 2 reduce, 3 reduce without block). none: nothing.
+    bracket: the first is the parent; the others work once it is filled and die with it; an exit that
+    its entry's price would trigger at once is refused. oca: a fill of one cancels or reduces the rest
+    (`oca_type`: 1 cancel, 2 reduce, 3 reduce without block). none: nothing.
     """
 
     orders: Annotated[tuple[PlaceOrder, ...], Meta(min_length=1, max_length=MAX_GROUP)]
@@ -156,6 +155,40 @@ class PlaceOrders(Args, frozen=True, kw_only=True):
                 raise FieldError("orders.oca_group", "link oca names the group by itself")
         if len({order.client_order_id for order in self.orders}) < len(self.orders):
             raise FieldError("orders.client_order_id", "each order of a group has an id of its own")
+        if self.link == "bracket":
+            _require_exits_apart(*self.orders)
+
+
+_AT_PRICE = frozenset(("LMT", "STP", "STP LMT"))
+
+
+def _require_exits_apart(entry: PlaceOrder, *exits: PlaceOrder) -> None:
+    """A bracket whose exits stand on the wrong side of its entry, or of each other, would be out as soon as
+    it is in: nobody means that. A limit is no price to lose from: an entry that is to be filled at once has
+    one far into the market, and its take-profit may be nearer.
+    """
+    closing = [order for order in exits if order.side != entry.side and not order.conditions]
+    profits = [one.limit_price for one in closing if one.order_type == "LMT" and one.limit_price is not None]
+    stops = [one.stop_price for one in closing if one.order_type in ("STP", "STP LMT") and one.stop_price]
+    prices = (entry.limit_price, entry.stop_price) if entry.order_type in _AT_PRICE else ()
+    at = [price for price in prices if price is not None]
+    sign, better, worse = (1, "above", "below") if entry.side == "BUY" else (-1, "below", "above")
+    for profit in profits:
+        if entry.order_type != "LMT" and at and sign * profit < min(sign * price for price in at):
+            why = f"a take-profit at {profit:g} is {worse} the entry, a {entry.side} at {_listed(at)}"
+            raise FieldError("orders.limit_price", f"{why}: it would close at a loss at once")
+        for stop in stops:
+            if sign * profit <= sign * stop:
+                why = f"the take-profit at {profit:g} must be {better} the stop at {stop:g}"
+                raise FieldError("orders.limit_price", f"{why} of a {entry.side}")
+    for stop in stops:
+        if at and sign * stop > max(sign * price for price in at):
+            why = f"a stop at {stop:g} is {better} the entry, a {entry.side} at {_listed(at)}"
+            raise FieldError("orders.stop_price", f"{why}: it would be triggered at once")
+
+
+def _listed(prices: list[float]) -> str:
+    return "/".join(f"{price:g}" for price in prices)
 
 
 class ModifyOrder(OrderKey, frozen=True, kw_only=True):
@@ -220,36 +253,6 @@ class PreviewOrder(PlaceOrder, frozen=True, kw_only=True):
     """`preview_order`: what an order would cost and bind; nothing is placed and the id stays free."""
 
 
-class GetOrders(Args, frozen=True, kw_only=True):
-    """`get_orders`: all orders, finished ones too, oldest first; each argument narrows. `since`: ns, only
-    those with an event then or later."""
-
-    strategy: str | None = None
-    client_order_id: str | None = None
-    active: bool | None = None
-    since: Nanoseconds | None = None
-
-
-class GetExecutions(Args, frozen=True, kw_only=True):
-    """`get_executions`: executions as they stand after corrections, with what they cost; oldest first."""
-
-    strategy: str | None = None
-    client_order_id: str | None = None
-    account: str | None = None
-    since: Nanoseconds | None = None
-
-
-class ReplayEvents(Args, frozen=True, kw_only=True):
-    """`replay_events`: order events again, as they were published, numbered above `after`.
-
-    With `strategy` only its own, counted by `strategy_no`; else all, by `event_no`.
-    """
-
-    after: Natural
-    strategy: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = MAX_PAGE
-
-
 class ExerciseOption(OrderKey, frozen=True, kw_only=True, omit_defaults=True):
     """`exercise_option`: exercise an option that is held, or let it lapse. Its key is that of an order.
 
@@ -284,35 +287,6 @@ class OrdersAccepted(Struct, frozen=True, kw_only=True):
     orders: list[OrderAccepted]
 
 
-class ForeignOrder(Struct, frozen=True, kw_only=True):
-    """A working order that was not placed here: by another client id, by hand, or before this journal.
-
-    `client_id` and `order_id` are its owner's, 0 for an order entered by hand.
-    """
-
-    perm_id: int
-    client_id: int
-    order_id: int
-    instrument: str
-    side: str
-    quantity: Finite
-    order_type: str
-    account: str
-    tif: str
-    status: str
-    filled: Finite
-    reference: str
-    limit_price: Finite | None = None
-    stop_price: Finite | None = None
-
-
-class OrderList(Struct, frozen=True, kw_only=True):
-    """Result of `get_orders`: maps with the fields of the `order` event; foreign orders as last seen."""
-
-    orders: list[dict[str, Any]]
-    foreign: list[ForeignOrder] = []
-
-
 class Preview(Struct, frozen=True, kw_only=True):
     """Result of `preview_order`. Nil: the gateway did not compute it."""
 
@@ -332,38 +306,6 @@ class Preview(Struct, frozen=True, kw_only=True):
     warning: str | None = None
 
 
-class ExecutionRow(Struct, frozen=True, kw_only=True):
-    strategy: str
-    client_order_id: str
-    instrument: str
-    exec_id: str
-    account: str
-    side: Side
-    quantity: Finite
-    price: Finite
-    time: int | None = None
-    recovered: bool = False
-    leg: bool = False
-    commission: Finite | None = None
-    currency: str | None = None
-    realized_pnl: Finite | None = None
-    con_id: int | None = None
-
-
-class ExecutionList(Struct, frozen=True, kw_only=True):
-    """Result of `get_executions`."""
-
-    executions: list[ExecutionRow]
-
-
-class EventPage(Struct, frozen=True, kw_only=True):
-    """Result of `replay_events`. `next`: ask with it as `after` for more; `last`: the newest there is."""
-
-    events: list[dict[str, Any]]
-    next: int
-    last: int
-
-
 def require_name(name: str, value: str, longest: int) -> None:
-    if len(value) > longest or not _NAME.fullmatch(value):
+    if len(value) > longest or not _NAME.fullmatch(value) or value == "__proto__":  # no reader in JavaScript
         raise FieldError(name, f"{name} must be 1 to {longest} characters of A-Z a-z 0-9 . _ -")

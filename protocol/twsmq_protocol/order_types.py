@@ -11,12 +11,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from .errors import FieldError
+from .forms import form
 
 Price = Annotated[float, Meta(ge=-1e9, le=1e9)]
 SMALLEST = 1e-8
 """The least size, amount or price but 0 that any market knows (a satoshi). What is below is a slip."""
 Amount = Annotated[float, Meta(ge=SMALLEST, le=1e12)]
-Text = Annotated[str, Meta(max_length=200, pattern=r"^[ -~]*$")]
+Text = Annotated[str, form(r"^[ -~]*$", "printable ASCII", max_length=200)]
 
 
 class Prices(Struct, frozen=True):
@@ -75,7 +76,8 @@ PRICE_FIELDS = (
     "offset",
 )  # fmt: skip
 
-_KNOWN = {name: prices.known for name, prices in ORDER_TYPES.items()}
+KNOWN_PRICES: dict[str, frozenset[str]] = {name: prices.known for name, prices in ORDER_TYPES.items()}
+"""Order types and the prices each may have."""
 PRICES_NEEDED: dict[str, tuple[str, ...]] = {name: prices.needed for name, prices in ORDER_TYPES.items()}
 """Order types and the prices each must have."""
 
@@ -135,7 +137,7 @@ def require_prices(order_type: str, order: object) -> None:
     prices = ORDER_TYPES.get(order_type)
     if prices is None:
         raise FieldError("order_type", f"order_type must be one of {', '.join(ORDER_TYPES)}")
-    known = _KNOWN[order_type]
+    known = KNOWN_PRICES[order_type]
     given = [name for name in PRICE_FIELDS if getattr(order, name) is not None]
     for name in prices.needed:
         if name not in given:

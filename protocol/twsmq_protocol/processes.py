@@ -51,6 +51,7 @@ class Process(Struct, frozen=True, kw_only=True):
     at the gateway. share: its part of `messages_per_second`, of all instances together. keeps: the part of
     its share that it never lends, even with nothing to send. module: what `python -m` runs. instances: how
     many run. shards: at most so many, named `<name>-<n>`; 0 for a kind with one instance under its own name.
+    nice: how far it stands back for the others where the processor is short.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Process(Struct, frozen=True, kw_only=True):
     keeps: float = 0.0
     instances: Callable[[Config], int] = lambda _: 1
     shards: int = 0
+    nice: int = 0
 
     def names(self, config: Config) -> Iterator[str]:
         """The instances that run under this configuration."""
@@ -80,7 +82,7 @@ PROCESSES = (
         keeps=0.5,  # many cancels at once wait for nobody
     ),
     Process(name=REFERENCE, port=50, module="twsmq_nodes.reference", client_id=3, share=0.10),
-    Process(name=HISTORY, port=60, module="twsmq_nodes.history", client_id=4, share=0.05),
+    Process(name=HISTORY, port=60, module="twsmq_nodes.history", client_id=4, share=0.05, nice=5),
     Process(
         name=MARKETDATA,
         port=20,
@@ -144,5 +146,33 @@ def client_id(config: Config, name: str) -> int | None:
 
 def message_share(config: Config, name: str) -> float:
     """Messages a second one process may send, so that all together keep the limit; 0 = no limit."""
-    row = process_of(name)
-    return config.gateway.messages_per_second * row.share / max(1, row.instances(config))
+    return lasting_rate(config) * _part(process_of(name), config)
+
+
+BURST_OF = 9
+"""A process may save up what it may send in such a part of a second."""
+
+
+def message_burst(rate: float) -> float:
+    """How many messages a process with this share may have saved up: one at least, or none could go."""
+    return max(1.0, rate / BURST_OF)
+
+
+def lasting_rate(config: Config) -> float:
+    """Messages a second that all processes may send together for long.
+
+    All may send what they have saved up within one second. With one process that would be a ninth of the
+    configured rate on top, 50 for 45; each further one has at least a message of its own. So that much less
+    is left for long; half of the configured rate always is, the least that is useful.
+    """
+    whole = rate = config.gateway.messages_per_second
+    parts = [_part(process_of(name), config) for name in node_names(config)]
+    for _ in range(len(parts) + 1):  # each time another one may turn out to have one message only
+        small = sum(1 for part in parts if part and rate * part <= BURST_OF)
+        large = sum(part for part in parts if rate * part > BURST_OF)
+        rate = (whole * (1 + 1 / BURST_OF) - small) / (1 + large / BURST_OF)
+    return min(whole, max(whole / 2, rate))
+
+
+def _part(row: Process, config: Config) -> float:
+    return row.share / max(1, row.instances(config))

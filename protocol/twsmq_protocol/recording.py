@@ -12,15 +12,18 @@ may be, nothing is decoded deeper than its own level, and what grows without end
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, BinaryIO, Literal, cast
 
 import msgspec
 from msgspec import Struct
 
 from .envelope import PROTOCOL_VERSION
 from .errors import PeerError
+from .plain_file import open_plain
 
 FORMAT = 1
 CHUNK = 1 << 20
@@ -93,7 +96,7 @@ class Recording:
     def _read_head(self, path: Path) -> Head:
         try:
             head = msgspec.msgpack.decode(next(self._maps, b""), type=Head)
-        except (msgspec.MsgspecError, BadRecording) as error:
+        except (msgspec.MsgspecError, RecursionError, BadRecording) as error:
             raise BadRecording(f"{path} is no recording; `twsmq record` makes one") from error
         if head.twsmq_recording != FORMAT:
             raise BadRecording(f"{path} has format {head.twsmq_recording}; this twsmq reads {FORMAT}")
@@ -204,12 +207,28 @@ def _step(data: bytes, at: int, kind: int) -> tuple[int, int]:
 def _opened(path: Path, mode: Literal["rb", "wb"]) -> tuple[IO[bytes], tuple[type[Exception], ...]]:
     """The file, and what reading it raises besides OSError."""
     if path.suffix != ".zst":
-        return path.open(mode), ()
+        return _file(path, mode), ()
     try:
         import zstandard
     except ImportError as error:
         raise BadRecording(
             "a .zst recording needs zstandard: pip install 'twsmq[record]', or leave .zst out"
         ) from error
-    opened: Any = zstandard.open(path, mode)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    file = _file(path, mode)
+    opened: Any = zstandard.open(file, mode, closefd=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return cast("IO[bytes]", opened), (zstandard.ZstdError,)
+
+
+def _file(path: Path, mode: Literal["rb", "wb"]) -> BinaryIO:
+    """At once: opening a pipe would wait for whoever is at its other end."""
+    if mode == "rb":
+        return open_plain(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise OSError(errno.ENXIO, "it is a pipe that nobody reads", str(path)) from error
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, mode)

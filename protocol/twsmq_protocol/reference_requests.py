@@ -12,13 +12,14 @@ from msgspec import Meta, Struct
 
 from .envelope import Args, Finite
 from .errors import FieldError
+from .forms import form
 from .history_requests import SessionRow
 from .instruments import SEC_TYPES, parse_instrument
 
 MOST_ROWS = 2000
 """Contracts in one answer; more come as pages."""
 ConId = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[ -~]+$")]
+Word = Annotated[str, form(r"^[ -~]+$", "printable ASCII", min_length=1, max_length=64)]
 """What the gateway takes as a name of something: printable ASCII."""
 Price = Annotated[float, Meta(gt=0, le=1e9)]
 
@@ -34,8 +35,8 @@ class OfContract(Args, frozen=True, kw_only=True):
     """Names contracts in one of four ways; the last three take `sec_type`, `exchange` and `currency` too."""
 
     instrument: str | None = None
-    isin: Annotated[str, Meta(pattern=r"^[A-Z]{2}[A-Z0-9]{9}[0-9]$")] | None = None
-    cusip: Annotated[str, Meta(pattern=r"^[A-Z0-9*@#]{8}[0-9]$")] | None = None
+    isin: Annotated[str, form(r"^[A-Z]{2}[A-Z0-9]{9}[0-9]$", "written like 'US0378331005'")] | None = None
+    cusip: Annotated[str, form(r"^[A-Z0-9*@#]{8}[0-9]$", "written like '037833100'")] | None = None
     local_symbol: Word | None = None
     sec_type: str | None = None
     exchange: Word | None = None
@@ -175,9 +176,9 @@ class GetOptionChain(OfInstrument, frozen=True, kw_only=True):
     page before.
     """
 
-    expiry: Annotated[str, Meta(pattern=r"^[0-9]{8}$")] | None = None
+    expiry: Annotated[str, form(r"^[0-9]{8}$", "a day like '20261218'")] | None = None
     trading_class: Word | None = None
-    after: Annotated[str, Meta(pattern=r"^[0-9]{8}$")] | None = None
+    after: Annotated[str, form(r"^[0-9]{8}$", "a day like '20261218'")] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+_MAP_16 = 0xDE
+"""The head that msgspec gives to a struct that may leave fields out, however few are left: two bytes more."""
 _decode = msgspec.msgpack.Decoder().decode
 _encode = msgspec.msgpack.Encoder().encode
 _decode_map = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
@@ -17,8 +19,9 @@ _decode_list = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 
 def repeated_key(message: bytes) -> str | None:
     """The dotted path of a key that is there twice, like `orders[1].side`; None if each is there once."""
-    if _encode(_decode(message)) == message:  # what was dropped cannot come back: nothing was there twice
-        return None
+    again = _encode(_decode(message))
+    if again == message or (message[0] == _MAP_16 and again[0] < _MAP_16 and again[1:] == message[3:]):
+        return None  # what was dropped cannot come back: nothing was there twice
     return _search(message, "")
 
 

@@ -58,23 +58,25 @@ from .order_control_requests import (
     RiskLayers,
     SetRisk,
 )
+from .order_query_requests import (
+    EventPage,
+    ExecutionList,
+    GetExecutions,
+    GetOrders,
+    OrderList,
+    ReplayEvents,
+)
 from .order_requests import (
     CancelOrder,
     CancelOrders,
-    EventPage,
-    ExecutionList,
     ExerciseOption,
-    GetExecutions,
-    GetOrders,
     ModifyOrder,
     OrderAccepted,
-    OrderList,
     OrdersAccepted,
     PlaceOrder,
     PlaceOrders,
     Preview,
     PreviewOrder,
-    ReplayEvents,
 )
 from .order_requests import OrderKey as OrderKey
 from .order_types import PRICES_NEEDED as PRICES_NEEDED
@@ -157,10 +159,12 @@ class ProcessRow(Struct, frozen=True, kw_only=True):
 
 
 class ClusterStatus(Struct, frozen=True, kw_only=True):
-    """Result of `status` (supervisor): a row per process, and the link as connection last reported it."""
+    """Result of `status` (supervisor): a row per process, and the link as connection last reported it.
+    `data_dir`: of which data folder it is, since two clusters may be meant for the same ports."""
 
     processes: list[ProcessRow]
     gateway: dict[str, Any] | None
+    data_dir: str | None = None
 
 
 class RestartProcess(Args, frozen=True, kw_only=True):

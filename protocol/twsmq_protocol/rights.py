@@ -9,7 +9,11 @@ A key opens only what it was given. Rights are words, several to a key:
     operator    everything
 
 Halting needs less than resuming, on purpose: whoever sees smoke may stop, whoever knows why may go on. A
-strategy in a request must be the key's own; a refusal does not show whether the order exists.
+strategy in a request must be the key's own; a refusal does not show whether the order exists, and an answer
+that is about everybody is cut down to what the key may see (`shown`).
+
+A regulatory snapshot costs a fee each time, as a request, a topic or tried once more: it is for whoever may
+cause costs, a trader of any strategy or an operator.
 
 Who may ask an op stands in its row of `requests.OPS`. A wish for a topic is narrowed, not refused: `order/`
 becomes `order/alpha/` for a trader of alpha. Every stream of market data is a reader's; another kind of topic
@@ -20,19 +24,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from .alerts import ALERTS, TEST, AlertList
 from .errors import ErrorCode, FieldError, RequestError
+from .metrics import METRICS, Metrics, MetricSamples
+from .order_control_requests import RiskLayers
+from .order_requests import Preview
 from .requests import OPS
 from .right_kinds import IMPLIED, Kind
 from .streams import STREAMS
+from .topics import parse_stream_topic
 
 _WRITTEN = re.compile(r"(reader|accounts|risk|operator)|trader:([A-Za-z0-9._-]{1,16})")
 
 UNSCOPED = frozenset(("get_risk",))
-"""Ops of a trader's that name no strategy and show nothing of others'."""
+"""Ops of a trader's that name no strategy; of others' it is shown nothing."""
 
 TOPIC_RIGHTS: dict[str, Kind] = {
     **dict.fromkeys(STREAMS, "reader"),
@@ -40,7 +51,7 @@ TOPIC_RIGHTS: dict[str, Kind] = {
     "process": "reader",
     "gateway": "reader",
     "budget": "reader",
-    "alert": "reader",
+    "alert": "accounts",
     "position": "accounts",
     "account": "accounts",
     "account_notice": "accounts",
@@ -50,9 +61,12 @@ TOPIC_RIGHTS: dict[str, Kind] = {
     "board": "accounts",
     "order": "risk",
 }
-"""The right that opens a first level as a whole. A trader of S is let into `order/S/` besides."""
+"""The right that opens a first level as a whole. A trader of S is let into `order/S/` besides, a reader into
+`alert/NAME/` of what says nothing of accounts."""
 
 DENIED = "denied"
+MAY_CAUSE_FEES: Kind = "trader"
+"""An operator's rights include it."""
 
 
 class Right(Struct, frozen=True, order=True):
@@ -101,6 +115,14 @@ def require(identity: Identity, op: str, args: Struct) -> None:
     """Raises `RequestError` unauthorized unless one of the identity's rights lets this request through."""
     allowed = OPS[op].rights if op in OPS else ("operator",)
     kinds = identity.kinds()
+    if MAY_CAUSE_FEES not in kinds and (
+        getattr(args, "regulatory", False) or costs_a_fee(getattr(args, "topic", ""))
+    ):
+        raise RequestError(
+            ErrorCode.UNAUTHORIZED,
+            "a regulatory snapshot costs a fee: it needs trader or operator",
+            field="regulatory",
+        )
     if "operator" in kinds or any(kind in kinds for kind in allowed if kind != "trader"):
         return
     if "trader" in allowed and "trader" in kinds:
@@ -127,8 +149,50 @@ def strategies_of(args: Struct) -> frozenset[str]:
     return frozenset[str]().union(*found) if found and all(found) else frozenset()
 
 
+def shown(identity: Identity, result: Any) -> Any:
+    """What an identity may see of a result that is about everybody, who may ask for it being settled."""
+    if identity is EVERYBODY:
+        return result
+    kinds = identity.kinds()
+    if isinstance(result, Metrics) and "accounts" not in kinds:
+        return replace(result, metrics=_metrics(result.metrics, identity.strategies()))
+    if isinstance(result, AlertList):
+        return replace(result, alerts=[row for row in result.alerts if _alert_kind(row.name) in kinds])
+    if isinstance(result, Preview) and "accounts" not in kinds:
+        return replace(result, **dict.fromkeys(_OF_THE_ACCOUNT))
+    if isinstance(result, RiskLayers) and "risk" not in kinds:
+        own = identity.strategies()
+        layers = [layer for layer in result.layers if layer.scope != "strategy" or layer.name in own]
+        return replace(result, layers=layers)
+    return result
+
+
+_OF_THE_ACCOUNT = tuple(name for name in Preview.__struct_fields__ if name.endswith(("_before", "_after")))
+"""Of a preview: what the account has and binds as a whole. What the order adds is its owner's to know."""
+
+
+def _metrics(metrics: Iterable[MetricSamples], own: frozenset[str]) -> list[MetricSamples]:
+    """Without what is an account's, or the orders of a strategy that is not `own`."""
+    kept: list[MetricSamples] = []
+    for one in metrics:
+        labels = METRICS[one.name].labels if one.name in METRICS else ("account",)
+        if "account" in labels:
+            continue
+        mine = [each for each in one.samples if "strategy" not in labels or each.labels["strategy"] in own]
+        kept.append(replace(one, samples=mine))
+    return kept
+
+
+def _alert_kind(name: str) -> Kind:
+    if name == TEST:
+        return "reader"
+    return ALERTS[name].right if name in ALERTS else "accounts"
+
+
 def narrowed(identity: Identity, wish: str) -> tuple[str, ...]:
     """The prefixes that an identity which wishes for `wish` may have: itself, narrower ones, or none."""
+    if costs_a_fee(wish) and MAY_CAUSE_FEES not in identity.kinds():
+        return ()
     granted: list[str] = []
     for open_prefix in _open_to(identity):
         if wish.startswith(open_prefix):
@@ -138,11 +202,24 @@ def narrowed(identity: Identity, wish: str) -> tuple[str, ...]:
     return tuple(granted)
 
 
+def costs_a_fee(topic: str) -> bool:
+    """Whether to subscribe to exactly this topic does."""
+    try:
+        parsed = parse_stream_topic(topic) if ";" in topic else None
+    except FieldError:  # whoever serves it says so
+        return False
+    return parsed is not None and dict(parsed.options).get("regulatory") == "1"
+
+
 def _open_to(identity: Identity) -> list[str]:
     kinds = identity.kinds()
+    if not kinds:
+        return []
     if "operator" in kinds:
         return [""]
     levels = [f"{level}/" for level, kind in TOPIC_RIGHTS.items() if kind in kinds]
+    if TOPIC_RIGHTS["alert"] not in kinds:
+        levels += [f"alert/{name}/" for name in (*ALERTS, TEST) if _alert_kind(name) in kinds]
     if "risk" not in kinds:
         levels += [f"order/{strategy}/" for strategy in sorted(identity.strategies())]
     return [*levels, f"{DENIED}/{identity.name}/"]

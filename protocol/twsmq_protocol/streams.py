@@ -36,6 +36,15 @@ BAR_SIZES: dict[str, str] = {
 }  # fmt: skip
 """Sizes of `bars/<size>/…`, and what the gateway calls them (IBKR API docs)."""
 
+_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400, "mo": 31 * 86_400}
+
+
+def seconds_of(size: str) -> int:
+    """How long a bar lasts at most, for a size such as `5m` or `1mo`."""
+    unit = size.lstrip("0123456789")
+    return int(size.removesuffix(unit)) * _UNITS_S[unit]
+
+
 DataKind = Literal["live", "frozen", "delayed", "any"]
 """Which data a quote may be made of: live only; frozen (the last of a closed market) too; delayed where live
 are not subscribed; or any of these, delayed and frozen included."""
@@ -51,11 +60,12 @@ class Option(Struct, frozen=True):
 
 
 class Qualifier(Struct, frozen=True):
-    """The level between kind and instrument, or in the instrument's place."""
+    """The level between kind and instrument, or in the instrument's place. `example` is one of its values."""
 
     name: str
     pattern: re.Pattern[str]
     wanted: str
+    example: str
 
 
 class StreamKind(Struct, frozen=True):
@@ -69,13 +79,17 @@ class StreamKind(Struct, frozen=True):
 
 _FLAG = Option(re.compile("[01]"), "0 or 1")
 _GENERIC = Option(re.compile(r"\d{1,4}(,\d{1,4})*"), "tick numbers, like 233,236")
+_NO_NEWS = Option(
+    re.compile(rf"(?!(.*,)?0*292(,|$)){_GENERIC.pattern.pattern}"),
+    "tick numbers, like 100,106; headlines (292) come on quote/ and tick/",
+)
 _DATA = Option(re.compile("live|frozen|delayed|any"), "live, frozen, delayed or any")
 _WHAT = Option(re.compile("TRADES|AGGTRADES|MIDPOINT|BID|ASK"), "TRADES, AGGTRADES, MIDPOINT, BID or ASK")
 _ROWS = Option(re.compile("[1-9]|[1-5][0-9]|60"), "1 to 60")
 _BACK = Option(re.compile("[1-9][0-9]{0,4}[SDWMY]"), "a number and S, D, W, M or Y, like 2D")
 
-_SIZE = Qualifier("size", re.compile("|".join(BAR_SIZES)), f"a size of bars: {', '.join(BAR_SIZES)}")
-_CODE = Qualifier("provider", _PROVIDER, "a news provider's code, like news/BRFG/")
+_SIZE = Qualifier("size", re.compile("|".join(BAR_SIZES)), f"a size of bars: {', '.join(BAR_SIZES)}", "1m")
+_CODE = Qualifier("provider", _PROVIDER, "a news provider's code, like news/BRFG/", "BRFG")
 
 STREAMS: dict[str, StreamKind] = {
     "quote": StreamKind((Quote, Headline, Stream), {"generic": _GENERIC, "regulatory": _FLAG, "data": _DATA}),
@@ -86,7 +100,7 @@ STREAMS: dict[str, StreamKind] = {
     "depth": StreamKind((Depth, DepthDelta, Stream), {"rows": _ROWS, "smart": _FLAG}),
     "bar5s": StreamKind((Bar, Stream), {"rth": _FLAG, "what": _WHAT}),
     "bars": StreamKind((Bars, Bar, Stream), {"rth": _FLAG, "what": _WHAT, "back": _BACK}, qualifier=_SIZE),
-    "greeks": StreamKind((Greeks, Stream), {"generic": _GENERIC, "data": _DATA}),
+    "greeks": StreamKind((Greeks, Stream), {"generic": _NO_NEWS, "data": _DATA}),
     "news": StreamKind((Headline, Stream), qualifier=_CODE, instrument=False),
 }
 """By the topic's first level, in SPEC's order."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -94,12 +95,15 @@ CLUSTER = frozenset(
         "cluster.bind",
         "cluster.keys",
         "gateway.mode",
+        "gateway.host",
+        "gateway.port",
         "gateway.client_id_base",
         "marketdata.instances",
         "web.enabled",
     )
 )
-"""They decide which processes there are and where they find each other."""
+"""They decide which processes there are and where they find each other, and the one gateway that all of them
+speak to: orders at one and positions from another would be worse than either."""
 _READERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("gateway.life", ("connection",)),
     ("gateway", (*(row.name for row in PROCESSES if row.client_id is not None), SIMULATOR)),
@@ -107,11 +111,34 @@ _READERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("marketdata", (MARKETDATA,)),
     ("history", (HISTORY,)),
     ("orders", (ORDERS,)),
+    ("simulator.seed", (SIMULATOR, HISTORY)),
     ("simulator", (SIMULATOR,)),
     ("web", (WEB,)),
     ("alerts", (STATUS,)),
     ("cluster", tuple(row.name for row in PROCESSES if row.name != SUPERVISOR)),
 )
+
+
+def concerns_cluster(key: str) -> bool:
+    """Whether only a cluster that is started anew can follow a change of `key`."""
+    return key in CLUSTER
+
+
+def started_with(config: Config) -> dict[str, Any]:
+    """The keys that concern the cluster, with their values: its processes keep them until it is started anew,
+    whatever the file says when one of them is restarted."""
+    return {key: value for key, value in flat(config).items() if concerns_cluster(key)}
+
+
+def as_started(config: Config, started: Mapping[str, Any], keys: Iterable[str] | None = None) -> Config:
+    """`config` with what the cluster was started with, of `keys` or of all. Raises
+    `msgspec.ValidationError`."""
+    tables: dict[str, dict[str, Any]] = msgspec.to_builtins(config)
+    for name in started if keys is None else keys:
+        table, _, key = name.partition(".")
+        if name in started and key in tables.get(table, ()):
+            tables[table][key] = started[name]
+    return msgspec.convert(tables, Config)
 
 
 def readers(key: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ that its loop turns, and only `state == "ready"` says that it does its work.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
@@ -36,6 +36,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     everybody, and why) and `killed` (those whose halt also cancels all that works). From market-data shards
     only: `silent_lines`, lines of which nothing comes though they should tick and were asked for again, and
     `flowing_lines`, how many data came on lately, which shows whether the lines or the session are at fault.
+    From them and from history: `competing`, whether the gateway refuses data for another session of the user.
     `cpu` is the part of one processor used since the last beat, `loop_lag_s` how late the loop was at most.
     """
 
@@ -49,6 +50,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     strategy_nos: dict[str, int] | None = None
     silent_lines: int | None = None
     flowing_lines: int | None = None
+    competing: bool | None = None
     halted: dict[str, str] | None = None
     killed: list[str] | None = None
     cpu: Finite | None = None
@@ -67,6 +69,11 @@ class Process(Event, frozen=True, kw_only=True, tag="process"):
     uptime_s: Finite = 0.0
     reason: str | None = None
     snapshot: bool = False
+
+    def later(self, seconds: float) -> Self:
+        if self.pid is None:
+            return self
+        return msgspec.structs.replace(self, uptime_s=round(self.uptime_s + seconds, 3))
 
 
 class Gateway(Event, frozen=True, kw_only=True, tag="gateway"):
@@ -134,8 +141,9 @@ class AccountValue(Event, frozen=True, kw_only=True, tag="account_value"):
 
 
 class ProfitAndLoss(Event, frozen=True, kw_only=True, tag="profit_and_loss"):
-    """Profit and loss of an account, or of one position of it (`instrument`, `con_id`), in the account's own
-    currency: of the day, of what is held, of what was closed today. `value`: the position's market value.
+    """Profit and loss of an account, in its own currency, or of one position of it (`instrument`, `con_id`),
+    in that or in the contract's, which the gateway does not say: of the day, of what is held, of what was
+    closed today. `value`: the position's market value.
     """
 
     account: str

@@ -1,7 +1,10 @@
 """Writes the golden vectors beside this file: `python protocol/vectors/generate.py`.
 
 Each entry of `events.json`, `requests.json` and `replies.json` is one message: `hex` is the whole ZeroMQ
-frame, `decoded` what its msgpack map holds, so that a reader in any language can be held against both.
+frame, `decoded` what its msgpack map holds (a bin as {"$bin": hex}), so that a reader in any language can be
+held against both.
+`odd_events.json` holds events as other writers may spell them, with the fields that this version knows, and
+frames that are no events (`decoded` is null): a client counts those, and goes on.
 `refused_requests.json` holds frames that must be answered with the given `code`, `field` and `id`.
 `instruments.json` holds spellings with their canonical form, null where they must be refused.
 """
@@ -16,12 +19,13 @@ import msgspec
 from msgspec import Struct, structs
 from sample_calls import CALLS
 from sample_events import EVENTS
+from sample_odd_events import MALFORMED, UNDERSTOOD
 from sample_replies import REPLIES
 from sample_requests import REFUSED_REQUESTS, REQUESTS
 from sample_values import AAPL, BORN, NOW
 from twsmq_protocol import codec
 from twsmq_protocol.envelope import Event
-from twsmq_protocol.errors import FieldError, RequestError
+from twsmq_protocol.errors import FieldError, MalformedMessage, RequestError
 from twsmq_protocol.instruments import format_instrument, parse_instrument
 from twsmq_protocol.requests import OPS
 
@@ -61,6 +65,10 @@ def files() -> dict[str, list[dict[str, Any]]]:
         "events.json": [
             _event(name, topic, event, source) for name, (source, topic, event) in EVENTS.items()
         ],
+        "odd_events.json": [
+            *(_understood(name, frame) for name, frame in UNDERSTOOD.items()),
+            *(_no_event(name, frame) for name, frame in MALFORMED.items()),
+        ],
         "requests.json": [
             _message(name, "request", codec.encode_request(*request)) for name, request in requests().items()
         ],
@@ -79,6 +87,21 @@ def requests() -> dict[str, tuple[str | int, str, dict[str, Any] | None, int | N
 def _event(name: str, topic: str, event: Event, source: str) -> dict[str, Any]:
     stamped = structs.replace(event, src=source, inc=BORN, seq=12, ts=NOW)
     return _message(name, "event", codec.encode_event(topic, stamped), topic)
+
+
+def _understood(name: str, frame: bytes) -> dict[str, Any]:
+    topic, event = codec.decode_event(frame)
+    row = _message(name, "odd event", frame, topic)
+    known = {"type", *type(event).__struct_fields__}
+    return row | {"decoded": {key: value for key, value in row["decoded"].items() if key in known}}
+
+
+def _no_event(name: str, frame: bytes) -> dict[str, Any]:
+    try:
+        codec.decode_event(frame)
+    except MalformedMessage:
+        return {"name": name, "kind": "odd event", "hex": frame.hex(), "decoded": None}
+    raise AssertionError(f"{name!r} was understood")
 
 
 def _message(name: str, kind: str, frame: bytes, topic: str | None = None) -> dict[str, Any]:
@@ -111,7 +134,13 @@ def _canonical(text: str) -> str | None:
 
 
 def text_of(entries: list[dict[str, Any]]) -> str:
-    return json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(entries, indent=1, ensure_ascii=False, default=_bin) + "\n"
+
+
+def _bin(value: object) -> dict[str, str]:
+    """A msgpack bin, which JSON does not have."""
+    assert isinstance(value, bytes)
+    return {"$bin": value.hex()}
 
 
 if __name__ == "__main__":

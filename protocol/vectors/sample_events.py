@@ -270,6 +270,7 @@ DESK: dict[str, tuple[str, str, Event]] = {
             uptime_s=60.5,
             silent_lines=2,
             flowing_lines=14,
+            competing=False,
         ),
     ),
     "heartbeat of a node that waits": (

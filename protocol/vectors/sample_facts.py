@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+
 from msgspec import Struct
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.history_requests import (
     BarPage,
+    PackedBars,
     TickPage,
     TickRow,
 )
@@ -34,6 +37,29 @@ FACTS: dict[str, tuple[str | int | None, Struct | RequestError]] = {
             con_id=None,
             what="TRADES",
             next=1_790_000_100_000_000_000,
+        ),
+    ),
+    "packed bars": (
+        4,
+        BarPage(
+            bars=[],
+            con_id=265598,
+            what="TRADES",
+            packed=PackedBars(
+                time=struct.pack("<2q", 1_790_000_040_000_000_000, 1_790_000_100_000_000_000),
+                **{
+                    name: struct.pack("<2d", value, float("nan"))
+                    for name, value in (
+                        ("open", 187.4),
+                        ("high", 187.5),
+                        ("low", 187.3),
+                        ("close", 187.41),
+                        ("volume", 1200.0),
+                        ("wap", 187.42),
+                        ("count", 37.0),
+                    )
+                },
+            ),
         ),
     ),
     "ticks": (

@@ -35,14 +35,13 @@ from twsmq_protocol.order_control_requests import (
     RiskLayer,
     RiskLayers,
 )
-from twsmq_protocol.order_requests import (
+from twsmq_protocol.order_query_requests import (
     EventPage,
     ExecutionList,
     ExecutionRow,
     ForeignOrder,
-    OrdersAccepted,
-    Preview,
 )
+from twsmq_protocol.order_requests import OrdersAccepted, Preview
 from twsmq_protocol.requests import (
     ClusterStatus,
     Description,
@@ -180,6 +179,7 @@ OTHERS: dict[str, tuple[str | int | None, Struct | RequestError]] = {
                 ProcessRow(name="orders", state="ready", pid=4711, client_id=101, restarts=0, uptime_s=60.5)
             ],
             gateway=None,
+            data_dir="/srv/twsmq/var",
         ),
     ),
     "metrics": (

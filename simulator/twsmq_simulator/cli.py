@@ -112,7 +112,7 @@ async def run(settings: Settings) -> None:
 @click.option(
     "--account", "accounts", multiple=True, default=["DU1234567"], help="Paper account; may be repeated."
 )
-@click.option("--master-client-id", type=int, help="The client that hears of everybody's orders.")
+@click.option("--master-client-id", type=int, help="The client that receives everybody's orders.")
 @click.option(
     "--hours", default="always", type=click.Choice(["always", "exchange"]), help="When markets trade."
 )

@@ -24,7 +24,7 @@ _TYPES: dict[Any, str] = {
 
 
 class CommandRefused(SimulatorError):
-    """The operator asked for something that cannot be done; the text says what can."""
+    """The operator asked for something that cannot be done; the text names what can."""
 
     def __init__(self, code: str, text: str, field: str | None = None) -> None:
         super().__init__(text)
@@ -40,7 +40,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def arguments(kind: type[Command]) -> dict[str, dict[str, Any]]:
-    """The arguments of an operation, as `describe` tells them."""
+    """The arguments of an operation, as `describe` lists them."""
     return {
         field.name: {"type": _TYPES[field.type]}
         | ({"required": True} if field.required else {"required": False, "default": field.default})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 import zmq
-from twsmq_protocol.config import address
+from twsmq_protocol.hosts import address
 
 from twsmq_simulator.command import CommandRefused
 from twsmq_simulator.commands import carry_out
@@ -86,7 +86,7 @@ class Control:
         return not self._socket.closed and bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
 
     def _take(self) -> tuple[list[bytes], bytes, str]:
-        """Envelope, body, and the name of the key it came under."""
+        """Envelope, body, and the public key it came under."""
         if self._keys is None:
             frames = self._socket.recv_multipart(zmq.NOBLOCK)
             return frames[:-1], frames[-1], ""

@@ -17,6 +17,7 @@ from twsmq_protocol.rights import Identity
 from zmq.utils import z85
 
 ZAP = "inproc://zeromq.zap.01"
+MOST_BYTES = 16 * 1024 * 1024
 log = structlog.get_logger("twsmq.simulator")
 
 
@@ -25,8 +26,9 @@ class ControlKeys:
 
     def __init__(self, path: Path) -> None:
         self._folder = KeyFolder(path.parent)
-        self._server = self._folder.server()
-        self._folder.admitted()
+        self._server = self._folder.server(lambda secret: zmq.curve_public(secret.encode()).decode())
+        self._last = self._folder.admitted()
+        self._problem = ""
 
     def guard(self, socket: zmq.Socket[bytes]) -> None:
         """Before it is bound."""
@@ -35,24 +37,33 @@ class ControlKeys:
         socket.setsockopt(zmq.CURVE_SECRETKEY, self._server.secret_key.encode())
         socket.setsockopt(zmq.ZAP_DOMAIN, b"simulator control")
         socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+        socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)  # also of whoever has not shown a key yet
 
     def may_command(self, user: str) -> bool:
-        return any(name == user and _commands(identity) for name, identity in self._admitted().values())
+        """`user`: the public key the command came under."""
+        known = self._admitted().get(user)
+        return known is not None and _commands(known[1])
 
-    def judge(self, key: bytes) -> tuple[bytes, str]:
-        """Status and name. Unknown keys may become known: 300 makes their libzmq try again."""
-        known = self._admitted().get(z85.encode(key).decode()) if len(key) == 32 else None
+    def judge(self, key: bytes) -> tuple[bytes, bytes]:
+        """Status, and the public key as `may_command` takes it: a name may become another key's. Unknown keys
+        may become known: 300 makes their libzmq try again."""
+        if len(key) != 32:
+            return b"400", b""
+        user = z85.encode(key)
+        known = self._admitted().get(user.decode())
         if known is None:
-            return b"300", ""
-        name, identity = known
-        return (b"200", name) if _commands(identity) else (b"400", "")
+            return b"300", b""
+        return (b"200", user) if _commands(known[1]) else (b"400", b"")
 
     def _admitted(self) -> dict[str, tuple[str, Identity]]:
+        """As they were last where the file is spoilt: that ends nothing, and lets nobody new in."""
         try:
-            return self._folder.admitted()
+            self._last, self._problem = self._folder.admitted(), ""
         except (ConfigError, OSError) as error:
-            log.error("keys cannot be read; nobody commands", problem=str(error))
-            return {}
+            if str(error) != self._problem:
+                self._problem = str(error)
+                log.error("keys cannot be read; nobody new commands", problem=str(error))
+        return self._last
 
 
 class ControlDoor:
@@ -77,10 +88,10 @@ class ControlDoor:
             at = frames.index(b"") + 1
             version, request_id, _, address, _, mechanism, *credentials = frames[at:]
             curve = mechanism == b"CURVE" and len(credentials) == 1
-            status, name = self._keys.judge(credentials[0]) if curve else (b"400", "")
+            status, user = self._keys.judge(credentials[0]) if curve else (b"400", b"")
             if status != b"200":
                 log.warning("connection refused", address=address.decode(errors="replace"))
-            answer = [version, request_id, status, b"", name.encode(), b""]
+            answer = [version, request_id, status, b"", user, b""]
             self._socket.send_multipart([*frames[:at], *answer])
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SilentFeed(Command, frozen=True):
-    """No data of one instrument while it is on; nothing else tells. `feed` is all, or only quotes, bars,
+    """No data of one instrument while it is on, and no error. `feed` is all, or only quotes, bars,
     ticks or depth: bars can be dead while quotes live, and the other way round."""
 
     symbol: str
@@ -36,8 +36,8 @@ class SilentFeed(Command, frozen=True):
 
 
 class NoQuote(Command, frozen=True):
-    """Bid and ask of one instrument are no prices while it is on: -1 or 0 with size 0, as gateways say that
-    there is none."""
+    """Bid and ask of one instrument are no prices while it is on: -1 or 0 with size 0, as gateways report
+    that there is none."""
 
     symbol: str
     sec_type: str = "STK"

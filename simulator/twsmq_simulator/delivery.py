@@ -47,7 +47,7 @@ class Delivery:
         session.write(order_messages.order_status(version, order, order_id, client_id))
 
     def observers(self, client_id: int) -> list[Session]:
-        """The sessions that hear of a client's orders."""
+        """The sessions that receive a client's orders."""
         by_client, master = self._gateway.by_client, self._gateway.settings.master_client_id
         found = [by_client[client_id]] if client_id in by_client else []
         for session in (by_client.get(master) if master is not None else None, by_client.get(0)):

@@ -1,7 +1,7 @@
 """Errors of the simulated gateway: ours (bad settings, damaged store) apart from the peer's (a bad request).
 
-A `RequestRefused` is not a failure of the simulator: it is how a handler says which error message the client
-gets, with the code and text a real gateway uses.
+A `RequestRefused` is not a failure of the simulator: it is how a handler chooses the error message that the
+client gets, with the code and text a real gateway uses.
 """
 
 
@@ -14,7 +14,7 @@ class BadSettings(SimulatorError):
 
 
 class StoreFailed(SimulatorError):
-    """What must be on disk before anybody is told cannot be written, or what is there cannot be read."""
+    """What must be on disk before it is reported cannot be written, or what is there cannot be read."""
 
 
 class MalformedRequest(SimulatorError):

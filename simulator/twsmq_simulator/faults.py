@@ -76,7 +76,7 @@ class Faults:
             int, float
         ] = {}  # client id -> how long it stays busy after its socket died
         self.busy_until: dict[int, float] = {}  # client id -> loop time
-        self.next_ids: dict[int, int] = {}  # client id -> what nextValidId will say instead
+        self.next_ids: dict[int, int] = {}  # client id -> what nextValidId will be instead
 
     def line_of(self, client_id: int | None) -> Line:
         if client_id is not None and client_id in self.client_lines:

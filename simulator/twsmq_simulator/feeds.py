@@ -81,7 +81,7 @@ class TopOfBook:
         self._model = model
         self._stock = book.instrument.sec_type == "STK"
         self._heads = {kind: self._head(kind) for kind in t.SIZE_OF}
-        self._late: list[bytes] = []  # what a delayed stream has not told yet of how things stood
+        self._late: list[bytes] = []  # what a delayed stream has not sent yet of its first values
 
     def _head(self, kind: int) -> tuple[bytes, bytes, bytes]:
         """The fixed parts of a quote's two messages; a bid or ask is marked as tradable by itself."""
@@ -108,7 +108,7 @@ class TopOfBook:
 
     @property
     def kind_now(self) -> int:
-        """What marketDataType says of it."""
+        """Its marketDataType."""
         return kind_now(self._kind, self._asked, is_open=self._open)
 
     @property
@@ -154,7 +154,7 @@ class TopOfBook:
             self.session.write(self._quotes(book))
 
     def snapshot(self, book: Book, now: int) -> bytes:
-        """Everything there is to say of a book at once."""
+        """All messages about a book at once."""
         parts: list[bytes] = []
         if book.instrument.quoted:
             exchange = "Q" if self._stock else book.instrument.exchange[:1]
@@ -211,7 +211,7 @@ class TopOfBook:
         return b"".join(parts)
 
     def rest(self) -> bytes:
-        """What is still to be told of how things stood, at once."""
+        """What has not been sent yet of its first values, at once."""
         late, self._late = self._late, []
         return b"".join(late)
 
@@ -242,7 +242,7 @@ class TopOfBook:
                 self.session.write(data)
 
     def ticks(self, book: Book, changed: int, now: int) -> bytes:
-        """The messages that tell what changed."""
+        """The messages about what changed."""
         parts: list[bytes] = []
         quoted = book.instrument.quoted and self.absent is None
         if changed & BID and quoted:

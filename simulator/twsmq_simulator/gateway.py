@@ -54,7 +54,7 @@ BREATH = 100  # market steps in a row before anybody may ask whether we live
 
 
 class Listener(Protocol):
-    """The listening socket, as far as the gateway has a say in it."""
+    """The listening socket, as far as the gateway controls it."""
 
     def refuse(self, seconds: float) -> None:
         """Stops accepting connections for a while."""
@@ -305,7 +305,7 @@ class Gateway:
             self.notify(code, text)
 
     def end_subscriptions(self, kind: str | None = None) -> None:
-        """Market data of every client is gone, or subscriptions of one kind; nobody is told but by 1101."""
+        """Market data of every client is gone, or subscriptions of one kind; only 1101 reports it."""
         if kind is not None:
             for session in self.by_client.values():
                 for key in [key for key in session.subscriptions if key[0] == kind]:

@@ -1,6 +1,6 @@
 """Generic ticks: what reqMktData's genericTickList adds to a stream. Ids and contents as IBKR documents them.
 
-Some are told once, with the first values, others again with every trade. Figures of the past come from the
+Some are sent once, with the first values, others again with every trade. Figures of the past come from the
 bars that historical queries answer with; open interest, auctions and dividends are made up from the
 instrument, the same on every run. An id without data here, or not for this type of instrument, is accepted
 and silent; 292 (headlines) is not here but in `handlers.news`.

@@ -20,7 +20,7 @@ HISTORY_REPEAT_NS = 15_000_000_000
 HISTORY_WINDOW_NS = 600_000_000_000
 HISTORY_REQUESTS = 60
 HISTORY_BURST_NS = 2_000_000_000
-HISTORY_BURST = 6
+HISTORY_BURST = 5
 HISTORY_OPEN = 50
 SMALL_BARS = 60  # seconds: below this the rules are hard
 TOO_MANY = "Error processing request:Only 50 simultaneous API historical data requests"
@@ -41,9 +41,7 @@ class Limits:
         self.heads: dict[int, None] = {}  # request ids of head timestamps not cancelled yet
 
     def rate_exceeded(self, now: int) -> str | None:
-        """Counts one message; the text of error 100 if it is one too many and the second has not been told
-        yet.
-        """
+        """Counts one message; the text of error 100 if it is one too many, once for each second."""
         if not self.enforced:
             return None
         self._times.append(now)
@@ -100,15 +98,15 @@ class Limits:
     def _count_small(
         self, what: tuple[object, ...], same: tuple[object, ...], weight: int, now: int, request_id: int
     ) -> None:
-        """60 in 10 minutes, the same within 15 s, 6 for one contract, exchange and kind in 2 s."""
+        """60 in 10 minutes, the same within 15 s, fewer than 6 for one contract, exchange and kind in 2 s."""
         while self._history and self._history[0][0] <= now - HISTORY_WINDOW_NS:
             self._history.popleft()
-        recent = [(at, w, s) for at, w, s, _ in self._history if at > now - HISTORY_REPEAT_NS]
-        burst = sum(1 for at, w, _ in recent if w == what and at > now - HISTORY_BURST_NS)
+        recent = [row for row in self._history if row[0] > now - HISTORY_REPEAT_NS]
+        burst = sum(each for at, w, _, each in recent if w == what and at > now - HISTORY_BURST_NS)
         spent = sum(weight for _, _, _, weight in self._history)
         if (
-            any(s == same for _, _, s in recent)
-            or burst >= HISTORY_BURST
+            any(s == same for _, _, s, _ in recent)
+            or burst + weight > HISTORY_BURST
             or spent + weight > HISTORY_REQUESTS
         ):
             raise RequestRefused(162, PACING, request_id)

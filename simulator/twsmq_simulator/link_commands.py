@@ -299,7 +299,7 @@ class Login(Command, frozen=True):
 
 
 class RollBackNextId(Command, frozen=True):
-    """nextValidId for a client says `order_id` from now on, although higher ids were used."""
+    """nextValidId for a client is `order_id` from now on, although higher ids were used."""
 
     client_id: int
     order_id: int = 1

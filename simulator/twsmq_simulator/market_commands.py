@@ -47,7 +47,7 @@ class SetPrice(Command, frozen=True):
 
 
 class Halt(Command, frozen=True):
-    """Halts trading in an instrument (tick 49 says 1): nothing trades until it is switched off."""
+    """Halts trading in an instrument (tick 49 is 1): nothing trades until it is switched off."""
 
     symbol: str
     sec_type: str = "STK"
@@ -136,7 +136,7 @@ class StartReplay(Command, frozen=True):
 
     def _captured(self, gateway: Gateway, path: Path) -> dict[int, list[replay.Tick]]:
         if not self.symbol:
-            raise CommandRefused("invalid_argument", "a tick file does not say whose ticks it has", "symbol")
+            raise CommandRefused("invalid_argument", "a tick file names no instrument: give symbol", "symbol")
         ticks = replay.read(path)
         return {instrument.con_id: ticks for instrument in named(gateway, self.symbol, self.sec_type)}
 

@@ -31,7 +31,7 @@ class SwallowNextOrder(_NextOrder, frozen=True):
 
 
 class LoseNextAcknowledgement(_NextOrder, frozen=True):
-    """The next placeOrder is accepted and worked, and its client hears nothing until it fills or is asked."""
+    """The next placeOrder is accepted and worked; nothing is sent until it fills or its client asks."""
 
     def apply(self, gateway: Gateway) -> dict[str, Any]:
         return self._arm(gateway, "lose_ack")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from twsmq_protocol.config import address
 from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.hosts import address
 
 from twsmq_simulator import handlers
 from twsmq_simulator.control import Control

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.printable import printable
 from twsmq_transport import log as logs
 
 from .children import cluster
@@ -29,7 +30,7 @@ def main() -> int:
         settings = load_settings(options.config, options.gateway)
         asyncio.run(Supervisor(settings, cluster(settings)).run())
     except (ConfigError, StartRefused) as error:
-        print(f"twsmq: {error}", file=sys.stderr)  # noqa: T201 - this is the program's own output
+        print(printable(f"twsmq: {error}"), file=sys.stderr)  # noqa: T201 - this is the program's own output
         return 2
     return 0
 

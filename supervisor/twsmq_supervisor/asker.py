@@ -48,5 +48,6 @@ class Asker:
         self._socket.close()
 
     def _received(self, frames: list[bytes]) -> None:
-        with suppress(msgspec.MsgspecError):  # somebody else on that port: no sign of life of ours
+        # Somebody else on that port shows no sign of life of ours.
+        with suppress(msgspec.MsgspecError, RecursionError):
             self._on_answer(msgspec.msgpack.decode(frames[-1], type=_Answer).result.pid)

@@ -21,29 +21,26 @@ from typing import Any
 
 import msgspec
 import structlog
-import zmq
-from twsmq_protocol import endpoints
 from twsmq_protocol.config import Config
-from twsmq_protocol.config_file import LoadedConfig
-from twsmq_protocol.envelope import PROTOCOL_VERSION, NoArgs
+from twsmq_protocol.config_file import LoadedConfig, take_started
+from twsmq_protocol.envelope import NoArgs
 from twsmq_protocol.errors import ConfigError, ErrorCode, RequestError
 from twsmq_protocol.processes import SIMULATOR, SUPERVISOR, process_of
 from twsmq_protocol.requests import (
     ClusterStatus,
-    Description,
     ProcessRow,
     Restarting,
     RestartProcess,
     Stopping,
 )
 from twsmq_protocol.supervision import (
-    CLUSTER,
     LIVE,
     ChangedKey,
     Explain,
     ProcessStory,
     Reloaded,
     Stories,
+    concerns_cluster,
     differing,
     readers,
 )
@@ -51,17 +48,14 @@ from twsmq_protocol.system_events import Process
 from twsmq_protocol.topics import process_topic
 from twsmq_transport import descriptors, security
 from twsmq_transport import log as logs
-from twsmq_transport.door import Door
 from twsmq_transport.lifeline import watch_lifeline
-from twsmq_transport.mailbox import Call, Handler, Mailbox
-from twsmq_transport.metrics import Registry
-from twsmq_transport.outbox import Outbox
+from twsmq_transport.mailbox import Call, Handler
 from twsmq_transport.private import keep_private
-from twsmq_transport.process_metrics import ProcessMetrics
-from twsmq_transport.release import release
 from twsmq_transport.security import Security
+from twsmq_transport.wire import Wire
 
 from .front_messages import (
+    LONGEST_STATE,
     Alive,
     FromFront,
     ReloadAsked,
@@ -95,37 +89,19 @@ class Front:
         self._link = link
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
-        self._splitter = Splitter()
+        self._splitter = Splitter(LONGEST_STATE)
         self._decoder = msgspec.msgpack.Decoder(State)
         self._state: State | None = None
         self._heard_at = time.monotonic()
         self._shown: dict[str, tuple[object, ...]] = {}
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._requests = endpoints.requests_endpoint(config, SUPERVISOR)
-        self._events = endpoints.events_endpoint(config, SUPERVISOR)
-        self._door = Door(self._context, guard, self._serve_anew) if guard.on else None
-        registry = Registry()
-        self._mailbox = Mailbox(
-            self._context, self._requests, name=SUPERVISOR, registry=registry, security=guard
-        )
-        self._outbox = Outbox(
-            self._context,
-            self._events,
-            name=SUPERVISOR,
-            incarnation=time.time_ns(),
-            send_queue=config.cluster.send_queue,
-            narrows=True,
-            security=guard,
-        )
-        self._counts = ProcessMetrics(registry, self._outbox, SUPERVISOR, self._outbox.incarnation)
+        self._wire = Wire(config, SUPERVISOR, guard, (process_topic("<name>"),))
+        self._mailbox, self._outbox = self._wire.mailbox, self._wire.outbox
         self._held: list[tuple[float, Callable[[], None], Call]] = []
         self._mailbox.add("status", self._when_current(self._status))
         self._mailbox.add("restart", self._when_current(self._restart))
         self._mailbox.add("stop", self._when_current(self._stop))
         self._mailbox.add("explain", self._when_current(self._explain))
         self._mailbox.add("reload", self._when_current(self._reload))
-        self._mailbox.add("describe", self._describe)
-        self._mailbox.add("metrics", lambda _, call: call.succeed(self._counts.answer()))
 
     async def run(self) -> None:
         """Returns when the supervisor has closed the link, or this process is asked to end."""
@@ -137,21 +113,14 @@ class Front:
         await self._over.wait()
         self._readable()  # what the supervisor sent just before it asked this process to end
         self._loop.remove_reader(self._link.fileno())
-        self._mailbox.close()
-        self._outbox.close()
-        if self._door is not None:
-            self._door.close()
-        self._context.term()
-
-    def _serve_anew(self) -> None:
-        self._outbox.reopen()
+        self._wire.close()
 
     # --- the supervisor ------------------------------------------------------------------------------------
 
     def _beat(self) -> None:
         self._pass_on(Alive())
-        self._answer_held()
         self._loop.call_later(ALIVE_S, self._beat)
+        self._answer_held()
 
     def _pass_on(self, message: FromFront) -> bool:
         """Whether the supervisor will read it."""
@@ -256,7 +225,8 @@ class Front:
             )
             for row in state.rows
         ]
-        call.succeed(ClusterStatus(processes=rows, gateway=state.gateway))
+        folder = str(Path(state.lock).parent)
+        call.succeed(ClusterStatus(processes=rows, gateway=state.gateway, data_dir=folder))
 
     def _restart(self, args: RestartProcess, call: Call, state: State) -> None:
         _require_known(args.name, state.rows[1:])
@@ -290,20 +260,6 @@ class Front:
         if not self._pass_on(message):
             raise RequestError(ErrorCode.NOT_READY, "the supervisor takes nothing at present; try again")
 
-    def _describe(self, _: NoArgs, call: Call) -> None:
-        call.succeed(
-            Description(
-                name=SUPERVISOR,
-                version=release(),
-                protocol=PROTOCOL_VERSION,
-                incarnation=self._outbox.incarnation,
-                ops=self._mailbox.descriptions(),
-                topics=[process_topic("<name>")],
-                requests=self._requests,
-                events=self._events,
-            )
-        )
-
 
 def _require_known(name: str, rows: Sequence[Row]) -> None:
     known = [row.name for row in rows]
@@ -322,12 +278,12 @@ def changes(present: Config, running: Mapping[str, Config]) -> list[ChangedKey]:
         kind = name if name == SIMULATOR else process_of(name).name
         for key in differing(config, present):
             concerned = restart.setdefault(key, [])
-            if key not in LIVE | CLUSTER and kind in readers(key):
+            if key not in LIVE and not concerns_cluster(key) and kind in readers(key):
                 concerned.append(name)
     return [
-        ChangedKey(key=key, restart=names, cluster=key in CLUSTER)
+        ChangedKey(key=key, restart=names, cluster=concerns_cluster(key))
         for key, names in restart.items()
-        if names or key in LIVE | CLUSTER
+        if names or key in LIVE or concerns_cluster(key)
     ]
 
 
@@ -367,7 +323,7 @@ def main() -> int:
         def load() -> LoadedConfig:
             return load_settings(options.config, options.gateway).loaded
 
-        loaded = load()
+        loaded = load_settings(options.config, options.gateway, take_started()).loaded
         keep_private(loaded.data_dir)
         descriptors.raise_limit()
         guard = security.load(loaded.config, loaded.data_dir, SUPERVISOR)

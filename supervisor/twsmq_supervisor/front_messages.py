@@ -15,7 +15,8 @@ from twsmq_protocol.config import Config
 from twsmq_protocol.supervision import Change, Waited
 from twsmq_protocol.system_events import ProcessState
 
-LONGEST = 1024 * 1024
+LONGEST, LONGEST_STATE = 64 * 1024, 64 * 1024 * 1024
+"""Bytes of a message to the supervisor, and of its state: a configuration of 1 MiB for each process."""
 _HEAD = struct.Struct("!I")
 
 
@@ -84,19 +85,22 @@ def pack(message: Struct) -> bytes:
 class Splitter:
     """Cuts what was read into the bodies of messages. Raises `ValueError` for one that is too long."""
 
-    def __init__(self) -> None:
-        self._rest = b""
+    def __init__(self, longest: int = LONGEST) -> None:
+        self._longest = longest
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
         self._rest += data
         bodies: list[bytes] = []
-        while len(self._rest) >= _HEAD.size:
-            (length,) = _HEAD.unpack_from(self._rest)
-            if length > LONGEST:
+        at = 0
+        while len(self._rest) - at >= _HEAD.size:
+            (length,) = _HEAD.unpack_from(self._rest, at)
+            if length > self._longest:
                 raise ValueError(f"a message of {length} bytes on the link of supervisor and front")
-            end = _HEAD.size + length
+            end = at + _HEAD.size + length
             if len(self._rest) < end:
                 break
-            bodies.append(self._rest[_HEAD.size : end])
-            self._rest = self._rest[end:]
+            bodies.append(bytes(self._rest[at + _HEAD.size : end]))
+            at = end
+        del self._rest[:at]
         return bodies

@@ -48,7 +48,7 @@ def _entry(line: str) -> dict[str, Any] | None:
         return None
     try:
         entry = msgspec.json.decode(line, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return entry if "event" in entry else None
 
@@ -56,7 +56,8 @@ def _entry(line: str) -> dict[str, Any] | None:
 def _problem(entry: dict[str, Any]) -> str | None:
     trace = entry.get("exception")
     if not isinstance(trace, str):
-        return entry.get("problem") or entry.get("reason") or entry.get("error")
+        said = entry.get("problem") or entry.get("reason") or entry.get("error")
+        return str(said) if said else None
     lines = trace.splitlines()
     frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
     after = lines[frames[-1] + 1 if frames else 0 :]

@@ -18,7 +18,9 @@ Hang: alive without beating for `beat_s` (`first_beat_s` before the first beat) 
 restarted like any that died. One that beats only when it is asked has `asked_s`: what it does for somebody
 else may keep it from answering for longer. Not being ready is not hanging: a node waiting for its client ID
 or its gateway beats. If the supervisor itself stood still (stopped, starved), no beat could be received: that
-time counts against nobody.
+time counts against nobody. Nor does the time that a process was ready to run and had no processor, up to
+`starved_s` of a silence: on a machine with too much to do, to kill is to give it more. What works is late,
+not hung, for up to `worked_s` more: libzmq adds and removes a flood of subscriptions in calls of seconds.
 
 Memory: one that beats several times with more than `memory_bytes` is asked to end and started anew, at most
 once in `memory_apart_s`.
@@ -55,8 +57,10 @@ from twsmq_supervisor.policy_events import (
     Spawned,
     SpawnFailed,
     StartRequested,
+    Starved,
     StopRequested,
     Ticked,
+    Worked,
 )
 
 
@@ -66,6 +70,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     turn_s: float = 1.0
     first_beat_s: float = 20.0
     beat_s: float = 5.0
+    starved_s: float = 25.0
+    worked_s: float = 10.0
     asked_s: float = 15.0
     grace_s: float = 5.0
     backoff_s: float = 0.5
@@ -110,6 +116,7 @@ class Child:
         self.spawns = 0
         self.spawned_at = 0.0
         self.heard_at = 0.0
+        self.starved = self.worked = 0.0  # of this silence, and forgiven
         self.due = 0.0  # when to start again, or when the grace ends
         self.was_ready = False  # in this run
         self.failed_starts = 0  # in a row
@@ -174,7 +181,10 @@ class Policy:
     # --- one process ---------------------------------------------------------------------------------------
 
     def _handle_child(
-        self, child: Child, event: Spawned | SpawnFailed | Exited | Beaten | RestartRequested, now: float
+        self,
+        child: Child,
+        event: Spawned | SpawnFailed | Exited | Beaten | Starved | Worked | RestartRequested,
+        now: float,
     ) -> None:
         match event:
             case Spawned():
@@ -185,13 +195,25 @@ class Policy:
                 self._exited(child, event, now)
             case Beaten() if event.pid == child.pid and child.phase in LISTENING:
                 self._beaten(child, event, now)
+            case Starved() if event.pid == child.pid and child.phase in LISTENING:
+                left = self.limits.starved_s - child.starved
+                child.starved += self._forgive(child, min(event.seconds, left), now)
+            case Worked() if event.pid == child.pid and child.phase in LISTENING:
+                left = self.limits.worked_s - child.worked
+                child.worked += self._forgive(child, min(event.seconds, left), now)
             case RestartRequested():
                 self._renew(child, now)
             case _:
                 pass  # of a run that is over
 
+    def _forgive(self, child: Child, seconds: float, now: float) -> float:
+        """So much of a silence is no hanging; how much there was to forgive."""
+        forgiven = min(seconds, now - child.heard_at)
+        child.heard_at += forgiven
+        return forgiven
+
     def _beaten(self, child: Child, event: Beaten, now: float) -> None:
-        child.phase, child.heard_at = Phase.BEATING, now
+        child.phase, child.heard_at, child.starved, child.worked = Phase.BEATING, now, 0.0, 0.0
         child.state, child.reason = event.state, event.detail
         if event.state == "ready":
             child.was_ready = True
@@ -256,6 +278,7 @@ class Policy:
         child.phase, child.state, child.pid = Phase.SILENT, "starting", None
         child.spawns += 1
         child.spawned_at = child.heard_at = now
+        child.starved = child.worked = 0.0
         child.was_ready = child.renewing = False
         self._actions.append(Spawn(child.name))
 

@@ -37,6 +37,22 @@ class Beaten(Struct, frozen=True):
     memory_bytes: int | None = None
 
 
+class Starved(Struct, frozen=True):
+    """It was ready to run for so long, and the machine gave it no processor."""
+
+    name: str
+    pid: int
+    seconds: float
+
+
+class Worked(Struct, frozen=True):
+    """The thread of its loop ran on a processor for so long."""
+
+    name: str
+    pid: int
+    seconds: float
+
+
 class Ticked(Struct, frozen=True):
     pass
 
@@ -62,6 +78,8 @@ PolicyEvent = (
     | SpawnFailed
     | Exited
     | Beaten
+    | Starved
+    | Worked
     | Ticked
     | StartRequested
     | StopRequested

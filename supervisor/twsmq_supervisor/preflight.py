@@ -1,7 +1,6 @@
 """What must be true before a cluster starts: nobody else uses its data folder nor its ports.
 
-The lock is a `flock` on `data_dir/supervisor.lock`: the kernel gives it back when its holder dies, however it
-dies. Ports get a moment to become free, because the children of a supervisor that was killed a second ago
+Ports get a moment to become free, because the children of a supervisor that was killed a second ago
 are still about to notice.
 """
 
@@ -10,61 +9,73 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import stat
 import time
-from pathlib import Path
 
 import psutil
 from twsmq_protocol import endpoints
 from twsmq_protocol.config import Config
 from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.hosts import is_loopback
 from twsmq_protocol.key_folder import KeyFolder
+from twsmq_protocol.plain_file import NoPlainFile, descriptor_of, make_uncommitted
 from twsmq_transport import security
+from twsmq_transport.gatekeeper import public_of
 from twsmq_transport.private import keep_private
 
 from .errors import DataDirInUse, PortTaken, StartRefused
+from .lock import written
 from .settings import Settings
 
 PORTS_FREE_WITHIN_S = 3.0
 _LOOK_EVERY_S = 0.05
-
-
-def lock_file(settings: Settings) -> Path:
-    return settings.data_dir / "supervisor.lock"
+_LOOKED_AT_S = 0.1
 
 
 def take_lock(settings: Settings) -> int:
     """A file descriptor that holds the lock until it is closed. Raises `StartRefused`."""
-    path = lock_file(settings)
+    path = settings.lock_file
     try:
         keep_private(settings.data_dir)
+        make_uncommitted(settings.data_dir)
         settings.log_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(
-            path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
-        )
+        descriptor = descriptor_of(path, os.O_CREAT)
+    except NoPlainFile as error:
+        raise StartRefused(f"{path} is no plain file; remove what is there") from error
     except OSError as error:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise StartRefused(f"{path} is no plain file; remove what is there") from error
         raise StartRefused(
             f"cannot write to {settings.data_dir}: {error.strerror}; "
             "set [cluster] data_dir to a folder this user may write to"
         ) from error
     found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink != 1:
+    if found.st_uid != os.geteuid() or found.st_nlink != 1:
         os.close(descriptor)
         raise StartRefused(f"{path} is no plain file of this user's own; remove what is there")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor)
     except OSError as error:
-        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0] or "unknown"
         os.close(descriptor)
         raise DataDirInUse(
             f"a cluster already runs in {settings.data_dir} (supervisor pid {holder}); "
             "stop it with `twsmq down`, or set [cluster] data_dir and port_base to others"
         ) from error
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    os.pwrite(descriptor, written(settings.config), 0)
     return descriptor
+
+
+def _lock(descriptor: int) -> None:
+    """Raises OSError. A command that looks whether somebody holds it has it for a moment."""
+    deadline = time.monotonic() + _LOOKED_AT_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_LOOK_EVERY_S / 5)
+        else:
+            return
 
 
 def require_keys(settings: Settings) -> None:
@@ -74,9 +85,18 @@ def require_keys(settings: Settings) -> None:
     try:
         for name in (endpoints.SUPERVISOR, *endpoints.node_names(settings.config)):
             security.load(settings.config, settings.data_dir, name)
-        KeyFolder(settings.data_dir).local()
+        _require_local(KeyFolder(settings.data_dir))
     except ConfigError as error:
         raise StartRefused(str(error)) from error
+
+
+def _require_local(folder: KeyFolder) -> None:
+    """This machine's commands could not so much as stop a cluster that they cannot speak to."""
+    local = folder.local(public_of)
+    if local.server_key != folder.server().public_key:
+        raise ConfigError(
+            f"{folder.path}: local.key is for another server.key than there is: 'twsmq keys init' mends it"
+        )
 
 
 def require_free(settings: Settings) -> None:
@@ -84,21 +104,6 @@ def require_free(settings: Settings) -> None:
     require_keys(settings)
     os.close(take_lock(settings))
     require_free_ports(settings.config)
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a supervisor lives that holds this lock."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:  # not there, or no file that a supervisor would lock
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def require_free_ports(config: Config, within_s: float = PORTS_FREE_WITHIN_S) -> None:
@@ -136,6 +141,15 @@ def _addresses(config: Config) -> dict[tuple[str, int], str]:
                 wanted_by=endpoints.SIMULATOR,
             )
         wanted[host, port] = endpoints.SIMULATOR
+    elif is_loopback(config.gateway.host):
+        mine = endpoints.ports(config).get(config.gateway.port)
+        if mine is not None:
+            raise PortTaken(
+                f"[gateway] port {config.gateway.port} of this machine is the cluster's own, for {mine}: set "
+                "the gateway's, or another [cluster] port_base",
+                port=config.gateway.port,
+                wanted_by=mine,
+            )
     return wanted
 
 

@@ -15,11 +15,16 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
+import msgspec
+from twsmq_protocol.config_file import STARTED_WITH
+from twsmq_protocol.plain_file import open_plain, write_plain
 from twsmq_protocol.processes import LIFELINE_FD
+from twsmq_protocol.supervision import started_with
 
 from .last_words import last_words
 from .settings import Settings
@@ -40,6 +45,7 @@ class Processes:
         self.logs_mb = settings.config.cluster.logs_mb
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._lifeline, self._held = os.pipe()
+        self._started = msgspec.json.encode(started_with(settings.config)).decode()
 
     def spawn(self, name: str, argv: tuple[str, ...], inherit: Mapping[str, int] | None = None) -> int:
         """The pid. `inherit`: descriptors by the environment variable that names each. Raises `OSError`."""
@@ -47,16 +53,16 @@ class Processes:
         numbers = {name: str(descriptor) for name, descriptor in inherited.items()}
         path = self._settings.log_file(name)
         path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleaned up
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        with path.open("ab") as log:
-            log.write(f"--- {stamp} {' '.join(argv)}\n".encode())
-            log.flush()
+        stamp = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")
+        with write_plain(path, os.O_APPEND) as log:
+            with suppress(OSError):  # a full disk keeps nobody from starting
+                os.write(log.fileno(), f"--- {stamp} {' '.join(argv)}\n".encode())
             process = subprocess.Popen(  # noqa: S603 - the command table is ours
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **numbers, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **numbers, STARTED_WITH: self._started, "PYTHONUNBUFFERED": "1"},
                 pass_fds=tuple(inherited.values()),
                 start_new_session=True,
             )
@@ -77,13 +83,19 @@ class Processes:
         return f"{words}; see {_from_here(path)}" if bug else words
 
     def rotate_logs(self) -> None:
-        """Every log, our own too. May block for as long as the disk does: call it from a thread."""
+        """Every log, our own too. May block for as long as the disk does: call it from a thread. Raises
+        `OSError` once all were tried."""
         logs = list(self._settings.log_dir.glob("*.log"))
         limit = log_limit(self.logs_mb, len(logs))
+        problem: OSError | None = None
         for path in logs:
-            if path.stat().st_size > limit:
-                shutil.copyfile(path, path.with_suffix(".log.1"))
-                os.truncate(path, 0)
+            try:
+                if path.lstat().st_size > limit:
+                    _rotate(path)
+            except OSError as error:
+                problem = error
+        if problem is not None:
+            raise problem
 
     def close(self) -> None:
         """Let go of the lifeline: whatever still runs ends now."""
@@ -93,6 +105,13 @@ class Processes:
     def _await_end(self, name: str, process: subprocess.Popen[bytes]) -> None:
         code = process.wait()
         self._on_exit(name, process.pid, code)
+
+
+def _rotate(path: Path) -> None:
+    with open_plain(path) as log, write_plain(path.with_suffix(".log.1"), os.O_TRUNC) as before:
+        shutil.copyfileobj(log, before)
+    with write_plain(path, os.O_TRUNC):
+        pass
 
 
 def log_limit(total_mb: int, logs: int) -> int:
@@ -109,10 +128,12 @@ def _from_here(path: Path) -> Path:
 def tail(path: Path, lines: int) -> list[str]:
     """The last non-empty lines of the newest run in a log file; none if there is no such file."""
     try:
-        with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            text = log.read().decode("utf-8", "replace")
+        with open_plain(path) as log:
+            begin = max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES)
+            log.seek(begin)
+            text = log.read(_TAIL_BYTES).decode("utf-8", "replace")
     except OSError:
         return []
-    run = text.rpartition("\n--- ")[2] if "\n--- " in text else text
-    return [line for line in run.splitlines()[1:] if line.strip()][-lines:]
+    _, begins, run = f"\n{text}".rpartition("\n--- ")
+    cut = bool(begins) or begin > 0  # the command line, which the supervisor's own has not, or half a line
+    return [line for line in run.removeprefix("\n").splitlines()[cut:] if line.strip()][-lines:]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
@@ -33,7 +32,7 @@ from twsmq_transport import descriptors, security, sockets
 
 from . import policy, policy_events
 from .asker import Asker
-from .children import ChildSpec
+from .children import PYTHON, ChildSpec
 from .diary import Diary
 from .front import LINK_FD
 from .front_link import FrontLink
@@ -41,9 +40,10 @@ from .front_messages import Alive, FromFront, ReloadAsked, RestartAsked, Row, St
 from .notify import ServiceManager
 from .policy import Policy
 from .policy_events import Beaten, Exited, PolicyEvent, Spawned, SpawnFailed
-from .preflight import lock_file, require_free_ports, require_keys, take_lock
+from .preflight import require_free_ports, require_keys, take_lock
 from .processes import Processes
-from .settings import Settings, load_settings
+from .processor_time import ProcessorTime
+from .settings import Settings
 
 log = structlog.stdlib.get_logger()
 
@@ -69,6 +69,7 @@ class Supervisor:
         limits: policy.Limits | None = None,
     ) -> None:
         self._settings = settings
+        self._read = settings  # as the file was when it could last be used
         self._specs = children
         limits = limits or policy.Limits(memory_bytes=settings.config.cluster.memory_mb * 1_000_000)
         self._policy = Policy(((name, spec.events is not None) for name, spec in children.items()), limits)
@@ -76,6 +77,7 @@ class Supervisor:
         self._beats: dict[str, Heartbeat] = {}
         self._configs: list[Config] = [settings.config]
         self._config_of: dict[str, int] = {}
+        self._reloading = False
         self._born = time.monotonic()
         self._shown: dict[str, tuple[object, ...]] = {}
         self._gateway: Gateway | None = None
@@ -84,6 +86,7 @@ class Supervisor:
         self._front = Policy(((FRONT, True),), limits)
         self._sent_at = 0.0
         self._manager = ServiceManager()
+        self._processor_time = ProcessorTime()
 
     async def run(self, opened: Callable[[], object] = lambda: None) -> None:
         """`opened` is called once the front has been started, before anything else is.
@@ -122,9 +125,8 @@ class Supervisor:
         heard = [spec.events for spec in self._specs.values() if spec.events is not None]
         settings = self._settings
         keys = security.load(settings.config, settings.data_dir, endpoints.SUPERVISOR)
-        ear = sockets.subscribe(
-            context, heard, ("node/", GATEWAY), self._received, queue=QUEUE, security=keys
-        )
+        told = "node/", GATEWAY
+        ear = sockets.subscribe(context, heard, told, self._received, queue=QUEUE, security=keys)
         stack.callback(ear.close)
         for name, spec in self._specs.items():
             if spec.control is not None:
@@ -152,6 +154,8 @@ class Supervisor:
 
     async def _tick(self) -> None:
         while True:
+            self._processor_time.look(self._policy.children, self._feed)
+            self._processor_time.look(self._front.children, self._feed_front)
             self._feed(policy_events.Ticked())
             self._feed_front(policy_events.Ticked())
             self._manager.beat(time.monotonic())
@@ -163,12 +167,15 @@ class Supervisor:
             await asyncio.sleep(TICK_S)
 
     async def _rotate_logs(self) -> None:
+        problem = ""
         while True:
             await asyncio.sleep(ROTATE_S)
             try:
                 await asyncio.to_thread(self._processes.rotate_logs)
             except OSError as error:
-                log.warning("a log could not be rotated", problem=str(error))
+                if str(error) != problem:
+                    log.warning("a log could not be rotated", problem=str(error))
+                problem = str(error)
 
     async def _keep_asking(self, name: str, pid: int, asker: Asker) -> None:
         """Whoever sends no heartbeats is asked for them: each answer is one."""
@@ -225,13 +232,14 @@ class Supervisor:
                     self._feed_front(policy_events.StopRequested())
 
     def _spawn(self, name: str) -> None:
-        spec = self._specs[name]
+        spec, config = self._specs[name], self._present_config()
+        argv = spec.argv if spec.argv_from is None else spec.argv_from(self._read)
         try:
-            pid = self._processes.spawn(name, spec.argv)
+            pid = self._processes.spawn(name, argv)
         except OSError as error:
             self._feed(SpawnFailed(name, str(error)))
             return
-        self._config_of[name] = self._present_config()
+        self._config_of[name] = config
         self._feed(Spawned(name, pid))
         if name in self._askers:
             self._spawn_task(self._keep_asking(name, pid, self._askers[name]))
@@ -241,10 +249,11 @@ class Supervisor:
     def _read_again(self) -> Config | None:
         """What a process that starts now will read; None if it cannot be used."""
         try:
-            return load_settings(self._settings.loaded.file, self._settings.gateway).config
+            self._read = self._settings.read_again()
         except ConfigError as error:
             log.warning("the configuration cannot be used any more", problem=str(error))
             return None
+        return self._read.config
 
     def _present_config(self) -> int:
         config = self._read_again() or self._configs[-1]
@@ -258,6 +267,7 @@ class Supervisor:
         return len(self._configs) - 1
 
     def _reload(self) -> None:
+        self._reloading = False
         config = self._read_again()
         if config is None:
             return
@@ -282,7 +292,7 @@ class Supervisor:
                     self._over.set()
 
     def _spawn_front(self) -> None:
-        argv = (sys.executable, "-m", "twsmq_supervisor.front", *self._settings.arguments())
+        argv = (*PYTHON, "-m", "twsmq_supervisor.front", *self._settings.arguments())
         with self._link.open() as theirs:
             try:
                 pid = self._processes.spawn(FRONT, argv, {LINK_FD: theirs.fileno()})
@@ -301,7 +311,9 @@ class Supervisor:
                 if name in self._specs:
                     self._feed(policy_events.RestartRequested(name))
             case ReloadAsked():
-                self._reload()
+                if not self._reloading:  # many that come together are one
+                    self._reloading = True
+                    self._loop.call_soon(self._reload)
             case StopAsked():
                 log.info("asked to stop")
                 self._feed(policy_events.StopRequested())
@@ -339,7 +351,7 @@ class Supervisor:
             rows=[self._row(name) for name in (endpoints.SUPERVISOR, *self._specs)],
             gateway=payload(self._gateway) if self._gateway is not None and vouched else None,
             stopping=self._policy.stopping,
-            lock=str(lock_file(self._settings)),
+            lock=str(self._settings.lock_file),
             stories={name: self._story(name) for name in (endpoints.SUPERVISOR, *self._specs)},
             configs=self._configs,
             config_of=self._config_of,

@@ -76,6 +76,72 @@ def test_who_is_not_logged_in_sees_nothing(browser: Any, desk: Cluster) -> None:
     context.close()
 
 
+def test_a_button_that_would_be_refused_is_not_shown(page: Page) -> None:
+    """An operator whose key halts and does not resume saw everything an operator can do."""
+    me = '{"who": "ann", "role": "operator", "may": ["halt", "cancel_order"], "reads_orders": false}'
+
+    def answered(route: Any) -> None:
+        route.fulfill(body=me, content_type="application/json")
+
+    page.page.route("**/api/me", answered)
+    page.page.reload()
+    page.page.locator("table[data-section=processes]").wait_for(timeout=patient(10_000))
+    page.view("control")
+    playwright.expect(page.page.locator("[data-test=kill-all]")).to_be_enabled()
+    for name in ("resume …", "restart a process"):
+        assert name not in page.page.locator("main").inner_text().lower()
+    page.view("alerts")
+    assert page.page.get_by_role("button", name="test every sink").count() == 0
+    page.view("orders")
+    playwright.expect(page.page.locator("td.act button").first).to_have_text("cancel")
+    assert page.page.locator("td[data-column=client_order_id] button").count() == 0
+
+
+MANY = """async (count) => {
+  const { board } = await import("/static/board.js");
+  const there = board.sections.orders, row = there.rows.get("alpha/works");
+  for (let i = 0; i < count; i++) there.rows.set(`alpha/m${i}`, { ...row, key: `alpha/m${i}` });
+  there.list = null;
+}"""
+
+
+def test_however_many_rows_there_are_a_click_draws_some(page: Page) -> None:
+    """With 30,000 orders one click drew them all, and the browser stood still."""
+    page.view("orders")
+    page.page.evaluate(MANY, 30_000)
+    rows, more = (
+        page.page.locator("table[data-section=orders] tbody tr"),
+        page.page.locator("[data-test=more]"),
+    )
+    playwright.expect(more).to_contain_text("show 500 more of 30", timeout=patient(10_000))
+    playwright.expect(rows).to_have_count(100)
+    more.click()
+    playwright.expect(rows).to_have_count(600)
+
+
+def test_a_plot_follows_what_is_recorded_also_when_the_week_is_full(page: Page) -> None:
+    """From then on there were always as many points, and the plot of an open page stood still."""
+    figures = {"net_liquidation": [1.0, 2.0], "daily": [0.0, 1.0], "currency": "USD"}
+    answers = [{"minute": [60 * n, 60 * n + 60], **figures} for n in (0, 500)]
+
+    def answered(route: Any) -> None:
+        series = answers.pop(0) if len(answers) > 1 else answers[0]
+        route.fulfill(json={"accounts": {"DU1": series}, "fills": {"time": []}, "gaps": [], "problem": None})
+
+    page.page.route("**/api/records", answered)
+    page.page.clock.install()
+    page.page.reload()
+    page.page.locator("table[data-section=processes]").wait_for(timeout=patient(10_000))
+    page.view("positions")
+    plot = page.page.locator("figure.plot").first
+    playwright.expect(plot.locator("figcaption")).to_have_text("DU1: net liquidation, USD")
+    drawn = "() => document.querySelector('figure.plot canvas')?.toDataURL()"
+    page.page.wait_for_function(drawn)
+    before = page.page.evaluate(drawn)
+    page.page.clock.fast_forward(61_000)
+    page.page.wait_for_function(f"before => ({drawn})() !== before", arg=before, timeout=patient(15_000))
+
+
 def test_it_is_small_and_painted_at_once(browser: Any, desk: Cluster) -> None:
     first = [*STATIC.glob("*.*"), STATIC / "vendor" / "preact-htm.js"]
     assert sum(len(gzip.compress(path.read_bytes())) for path in first) < 60_000
@@ -189,6 +255,14 @@ def test_the_kill_switch_takes_two_actions_and_shows_what_remains(browser: Any, 
     confirm.click()
     page.shows(page.page.locator("[data-test=remaining]"), "everybody: 0 remaining", 15_000)
     page.shows(page.page.locator("[data-banner=halted]"), "everybody")
+    status = desk.pid("status")
+    os.kill(status, signal.SIGSTOP)  # whoever says nothing does not say that nothing remains
+    page.shows(page.page.locator("[data-test=remaining]"), "not known what remains", 8000)
+    for fact in ("gateway", "upstream", "farms"):
+        page.shows(page.page.locator(f"[data-fact={fact}]"), "(OLD)", 8000)
+    os.kill(status, signal.SIGCONT)
+    page.shows(page.page.locator("[data-test=remaining]"), "everybody: 0 remaining", 15_000)
+    page.shows(page.page.locator("[data-test=everybody]"), "halted")
     page.shows(page.page.locator("[data-alert=Halted]"), "halted", 5000)
     page.shows(page.page.locator("table[data-section=audit]"), "halt", 8000)
     page.view("desk")

@@ -222,7 +222,7 @@ def test_a_kill_switch_that_leaves_something_says_what_until_it_is_gone(
         page.picture("kill-dialog")
         page.page.locator("[data-test=word]").fill("CANCEL ALL")
         banner = truth.watch(halted, "everybody")
-        alert = truth.watch(incomplete, "still work or are unknown")
+        alert = truth.watch(incomplete, "not finished after the kill switch")
         pressed = time.time()
         page.page.locator("[data-test=confirm]").click()
         truth.shown("everybody is halted", banner, pressed)

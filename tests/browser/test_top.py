@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.page import place
+from conftest import running_cluster
+from support.page import CHROMIUM, Page, chromium, place
 from support.patience import patient
 from twsmq.board_text import text_of
 from twsmq.cli.terminal import printable
@@ -39,7 +40,7 @@ VALUES: dict[str, list[Any]] = {
     "bytes": [50_331_648, 0],
     "seconds": [0.0001, 0.0009, 0.012, 0.25, 1.0, 12.34],
     "time": [NOW - 5_000_000_000, NOW - 3 * 86_400_000_000_000],
-    "age": [NOW - n * 1_000_000_000 for n in (0, 59, 60, 3599, 3600, 172_799, 172_800)],
+    "age": [NOW - n * 1_000_000_000 for n in (-3600, -1, 0, 59, 60, 3599, 3600, 172_799, 172_800)],
     "flag": [True, False],
 }
 
@@ -157,6 +158,36 @@ def test_keys_work_while_there_is_nothing_to_show(config_file: Path) -> None:
     asyncio.run(look())
 
 
+def test_ten_thousand_orders_leave_it_at_hand(config_file: Path) -> None:
+    """The unknown one among them stands first, and another is found by its name."""
+    pytest.importorskip("textual", reason="textual is not installed (extra tui)")
+    from textual.widgets import DataTable, Static
+    from twsmq.cli.top_app import MOST_ROWS, Board
+
+    async def look() -> None:
+        app = Board(load_config(config_file).config)
+        async with app.run_test(size=(160, 50)) as pilot:
+            rows = app.feed.state.sections["orders"].rows
+            for number in range(10_000):
+                row: dict[str, Any] = {
+                    "key": f"a/{number}",
+                    "client_order_id": f"o-{number}",
+                    "rank": 1,
+                    "since": number,
+                }
+                rows[f"a/{number}"] = {**row, "status": "submitted"}
+            rows["a/7"] |= {"rank": 0, "status": "unknown"}
+            await pilot.press("2")
+            table: DataTable[Any] = app.query_one("#t-orders", DataTable)
+            assert table.row_count == MOST_ROWS
+            assert [key.value for key in table.rows][:2] == ["a/7", "a/9999"]
+            assert "10000 (the first 500" in str(app.query_one("#h-orders", Static).render())
+            await pilot.press("slash", *"o-4321", "enter")
+            assert [key.value for key in table.rows] == ["a/4321"]
+
+    asyncio.run(look())
+
+
 def test_a_view_that_is_being_made_is_not_filled(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often it is refreshed while views change: rows came before their columns once."""
     pytest.importorskip("textual", reason="textual is not installed (extra tui)")
@@ -176,3 +207,92 @@ def test_a_view_that_is_being_made_is_not_filled(cluster: Any, monkeypatch: pyte
             assert app.is_running
 
     asyncio.run(turn_over())
+
+
+def sample(section: str) -> list[dict[str, Any]]:
+    """A row with a value in every column, and one with none."""
+    given: dict[str, Any] = {
+        "text": "ü \u202e",
+        "state": "ready",
+        "side": "BUY",
+        "integer": 1000,
+        "flag": True,
+    }
+    full: dict[str, Any] = {"key": "full", "rank": 0}
+    for number, column in enumerate(SECTIONS[section].columns):
+        moment = OLD if column.kind in ("age", "time") else 1234.5 + number
+        full[column.name] = given.get(column.kind, moment)
+    words = {"orders": {"status": "unknown"}, "alerts": {"state": "firing", "severity": "page"}}
+    empty: dict[str, Any] = {**dict.fromkeys(full), "key": "empty", "rank": 1, "state": "firing"}
+    return [full | words.get(section, {}), empty | {"name": "b", "topic": "b", "strategy": "b"}]
+
+
+OLD = 1_700_000_000_000_000_000
+"""Long ago: its age is in days, and the same for both."""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium (Debian's package)")
+def test_every_table_of_the_page_is_that_of_the_terminal(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One board with something in every column: both show the same cells in the same order."""
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra dev)")
+    pytest.importorskip("textual", reason="textual is not installed (extra tui)")
+    board = {name: sample(name) for name in SECTIONS if name != "desk"}
+    with running_cluster(tmp_path_factory.mktemp("equal"), "[web]\nenabled = true\n") as cluster:
+        with chromium() as browser:
+            page = Page(browser, cluster)
+            shown = page.page.evaluate(ON_THE_PAGE, [board, OLD])
+            page.close()
+        in_the_terminal = asyncio.run(terminal(cluster, board))
+    assert shown.keys() == in_the_terminal.keys() == board.keys()
+    for name in board:
+        assert shown[name] == in_the_terminal[name], name
+
+
+ON_THE_PAGE = """async ([sections, as_of]) => {
+  const copy = await import("/static/board.js"), { VIEWS } = await import("/static/views.js");
+  copy.stop();
+  copy.board.connected = true;
+  for (const [name, rows] of Object.entries(sections)) {
+    copy.board.sections[name] = { as_of, rows: new Map(rows.map((row) => [row.key, row])), list: null };
+  }
+  const shown = {};
+  for (let n = 1; n <= VIEWS.length; n++) {
+    document.dispatchEvent(new KeyboardEvent("keydown", { key: String(n), bubbles: true }));
+    await new Promise((done) => setTimeout(done, 50));
+    if (n === 1) continue;  // the first view shows parts
+    for (const table of document.querySelectorAll("table[data-section]")) {
+      const name = table.dataset.section;
+      if (!(name in sections)) continue;
+      const cells = (part) => [...part.querySelectorAll("th, td[data-column]")];
+      const texts = (part) => cells(part).map((cell) => cell.textContent.trim());
+      const rows = [...table.querySelectorAll("tr")].map(texts);
+      shown[name] = rows.map((row) => row.filter((each) => each !== "actions"));
+    }
+  }
+  return shown;
+}"""
+
+
+async def terminal(cluster: Any, board: dict[str, list[dict[str, Any]]]) -> dict[str, list[list[str]]]:
+    from textual.widgets import DataTable
+    from twsmq.cli.top_app import VIEWS, Board
+
+    shown: dict[str, list[list[str]]] = {}
+    app = Board(load_config(cluster.config).config)
+    async with app.run_test(size=(400, 200)) as pilot:
+        deadline = time.monotonic() + patient(30)
+        while not app.feed.status_alive:
+            assert time.monotonic() < deadline
+            await pilot.pause(0.1)
+        app.feed.state.apply = lambda change: True  # the board stands still
+        for name, rows in board.items():
+            app.feed.state.sections[name].rows = {row["key"]: row for row in rows}
+        for number in range(2, len(VIEWS) + 1):
+            await pilot.press(str(number))
+            await pilot.pause(0.1)
+            tables: list[DataTable[Any]] = list(app.query(DataTable))
+            for table in tables:
+                head = [column.label.plain for column in table.ordered_columns]
+                body = [[str(cell) for cell in table.get_row_at(n)] for n in range(table.row_count)]
+                shown[(table.id or "").removeprefix("t-")] = [head, *body]
+    return shown

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from conftest import running_cluster
 from support.cluster import Cluster
 from support.plain_client import OFFSETS, PlainClient
 
-FLOOD = Path(__file__).parent.parent / "support" / "flood.py"
+SUPPORT = Path(__file__).parent.parent / "support"
+FLOOD = SUPPORT / "flood.py"
 BOUND = 100e6
 COUNTS = {"describes": 20_000, "costly": 300, "subscriptions": 5, "deaf": 20_000}
 LONG_COUNTS = {"describes": 1_000_000, "costly": 20_000, "subscriptions": 20, "deaf": 1_000_000}
@@ -85,8 +87,42 @@ def members(cluster: Cluster) -> dict[str, psutil.Process]:
     return {name: psutil.Process(row["pid"]) for name, row in rows.items() if name != "simulator"}
 
 
-def flood(cluster: Cluster, kind: str, process: str, count: int) -> subprocess.Popen[str]:
+class HalfOpen:
+    """Forwarders that were stopped: their clients' connections lie half-open until `MOST` newer ones do."""
+
+    MOST = 6
+
+    def __init__(self) -> None:
+        self._all: list[subprocess.Popen[str]] = []
+
+    def forward(self, port: int) -> int:
+        command = [sys.executable, str(SUPPORT / "forwarder.py"), f"127.0.0.1:{port}"]
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._all.append(started)
+        assert started.stdout is not None
+        return int(started.stdout.readline())
+
+    def stop(self) -> None:
+        for each in self._all:
+            psutil.Process(each.pid).suspend()
+        while len(self._all) > self.MOST:
+            self._end(self._all.pop(0))
+
+    def close(self) -> None:
+        while self._all:
+            self._end(self._all.pop())
+
+    def _end(self, one: subprocess.Popen[str]) -> None:
+        one.kill()
+        one.communicate()
+
+
+def flood(
+    cluster: Cluster, kind: str, process: str, count: int, through: HalfOpen | None = None
+) -> subprocess.Popen[str]:
     port = cluster.port_base + OFFSETS[process] + (kind in ON_EVENTS)
+    if through is not None:
+        port = through.forward(port)
     command = [sys.executable, str(FLOOD), kind, f"127.0.0.1:{port}", str(count)]
     started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert started.stdout is not None
@@ -94,11 +130,13 @@ def flood(cluster: Cluster, kind: str, process: str, count: int) -> subprocess.P
     return started
 
 
-def require_unharmed(cluster: Cluster, before: dict[str, psutil.Process], rss: dict[str, int]) -> None:
-    assert members(cluster) == before, "a process has ended"
+def require_unharmed(
+    cluster: Cluster, before: dict[str, psutil.Process], rss: dict[str, int], told: str = ""
+) -> None:
+    assert members(cluster) == before, f"a process has ended {told}"
     for name, process in before.items():
         grown = process.memory_info().rss - rss[name]
-        assert grown < BOUND, f"{name} has grown by {grown / 1e6:.0f} MB"
+        assert grown < BOUND, f"{name} has grown by {grown / 1e6:.0f} MB {told}"
 
 
 @pytest.mark.timeout(1200)
@@ -125,27 +163,38 @@ def test_each_process_lives_through_each_flood_twice(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_ten_minutes_of_floods_by_readers_that_stop_exit_and_reconnect(running: Cluster) -> None:
+def test_ten_minutes_of_floods_by_readers_that_stop_exit_reconnect_and_lie_half_open(
+    running: Cluster,
+) -> None:
     seed = random.randrange(10**6)
     chance = random.Random(seed)
     before = members(running)
     rss = {name: process.memory_info().rss for name, process in before.items()}
     end = time.monotonic() + 600
-    with Trader(running.port_base, "flooded") as trader:
+    half_open = HalfOpen()
+    rounds, grown = 0, dict.fromkeys(before, 0)
+    with Trader(running.port_base, "flooded") as trader, closing(half_open):
         while time.monotonic() < end:
-            crowd = [
-                flood(running, kind := chance.choice(list(RANDOM_COUNTS)), process, RANDOM_COUNTS[kind])
-                for process in chance.sample(list(OFFSETS), 2)
-            ]
+            crowd: list[subprocess.Popen[str]] = []
+            for process in chance.sample(list(OFFSETS), 2):
+                kind = chance.choice(list(RANDOM_COUNTS))
+                through = half_open if chance.random() < 0.3 else None
+                crowd.append(flood(running, kind, process, RANDOM_COUNTS[kind], through))
             pause = chance.uniform(1, 10)
             for each in crowd:
                 if chance.random() < 0.5:
                     psutil.Process(each.pid).suspend()
             with pytest.raises(subprocess.TimeoutExpired):
                 subprocess.run(["sleep", "60"], timeout=pause, check=False)
+            half_open.stop()
             for each in crowd:
                 each.kill()
                 each.communicate()
-            require_unharmed(running, before, rss)
+            floods = [" ".join(map(str, each.args[2:])) for each in crowd if isinstance(each.args, list)]
+            require_unharmed(running, before, rss, f"after {floods}, round {rounds} of seed {seed}")
+            rounds += 1
+            for name, process in before.items():
+                grown[name] = max(grown[name], process.memory_info().rss - rss[name])
     assert trader.placed > 1000, f"seed {seed}"
-    print(f"seed {seed}: {trader.placed} orders placed, {trader.answered} answered")
+    print(f"seed {seed}: {rounds} rounds, {trader.placed} orders placed, {trader.answered} answered")
+    print({name: f"{most / 1e6:.0f} MB" for name, most in grown.items()})

@@ -24,6 +24,7 @@ from support.plain_client import PlainClient
 from support.simulated_gateway import GatewayProcess
 from twsmq_protocol.topics import parse_stream_topic
 from twsmq_simulator.faults import HISTORY_TROUBLES
+from twsmq_simulator.handlers.news import NEWS_PROVIDERS
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.market.listing import build
 
@@ -39,11 +40,16 @@ TOPICS = [
     *(f"bar5s/{spelled}/" for spelled in _PACED[:6]),
     *(f"{kind}/{spelled}/" for kind in ("trade", "bbo") for spelled in _PACED[:4]),
     *(f"depth/{spelled}/" for spelled in _PACED[:6]),
+    *(f"quote/{spelled};generic=292/" for spelled in _PACED[:3]),
+    *(f"news/{provider}/" for provider, _ in NEWS_PROVIDERS),
 ]
 FLOWING = ("active", "resumed", "delayed")
 ANNOUNCED = ("starting", "gap", "error")
 SETTLE_S = 40.0
 MOST_WANTED = 4
+ON_ITS_WAY_S = 2.0
+SLOW_MS = 700
+"""Between the attempts of every fourth subscriber to connect anew: others have come and gone by then."""
 BROKEN_RULES = (100, 322, 420, 10190)
 """What a gateway says to who asks too often or for too much."""
 HISTORY_LEFT_ALONE = ("permissions",)
@@ -55,11 +61,19 @@ def paced(topic: str) -> bool:
     return topic.partition("/")[0] not in ("quote", "tick")
 
 
+def is_news(topic: str) -> bool:
+    """A provider may be silent for a while: of its line only what is said of it shows that it is there."""
+    return topic.startswith("news/")
+
+
 class Subscriber:
     """One SUB socket and what it knows of its topics. Breaking the protocol's promises fails the test."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, *, reconnect_ms: int = 50
+    ) -> None:
         self.wanted: set[str] = set()
+        self._dropped_at: dict[str, float] = {}
         self.fresh: set[str] = set()
         self._state: dict[str, str] = {}
         self._why: dict[str, str | None] = {}
@@ -70,14 +84,15 @@ class Subscriber:
         for option, value in (
             (zmq.RCVHWM, 0),
             (zmq.LINGER, 0),
-            (zmq.RECONNECT_IVL, 50),
-            (zmq.RECONNECT_IVL_MAX, 200),
+            (zmq.RECONNECT_IVL, reconnect_ms),
+            (zmq.RECONNECT_IVL_MAX, 4 * reconnect_ms),
         ):
             self.socket.setsockopt(option, value)
         self.socket.connect(endpoint)
 
     def join(self, topic: str) -> None:
-        if topic not in self.wanted:
+        """Not what was dropped a moment ago: what was on its way then would look like news, with a hole."""
+        if topic not in self.wanted and time.monotonic() > self._dropped_at.get(topic, 0.0) + ON_ITS_WAY_S:
             self.wanted.add(topic)
             self.socket.subscribe(topic)
 
@@ -85,6 +100,7 @@ class Subscriber:
         topic = next((topic for topic in self.wanted if topic != other_than), None)
         if topic is not None:
             self.wanted.discard(topic)
+            self._dropped_at[topic] = time.monotonic()
             self.socket.unsubscribe(topic)
             self.owed.discard(topic)
             for known in (self._state, self._inc, self._seq):
@@ -97,7 +113,8 @@ class Subscriber:
     def unsettled(self) -> set[str]:
         """What neither flows nor, where pacing may keep it waiting, was announced to wait."""
         waiting = {topic for topic in self.wanted if paced(topic) and self._state.get(topic) in ANNOUNCED}
-        return (self.wanted - self.fresh - waiting) | self.owed
+        news = {topic for topic in self.wanted if is_news(topic) and self._state.get(topic) in FLOWING}
+        return (self.wanted - self.fresh - waiting - news) | self.owed
 
     def drain(self) -> None:
         while True:
@@ -116,6 +133,7 @@ class Subscriber:
             assert event["seq"] == self._seq[topic] + 1, f"{topic}: an event was lost and nobody said so"
         elif before is not None:
             self.owed.add(topic)
+            self._state.pop(topic, None)  # as it was told by an earlier life
         self._inc[topic], self._seq[topic] = inc, event["seq"]
         if event["type"] == "stream":
             if event["state"] == "gap" or (paced(topic) and event["state"] in ANNOUNCED):
@@ -259,7 +277,11 @@ def test_churning_subscribers_end_with_exactly_what_they_asked_for(
     try:
         gateway.start()
         node.start()
-        crowd += [Subscriber(context, f"tcp://127.0.0.1:{port_base + 21}") for _ in range(subscribers)]
+        endpoint = f"tcp://127.0.0.1:{port_base + 21}"
+        crowd += [
+            Subscriber(context, endpoint, reconnect_ms=50 if number % 4 else SLOW_MS)
+            for number in range(subscribers)
+        ]
         storm = Storm(gateway, node, chance, definitions=seconds > 30)
         next_fault, end = time.monotonic() + 2, time.monotonic() + seconds
         while time.monotonic() < end:
@@ -308,18 +330,20 @@ def lines_match(gateway: GatewayProcess, port_base: int, crowd: list[Subscriber]
     """The node's subscriptions and the gateway's lines are the union of what is wanted; of what is paced, the
     gateway may not have been asked yet.
     """
-    con_ids = {topic: _con_id(topic) for topic in wanted}
+    con_ids = {topic: _con_id(topic) for topic in wanted if not is_news(topic)}
+    news = sum(map(is_news, wanted))
     at_once = {con_id for topic, con_id in con_ids.items() if not paced(topic)}
     client = PlainClient(port_base)
     deadline = time.monotonic() + patient(SETTLE_S)
     try:
         while True:
-            rows = client.result("marketdata-0", "subscriptions")["subscriptions"]
-            held = {row["topic"] for row in rows}
+            result = client.result("marketdata-0", "subscriptions")
+            held = {row["topic"] for row in result["subscriptions"]}
+            (of_news,) = (use["used"] for use in result["lines"] if use["kind"] == "news")
             followed = set(gateway.command("status")["followed"])
-            if held == wanted and at_once <= followed <= set(con_ids.values()):
+            if held == wanted and at_once <= followed <= set(con_ids.values()) and of_news == news:
                 return
-            assert time.monotonic() < deadline, (held ^ wanted, followed ^ at_once)
+            assert time.monotonic() < deadline, (held ^ wanted, followed ^ at_once, of_news, news)
             listen(crowd, 0.2)
     finally:
         client.close()

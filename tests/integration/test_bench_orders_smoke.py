@@ -27,6 +27,11 @@ def test_every_side_is_measured_and_written_down(tmp_path: Path, no_orphans: Non
         assert table.count(f"| {side}") == 2, table
     for side in ("twsmq with durability", "the bare relay without its commit"):
         assert table.count(f"| {side}") == 1, table
+    for part in ("Where the time goes", "Where the node's processor time goes"):
+        _, _, rows = table.partition(f"## {part}")
+        shown = [line for line in rows.partition("##")[0].splitlines() if line.startswith("| ")][1:]
+        assert len(shown) > 5, table
+        assert not any("nan" in line or "| 0.0 |" in line for line in shown), table
     assert (tmp_path / "orders.png").read_bytes().startswith(b"\x89PNG")
     for side in ("twsmq", "ib_async", "ibapi", "relay", "process", "unsaved"):
         assert f"round 1: {side}, answers after" in done.stderr

@@ -285,11 +285,11 @@ def test_a_download_and_its_verdict_are_harmless(
 def test_an_event_of_any_type_is_one_harmless_line(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     from twsmq.cli.order_story import in_words
     from twsmq.cli.terminal import echo, printable
-    from twsmq.cli.watch import Teller
+    from twsmq.cli.watch import EventPrinter
     from twsmq.inbox import Received
 
     event: Event = msgspec.convert(filled(inspect.type_info(EVENT_TYPES[kind])), EVENT_TYPES[kind])
-    Teller(echo, as_json=False).tell(Received(f"{kind}/{EVIL}/", event, 0), 0)
+    EventPrinter(echo, as_json=False).print(Received(f"{kind}/{EVIL}/", event, 0), 0)
     told = in_words(event)
     echo("" if told is None else f"{told[0]}: {printable(told[1])}")
     shown = capsys.readouterr().out

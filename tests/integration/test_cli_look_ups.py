@@ -83,6 +83,20 @@ def test_people_get_a_table_and_programs_every_field(name: str, command: Command
         assert [str(row[key] or "") for row in rows] == [line[key] for line in table]
 
 
+def test_the_ranks_of_a_scan_are_the_same_in_every_form(command: Command) -> None:
+    scan = ("scanner", "TOP_PERC_GAIN", "--rows", "3")
+    ranks = [row["rank"] for row in csv.DictReader(told(command, *scan, "--csv"))]
+    assert ranks == ["0", "1", "2"]
+    cells = [line.split() for line in told(command, *scan)]
+    assert [words[0] for words in cells if words and words[0].isdigit()] == ranks
+
+
+def test_no_more_ticks_are_printed_than_were_asked_for(command: Command) -> None:
+    done = command.run("history", "ticks", AAPL, "--from", "2026-01-05T14:30", "--limit", "1", "--json")
+    assert len(done.stdout.splitlines()) == 1
+    assert "stopped after 1" in done.stderr
+
+
 def test_bars_are_those_of_the_hour(command: Command) -> None:
     lines = list(csv.DictReader(told(command, *LOOK_UPS["bars"], "--csv")))
     assert len(lines) == 60

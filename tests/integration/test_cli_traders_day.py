@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from typing import Any
 
 import pytest
@@ -44,6 +45,12 @@ def an_order(desk: Command, name: str) -> dict[str, Any]:
     return row
 
 
+def _until_held(desk: Command, quantity: float) -> None:
+    until = time.monotonic() + 30.0
+    while sum(row["quantity"] for row in rows(desk, "positions")) != quantity:
+        assert time.monotonic() < until
+
+
 def test_the_day(desk: Command) -> None:
     buy = ("order", "place", *WHAT, "--side", "BUY", "--order-type", "MKT")
     told = run(desk, *buy, "--client-order-id", "in")
@@ -51,6 +58,9 @@ def test_the_day(desk: Command) -> None:
     filled = re.search(r"filled 100 of 100 at ([0-9.]+)", "\n".join(told))
     assert filled is not None
     price = float(filled[1])
+    again = run(desk, *buy, "--client-order-id", "in")
+    assert re.fullmatch(r"cli/in: filled, order id \d+, placed before", again[0])
+    assert not any("pending" in line for line in again)
     bought = an_order(desk, "in")
     assert (bought["status"], bought["avg_price"]) == ("filled", price)
     (position,) = rows(desk, "positions")
@@ -77,8 +87,14 @@ def test_the_day(desk: Command) -> None:
         "stop", "b", "b-profit", "b-stop",
     }  # fmt: skip
 
+    wrong = ("--side", "BUY", "--entry", "100", "--stop-loss", "110")
+    (refused,) = run(desk, "order", "bracket", "--instrument", AAPL, "--quantity", "10", *wrong, code=1)
+    assert "orders.stop_price" in refused
     (limit,) = rows(desk, "risk", "set", "--scope", "strategy", "--name", "cli", "--max-position", "150")[1:]
     assert limit["limits"] == {"max_position": 150.0}
+    account = ("risk", "set", "--scope", "account", "--max-position", "1")
+    assert "it has DU1234567" in run(desk, *account, "--name", "DU9", code=1)[0]
+    assert "5 would be 500%" in run(desk, "risk", "set", "--price-collar", "5", code=1)[0]
     lines = run(desk, *buy, code=1)
     assert "max_position: the limit is 150.0, this is 210" in lines[0]
     lines = run(
@@ -98,7 +114,34 @@ def test_the_day(desk: Command) -> None:
     assert halted == ["halted: everybody (lunch)"]
     lines = run(desk, *buy, code=1)
     assert "lunch" in lines[0]
-    assert run(desk, "resume") == ["nothing is halted"]
+    run(desk, "halt", "--strategy", "alpha", "--reason", "wild")
+    told = run(desk, "status")
+    (line,) = [line for line in told if "lunch" in line]
+    assert re.fullmatch(r"halted: everybody \(lunch\): `.*resume.*` takes new orders again", line)
+    assert json.loads(run(desk, "status", "--json")[0])["halted"] == {"": "lunch", "alpha": "wild"}
+    assert run(desk, "health", "orders")[1:] == ["halted: everybody (lunch)", "halted: alpha (wild)"]
+    assert run(desk, "resume") == [
+        "still halted: alpha (wild)",
+        "everybody is resumed, and the rest is taken back by `twsmq resume --strategy alpha`",
+    ]
+    assert run(desk, "resume", "--strategy", "alpha") == ["nothing is halted"]
+    assert not any("halted" in line for line in run(desk, "status"))
+
+    # "cli" has closed what another strategy holds, and is short by its own count: it may not close it again.
+    others = (*buy, "--strategy", "alpha")
+    run(desk, *others)
+    _until_held(desk, 100.0)
+    run(desk, "flatten", "--instrument", AAPL)
+    _until_held(desk, 0.0)
+    run(desk, *others)
+    _until_held(desk, 100.0)
+    run(desk, "halt", "--reason", "lunch")
+    (refused,) = run(desk, "flatten", "--instrument", AAPL, code=1)
+    assert "nothing was cancelled" in refused
+    run(desk, "resume")
+    lines = run(desk, "flatten", "--instrument", AAPL)
+    assert re.search(rf"^SELL 100 {HELD} on DU1234567: pending, flat-[0-9a-f]+/flatten-", lines[0])
+    _until_held(desk, 0.0)
 
     executions = rows(desk, "orders", "executions")
     assert sum(e["quantity"] * (1 if e["side"] == "BUY" else -1) for e in executions) == 0

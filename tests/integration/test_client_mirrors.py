@@ -111,6 +111,22 @@ def test_a_handle_learns_an_end_that_nobody_heard(port_base: int) -> None:
         assert client.place(**ORDER).done(timeout=60).status == "filled"  # pyright: ignore[reportArgumentType]
 
 
+def test_the_end_of_an_attempt_that_was_never_sent_is_not_that_of_the_next(port_base: int) -> None:
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        if request["op"] == "get_orders":
+            return {"ok": True, "result": {"orders": [an_order(event_no=3)], "foreign": []}}
+        return the_desk(request)
+
+    with PlainProcess("orders", port_base, answer) as orders, connect(port_base) as client:
+        mirror = client.orders["alpha"]
+        orders.await_subscription("order/alpha/")
+        orders.publish("order/alpha/a-1/", "order", **an_order(event_no=2, status="not_sent"))
+        client.wait_until(lambda: mirror.get("a-1"), timeout=60)
+        with pytest.raises(TimeoutError):
+            client.place(**ORDER).done(timeout=0.05)  # pyright: ignore[reportArgumentType]
+        assert mirror["a-1"].status == "pending"
+
+
 def test_an_unknown_outcome_is_an_error_of_its_own_and_asking_again_is_safe(port_base: int) -> None:
     async def trade() -> None:
         async with aio.Client(Config(cluster=Cluster(port_base=port_base))) as client:

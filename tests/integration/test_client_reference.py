@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.cluster import Cluster
-from twsmq import AmbiguousContract, Client, aio
+from twsmq import AmbiguousContract, Client, RequestRefused, StreamRefused, aio
 from twsmq_protocol.market_events import BarRow
 
 AAPL, AAPL_ID = "STK:AAPL:SMART:USD", 265598
+NONE = "STK:NOSUCH:SMART:USD"
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,25 @@ def test_a_snapshot_and_a_live_quote(client: Client) -> None:
     assert quote.bid is not None
     assert quote.ask is not None
     assert quote is client.quotes[AAPL]
+
+
+QUESTIONS: list[Callable[[Client], object]] = [
+    lambda client: client.wait_quote(NONE),
+    lambda client: client.snapshot(NONE),
+    lambda client: client.contract(NONE),
+    lambda client: client.chain(NONE),
+    lambda client: client.bars(NONE, "1h", duration="2D"),
+    lambda client: client.ticks(NONE, datetime.now(UTC) - timedelta(days=1)),
+]
+
+
+@pytest.mark.parametrize("ask", QUESTIONS)
+def test_what_the_gateway_does_not_know_is_said_with_its_code(
+    client: Client, ask: Callable[[Client], object]
+) -> None:
+    with pytest.raises((RequestRefused, StreamRefused), match="No security definition") as refused:
+        ask(client)
+    assert refused.value.tws_code == 200
 
 
 async def _same_of_both(port_base: int) -> tuple[int, int, float | None]:

@@ -162,4 +162,10 @@ def test_a_shard_whose_feed_stays_silent_is_asked_to_connect_anew(
         assert "asked to connect anew" in watcher.await_link("up")["reason"]
         beat(0)
         assert "no silent lines" in watcher.await_link("up")["reason"]
+        own = {"name": "marketdata-0", "pid": 1, "state": "ready", "client_id": 110}
+        shard.publish("node/marketdata-0/", "heartbeat", **own, silent_lines=0, competing=True)
+        alarm = watcher.await_link("up")["alarm"]
+        assert "another session of this user has taken over" in alarm
+        shard.publish("node/marketdata-0/", "heartbeat", **own, silent_lines=0, competing=False)
+        assert watcher.await_link("up")["alarm"] is None
         assert gateway.requests.qsize() == 1, "START_API, and nothing else of which an answer depends"

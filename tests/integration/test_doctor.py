@@ -48,6 +48,10 @@ def say(data: bytes) -> Callable[[socket.socket], None]:
     return answer
 
 
+def close_at_once(_: socket.socket) -> None:
+    """It says nothing at all."""
+
+
 def test_nothing_there(port_base: int) -> None:
     code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port_base}")
     assert code == 1
@@ -56,6 +60,13 @@ def test_nothing_there(port_base: int) -> None:
     code, _, text = doctor("--gateway", f"127.0.0.1:{port_base}")
     assert code == 1
     assert "Enable ActiveX" in text
+    assert "twsmq up" not in text
+
+
+def test_nothing_there_where_the_simulated_gateway_is_meant(config_file: Path) -> None:
+    code, found, _ = doctor("--json", "--config", str(config_file))
+    assert code == 1
+    assert found["port-open"]["cure"].startswith("`twsmq up`")
 
 
 def test_a_healthy_gateway_and_one_that_is_read_only(tmp_path: Path) -> None:
@@ -96,7 +107,7 @@ def test_a_client_id_that_another_holds(tmp_path: Path) -> None:
     ("answer", "cure"),
     [
         pytest.param(say(b""), "dialog", id="silent"),
-        pytest.param(lambda _: None, "Trusted IPs", id="closed"),
+        pytest.param(close_at_once, "Trusted IPs", id="closed"),
         pytest.param(say(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "Client Portal", id="http"),
         pytest.param(say(b"SSH-2.0-OpenSSH_9.2\r\n"), "lsof", id="ssh"),
         pytest.param(say(b"\0\0\0\x10" + b"\xff" * 16), "lsof", id="rubbish"),
@@ -110,14 +121,37 @@ def test_what_is_no_gateway(answer: Callable[[socket.socket], None], cure: str) 
     assert cure in found["handshake"]["cure"]
 
 
+def test_a_program_that_only_has_the_port_is_named(tmp_path: Path) -> None:
+    """In a process of its own, as whatever else takes a gateway's port is."""
+    code = (
+        "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); "
+        "c = [s.accept() for _ in range(9)]"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            port = int(other.stdout.readline())
+            config = tmp_path / "twsmq.toml"
+            config.write_text(f"[gateway]\nport = {port}\n")
+            code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port}")
+            said = found["handshake"]
+            assert code == 1
+            assert f"pid {other.pid}, listens there" in said["evidence"]
+            assert "does not look like a gateway" in said["cure"]
+            _, found, _ = doctor("--json", "--config", str(config))
+            assert found["handshake"]["cure"].startswith("another program has the port of the simulated")
+        finally:
+            other.kill()
+
+
 def test_an_old_gateway() -> None:
     with listening(say(framed("151", "20200102 10:00:00 EST"))) as port:
         code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port}")
     assert (code, found["server-version"]["verdict"]) == (1, "fail")
 
 
-def a_gateway_that_tells_its_settings(connected: socket.socket) -> None:
-    """IBKR's own protobuf classes make the answer; up to 200 it speaks text."""
+def a_gateway_that_tells_its_settings(connected: socket.socket, told: bytes | None = None) -> None:
+    """IBKR's own protobuf classes make the answer unless it is `told`; up to 200 it speaks text."""
     from ibapi.protobuf import ConfigResponse_pb2
 
     hello = connected.recv(1024)
@@ -144,7 +178,7 @@ def a_gateway_that_tells_its_settings(connected: socket.socket) -> None:
     made.api.precautions.bypassOrderPrecautions = False
     made.lockAndExit.autoLogoffTime = "11:45 PM"
     made.lockAndExit.autoLogoffType = "logoff"
-    body = made.SerializeToString()
+    body = made.SerializeToString() if told is None else told
     from ibapi.message import IN
 
     answer: int = vars(IN)["CONFIG_RESPONSE"] + 200
@@ -174,6 +208,14 @@ def test_a_gateway_that_tells_its_settings() -> None:
     }
     assert {name: verdicts[name] for name in expected} == expected
     assert verdicts["max-rate"] == "skip", "what the gateway did not say is not judged"
+
+
+def test_settings_that_cannot_be_read_are_skipped() -> None:
+    with listening(lambda connected: a_gateway_that_tells_its_settings(connected, b"\xff" * 9)) as port:
+        code, found, _ = doctor("--json", "--gateway", f"127.0.0.1:{port}")
+    assert found["settings"]["verdict"] == "skip"
+    assert "cannot be read" in found["settings"]["evidence"]
+    assert code == (1 if any(check["verdict"] == "fail" for check in found.values()) else 0)
 
 
 def test_a_wrong_address_is_one_line() -> None:

@@ -1,18 +1,20 @@
 """`twsmq doctor` at a gateway in each state that its users have met: right verdict, right cure, in time.
 
 The gateways here are scripts that say what real ones were captured to say; see test_doctor.py for the
-simulated gateway and for what is no gateway at all. On an address of its own (127.0.0.2) the usual ports can
+simulated gateway and for what is no gateway at all. On an address of its own the usual ports can
 be played.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +25,8 @@ from twsmq_nodes.doctor.probe import HELLO_S, START_S, TOTAL_S
 
 ENOUGH_S = 15.0
 """On an idle machine."""
-OWN = "127.0.0.2"
-"""Nobody else listens there."""
+OWN = f"127.{1 + os.getpid() % 250}.{os.getpid() // 250 % 250}.2"
+"""Nobody else listens there, nor do tests of this file that run at the same time."""
 
 START_API = "71"
 ELSEWHERE = "Historical Market Data Service error message:" + (
@@ -59,7 +61,11 @@ class State(Struct, frozen=True, kw_only=True):
 
 def served(state: State, connected: socket.socket) -> None:
     connected.recv(1024)
-    connected.sendall(framed(state.version, f"20261128 10:00:00 {state.zone}"))
+    hello = framed(state.version, f"20261128 10:00:00 {state.zone}")
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connected.sendall(hello[:7])  # a forwarder may cut it anywhere
+    time.sleep(0.05)
+    connected.sendall(hello[7:])
     rest = b""
     while data := connected.recv(4096):
         rest += data
@@ -167,6 +173,7 @@ def examined(host: str, port: int, *words: str) -> dict[str, dict[str, Any]]:
         ),
         pytest.param(State(next_id=2**31 - 5), "order-ids", "fail", "Reset API order ID", id="order ids"),
         pytest.param(State(version=150), "server-version", "fail", "update TWS", id="too old"),
+        pytest.param(State(version=4711), "handshake", "fail", "see what it is", id="plays a gateway"),
     ],
 )
 def test_each_state_has_its_verdict_and_its_cure(
@@ -185,7 +192,7 @@ def test_the_wrong_port_names_the_right_one() -> None:
     with listening(lambda connected: served(State(), connected), OWN, 7497):
         found = examined(OWN, 4002)
     assert found["port-open"]["verdict"] == "fail"
-    assert "7497" in found["port-open"]["evidence"]
+    assert "7497 (TWS paper, DU1234567)" in found["port-open"]["evidence"]
     assert f"--gateway {OWN}:7497" in found["port-open"]["cure"]
 
 
@@ -286,3 +293,24 @@ def test_one_of_the_clusters_own_client_ids_is_noticed() -> None:
     with listening(lambda connected: served(State(), connected)) as port:
         found = examined("127.0.0.1", port, "--client-id", "101")
     assert found["client-id"]["verdict"] == "warn"
+
+
+def test_what_stands_in_the_way_of_ibapi_is_a_finding_not_the_end(tmp_path: Path) -> None:
+    """Half of IBKR's own folder on PYTHONPATH, and a strategy's `signal.py` where the command is typed."""
+    (tmp_path / "signal.py").write_text("raise SystemExit('a trading signal')\n")
+    (tmp_path / "path" / "ibapi").mkdir(parents=True)
+    (tmp_path / "path" / "ibapi" / "__init__.py").write_text("raise ImportError('half of it')\n")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "twsmq.cli", "doctor", "--json", "--gateway", f"{OWN}:4001"],
+        capture_output=True,
+        text=True,
+        timeout=patient(60),
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "path")},
+    )
+    assert done.returncode == 1, done.stderr
+    found = {check["id"]: check for check in json.loads(done.stdout)["checks"]}
+    assert found["ibapi"]["verdict"] == "fail"
+    assert "half of it" in found["ibapi"]["evidence"]
+    assert found["port-open"]["verdict"] == "skip"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,10 @@ def test_ticks_page_by_page_are_the_whole(client: PlainClient) -> None:
     assert len(paged) > 200
 
 
+def is_ready_since(moment: int, _: str, event: dict[str, Any]) -> bool:
+    return event.get("state") == "ready" and event["inc"] > moment
+
+
 def sent(client: PlainClient) -> int:
     """Messages that the node has written to the gateway."""
     told = client.request("history", "metrics")["result"]["metrics"]
@@ -186,8 +192,9 @@ def test_what_was_fetched_outlives_the_node_and_a_damaged_store_does_not_matter(
         node.stop()
         if damaged:
             store.write_bytes(b"no database" * 1000)
+        stopped = time.time_ns()
         node.start()
-        client.await_event(lambda _, event: event.get("state") == "ready")
+        client.await_event(partial(is_ready_since, stopped))
         before = sent(client)
         assert result(client, "bars", **args)["bars"] == first["bars"]
         assert (sent(client) > before) is damaged
@@ -216,6 +223,25 @@ def test_head_timestamp_and_histogram(client: PlainClient) -> None:
     assert result(client, "histogram", period="2D")["prices"]
 
 
+def test_a_continuous_future_has_bars_and_sessions(client: PlainClient) -> None:
+    """The gateway takes no end for either."""
+    front: dict[str, Any] = {"instrument": "CONTFUT:ES:CME:USD"}
+    bars = result(client, "bars", size="1h", duration="5D", **front)["bars"]
+    assert len(bars) > 20
+    assert len(result(client, "schedule", **{"from": midnight(10)}, to=midnight(3), **front)["sessions"]) >= 4
+
+
+def test_ranges_that_begin_within_one_second_are_not_the_same(client: PlainClient) -> None:
+    """Who asks for what follows the last bar must not be given it again, nor the other be without it."""
+    (bar,) = result(client, "bars", size="1h", **{"from": midnight(9)}, to=midnight(4), limit=1)["bars"]
+    at, args = bar["time"], {"instrument": AAPL, "size": "1h", "to": bar["time"] + DAY, "max_age": 0}
+    asked = [client.send("history", "bars", **args, **{"from": begin}) for begin in (at, at + 1)]
+    replies = {reply["id"]: reply["result"]["bars"] for reply in (client.receive("history") for _ in asked)}
+    first, second = ([row["time"] for row in replies[one]] for one in asked)
+    assert len(second) > 1
+    assert first == [at, *second]
+
+
 @pytest.mark.parametrize(
     ("args", "field"),
     [
@@ -235,6 +261,9 @@ def test_head_timestamp_and_histogram(client: PlainClient) -> None:
         ({"size": "1m", "duration": "2D", "packed": 1}, "packed"),
         ({"size": "1m", "duration": "2D", "columns": True, "packed": True}, "packed"),
         ({"size": "1d", "duration": "2D", "what": "ADJUSTED_LAST", "to": 10**18}, "to"),
+        ({"size": "1m", "duration": "2Y", "what": "ADJUSTED_LAST"}, "duration"),
+        ({"size": "1m", "from": 10**18, "instrument": "CONTFUT:ES:CME:USD"}, "from"),
+        ({"size": "1d", "duration": "2D", "to": 10**18, "instrument": "CONTFUT:ES:CME:USD"}, "to"),
     ],
 )
 def test_each_wrong_argument_is_named(client: PlainClient, args: dict[str, Any], field: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import stat
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,15 +14,16 @@ import msgpack
 import msgspec
 import pytest
 import zmq
-from support.node_process import NodeProcess, running_node
+from support.keyed_node import Plain, add, await_ready, running_orders, switch_on, twsmq
+from support.node_process import NodeProcess
 from support.patience import patient
-from support.simulated_gateway import running_gateway
 from twsmq import Client
 from twsmq_protocol.errors import ConfigError
 from twsmq_protocol.key_folder import KeyFolder
+from twsmq_transport import security
 from zmq.utils.monitor import recv_monitor_message
 
-ORDER = {
+ORDER: dict[str, Any] = {
     "client_order_id": "a-1",
     "instrument": "STK:AAPL:SMART:USD",
     "side": "BUY",
@@ -33,90 +32,15 @@ ORDER = {
 }
 
 
-def twsmq(config: Path, *words: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "twsmq.cli", *words, "--config", str(config)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=config.parent,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
-
-
-class Plain:
-    """A client in a few lines, as SPEC's section on keys has it."""
-
-    def __init__(self, keys: Path | None, port_base: int) -> None:
-        self.context = zmq.Context()
-        self.base = port_base
-        self.found: dict[str, str] = {}
-        if keys is not None:
-            self.found = dict(re.findall(r'^(\w+) = "?([^"\n]*)"?$', keys.read_text(), re.MULTILINE))
-
-    def __enter__(self) -> Plain:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.destroy(linger=0)
-
-    def socket(self, kind: int) -> zmq.Socket[bytes]:
-        opened = self.context.socket(kind)
-        opened.linger = 0
-        if self.found:
-            opened.curve_publickey = self.found["public_key"].encode()
-            opened.curve_secretkey = self.found["secret_key"].encode()
-            opened.curve_serverkey = self.found["server_key"].encode()
-        return opened
-
-    def ask(
-        self, offset: int, op: str, within: float = 10, name: bytes = b"", **args: Any
-    ) -> dict[str, Any] | None:
-        with self.socket(zmq.DEALER) as dealer:
-            if name:
-                dealer.routing_id = name
-            dealer.connect(f"tcp://127.0.0.1:{self.base + offset}")
-            dealer.send(msgpack.packb({"v": 1, "id": 1, "op": op, "args": args}))
-            return msgpack.unpackb(dealer.recv()) if dealer.poll(int(within * 1000)) else None
-
-    def refusal(self, offset: int, op: str, **args: Any) -> tuple[str, str | None] | None:
-        """Code and field of the error, None for a result."""
-        reply = self.ask(offset, op, **args)
-        assert reply is not None
-        return None if reply["ok"] else (reply["error"]["code"], reply["error"]["field"])
-
-
 @pytest.fixture
 def keyed(config_file: Path) -> Path:
-    text = config_file.read_text().replace("[cluster]\n", '[cluster]\nkeys = "on"\n')
-    config_file.write_text(text)
-    twsmq(config_file, "keys", "init")
-    return config_file
+    return switch_on(config_file)
 
 
 @pytest.fixture
 def orders(keyed: Path, port_base: int, tmp_path: Path) -> Iterator[NodeProcess]:
-    with (
-        running_gateway(tmp_path / "sim", "--port", str(port_base + 95)),
-        running_node("orders", keyed) as node,
-    ):
+    with running_orders(keyed, port_base, tmp_path) as node:
         yield node
-
-
-def add(config: Path, name: str, rights: str) -> Path:
-    target = config.parent / f"{name}.key"
-    twsmq(config, "keys", "add", name, "--rights", rights, "-o", str(target))
-    return target
-
-
-def await_ready(config: Path, port_base: int) -> None:
-    with Plain(config.parent / "var" / "keys" / "local.key", port_base) as local:
-        deadline = time.monotonic() + 20
-        while (local.ask(30, "get_risk") or {}).get("ok") is not True:
-            assert time.monotonic() < deadline
 
 
 def test_from_nothing_to_a_client_and_nobody_else(orders: NodeProcess, keyed: Path, port_base: int) -> None:
@@ -268,6 +192,14 @@ def test_a_wish_is_narrowed_and_the_narrowed_is_told(
         assert not any(
             topic.startswith("order/") for topic, _ in collect(listeners["beta"], lambda _: False)[:50]
         )
+        narrower = listeners["alpha"]
+        narrower.subscribe(b"order/alpha/")
+        narrower.unsubscribe(b"order/")
+        narrower.subscribe(b"zzz/")  # whoever is told that this is not theirs has been told of all before
+        assert collect(narrower, lambda found: any(event.get("wish") == "zzz/" for _, event in found))
+        assert one.refusal(30, "place_order", **limit | {"client_order_id": "a-2"}) is None
+        last = collect(narrower, lambda found: any(topic == "order/alpha/a-2/" for topic, _ in found))
+        assert last[-1][0] == "order/alpha/a-2/", "the end of the wider wish does not end the narrower one"
 
 
 def test_a_revoked_key_is_refused_at_once_and_its_feed_ends(
@@ -288,6 +220,8 @@ def test_a_revoked_key_is_refused_at_once_and_its_feed_ends(
             twsmq(keyed, "keys", "revoke", "alpha")
             revoked = time.monotonic()
             assert asked(dealer) == "unauthorized"
+            twsmq(keyed, "keys", "add", "alpha", "--rights", "operator", "-o", str(keyed.parent / "new.key"))
+            assert asked(dealer) == "unauthorized", "its name is another key's now"
         while feeds[0].poll(1500):  # beats come twice a second while it is let in
             feeds[0].recv()
             assert time.monotonic() - revoked < 5
@@ -304,8 +238,8 @@ def test_a_revoked_key_asks_in_vain_within_a_tenth_of_a_second(
         with Plain(add(keyed, name, "reader"), port_base) as client, client.socket(zmq.DEALER) as dealer:
             dealer.connect(f"tcp://127.0.0.1:{port_base + 30}")
             assert asked(dealer) is None
-            rows = folder.rows()
-            folder.write_rows(rows | {name: msgspec.structs.replace(rows[name], rights=())})
+            with folder.change() as rows:
+                rows[name] = msgspec.structs.replace(rows[name], rights=())
             written = time.monotonic()
             while asked(dealer) is None:
                 assert time.monotonic() - written < patient(10)
@@ -359,8 +293,6 @@ def test_the_python_client_connects_by_its_file(orders: NodeProcess, keyed: Path
 
 def test_without_a_gatekeeper_nobody_gets_in() -> None:
     """A CURVE server without a handler admits all who know its key: the domain is what keeps them out."""
-    from twsmq_transport import security
-
     server, client = zmq.curve_keypair(), zmq.curve_keypair()
     options: Any = {
         zmq.CURVE_SERVER: 1,
@@ -389,9 +321,3 @@ def test_without_a_gatekeeper_nobody_gets_in() -> None:
             dealer.connect(f"tcp://127.0.0.1:{port}")
             dealer.send(b"let me in")
             assert bool(router.poll(700)) is answered
-
-
-def test_beyond_loopback_only_with_keys(tmp_path: Path) -> None:
-    config = tmp_path / "twsmq.toml"
-    config.write_text('[cluster]\nbind = "0.0.0.0"\n')
-    assert "keys" in twsmq(config, "status", code=2)

@@ -169,3 +169,8 @@ def test_keys_that_are_missing_stop_the_start_before_anything_runs(tmp_path: Pat
         refused = Keyed(tmp_path, base).run("up", "--detach", code=2)
         assert "twsmq keys init" in refused
         assert not (tmp_path / "var" / "supervisor.lock").exists()
+
+
+def test_beyond_loopback_only_with_keys(tmp_path: Path) -> None:
+    (tmp_path / "twsmq.toml").write_text('[cluster]\nbind = "0.0.0.0"\n')
+    assert "keys" in Keyed(tmp_path, 0).run("status", code=2)

@@ -16,10 +16,12 @@ from typing import Any
 import msgpack
 import pytest
 import zmq
+from support.client_programs import PROGRAMS, running_program
 from support.keyed_cluster import NODES, Keyed, running_keyed
 from support.patience import patient
 from twsmq import Client, RequestRefused
 from twsmq_protocol import endpoints
+from twsmq_protocol.alerts import ALERTS, TEST, Alert
 from twsmq_protocol.config import Cluster, Config
 from twsmq_protocol.keys import ClientFile, parse_client
 from twsmq_protocol.requests import OPS
@@ -48,6 +50,8 @@ ORDER = {
 }
 LAST_WISH = "zzz/"
 """No such topic: whoever is told that it is not theirs has been told of all before it."""
+
+APPLE = "STK:AAPL:SMART:USD"
 
 
 def samples() -> dict[str, dict[str, Any]]:
@@ -183,6 +187,8 @@ def test_a_trader_s_ops_are_its_own_strategy_s(sockets: dict[str, Socket]) -> No
 def granted(right: str, level: str) -> list[str]:
     if right == "operator" or TOPIC_RIGHTS.get(level) in IDENTITIES[right]:
         return [f"{level}/"]
+    if level == "alert":
+        return [f"alert/{name}/" for name in (*ALERTS, TEST) if name not in ("MarginLow", "PositionsDiffer")]
     return ["order/alpha/"] if (right, level) == ("trader:alpha", "order") else []
 
 
@@ -221,7 +227,7 @@ def test_events_of_orders_reach_only_those_whose_they_are(sockets: dict[str, Soc
         order = {
             "strategy": strategy,
             "client_order_id": f"seen-{time.time_ns()}",
-            "instrument": "STK:AAPL:SMART:USD",
+            "instrument": APPLE,
         }
         order |= {"side": "BUY", "quantity": 1, "order_type": "LMT", "limit_price": 1}
         assert operator.code("orders", "place_order", order) == "ok"
@@ -233,6 +239,36 @@ def test_events_of_orders_reach_only_those_whose_they_are(sockets: dict[str, Soc
         "risk": {"alpha", "gamma"},
         "operator": {"alpha", "gamma"},
     }
+
+
+@pytest.mark.parametrize("command", PROGRAMS)
+def test_a_trader_who_listens_to_all_orders_loses_none_of_those_it_may_not_see(
+    keyed: Keyed, sockets: dict[str, Socket], command: list[str]
+) -> None:
+    def place(strategy: str) -> str:
+        name = f"all-{time.time_ns()}"
+        order: dict[str, Any] = {"strategy": strategy, "client_order_id": name, "instrument": APPLE}
+        order |= {"side": "BUY", "quantity": 1, "order_type": "LMT", "limit_price": 1}
+        assert sockets["operator"].code("orders", "place_order", order) == "ok"
+        return name
+
+    sockets["operator"].code("orders", "resume", {"strategy": "alpha"})
+    with running_program(command) as program:
+        assert program.ask("connect", keys=str(file_of(keyed, "trader:alpha"))) == {}
+        program.ask("subscribe", topics=["order/", "node/orders/"])
+        found: list[dict[str, Any]] = []
+        for strategies in (("alpha",), ("gamma", "gamma", "alpha")):
+            *_, wanted = (place(strategy) for strategy in strategies)
+            while not found or found[-1]["event"].get("client_order_id") != wanted:
+                found.append(program.ask("next", timeout_ms=30_000))
+                assert "event" in found[-1], found[-1]
+        beats = 0
+        while beats < 2:
+            found.append(program.ask("next", timeout_ms=30_000))
+            beats += found[-1]["event"]["type"] == "heartbeat"
+        assert [one for one in found if one["lost"]] == []
+        assert program.ask("losses")["orders"] == {"order/": 0}
+        assert program.ask("close") == {}
 
 
 def strategies_until_beat(sub: zmq.Socket[bytes]) -> set[str]:
@@ -272,7 +308,8 @@ def test_the_journal_says_who_asked_for_every_order_halt_and_limit(keyed: Keyed)
     ]
     mine = [row for row in rows if row["client_order_id"] == "who-1"]
     assert [row["who"] for row in mine][:2] == [name_of("trader:alpha")] * 2, mine
-    assert mine[-1]["who"] == name_of("operator")
+    asked_for = [row["who"] for row in mine if row["who"]]  # what the gateway said has nobody
+    assert asked_for[-1] == name_of("operator")
     settings = [(row["what"], row["who"], row["value"]) for row in rows if "/" in row["what"]][-3:]
     assert [(what, who) for what, who, _ in settings] == [
         ("halt/alpha", name_of("trader:alpha")),
@@ -282,6 +319,25 @@ def test_the_journal_says_who_asked_for_every_order_halt_and_limit(keyed: Keyed)
     assert settings[0][2] == "smoke"
     assert settings[1][2] is None
     assert '"max_position":7' in settings[2][2].replace(" ", "").replace("7.0", "7")
+
+
+def test_whoever_intervenes_is_known_by_the_key_whatever_they_call_themselves(keyed: Keyed) -> None:
+    key = name_of("operator")
+    with Client(keys=file_of(keyed, "operator")) as operator:
+        operator.subscribe("alert/")
+        operator.request("status", "test_alerts", {"by": "anna"})
+        texts = (event.text for _, event, _ in operator.events(within=60) if isinstance(event, Alert))
+        assert any(text.endswith(f"asked for by anna ({key})") for text in texts)
+        operator.request("status", "silence_alert", {"name": "GatewayDown", "minutes": 0, "by": key})
+        operator.request("supervisor", "reload")
+        operator.request("connection", "claim_client_id", {"program": "excel"})
+        operator.request("connection", "release_client_id", {"program": "excel"})
+    logs = keyed.run("logs", "-n", "0", "--grep", "asked", "--json")
+    asked = [line for line in map(json.loads, logs.splitlines()) if line.get("event") == "asked"]
+    found = {line["op"]: line["who"] for line in asked if line["who"] == key}
+    for op in ("test_alerts", "silence_alert", "reload", "claim_client_id", "release_client_id"):
+        assert found[op] == key
+    assert not [line for line in asked if line["who"].startswith("node/")]
 
 
 def test_a_key_s_requests_topics_and_connections_are_limited_and_nobody_else_s(keyed: Keyed) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import GATEWAY_OFFSET, orphans_refused
+from conftest import GATEWAY_OFFSET
 from support.marketdata_node import (
     AAPL,
     client_of,
@@ -26,11 +26,7 @@ from support.simulated_gateway import GatewayProcess
 from twsmq_simulator.wire import requests as wire
 from twsmq_simulator.wire import tick_messages
 
-
-@pytest.fixture(autouse=True)
-def no_orphans() -> Iterator[None]:
-    with orphans_refused():
-        yield
+pytestmark = pytest.mark.usefixtures("no_orphans")
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from support.plain_client import PlainClient
 from support.scripted_gateway import ScriptedGateway
 from support.sim_recordings import OURS, RECORDINGS
 
-NOT_ORDERS = "no order is placed in it"
 NOT_SPOKEN = {
     "place_order_invalid_type_live_error": "the node refuses the order type by itself: nothing is sent",
     "api_whatif_margin_aapl": "a preview is no order and leaves none",

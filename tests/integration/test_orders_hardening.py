@@ -12,7 +12,7 @@ from support.command import Command
 from support.node_process import NodeProcess, running_node
 from support.plain_client import PlainClient
 from support.scripted_gateway import ScriptedGateway, answer_snapshot, error
-from support.simulated_gateway import GatewayProcess
+from support.simulated_gateway import GatewayProcess, running_gateway
 from twsmq_nodes.runtime.process import EXIT_UNMENDABLE
 from twsmq_simulator.wire import messages
 from twsmq_simulator.wire.requests import PlaceOrder
@@ -82,11 +82,10 @@ def test_no_message_of_the_gateway_ends_the_node(
 
 @pytest.fixture
 def gateway(tmp_path: Path, port_base: int, no_orphans: None) -> Iterator[GatewayProcess]:
-    running = GatewayProcess(
+    with running_gateway(
         tmp_path / "g", "--control-port", str(port_base + 90), port=port_base + 95
-    ).start()
-    yield running
-    running.stop()
+    ) as running:
+        yield running
 
 
 def remove_journal(folder: Path) -> None:

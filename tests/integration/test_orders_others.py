@@ -74,6 +74,8 @@ def test_an_operator_cancels_an_order_whose_owner_has_gone(cluster: Cluster, cli
     with Wire(cluster.port_base + 95, OTHER + 1) as gone:
         gone.send(*place_fields(gone.next_valid_id, "BUY", 5, "LMT", limit=1.0, tif="GTC"))
         perm_id = foreign(client, client_id=OTHER + 1, working=True)["perm_id"]
+    listed = Command(cluster.config).run("order", "list", "--active")
+    assert f"{perm_id}" in listed.stdout, listed.stderr
     said = Command(cluster.config).run("order", "cancel-foreign", str(perm_id), "--json")
     assert said.returncode == 0, said.stderr
     assert json.loads(said.stdout)["status"] == "Cancelled"

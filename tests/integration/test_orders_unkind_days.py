@@ -79,7 +79,7 @@ def test_a_question_that_is_never_answered_keeps_orders_out_for_two_tries_only(
         desk.working("after")
         desk.broker.silent = set()
         desk.reconnect()
-        assert desk.order("lost")["status"] == "not_sent"
+        desk.await_order("lost", status="not_sent")
 
 
 JOURNALED = ("filled", "cancelled", "untraded")

@@ -45,7 +45,8 @@ def cluster(tmp_path: Path, port_base: int) -> Iterator[Cluster]:
         tmp_path,
         port_base,
         port_base + 95,
-        extra=f"[marketdata]\ninstances = 2\nlines = {TOTAL}\ngrace_s = 0.0",
+        extra=f"[marketdata]\ninstances = 2\nlines = {TOTAL}\ndepth_lines = 1\ntick_by_tick_lines = 1\n"
+        "grace_s = 0.0",
     )
     made.expected = (*made.expected, "marketdata-1")
     with (tmp_path / "up.log").open("ab") as out:  # not `twsmq up`: its view wants quotes of its own
@@ -109,6 +110,17 @@ def test_what_one_shard_leaves_the_other_has(cluster: Cluster) -> None:
         shown = quotes(cluster)
         assert [one["used"] for one in shown.values()] == [TOTAL - 1, 1]
         assert [one["waiting"] for one in shown.values()] == [0, 0]
+
+        # An order book and a line of every trade: the one there is goes from shard to shard.
+        for kind, what in (("depth", "depth"), ("tick_by_tick", "trade")):
+            here, there = (topics[0].replace("quote/", f"{what}/") for topics in TOPICS)
+            client.subscribe(here)
+            client.await_event(stream(here, "active"), timeout=60)
+            client.subscribe(there)
+            crowded = client.await_event(stream(there, "error"), timeout=60)
+            assert f"all 1 {kind} lines are in use" in crowded["text"]
+            client.sub.unsubscribe(here.encode())
+            client.await_event(stream(there, "active"), timeout=60)
     finally:
         client.close()
 

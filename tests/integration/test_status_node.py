@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,10 +13,9 @@ from conftest import GATEWAY_OFFSET
 from support.node_process import running_node
 from support.plain_client import Event, PlainClient
 from support.scripted_gateway import VERSION, ScriptedGateway
+from support.scripted_lines import listed
 from support.simulated_gateway import GatewayProcess
 from support.trade_by_hand import trade_by_hand
-from twsmq_simulator.market import listing
-from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.wire import messages
 from twsmq_simulator.wire.requests import AccountSummary, ContractDetails, Positions
 
@@ -39,15 +37,9 @@ def client(port_base: int) -> Iterator[PlainClient]:
     client.close()
 
 
-def instrument(con_id: int) -> Instrument:
-    found = listing.build(datetime.now(UTC).date()).get(con_id)
-    assert found is not None
-    return found
-
-
 def row(con_id: int, quantity: float) -> bytes:
     """As captured: the primary exchange, no currency."""
-    bare = msgspec.structs.replace(instrument(con_id), currency="")
+    bare = msgspec.structs.replace(listed(con_id), currency="")
     return messages.position("DU1", bare, Decimal(str(quantity)), 150.0)
 
 
@@ -55,7 +47,7 @@ def name_contracts(gateway: ScriptedGateway, count: int) -> None:
     """Answer look-ups by conId."""
     for _ in range(count):
         asked = gateway.await_request(ContractDetails)
-        found = instrument(asked.contract.con_id)
+        found = listed(asked.contract.con_id)
         rows = messages.contract_details(VERSION, asked.request_id, found, "SMART", time.time_ns())
         gateway.say(rows + messages.contract_details_end(asked.request_id))
 
@@ -122,7 +114,7 @@ def test_two_listings_of_one_symbol_are_two_positions_for_a_late_subscriber_too(
     config_file: Path, gateway_port: int, port_base: int, client: PlainClient
 ) -> None:
     """KWEB is listed twice in one currency (ib_insync #539)."""
-    apple = instrument(AAPL)
+    apple = listed(AAPL)
     listings = [
         msgspec.structs.replace(apple, con_id=con_id, symbol="KWEB", exchange=exchange)
         for con_id, exchange in ((11, "ARCA"), (12, "LSEETF"))

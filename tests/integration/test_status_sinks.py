@@ -6,10 +6,12 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import msgspec
 import psutil
 import pytest
 import structlog
+from support.scripted_port import listening
 from twsmq_nodes.status import sinks as module
 from twsmq_nodes.status.sinks import Sinks
 from twsmq_protocol.alerts import Alert
@@ -28,7 +31,7 @@ FIRING = Alert(
     name="OrderUnknown",
     severity="page",
     state="firing",
-    text="1 orders unknown",
+    text="1 order unknown",
     since=5,
     runbook="docs/runbook/OrderUnknown.md",
 )
@@ -45,6 +48,7 @@ class Receiver:
         self.bodies: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.answers: list[int | None] = []
+        self.location = ""
         self.hold = threading.Event()
         receiver = self
 
@@ -59,6 +63,8 @@ class Receiver:
                     receiver.paths.append(self.path)
                     receiver.bodies.append(json.loads(body) if body else {})
                 self.send_response(answer)
+                if receiver.location:
+                    self.send_header("Location", receiver.location)
                 self.end_headers()
 
             def do_GET(self) -> None:
@@ -135,8 +141,8 @@ def test_a_webhook_gets_both_ends_of_an_alert_in_their_order(
 
     runner(story())
     assert [(body["alert"], body["state"], body["text"]) for body in receiver.bodies] == [
-        ("OrderUnknown", "firing", "1 orders unknown"),
-        ("OrderUnknown", "resolved", "1 orders unknown"),
+        ("OrderUnknown", "firing", "1 order unknown"),
+        ("OrderUnknown", "resolved", "1 order unknown"),
     ]
     assert deliveries(metrics) == {("webhook", "ok"): 2}
 
@@ -220,6 +226,79 @@ def test_what_fails_is_tried_thrice_and_named_without_its_address(
     assert SECRET not in str(logged)
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "first", "result"),
+    [("http", HEAD, "ok"), ("http", HEAD[:9], "failed"), ("https", b"\x16\x03\x03\x40\x00", "failed")],
+)
+def test_a_server_that_goes_on_sending_keeps_no_thread(
+    scheme: str, first: bytes, result: str, no_pause: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose answer never ended got each alert three times, counted as failed; and one that never came to
+    its status kept a thread for each try."""
+    monkeypatch.setattr(module, "DELIVERY_S", 0.3)
+    metrics = Registry()
+    asked: list[bytes] = []
+
+    def drip(connected: socket.socket) -> None:
+        asked.append(connected.recv(4096))
+        connected.sendall(first)
+        with suppress(OSError):
+            while True:
+                connected.sendall(b"X")
+                time.sleep(0.02)
+
+    async def story(port: int) -> None:
+        sinks = Sinks(Alerts(webhook=f"{scheme}://127.0.0.1:{port}/", log=False), metrics)
+        sinks.deliver(FIRING)
+        await until(lambda: bool(deliveries(metrics)))
+        await sinks.close()
+
+    with listening(drip) as port:
+        asyncio.run(story(port))
+        assert deliveries(metrics) == {("webhook", result): 1}
+        assert len(asked) == (1 if result == "ok" else 3)
+        end = time.monotonic() + 30
+        while any(each.name == "delivery" for each in threading.enumerate()):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def test_a_hundred_at_once_all_arrive(receiver: Receiver) -> None:
+    """A bad day halts many: the fifty-first alert of a second was given up though nothing was wrong."""
+    metrics = Registry()
+
+    async def story() -> None:
+        sinks = Sinks(Alerts(webhook=f"http://{receiver.address}/", log=False), metrics)
+        for number in range(100):
+            sinks.deliver(msgspec.structs.replace(FIRING, about=f"s-{number}"))
+        await until(lambda: sum(deliveries(metrics).values()) == 100)
+        await sinks.close()
+
+    asyncio.run(story())
+    assert deliveries(metrics) == {("webhook", "ok"): 100}
+    assert {body["about"] for body in receiver.bodies} == {f"s-{number}" for number in range(100)}
+
+
+def test_who_only_redirects_has_not_got_it(receiver: Receiver, no_pause: None) -> None:
+    """urllib follows by a GET without the alert, and that was `ok`."""
+    metrics = Registry()
+    receiver.answers = [302, 302, 302]
+    receiver.location = "/elsewhere"
+
+    async def story() -> None:
+        sinks = Sinks(Alerts(webhook=f"http://{receiver.address}/", log=False), metrics)
+        sinks.deliver(FIRING)
+        await until(lambda: bool(deliveries(metrics)))
+        await sinks.close()
+
+    asyncio.run(story())
+    assert deliveries(metrics) == {("webhook", "failed"): 1}
+    assert receiver.paths == []
+
+
 def test_only_what_is_worth_a_page_leaves_where_that_is_asked_for(receiver: Receiver) -> None:
     metrics = Registry()
 
@@ -266,5 +345,5 @@ def test_apprise_carries_it_on(receiver: Receiver) -> None:
     (body,) = receiver.bodies
     assert (body["title"], body["message"].split("\n")[0]) == (
         "twsmq: OrderUnknown firing",
-        "1 orders unknown",
+        "1 order unknown",
     )

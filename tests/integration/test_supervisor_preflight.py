@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from twsmq_supervisor.children import cluster
 from twsmq_supervisor.errors import DataDirInUse, PortTaken, StartRefused
-from twsmq_supervisor.preflight import is_locked, lock_file, require_free_ports, take_lock
+from twsmq_supervisor.lock import is_locked
+from twsmq_supervisor.preflight import require_free_ports, take_lock
 from twsmq_supervisor.processes import LOG_LIMIT_BYTES, Processes, log_limit, tail
 from twsmq_supervisor.settings import Settings, load_settings
 
@@ -24,14 +25,24 @@ def test_the_lock_has_one_holder_and_names_it(settings: Settings) -> None:
     held = take_lock(settings)
     with pytest.raises(DataDirInUse, match=f"pid {os.getpid()}.*twsmq down"):
         take_lock(settings)
-    assert is_locked(lock_file(settings))
+    assert is_locked(settings.lock_file)
     os.close(held)
-    assert not is_locked(lock_file(settings))
+    assert not is_locked(settings.lock_file)
     os.close(take_lock(settings))
 
 
+def test_a_gateway_at_one_of_our_own_ports_is_refused(config_file: Path, port_base: int) -> None:
+    for host, taken in (("127.0.0.1", True), ("10.0.0.7", False)):
+        config = load_settings(config_file, f"{host}:{port_base + 30}").config
+        if not taken:
+            require_free_ports(config)
+            continue
+        with pytest.raises(PortTaken, match="is the cluster's own, for orders requests"):
+            require_free_ports(config)
+
+
 def test_no_lock_file_is_no_lock(settings: Settings) -> None:
-    assert not is_locked(lock_file(settings))
+    assert not is_locked(settings.lock_file)
 
 
 def test_a_folder_that_cannot_be_made_is_refused_with_the_cure(config_file: Path, tmp_path: Path) -> None:
@@ -86,7 +97,7 @@ def test_the_gateway_starts_first_and_every_child_gets_the_same_settings(config_
         "status",
     ]
     assert children["marketdata-1"].argv == (
-        *(sys.executable, "-m", "twsmq_nodes.marketdata"),
+        *(sys.executable, "-P", "-m", "twsmq_nodes.marketdata"),
         *("--shard", "1", "--config", str(config_file)),
     )
     given = load_settings(config_file, "10.0.0.7:4001")
@@ -138,7 +149,7 @@ def test_a_lock_that_is_no_plain_file_of_ours_is_refused_and_left_alone(
 ) -> None:
     precious = tmp_path / "precious"
     precious.write_text("not to be overwritten")
-    path = lock_file(settings)
+    path = settings.lock_file
     path.parent.mkdir(parents=True, exist_ok=True)
     match what:
         case "symlink":

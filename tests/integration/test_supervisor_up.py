@@ -43,7 +43,7 @@ def test_detached_it_runs_until_told_otherwise(twsmq: Command) -> None:
     told = twsmq.run("status", "--json")
     assert told.returncode == 0
     status = json.loads(told.stdout)
-    assert sorted(status) == ["gateway", "processes"]
+    assert sorted(status) == ["data_dir", "gateway", "halted", "processes"]
     assert [list(row) for row in status["processes"]] == [COLUMNS] * len(PROCESSES)
     assert [row["name"] for row in status["processes"]] == PROCESSES
     assert [row["client_id"] for row in status["processes"]] == [None, None, 100, 101, 103, 104, 110, 102]
@@ -65,9 +65,9 @@ def test_detached_it_runs_until_told_otherwise(twsmq: Command) -> None:
 def test_without_a_gateway_it_says_what_is_missing_and_goes_on(
     twsmq: Command, port_base: int, eventually: Callable[..., None]
 ) -> None:
-    up = twsmq.run("up", "--detach", "--gateway", f"127.0.0.1:{port_base + 95}", "--timeout", "4")
+    up = twsmq.run("up", "--detach", "--gateway", f"127.0.0.1:{port_base + 95}", "--timeout", "12")
     assert up.returncode == 1
-    assert "not ready after 4 s" in up.stderr
+    assert "not ready after 12 s" in up.stderr
     assert f"cannot reach 127.0.0.1:{port_base + 95}" in up.stderr
     assert up.stdout.count("7497") == 1
     warning, trouble = up.stderr.splitlines()  # the tests' configuration has no message limit

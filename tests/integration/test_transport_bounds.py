@@ -65,6 +65,9 @@ def test_a_process_holds_a_bounded_memory_and_answers_others(
     on_events, count, reason = FLOODS[kind]
     with running_node("marketdata", config_file) as node, closing(PlainClient(port_base)) as client:
         client.await_result("marketdata-0", "describe")
+        client.subscribe("node/")
+        client.await_event(lambda _, beat: beat["name"] == "marketdata-0", 30)
+        ended_here = client.sub.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         before = psutil.Process(node.pid).memory_info().rss
         port = port_base + OFFSETS["marketdata-0"] + on_events
         with flooding(kind.partition(" ")[0], port, count):
@@ -76,6 +79,8 @@ def test_a_process_holds_a_bounded_memory_and_answers_others(
                 assert most(node, 0.2) - before < BOUND
                 client.result("marketdata-0", "describe")
         client.result("marketdata-0", "describe")
+        assert not ended_here.poll(0), "who subscribed to little went for what others hold"
+        client.sub.disable_monitor()
 
 
 def test_two_thousand_quotes_are_no_flood(config_file: Path, port_base: int) -> None:
@@ -109,6 +114,14 @@ def test_idle_peers_beyond_the_descriptors_are_ended_and_cost_no_core(
             assert served_newcomers(port_base, 10) >= 3
             assert psutil.Process(node.pid).cpu_percent(3) < 60
         assert any("open files" in line.get("problem", "") for line in node.log())
+        if sys.platform == "linux":
+            limited = psutil.Process(node.pid)
+            limited.rlimit(psutil.RLIMIT_NOFILE, (8, 64))  # nothing whatever can be opened any more
+            client.subscribe("node/reference/")
+            beats = [client.await_event(lambda topic, _: topic == "node/reference/") for _ in range(4)]
+            assert beats[-1]["memory_bytes"] is None
+            client.result("reference", "metrics")
+            limited.rlimit(psutil.RLIMIT_NOFILE, (64, 64))
 
 
 def served_newcomers(port_base: int, tries: int) -> int:

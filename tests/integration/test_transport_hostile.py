@@ -97,15 +97,18 @@ def test_a_second_peer_of_the_same_name_gets_nothing_of_the_first(config_file: P
     serve(config_file, story)
 
 
+@pytest.mark.parametrize(("size", "count"), [(200_000, 1500), (3_000_000, 200)])
 def test_a_client_that_reads_no_reply_costs_a_bounded_memory_is_named_once_and_hinders_nobody(
-    config_file: Path, port_base: int
+    config_file: Path, port_base: int, size: int, count: int
 ) -> None:
+    """Replies of 300 and of 600 MB."""
+
     async def story(node: Node, __: Watching) -> None:
-        node.mailbox.add("contract_details", lambda _, call: call.succeed("x" * 200_000))
+        node.mailbox.add("contract_details", lambda _, call: call.succeed("x" * size))
         me = psutil.Process()
         before = me.memory_info().rss
         other = PlainClient(port_base)
-        flood = await start_flood("deaf", port_base + 50, 1500)  # replies of 300 MB
+        flood = await start_flood("deaf", port_base + 50, count)
         while await asyncio.to_thread(flood.stdout.readline) != "done\n":
             pass
         for _ in range(20):

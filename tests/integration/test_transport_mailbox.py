@@ -78,6 +78,7 @@ def test_each_broken_request_gets_its_one_reply_and_harms_nobody(config_file: Pa
             reply = await ask(client.raw, "reference", frames)
             assert (reply["ok"], reply["error"]["code"], reply["id"]) == (False, code, request_id), what
             assert reply["error"]["message"], what
+            assert ("clocks" in reply["error"]["message"]) is (code == "timeout"), what
             # If there were a second reply to it, this would receive that one and not its own.
             assert (await ask(client.request, "reference", "describe"))["ok"], what
 

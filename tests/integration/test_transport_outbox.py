@@ -17,6 +17,7 @@ from twsmq_protocol import system_events
 from twsmq_protocol.config_file import load_config
 from twsmq_protocol.market_events import Stream
 from twsmq_protocol.system_events import Heartbeat, Position
+from twsmq_transport import outbox
 
 Story = Callable[[Node, PlainClient], Awaitable[None]]
 
@@ -341,5 +342,38 @@ def test_a_node_hears_others_and_survives_what_it_cannot_read(config_file: Path,
             assert event.name == "orders"
         finally:
             other.close()
+
+    publish_from(config_file, port_base, story)
+
+
+def test_who_subscribes_again_and_again_makes_nobody_read_without_end(
+    config_file: Path, port_base: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "REPEATS_PER_S", 500.0)
+    again, retained = 300, 100
+
+    async def story(node: Node, client: PlainClient) -> None:
+        node.outbox._repeats = 1000.0  # pyright: ignore[reportPrivateUsage]
+        for number in range(retained):
+            node.outbox.publish(f"position/{number}/", position(number, number), retain=True)
+        flood = PlainClient(port_base)
+        try:
+            for _ in range(again):
+                flood.sub.setsockopt(zmq.SUBSCRIBE, b"position/")
+                flood.sub.setsockopt(zmq.UNSUBSCRIBE, b"position/")
+            began = time.monotonic()
+            client.subscribe("position/")
+            seen: set[str] = set()
+
+            def all_seen(topic: str, event: Event) -> bool:
+                seen.add(topic)
+                return len(seen) == retained
+
+            await asyncio.to_thread(client.await_event, all_seen, 30)
+            repeated = sum(node.outbox.last_seq(f"position/{number}/") - 1 for number in range(retained))
+            took = time.monotonic() - began
+            assert repeated <= 1000 + 500 * (took + 1) + retained, "a tenth of what was wished for"
+        finally:
+            flood.close()
 
     publish_from(config_file, port_base, story)

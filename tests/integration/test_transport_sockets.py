@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 import uvloop
 import zmq
-from twsmq_transport import servers, sockets
+from support.flood import GREETING, ready
+from twsmq_transport import peers, servers, sockets
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
@@ -65,3 +69,65 @@ def test_a_subscription_is_heard_although_a_send_swallowed_its_edge(run: Callabl
         context.destroy(linger=0)
 
     run(story())
+
+
+@contextmanager
+def raw_subscriber(port: int) -> Generator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), 20) as raw:
+        raw.sendall(GREETING + ready(b"XSUB"))
+        answer = b""
+        while b"READY" not in answer:
+            more = raw.recv(1000)
+            if not more:
+                raise ConnectionResetError
+            answer += more
+        yield raw
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps newcomers out of a listener")
+def test_after_a_flood_of_subscriptions_newcomers_are_left_outside_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, port_base: int
+) -> None:
+    """Each that were accepted and ended would cost the loop a walk through all that is subscribed to."""
+    monkeypatch.setattr(peers, "ONE_BY_ONE_S", 2.0)
+    monkeypatch.setattr(peers, "STORM_S", 60.0)
+
+    def is_kept_out(port: int) -> bool:
+        with socket.socket() as newcomer:
+            newcomer.settimeout(0.3)
+            try:
+                newcomer.connect(("127.0.0.1", port))
+            except TimeoutError:
+                return True
+            return False
+
+    def flood_and_knock(port: int) -> None:
+        with raw_subscriber(port) as innocent:
+            with suppress(OSError), raw_subscriber(port) as flood:
+                flood.settimeout(1.0)  # an ended one whose window was shut learns of it late
+                for number in range(20_000):
+                    flood.sendall(b"\0\xc9\1" + b"%0200d" % number)
+            deadline = time.monotonic() + 15
+            while not is_kept_out(port):  # the first may enter
+                assert time.monotonic() < deadline, "all newcomers are accepted"
+                time.sleep(0.05)  # more would fill the queue of those who are to be accepted
+            innocent.sendall(b"\0\x02\1x")
+            assert b"x\0still here" in innocent.recv(1000), "who is connected notices nothing"
+            with raw_subscriber(port):  # its system knocks again until it is let in
+                pass
+
+    async def story() -> None:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+
+        def answer(frames: list[bytes]) -> None:
+            if frames == [b"\1x"]:
+                publisher.send(b"x\0still here")
+
+        publisher = servers.bind_events(
+            context, f"tcp://127.0.0.1:{port_base}", answer, send_queue=100, wanted_by="a test"
+        )
+        await asyncio.to_thread(flood_and_knock, port_base)
+        publisher.close()
+        context.destroy(linger=0)
+
+    asyncio.run(story())

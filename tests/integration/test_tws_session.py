@@ -231,6 +231,28 @@ def test_a_session_above_200_reads_text_and_protobuf_side_by_side(run: Callable[
     play(run, story, max_server_version=203)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x15\x03\x03\x00\x02\x02\x46",  # a TLS alert
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"-ERR unknown command 'API'\r\n",
+        b"\xff\0\0\0\0\0\0\0\x01\x7f",  # ZMTP
+        b"\0\0\0\x05hello",
+    ],
+)
+def test_another_program_on_the_gateways_port_is_called_so(run: Callable[..., None], said: bytes) -> None:
+    async def story(gateway: Gateway, node: Node) -> None:
+        peer = await gateway.accept()
+        peer.transport.write(said)
+        failed = await node.noticed(ConnectFailed)
+        assert "no TWS or IB Gateway" in failed.reason
+        assert failed.unusable
+
+    play(run, story)
+
+
 @pytest.mark.parametrize("kind", ["5", "61", "4", "nonsense"])
 def test_a_message_of_millions_of_fields_ends_the_session_and_holds_nobody_up(
     run: Callable[..., None], kind: str

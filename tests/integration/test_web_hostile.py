@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.client
 import json
 import re
 import socket
@@ -27,10 +26,10 @@ from starlette.routing import Route
 from support.cluster import TWSMQ, Cluster
 from support.patience import patient
 from support.plain_client import PlainClient
+from support.web_requests import ask, log_in
 from twsmq_web import connections
 from twsmq_web.app import MOST_STREAMS
 
-JSON = {"Content-Type": "application/json"}
 GUARDED = (
     ("GET", "/events"), ("GET", "/api/me"), ("GET", "/api/board"), ("GET", "/api/sections"),
     ("GET", "/api/audit"), ("GET", "/api/log/orders"), ("GET", "/api/history"), ("GET", "/api/records"),
@@ -45,34 +44,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
-def ask(
-    cluster: Cluster, method: str, path: str, body: str | bytes | None = None, **headers: str
-) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", cluster.port_base + 80, timeout=patient(15))
-    try:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, (JSON if method == "POST" else {}) | named)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
-
-
 def link(cluster: Cluster, *more: str) -> str:
     words = [*TWSMQ, "web", "--config", str(cluster.config), *more]
     done = subprocess.run(words, capture_output=True, text=True, timeout=patient(30), check=True)
     return done.stdout.strip().partition("#login=")[2]
-
-
-def log_in(cluster: Cluster, key: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", cluster.port_base + 80, timeout=patient(15))
-    try:
-        connection.request("POST", "/api/login", json.dumps({"key": key}), JSON)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status, (answer.getheader("set-cookie") or "").partition(";")[0]
-    finally:
-        connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +69,8 @@ def nobody_is_halted(cluster: Cluster) -> bool:
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 def test_without_a_login_nothing_is_shown_and_nothing_done(served: Cluster, method: str, path: str) -> None:
-    for cookie in ("", "twsmq_session=", "twsmq_session=guess", "twsmq_session=" + "x" * 4000):
+    name = f"twsmq_session_{served.port_base + 80}"
+    for cookie in ("", f"{name}=", f"{name}=guess", f"{name}=" + "x" * 4000):
         status, body = ask(served, method, path, HALT if method == "POST" else None, Cookie=cookie)
         assert (status, json.loads(body)["error"]["code"]) == (401, "no_session")
     for path_again in (path + "/", "/" + path, path.replace("/", "//"), path.upper(), path + "%00"):
@@ -257,6 +233,21 @@ def test_two_hundred_streams_of_which_most_are_never_read(served: Cluster, opera
         assert time.monotonic() < deadline
         time.sleep(0.6)
     assert served.rows()["web"]["restarts"] == 0
+
+
+def test_who_logs_out_hears_no_more(served: Cluster) -> None:
+    """A stream that was open went on for ever, whatever had become of its session."""
+    _, cookie = log_in(served, link(served))
+    streams = Streams(served, cookie)
+    try:
+        reader = streams.one()
+        read_until(reader, b"event: whole")
+        assert ask(served, "POST", "/api/logout", "{}", Cookie=cookie)[0] == 200
+        deadline = time.monotonic() + patient(20)
+        while reader.recv(65_536):
+            assert time.monotonic() < deadline
+    finally:
+        streams.close()
 
 
 class Served:

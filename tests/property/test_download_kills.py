@@ -99,6 +99,19 @@ def test_every_single_step_may_be_the_last(tmp_path: Path) -> None:
         require_whole(folder, past, BEGIN, END, AAPL)
 
 
+def test_nor_is_any_lost_where_the_disk_has_a_thread_of_its_own(tmp_path: Path) -> None:
+    past = Past()
+    past.limit = 300
+    wanted = order(BEGIN, END, AAPL, MSFT)
+    died = 0
+    for kill in range(3, 80, 6):
+        disk = DyingDisk(kill, no_space if kill % 4 == 1 else Killed)
+        died += Run(tmp_path, past, wanted, disk, threaded=True).killed()
+    assert died > 3
+    assert Run(tmp_path, past, wanted, threaded=True)()
+    require_whole(tmp_path, past, BEGIN, END, AAPL, MSFT)
+
+
 @given(
     begin=st.integers(0, 20 * 1440),
     length=st.integers(1, 15 * 1440),

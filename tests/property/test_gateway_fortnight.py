@@ -14,22 +14,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec import Struct
-from twsmq_nodes.connection.life import (
-    Action,
+from twsmq_nodes.connection.life import Action, Input, Life
+from twsmq_nodes.connection.life_events import (
     Alarm,
     Announce,
     Answered,
     Command,
-    Input,
     Keep,
-    Life,
     Memory,
     Observed,
     Rung,
     Trouble,
 )
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_protocol.config import GatewayLife
+from twsmq_protocol.gateway_life import GatewayLife
 
 ZONE = ZoneInfo("America/New_York")
 BEGIN = datetime(2026, 11, 9, 0, 0, tzinfo=ZONE)  # a Monday

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from itertools import count
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgpack
 import msgspec
@@ -13,12 +12,10 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from msgspec import Struct, structs
+from support.absence_checks import check, check_changes, router_of
 from twsmq_nodes.history.bars_job import BarsJob
 from twsmq_nodes.history.ticks_job import TicksJob
-from twsmq_nodes.marketdata.data.publisher import Publisher
-from twsmq_nodes.marketdata.data.router import Data, Router
-from twsmq_nodes.marketdata.feeds import Feed, feed_of
-from twsmq_nodes.marketdata.listings import Listing
+from twsmq_nodes.marketdata.data.router import is_data
 from twsmq_nodes.status.accounts import AccountBook
 from twsmq_nodes.status.actions import Publish, Send
 from twsmq_nodes.tws.absence import ABSENT, cleaned
@@ -44,59 +41,14 @@ from twsmq_nodes.tws.reference_events import (
 from twsmq_nodes.tws.requests import ReqAccountSummary, ReqPnL
 from twsmq_nodes.tws.session_events import SessionUp
 from twsmq_nodes.tws.ticks import SIZE_OF_PRICE, take_ticks, tick_of
-from twsmq_protocol import codec
-from twsmq_protocol.envelope import Event
 from twsmq_protocol.system_events import AccountValue
-from twsmq_protocol.topics import parse_stream_topic
 
 NS = 1_000_000_000
 S = TypeVar("S", bound=Struct)
 PRICES = (1, 2, 4, 66, 67, 68)
-OTHER_PRICES = (6, 7, 9, 14, 72, 73, 75, 76)
+OTHER_PRICES = (6, 7, 9, 14, 15, 20, 35, 57, 72, 73, 75, 76)
 values = st.sampled_from([-1.0, 0.0, None, 0.01, 100.0, 101.5])
-sizes = st.sampled_from([0.0, None, 1.0, 300.0])
-
-
-class Outgoing:
-    name, incarnation = "marketdata-0", 1
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-
-    def next_seq(self, topic: str) -> int:
-        del topic
-        return len(self.frames) + 1
-
-    def send_frame(self, frame: bytearray) -> None:
-        self.frames.append(bytes(frame))
-
-    def publish(self, topic: str, event: Event) -> None:
-        self.frames.append(codec.encode_event(topic, event))
-
-    def bodies(self) -> list[dict[str, Any]]:
-        return [msgpack.unpackb(frame.partition(b"\0")[2]) for frame in self.frames]
-
-
-def never(_delay: float, _call: Callable[[], None]) -> None: ...
-
-
-def router_of(*topics: str, volume_unit: int | None = 1) -> tuple[Router, Outgoing]:
-    outgoing = Outgoing()
-    router = Router(
-        Publisher(outgoing, lambda: 1.0, quote_interval_s=0.0, call_later=never),
-        lambda _req_id: None,
-        batch_interval_s=0.0,
-        call_later=never,
-    )
-    listing = Listing(Contract(1), "STK", volume_unit=volume_unit)
-    feeds: list[Feed] = []
-    for topic in topics:
-        parsed = parse_stream_topic(topic)
-        assert parsed is not None
-        feeds.append(feed_of(parsed, listing))
-        router.join(feeds[-1], listing, topic)
-    router.open(1, feeds[0])
-    return router, outgoing
+sizes = st.sampled_from([0.0, None, -1.0, 1.0, 300.0])
 
 
 def sized(price: tuple[int, float | None, float | None]) -> list[tuple[int, int, Any, int]]:
@@ -143,7 +95,7 @@ def test_no_quote_and_no_tick_carries_a_price_that_is_none(burst: list[Any], uni
     for tick_type, name in ((1, "bid"), (2, "ask"), (4, "last")):
         if tick_type in last and DELAYED[tick_type] not in last and quotes:
             (*_, value, _), (*_, size, _) = last[tick_type]
-            if value in (-1.0, 0.0) and not size:
+            if value in (-1.0, 0.0) and not (size or 0.0) > 0.0:
                 assert quotes[-1][name] is None
                 event("a price without a size is none")
 
@@ -188,34 +140,6 @@ TOLD = {
     "bars/1m/CONID:1/": built(Bar),
     "greeks/CONID:1/": built(TickOptionComputation, tick_type=st.integers(10, 13)),
 }
-PRICED = ("price", "bid", "ask")
-SIZED = {"price": "size", "bid": "bid_size", "ask": "ask_size"}
-
-
-def check(row: Any) -> None:
-    """No field of an event or of a row in it carries a mark."""
-    if isinstance(row, list):
-        for each in cast("list[Any]", row):
-            check(each)
-    if not isinstance(row, dict):
-        return
-    row = cast("dict[str, Any]", row)
-    for name, value in row.items():
-        check(value)
-        if name in PRICED and value in (-1, 0) and SIZED[name] in row:
-            assert row[SIZED[name]], f"{name} {value} without a size: {row}"
-        if name in ("volume", "wap", "count", "implied_vol", "pv_dividend", "underlying"):
-            assert value != -1, row
-        if name in ("delta", "gamma", "vega", "theta"):
-            assert value != -2, row
-    if "wap" in row:
-        assert row["wap"] is None or row["volume"], "of nothing traded there is no average"
-
-
-def check_changes(changes: list[Any]) -> None:
-    for _, operation, _, price, size, _ in changes:
-        assert operation != "delete" or (price, size) == (None, None)
-        assert price not in (-1, 0) or size
 
 
 @pytest.mark.parametrize("topic", TOLD)
@@ -229,7 +153,7 @@ def test_no_event_of_a_line_carries_a_mark(topic: str, data: st.DataObject) -> N
         elif (ticks := tick_of(told)) is not None:
             router.on_ticks(ticks)
         else:
-            assert isinstance(told, Data)
+            assert is_data(told)
             router.on_event(told)
     if topic.startswith("bars/"):
         router.on_event(HistoricalBarsEnd(1, "", ""))
@@ -289,6 +213,7 @@ UNSET = (
     "NaN",
     "-Infinity",
     "2147483647",
+    "2147483647.0",
     str(2**63 - 1),
 )
 
@@ -326,7 +251,11 @@ FRAMES = {
     "99|1|1|1700000000|-1|5|0|||": {"price": -1.0},
     "99|1|3|1700000000|0|101|0|5|0|": {"bid_price": None, "ask_price": 101.0},
     "99|1|4|1700000000|-1|": {"mid_point": None},
+    "99|1|3|1700000000|2147483647|101|9|5|0|": {"bid_price": None},
+    "99|1|3|1700000000|-1|101|-1|5|0|": {"bid_price": None},
     "12|1|1|0|0|1|0|0|": {"price": None},
+    "61|3|DU1|1|X|STK||0|||NYSE|USD|X|X|NaN|2147483647|": {"quantity": None, "avg_cost": None},
+    "94|1|2147483647|0|9223372036854775807|": {"daily": None, "unrealized": 0.0, "realized": None},
     "50|3|1|1700000000|1|2|0.5|1.5|-1|-1|-1|": {"volume": None, "wap": None, "count": None},
     "63|1|1|DU1|Cushion|1.7976931348623157E308||": {"value": ""},
     "73|1|1|DU1||ExchangeRate|2147483647|EUR|": {"value": ""},
@@ -349,6 +278,32 @@ def test_what_is_read_from_the_gateway_passes_the_table(fields: str) -> None:
     if take_ticks([frame], 0, ticks):  # the fast way
         assert ticks[0][2] == told
     assert {name: getattr(told, name) for name in FRAMES[fields]} == FRAMES[fields]
+
+
+TICKS = {
+    "1|6|1|1|2147483647|5|0|": [None, 5.0],
+    "1|6|1|4|-1|-1|0|": [-1.0, -1.0],  # what is beside it decides, in the quote
+    "2|6|1|8|NaN|": [None],
+    "2|6|1|8|9223372036854775807.0|": [None],
+    "45|6|1|49|2147483647|": [None],
+    "45|6|1|23|1.7976931348623157E308|": [None],
+    "46|6|1|32||": [None],
+    "46|6|1|45|0|": [None],
+    "46|6|1|88|0|": [None],
+    "46|6|1|84|0|": ["0"],
+    "46|6|1|45|1.7976931348623157E308|": [None],
+    "46|6|1|48|;;1348075471534;67854;701.4;true|": [";;1348075471534;67854;701.4;true"],
+}
+
+
+@pytest.mark.parametrize("fields", TICKS)
+def test_plain_ticks_read_by_hand_or_by_ibapi_carry_no_mark_either(fields: str) -> None:
+    frame = fields.replace("|", "\0").encode()
+    by_hand: list[Any] = []
+    assert take_ticks([frame], 0, by_hand) == 1
+    by_ibapi = [tick for told in Codec(200).decode(frame) for tick in tick_of(told) or ()]
+    assert by_hand == by_ibapi
+    assert [tick[2] for tick in by_hand] == TICKS[fields]
 
 
 def test_every_row_of_the_table_names_a_field_and_its_evidence() -> None:

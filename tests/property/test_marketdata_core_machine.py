@@ -12,7 +12,8 @@ from itertools import count
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
+from support.core_machine import CoreMachine
 from support.marketdata_core import UP, info
 from support.marketdata_world import (
     CANCELS,
@@ -43,12 +44,10 @@ from twsmq_protocol.instruments import parse_instrument
 from twsmq_protocol.topics import parse_stream_topic
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(CoreMachine):
     def __init__(self) -> None:
         super().__init__()
         self.core = MarketdataCore(config=LIMITS, listings={})
-        self.now = 0.0
-        self.timer: float | None = None
         self.wanted: set[str] = set()
         self.remembered: dict[str, float | None] = {}
         self.said: dict[str, str] = {}
@@ -188,13 +187,6 @@ class Machine(RuleBasedStateMachine):
                     self.feed(ev.DataFlowed(req_id))
             self.now += 0.5
         raise AssertionError("it goes in circles")
-
-    def pass_time(self, seconds: float) -> None:
-        until = self.now + seconds
-        while self.timer is not None and self.timer <= until:
-            self.now, self.timer = max(self.now, self.timer), None
-            self.feed(ev.TimerFired())
-        self.now = until
 
     # -- what may happen
 

@@ -239,7 +239,7 @@ class Week:
                 self.feed(tws.GatewayError(req_id, 200, "No security definition has been found"))
                 continue
             kind = market_of(number)
-            text, _ = hours.describe(kind, int((BEGIN + self.now) * 1e9))
+            text, _ = hours.describe(kind, int((BEGIN + self.now) * 1e9), ZONES[kind])
             found = Contract(number, f"S{number}", "STK", primary_exchange="NASDAQ", currency="USD")
             info = ContractInfo(found, valid_exchanges="SMART", time_zone_id=ZONES[kind], trading_hours=text)
             self.looked_up[number] = self.now

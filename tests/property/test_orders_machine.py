@@ -14,32 +14,26 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.orders_agreement import both_agree, the_journal_is_the_state
-from support.orders_desk import AAPL, Caller, Desk
+from support.orders_desk import Caller, Desk, an_order
 from support.orders_gateway import Gateway, Upstream
 from support.orders_reports import error
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.order_events import Change, Fill
-from twsmq_protocol.order_requests import PlaceOrder, PlaceOrders
+from twsmq_protocol.order_requests import PlaceOrders
 
 IDS = st.sampled_from(["a", "b", "c"])
 USUALLY = st.sampled_from([True, True, True, False])
+BY_HAND: dict[str, dict[str, Any]] = {
+    "hidden": {"hidden": True},
+    "group": {"oca_group": "by hand", "oca_type": 1},
+    "algo": {"algo_strategy": "Adaptive", "algo_params": (("adaptivePriority", "Urgent"),)},
+}
 FATES = st.sampled_from(["take", "take", "refuse", "swallow", "double"])
 
 
-def an_order(cid: str) -> PlaceOrder:
-    return PlaceOrder(
-        strategy="s",
-        client_order_id=cid,
-        instrument=AAPL,
-        side="BUY",
-        quantity=10.0,
-        order_type="LMT",
-        limit_price=1.0,
-    )
-
-
 class OrdersMachine(RuleBasedStateMachine):
+    changed_by_hand = 0
     traded = 0
     """Orders accepted in all runs."""
     outcomes: ClassVar[set[str]] = set()
@@ -216,7 +210,11 @@ class OrdersMachine(RuleBasedStateMachine):
             self.gateway.saying.append(error(ticket.order_id, 202, "Order Canceled - reason:"))
 
     @precondition(lambda self: self.gateway.live)
-    @rule(data=st.data(), what=st.sampled_from(["limit", "quantity", "tif", "reference"]), told=USUALLY)
+    @rule(
+        data=st.data(),
+        what=st.sampled_from(["limit", "quantity", "tif", "reference", *BY_HAND, *BY_HAND]),
+        told=USUALLY,
+    )
     def person_or_preset_changes(self, data: st.DataObject, what: str, told: bool) -> None:
         """By hand in the gateway, or by its presets; `told`: its reports are not lost."""
         ticket = data.draw(st.sampled_from(self.gateway.live))
@@ -227,6 +225,10 @@ class OrdersMachine(RuleBasedStateMachine):
                 ticket.quantity += 5.0
             case "tif":
                 ticket.tif = "DAY" if ticket.tif == "GTC" else "GTC"
+            case what if what in BY_HAND:
+                given = BY_HAND[what]
+                there = all(ticket.besides[name] == value for name, value in given.items())
+                ticket.besides |= {name: type(value)() for name, value in given.items()} if there else given
             case _:
                 record = self.desk.core.book.records.get(("s", ticket.cid))
                 if record is not None and ticket.perm_id in record.perm_ids:
@@ -335,7 +337,21 @@ class OrdersMachine(RuleBasedStateMachine):
         self.settle()
         self.every_modification_comes_to_one_end()
         both_agree(self.desk.core.book, self.gateway)
+        self.nothing_is_put_back()
         the_journal_is_the_state(self.desk)
+
+    def nothing_is_put_back(self) -> None:
+        """What somebody has changed of the rest of an order stands as it is after the next modification."""
+        for ticket in self.gateway.live:
+            record = self.desk.core.book.records["s", ticket.cid]
+            if record.cancel_wanted or len(self.gateway.under(ticket.order_id)) > 1:
+                continue
+            stood, written = dict(ticket.besides), len(self.desk.wire)
+            caller = self.desk.modify(ticket.cid, limit_price=ticket.limit + 1.0)
+            self.pass_on("take")
+            assert len(self.desk.wire) > written, caller.answer
+            assert ticket.besides == stood
+            OrdersMachine.changed_by_hand += stood["hidden"] or bool(stood["algo_strategy"])
 
     def every_modification_comes_to_one_end(self) -> None:
         """Each is sent once and ends at most once, and nothing else is told of it."""
@@ -367,6 +383,7 @@ class TestOrdersMachine(OrdersMachine.TestCase):
     @classmethod
     def tearDownClass(cls) -> None:
         """Random steps that never trade, or never change an order, would prove nothing."""
+        assert OrdersMachine.changed_by_hand
         assert OrdersMachine.traded > 20, OrdersMachine.traded
         assert OrdersMachine.outcomes >= {"sent", "confirmed"}
 

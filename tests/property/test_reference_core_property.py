@@ -7,10 +7,21 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
+from support.core_machine import CoreMachine
 from twsmq_nodes.reference import contract_questions, market_questions
 from twsmq_nodes.reference.core import ReferenceCore
-from twsmq_nodes.reference.events import Action, Answer, Asked, Cancel, Fail, NotSent, Send, SessionDown
+from twsmq_nodes.reference.events import (
+    Action,
+    Answer,
+    Asked,
+    Cancel,
+    Fail,
+    NotSent,
+    Send,
+    SessionDown,
+    Written,
+)
 from twsmq_nodes.reference.question import Question
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import reference_events as ev
@@ -26,7 +37,6 @@ from twsmq_protocol.errors import ErrorCode, RequestError
 EXPIRIES = ("20261218", "20270115", "20270219")
 SYMBOLS = ("A", "B", "C")
 RULE = ((0.0, 0.01),)
-GOOD_LATER = frozenset((ErrorCode.NOT_READY, ErrorCode.TIMEOUT))
 
 
 def instrument(symbol: str) -> str:
@@ -97,14 +107,13 @@ def is_right(kind: str, symbol: str, result: Any) -> bool:
             return [row.symbol for row in result.rows] == [symbol]
 
 
-class Calls(RuleBasedStateMachine):
+class Calls(CoreMachine):
     """Clients who ask, a gateway that answers when it likes, and a clock that honours the timer."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.core = ReferenceCore(count(1).__next__, cache_rows=6)
-        self.now = 0.0
-        self.timer: float | None = None
+        self.core = ReferenceCore(count(1).__next__, cache_rows=6, ahead=2)
+        self.unwritten: list[int] = []
         self.calls = count(1)
         self.waiting: dict[int, tuple[str, str, float]] = {}
         self.sent: dict[int, rq.Request] = {}
@@ -118,6 +127,7 @@ class Calls(RuleBasedStateMachine):
                 case Send(req_id, request):
                     assert request not in self.sent.values() or isinstance(happened, TimerFired | Asked)
                     self.sent[req_id] = request
+                    self.unwritten.append(req_id)
                     if isinstance(request, ref.ReqMatchingSymbols):
                         assert self.search_at is None or self.now >= self.search_at + 1.0
                         self.search_at = self.now
@@ -141,6 +151,11 @@ class Calls(RuleBasedStateMachine):
         self.waiting[call] = (kind, symbol, self.now + patience)
         question: Question = QUESTIONS[kind](symbol)
         self.feed(Asked(call, question, self.now + patience))
+
+    @precondition(lambda self: self.unwritten)
+    @rule()
+    def the_budget_lets_one_out(self) -> None:
+        self.feed(Written(self.unwritten.pop(0)))
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
@@ -188,12 +203,7 @@ class Calls(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0.0, 40.0))
     def time_passes(self, seconds: float) -> None:
-        until = self.now + seconds
-        while self.timer is not None and self.timer <= until:
-            self.now = max(self.now, self.timer)
-            self.timer = None
-            self.feed(TimerFired())
-        self.now = until
+        self.pass_time(seconds)
 
     @invariant()
     def nobody_waits_past_the_deadline(self) -> None:
@@ -207,7 +217,7 @@ class Calls(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Once nothing more comes, everybody has had an answer."""
-        self.time_passes(1000.0)
+        self.pass_time(1000.0)
         assert not self.waiting
 
 

@@ -22,8 +22,10 @@ from twsmq_supervisor.policy_events import (
     Spawned,
     SpawnFailed,
     StartRequested,
+    Starved,
     StopRequested,
     Ticked,
+    Worked,
 )
 
 NAMES = ("gateway", "link", "quotes", "orders")
@@ -94,6 +96,14 @@ class World(RuleBasedStateMachine):
     def beats(self, name: str, state: Any) -> None:
         if name in self.running:
             self.tell(Beaten(name, self.running[name], state))
+
+    @rule(name=names, pid=st.integers(1, 50), seconds=st.floats(0.0, 40.0))
+    def somebody_had_no_processor(self, name: str, pid: int, seconds: float) -> None:
+        self.tell(Starved(name, self.running.get(name, pid), seconds))
+
+    @rule(name=names, pid=st.integers(1, 50), seconds=st.floats(0.0, 40.0))
+    def somebody_worked(self, name: str, pid: int, seconds: float) -> None:
+        self.tell(Worked(name, self.running.get(name, pid), seconds))
 
     @rule(name=names, pid=st.integers(1, 50))
     def an_old_beat_arrives(self, name: str, pid: int) -> None:

@@ -104,23 +104,79 @@ def test_many_who_want_the_same_take_it_once() -> None:
     topics = [f"quote/STK:A{number}:SMART:USD/".encode() for number in range(1500)]
     for fd in range(20):
         peers.accepted(fd, 0.0)
-        assert not [gone for topic in topics for gone in peers.subscribed(fd, topic, 0.0)]
+        assert not [topic for topic in topics if peers.subscribed(fd, topic)]
     assert not peers.looked({}, 0.0, drained=False)
     for fd in range(20, 40):
         peers.accepted(fd, 0.0)
         for topic in topics:
-            peers.subscribed(fd, topic + b"%d/" % fd, 0.0)
+            peers.subscribed(fd, topic + b"%d/" % fd)
     assert peers.looked({}, 0.0, drained=False)
     for topic in topics:
         peers.unsubscribed(None, topic)
     peers.validate()
 
 
+def want(peers: Peers, fd: int, topics: list[bytes]) -> int:
+    """Bytes on the wire."""
+    return sum(
+        wire_size([b"\1" + topic], encrypted=False) for topic in topics if not peers.subscribed(fd, topic)
+    )
+
+
+def unlike(of: int, count: int, length: int = 600) -> list[bytes]:
+    return [(b"%d/%d/" % (of, number)).ljust(length, b"x") for number in range(count)]
+
+
 def test_one_who_wants_too_much_goes() -> None:
     peers = Peers(topic_bounds(peers=1000))
     peers.accepted(3, 0.0)
-    gone = [each for number in range(5000) for each in peers.subscribed(3, b"%d" % number, 0.0)]
-    assert gone == [Dropped(3, module.SUBSCRIPTIONS)]
+    over = [number for number in range(5000) if peers.subscribed(3, b"%d" % number)]
+    assert over
+    assert peers.looked({3: 10**6}, 0.0, drained=False) == [Dropped(3, module.SUBSCRIPTIONS)]
+
+
+def test_what_those_had_who_are_gone_is_nobody_elses() -> None:
+    """libzmq announces the end of each of their topics much later than the end of their connections."""
+    peers = Peers(topic_bounds(peers=1000))
+    peers.accepted(3, 0.0)
+    own = want(peers, 3, [b"node/"])
+    for fd in range(10, 20):
+        peers.accepted(fd, 0.0)
+    took = {fd: want(peers, fd, unlike(fd, 300)) for fd in range(10, 20)}
+    gone = {fd for fd, _ in peers.looked({**took, 3: own}, 1.0, drained=False)}
+    assert gone
+    assert 3 not in gone
+    for fd in range(10, 20):
+        peers.gone(fd)
+        assert not peers.looked({3: own}, 1.1, drained=False)
+    peers.drained()
+    for fd in range(10, 20):
+        for topic in unlike(fd, 300):
+            peers.unsubscribed(None, topic)
+    peers.drained()
+    assert not peers.looked({3: own}, 1.2, drained=False)
+    peers.validate()
+
+
+def test_topics_that_nobody_who_is_there_asked_for_end_nobody() -> None:
+    peers = Peers(topic_bounds(peers=1000))
+    took = {fd: want(peers, fd, [b"node/"]) for fd in range(3, 9) if not peers.accepted(fd, 0.0)}
+    for topic in unlike(0, 3000):
+        peers.subscribed(None, topic)
+    assert not peers.looked(took, 1.0, drained=False)
+    peers.validate()
+
+
+def test_who_took_over_a_descriptor_does_not_answer_for_what_came_under_it_before() -> None:
+    peers = Peers(topic_bounds(peers=1000))
+    peers.accepted(3, 0.0)
+    took = want(peers, 3, unlike(3, 300))
+    peers.gone(3)
+    peers.accepted(3, 0.1)
+    for topic in unlike(4, 3000):  # of the first, but handed over only now
+        peers.subscribed(3, topic)
+    assert not peers.looked({3: took // 100}, 1.0, drained=False)
+    peers.validate()
 
 
 def test_while_floods_of_subscriptions_come_back_newcomers_enter_one_by_one() -> None:
@@ -146,6 +202,25 @@ def test_a_flood_of_requests_keeps_no_newcomer_out() -> None:
     assert peers.looked({3: 10**6}, 1.0, drained=True)
     assert not peers.accepted(4, 1.0)
     assert not peers.accepted(5, 1.0)
+
+
+def test_those_who_come_and_go_without_end_are_left_outside_for_most_of_it() -> None:
+    """A peer without a key that connects again and again costs as much before it is refused."""
+    peers = Peers(Bounds())
+    entered, seconds = 0, 10
+    for tick in range(seconds * 200):
+        now = tick / 200
+        if peers.may_enter(now):
+            for _ in range(50):  # ten thousand a second
+                assert not peers.accepted(3, now)
+                entered += 1
+    most = module.NEWCOMERS_AT_ONCE + seconds * module.NEWCOMERS_PER_S
+    assert most - 50 <= entered <= most + 50
+    for _ in range(100):
+        peers.accepted(3, seconds)
+    assert not peers.may_enter(seconds)
+    assert peers.may_enter(seconds + 1)
+    peers.validate()
 
 
 def test_sizes_on_the_wire() -> None:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import struct
 from decimal import Decimal
+from importlib import import_module
 from time import perf_counter
+from typing import Any
 
 import msgspec
 import pytest
@@ -123,6 +125,45 @@ def test_too_many_fields_within_the_length_break_it_too(kind: bytes, fields: int
     assert f"{fields:,} fields" in splitter.broken
 
 
+REQ_ID, EMPTY_PART = b"\x08\x09", b"\x12\x00"
+"""As protobuf: field 1 is the number 9, field 2 holds nothing."""
+
+
+def protobuf(kind: int, body: bytes) -> bytes:
+    return struct.pack("!I", 200 + kind) + body
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts"), [(17, 8_000_000), (96, 2_000_000), (97, 2_000_000), (98, 2_000_000), (89, 2_000_000),
+                        (75, 500_000), (106, 500_000), (93, 100_000), (79, 100_000), (85, 30_000)]
+)  # fmt: skip
+def test_millions_of_parts_of_protobuf_break_the_stream_before_they_are_parsed(kind: int, parts: int) -> None:
+    splitter = FrameSplitter()
+    splitter.raw_ids = True
+    before = perf_counter()
+    assert splitter.feed(frame(protobuf(kind, REQ_ID + EMPTY_PART * parts))) == []
+    assert splitter.broken is not None
+    assert "parts it may have" in splitter.broken
+    assert perf_counter() - before < 1.0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        REQ_ID + (b"\x12\x30" + b"\x0a\x2e" + b"20260105 09:30:00 US/Eastern".ljust(46)) * 90_000,
+        b"\x0a\xff\xff\xff\x04" + b"x" * 200_000,  # announces more than there is
+        b"\x0b" * 100_000,  # a group, which nobody sends
+        b"\xff" * 100_000,
+        b"\x0d" + b"\0" * 99_999,
+        REQ_ID + b"\x11" + b"\0" * 8 + b"\x12\x80\x80\x04" + b"x" * 65_536,
+    ],
+)
+def test_a_day_of_bars_in_protobuf_passes_and_what_is_none_is_left_to_the_parser(body: bytes) -> None:
+    splitter, payload = FrameSplitter(), protobuf(17, body)
+    splitter.raw_ids = True
+    assert (splitter.feed(frame(payload)), splitter.broken) == ([payload], None)
+
+
 @pytest.mark.parametrize(
     "payload",
     [b"19\x001\x00" + b"<x/>" * 600_000 + b"\0", b"83\x009\x000\x00" + b"word " * 500_000 + b"\0",
@@ -173,3 +214,13 @@ def test_messages_that_differ_everywhere_keep_nobody_learning_for_ever() -> None
         most = max(most, decodings - before)
     assert 1 < most < 200
     assert 400 < decodings < 400 + MAX_PROBES * 15
+
+
+def test_a_text_with_a_nul_which_only_protobuf_can_carry_is_set_aside() -> None:
+    """In a topic it would cut the event in two."""
+    kind: Any = import_module("ibapi.protobuf.AccountSummary_pb2")
+    codec = Codec(225)
+    for tag, believed in (("NetLiquidation", True), ("Net\0Liquidation", False)):
+        summary = kind.AccountSummary(reqId=9, account="DU1", tag=tag, value="1", currency="USD")
+        (event,) = codec.decode(protobuf(63, summary.SerializeToString()))
+        assert isinstance(event, FrameRejected) is not believed, event

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 from msgspec import Struct
 from twsmq_nodes.history.bars_job import BarsJob
-from twsmq_nodes.history.core import (
-    Action,
-    Answer,
-    Asked,
-    Cancel,
-    Fail,
-    HistoryCore,
-    Send,
-    SessionUp,
-)
+from twsmq_nodes.history.core import HistoryCore
+from twsmq_nodes.history.events import Action, Answer, Asked, Cancel, Fail, Send, SessionUp
 from twsmq_nodes.history.jobs import Forget, Job, Keep
 from twsmq_nodes.history.plan import DAY_S, NS
 from twsmq_nodes.runtime.timer import TimerFired
@@ -27,6 +20,7 @@ from twsmq_nodes.tws.reference_events import (
     HistoricalBars,
     HistoricalBarsEnd,
 )
+from twsmq_nodes.tws.reference_requests import ReqHistoricalData
 from twsmq_protocol.history_requests import BarPage
 
 APPLE = Contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
@@ -36,6 +30,13 @@ MONDAY = 1_790_553_600 * NS  # 2026-09-28, midnight UTC
 
 
 NOW = MONDAY + 30 * DAY_S * NS
+
+
+def ends_at(text: str) -> int:
+    """The end of a request, ns; empty is now."""
+    if not text:
+        return NOW
+    return int(datetime.strptime(text, "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC).timestamp()) * NS
 
 
 class Desk:
@@ -80,7 +81,8 @@ class Desk:
         what = more.pop("what", "TRADES")
         key = (begin, end, size, limit, what)
         kept = {name: more.pop(name) for name in ("known", "spans", "form") if name in more}
-        job = BarsJob(key, APPLE, what, size, begin, end, NOW, limit, rth=False, series="apple", **kept)
+        contract, rth = more.pop("contract", APPLE), more.pop("rth", False)
+        job = BarsJob(key, contract, what, size, begin, end, NOW, limit, rth=rth, series="apple", **kept)
         return self.ask(job, **more)
 
     def reply(self, *times: int, price: float = 1.0) -> None:
@@ -101,3 +103,12 @@ class Desk:
         found = self.answers[call]
         assert isinstance(found, BarPage)
         return found
+
+
+def asked(send: Send) -> ReqHistoricalData:
+    assert isinstance(send.request, ReqHistoricalData)
+    return send.request
+
+
+def minutes(begin: int, *numbers: int) -> list[int]:
+    return [begin + number * 60 * NS for number in numbers]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from msgspec.structs import astuple
 from twsmq.download.asking import Order
 from twsmq.download.disk import Disk
 from twsmq.download.errors import Unwritable
-from twsmq.download.run import Download
+from twsmq.download.run import Download, at_once
 from twsmq.download.store import format_named
 from twsmq.errors import OutcomeUnknown, RequestRefused
 from twsmq_protocol.history_requests import BarPage, GetBars
@@ -134,27 +136,37 @@ def order(begin: int, end: int, *instruments: str, form: str = "parquet", size: 
 
 
 class Run:
-    """One start of the download in a folder."""
+    """One start of the download in a folder; `threaded`: its files are written in another thread, as the
+    command does, and the clock does not jump."""
 
-    def __init__(self, folder: Path, past: Past, wanted: Order, disk: Disk | None = None) -> None:
+    def __init__(
+        self, folder: Path, past: Past, wanted: Order, disk: Disk | None = None, *, threaded: bool = False
+    ) -> None:
+        self._threaded = threaded
         self.notes: list[str] = []
         self.disk = disk or Disk()
         self.download: Download | None = None
+        self.wall = NEW_YEARS_EVE + 60 * DAY
         self._arguments = (folder, past, wanted)
 
     def __call__(self) -> bool:
         """Raises what stopped it."""
         folder, past, wanted = self._arguments
 
-        async def work() -> bool:
+        async def work(background: Callable[[Callable[[], Any]], Awaitable[Any]]) -> bool:
             form = format_named(wanted.format)
             self.download = Download(
-                folder, wanted, form, past, disk=self.disk, wall=lambda: NEW_YEARS_EVE + 60 * DAY,
-                note=self.notes.append,
+                folder, wanted, form, past, disk=self.disk, wall=lambda: self.wall,
+                note=self.notes.append, background=background,
             )  # fmt: skip
             return await self.download.run()
 
-        return run_jumping(work())
+        async def with_a_thread() -> bool:
+            with ThreadPoolExecutor(1) as thread:
+                loop = asyncio.get_running_loop()
+                return await work(lambda task: loop.run_in_executor(thread, task))
+
+        return asyncio.run(with_a_thread()) if self._threaded else run_jumping(work(at_once))
 
     def killed(self) -> bool:
         """Whether the disk killed it, or stopped it because it is full."""

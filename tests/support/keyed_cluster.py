@@ -44,6 +44,7 @@ class Keyed(NamedTuple):
         keys = parse_client(self.alpha.read_text(), "")
         target = self.folder / f"{name}.key"
         fields = {field: getattr(keys, field) for field in keys.__struct_fields__} | values
+        target.touch(mode=0o600)
         target.write_text(written(type(keys)(**fields)))
         return target
 

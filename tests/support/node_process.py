@@ -60,6 +60,16 @@ class NodeProcess:
 
 
 @contextmanager
+def killed_at_the_end(package: str, config: Path) -> Generator[NodeProcess]:
+    """For a node that must be gone at once."""
+    node = NodeProcess(package, config).start()
+    try:
+        yield node
+    finally:
+        node.kill()
+
+
+@contextmanager
 def running_node(package: str, config: Path, *options: str) -> Generator[NodeProcess]:
     """Ends with the node's death by SIGTERM, which it must survive in order."""
     node = NodeProcess(package, config, *options).start()

@@ -22,6 +22,7 @@ from twsmq_nodes.orders.actions import (
     SaveSetting,
     Send,
     Warn,
+    Withhold,
     Write,
 )
 from twsmq_nodes.orders.core import OrdersCore
@@ -212,7 +213,7 @@ class Desk:
                 assert isinstance(request, rq.Request), "the encoder above makes them whole"
                 if not isinstance(request, rq.CancelOrder):
                     self.direct_writer.caught_up(action)
-                if not self.wire_open:
+                if not self.wire_open or action.withheld:
                     return self.core.not_written(action, self.now)
                 self.require_durable(key, request)
                 self.wire.append(request)
@@ -239,14 +240,22 @@ class Desk:
                 if self.alone and for_others:
                     return self.core.received([tws.OpenOrderEnd()], self.now)
                 self.asked.append(asked)
-            case SaveSetting(name, value):
-                self.kept = {k: v for k, v in {**self.kept, name: value}.items() if v is not None}
-                return self.core.setting_saved(name)
+            case Withhold() | SaveSetting():
+                return self.carry_out_of_halts(action)
             case Announce(_, event):
                 self.announced.append(event)
             case Warn(text):
                 self.warnings.append(text)
         return []
+
+    def carry_out_of_halts(self, action: Withhold | SaveSetting) -> list[Action]:
+        match action:
+            case Withhold(numbers):
+                self.direct_writer.withhold(numbers)
+                return []
+            case SaveSetting(name, value):
+                self.kept = {k: v for k, v in {**self.kept, name: value}.items() if v is not None}
+                return self.core.setting_saved(name)
 
     def require_durable(self, key: tuple[str, str], request: rq.Request) -> None:
         """Whatever is written, its intent is on disk."""
@@ -352,3 +361,15 @@ class Desk:
         """Answer whatever is asked with an empty list."""
         while self.asked:
             self.says(end_of(self.asked.pop(0)))
+
+
+def an_order(cid: str) -> PlaceOrder:
+    return PlaceOrder(
+        strategy="s",
+        client_order_id=cid,
+        instrument=AAPL,
+        side="BUY",
+        quantity=10.0,
+        order_type="LMT",
+        limit_price=1.0,
+    )

@@ -11,6 +11,9 @@ from twsmq_nodes.tws import requests as rq
 
 from support.orders_reports import completed, error, execution, open_order, order_status
 
+BESIDES = ("hidden", "oca_group", "oca_type", "algo_strategy", "algo_params")
+"""What no modification of ours is about, and each sends all the same."""
+
 
 class Ticket:
     """An order as the gateway has it. `second`: what a modification of another one became."""
@@ -23,6 +26,7 @@ class Ticket:
         self.limit = request.order.limit_price or 0.0
         self.tif = request.order.tif
         self.reference = request.order.order_ref
+        self.besides: dict[str, Any] = {name: getattr(request.order, name) for name in BESIDES}
         self.word = "Submitted"
         self.executions: list[tws.ExecDetails] = []
 
@@ -41,6 +45,7 @@ class Ticket:
             "perm_id": self.perm_id,
             "tif": self.tif,
             "order_ref": self.reference,
+            **self.besides,
         }
         return [open_order(self.order_id, self.cid, self.word, **view), self.status()]
 
@@ -148,6 +153,7 @@ class Gateway:
             return
         ticket.quantity, ticket.limit = request.order.total_quantity, request.order.limit_price or 0.0
         ticket.tif = request.order.tif
+        ticket.besides = {name: getattr(request.order, name) for name in BESIDES}
         self.saying += ticket.pair()
 
     def cancel(self, order_id: int) -> None:

@@ -13,16 +13,7 @@ import msgpack
 import zmq
 
 from support.patience import patient
-
-OFFSETS = {
-    "supervisor": 0,
-    "connection": 10,
-    "marketdata-0": 20,
-    "orders": 30,
-    "status": 40,
-    "reference": 50,
-    "history": 60,
-}
+from support.plain_client import OFFSETS
 
 Answer = Callable[[dict[str, Any]], dict[str, Any] | None]
 

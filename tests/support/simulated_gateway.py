@@ -89,8 +89,8 @@ class GatewayProcess:
 
 
 @contextmanager
-def running_gateway(data_dir: Path, *options: str) -> Iterator[GatewayProcess]:
-    gateway = GatewayProcess(data_dir, *options).start()
+def running_gateway(data_dir: Path, *options: str, port: int = 0) -> Iterator[GatewayProcess]:
+    gateway = GatewayProcess(data_dir, *options, port=port).start()
     try:
         yield gateway
     finally:

@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from click import Option
 from click.testing import CliRunner, Result
 from twsmq.cli import main
+from twsmq.cli.risk import set_limits
+from twsmq_protocol.risk_limits import RiskLimits
 
 AN_ORDER = ["--instrument", "STK:A:SMART:USD", "--side", "BUY", "--quantity", "1", "--order-type", "MKT"]
-A_RANGE = ["--from", "2026-01-05", "--to", "2026-01-06"]
 EVERY_COMMAND = (
     ("up",),
     ("up", "--detach"),
@@ -78,6 +80,14 @@ def test_help_teaches_by_example(command: tuple[str, ...]) -> None:
     result = twsmq(*command, "--help")
     assert result.exit_code == 0
     assert f"  twsmq {' '.join(command[:1])}" in result.output
+
+
+def test_every_limit_has_an_option_and_its_help() -> None:
+    offered = {
+        parameter.name: parameter.help for parameter in set_limits.params if isinstance(parameter, Option)
+    }
+    assert set(RiskLimits.__struct_fields__) <= offered.keys()
+    assert all(offered[name] for name in RiskLimits.__struct_fields__)
 
 
 def test_the_version_is_the_distributions() -> None:
@@ -185,8 +195,69 @@ def test_a_rate_that_a_real_gateway_refuses_is_warned_of(
     assert ("messages_per_second" in result.stderr) is warned
 
 
+@pytest.mark.parametrize(
+    ("setting", "mode", "warned"),
+    [
+        ('webhook = "https://x.example/s3cret"', 0o644, True),
+        ('apprise = ["slack://s3cret"]', 0o660, True),
+        ('deadman_url = "https://x.example/s3cret"', 0o604, True),
+        ('command = ["page", "--token", "s3cret"]', 0o644, True),
+        ('webhook = "https://x.example/s3cret"', 0o600, False),
+        ("log = true", 0o644, False),
+    ],
+)
+def test_a_secret_in_a_file_that_others_may_read_is_warned_of(
+    tmp_path: Path, setting: str, mode: int, warned: bool
+) -> None:
+    file = tmp_path / "twsmq.toml"
+    file.write_text(f'[cluster]\ndata_dir = "/dev/null/var"\n[alerts]\n{setting}\n')
+    file.chmod(mode)
+    result = twsmq("up", "--config", str(file))
+    assert result.exit_code == 2
+    assert (f"chmod 600 {file}" in result.stderr) is warned
+    assert "s3cret" not in result.stderr
+
+
 def test_the_changelog_names_every_command() -> None:
     told = (Path(__file__).parents[2] / "CHANGELOG.md").read_text()
     with main.make_context("twsmq", ["--help"], resilient_parsing=True) as context:
         missing = [name for name in main.list_commands(context) if not re.search(f"`{name}\\b", told)]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("budget", "--seconds", "inf"),
+        ("budget", "--seconds", "-1"),
+        ("restart", "orders", "--wait", "--timeout", "nan"),
+        ("reload", "--apply", "--timeout", "1e300"),
+        ("health", "orders", "--timeout", "nan"),
+        ("up", "--detach", "--timeout", "-3"),
+        ("client-ids", "--claim", "scanner", "--days", "-1"),
+        ("doctor", "--client-id", "0"),
+        ("logs", "-n", "-1"),
+    ],
+)
+def test_a_time_or_a_count_that_is_none_is_wrong_usage(command: tuple[str, ...]) -> None:
+    result = twsmq(*command)
+    assert result.exit_code == 2, result.output
+    assert result.exc_info is not None
+    assert result.exc_info[0] is SystemExit
+
+
+def test_logs_of_times_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    logs = tmp_path / "var" / "logs"
+    logs.mkdir(parents=True)
+    stamps = ("9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00", "2026-11-28T10:00:00Z")
+    lines = [f'{{"event":"said {number}","timestamp":"{stamp}"}}' for number, stamp in enumerate(stamps)]
+    (logs / "orders.log").write_text("\n".join(lines) + "\n")
+    shown = twsmq("logs")
+    assert shown.exit_code == 0, shown.output
+    assert all(f"said {number}" in shown.output for number in range(len(stamps)))
+    for since in ("99999999999d", "0001-01-01", "-5m"):
+        refused = twsmq("logs", f"--since={since}")
+        assert (refused.exit_code, refused.exc_info is not None and refused.exc_info[0]) == (2, SystemExit), (
+            since
+        )

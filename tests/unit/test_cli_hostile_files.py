@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,6 @@ def nested(depth: int) -> bytes:
     return b"\x81\xa1a" * depth + b"\xc0"
 
 
-DEEP = msgpack.packb({"at": 7, "topic": "t/"})
 RECORDINGS: dict[str, bytes] = {
     "empty": b"",
     "no msgpack": b"\xc1" * 100,
@@ -101,6 +103,11 @@ CONFIGURATIONS: dict[str, bytes] = {
     "a number of 100,000 digits": b"x = " + b"1" * 100_000,
     "escape sequences": b'[gateway]\nmode = "\\u001b[2J\\u009b\\u202e"\n',
     "a key of escape sequences": b'"\\u001b[2J" = 1\n',
+    "a key of 50,000 parts": b"a." * 50_000 + b"b = 1\n",
+    "a key of 50,000 quoted parts": b"x = {" + b"'a' . " * 50_000 + b"b = 1}\n",
+    "a folder with a NUL": b'[cluster]\ndata_dir = "a\\u0000b"\n',
+    "a folder of 5,000 characters": b'[cluster]\ndata_dir = "' + b"a" * 5000 + b'"\n',
+    "a folder of many levels": b'[cluster]\ndata_dir = "' + b"a/" * 5000 + b'"\n',
 }
 
 
@@ -150,3 +157,103 @@ def test_a_file_that_is_no_journal_ends_the_export_with_one_line(tmp_path: Path,
     (tmp_path / "twsmq.toml").write_text("")
     (tmp_path / "var" / "orders.journal").write_bytes(content)
     is_one_line(twsmq("orders", "export", "--config", str(tmp_path / "twsmq.toml")))
+
+
+def a_fifo(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def a_loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def a_cluster(folder: Path, more: str = "") -> Path:
+    (folder / "var").mkdir()
+    (config := folder / "twsmq.toml").write_text(f"[cluster]\n{more}\n")
+    return config
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("put", [a_fifo, a_folder, a_loop, a_device])
+def test_what_is_no_plain_file_holds_no_command_up(tmp_path: Path, put: Callable[[Path], None]) -> None:
+    config = a_cluster(tmp_path)
+    put(tmp_path / "var" / "orders.journal")
+    for what in ("orders", "audit"):
+        is_one_line(twsmq("orders", "export", "--what", what, "--config", str(config)))
+    put(tmp_path / "other.toml")
+    is_one_line(twsmq("status", "--config", str(tmp_path / "other.toml")))
+    (tmp_path / "var" / "status").mkdir()
+    put(tmp_path / "var" / "status" / "records.sqlite")
+    is_one_line(twsmq("report", "--config", str(config), "--output", str(tmp_path / "out")))
+    (tmp_path / "down" / ".twsmq").mkdir(parents=True)
+    put(tmp_path / "down" / ".twsmq" / "ledger.jsonl")
+    is_one_line(twsmq("history", "verify", str(tmp_path / "down")))
+    for name in ("recording", "recording.zst"):
+        put(tmp_path / name)
+        is_one_line(twsmq("replay", str(tmp_path / name), "--no-wait", "--config", str(config)))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("put", [a_fifo, a_folder, a_loop, a_device])
+def test_keys_that_are_no_plain_files_hold_no_command_up(tmp_path: Path, put: Callable[[Path], None]) -> None:
+    config = a_cluster(tmp_path)
+    assert twsmq("keys", "init", "--config", str(config)).exit_code == 0
+    for name in ("authorized.toml", "local.key"):
+        (tmp_path / "var" / "keys" / name).unlink()
+        put(tmp_path / "var" / "keys" / name)
+    is_one_line(twsmq("keys", "list", "--config", str(config)))
+
+
+LEDGERS: dict[str, bytes] = {
+    "nested deep": b'{"type": "Begun", "x": ' + b"[" * 100_000 + b"\n",
+    "no JSON": b"\xff\xfe\n",
+    "a number": b"5\n",
+    "a version of 400 digits": b'{"type": "Begun", "version": ' + b"9" * 400 + b"}\n",
+}
+
+
+@pytest.mark.parametrize("content", LEDGERS.values(), ids=LEDGERS.keys())
+def test_a_damaged_ledger_ends_verify_with_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "down" / ".twsmq").mkdir(parents=True)
+    (tmp_path / "down" / ".twsmq" / "ledger.jsonl").write_bytes(content)
+    is_one_line(twsmq("history", "verify", str(tmp_path / "down")))
+
+
+@pytest.mark.timeout(20)
+def test_a_universe_without_end_is_not_read(tmp_path: Path) -> None:
+    config = a_cluster(tmp_path)
+    words = ("--size", "1d", "--from", "2026-01-05", "-o", str(tmp_path / "o"), "--config", str(config))
+    result = twsmq("history", "download", "--universe", "/dev/zero", *words)
+    assert result.exit_code == 2
+    assert "is longer than" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "content", [b"5", b'[{"name": 5}]', b'[{"name": "a", "kind": "a"}]', b"[" * 100_000, b"\xff"]
+)
+def test_vectors_that_are_none_end_conform_with_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "events.json").write_bytes(content)
+    is_one_line(twsmq("conform", "--vectors", str(tmp_path), sys.executable, "-m", "twsmq.conform.python"))
+
+
+@pytest.mark.parametrize("command", ["status", "up", "down", "logs", "web", "keys list"])
+def test_a_folder_that_is_a_loop_of_links_is_one_line(tmp_path: Path, command: str) -> None:
+    a_loop(tmp_path / "loop")
+    (config := tmp_path / "twsmq.toml").write_text('[cluster]\ndata_dir = "loop"\n')
+    is_one_line(twsmq(*command.split(), "--config", str(config)))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["pipe", "pipe.zst"])
+def test_a_pipe_that_nobody_reads_is_no_place_for_a_recording(tmp_path: Path, name: str) -> None:
+    config = a_cluster(tmp_path)
+    a_fifo(tmp_path / name)
+    is_one_line(twsmq("record", "node/", "-o", str(tmp_path / name), "--config", str(config)))

@@ -15,7 +15,7 @@ from twsmq.cli.options import Refused
 from twsmq.cli.order_story import Story
 from twsmq.cli.rendering import show
 from twsmq.cli.terminal import echo, echo_json, json_text, printable
-from twsmq.cli.watch import Teller, line
+from twsmq.cli.watch import EventPrinter, line
 from twsmq.inbox import Received
 from twsmq_protocol.market_events import Stream
 from twsmq_protocol.order_events import Notice
@@ -72,7 +72,7 @@ def test_every_way_to_the_terminal_escapes() -> None:
 def test_an_event_of_a_stream_is_one_harmless_line(as_json: bool) -> None:
     told: list[str] = []
     event = Stream(state="error", reason=EVIL.replace(" ", ""), text=f"{EVIL}\n12:00:00 order filled")
-    Teller(told.append, as_json=as_json).tell(Received(f"quote/{EVIL}/", event, 0), 0)
+    EventPrinter(told.append, as_json=as_json).print(Received(f"quote/{EVIL}/", event, 0), 0)
     assert len(told) == 1
     assert told[0].isprintable()
 
@@ -83,5 +83,5 @@ def test_a_fields_own_line_break_cannot_pass_for_another_line() -> None:
 
 def test_a_notice_of_an_order_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     notice = Notice(client_order_id="a", strategy="s", tws_code=399, text=EVIL)
-    Story(echo).hear(notice, 0.0)
+    Story(echo).receive(notice, 0.0)
     assert harmless(capsys.readouterr().out)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from twsmq.cli.rendering import spoken
+from twsmq.board_text import duration
 from twsmq.cli.views import LiveTable, PlainLines, View, names
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.system_events import Process
@@ -202,4 +202,4 @@ def test_the_table_shows_every_process_quotes_and_next_steps_until_it_stops(sett
     ("seconds", "said"), [(0.4, "0 s"), (59.9, "59 s"), (187, "3 min 07 s"), (18120, "5 h 02 min")]
 )
 def test_durations_are_said_as_people_say_them(seconds: float, said: str) -> None:
-    assert spoken(seconds) == said
+    assert duration(seconds) == said

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from twsmq.cli import main
 from twsmq.cli.topics import hint, require_known
-from twsmq.cli.watch import Teller, line
+from twsmq.cli.watch import EventPrinter, line
 from twsmq.inbox import Received
 from twsmq_protocol.market_events import Quote, Stream
 from twsmq_protocol.system_events import Gateway
@@ -21,7 +21,7 @@ TOPIC = "quote/STK:AAPL:SMART:USD/"
 class Heard:
     def __init__(self, *, as_json: bool = False) -> None:
         self.lines: list[str] = []
-        self.teller = Teller(self.lines.append, as_json=as_json)
+        self.printer = EventPrinter(self.lines.append, as_json=as_json)
 
     def objects(self) -> list[dict[str, object]]:
         return [json.loads(line) for line in self.lines]
@@ -36,16 +36,16 @@ def test_a_line_leaves_out_the_header_and_what_has_no_value() -> None:
 
 def test_lost_events_are_told_before_the_one_that_shows_it() -> None:
     heard = Heard()
-    heard.teller.tell(Received(TOPIC, Quote(bid=1.0), 3), restarts=0)
+    heard.printer.print(Received(TOPIC, Quote(bid=1.0), 3), restarts=0)
     assert heard.lines[0].endswith(f"{TOPIC}  3 events lost")
     assert "bid=1" in heard.lines[1]
-    assert heard.teller.told == 1
+    assert heard.printer.printed == 1
 
 
 def test_each_restart_of_a_publisher_is_told_once() -> None:
     heard = Heard()
     for restarts in (0, 1, 1, 2):
-        heard.teller.tell(Received(TOPIC, Quote(src="marketdata-0", bid=1.0), 0), restarts)
+        heard.printer.print(Received(TOPIC, Quote(src="marketdata-0", bid=1.0), 0), restarts)
     assert sum(line.endswith("marketdata-0 restarted") for line in heard.lines) == 2
 
 
@@ -53,18 +53,18 @@ def test_a_quiet_repeat_is_not_printed_unless_as_json() -> None:
     repeat = Received(TOPIC, Stream(state="active", repeated=True), 0)
     people, programs = Heard(), Heard(as_json=True)
     for heard in (people, programs):
-        heard.teller.tell(Received(TOPIC, Stream(state="active"), 0), restarts=0)
-        heard.teller.tell(repeat, restarts=0)
-    assert (len(people.lines), people.teller.told) == (1, 1)
+        heard.printer.print(Received(TOPIC, Stream(state="active"), 0), restarts=0)
+        heard.printer.print(repeat, restarts=0)
+    assert (len(people.lines), people.printer.printed) == (1, 1)
     assert [event["state"] for event in programs.objects()] == ["active", "active"]
 
 
 def test_one_who_comes_late_is_told_that_the_stream_is_in_a_gap() -> None:
     heard = Heard()
     gap = Received(TOPIC, Stream(state="gap", reason="the farm is broken", repeated=True), 0)
-    heard.teller.tell(gap, restarts=0)
-    heard.teller.tell(gap, restarts=0)
-    heard.teller.tell(Received(TOPIC, Quote(bid=1.5, snapshot=True), 0), restarts=0)
+    heard.printer.print(gap, restarts=0)
+    heard.printer.print(gap, restarts=0)
+    heard.printer.print(Received(TOPIC, Quote(bid=1.5, snapshot=True), 0), restarts=0)
     assert len(heard.lines) == 2
     assert "state=gap" in heard.lines[0]
 
@@ -80,7 +80,7 @@ def test_as_json_every_line_is_an_object_with_its_topic(
     lost: int, restarts: int, note: dict[str, object]
 ) -> None:
     heard = Heard(as_json=True)
-    heard.teller.tell(Received(TOPIC, Quote(src="marketdata-0", bid=1.5), lost), restarts)
+    heard.printer.print(Received(TOPIC, Quote(src="marketdata-0", bid=1.5), lost), restarts)
     told, event = heard.objects()
     assert told == note
     assert (event["topic"], event["type"], event["bid"], event["ask"]) == (TOPIC, "quote", 1.5, None)
@@ -92,21 +92,21 @@ def starting(**fields: Any) -> Received:
 
 def test_a_stream_that_only_starts_is_told_once_with_its_last_reason() -> None:
     heard = Heard()
-    heard.teller.tell(starting(), 0, now=10.0)
-    heard.teller.remind(13.9)
+    heard.printer.print(starting(), 0, now=10.0)
+    heard.printer.remind(13.9)
     assert len(heard.lines) == 1
-    heard.teller.tell(starting(repeated=True, reason="no session with the gateway"), 0, now=14.0)
-    heard.teller.remind(15.0)
-    heard.teller.remind(99.0)
+    heard.printer.print(starting(repeated=True, reason="no session with the gateway"), 0, now=14.0)
+    heard.printer.remind(15.0)
+    heard.printer.remind(99.0)
     assert len(heard.lines) == 2
     assert heard.lines[1].endswith(f"{TOPIC}  still starting after 5 s: no session with the gateway")
 
 
 def test_a_stream_that_became_active_is_not_said_to_start() -> None:
     heard = Heard()
-    heard.teller.tell(starting(), 0, now=10.0)
-    heard.teller.tell(Received(TOPIC, Stream(state="active"), 0), 0, now=11.0)
-    heard.teller.remind(99.0)
+    heard.printer.print(starting(), 0, now=10.0)
+    heard.printer.print(Received(TOPIC, Stream(state="active"), 0), 0, now=11.0)
+    heard.printer.remind(99.0)
     assert len(heard.lines) == 2
 
 
@@ -115,15 +115,19 @@ def test_a_stream_that_became_active_is_not_said_to_start() -> None:
 )
 def test_a_new_incarnation_of_a_state_is_whole_by_its_snapshot(topic: str) -> None:
     heard = Heard()
-    heard.teller.tell(Received(topic, Gateway(src="connection", state="up", host="h", port=1), 8), restarts=1)
+    heard.printer.print(
+        Received(topic, Gateway(src="connection", state="up", host="h", port=1), 8), restarts=1
+    )
     assert not any("lost" in line for line in heard.lines)
-    heard.teller.tell(Received(topic, Gateway(src="connection", state="up", host="h", port=1), 2), restarts=1)
+    heard.printer.print(
+        Received(topic, Gateway(src="connection", state="up", host="h", port=1), 2), restarts=1
+    )
     assert sum("2 events lost" in line for line in heard.lines) == 1
 
 
 def test_a_new_incarnation_of_a_stream_did_lose_events() -> None:
     heard = Heard()
-    heard.teller.tell(Received(TOPIC, Quote(src="marketdata-0", bid=1.0), 8), restarts=1)
+    heard.printer.print(Received(TOPIC, Quote(src="marketdata-0", bid=1.0), 8), restarts=1)
     assert any(line.endswith("8 events lost") for line in heard.lines)
 
 

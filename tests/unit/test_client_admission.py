@@ -14,18 +14,31 @@ def test_a_mismatch_of_mechanisms_tells_at_once(keyed: bool) -> None:
     assert link.mistake(0.0) is (Mistake.KEYS_NOT_WANTED if keyed else Mistake.NO_KEYS)
 
 
-def test_failures_without_a_detail_are_a_wrong_server_key_only_with_keys_and_in_a_row() -> None:
+def test_failures_without_a_detail_in_a_row_are_a_wrong_server_key_or_without_keys_their_lack() -> None:
     keyed, plain = Admission(keyed=True), Admission(keyed=False)
     for number in range(1, FAILURES + 1):
         for link in (keyed, plain):
             link.connected(float(number))
             link.failed(mismatch=False)
         assert keyed.mistake(number) is (Mistake.WRONG_SERVER_KEY if number == FAILURES else None)
-    assert plain.mistake(100.0) is None, "somebody else's server, or one that dies again and again"
+        assert plain.mistake(number) is (Mistake.NO_KEYS if number == FAILURES else None)
     keyed.let_in()
     keyed.lost()
     keyed.failed(mismatch=False)
     assert keyed.mistake(100.0) is None, "they count anew once it was let in"
+
+
+def test_who_was_let_in_without_keys_waits_for_whatever_closes_its_connections() -> None:
+    """A forwarder accepts and closes them while the cluster behind it restarts."""
+    plain = Admission(keyed=False)
+    plain.let_in()
+    plain.lost()
+    for number in range(2 * FAILURES):
+        plain.connected(float(number))
+        plain.failed(mismatch=False)
+        assert plain.mistake(number) is None
+    plain.failed(mismatch=True)
+    assert plain.mistake(99.0) is Mistake.NO_KEYS, "the cluster has got keys meanwhile"
 
 
 def test_a_handshake_that_hangs_is_an_unknown_key_and_says_when_to_look() -> None:

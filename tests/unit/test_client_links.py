@@ -9,11 +9,13 @@ import pytest
 import zmq
 from support.patience import SLACK
 from twsmq import ConnectionRefused
-from twsmq.admission import Mistake
+from twsmq.admission import FAILURES, Admission, Mistake
+from twsmq.dealer import Dealer
 from twsmq.inbox import Inbox
 from twsmq.incidents import Incidents, NotLetIn
 from twsmq.links import Links
 from twsmq.sockets import Socket
+from twsmq_protocol.config import Cluster, Config
 
 
 @pytest.fixture
@@ -44,5 +46,28 @@ def test_who_is_not_let_in_is_an_incident_though_it_was_raised_before_anybody_as
         await_admission(links, incidents)
     assert refused.value.mistake is Mistake.KEYS_NOT_WANTED
     assert NotLetIn(address, Mistake.KEYS_NOT_WANTED) in incidents.drain()
-    links.monitor.close(linger=0)
     links.close()
+
+
+def test_a_request_by_one_address_of_a_name_is_not_refused_for_what_another_address_did() -> None:
+    """A name may lead to several addresses. `ConnectionRefused` promises that nothing was sent: said of an
+    order that left, it would be placed a second time."""
+    context = zmq.Context[Socket]()
+    try:
+        dealer = Dealer(context, Config(cluster=Cluster(port_base=5_500)), "orders", keyed=True)
+        elsewhere, here = Admission(keyed=True), Admission(keyed=True)
+        dealer.links.by_endpoint |= {"tcp://192.0.2.1:5530": elsewhere, "tcp://192.0.2.2:5530": here}
+        for _ in range(FAILURES):
+            elsewhere.failed(mismatch=False)
+        waits = dealer.send(b"waits")
+        with pytest.raises(ConnectionRefused):
+            dealer.require_let_in(waits)
+        here.let_in()
+        left = dealer.send(b"leaves")
+        for sent in (waits, left):
+            dealer.require_let_in(sent)
+        here.lost()
+        for sent in (waits, left):
+            dealer.require_let_in(sent)
+    finally:
+        context.destroy(linger=0)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import count
+
 from twsmq.inbox import Inbox, Received
+from twsmq.incidents import Incidents, Restarted
 from twsmq.loss import NumberLine, TopicLoss
 from twsmq_protocol.codec import encode_event
 from twsmq_protocol.envelope import Event
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.order_events import Notice, Order
-from twsmq_protocol.system_events import Heartbeat
+from twsmq_protocol.system_events import Denied, Heartbeat
 
 QUOTE = "quote/STK:AAPL:SMART:USD/"
 ALPHA = "order/alpha/a-1/"
@@ -18,9 +22,18 @@ def quote(seq: int, inc: int = 1) -> bytes:
     return encode_event(QUOTE, Quote(inc=inc, seq=seq))
 
 
-def notice(number: int, seq: int = 1, order: str = "a-1", strategy_no: int = 0) -> bytes:
+_SEQS: defaultdict[str, count[int]] = defaultdict(lambda: count(1))
+
+
+def following(topic: str) -> int:
+    """Where a test is about other numbers: the topic's next, as its publisher counts."""
+    return next(_SEQS[topic])
+
+
+def notice(number: int, seq: int | None = None, order: str = "a-1", strategy_no: int = 0) -> bytes:
+    topic = f"order/alpha/{order}/"
     return encode_event(
-        f"order/alpha/{order}/",
+        topic,
         Notice(
             client_order_id=order,
             strategy="alpha",
@@ -29,7 +42,7 @@ def notice(number: int, seq: int = 1, order: str = "a-1", strategy_no: int = 0) 
             tws_code=399,
             text="",
             inc=1,
-            seq=seq,
+            seq=seq or following(topic),
         ),
     )
 
@@ -47,12 +60,13 @@ def snapshot(number: int) -> bytes:
         status="submitted",
         snapshot=True,
         inc=1,
-        seq=1,
+        seq=following(ALPHA),
     )
     return encode_event(ALPHA, order)
 
 
-def beat(last: int, seq: int = 1, **strategies: int) -> bytes:
+def beat(last: int, seq: int | None = None, **strategies: int) -> bytes:
+    seq = seq or following("node/orders/")
     event = Heartbeat(
         name="orders", pid=1, state="ready", last_event_no=last, strategy_nos=strategies, inc=1, seq=seq
     )
@@ -89,10 +103,50 @@ def test_after_a_restart_numbers_begin_at_one_and_what_came_before_us_is_lost():
     assert inbox.loss.topics[QUOTE].restarts == 1
 
 
-def test_a_straggler_of_an_older_incarnation_changes_nothing():
+def test_a_process_that_restarts_after_its_clock_was_set_back_is_another_incarnation_all_the_same():
+    """No straggler of the one before can follow: all of a process comes by one connection, in order."""
     inbox = listening(QUOTE)
-    assert losses(inbox, quote(1, inc=2), quote(900, inc=1), quote(2, inc=2)) == [0, 0, 0]
-    assert inbox.loss.topics[QUOTE].restarts == 0
+    frames = quote(500, inc=2), quote(1, inc=1), quote(2, inc=1), quote(5, inc=1)
+    assert losses(inbox, *frames) == [0, 0, 0, 2]
+    assert inbox.loss.topics[QUOTE].restarts == 1
+    incidents = Incidents(inbox)
+    for inc in (2, 1):
+        incidents.take(Received(QUOTE, Quote(src="marketdata-0", inc=inc, seq=1), 0))
+    assert incidents.drain() == [Restarted("marketdata-0", QUOTE)]
+
+
+def test_what_has_come_already_is_not_handed_on_again():
+    inbox = listening(QUOTE)
+    assert losses(inbox, quote(7), quote(7), quote(6), quote(8)) == [0, None, None, 0]
+    assert (inbox.loss.repeated, inbox.loss.lost) == (2, 0)
+
+
+def denied(wish: str, *granted: str, src: str = "orders", seq: int = 1, inc: int = 1) -> bytes:
+    return encode_event("denied/a/", Denied(wish=wish, granted=granted, src=src, seq=seq, inc=inc))
+
+
+def test_of_a_wish_that_was_narrowed_only_what_is_open_counts():
+    """Else every order of another strategy would be one that was lost."""
+    inbox = Inbox()
+    assert inbox.subscribe("order/") == ["denied/", "order/", "node/orders/"]
+    assert losses(inbox, beat(5, alpha=2, beta=3), denied("order/", "order/alpha/")) == [None, None]
+    assert losses(inbox, beat(5, seq=2, alpha=2, beta=3), notice(9, strategy_no=3)) == [None, 0]
+    assert losses(inbox, beat(30, seq=3, alpha=3, beta=27)) == [None], "beta's are no loss of ours"
+    assert losses(inbox, notice(40, seq=2, strategy_no=6)) == [2]
+    assert losses(inbox, beat(50, seq=4, alpha=7, beta=43)) == [1]
+    assert inbox.loss.orders["order/"].lost == 3
+    assert inbox.unsubscribe("order/") == ["denied/", "order/", "node/orders/"]
+
+
+def test_each_process_counts_what_it_denies_by_itself():
+    inbox = listening("denied/", "order/")
+    frames = (
+        denied("order/", "order/alpha/", inc=5),
+        denied("process/", src="supervisor", inc=3),
+        denied("order/", "order/alpha/", inc=5, seq=2),
+    )
+    assert losses(inbox, *frames) == [0, 0, 0]
+    assert sum(topic.restarts for topic in inbox.loss.topics.values()) == 0
 
 
 def test_an_event_of_a_later_type_is_skipped_and_leaves_no_gap():
@@ -175,7 +229,7 @@ def test_order_subscriptions_bring_the_heartbeats_along_after_themselves_and_tak
 
 def test_heartbeats_wanted_for_themselves_stay():
     inbox = listening("node/orders/", "order/")
-    assert inbox.unsubscribe("order/") == ["order/"]
+    assert inbox.unsubscribe("order/") == ["denied/", "order/"]
     assert losses(inbox, beat(1)) == [0]
 
 

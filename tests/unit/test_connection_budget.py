@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from twsmq_nodes.connection.budget import COLLECT_S, TERM_S, Action, Ask, Claimed, Grant, LeaseBook, Yielded
+from msgspec.structs import replace
+from twsmq_nodes.connection.budget import (
+    COLLECT_S,
+    TERM_S,
+    Action,
+    Ask,
+    Claimed,
+    Grant,
+    LeaseBook,
+    Yielded,
+    from_ns,
+    to_ns,
+)
 from twsmq_nodes.runtime.timer import TimerFired
 
 SHARES = {"connection": 2.0, "history": 2.0, "marketdata-0": 14.0, "status": 6.0, "orders": 16.0}
@@ -58,6 +70,18 @@ def test_what_one_does_not_want_goes_to_the_other() -> None:
     rates = granted(all_idle(book, ask, 0.0, ("orders", "history")))
     assert rates[1] == pytest.approx(1 / TERM_S)
     assert rates[1] + rates[2] == pytest.approx(22.0)
+
+
+@pytest.mark.parametrize("up_s", [3.7, 901.123456789, 54_321.987654321, 9_000_000.5])
+def test_what_is_given_up_until_the_end_of_the_term_is_lent_until_then(up_s: float) -> None:
+    """However long the machine has been up: moments cross the wire in whole nanoseconds."""
+    book = LeaseBook(SHARES)
+    for turn in range(40):
+        now = from_ns(to_ns(up_s) + turn * 140_000_003)
+        ask = asked(book.handle(Claimed(turn, "orders", 10_000), now))
+        echoed = replace(ask, until=from_ns(to_ns(ask.until)))
+        assert granted(all_idle(book, echoed, now, ("orders",))) == {turn: 24.0}
+        book.validate(now)
 
 
 def test_who_does_not_say_is_waited_for_no_longer_than_a_moment() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twsmq_nodes.connection.client_ids import MOST_CLIENTS, ClientIds
+from twsmq_nodes.connection.client_ids import MOST_CLIENTS, MOST_KEPT, ClientIds
 from twsmq_protocol.errors import ErrorCode, RequestError
 
 OWN = {"connection": 100, "orders": 101, "marketdata-0": 110}
@@ -49,6 +49,23 @@ def test_what_is_over_may_be_given_to_another_and_is_not_shown() -> None:
     ids.release("hedger")
     ids.release("nobody")
     assert ids.claim("third", 150, DAY, 2 * DAY) == 150
+
+
+def test_what_another_base_has_made_the_clusters_own_is_given_up() -> None:
+    before = ClientIds(100, OWN)
+    assert before.claim("scanner", None, DAY, 0) == 120
+    moved = {name: number + 20 for name, number in OWN.items()}
+    after = ClientIds(120, moved, before.leases)
+    assert after.claim("scanner", None, DAY, 1) == 140
+    numbers = [row.client_id for row in after.listed(1).client_ids]
+    assert len(numbers) == len(set(numbers))
+
+
+def test_programs_that_come_once_are_forgotten() -> None:
+    ids = ClientIds(100, OWN)
+    for number in range(3 * MOST_KEPT):
+        ids.claim(f"program-{number}", 1000 + number, DAY, 2 * DAY * number)
+    assert len(ids.leases) <= MOST_KEPT + 1
 
 
 def test_no_more_than_a_gateway_takes() -> None:

@@ -167,7 +167,7 @@ def test_one_dead_line_never_costs_the_living_ones(core: ConnectionCore) -> None
     one_dead = ShardReport("marketdata-0", up=True, silent_lines=1, flowing_lines=14)
     assert core.handle(one_dead, 100.0) == [PublishGateway(core.gateway)]
     assert core.gateway.reason == (
-        "marketdata-0: 1 lines stay silent though asked for again, while 14 others flow: "
+        "marketdata-0: 1 line stays silent though asked for again, while 14 others flow: "
         "it is these lines, not the session"
     )
     core.handle(CurrentTime(0), 100.1)

@@ -37,6 +37,34 @@ def test_every_process_has_a_service_that_runs_it_and_asks_for_its_health(tmp_pa
         assert service["healthcheck"]["test"] == ["CMD", "twsmq", "health", name]
 
 
+def test_pinning_keeps_what_else_is_in_the_file_and_writes_nothing_when_a_digest_is_missing(
+    tmp_path: Path,
+) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\nfor last; do :; done\n[ "$last" != "$REFUSED" ] && echo sha256:0a1b\n')
+    docker.chmod(0o755)
+    file = tmp_path / ".env"
+    before = "TWS_USERID=me\nTWS_PASSWORD=s=e c\nBASE=python:old\n"
+    file.write_text(before)
+    path = f"{tmp_path}:/usr/bin:/bin"
+
+    def pin(refused: str) -> int:
+        command = ["sh", str(DEPLOY / "pin.sh"), str(file)]
+        environment = {"PATH": path, "REFUSED": refused}
+        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode
+
+    assert pin("grafana/grafana:12.1.0") != 0
+    assert file.read_text() == before
+    assert [found.name for found in tmp_path.glob(".env*")] == [".env"]
+    for _ in range(2):
+        assert pin("") == 0
+        lines = file.read_text().splitlines()
+        assert lines[:2] == ["TWS_USERID=me", "TWS_PASSWORD=s=e c"]
+        assert "BASE=python@sha256:0a1b   # 3.12-slim" in lines
+        assert len(lines) == 6
+    assert file.stat().st_mode & 0o077 == 0
+
+
 def test_our_containers_are_as_small_a_target_as_they_can_be() -> None:
     ours = [service for service in SERVICES.values() if service["image"].startswith("twsmq")]
     assert len(ours) >= 8

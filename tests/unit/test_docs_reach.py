@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import inspect
 import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from ibapi.contract import Contract as IbContract
 from ibapi.contract import ContractDetails as IbContractDetails
 from ibapi.order import Order as IbOrder
 from ibapi.wrapper import EWrapper
+from support.docs_scripts import DOCS, docs_script
 from twsmq_nodes.tws import adapter_inbound, reference_requests, requests, stream_requests
 from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, MAX_SERVER_VERSION, Codec
 from twsmq_nodes.tws.contracts import Contract
@@ -31,20 +30,10 @@ from twsmq_protocol.instruments import Instrument
 from twsmq_protocol.requests import OPS, ContractRow
 from twsmq_protocol.topics import FIRST_LEVELS
 
-DOCS = Path(__file__).parents[2] / "docs"
 PROTOBUF = "ProtoBuf"
 
 
-def _reach() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reach", DOCS / "reach.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-REACH = _reach()
+REACH = docs_script("reach")
 TABLE: dict[str, dict[str, Any]] = REACH.read()
 ORDER = TABLE["order"]
 EXTRA = {name: entry for name, entry in ORDER.items() if entry.get("extra")}
@@ -124,6 +113,13 @@ def words_of_the_nodes() -> set[str]:
         }
         found |= {node.id for node in nodes if isinstance(node, ast.Name)} - of_the_protocol
         found |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        found |= {
+            alias.name
+            for node in nodes
+            if isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("twsmq_protocol")
+            for alias in node.names
+            if alias.asname in found
+        }
     return found
 
 

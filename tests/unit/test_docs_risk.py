@@ -38,6 +38,9 @@ class World(Struct):
     def market(self, instrument: str) -> Market | None:
         return self.quote
 
+    def multiplier(self, instrument: str) -> float:
+        return self.unit_value(instrument)
+
     def unit_value(self, instrument: str) -> float:
         return 100.0 if instrument.startswith("BAG") else 1.0
 
@@ -100,7 +103,8 @@ def ns_at(clock: str) -> int:
 
 
 def test_every_limit_has_an_example() -> None:
-    assert {rule.name for rule in RULES} | OPTIONS - {"time_zone"} | {"restart_at"} == EXAMPLES.keys()
+    there = {rule.name for rule in RULES} | OPTIONS - {"time_zone"} | {"restart_at"}
+    assert there == EXAMPLES.keys(), "give each limit an example in docs/risk.md, and no other"
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

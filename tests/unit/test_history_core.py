@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import pytest
-from support.history_desk import APPLE, MONDAY, NOW, Desk
-from twsmq_nodes.history.bars_job import Known
-from twsmq_nodes.history.core import (
-    IDLE_S,
-    MOST_JOBS,
-    MOST_OPEN,
-    Send,
-    SessionDown,
-    SessionUp,
+from support.history_desk import APPLE, MONDAY, NOW, Desk, asked, minutes
+from twsmq_nodes.history.core import COMPETING_S, IDLE_S, MOST_BULK, MOST_JOBS, MOST_OPEN, SPARE
+from twsmq_nodes.history.events import SessionDown, SessionUp
+from twsmq_nodes.history.jobs import HeadJob
+from twsmq_nodes.history.plan import (
+    DAY_LATE_S,
+    DAY_S,
+    NS,
+    Spans,
+    utc,
 )
-from twsmq_nodes.history.jobs import Forget, HeadJob, Keep, ScheduleJob
-from twsmq_nodes.history.plan import DAY_S, NS, TRUSTED, Spans, bar_time, before, duration, head_time, utc
 from twsmq_nodes.history.ticks_job import TicksJob
-from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.reference_events import (
     Bar,
     HeadTimestamp,
     HistoricalBars,
     HistoricalBarsEnd,
-    HistoricalSchedule,
     HistoricalTick,
     HistoricalTicks,
 )
-from twsmq_nodes.tws.reference_requests import ReqHistoricalData
+from twsmq_nodes.tws.session_events import FarmState, FarmStatus
 from twsmq_protocol.errors import ErrorCode
-from twsmq_protocol.history_requests import Schedule, TickPage
-from twsmq_protocol.packed_bars import packed, rows_of
+from twsmq_protocol.history_requests import TickPage
+from twsmq_protocol.packed_bars import rows_of
 
 
 @pytest.fixture
@@ -37,24 +34,41 @@ def desk() -> Desk:
     return Desk()
 
 
-def asked(send: Send) -> ReqHistoricalData:
-    assert isinstance(send.request, ReqHistoricalData)
-    return send.request
-
-
-def minutes(begin: int, *numbers: int) -> list[int]:
-    return [begin + number * 60 * NS for number in numbers]
-
-
 def test_a_range_is_cut_into_pieces_that_follow_each_other(desk: Desk) -> None:
-    call = desk.bars(MONDAY, MONDAY + 7 * DAY_S * NS)
+    call = desk.bars(MONDAY, MONDAY + 28 * DAY_S * NS)
     ends: list[str] = []
-    for day in (0, 2, 6):  # they grow while answers come quickly
+    for day in (0, 2, 20):  # they grow while answers come quickly
         ends.append(asked(desk.sent[-1]).end)
         desk.reply(MONDAY + day * DAY_S * NS)
-    assert ends == ["20260930-00:00:00", "20261004-00:00:00", "20261005-00:00:00"]
-    assert [row.time for row in desk.page(call).bars] == [MONDAY + day * DAY_S * NS for day in (0, 2, 6)]
+    assert ends == ["20260930-00:00:00", "20261016-00:00:00", "20261026-00:00:00"]
+    assert [row.time for row in desk.page(call).bars] == [MONDAY + day * DAY_S * NS for day in (0, 2, 20)]
     assert desk.page(call).next is None
+
+
+def test_how_long_pieces_may_be_is_learned_by_one_for_all(desk: Desk) -> None:
+    """Or each of many jobs would begin with the shortest. Who waits for an answer does not wait for that."""
+    spans, end = Spans(), MONDAY + 28 * DAY_S * NS
+    for start in (0, 1, 2):
+        desk.bars(MONDAY + start * NS, end, spans=spans, bulk=True)
+    assert len(desk.sent) == 1
+    desk.bars(MONDAY + 3 * NS, end, spans=spans)
+    assert len(desk.sent) == 2
+    first, _ = desk.sent
+    desk.feed(HistoricalBarsEnd(first.req_id, "", ""))
+    assert len(desk.sent) == 3, "a second lesson"
+    desk.feed(HistoricalBarsEnd(desk.sent[-1].req_id, "", ""))
+    assert len(desk.sent) == 6, "nothing is left to be learned"
+    assert desk.core.wake_at is not None
+    assert desk.core.wake_at > desk.now
+
+
+def test_nobody_waits_for_the_lesson_of_a_slow_gateway(desk: Desk) -> None:
+    spans = Spans()
+    for start in (0, 1, 2):
+        desk.bars(MONDAY + start * NS, MONDAY + 28 * DAY_S * NS, spans=spans, bulk=True)
+    desk.now += 30.0
+    desk.feed(HistoricalBarsEnd(desk.sent[0].req_id, "", ""))
+    assert len(desk.sent) == 4
 
 
 def test_what_lies_outside_of_a_piece_is_thrown_away_and_nothing_comes_twice(desk: Desk) -> None:
@@ -111,15 +125,21 @@ def test_what_passes_is_asked_again_later(desk: Desk, code: int, text: str) -> N
     desk.advance(5.0)
     assert len(desk.sent) == 2, "pauses grow"
     desk.advance(10.0)
+    competing = "different IP" in text
+    assert desk.core.is_refused_for_another_session(desk.now) is competing
+    assert not desk.core.is_refused_for_another_session(desk.now + COMPETING_S)
     desk.reply(MONDAY)
     assert len(desk.page(call).bars) == 1
+    assert not desk.core.is_refused_for_another_session(desk.now)
 
 
 @pytest.mark.parametrize(
     ("code", "text"),
     [
         (162, "Historical Market Data Service error message:No market data permissions for ISLAND STK"),
-        (162, "Historischer Marktdatendienst: keine Berechtigung"),
+        (162, "Mensaje de error de los servicios de datos de mercado históricos:invalid step: 1"),
+        (420, "Invalid Real-time Query:No market data permissions for ISLAND STK."),
+        (10187, "Failed to request historical ticks:No market data permissions"),
         (200, "No security definition has been found for the request"),
         (321, "Error validating request.-'bO' : cause - Historical data bar size setting is invalid."),
     ],
@@ -131,11 +151,74 @@ def test_a_final_refusal_is_the_gateway_s_own_words(desk: Desk, code: int, text:
     assert (error.code, error.tws_code, error.message) == (ErrorCode.GATEWAY_REJECTED, code, text)
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (162, "Historischer Marktdatendienst: keine Berechtigung"),
+        (162, "历史市场数据服务错误信息：请求未执行"),
+        (162, ""),
+        (162, "Historical Market Data Service error message:Historical data service is unavailable"),
+        (10187, "Fehler bei der Anfrage historischer Ticks"),
+        (10999, "a code that nobody has seen"),
+    ],
+)
+def test_what_nobody_understands_is_asked_again_some_times_and_then_said_in_the_gateway_s_words(
+    desk: Desk, code: int, text: str
+) -> None:
+    call = desk.bars(MONDAY, MONDAY + DAY_S * NS)
+    for pause in (5.0, 15.0, 30.0):
+        desk.refuse(code, text)
+        assert not desk.failures
+        asked_for = len(desk.sent)
+        desk.advance(pause - 0.1)
+        assert len(desk.sent) == asked_for
+        desk.advance(0.1)
+        assert len(desk.sent) == asked_for + 1
+    desk.refuse(code, text)
+    error = desk.failures[call]
+    assert (error.code, error.tws_code) == (ErrorCode.GATEWAY_REJECTED, code)
+    assert text in error.message
+    assert "unknown" in error.message
+
+
+def test_what_was_not_understood_and_passed_is_forgotten(desk: Desk) -> None:
+    call = desk.bars(MONDAY, MONDAY + 28 * DAY_S * NS)
+    for day in (0, 2, 20):
+        for pause in (5.0, 15.0, 30.0):
+            desk.refuse(162, "nicht ausgeführt")
+            desk.advance(pause)
+        desk.reply(MONDAY + day * DAY_S * NS)
+    assert len(desk.page(call).bars) == 3
+
+
+def test_whoever_waited_too_short_for_it_hears_what_the_gateway_said(desk: Desk) -> None:
+    call = desk.bars(MONDAY, MONDAY + DAY_S * NS, within=4.0)
+    desk.refuse(162, "Anfrage nicht ausgeführt")
+    desk.advance(4.0)
+    error = desk.failures[call]
+    assert (error.code, error.tws_code) == (ErrorCode.TIMEOUT, 162)
+    assert "Anfrage nicht ausgeführt" in error.message
+
+
+def test_what_is_too_long_for_the_gateway_is_asked_for_in_smaller_pieces(desk: Desk) -> None:
+    desk.bars(MONDAY, MONDAY + 2 * DAY_S * NS)
+    before = asked(desk.sent[-1]).duration
+    desk.refuse(162, "Historical Market Data Service error message:Time length exceed max.")
+    desk.advance(5.0)
+    assert (before, asked(desk.sent[-1]).duration) == ("3 D", "2 D")
+
+
+def test_what_the_gateway_suggests_is_read_in_any_language(desk: Desk) -> None:
+    desk.bars(MONDAY, MONDAY + DAY_S * NS)
+    desk.refuse(10299, "Statt TRADES verwenden Sie bitte AGGTRADES.")
+    assert asked(desk.sent[-1]).what_to_show == "AGGTRADES"
+
+
 def test_a_200_is_not_believed_near_an_outage(desk: Desk) -> None:
-    desk.feed(GatewayError(-1, 2105, "HMDS data farm connection is broken:ushmds"))
+    desk.feed(FarmStatus("historical", "ushmds", FarmState.BROKEN))
     call = desk.bars(MONDAY, MONDAY + DAY_S * NS)
     desk.refuse(200)
-    desk.feed(GatewayError(-1, 2106, "HMDS data farm connection is OK:ushmds"))
+    desk.feed(FarmStatus("historical", "ushmds", FarmState.OK))
     desk.advance(5.0)
     desk.refuse(200)
     assert desk.failures == {}
@@ -212,7 +295,34 @@ def test_interactive_goes_before_bulk(desk: Desk) -> None:
     desk.bars(MONDAY, MONDAY + 21 * DAY_S * NS, size="1d")
     assert len(desk.sent) == MOST_OPEN
     desk.feed(HistoricalBarsEnd(desk.sent[0].req_id, "", ""))
-    assert asked(desk.sent[-1]).end == utc(MONDAY + 21 * DAY_S * NS)
+    assert asked(desk.sent[-1]).end == utc(MONDAY + (22 * DAY_S + DAY_LATE_S) * NS)
+
+
+def test_bulk_leaves_a_place_to_whoever_waits_for_an_answer(desk: Desk) -> None:
+    for day in range(2 * MOST_OPEN):
+        desk.bars(MONDAY, MONDAY + (1 + day) * DAY_S * NS, size="1d", bulk=True)
+    assert len(desk.sent) == MOST_BULK
+    wakes = desk.core.wake_at
+    assert wakes is not None
+    assert wakes > desk.now, "it does not turn for want of a place"
+    desk.bars(MONDAY, MONDAY + 20 * DAY_S * NS, size="1d")
+    assert len(desk.sent) == MOST_OPEN
+    assert asked(desk.sent[-1]).end == utc(MONDAY + (21 * DAY_S + DAY_LATE_S) * NS)
+    desk.reply()
+    assert len(desk.sent) == MOST_OPEN
+
+
+def test_bulk_leaves_some_of_the_window_of_small_bars(desk: Desk) -> None:
+    for nth in range(100):
+        begin = MONDAY + nth * DAY_S * NS
+        desk.bars(begin, begin + 3600 * NS, size="5s", bulk=True, within=10_000)
+        while desk.core.histories_open:
+            desk.reply()
+        desk.advance(2.0)
+    assert len(desk.sent) == 60 - SPARE
+    head = desk.ask(HeadJob("h", APPLE, "TRADES", rth=False))
+    desk.feed(HeadTimestamp(desk.sent[-1].req_id, "19801212-14:30:00"))
+    assert head in desk.answers
 
 
 def test_what_nobody_waits_for_any_more_is_cancelled(desk: Desk) -> None:
@@ -258,98 +368,6 @@ def test_a_head_timestamp_is_cancelled_once_it_is_known(desk: Desk) -> None:
     assert len(desk.cancelled) == 1
 
 
-def test_sessions_are_told_in_ns(desk: Desk) -> None:
-    job = ScheduleJob("s", APPLE, MONDAY, MONDAY + DAY_S * NS, rth=True)
-    call = desk.ask(job)
-    sessions = (
-        ("20260925-09:30:00", "20260925-16:00:00", "20260925"),
-        ("20260928-09:30:00", "20260928-16:00:00", "20260928"),
-    )
-    desk.feed(HistoricalSchedule(desk.sent[-1].req_id, "", "", "US/Eastern", sessions))
-    found = desk.answers[call]
-    assert isinstance(found, Schedule)
-    assert [(row.open, row.close) for row in found.sessions] == [
-        (MONDAY + int(13.5 * 3600) * NS, MONDAY + 20 * 3600 * NS)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("size", "seconds", "wanted"),
-    [
-        ("1s", 1800, "1801 S"),
-        ("5s", 5, "30 S"),
-        ("1m", 2 * DAY_S, "3 D"),
-        ("1m", 73 * DAY_S, "11 W"),
-        ("5s", 9 * DAY_S, "10 D"),
-        ("1d", DAY_S, "2 D"),
-        ("1d", 400 * DAY_S, "2 Y"),
-        ("1w", 30 * DAY_S, "1 Y"),
-    ],
-)
-def test_a_duration_is_written_in_a_unit_its_size_allows(size: str, seconds: int, wanted: str) -> None:
-    assert duration(size, MONDAY, MONDAY + seconds * NS) == wanted
-
-
-def test_times_are_read_as_the_gateway_writes_them() -> None:
-    assert bar_time("20260928") == MONDAY
-    assert bar_time(str(MONDAY // NS)) == MONDAY
-    assert bar_time("rubbish") is None
-    assert head_time("345479400") == head_time("19801212-14:30:00") == 345_479_400 * NS
-    assert before(MONDAY, "1M") == MONDAY - 31 * DAY_S * NS
-    assert before(MONDAY, "99999Y") == 0
-    assert before(1_772_236_800 * NS, "1Y") == (1_772_236_800 - 365 * DAY_S) * NS
-
-
-def known(begin: int, *numbers: int, at: int = 7) -> Known:
-    times = minutes(begin, *numbers)
-    ones: list[float | None] = [1.0] * len(times)
-    bars = packed(times, ones, ones, ones, ones, [5.0] * len(times), ones, [1] * len(times))
-    return Known(times[0], times[-1] + 60 * NS, bars, at)
-
-
-def test_what_is_known_is_not_asked_for(desk: Desk) -> None:
-    call = desk.bars(MONDAY, minutes(MONDAY, 10)[0], known=[known(MONDAY, *range(10))])
-    assert not desk.sent
-    assert [row.time for row in desk.page(call).bars] == minutes(MONDAY, *range(10))
-    assert desk.page(call).fetched_at == 7
-
-
-def test_only_the_gap_between_what_is_known_is_asked_for(desk: Desk) -> None:
-    stretches = [known(MONDAY, *range(10)), known(MONDAY, *range(20, 30), at=3)]
-    call = desk.bars(MONDAY, minutes(MONDAY, 30)[0], known=stretches)
-    assert asked(desk.sent[-1]).end == utc(minutes(MONDAY, 20)[0])
-    desk.reply(*minutes(MONDAY, *range(5, 20)))  # it reaches back, as requests do
-    assert len(desk.sent) == 1
-    assert [row.time for row in desk.page(call).bars] == minutes(MONDAY, *range(30))
-    assert desk.page(call).fetched_at == 3
-    (kept,) = desk.taken
-    assert isinstance(kept, Keep)
-    assert (kept.begin, kept.end, kept.confirmed) == (*minutes(MONDAY, 10, 20), True)
-    assert [row.time for row in rows_of(kept.bars)] == minutes(MONDAY, *range(10, 20))
-
-
-def test_a_past_that_was_adjusted_is_forgotten_and_all_asked_anew(desk: Desk) -> None:
-    call = desk.bars(MONDAY, minutes(MONDAY, 12)[0], known=[known(MONDAY, *range(10))])
-    desk.reply(*minutes(MONDAY, *range(8, 12)), price=0.25)
-    assert desk.taken == [Forget("apple")]
-    assert not desk.answers
-    desk.reply(*minutes(MONDAY, *range(12)), price=0.25)
-    assert [row.close for row in desk.page(call).bars] == [0.25] * 12
-    assert len(desk.sent) == 2
-
-
-def test_what_may_still_change_and_what_was_not_there_is_not_kept(desk: Desk) -> None:
-    begin = NOW - 5 * 60 * NS
-    desk.bars(begin, NOW)
-    desk.reply(*minutes(begin, 0, 1, 2, 3, 4))
-    (kept,) = desk.taken
-    assert isinstance(kept, Keep)
-    assert kept.end <= minutes(begin, 4)[0]
-    desk.bars(MONDAY, minutes(MONDAY, 5)[0])
-    desk.reply()
-    assert desk.taken == [kept]
-
-
 def test_bars_by_columns_are_the_same(desk: Desk) -> None:
     end = minutes(MONDAY, 5)[0]
     rows = desk.bars(MONDAY, end)
@@ -368,32 +386,3 @@ def test_bars_by_columns_are_the_same(desk: Desk) -> None:
     assert not page.bars
     assert page.columns is None
     assert rows_of(page.packed) == desk.page(rows).bars
-
-
-def test_pieces_grow_while_answers_are_quick_and_not_where_one_did_not_come() -> None:
-    spans, size = Spans(), "1m"
-    seen: list[int] = []
-    for _ in range(12):
-        seen.append(spans.seconds(size) // DAY_S)
-        spans.answered(size, spans.seconds(size), 1.0)
-    assert seen[:6] == [2, 4, 8, 16, 32, 64]
-    assert seen[-1] == 76
-    assert spans.silent(size)
-    halved = spans.seconds(size)
-    for _ in range(TRUSTED - 1):
-        spans.answered(size, halved, 1.0)
-        assert spans.seconds(size) == halved
-    for _ in range(2):
-        spans.answered(size, halved, 1.0)
-    assert spans.seconds(size) > halved
-    for _ in range(40):
-        spans.silent(size)
-    assert not spans.silent(size)
-    assert spans.seconds(size) >= 60
-
-
-def test_slow_answers_and_short_pieces_teach_nothing() -> None:
-    spans = Spans()
-    spans.answered("1m", spans.seconds("1m"), 30.0)
-    spans.answered("1m", spans.seconds("1m") - 1, 1.0)
-    assert spans.seconds("1m") == 2 * DAY_S

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
 import pytest
+from twsmq_nodes.history.memory import Memory
 from twsmq_nodes.history.plan import DAY_S, NS
-from twsmq_nodes.history.store import LONGEST, Store
+from twsmq_nodes.history.store import LONGEST, MOST_TO_CONFIRM, Store
+from twsmq_protocol.config import Config
 from twsmq_protocol.history_requests import Head, PackedBars
 from twsmq_protocol.packed_bars import between, packed
 
@@ -45,8 +48,10 @@ def store(tmp_path: Path, wall: Wall) -> Store:
     return Store(tmp_path / "history.store", LARGE, wall)
 
 
-def keep(store: Store, first: int, last: int, series: str = "a", **more: float) -> None:
-    store.keep(series, at(first), at(last), bars(first, last, **more), confirmed=False)
+def keep(
+    store: Store, first: int, last: int, series: str = "a", confirmed: tuple[int, ...] = (), **more: float
+) -> None:
+    store.keep(series, at(first), at(last), bars(first, last, **more), [at(one) for one in confirmed])
 
 
 def known(
@@ -54,16 +59,17 @@ def known(
 ) -> list[tuple[int, int]]:
     found = store.bars(series, at(first), at(last), age_s)
     for one in found:
-        assert one.bars == between(bars(0, 100_000), one.begin, one.end)
+        whole = between(bars(0, 100_000), one.begin, one.end)
+        assert between(one.bars, one.begin, one.end) == whole
     return [((one.begin - START) // MINUTE, (one.end - START) // MINUTE) for one in found]
 
 
-def test_what_was_kept_is_known_and_stretches_that_touch_are_one(store: Store) -> None:
+def test_what_was_kept_is_known_and_stretches_that_agree_are_one(store: Store) -> None:
     keep(store, 0, 10)
     keep(store, 20, 30)
     assert known(store, 0, 100) == [(0, 10), (20, 30)]
     assert known(store, 12, 18) == []
-    keep(store, 10, 20)
+    keep(store, 10, 20, confirmed=(0, 20))
     assert known(store, 5, 6) == [(0, 30)]
     assert known(store, 0, 100, "b") == []
 
@@ -72,7 +78,7 @@ def test_a_new_stretch_takes_the_place_of_what_it_covers(store: Store) -> None:
     keep(store, 0, 30, price=99.0)
     keep(store, 0, 12)
     keep(store, 12, 30)
-    assert known(store, 0, 30) == [(0, 30)]
+    assert known(store, 0, 30) == [(0, 12), (12, 30)]
 
 
 def test_stretches_do_not_grow_without_end(store: Store) -> None:
@@ -95,12 +101,38 @@ def test_it_is_known_as_long_as_it_is_young_enough(store: Store, wall: Wall) -> 
     assert one.at == wall.now - 100 * NS
 
 
-def test_a_series_is_confirmed_once_a_day(store: Store, wall: Wall) -> None:
+def test_a_stretch_is_confirmed_once_a_day(store: Store, wall: Wall) -> None:
     keep(store, 0, 10)
     wall.now += 2 * DAY_S * NS
     assert known(store, 0, 10) == [(0, 9)]  # the last is asked for again
-    store.keep("a", at(9), at(10), bars(9, 10), confirmed=True)
+    assert known(store, 2, 5) == [(0, 4)]  # of whatever part is wanted
+    keep(store, 9, 10, confirmed=(0,))
     assert known(store, 0, 10) == [(0, 10)]
+
+
+def test_each_side_of_what_was_never_compared_is_confirmed_by_itself(store: Store, wall: Wall) -> None:
+    """A split between two requests that follow each other: the newer bars prove nothing of the older."""
+    keep(store, 0, 10)
+    wall.now += DAY_S // 2 * NS
+    keep(store, 10, 20, price=1.0)
+    assert [(one.begin, one.end) for one in store.bars("a", at(0), at(20), 1e9)] == [
+        (at(0), at(10)),
+        (at(10), at(20)),
+    ]
+    wall.now += (DAY_S // 2 + 60) * NS
+    (older, newer) = store.bars("a", at(0), at(20), 1e9)
+    assert (older.end, newer.end) == (at(9), at(20))
+    assert older.bars == bars(0, 10), "its last bar is there to be compared"
+    (touching, _) = store.bars("a", at(10), at(20), 1e9)
+    assert touching.bars == older.bars
+
+
+def test_of_many_that_want_to_be_confirmed_none_is_believed(store: Store, wall: Wall) -> None:
+    for hour in range(MOST_TO_CONFIRM + 1):
+        keep(store, 60 * hour, 60 * hour + 60)
+    assert len(known(store, 0, 1000)) == MOST_TO_CONFIRM + 1
+    wall.now += 2 * DAY_S * NS
+    assert known(store, 0, 1000) == []
 
 
 def test_what_was_adjusted_is_forgotten(store: Store) -> None:
@@ -139,8 +171,12 @@ def test_its_size_is_bounded_and_what_was_used_least_lately_goes_first(tmp_path:
     assert 39 in kept
     assert 1 not in kept
     store.close()
-    size = sum(file.stat().st_size for file in tmp_path.iterdir())
-    assert size < 2 * most
+    before = sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert before < 2 * most
+    smaller = Store(tmp_path / "history.store", most // 4, wall)
+    keep(smaller, 0, 10, "new")
+    smaller.close()
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 0.7 * before, "it gives room back"
 
 
 @pytest.mark.parametrize("damage", ["none of ours", "cut off", "overwritten"])
@@ -181,6 +217,25 @@ def test_a_stretch_whose_bytes_changed_is_not_believed(tmp_path: Path, wall: Wal
     assert known(again, 0, 10) == [(0, 10)]
 
 
+def test_a_stretch_whose_bytes_changed_lends_its_range_to_no_other(tmp_path: Path, wall: Wall) -> None:
+    """What is put beside it, or over a part of it, would stand for bars that are lost."""
+    path = tmp_path / "history.store"
+    store = Store(path, LARGE, wall)
+    for series in ("beside", "over"):
+        keep(store, 0, 10, series)
+    store.close()
+    database = sqlite3.connect(path)
+    with database:
+        database.execute("UPDATE stretch SET crc = crc + 1")
+    database.close()
+    again = Store(path, LARGE, wall)
+    keep(again, 10, 20, "beside", confirmed=(0,))
+    keep(again, 5, 20, "over", confirmed=(0,))
+    assert known(again, 10, 20, "beside") == [(10, 20)]
+    assert known(again, 0, 20, "beside") == [(10, 20)]
+    assert known(again, 0, 20, "over") == [(5, 20)]
+
+
 def test_a_place_that_cannot_be_written_costs_nothing_but_requests(tmp_path: Path, wall: Wall) -> None:
     (tmp_path / "file").write_text("in the way")
     store = Store(tmp_path / "file" / "history.store", LARGE, wall)
@@ -190,3 +245,39 @@ def test_a_place_that_cannot_be_written_costs_nothing_but_requests(tmp_path: Pat
     keep(off, 0, 10)
     assert known(off, 0, 10) == []
     assert not (tmp_path / "off.store").exists()
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path, wall: Wall) -> None:
+    other = sqlite3.connect(tmp_path / "other")
+    with other:
+        other.execute("CREATE TABLE answer (mine)")
+    (tmp_path / "other").chmod(0o644)
+    for target in ("other", "nowhere"):
+        (path := tmp_path / f"{target}.store").symlink_to(tmp_path / target)
+        store = Store(path, LARGE, wall)
+        keep(store, 0, 10)
+        assert known(store, 0, 10) == []
+        store.close()
+    assert other.execute("SELECT mine FROM answer").fetchall() == []
+    other.close()
+    assert (tmp_path / "other").stat().st_mode & 0o777 == 0o644
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_simulated_gateways_past_is_not_that_of_another_at_its_address(tmp_path: Path) -> None:
+    """First a simulated gateway listens at 4002, then IB Gateway: the same configuration, other prices."""
+
+    async def named(accounts: tuple[str, ...]) -> tuple[str, str]:
+        memory = Memory(Config(), Store(tmp_path / "history.store", LARGE))
+        before = memory.name("bars", "STK:AAPL:SMART:USD", "1d")
+        memory.logged_in(accounts)
+        name = memory.name("bars", "STK:AAPL:SMART:USD", "1d")
+        memory.close()
+        return before, name
+
+    logins = (("DU1234567",), ("U7654321", "U1"), ("U1", "U7654321"))
+    found = [asyncio.run(named(accounts)) for accounts in logins]
+    unknown, (simulated, real, again) = [one[0] for one in found], (one[1] for one in found)
+    assert simulated != real
+    assert real == again
+    assert len({*unknown, simulated, real}) == 5, "what is not known yet is nobody's"

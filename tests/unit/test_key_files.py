@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import msgspec
 import pytest
 import zmq
+from twsmq import Client
 from twsmq_protocol.errors import ConfigError
 from twsmq_protocol.keys import (
     Admitted,
@@ -82,6 +85,73 @@ def test_a_spoilt_file_is_refused_without_its_secret(spoil) -> None:
         parse_client(spoil(written(made)), "alpha.key")
     assert "alpha.key" in str(refused.value)
     assert made.secret_key[:20] not in str(refused.value)
+
+
+@pytest.mark.parametrize("host", ["fe80::1%eth0", "::1", "my desk", "0", "a/b"])
+def test_a_host_that_nothing_connects_to_is_refused_with_the_file(tmp_path: Path, host: str) -> None:
+    file = tmp_path / "alpha.key"
+    file.touch(mode=0o600)
+    file.write_text(written(msgspec.structs.replace(client(), host=host)))
+    with pytest.raises(ConfigError, match=r"alpha\.key: host = "):
+        Client(keys=file)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
+def test_a_secret_that_others_may_read_is_refused_with_the_cure(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "alpha.key"
+    file.write_text(written(client()))
+    file.chmod(mode)
+    with pytest.raises(ConfigError, match=rf"mode {mode:o}.*chmod 600 {file}$"):
+        Client(keys=file)
+    file.chmod(0o600)
+    Client(keys=file).close()
+
+
+NO_PAIR = [
+    {"secret_key": pair()[1]},
+    {"public_key": pair()[0]},
+]
+
+
+@pytest.mark.parametrize("wrong", NO_PAIR, ids=["another secret", "another public key"])
+def test_a_secret_of_another_pair_is_called_that_and_not_a_wrong_server_key(
+    tmp_path: Path, wrong: dict[str, str]
+) -> None:
+    file = tmp_path / "alpha.key"
+    file.touch(mode=0o600)
+    spoilt = msgspec.structs.replace(client(), **wrong)
+    file.write_text(written(spoilt))
+    for keys in (file, spoilt):
+        with pytest.raises(
+            ConfigError, match=r"secret_key does not belong to its public_key.*twsmq keys add"
+        ):
+            Client(keys=keys)
+
+
+@pytest.mark.parametrize("name", ["public_key", "secret_key", "server_key"])
+@pytest.mark.parametrize("value", ["short", "#" * 40, "~" * 40, "", "x" * 41])
+def test_what_is_no_key_is_named_in_words_with_the_cure(name: str, value: str) -> None:
+    made = client()
+    with pytest.raises(ConfigError) as refused:
+        parse_client(written(msgspec.structs.replace(made, **{name: value})), "alpha.key")
+    assert str(refused.value).startswith(f"alpha.key: {name} is no key: a key is 40 characters")
+    assert "twsmq keys add" in str(refused.value)
+    with pytest.raises(ConfigError, match="is no key"):
+        Client(keys=msgspec.structs.replace(made, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ('public_key = "short"\nrights = []', r"\[alpha\] public_key is no key"),
+        ("rights = []", r"\[alpha\] public_key is missing"),
+        ('public_key = "%s"\nrights = "reader"', r"\[alpha\] rights must be a list"),
+        ('public_key = "%s"\nrights = ["boss"]', r"\[alpha\] 'boss' is no right"),
+    ],
+)
+def test_a_row_of_the_list_that_cannot_be_is_named(row: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        parse_admitted("[alpha]\n" + row.replace("%s", pair()[0]) + "\n", "authorized.toml")
 
 
 def test_two_names_with_one_key_are_refused() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from support.marketdata_core import AAPL, AAPL_BY_ID, UP, Desk, info
 from twsmq_nodes.marketdata import events as ev
@@ -84,6 +87,14 @@ def test_two_spellings_of_one_contract_share_one_line():
         AAPL_BY_ID,
         "tick/STK:AAPL:SMART@NASDAQ:USD/",
     }
+
+
+def test_a_combo_has_one_line_in_whatever_order_its_legs_are_written():
+    desk = Desk()
+    desk.feed(UP)
+    spread, turned = "quote/BAG:SPY:SMART:USD:+1x11,-2x12/", "quote/BAG:SPY:SMART:USD:-2x12@SMART,+1x11/"
+    desk.want(spread, turned, "quote/BAG:SPY:SMART:USD:-1x11,+2x12/")
+    assert len(desk.asked()) == 2, "the last one is its opposite"
 
 
 def test_other_options_are_another_line():
@@ -222,3 +233,50 @@ def test_prefixes_and_other_subtrees_start_nothing():
     desk.want("", "quote/", "quote/STK:AAPL", "node/", "order/alpha/1/")
     desk.leave("quote/")
     assert desk.actions == []
+
+
+def test_a_topic_that_waits_for_its_look_up_ends_with_its_last_subscriber_and_is_free_at_once():
+    desk = Desk(grace_s=100)
+    desk.feed(UP)
+    topics = [f"quote/STK:X{number}:SMART:USD/" for number in range(30)]
+    desk.want(*topics)
+    waiting = weakref.ref(desk.core.subscriptions[topics[15]])
+    gc.disable()
+    try:
+        desk.leave(topics[15])
+        desk.wait(0)
+        assert topics[15] not in desk.core.subscriptions
+        assert desk.told()[-1] == (topics[15], "closed")
+        assert waiting() is None, "it waits for the collector, with all that it holds"
+    finally:
+        gc.enable()
+
+
+def test_topics_that_come_and_go_ask_no_more_than_may_be_out():
+    desk, asked = Desk(), 0
+    desk.feed(UP)
+    for number in range(50):
+        topic = f"quote/STK:X{number}:SMART:USD/"
+        desk.want(topic)
+        desk.leave(topic)
+        desk.wait(0)
+        for ask in desk.asked():
+            asked += 1
+            desk.feed(ev.RequestWritten(ask.req_id))
+    assert asked == 8
+
+
+def test_who_comes_and_goes_has_a_refused_topic_looked_up_no_more_often_than_who_stays():
+    desk = Desk(grace_s=5)
+    desk.feed(UP)
+    desk.wait(100)  # long after the first minute, in which a 200 is asked for once more
+    topic = "quote/STK:NOPE:SMART:USD/"
+    asked = 0
+    for _ in range(10):
+        desk.want(topic)
+        asked += sum(isinstance(each, ev.Ask) for each in desk.actions)
+        desk.answer_lookups()
+        desk.leave(topic)
+        desk.wait(0.1)
+    assert [state for _, state in desk.told()].count("error") >= 10
+    assert asked == 1

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import sys
+from collections.abc import Iterator
+from textwrap import dedent
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec import Struct
 from twsmq_nodes.marketdata.data.channels import TicksRow
-from twsmq_nodes.marketdata.data.depth import DepthBook
-from twsmq_nodes.marketdata.data.quotes import QuoteBook, QuoteRow
-from twsmq_nodes.marketdata.feeds import FEEDS, feed_of
+from twsmq_nodes.marketdata.data.depth import MOST_ROWS, DepthBook
+from twsmq_nodes.marketdata.data.quotes import QuoteBook, QuoteRow, known
+from twsmq_nodes.marketdata.data.router import DATA
+from twsmq_nodes.marketdata.feeds import FEEDS, FeedKind, feed_of
 from twsmq_nodes.marketdata.hours import is_known_open, is_open, known_until, parse_hours
 from twsmq_nodes.marketdata.listings import Listing, judge
 from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as req
 from twsmq_nodes.tws import stream_requests as streams
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
+from twsmq_nodes.tws.events import Event
 from twsmq_protocol import codec
 from twsmq_protocol.instruments import parse_instrument
 from twsmq_protocol.market_events import Quote, Ticks
@@ -71,6 +78,14 @@ def test_a_price_of_minus_one_without_a_size_means_none(book: QuoteBook):
 def test_a_price_of_minus_one_with_a_size_is_a_price(book: QuoteBook):
     book.apply(ticks((BID, -1.0), (BID_SIZE, 5.0)))
     assert book.row.bid == -1.0
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, None])
+@pytest.mark.parametrize("price", [0.0, -1.0])
+def test_a_price_beside_a_size_that_is_none_is_none(book: QuoteBook, price: float, size: float | None):
+    news = ticks((2, price), (3, size))
+    assert book.apply(news)
+    assert (book.row.ask, known(news[0], news[1])[2]) == (None, None)
 
 
 def test_a_size_that_comes_by_itself_makes_no_price_of_minus_one(book: QuoteBook):
@@ -130,6 +145,16 @@ def test_rows_are_inserted_changed_and_deleted_where_the_gateway_says():
     assert book.asks == []
 
 
+def test_a_book_that_is_only_inserted_into_has_an_end() -> None:
+    book = DepthBook()
+    for number in range(3 * MOST_ROWS):
+        book.apply(("bid", "insert", number % 3, 1.0, 1.0, ""))
+    assert len(book.bids) == MOST_ROWS
+    assert book.apply(("bid", "insert", 0, 1.0, 1.0, "")) is None
+    assert book.apply(("bid", "delete", 0, None, None, "")) is not None
+    assert book.apply(("bid", "insert", 0, 2.0, 1.0, "")) is not None
+
+
 def test_positions_past_the_end_do_no_harm():
     book = DepthBook()
     book.apply(("ask", "delete", 4, 0.0, 0.0, ""))
@@ -160,12 +185,57 @@ def test_hours_are_read_in_the_contracts_own_zone(text: str, zone: str):
         ("20261123:0930-20261123:1600", "No/Such"),
         ("20261123:2460-20261123:9999", "US/Eastern"),
         ("99999999:0930-99999999:1600", "US/Eastern"),
+        ("20261123:CLOSED;20261124:0930-20261124:9999", "US/Eastern"),
+        ("20261123:0400-20261123:0500;20261124:geschlossen", "US/Eastern"),
+        ("20261123:1715-1700;20261124:1715-1700", "US/Eastern"),
     ],
 )
 def test_hours_that_cannot_be_read_are_not_known_and_close_nothing(text: str, zone: str):
-    assert parse_hours(text, zone) == ()
-    assert is_open((), None, NEW_YORK_10_00)
+    """A line of what is taken for closed may be silent for ever."""
+    hours, until = parse_hours(text, zone), known_until(text, zone)
+    assert (hours, until) == ((), None)
+    assert is_open(hours, until, NEW_YORK_10_00)
     assert not is_known_open((), NEW_YORK_10_00)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20261123:0000-20261123:2400;20261124:0000-20261124:2400",  # of what never closes
+        "20261123:0000-0930,0945-1600;20261124:CLOSED",
+        "20261123:0000-20261123:0930,20261123:0945-20261123:1600;20261124:CLOSED",
+    ],
+)
+def test_midnight_and_breaks_are_read(text: str):
+    hours, until = parse_hours(text, "US/Eastern"), known_until(text, "US/Eastern")
+    assert len(hours) == 2
+    assert is_open(hours, until, NEW_YORK_10_00)
+    assert is_open(hours, until, NEW_YORK_10_00 - 9 * 3600)
+    assert until == NEW_YORK_10_00 + (14 + 24) * 3600
+
+
+SUMMER, WINTER = "20260702", "20260105"
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours_from_utc"),
+    [
+        ("EST (Eastern Standard Time)", SUMMER, -4),
+        ("EST (Eastern Standard Time)", WINTER, -5),
+        ("CST (Central Standard Time)", SUMMER, -5),
+        ("MET (Middle Europe Time)", SUMMER, 2),
+        ("JST (Japan Standard Time)", SUMMER, 9),
+        ("AEST (Australian Eastern Standard Time (New South Wales))", WINTER, 11),
+        ("GMT Standard Time", SUMMER, 1),
+        ("GB-Eire", SUMMER, 1),
+        ("GMT", SUMMER, 0),
+        ("GMT", WINTER, 0),
+    ],
+)
+def test_a_zone_is_read_however_it_is_spelled(zone: str, day: str, hours_from_utc: int) -> None:
+    (session,) = parse_hours(f"{day}:1200-{day}:1300", zone)
+    (utc,) = parse_hours(f"{day}:1200-{day}:1300", "UTC")
+    assert session[0] == utc[0] - hours_from_utc * 3600
 
 
 def test_past_the_last_known_day_nothing_is_known():
@@ -241,3 +311,19 @@ def test_bars_of_what_has_no_trades_are_of_midpoints():
     topic = parse_stream_topic("bars/1h/CASH:EUR:IDEALPRO:USD/")
     assert topic is not None
     assert feed_of(topic, Listing(Contract(con_id=1), "CASH")).what == "MIDPOINT"
+
+
+def events_named_in(function: Any) -> Iterator[type[Event]]:
+    module = vars(sys.modules[function.__module__])
+    for node in ast.walk(ast.parse(dedent(inspect.getsource(function)))):
+        named = module.get(node.id) if isinstance(node, ast.Name) else None
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            named = getattr(module.get(node.value.id), node.attr, None)
+        if isinstance(named, type) and issubclass(named, Event) and named is not Event:
+            yield named
+
+
+@pytest.mark.parametrize("kind", FEEDS)
+def test_what_a_channel_takes_is_handed_to_it(kind: FeedKind):
+    channel = FEEDS[kind].channel
+    assert set(events_named_in(channel.on_event)) == set(channel.takes) <= DATA, "say it in its `takes`"

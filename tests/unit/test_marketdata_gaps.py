@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.marketdata_core import AAPL, MSFT, UP, Desk
 from twsmq_nodes.marketdata import events as ev
+from twsmq_nodes.marketdata.silence import unanswered_lines
 from twsmq_nodes.marketdata.stream_status import RESTARTED
 from twsmq_nodes.tws.session_events import DataLost, DataMaintained, FarmState, FarmStatus, UpstreamLost
 
@@ -30,10 +31,21 @@ def test_after_1101_everything_is_asked_for_again_under_new_ids():
     assert desk.told() == [(AAPL, "gap"), (MSFT, "gap")]
     asked = desk.asked()
     assert len(asked) == 2
+    assert all(cancel.request is None for cancel in desk.take(ev.Cancel)), "nothing is there any more"
     assert not {ask.req_id for ask in asked} & set(before)
     for ask in asked:
         desk.feed(ev.DataFlowed(ask.req_id))
     assert {state for _, state in desk.told()} == {"resumed"}
+
+
+def test_what_may_be_lost_and_may_not_is_cancelled_before_it_is_asked_for_again():
+    """No 1101 came: a line that the gateway has kept would count twice, and there are only 50 histories."""
+    desk = Desk()
+    before = desk.flowing(AAPL, MSFT)
+    desk.feed(UpstreamLost(1100, "lost"), at=5)
+    desk.feed(DataLost("it answers requests that need IBKR"), at=25)
+    assert [cancel.req_id for cancel in desk.take(ev.Cancel) if cancel.request is not None] == before
+    assert len(desk.asked()) == 2
 
 
 def test_after_1101_while_the_session_is_being_made_everything_is_asked_for_once_it_is_up():
@@ -115,6 +127,79 @@ def test_a_broken_farm_opens_gaps_and_its_return_asks_again_where_nothing_comes(
     assert [cancel.req_id for cancel in desk.take(ev.Cancel)] == [silent]
     desk.feed(ev.DataFlowed(desk.line()))
     assert desk.told() == [(AAPL, "resumed")]
+
+
+def test_a_farm_whose_return_nobody_announces_leaves_no_line_unasked_for_ever():
+    desk = Desk(silent_s=60)
+    aapl, msft = desk.flowing(AAPL, MSFT)
+    desk.feed(FarmStatus("market", "usfarm", FarmState.BROKEN), at=5)
+    desk.feed(ev.DataFlowed(msft), at=7)
+    assert desk.told() == [(AAPL, "gap"), (MSFT, "gap"), (MSFT, "resumed")]
+    desk.feed(ev.LinesChecked({aapl: 2.0, msft: 64.0}, wall_s=64), at=64)
+    assert desk.asked() == [], "breaks heal in seconds"
+    desk.feed(ev.LinesChecked({aapl: 2.0, msft: 66.0}, wall_s=66), at=66)
+    again = desk.line()
+    assert [cancel.req_id for cancel in desk.take(ev.Cancel)] == [aapl]
+    desk.feed(ev.LinesChecked({again: 66.0, msft: 500.0}, wall_s=500), at=500)
+    assert unanswered_lines(desk.core.lines) == 0, "the session is not at fault"
+    desk.feed(ev.DataFlowed(desk.line()), at=501)
+    assert desk.told() == [(AAPL, "resumed")]
+
+
+BARS = "bars/1d/STK:AAPL:SMART:USD/"
+
+
+def test_the_past_of_a_line_is_no_proof_of_its_present_while_a_market_farm_is_broken():
+    """It comes from another farm. A day's bars may be silent for an hour before that is noticed."""
+    desk = Desk()
+    (bars,) = desk.flowing(BARS)
+    desk.feed(UpstreamLost(1100, "lost"), at=25)
+    desk.feed(FarmStatus("market", "usfarm", FarmState.BROKEN), at=29)
+    desk.feed(DataMaintained(), at=29)
+    again = desk.line()
+    assert again != bars
+    desk.told()
+    for at in (30, 30, 30.5):  # the bars, their end, what was on its way
+        desk.feed(ev.DataFlowed(again), at=at)
+    (gap,) = desk.take(ev.PublishStatus)
+    assert (gap.status.state, gap.status.since) == ("gap", 25)
+    assert "usfarm is broken" in str(gap.status.reason)
+    desk.feed(ev.DataFlowed(again), at=35)
+    assert desk.told() == [(BARS, "resumed")]
+    desk.feed(ev.Disconnected("cut", since=40), at=40)
+    assert desk.told() == [(BARS, "gap")]
+
+
+def test_who_wants_bars_while_a_market_farm_is_broken_is_told_once_that_they_may_stand_still():
+    desk = Desk()
+    desk.feed(UP)
+    desk.feed(FarmStatus("market", "eufarm", FarmState.BROKEN), at=1)
+    desk.want(BARS)
+    desk.answer_lookups()
+    req_id = desk.line()
+    desk.feed(ev.DataFlowed(req_id), at=2)
+    desk.feed(ev.DataFlowed(req_id), at=6)
+    assert [state for _, state in desk.told()][-2:] == ["gap", "resumed"]
+    desk.feed(FarmStatus("historical", "ushmds", FarmState.BROKEN), at=10)
+    desk.feed(FarmStatus("historical", "ushmds", FarmState.OK), at=20)
+    desk.wait(5)
+    desk.feed(ev.DataFlowed(desk.line()), at=26)
+    assert desk.told() == [(BARS, "gap"), (BARS, "resumed")], "its updates have come since that farm broke"
+
+
+@pytest.mark.parametrize("over", [DataMaintained("its data farms are connected again"), DataLost("asked")])
+def test_no_code_is_named_that_did_not_come(over: DataLost | DataMaintained):
+    """An outage may end without a 1101 or 1102; what flowed meanwhile has another gap then."""
+    desk = Desk()
+    (bars,) = desk.flowing(BARS)
+    desk.feed(UpstreamLost(2110, "lost"), at=5)
+    desk.feed(ev.DataFlowed(bars), at=8)
+    desk.told()
+    desk.feed(over, at=20)
+    (gap,) = desk.take(ev.PublishStatus)
+    assert gap.status.state == "gap"
+    assert over.how in str(gap.status.reason)
+    assert "110" not in str(gap.status.reason)
 
 
 @pytest.mark.parametrize("kind", ["historical", "security_definition"])
@@ -221,4 +306,48 @@ def test_what_is_still_missing_is_remembered_across_the_next_restart_too():
     assert desk.take(ev.RememberTopic) == [ev.RememberTopic(AAPL, True, -7.0)]
     desk.answer_lookups()
     desk.feed(ev.DataFlowed(desk.line()))
+    assert desk.take(ev.RememberTopic) == [ev.RememberTopic(AAPL, True, -7.0)], "others may not be back yet"
+    desk.wait(31)
     assert desk.take(ev.RememberTopic) == [ev.RememberTopic(AAPL, True)]
+
+
+def test_who_comes_back_after_a_restart_when_the_first_one_has_left_again_gets_the_gap_too():
+    desk = Desk(missed={AAPL: 3.0}, grace_s=1)
+    (req_id,) = desk.flowing(AAPL)
+    desk.leave(AAPL)
+    desk.wait(2)
+    assert [cancel.req_id for cancel in desk.take(ev.Cancel)] == [req_id]
+    desk.told()
+    desk.want(AAPL)
+    assert [state for _, state in desk.told()] == ["gap", "starting"]
+    desk.feed(ev.DataFlowed(desk.line()))
+    assert [state for _, state in desk.told()] == ["resumed"]
+    desk.leave(AAPL)
+    desk.wait(40)
+    desk.told()
+    desk.want(AAPL)
+    assert [state for _, state in desk.told()] == ["starting"], "by then all are back"
+
+
+def test_who_has_not_come_back_when_the_node_is_restarted_once_more_still_learns_since_when() -> None:
+    desk = Desk(missed={AAPL: -7.0}, grace_s=1)
+    desk.flowing(AAPL)
+    desk.take(ev.RememberTopic)
+    desk.leave(AAPL)
+    desk.wait(2)
+    assert desk.take(ev.RememberTopic) == [], "another may have listened as well"
+    desk.wait(29)
+    assert [each.wanted for each in desk.take(ev.RememberTopic)] == [False], "nobody does any more"
+
+
+def test_a_pause_that_ended_while_nobody_listened_and_the_session_was_down_is_over():
+    desk = Desk(grace_s=600)
+    (req_id,) = desk.flowing(AAPL)
+    desk.error(req_id, 10182, "failed to request live updates")
+    desk.leave(AAPL)
+    desk.feed(ev.Disconnected("cut", since=desk.now))
+    desk.wait(100)
+    desk.feed(UP)
+    assert desk.asked() == [], "nobody listens"
+    desk.want(AAPL)
+    assert len(desk.asked()) == 1

@@ -8,6 +8,7 @@ from support.marketdata_stories import BROKEN, OK, cancelled, started
 from twsmq_nodes.marketdata import events as ev
 from twsmq_nodes.marketdata.line import MOST_PAUSE_S
 from twsmq_nodes.tws.session_events import DataLost, DataMaintained, UpstreamLost
+from twsmq_protocol.streams import STREAMS
 
 SPELLED = "STK:AAPL:SMART:USD"
 KINDS = [
@@ -18,6 +19,11 @@ KINDS = [
 of_each_kind = pytest.mark.parametrize("topic", KINDS)
 PACED_S = 16.0
 """Within it no pacing rule holds a request back."""
+
+
+def test_each_kind_of_stream_is_among_them() -> None:
+    missing = STREAMS.keys() - {topic.partition("/")[0] for topic in KINDS}
+    assert not missing, "add a topic of each to KINDS"
 
 
 def asked_within(desk: Desk, seconds: float) -> int:

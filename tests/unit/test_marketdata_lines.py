@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.marketdata_core import AAPL, MSFT, UP, Desk
 from twsmq_nodes.marketdata import events as ev
-from twsmq_nodes.marketdata.silence import unanswered_lines
+from twsmq_nodes.marketdata.silence import are_refused_for_another_session, unanswered_lines
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import stream_requests as streams
 
@@ -42,11 +42,32 @@ def test_a_refusal_is_told_in_the_gateways_words(code: int):
 def test_a_competing_session_is_told_and_tried_again():
     desk = Desk()
     (req_id,) = desk.flowing(AAPL)
+    assert not are_refused_for_another_session(desk.core.lines, desk.now)
     desk.error(req_id, 10197, "No market data during competing live session")
     assert desk.told() == [(AAPL, "error")]
+    assert are_refused_for_another_session(desk.core.lines, desk.now)
+    assert not are_refused_for_another_session(desk.core.lines, desk.now + 3000.0)
     desk.wait(30)
     desk.feed(ev.DataFlowed(desk.line()))
     assert desk.told() == [(AAPL, "active")]
+    assert not are_refused_for_another_session(desk.core.lines, desk.now)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "competing"),
+    [
+        (10197, "whatever language", True),
+        (10189, "Trading TWS session is connected from a different IP address", True),
+        (162, "Trading TWS session is connected from a different IP address", True),
+        (162, "Historical data request pacing violation", False),
+        (354, "not subscribed", False),
+    ],
+)
+def test_only_another_session_is_one(code: int, text: str, competing: bool):
+    desk = Desk()
+    (req_id,) = desk.flowing(AAPL)
+    desk.error(req_id, code, text)
+    assert are_refused_for_another_session(desk.core.lines, desk.now) is competing
 
 
 @pytest.mark.parametrize("code", [10225, 102, 316])
@@ -106,6 +127,22 @@ def test_at_the_limit_a_newcomer_is_told_and_served_when_a_line_is_free():
     desk.told()
     desk.feed(ev.DataFlowed(desk.line()))
     assert desk.told() == [(MSFT, "active")]
+
+
+def test_a_line_that_became_free_while_nobody_listened_is_given_to_who_comes_back():
+    desk = Desk(lines=1, grace_s=10)
+    desk.flowing(AAPL)
+    desk.want(MSFT)
+    desk.answer_lookups()
+    desk.leave(AAPL, MSFT)
+    desk.feed(ev.TimerFired(), at=4)
+    desk.want(MSFT)
+    desk.leave(MSFT)
+    desk.wait(8)  # AAPL's grace is over, MSFT's is not
+    desk.told()
+    desk.want(MSFT)
+    desk.feed(ev.DataFlowed(desk.line()))
+    assert desk.told()[-1] == (MSFT, "active"), "and not for ever that all lines are in use"
 
 
 def test_the_gateways_own_limit_is_honoured():
@@ -215,17 +252,8 @@ def test_silence_of_all_is_not_the_lines_fault():
     assert desk.told() == []
 
 
-def test_a_regulatory_snapshot_is_asked_for_once_and_never_again():
+def test_a_stream_is_not_over_at_the_end_of_a_snapshot():
     desk = Desk()
-    desk.feed(UP)
-    topic = "quote/STK:AAPL:SMART:USD;regulatory=1/"
-    desk.want(topic)
-    desk.answer_lookups()
-    req_id = desk.line()
-    desk.feed(ev.DataFlowed(req_id))
+    (req_id,) = desk.flowing(AAPL)
     desk.feed(tws.TickSnapshotEnd(req_id))
-    assert desk.told()[-2:] == [(topic, "active"), (topic, "closed")]
-    desk.want(topic)
-    desk.feed(ev.Disconnected("cut", since=0))
-    desk.feed(UP)
-    assert desk.asked() == []
+    assert desk.told() == []

@@ -107,11 +107,15 @@ def test_a_lookup_that_is_written_while_the_timer_is_set_for_later_is_overdue_in
             if isinstance(action, ev.Ask):  # there is room in the budget: it leaves at once
                 carry_out(desk.feed(ev.RequestWritten(action.req_id)))
 
-    for happened in (UP, ev.TopicWanted(MSFT), ev.TopicLeft(MSFT), ev.TopicWanted(AAPL)):
-        carry_out(desk.feed(happened))
-    assert desk.core.wake_at == 15
-    carry_out(desk.feed(ev.TimerFired(), at=15))
+    desk.flowing(MSFT)
+    desk.leave(MSFT)
+    desk.wait(15)
+    assert desk.core.wake_at is not None
+    assert desk.core.wake_at > 30
+    carry_out(desk.feed(ev.TopicWanted(AAPL)))
     assert desk.core.wake_at == 30
+    carry_out(desk.feed(ev.TimerFired(), at=30))
+    assert desk.core.wake_at == 45
 
 
 def test_a_snapshot_of_a_live_line_costs_nothing():
@@ -170,6 +174,20 @@ def test_a_snapshot_that_fails_is_answered_once_with_the_reason(what: str):
     assert (fail.code, fail.tws_code) == wanted[what]
 
 
+def test_a_snapshot_refused_for_live_data_with_no_delayed_ones_after_it_says_so():
+    desk = Desk(data="delayed")
+    desk.feed(UP)
+    desk.feed(ev.SnapshotWanted(1, parse_instrument("STK:AAPL:SMART:USD"), regulatory=False))
+    desk.answer_lookups()
+    req_id = desk.line()
+    desk.error(req_id, 10089, "requires an additional subscription")
+    assert desk.take(ev.Fail) == [], "they may follow"
+    desk.wait(100)
+    (fail,) = desk.take(ev.Fail)
+    assert (fail.code, fail.tws_code) == (ErrorCode.GATEWAY_REJECTED, 10089)
+    assert [cancel.req_id for cancel in desk.take(ev.Cancel) if cancel.request] == [req_id]
+
+
 def test_a_snapshot_of_an_unknown_instrument_gets_the_gateways_code():
     desk = Desk()
     desk.feed(UP)
@@ -204,7 +222,9 @@ def test_too_many_messages_a_second_is_no_verdict_on_the_contract_nor_on_the_lin
     assert desk.told() == [(AAPL, "starting")]
     desk.wait(2)
     desk.answer_lookups()
-    desk.error(desk.line(), 100)
+    refused = desk.line()
+    desk.error(refused, 100)
+    assert [cancel.req_id for cancel in desk.take(ev.Cancel) if cancel.request] == [refused], "it may stand"
     desk.wait(2)
     desk.feed(ev.DataFlowed(desk.line()))
     assert desk.told()[-1] == (AAPL, "active")
@@ -239,3 +259,18 @@ def test_a_contract_whose_data_come_from_another_is_asked_for_there_once():
     desk.feed(tws.RerouteMktData(ask.req_id, 1, "NASDAQ"))
     assert desk.told() == [(AAPL, "error")]
     assert not desk.asked()
+
+
+def test_what_a_gateway_does_not_know_in_its_first_minute_is_asked_once_more():
+    """It may have been started with the cluster, and says so of everything then (Lean #3870)."""
+    desk = Desk()
+    desk.feed(UP)
+    desk.want("quote/STK:NOSUCH:SMART:USD/", "quote/CONID:1/")
+    desk.answer_lookups()
+    desk.error(desk.line(), 200, "No security definition has been found for the request")
+    assert desk.told()[-1][1] == "error", "whoever mistyped learns it at once"
+    desk.wait(61)
+    asked = {type(ask.request) for ask in desk.asked()}
+    assert asked == {ref.ReqContractDetails, streams.ReqMktData}
+    desk.wait(600)
+    assert desk.asked() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from zlib import crc32
 
 import pytest
 from support.marketdata_core import AAPL, UP, Desk, info
@@ -156,6 +157,34 @@ def test_a_symbol_that_means_another_contract_from_now_on_moves_its_topics() -> 
     assert desk.told() == [(AAPL, "closed"), (AAPL, "starting")]
     desk.feed(ev.DataFlowed(desk.line()))
     assert desk.told() == [(AAPL, "active")]
+
+
+def test_a_symbol_that_means_a_contract_of_another_shard_from_now_on_is_served_by_that_one() -> None:
+    """Else nobody serves it, though its listeners were told that its stream follows."""
+    desks = [Desk(instances=2, shard=shard) for shard in range(2)]
+    for desk in desks:
+        desk.core.lookups.wall_s = NOON
+        desk.feed(UP)
+        desk.want(AAPL)
+        desk.answer_lookups()
+    served_by = 0 if desks[0].asked() else 1
+    serving, other = desks[served_by], desks[1 - served_by]
+    con_id = next(n for n in range(1, 50) if crc32(str(n).encode()) % 2 != served_by)
+    for desk in desks:
+        desk.actions.clear()
+        desk.feed(ev.LinesChecked({}, wall_s=NOON + DAY))
+        (ask,) = desk.asked()
+        desk.feed(ContractDetailsReceived(ask.req_id, info(con_id)))
+        desk.feed(ContractDetailsEnd(ask.req_id))
+    assert serving.told() == [(AAPL, "closed")]
+    assert other.told() == [(AAPL, "starting")]
+    other.feed(ev.DataFlowed(other.line()))
+    assert other.told() == [(AAPL, "active")]
+    for desk in desks:  # a new session: the gateway may have been started anew
+        desk.feed(ev.Disconnected("cut", since=0.0))
+        desk.feed(UP)
+        desk.feed(ev.LinesChecked({}, wall_s=NOON + DAY + 1))
+        assert [ask.request for ask in desk.asked() if isinstance(ask.request, ref.ReqContractDetails)]
 
 
 def test_hours_are_asked_for_again_before_they_run_out() -> None:

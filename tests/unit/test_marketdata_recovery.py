@@ -273,6 +273,46 @@ def test_no_definition_of_a_line_is_tried_again_after_an_outage_and_its_listing_
     assert desk.told()[-1] == (AAPL, "active")
 
 
+@pytest.mark.parametrize("code", [354, 10089, 10168, 10186])
+def test_that_data_are_not_subscribed_is_not_believed_in_an_outage_either(code: int) -> None:
+    desk = Desk()
+    desk.flowing(AAPL)
+    desk.feed(ev.Disconnected("cut", since=0))
+    desk.feed(UP, at=10)
+    desk.error(desk.line(), code, "in whatever language")
+    assert desk.take(ev.Cancel)[-1].request is not None
+    told = desk.take(ev.PublishStatus)[-1].status
+    assert (told.state, told.code, told.reason) == ("error", code, "asked for again 5 s later")
+    desk.wait(5)
+    desk.error(desk.line(), code)
+    desk.wait(10)
+    desk.feed(ev.DataFlowed(desk.line()))
+    assert desk.told()[-1] == (AAPL, "active")
+    desk.wait(60)
+    desk.feed(ev.Disconnected("cut", since=0))
+    desk.feed(UP)
+    desk.wait(61)
+    desk.error(desk.line(), code)
+    assert desk.take(ev.PublishStatus)[-1].status.reason is None, "after a minute of calm it is"
+
+
+def test_a_line_whose_contract_is_gone_says_so_and_does_not_flow_for_ever() -> None:
+    """Of an option that has expired nothing comes any more, and nobody announces it."""
+    desk = Desk(silent_s=0)  # as on a market that is closed: silence says nothing
+    aapl, msft = desk.flowing(AAPL, MSFT)
+    day_ends = 18_000.0 + 10.0  # in New York
+    desk.feed(ev.LinesChecked({aapl: 10.0, msft: 19.0}, wall_s=10.0), at=20.0)
+    desk.feed(ev.LinesChecked({aapl: 10.0, msft: day_ends}, wall_s=day_ends), at=day_ends)
+    for ask in desk.asked():
+        assert isinstance(ask.request, ref.ReqContractDetails)
+        desk.feed(ev.RequestWritten(ask.req_id))
+        desk.error(ask.req_id, 200)
+    assert [cancel.req_id for cancel in desk.take(ev.Cancel) if cancel.request] == [aapl]
+    assert desk.told()[-1] == (AAPL, "gap")
+    desk.error(desk.line(), 200)
+    assert desk.told() == [(AAPL, "error")], "and the other, on which data come, goes on"
+
+
 def test_who_subscribes_later_to_what_was_refused_asks_anew() -> None:
     desk = Desk()
     desk.feed(UP)
@@ -293,3 +333,25 @@ def test_the_op_retry_asks_at_once_for_what_was_refused() -> None:
     assert desk.told()[-1] == (AAPL, "active")
     desk.feed(ev.RetryWanted(2, MSFT))
     assert desk.take(ev.Fail)[0].call == 2
+
+
+NO_SOURCES = [
+    (-1, "NYSE"),
+    (-(2**31), ""),
+    (0, ""),
+    (0, "NYSE"),
+    (5, "\x1b[2J"),
+    (5, "x" * 5000),
+    (5, "\u202e"),
+]
+
+
+@pytest.mark.parametrize(("con_id", "exchange"), NO_SOURCES)
+def test_a_source_of_data_that_no_contract_can_be_is_not_looked_up(con_id: int, exchange: str) -> None:
+    """Its spelling would be none: to read it again ended the shard."""
+    desk = Desk()
+    (req_id,) = desk.flowing(AAPL)
+    desk.feed(tws.RerouteMktData(req_id, con_id, exchange))
+    for _ in range(20):
+        desk.wait(1.0)
+    assert not any(isinstance(ask.request, ref.ReqContractDetails) for ask in desk.asked())

@@ -8,6 +8,7 @@ import pytest
 from support.orders_desk import Desk
 from support.orders_reports import error, execution, open_order, order_status
 from support.orders_steps import changes, linked, outcomes, sent, working
+from twsmq_protocol.order_events import Order
 
 TRAIL: dict[str, Any] = {"order_type": "TRAIL", "limit_price": None, "trail_amount": 2.0}
 
@@ -221,6 +222,25 @@ def test_whatever_a_gateway_lets_one_change(
     assert getattr(sent(desk), attribute) == written, "and it is kept"
 
 
+@pytest.mark.parametrize("told_before", [True, False])
+def test_trailing_by_a_percentage_takes_the_place_of_an_amount_and_the_other_way_round(
+    desk: Desk, told_before: bool
+) -> None:
+    desk.place(**TRAIL)
+    if told_before:
+        desk.accepted(order_type="TRAIL", aux_price=2.0)
+    assert desk.modify(trail_percent=3.0).answer.client_order_id == "a"
+    assert (sent(desk).aux_price, sent(desk).trailing_percent) == (None, 3.0)
+    desk.accepted(order_type="TRAIL", trailing_percent=3.0)
+    assert (desk.order().trail_amount, desk.order().trail_percent) == (None, 3.0)
+    desk.modify(trail_amount=4.0)
+    desk.modify(quantity=20.0)
+    assert (sent(desk).aux_price, sent(desk).trailing_percent) == (4.0, None)
+    desk.says(open_order(1, order_type="TRAIL", aux_price=4.0, total_quantity=20.0))
+    assert outcomes(desk)[-1] == (3, "confirmed")
+    assert (desk.order().trail_amount, desk.order().trail_percent) == (4.0, None)
+
+
 # -- B: it is built from the order as it stands
 
 
@@ -281,3 +301,48 @@ def test_a_child_whose_parent_has_filled_is_modified_without_it(desk: Desk) -> N
     desk.says(execution(1), order_status(1, "Filled", filled=10.0))
     desk.modify("b", quantity=8.0)
     assert sent(desk).parent_id == 0
+
+
+@pytest.mark.parametrize(("stands", "asked"), [(1.085, 1.0851), (0.25, 0.254), (150.25, 150.2525)])
+def test_a_price_that_has_not_moved_confirms_no_small_step(desk: Desk, stands: float, asked: float) -> None:
+    """As if it were the new one, rounded: 1.085 is not 1.0851."""
+    desk.place(limit_price=stands)
+    desk.accepted(limit_price=stands)
+    desk.modify(limit_price=asked)
+    desk.says(open_order(1, limit_price=stands))
+    assert outcomes(desk) == [(1, "sent")]
+    desk.later(5.1)
+    desk.later(0.1)
+    desk.snapshot(open_order(1, limit_price=stands), order_status(1, "Submitted", remaining=10.0))
+    assert outcomes(desk)[-1] == (1, "unanswered")
+    desk.modify(limit_price=asked)
+    desk.says(open_order(1, limit_price=asked))
+    assert outcomes(desk)[-1] == (2, "confirmed")
+
+
+@pytest.mark.parametrize("code", [201, 202])
+def test_a_change_that_was_shown_and_is_refused_after_all_ends_no_order(desk: Desk, code: int) -> None:
+    """The gateway shows a modification before the venue has taken it."""
+    working(desk)
+    desk.modify(limit_price=2.0)
+    desk.says(open_order(1, limit_price=2.0), order_status(1, "Submitted", remaining=10.0))
+    desk.says(error(1, code, "Order rejected - reason: too far"))
+    assert desk.status() == "submitted"
+    desk.later(0.3)
+    desk.snapshot(open_order(1), order_status(1, "Submitted", remaining=10.0))
+    assert (desk.status(), desk.order().limit_price) == ("submitted", 1.0)
+    assert [notice.tws_code for notice in desk.notices()] == [code]
+    assert not {"rejected", "cancelled"} & {event.status for event in desk.told(Order)}
+
+
+@pytest.mark.parametrize("first", ["words", "status"])
+@pytest.mark.parametrize(("code", "status"), [(201, "rejected"), (202, "cancelled")])
+def test_an_order_that_was_changed_and_ends_has_ended(desk: Desk, first: str, code: int, status: str) -> None:
+    working(desk)
+    desk.modify(limit_price=2.0)
+    desk.says(open_order(1, limit_price=2.0))
+    both = [error(1, code, "gone"), order_status(1, "Cancelled")]
+    desk.says(*(both if first == "words" else both[::-1]))
+    desk.later(0.6)
+    assert desk.status() == (status if first == "status" else "cancelled")
+    assert (desk.order().reason, desk.order().tws_code) == ("gone", code)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from support.orders_desk import Caller, Desk
+from msgspec.structs import replace
+from support.orders_desk import AAPL, Caller, Desk
 from support.orders_reports import EXEC, execution, open_order, order_status
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
+from twsmq_protocol.order_control_requests import GetAccountExecutions
 from twsmq_protocol.order_events import Order
+from twsmq_protocol.order_query_requests import GetExecutions
 from twsmq_protocol.requests import GetOrders, OrderAccepted
 
 
@@ -224,6 +227,41 @@ def test_each_execution_counts_once_and_a_correction_replaces(desk: Desk) -> Non
     assert [(fill.quantity, fill.corrects) for fill in desk.fills()] == [(4.0, None), (3.0, f"{EXEC}.01.01")]
     desk.says(execution(1, f"{EXEC}.02.01", 7.0))
     assert (desk.status(), desk.order().filled) == ("filled", 10.0)
+
+
+@pytest.mark.parametrize("price", [0.0, 1.0, None])
+@pytest.mark.parametrize("shares", [4.0, 10.0])
+def test_an_execution_that_is_corrected_to_nothing_counts_no_more(
+    desk: Desk, shares: float, price: float | None
+) -> None:
+    """A trade that the exchange has busted."""
+    desk.place()
+    desk.accepted()
+    taken_back = execution(1, f"{EXEC}.01.02", 0.0)
+    taken_back = replace(taken_back, execution=replace(taken_back.execution, price=price))
+    desk.says(execution(1, f"{EXEC}.01.01", shares), taken_back)
+    order = desk.order()
+    assert (order.filled, order.remaining, order.avg_price) == (0.0, 10.0, None)
+    assert order.status == ("filled" if shares == 10.0 else "submitted"), "nothing leaves filled"
+    assert [(fill.quantity, fill.corrects) for fill in desk.fills()][1:] == [(0.0, f"{EXEC}.01.01")]
+    assert f"{EXEC}.01.01 of {shares:g} was taken back" in desk.notices()[-1].text
+    assert desk.core.executions(GetExecutions()).executions == []
+    assert desk.core.account_executions(GetAccountExecutions()).executions == []
+    assert desk.core.book.positions["s", AAPL] == 0.0
+    desk.says(execution(1, f"{EXEC}.01.01", shares), execution(1, f"{EXEC}.09.02", 0.0))
+    assert len(desk.fills()) == 2, "neither an old one again, nor nothing of what was never executed"
+    desk.crash()
+    assert desk.order() == order
+
+
+def test_what_was_taken_back_has_brought_nothing(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.says(execution(1, f"{EXEC}.01.01", time="20260921 12:00:00 US/Eastern"))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.0, "USD", -500.0, None, None))
+    assert desk.core.book.results.of("s", desk.now.ns) == {("DU1", "USD"): -501.0}
+    desk.says(execution(1, f"{EXEC}.01.02", 0.0, time="20260921 12:00:00 US/Eastern"))
+    assert desk.core.book.results.of("s", desk.now.ns) == {("DU1", "USD"): 0.0}
 
 
 def test_a_commission_that_comes_first_waits_for_its_execution_and_is_told_once(desk: Desk) -> None:

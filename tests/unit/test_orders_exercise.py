@@ -13,7 +13,8 @@ from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.errors import FieldError
 from twsmq_protocol.order_control_requests import ResolveOrder
-from twsmq_protocol.order_requests import ExerciseOption, GetOrders
+from twsmq_protocol.order_query_requests import GetOrders
+from twsmq_protocol.order_requests import ExerciseOption
 
 CALL = "OPT:AAPL:SMART:USD:20270115:C:180"
 

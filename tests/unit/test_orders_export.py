@@ -17,6 +17,8 @@ from twsmq.cli.orders import orders
 from twsmq_nodes.orders.journal import SqliteJournal
 from twsmq_nodes.tws import events as tws
 
+FORMULA = '=HYPERLINK("http://x")'
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
@@ -30,6 +32,7 @@ def config(tmp_path: Path) -> Path:
         order_status(1, "Cancelled", filled=3.0, remaining=7.0), error(1, 202, "Order Canceled - reason:")
     )
     desk.place("b", strategy="t")
+    desk.says(error(2, 201, FORMULA))
 
     async def write() -> None:
         journal = SqliteJournal(tmp_path / "var" / "orders.journal")
@@ -56,8 +59,20 @@ def test_orders_as_they_stand(config: Path) -> None:
     rows = table(export(config))
     assert [(row["strategy"], row["client_order_id"], row["status"], row["filled"]) for row in rows] == [
         ("s", "a", "cancelled", "3.0"),
-        ("t", "b", "pending", "0.0"),
+        ("t", "b", "rejected", "0.0"),
     ]
+
+
+def test_no_text_of_others_is_a_formula_for_a_spreadsheet(config: Path) -> None:
+    _, row = table(export(config))
+    assert row["reason"] == f"'{FORMULA}"
+    written = json.loads(export(config, "--format", "jsonl").output.splitlines()[-1])
+    assert written["reason"] == FORMULA, "for programs it is what it was"
+
+
+def test_the_audit_has_what_was_asked_for_and_not_what_the_gateway_showed(config: Path) -> None:
+    rows = table(export(config, "--what", "audit"))
+    assert [(row["client_order_id"], row["value"]) for row in rows] == [("a", "pending"), ("b", "pending")]
 
 
 def test_executions_after_corrections_with_what_they_cost(config: Path) -> None:
@@ -122,6 +137,11 @@ def test_a_journal_in_use_or_none_at_all_is_not_forgotten(config: Path, tmp_path
     assert refused.exit_code == 2
     assert "stop the cluster first" in refused.output
     journal.close()
+    lock = tmp_path / "var" / "orders.journal.lock"
+    lock.unlink()
+    lock.symlink_to("elsewhere")
+    refused = forgotten(config, "--yes")
+    assert (refused.exit_code, "orders.journal.lock cannot be opened" in refused.output) == (2, True)
     nowhere = tmp_path / "nowhere" / "twsmq.toml"
     nowhere.parent.mkdir()
     nowhere.write_text("")

@@ -15,7 +15,7 @@ from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.orders import OrderStateView, OrderView
 from twsmq_protocol.order_control_requests import AdoptOrder, GetAccountExecutions
 from twsmq_protocol.order_events import AccountExecution, ExecutionCost, ForeignOrderChanged
-from twsmq_protocol.order_requests import GetOrders
+from twsmq_protocol.order_query_requests import GetOrders
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ from support.orders_desk import Desk
 from support.orders_reports import open_order, order_status
 from support.orders_steps import fields, group, order, waiting
 from twsmq_nodes.orders.intake import MOST_WAITING
-from twsmq_protocol.errors import FieldError
+from twsmq_nodes.orders.oca_groups import require_own
+from twsmq_protocol.errors import FieldError, RequestError
 from twsmq_protocol.order_requests import (
     PlaceOrders,
 )
+from twsmq_protocol.rights import EVERYBODY, Identity, Right
 
 
 @pytest.fixture
@@ -160,3 +162,41 @@ def test_a_group_that_cannot_be_names_the_field(orders: Any, link: Any, field: s
     with pytest.raises(FieldError) as refused:
         PlaceOrders(orders=orders, link=link)
     assert refused.value.field == field
+
+
+def joins(desk: Desk, identity: Identity, oca_group: str, strategy: str = "alpha") -> str:
+    """Whether a key may place an order in a group: the code of the refusal, `ok` without one."""
+    wanted = order("x", strategy=strategy, oca_group=oca_group, oca_type=int(bool(oca_group)))
+    codes: set[str] = set()
+    for args in (wanted, PlaceOrders(orders=(wanted,))):
+        try:
+            require_own(args, identity, desk.core.book, desk.core.pipeline.waiting)
+        except RequestError as error:
+            codes.add(error.code if error.field == "oca_group" else f"not of {error.field}")
+        else:
+            codes.add("ok")
+    assert len(codes) == 1
+    return codes.pop()
+
+
+ALPHA = Identity("alpha", (Right("trader", "alpha"),))
+
+
+def test_a_trader_s_order_joins_no_group_of_another_strategy_s(desk: Desk) -> None:
+    group(desk, order("a", strategy="beta"), order("b", strategy="beta"), link="oca")
+    desk.place("c", strategy="beta", oca_group="hedge", oca_type=1)
+    desk.place("d", strategy="alpha", oca_group="mine", oca_type=1)
+    assert joins(desk, ALPHA, "beta/a") == "unauthorized"
+    assert joins(desk, ALPHA, "beta/later") == "unauthorized", "its name before it is there"
+    assert joins(desk, ALPHA, "hedge") == "conflict"
+    assert {joins(desk, ALPHA, free) for free in ("", "mine", "other", "alpha/a", "hedge2")} == {"ok"}
+    assert {joins(desk, one, "hedge") for one in (EVERYBODY, Identity("ops", (Right("operator"),)))} == {"ok"}
+    desk.cancel("c", strategy="beta")
+    desk.do(desk.core.received([order_status(3, "Cancelled")], desk.now))
+    assert joins(desk, ALPHA, "hedge") == "ok"
+
+
+def test_a_trader_s_order_joins_no_group_that_waits_at_the_gate() -> None:
+    desk = waiting()
+    desk.place("c", strategy="beta", oca_group="hedge", oca_type=1)
+    assert joins(desk, ALPHA, "hedge") == "conflict"

@@ -7,6 +7,8 @@ from msgspec.structs import replace
 from support.orders_desk import Caller, Desk
 from support.orders_reports import open_order, order_status
 from support.orders_steps import call, keys
+from twsmq_nodes.orders.actions import Action, SaveSetting
+from twsmq_nodes.orders.halts import MOST_HALTED, MOST_UNSAVED
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.errors import FieldError
 from twsmq_protocol.order_control_requests import Halt, Halted, Resume
@@ -130,3 +132,63 @@ def test_what_waits_at_the_gate_is_halted_too() -> None:
     call(desk, Halt(reason="x"))
     assert waiting.code == "halted"
     assert not desk.core.waiting
+
+
+class SlowDisk(Desk):
+    """What is to be kept waits until `save`, one wish after the other."""
+
+    def boot(self) -> None:
+        self.unsaved: list[SaveSetting] = []
+        super().boot()
+
+    def carry_out(self, action: Action) -> list[Action]:
+        if isinstance(action, SaveSetting):
+            self.unsaved.append(action)
+            return []
+        return super().carry_out(action)
+
+    def save(self) -> None:
+        self.do(self.core.setting_saved(self.unsaved.pop(0).name))
+
+
+def test_durable_is_said_only_of_what_is_itself_on_disk() -> None:
+    desk = SlowDisk()
+    first = call(desk, Halt(reason="stop", strategy="s"))
+    desk.later(1.0)
+    assert not first.answer.durable
+    second = call(desk, Resume(strategy="s"))
+    desk.save()  # the halt, answered long ago
+    assert second.answers == []
+    desk.save()
+    assert second.answer.durable
+
+
+def test_wishes_that_wait_for_a_disk_are_bounded_and_a_halt_always_holds() -> None:
+    desk = SlowDisk()
+    for number in range(50):
+        call(desk, Halt(reason=f"stop {number}", strategy="s"))
+    assert len(desk.unsaved) == MOST_UNSAVED
+    assert call(desk, Resume(strategy="s")).code == "throttled"
+    assert desk.place("b").code == "halted"
+    last = call(desk, Halt(reason="again", strategy="s"))
+    while desk.unsaved:
+        desk.save()
+    assert last.answer.durable
+    assert call(desk, Resume(strategy="s")).answers == []
+    desk.save()
+    desk.place("c")
+    assert desk.wire
+
+
+def test_names_that_nobody_trades_under_cannot_fill_the_list_of_halts() -> None:
+    desk = Desk()
+    desk.place("a", strategy="mine")
+    for number in range(MOST_HALTED):
+        assert call(desk, Halt(reason="x", strategy=f"n{number}")).answer.durable
+    refused = call(desk, Halt(reason="x", strategy="one-more"))
+    assert (refused.code, refused.answer.field) == ("conflict", "strategy")
+    for strategy in ("mine", "n7", None):
+        assert call(desk, Halt(reason="y", strategy=strategy)).answer.halted[strategy or ""] == "y"
+    for number in range(5):
+        call(desk, Resume(strategy=f"n{number}"))
+    assert call(desk, Halt(reason="x", strategy="one-more")).answer.halted["one-more"] == "x"

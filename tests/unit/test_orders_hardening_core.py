@@ -184,6 +184,51 @@ def test_no_cancel_goes_before_its_own_order() -> None:
     assert desk.wire == []
 
 
+@pytest.mark.parametrize("thread_writes", [True, False])
+@pytest.mark.parametrize("cancel", [True, False])
+def test_what_waited_for_the_disk_when_orders_were_halted_is_never_written(
+    cancel: bool, thread_writes: bool
+) -> None:
+    """A halt holds from the moment it is asked for: an order that comes back with the disk would fill."""
+    desk = StalledDesk()
+    desk.place("works")
+    desk.accepted(1, "works")
+    desk.thread_writes = thread_writes
+    desk.stall()
+    placing, other = desk.place("a", order_type="MKT", limit_price=None), desk.place("b", strategy="t")
+    changing = desk.modify("works", quantity=20.0)
+    desk.pass_gate()
+    halted(desk, strategy="s", cancel=cancel)
+    desk.later(0.3)
+    desk.stalled, desk.auto = False, True
+    desk.do([])
+    written = [one.order.order_ref for one in desk.wire if isinstance(one, rq.PlaceOrder)]
+    assert written == ["s/works", "t/b"]
+    assert (placing.code, changing.code, other.answer.status) == ("halted", "halted", "pending")
+    assert desk.status("a") == ("cancelled" if cancel else "not_sent")
+    assert rq.CancelOrder(2) not in desk.wire
+    desk.place("c", strategy="t")
+    assert desk.core.pipeline.held == 0
+    assert [one.order.order_ref for one in desk.wire if isinstance(one, rq.PlaceOrder)][-1] == "t/c"
+
+
+def test_what_a_halt_keeps_back_takes_no_other_modification_with_it() -> None:
+    """One that was written may have been taken: an execution of the old quantity does not fill the order."""
+    desk = StalledDesk()
+    desk.place("w")
+    desk.accepted(1, "w")
+    desk.modify("w", quantity=200.0)
+    desk.stall()
+    desk.modify("w", limit_price=101.0)
+    desk.pass_gate()
+    halted(desk, strategy="s")
+    desk.later(0.3)
+    desk.stalled, desk.auto = False, True
+    desk.do([])
+    desk.says(execution(1, order_ref="s/w"))
+    assert desk.status("w") == "partially_filled"
+
+
 def test_a_halt_on_a_disk_that_works_is_durable() -> None:
     answer = halted(Desk()).answer
     assert answer.durable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from support.orders_desk import Desk
-from support.orders_reports import open_order, order_status
+from support.orders_desk import Desk, encoder
+from support.orders_reports import execution, open_order, order_status
 from twsmq_nodes.orders import journal as journals
 from twsmq_nodes.orders import watermark
-from twsmq_nodes.orders.journal import SqliteJournal
+from twsmq_nodes.orders.core import OrdersCore
+from twsmq_nodes.orders.journal import UNFLUSHED, SqliteJournal
+from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.errors import Unmendable
 
@@ -133,9 +136,13 @@ def test_a_mark_that_cannot_be_read_refuses_the_start(tmp_path: Path) -> None:
         SqliteJournal(path)
     path.with_name("j.mark").unlink()
     path.with_name("j.mark").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Unmendable, match=r"j\.mark"):
+    with pytest.raises(Unmendable, match=r"j\.mark cannot be opened: it is no plain file"):
         SqliteJournal(path)
     assert not (tmp_path / "elsewhere").exists()
+    path.with_name("j.mark").unlink()
+    os.mkfifo(path.with_name("j.mark"))
+    with pytest.raises(Unmendable, match=r"j\.mark cannot be opened: it is no plain file"):
+        SqliteJournal(path)
 
 
 def test_a_journal_from_before_the_mark_is_taken_over(tmp_path: Path) -> None:
@@ -226,12 +233,16 @@ def test_only_a_power_loss_excuses_what_is_missing(tmp_path: Path, monkeypatch: 
         SqliteJournal(path, "disk")
     journal = SqliteJournal(path, "process")
     assert journal.lost is not None
-    assert (journal.lost.event_no, journal.lost.order_id) == (4, 1)
+    assert (journal.lost.skipped, journal.lost.order_id) == (4 + UNFLUSHED, 1)
+    journal.close()
+    journal = SqliteJournal(path, "process")  # by the same boot, before anything was recorded
+    assert journal.lost is not None
+    assert journal.lost.skipped == 4 + UNFLUSHED
     journal.close()
 
 
 def test_after_a_power_loss_what_the_gateway_has_is_taken_over_before_new_orders() -> None:
-    desk = Desk(up=False, lost=watermark.Mark("j", 10, 7))
+    desk = Desk(up=False, lost=watermark.Mark("j", 8, 7, skipped=10))
     desk.session_up(3)
     desk.snapshot(open_order(7, "a"), order_status(7, "Submitted"))
     assert desk.core.state == ("ready", None)
@@ -243,5 +254,122 @@ def test_after_a_power_loss_what_the_gateway_has_is_taken_over_before_new_orders
     assert [request.order_id for request in desk.wire if isinstance(request, rq.PlaceOrder)] == [8]
 
 
+def test_after_a_power_loss_nothing_is_sent_while_executions_are_not_answered_for() -> None:
+    """What was executed of an order that the journal has lost is in no other list: it would be sent twice."""
+    desk = Desk(up=False, lost=watermark.Mark("j", 10, 7))
+    desk.session_up(3)
+    for _ in range(2):
+        desk.says(tws.OpenOrderEnd(), tws.OpenOrderEnd())
+        desk.later(10.1)
+    desk.says(tws.CompletedOrdersEnd())
+    assert desk.core.state[0] == "reconciling"
+    assert "power loss" in str(desk.core.state[1])
+    assert desk.place("a").code == "not_ready"
+    desk.later(60.1)
+    desk.snapshot(executions=[execution(7)])
+    assert desk.core.state == ("ready", None)
+    assert desk.place("a").code == "conflict", "it was executed"
+    assert desk.place("b").answer.order_id == 8
+
+
 def test_this_run_of_the_machine_has_a_name() -> None:
     assert watermark.boot_id() == watermark.boot_id() != ""
+
+
+def test_who_removes_the_journal_by_one_pattern_does_not_remove_its_mark(tmp_path: Path) -> None:
+    path = tmp_path / "orders.journal"
+    written(path, entries())
+    for each in tmp_path.glob("orders.journal*"):
+        each.unlink()
+    with pytest.raises(Unmendable, match="4 order events were recorded"):
+        SqliteJournal(path)
+
+
+def test_a_mark_that_an_earlier_version_wrote_still_holds(tmp_path: Path) -> None:
+    path = tmp_path / "orders.journal"
+    written(path, entries())
+    (tmp_path / "orders.mark").rename(tmp_path / "orders.journal.mark")
+    remaining = [each for each in tmp_path.glob("orders.journal*") if not each.name.endswith(".mark")]
+    for each in remaining:
+        each.unlink()
+    with pytest.raises(Unmendable, match="4 order events were recorded"):
+        SqliteJournal(path)
+
+
+def test_a_mark_that_is_removed_while_the_node_runs_is_written_anew(tmp_path: Path) -> None:
+    path, some = tmp_path / "j", entries()
+
+    async def write() -> None:
+        journal = SqliteJournal(path)
+        await _write(journal, some[:2])
+        path.with_name("j.mark").unlink()
+        await _write_more(journal, some[2:])
+        journal.close()
+
+    asyncio.run(write())
+    remove(path)
+    with pytest.raises(Unmendable, match="4 order events were recorded"):
+        SqliteJournal(path)
+
+
+async def _write_more(journal: SqliteJournal, group: tuple[journals.Entry, ...]) -> None:
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    journal.append(group, lambda: loop.call_soon_threadsafe(done.set) and None)
+    await done.wait()
+
+
+@pytest.mark.parametrize("event", [b"\x81\xa1a" * 100_000, b"\xc1", None, 5, "text"])
+def test_an_entry_that_is_none_refuses_the_start_for_good(tmp_path: Path, event: object) -> None:
+    path = tmp_path / "j"
+    written(path, entries())
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        if event is None:
+            database.execute("UPDATE entries SET fact = x'c1' WHERE event_no = 2")
+        else:
+            database.execute("UPDATE entries SET event = ? WHERE event_no = 2", (event,))
+    database.close()
+    journal = SqliteJournal(path)
+    with pytest.raises(Unmendable, match="the entry after event 1 cannot be read"):
+        list(journal.entries())
+    journal.close()
+
+
+def test_halts_and_limits_on_a_damaged_page_refuse_the_start_for_good(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    written(path, entries())
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE kept")
+    database.close()
+    journal = SqliteJournal(path)
+    with pytest.raises(Unmendable, match="halts and limits cannot be read"):
+        journal.settings()
+    journal.close()
+
+
+@pytest.mark.parametrize("harm", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("elsewhere")])
+def test_a_lock_that_is_no_plain_file_refuses_the_start_for_good(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    harm(tmp_path / "j.lock")
+    with pytest.raises(Unmendable, match="remove what is there"):
+        SqliteJournal(tmp_path / "j")
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+def test_an_entry_without_those_before_it_refuses_the_start_for_good(tmp_path: Path, missing: int) -> None:
+    """As after a repair that left rows out."""
+    desk = Desk()
+    desk.place()
+    desk.accepted()
+    desk.says(execution(1))
+    path = tmp_path / "j"
+    written(path, tuple(desk.committed))
+    with sqlite3.connect(path) as database:
+        database.execute("DELETE FROM entries WHERE event_no <= ?", (missing,))
+    database.close()
+    journal = SqliteJournal(path)
+    with pytest.raises(Unmendable, match="does not follow from those before it"):
+        OrdersCore(101, encoder(), entries=journal.entries(), settings={})
+    journal.close()

@@ -46,6 +46,35 @@ def test_a_refused_modification_leaves_the_order_as_it_was(desk: Desk, code: int
     assert (request.order.total_quantity, request.order.limit_price) == (30.0, 1.0)
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_confirmed_modification_takes_the_words_of_a_refused_one_away(desk: Desk, listed: bool) -> None:
+    """They say nothing any more of how the order stands."""
+    desk.place()
+    desk.accepted()
+    desk.modify(limit_price=1.5)
+    desk.says(error(1, 463, "You must enter a valid price"))
+    assert (desk.order().reason, desk.order().tws_code) == ("You must enter a valid price", 463)
+    desk.modify(limit_price=1.6)
+    if listed:
+        desk.later(6.0)
+        desk.later(1.0)
+        desk.snapshot(open_order(1, limit_price=1.6))
+    else:
+        desk.says(open_order(1, limit_price=1.6))
+    order = desk.order()
+    assert (order.limit_price, order.status, order.reason, order.tws_code) == (1.6, "submitted", None, None)
+
+
+def test_a_confirmed_modification_keeps_the_words_of_a_cancel_that_is_under_way(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.modify(limit_price=1.5)
+    desk.cancel()
+    before = desk.order().reason
+    desk.says(open_order(1, limit_price=1.5))
+    assert (desk.status(), desk.order().reason) == ("pending_cancel", before)
+
+
 def test_a_modification_that_one_before_it_has_made_needless_is_not_sent(desk: Desk) -> None:
     desk.place()
     desk.accepted()

@@ -11,7 +11,6 @@ from support.orders_reports import EXEC, execution
 from twsmq_nodes.tws import events as tws
 
 DAY = 86_400.0
-SECOND_SNAPSHOT = 1_500_000_002
 
 
 @pytest.fixture
@@ -54,3 +53,31 @@ def test_executions_that_do_not_reach_back_prove_nothing(desk: Desk) -> None:
     ended_overnight(desk, [late])
     assert desk.status() == "unknown"
     assert "earlier day" in (desk.order().reason or "")
+
+
+def test_one_that_was_never_answered_is_settled_in_the_same_way(desk: Desk) -> None:
+    desk.place()
+    desk.session_lost()
+    assert desk.status() == "unknown"
+    desk.later(2 * DAY)
+    desk.session_up()
+    old = listed("07", 99, "other", "20260901 05:04:56 US/Eastern", client_id=5, perm_id=77)
+    desk.snapshot(executions=[old])
+    assert (desk.status(), desk.order().filled) == ("cancelled", 0.0)
+    assert "never arrived, or ended" in (desk.order().reason or "")
+    assert desk.place().answer.order_id == 1
+    assert len(desk.wire) == 1, "the same request again is answered, and sends nothing"
+
+
+def test_one_whose_executions_are_all_of_it_was_filled(desk: Desk) -> None:
+    """A modification was on its way that would have made it larger."""
+    desk.place()
+    desk.accepted()
+    desk.modify(quantity=20.0)
+    desk.session_lost()
+    desk.later(2 * DAY)
+    desk.session_up()
+    old = listed("07", 99, "other", "20260901 05:04:56 US/Eastern", client_id=5, perm_id=77)
+    own = listed("08", 1, "a", "20260922 05:04:56 US/Eastern", shares=10.0)
+    desk.snapshot(executions=[old, own])
+    assert (desk.status(), desk.order().filled) == ("filled", 10.0)

@@ -111,6 +111,12 @@ def test_execution_times(text: str, ns: int | None) -> None:
     assert gateway_times.execution_time_ns(text) == ns
 
 
+def test_a_zone_in_brackets_that_the_gateway_calls_its_own_is_not_taken_for_another():
+    mexico = "Central Standard Time (Mexico)"
+    found = gateway_times.execution_time_ns(f"20260715 10:00:00 {mexico}", (mexico, -6 * 3600))
+    assert found == 1_784_131_200_000_000_000
+
+
 def test_the_gateways_clock_is_known_by_its_difference_to_ours() -> None:
     now = 1_776_108_425_000_000_000
     handshake = "20260413 21:27:03 Central European Standard Time"

@@ -17,12 +17,8 @@ from twsmq_nodes.tws.orders import OrderStateView, OrderView
 from twsmq_protocol.errors import FieldError, RequestError
 from twsmq_protocol.order_control_requests import AdoptOrder, ResolveOrder
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.order_requests import (
-    GetExecutions,
-    GetOrders,
-    Preview,
-    PreviewOrder,
-)
+from twsmq_protocol.order_query_requests import GetExecutions, GetOrders
+from twsmq_protocol.order_requests import Preview, PreviewOrder
 from twsmq_protocol.order_types import ORDER_TYPES, Algo, Condition
 
 
@@ -218,6 +214,13 @@ def test_an_order_of_our_own_client_id_can_be_adopted_and_then_followed(desk: De
     desk.crash()
     assert desk.status("mine") == "pending_cancel"
     assert desk.place("b").code == "not_ready"
+
+
+def test_an_order_that_does_not_work_is_not_called_working_once_it_is_adopted(desk: Desk) -> None:
+    desk.session_up()
+    desk.snapshot(open_order(7, "x", "Inactive", order_ref="old/one", perm_id=7007))
+    caller = call(desk, AdoptOrder(strategy="s", client_order_id="mine", perm_id=7007))
+    assert (caller.answer.status, desk.status("mine")) == ("inactive", "inactive")
 
 
 def test_an_order_that_had_ended_before_it_was_adopted_is_found_to_be_done(desk: Desk) -> None:

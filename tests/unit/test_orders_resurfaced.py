@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.orders_desk import Desk
-from support.orders_reports import completed, error, execution, open_order, order_status
+from support.orders_reports import CLIENT_ID, completed, error, execution, open_order, order_status
 from support.orders_steps import cancels_of, reconnect
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.order_events import Order
@@ -101,3 +101,15 @@ def test_an_order_that_an_earlier_attempt_has_filled_is_cancelled() -> None:
     desk.says(execution(1, order_ref="s/a"))
     assert (desk.status(), desk.order().filled, desk.order().perm_id) == ("filled", 10.0, 9002)
     assert cancels_of(desk)[-1] == 2
+
+
+def test_an_earlier_attempt_that_has_completed_is_not_the_end_of_the_present_one(desk: Desk) -> None:
+    """Above server version 203 a completed order has its number and no reference need tie it to ours."""
+    desk.place()
+    desk.session_lost()
+    reconnect(desk)
+    assert desk.status() == "not_sent"
+    assert desk.place().answer.order_id == 2
+    desk.session_lost()
+    reconnect(desk, completed=[completed(order_id=1, client_id=CLIENT_ID)])
+    assert desk.status() == "not_sent"

@@ -41,6 +41,9 @@ class Known:
     def market(self, instrument: str) -> Market | None:
         return self.quotes.get(instrument)
 
+    def multiplier(self, instrument: str) -> float:
+        return self.unit_value(instrument)
+
     def unit_value(self, instrument: str) -> float:
         return 100.0 if instrument.startswith("OPT") else 1.0
 
@@ -189,6 +192,14 @@ def test_doubles_are_remembered_as_long_as_the_limit_says() -> None:
     assert verdict(rules, order("a")) == ""
     assert verdict(rules, order("b"), ns=NOON + 7000 * SECOND) == "duplicate_s"
     assert verdict(rules, order("b"), ns=NOON + 7300 * SECOND) == ""
+
+
+def test_a_rule_finds_what_was_sent_as_long_as_it_looks_back() -> None:
+    rules = RiskGuard(Risk(max_orders_per_second=1, duplicate_s=5), Known())
+    assert verdict(rules, order("a")) == ""
+    assert verdict(rules, order("b"), ns=NOON + 4 * SECOND) == "duplicate_s"
+    rules.replace("default", "", RiskLimits(duplicate_s=5))
+    assert verdict(rules, order("b"), ns=NOON + 4 * SECOND) == "duplicate_s"
 
 
 def test_a_group_counts_together_and_leaves_no_trace_when_refused() -> None:

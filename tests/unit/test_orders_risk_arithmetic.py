@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from support.orders_desk import BASE, Caller, Desk
-from support.orders_reports import EXEC, execution
+from support.orders_reports import EXEC, execution, open_order
+from support.risk_desk import CALL, HIGHER_CALL, SPREAD, desk_with, held
 from twsmq_nodes.orders.risk.guard import RiskGuard
 from twsmq_nodes.orders.risk.inputs import Market
 from twsmq_nodes.orders.risk.live_inputs import LiveRiskInputs
@@ -15,44 +16,24 @@ from twsmq_protocol.errors import RequestError
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.order_requests import PlaceOrder, PlaceOrders
 from twsmq_protocol.risk_limits import Risk
-from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
+from twsmq_protocol.system_events import AccountValue
 
 AAPL = "STK:AAPL:SMART:USD"
 DOLLARS = AccountValue(account="DU1", tag="NetLiquidation", value="1000000", currency="USD")
 
 
-CALL, HIGHER_CALL = "CONID:101:CBOE", "CONID:102:CBOE"
-SPREAD = "BAG:SPY:SMART:USD:+1x101@CBOE,-1x102@CBOE"
 RATIO = SPREAD.replace("-1x", "-2x")
 MARKET: dict[str, Any] = {"order_type": "MKT", "limit_price": None}
 DEAR: dict[str, Any] = {"instrument": SPREAD, "quantity": 100.0, "limit_price": 5.0}
-
-
-def desk_with(
-    limits: dict[str, Any], *contracts: tuple[str, str | None, float | None]
-) -> tuple[Desk, LiveRiskInputs]:
-    """A desk whose rules see the world by what they are told of it: contracts as the gateway lists them."""
-    desk = Desk()
-    inputs = LiveRiskInputs(desk.core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
-    desk.core.pipeline.guard = RiskGuard(Risk(**limits), inputs)
-    for contract in contracts:
-        inputs.learn_contract(*contract)
-    return desk, inputs
-
-
-def held(inputs: LiveRiskInputs, quantity: float) -> None:
-    inputs.on_event("node/status/", Heartbeat(name="status", pid=1, state="ready"))
-    position = Position(account="DU1", instrument=AAPL, con_id=265598, quantity=quantity)
-    inputs.on_event(f"position/DU1/{AAPL}/", position)
 
 
 def an_order(cid: str, **changes: Any) -> PlaceOrder:
     return PlaceOrder(client_order_id=cid, **(BASE | changes))
 
 
-def group(desk: Desk, link: Any, *orders: PlaceOrder) -> Caller:
+def group(desk: Desk, link: Any, *orders: PlaceOrder, **rest: Any) -> Caller:
     caller = Caller(answers=[])
-    args = PlaceOrders(orders=orders, link=link)
+    args = PlaceOrders(orders=orders, link=link, **rest)
     return desk.ask(lambda: desk.core.request(args, caller, desk.now), caller)
 
 
@@ -143,7 +124,7 @@ def test_a_value_that_may_be_a_hundredth_is_not_known_to_be_too_much() -> None:
     """Until the contract is known, 100 at 337 are at most 33,700: in pence they are 337."""
     vodafone = "STK:VOD:LSE:GBP"
     desk, inputs = desk_with({"max_order_notional": 400, "max_order_quantity": 50})
-    changes = {"instrument": vodafone, "limit_price": 337.0}
+    changes: dict[str, Any] = {"instrument": vodafone, "limit_price": 337.0}
     assert refusal(desk, "a", quantity=1.0, **changes) == "", "whatever it is quoted in"
     caller = desk.place("b", quantity=40.0, **changes)
     assert "is worth (its multiplier and magnifier) is not known at present" in caller.answer.message
@@ -172,6 +153,52 @@ def test_of_orders_that_cancel_each_other_the_worst_counts() -> None:
     assert refusal(desk, "d", quantity=100.0, oca_group="mine", oca_type=1, side="SELL") == ""
     assert refusal(desk, "e", quantity=100.0, oca_group="mine", oca_type=1, side="SELL") == ""
     assert refusal(desk, "f", quantity=1.0, oca_group="yours", oca_type=1, side="SELL") == "max_position"
+
+
+@pytest.mark.parametrize("oca_type", [1, 2, 3])
+def test_members_that_are_reduced_without_block_may_all_fill(oca_type: int) -> None:
+    """Type 3 has no protection against overfills: none is reduced before all may have filled."""
+    desk, _ = desk_with({"max_position": 100})
+    both = (an_order("a", quantity=60.0), an_order("b", quantity=60.0))
+    answer = group(desk, "oca", *both, oca_type=oca_type).answer
+    assert isinstance(answer, RequestError) == (oca_type == 3)
+    sold: dict[str, Any] = {"quantity": 60.0, "oca_group": "mine", "oca_type": oca_type, "side": "SELL"}
+    assert refusal(desk, "c", **sold) == ""
+    assert refusal(desk, "d", **sold) == ("max_position" if oca_type == 3 else "")
+
+
+def test_what_somebody_makes_of_a_groups_type_counts() -> None:
+    desk, _ = desk_with({"max_position": 100})
+    for cid in ("a", "b"):
+        assert refusal(desk, cid, quantity=60.0, oca_group="mine", oca_type=1) == ""
+    for order_id, cid in enumerate(("a", "b"), 1):
+        shown: dict[str, Any] = {"total_quantity": 60.0, "oca_group": "mine"}
+        desk.accepted(order_id, cid, oca_type=1, **shown)
+        desk.says(open_order(order_id, cid, oca_type=3, **shown))
+    assert refusal(desk, "c", quantity=1.0, oca_group="mine", oca_type=1) == "max_position", "120 may fill"
+
+
+def test_what_is_attached_to_an_attached_order_counts_once_their_parent_is_done() -> None:
+    desk, _ = desk_with({"max_position": 100})
+    entry, *exits = bracket("a", 100.0)
+    assert group(desk, "bracket", entry, *exits).answer.orders
+    desk.accepted(1, "a", total_quantity=100.0)
+    for order_id, cid in ((2, "a-profit"), (3, "a-stop")):
+        desk.accepted(order_id, cid, action="SELL", total_quantity=100.0)
+    desk.says(execution(1, shares=100.0))
+    assert desk.status("a") == "filled"
+    assert refusal(desk, "again", quantity=100.0, parent="a-profit") == "", "after the sale of as many"
+    assert refusal(desk, "more", quantity=201.0, parent="a-stop") == "max_position"
+
+
+def test_of_an_entry_that_is_partly_filled_the_exits_may_fill_first() -> None:
+    desk, _ = desk_with({"max_position": 100})
+    entry, *exits = bracket("a", 100.0)
+    assert group(desk, "bracket", entry, *exits).answer.orders
+    desk.accepted(1, "a", total_quantity=100.0)
+    desk.says(execution(1, shares=10.0))
+    assert refusal(desk, "b", side="SELL", quantity=11.0) == "max_position", "10 less the exit's 100 are -90"
+    assert refusal(desk, "c", side="SELL", quantity=10.0) == ""
 
 
 @pytest.mark.parametrize(

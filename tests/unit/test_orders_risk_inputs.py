@@ -10,9 +10,11 @@ from support.orders_reports import EXEC, execution
 from twsmq_nodes.orders.risk.guard import RiskGuard
 from twsmq_nodes.orders.risk.inputs import Market
 from twsmq_nodes.orders.risk.live_inputs import LiveRiskInputs
+from twsmq_nodes.orders.risk.steps import Steps
 from twsmq_nodes.orders.spellings import Spellings
 from twsmq_nodes.tws import events as tws
 from twsmq_protocol.market_events import Quote, Stream, StreamState
+from twsmq_protocol.reference_requests import ExchangeRule, MarketRules, PriceIncrement
 from twsmq_protocol.risk_limits import Risk
 from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
 
@@ -112,6 +114,10 @@ def test_which_spellings_may_be_one_contract() -> None:
     assert spellings.same("OPT:SPY:SMART:USD:20261218:C:450", "OPT:SPY:SMART:USD:20261218:C:455") is False
     assert spellings.same("FUT:ES:CME:USD:202612", "FUT:ES:CME:USD:20261218") is None
     assert spellings.same("BAG:SPY:SMART:USD:+1x1,-1x2", "BAG:SPY:SMART:USD:+1x1,-1x3") is False
+    for combo in ("BAG:SPY:SMART:USD:-1x2,+1x1", "BAG:SPY:CBOE:USD:+1x1@ISE,-1x2"):
+        assert spellings.same("BAG:SPY:SMART:USD:+1x1,-1x2", combo) is True
+    assert spellings.same("BAG:SPY:SMART:USD:+1x1,-1x2", "BAG:SPY:SMART:USD:+1x2,-1x1") is False
+    assert spellings.same("BAG:SPY:SMART:USD:+1x1,-1x2", "CONID:1") is False
     assert spellings.same("CONID:1", "CONID:1:SMART") is True
     assert spellings.same(AAPL, "CONID:1") is None
     spellings.learn(AAPL, 1)
@@ -168,7 +174,8 @@ def test_a_quote_whose_sender_fell_silent_is_not_believed_for_ever() -> None:
     [
         (AAPL, 1.0),
         (f"{AAPL}::::0.001", 1.0),
-        ("OPT:SPY:SMART:USD:20261218:C:450", 100.0),
+        ("OPT:SPY:SMART:USD:20261218:C:450", None),
+        ("OPT:SPY:SMART:USD:20261218:C:450:100", 100.0),
         ("OPT:SPY:SMART:USD:20261218:C:450:0.5", 0.5),
         ("OPT:SPY:SMART:USD:20261218:C:450:hundred", None),
         ("OPT:SPY:SMART:USD:20261218:C:450:nan", None),
@@ -182,3 +189,24 @@ def test_a_quote_whose_sender_fell_silent_is_not_believed_for_ever() -> None:
 def test_multipliers(instrument: str, multiplier: float | None) -> None:
     facts = LiveRiskInputs(Desk().core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
     assert facts.unit_value(instrument) == multiplier
+
+
+@pytest.mark.parametrize("step", [0.0, -0.0, -0.01])
+def test_steps_and_worths_that_none_can_be_are_not_believed(step: float) -> None:
+    """Whatever another process answers: to divide by it would end this one."""
+    facts = LiveRiskInputs(Desk().core.book, lambda _instrument: None, lambda: 0.0, repeat_s=5.0)
+    rule = ExchangeRule(exchange="SMART", rule=26, increments=[PriceIncrement(low=0.0, increment=step)])
+    rules = MarketRules(
+        instrument=AAPL,
+        con_id=1,
+        min_tick=step,
+        min_size=None,
+        size_increment=step,
+        price_magnifier=None,
+        rules=[rule],
+    )
+    facts.learn_steps(AAPL, rules)
+    assert facts.steps(AAPL) == Steps(())
+    future = "FUT:ES:CME:USD:20261218"
+    facts.learn_contract(future, "50", -1.0)
+    assert facts.unit_value(future) is None

@@ -219,3 +219,22 @@ def test_a_moved_price_is_on_its_step_less_than_one_away_and_never_better_for_th
     away = Decimal(str(price)) - Decimal(str(moved))
     assert 0 <= (away if side == "BUY" else -away) < Decimal(str(step))
     assert passive(an_order(side=side, limit_price=moved), steps).limit_price == moved
+
+
+@pytest.mark.parametrize("way", ["refuse", "passive"])
+def test_a_stop_that_stands_off_its_steps_is_neither_refused_nor_moved_by_a_change_of_something_else(
+    way: str,
+) -> None:
+    """It trails by percent, and the gateway says where it is."""
+    desk, _ = desk_with(way)
+    trailing: dict[str, Any] = {"order_type": "TRAIL", "limit_price": None, "trail_percent": 1.5}
+    desk.place(side="SELL", **trailing)
+    shown: dict[str, Any] = {"order_type": "TRAIL", "trailing_percent": 1.5, "action": "SELL"}
+    desk.accepted(trail_stop_price=97.1234, **shown)
+    assert desk.modify(quantity=20.0).answer.status == "submitted"
+    request = desk.wire[-1]
+    assert isinstance(request, rq.PlaceOrder)
+    assert (request.order.total_quantity, request.order.trail_stop_price) == (20.0, 97.1234)
+    moved = desk.modify(trail_stop_price=97.1234 + 1.0)
+    assert (moved.code if way == "refuse" else moved.answer.status) in ("risk_rejected", "submitted")
+    assert (len(desk.wire) == 2) == (way == "refuse")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 from support.orders_desk import Desk
-from support.orders_reports import completed, error, execution, open_order, order_status
-from support.orders_steps import sent, working
+from support.orders_reports import EXEC, completed, error, execution, open_order, order_status
+from support.orders_steps import reconnect, sent, working
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 
@@ -203,3 +203,52 @@ def test_an_order_for_a_group_of_accounts_names_no_account() -> None:
     assert (sent(desk).account, sent(desk).extra) == ("", {"faGroup": "All"})
     assert desk.place("b", account="DU2", extra={"faGroup": "All"}).answer.field == "account"
     assert desk.place("c").answer.field == "account"
+
+
+def test_an_order_of_another_client_with_our_number_ends_none_of_ours(desk: Desk) -> None:
+    """Completed orders of every client are listed, above server version 203 with their clients' own numbers
+    and with no reference where they gave none (captured)."""
+    desk.place()
+    desk.session_lost()
+    rows = [
+        completed(word=word, order_id=1, client_id=901, perm_id=77_001, order_ref="", filled_quantity=10.0)
+        for word in ("Cancelled", "Filled")
+    ]
+    reconnect(desk, completed=rows)
+    assert (desk.status(), desk.order().filled) == ("not_sent", 0.0)
+
+
+def test_what_is_filled_never_falls_back_behind_the_gateways_word(desk: Desk) -> None:
+    desk.place()
+    desk.accepted()
+    desk.says(order_status(1, "Submitted", filled=8.0, remaining=2.0, avg_fill_price=1.5))
+    desk.says(execution(1, f"{EXEC}.01.01", 5.0))
+    assert (desk.order().filled, desk.order().remaining, desk.order().avg_price) == (8.0, 2.0, 1.5)
+    desk.says(execution(1, f"{EXEC}.02.01", 3.0, price=2.0))
+    assert (desk.order().filled, desk.order().avg_price) == (8.0, 1.375)
+    desk.says(execution(1, f"{EXEC}.02.02", 1.0, price=2.0))
+    assert (desk.order().filled, desk.order().remaining) == (6.0, 4.0), "a correction takes back"
+
+
+def test_a_smaller_order_whose_executions_are_lost_is_filled_by_what_it_was(desk: Desk) -> None:
+    """It was made smaller, the openOrder that shows it was lost as well."""
+    desk.place()
+    desk.accepted()
+    desk.modify(quantity=5.0)
+    desk.says(order_status(1, "Filled", filled=5.0, avg_fill_price=1.0))
+    desk.later(1.1)
+    desk.snapshot()
+    assert (desk.status(), desk.order().filled) == ("filled", 5.0)
+
+
+def test_the_reason_that_an_open_order_gives_for_its_end_is_told(desk: Desk) -> None:
+    working(desk)
+    ended = open_order(1, word="Cancelled")
+    desk.says(replace(ended, state=replace(ended.state, reject_reason="No shares to borrow")))
+    desk.says(order_status(1, "Cancelled"))
+    desk.later(0.6)
+    assert (desk.status(), desk.order().reason, desk.order().tws_code) == (
+        "cancelled",
+        "No shares to borrow",
+        None,
+    )

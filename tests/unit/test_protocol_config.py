@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
+from twsmq.cli.config_edit import with_values
 from twsmq_protocol import endpoints
-from twsmq_protocol.config import Config, address, parse_config
+from twsmq_protocol.config import Config, parse_config
 from twsmq_protocol.config_file import load_config
 from twsmq_protocol.errors import ConfigError
-from twsmq_protocol.processes import message_share
+from twsmq_protocol.hosts import address
+from twsmq_protocol.processes import lasting_rate, message_burst, message_share
 
 
 def refusal(text: str) -> ConfigError:
@@ -41,6 +44,18 @@ def test_every_key_is_optional():
         ("[orders]\nallow_live = 1", 2, "orders.allow_live must be true or false, not an integer"),
         ("[cluster]\nport_base = 80", 2, "cluster.port_base must be an integer >= 1024"),
         ("[cluster]\nport_base = 5500\nbind = '0.0.0.0'", 3, "without keys; use 127.0.0.1"),
+        *(
+            (f"[gateway]\nhost = '{host}'", 2, "the simulated gateway, which has no keys; use 127.0.0.1")
+            for host in ("0.0.0.0", "::", "10.0.0.7", "fe80::1%eth0", "::ffff:10.0.0.7", "desk", "127.1")
+        ),
+        *(
+            (f"[cluster]\nkeys = 'on'\nbind = '{bind}'", 3, "is no IPv4 address")
+            for bind in ("0", "127.1", "2130706433", "::", "fe80::1%eth0", "*", "1.2.3.4.5")
+        ),
+        *(
+            (f"[cluster]\nbind = '{bind}'", 2, "without keys; use 127.0.0.1")
+            for bind in ("0.0.0.0", "10.0.0.7", "desk", "eth0", "169.254.1.1", "LOCALHOST", "localhost.")
+        ),
         ("gateway.prot = 1", 1, "gateway.prot is unknown"),
         ("gateway = { port = 4002,\n  prot = 1 }", None, "not valid TOML"),
         ("x = 1\ngateway = { prot = 1 }", 1, "x is unknown"),
@@ -61,6 +76,31 @@ def test_every_key_is_optional():
         ),
         ("[orders.risk.account]\nDU1 = { missing = 'x' }", 2, "DU1.missing must be one of allow, refuse"),
         ("[orders.risk.strategy.x]\n\ntime_zone = 'Mars'", 3, "'Mars' is no time zone"),
+        ("[gateway]\nhost = 'gateway..lan'", 2, "'gateway..lan' is no name and no address"),
+        (f"[gateway]\nhost = '{'x' * 70}'", 2, "is no name and no address"),
+        ("[gateway.life]\ntime_zone = 'Mars'", 2, "'Mars' is no time zone"),
+        ("[alerts]\nrestart_time_zone = 'Mars'", 2, "'Mars' is no time zone"),
+        ("[gateway.life]\n\nlogin_hours = '07:00-Fri 22:00'", 3, "names one day: name both"),
+        ("[gateway.life]\nlogin_hours = '00:00-00:00'", 2, "the whole day is '00:00-23:59'"),
+        ("[gateway.life]\nreset = ['00:15-01:45', 'Fri 23:00-03:00']", 2, "names one day: name both"),
+        ("[gateway.life]\n\ntime_zone = 'Mars'", 3, "gateway.life.time_zone: 'Mars'"),
+        ("[gateway.life]\nibc_host = 'a..b'", 2, "gateway.life.ibc_host: host 'a..b'"),
+        ("[gateway.life]\nlogin_hours = '7-22'", 2, "login_hours must be written like '07:00-22:00' or 'Fri"),
+        ("[gateway.life]\nweek_ends = 'Sunday 1:00'", 2, "week_ends must be written like 'Sun 01:00'"),
+        ("[gateway.life]\nrestart_at = ['11:45 PM']", 2, "restart_at[0] must be written like '23:45'"),
+        ('[gateway.life]\n\nrestart_at = ["23:45\\n"]', 3, "restart_at[0] must be written like '23:45'"),
+        ("[gateway.life]\nrestart_at = '23:45'", 2, "put it in brackets"),
+        ("[gateway.life]\nstart = ['']", 2, "gateway.life.start[0]"),
+        ("[alerts]\nrestart_at = '24:00'", 2, "alerts.restart_at must be written like '23:45'"),
+        ("[alerts]\nwebhook = 'hooks.example/secret'", 2, "alerts.webhook: webhook must begin with https://"),
+        ("[alerts]\ndeadman_url = 'ftp://x'", 2, "alerts.deadman_url: "),
+        ("[alerts]\ncommand = ['']", 2, "alerts.command[0]"),
+        ("[web]\nhosts = ['http://desk']", 2, "web.hosts: 'http://desk' is no NAME"),
+        ("[gateway]\nmode = 'external'\nhost = '300.1.1.1'", 3, "gateway.host: host '300.1.1.1' is no IPv4"),
+        ("[gateway]\nhost = 'http://127.0.0.1'", 2, "gateway.host: host 'http://127.0.0.1' is a URL"),
+        ("x = 1\n[[cluster]]\nport_base = 1", 1, "x is unknown"),
+        ("\n[[cluster]]\nport_base = 1", 2, "cluster must be a map, not a list"),
+        ("[cluster]\nlogs_mb = 50\nlogs_mb = 60", 3, "not valid TOML"),
         ("[gateway\n", 1, "not valid TOML"),
         ("x = 1" + "0" * 5000, None, "not valid TOML"),
         ("x = " + "[" * 5000, None, "not valid TOML"),
@@ -75,6 +115,14 @@ def test_what_cannot_be_used_is_told_in_one_line_with_place_key_and_cure(
     if line is not None:
         assert str(error).startswith(f"my.toml:{line}: ")
     assert str(error).startswith("my.toml:")
+
+
+def test_a_secret_in_an_address_is_not_shown():
+    assert "secret" not in str(refusal("[alerts]\nwebhook = 'hooks.example/secret'"))
+
+
+def test_a_file_as_windows_writes_it_is_read():
+    assert parse_config("\ufeff[cluster]\r\nport_base = 6000\r\n").cluster.port_base == 6000
 
 
 def test_the_tables_in_the_readme_can_be_used():
@@ -113,6 +161,7 @@ def test_a_gateway_on_the_command_line_may_be_an_ipv6_address(gateway: str, host
     ("gateway", "cure"),
     [
         ("::1", "in brackets, like [::1]:4002"),
+        ("http://127.0.0.1:4002", "is a URL"),
         ("::1:4002", "in brackets, like [::1]:4002"),
         ("fe80::1:4002", "in brackets, like [::1]:4002"),
         ("[::1]", "in brackets, like [::1]:4002"),
@@ -178,6 +227,62 @@ def test_client_ids_are_distinct_and_fixed():
     assert endpoints.client_id(config, "supervisor") is None
 
 
-def test_the_shares_of_all_processes_make_the_whole_message_budget():
-    config = parse_config("[marketdata]\ninstances = 3\n[gateway]\nmessages_per_second = 40")
-    assert sum(message_share(config, name) for name in endpoints.node_names(config)) == pytest.approx(40)
+@pytest.mark.parametrize("shards", range(1, 6))
+@pytest.mark.parametrize("rate", [15, 40, 45, 90, 1000])
+def test_no_second_sees_more_than_the_gateway_allows_whatever_all_processes_have_saved_up(
+    shards: int, rate: int
+):
+    config = parse_config(f"[marketdata]\ninstances = {shards}\n[gateway]\nmessages_per_second = {rate}")
+    shares = [message_share(config, name) for name in endpoints.node_names(config)]
+    lasting = sum(shares)
+    second = lasting + sum(message_burst(share) for share in shares if share)
+    assert lasting == pytest.approx(lasting_rate(config))
+    assert rate / 2 <= lasting <= rate
+    assert second <= rate * 10 / 9 + 1e-6 or lasting == pytest.approx(rate / 2)
+    assert second >= rate * 10 / 9 - 1e-6, "and no more is given away than need be"
+
+
+def test_without_a_limit_nobody_has_one():
+    config = parse_config("[gateway]\nmessages_per_second = 0")
+    assert {message_share(config, name) for name in endpoints.node_names(config)} == {0.0}
+
+
+@pytest.mark.parametrize(
+    "line", [" " * 300_000, "a" + " " * 300_000 + "= 1", "# " + "= " * 150_000, "\t" * 300_000 + "#"]
+)
+def test_a_line_of_whatever_length_is_looked_through_once(line: str):
+    """The supervisor reads the file again while it keeps all others alive."""
+    before = time.perf_counter()
+    error = refusal(f'[x]\n{line}\n[cluster]\nport_base = "x"\n')
+    assert str(error).startswith("my.toml:")
+    assert time.perf_counter() - before < 2.0
+
+
+def test_the_line_at_fault_is_named_however_it_is_written():
+    for text, line in (
+        ('[ cluster ]\n  "port_base"  = "x"\n', 2),
+        ('# [cluster]\n[cluster] # port_base = 1\n# port_base = 2\nport_base="x"', 4),
+        ('cluster = {port_base = "x"}\n', 1),
+        ('[gateway]\nport = 1\n\n[cluster]\nlogs_mb = 100\nport_base= "x" # = y\n', 6),
+    ):
+        assert f"my.toml:{line}: " in str(refusal(text)), text
+
+
+@pytest.mark.parametrize(
+    ("line", "comment"),
+    [('keys = "off" # why', " # why"), ('keys = "off"', ""), ("keys = 'a # b'", ""),
+     ('keys = "off"\t# a # b', "\t# a # b"),
+     ('keys = "off" ' + " " * 100_000, ""), ('keys = "off"#tight', "")],
+)  # fmt: skip
+def test_a_comment_behind_a_value_that_is_set_stays(line: str, comment: str):
+    before = time.perf_counter()
+    changed = with_values(f"[cluster]\n{line}\n", "cluster", {"keys": "on"}, "my.toml")
+    assert changed == f'[cluster]\nkeys = "on"{comment}\n'
+    assert time.perf_counter() - before < 1.0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.0.0.2"])
+def test_the_simulated_gateway_listens_on_this_machine_only(host: str) -> None:
+    assert parse_config(f"[gateway]\nhost = '{host}'").gateway.host == host
+    away = parse_config("[gateway]\nmode = 'external'\nhost = '10.0.0.7'")
+    assert away.gateway.host == "10.0.0.7"

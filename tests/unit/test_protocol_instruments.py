@@ -161,6 +161,8 @@ def test_options_stay_inside_the_instruments_level_in_one_order():
         "quote/STK:AAPL:SMART:USD;generic=/",
         "quote/STK:AAPL:SMART:USD;generic=1;generic=2/",
         "quote/STK:AAPL:SMART:USD;Generic=1/",
+        "greeks/STK:AAPL:SMART:USD;generic=292/",  # headlines would come to nobody
+        "greeks/STK:AAPL:SMART:USD;generic=106,0292,100/",
     ],
 )
 def test_a_complete_topic_that_is_wrong_is_an_error_to_be_told(topic: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -19,12 +20,13 @@ from support.reference_core import (
     results,
     sent,
 )
+from twsmq_nodes.reference import core as reference_core
 from twsmq_nodes.reference.core import AGAIN_S, MOST_LOOK_UPS, ReferenceCore
-from twsmq_nodes.reference.events import Asked, NotSent, SessionDown
+from twsmq_nodes.reference.events import Action, Asked, NotSent, Send, SessionDown, Written
 from twsmq_nodes.reference.look_ups import DETAILS_IDLE_S, HOUR
-from twsmq_nodes.reference.outages import SETTLE_S
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.events import GatewayError
+from twsmq_nodes.tws.outages import SETTLE_S
 from twsmq_nodes.tws.reference_events import (
     ContractDetailsEnd,
     ContractDetailsReceived,
@@ -89,9 +91,18 @@ def test_a_200_while_a_farm_is_down_is_asked_again_until_it_can_be_believed(core
     assert answers(core.handle(ContractDetailsEnd(2), 7.0)) == [1]
 
 
-@pytest.mark.parametrize("over", [DataMaintained(), FARM_UP])
-def test_a_200_is_not_believed_within_a_minute_of_an_outage(core: ReferenceCore, over: Any) -> None:
-    core.handle(FARM_DOWN if over is FARM_UP else UpstreamLost(1100, "lost"), 0.0)
+@pytest.mark.parametrize(
+    ("began", "over"),
+    [
+        (UpstreamLost(1100, "lost"), DataMaintained()),
+        (FARM_DOWN, FARM_UP),
+        (SessionDown(), SessionUp(200, ("DU1",), 1, upstream=True)),  # it may have been started anew
+    ],
+)
+def test_a_200_is_not_believed_within_a_minute_of_an_outage(
+    core: ReferenceCore, began: Any, over: Any
+) -> None:
+    core.handle(began, 0.0)
     core.handle(over, 10.0)
     core.handle(asked(1), 11.0)
     assert core.handle(GatewayError(1, 200, NONE_FOUND), 12.0) == []
@@ -216,3 +227,49 @@ def test_a_flood_of_one_peer_shuts_no_other_out(core: ReferenceCore) -> None:
     for call in range(60):
         core.handle(replace(asked(10_000 + call, f"T{call}"), peer=b"%d" % call), 0.0)
     assert len(failures(core.handle(SessionDown(), 0.0))) == MOST_LOOK_UPS + 1 + 60
+
+
+def test_peers_take_turns_at_the_message_budget() -> None:
+    """A flood that came before holds a newcomer's look-ups up by what waits to be written, and no more."""
+    core = ReferenceCore(count(1).__next__, ahead=2)
+    whose: dict[int, bytes] = {}
+
+    def ask(call: int, peer: bytes) -> list[int]:
+        return send(core.handle(replace(asked(call, f"S{call}"), peer=peer), 0.0))
+
+    def send(actions: list[Action]) -> list[int]:
+        for action in actions:
+            if isinstance(action, Send):
+                symbol = action.request.contract.symbol  # pyright: ignore[reportAttributeAccessIssue]
+                whose[action.req_id] = b"flood" if int(symbol[1:]) < 500 else b"other"
+        core.validate()
+        return sent(actions)
+
+    left = [req_id for call in range(500) for req_id in ask(call, b"flood")]
+    assert len(left) == 2
+    for call in range(500, 510):
+        assert ask(call, b"other") == []
+    order: list[int] = []
+    for _ in range(40):
+        order.append(left.pop(0))
+        left += send(core.handle(Written(order[-1]), 0.0))
+        assert len(left) == 2
+    assert sum(whose[req_id] == b"other" for req_id in order[:24]) == 10
+    assert [whose[req_id] for req_id in order[:2]] == [b"flood", b"flood"]
+
+
+def test_what_waits_for_the_budget_is_not_silent_yet() -> None:
+    core = ReferenceCore(count(1).__next__, ahead=1)
+    (req_id,) = sent(core.handle(asked(1), 0.0))
+    core.handle(Written(req_id), 50.0)
+    assert failures(core.handle(TimerFired(), 109.0)) == []
+    assert failures(core.handle(TimerFired(), 110.0)) == [(1, "timeout", None)]
+
+
+def test_rows_without_end_end_the_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference_core, "MOST_ROWS", 10)
+    core = ReferenceCore(count(1).__next__)
+    (req_id,) = sent(core.handle(asked(1), 0.0))
+    told = [action for _ in range(50) for action in core.handle(ContractDetailsReceived(req_id, info()), 1.0)]
+    assert failures(told) == [(1, "gateway_rejected", None)]
+    core.validate()

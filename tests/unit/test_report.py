@@ -14,6 +14,7 @@ from twsmq.cli import main
 from twsmq.records import DAY_S, NS, FillCost, GapCount, Recorded, Series, read_records
 from twsmq.report.day import DayReport, bounds, gather
 from twsmq.report.page import page
+from twsmq.report.plots import lines
 from twsmq.report.tables import write_tables
 from twsmq_nodes.status.records import EquityPoint, Records
 
@@ -51,6 +52,7 @@ def gathered() -> DayReport:
         [0.0, -10.0, 10.0],
         [None, None, 4.0],
         [0.0, 0.0, None],
+        "CHF",
     )
     recorded = Recorded(
         {"DU1": series},
@@ -90,13 +92,43 @@ def test_a_day_has_what_happened_on_it(gathered: DayReport) -> None:
     assert gathered.gaps == [("quote/B/", 3), ("quote/A/", 2)]
 
 
+def test_currencies_are_not_summed_and_unknown_costs_are_not_zero() -> None:
+    executions = [
+        execution("1", NOON, currency="USD", realized_pnl=5.0),
+        execution("2", NOON, currency="USD"),
+        execution("3", NOON, currency="JPY", commission=400.0, realized_pnl=-9000.0),
+        execution("4", NOON, strategy="beta", commission=None, currency=None),
+    ]
+    report = gather(DAY, Recorded(), [order("filled", NOON)], executions, [])
+    rows = [
+        (row.strategy, row.currency, row.orders, row.fills, row.commission, row.realized)
+        for row in report.strategies
+    ]
+    assert rows == [
+        ("alpha", "JPY", 1, 1, 400.0, -9000.0),
+        ("alpha", "USD", None, 2, 2.0, 5.0),
+        ("beta", None, 0, 1, None, None),
+    ]
+    assert "JPY" in page(report, NOON * NS)
+
+
 def test_the_page_needs_nothing_else_and_nothing_in_it_acts(gathered: DayReport) -> None:
     text = page(gathered, NOON * NS)
     assert "<script" not in text
     assert "http" not in text
     assert "\x1b" not in text
     assert text.count("<svg") == 4  # equity, result, slippage, latency
+    assert "DU1: net liquidation, CHF" in text
+    assert "<td>CHF</td>" in text
     assert "&lt;script&gt;" in text
+
+
+def test_the_line_is_broken_where_nothing_was_recorded() -> None:
+    """Hours of an outage were drawn as a straight line, which nobody had measured."""
+    minutes = [NOON + 60 * minute for minute in (0, 1, 2, 300, 301, 600)]
+    values = [1.0, 2.0, None, 3.0, 4.0, 5.0]
+    assert lines("equity", minutes, values).count("<polyline") == 3
+    assert lines("equity", minutes[:2], values[:2]).count("<polyline") == 1
 
 
 def test_the_tables_can_be_read_again(gathered: DayReport, tmp_path: Path) -> None:
@@ -110,9 +142,11 @@ def test_the_tables_can_be_read_again(gathered: DayReport, tmp_path: Path) -> No
 
 
 def test_text_is_no_formula(tmp_path: Path) -> None:
-    report = gather(DAY, Recorded(), [order("filled", NOON, strategy="=1+1")], [], [])
+    names = ("=1+1", "+1", "-1", "@SUM(A1)", "\uff1d1+1")
+    report = gather(DAY, Recorded(), [order("filled", NOON, strategy=name) for name in names], [], [])
     write_tables(report, tmp_path / "day")
-    assert "'=1+1," in (tmp_path / "day-strategies.csv").read_text()
+    for name in names:
+        assert f"\n'{name}," in (tmp_path / "day-strategies.csv").read_text(encoding="utf-8")
 
 
 def test_a_day_without_anything_says_so() -> None:
@@ -133,6 +167,7 @@ def test_what_the_status_node_keeps_is_read_as_it_was_kept(tmp_path: Path) -> No
         "latency_s": 1.0,
     }
     records.keep_fills([fill])
+    records.keep_setting("currency/DU1", "USD")
     records.keep_gaps(BEGIN // DAY_S, {"quote/A/": 2, "quote/B/": 0})
     records.keep_gaps(BEGIN // DAY_S, {"quote/A/": 1})
     forgotten = fill | {"mid": None, "slippage": None, "latency_s": None}  # the journal was read anew
@@ -140,7 +175,7 @@ def test_what_the_status_node_keeps_is_read_as_it_was_kept(tmp_path: Path) -> No
     records.close()
     found = read_records(tmp_path, BEGIN, END)
     assert found == Recorded(
-        {"DU1": Series([NOON], [5.0], [1.0], [None], [2.0])},
+        {"DU1": Series([NOON], [5.0], [1.0], [None], [2.0], "USD")},
         [FillCost("1", NOON * NS, "a", 10.0, 0.1, 1.0)],
         [GapCount(BEGIN // DAY_S, "quote/A/", 3)],
     )

@@ -6,9 +6,12 @@ from decimal import Decimal
 
 import pytest
 from support.sim_floor import AAPL, START, Floor, story
-from twsmq_simulator.broker import cancelling
-from twsmq_simulator.broker.effects import OrderMessage
+from twsmq_simulator.broker import cancelling, working
+from twsmq_simulator.broker.effects import Effect, OrderMessage
+from twsmq_simulator.broker.model import Order
+from twsmq_simulator.broker.state import State
 from twsmq_simulator.broker.ticket import Condition, OrderTicket
+from twsmq_simulator.market.book import ASK, BID, LAST
 from twsmq_simulator.market.contracts import ComboLeg, ContractSpec
 
 
@@ -81,6 +84,12 @@ def test_a_limit_order_becomes_a_market_order_and_keeps_its_perm_id(floor: Floor
         ({"quantity": 0}, 434),
         ({"kind": "LMT"}, 463),
         ({"kind": "LMT", "limit_price": 10.001}, 110),
+        ({"kind": "STP", "aux_price": 10.001}, 110),
+        ({"kind": "STP LMT", "limit_price": 10.01, "aux_price": 10.001}, 110),
+        ({"kind": "MIT", "aux_price": 10.001}, 110),
+        ({"kind": "LIT", "limit_price": 10.01, "aux_price": 10.001}, 110),
+        ({"kind": "TRAIL", "aux_price": 1.0, "trail_stop_price": 10.001}, 110),
+        ({"kind": "MIDPRICE", "limit_price": 10.001}, 110),
         ({"etrade_only": True}, 10268),
         ({"contract": ContractSpec(symbol="NOSUCH", sec_type="STK", exchange="SMART")}, 200),
         ({"parent_id": 99}, 321),
@@ -312,3 +321,34 @@ def test_fractions_of_coins_and_currencies(floor: Floor) -> None:
     floor.place("BUY", "1234.56", "MKT", contract=pair)
     floor.later()
     assert floor.position(12087792) == Decimal("1234.56")
+
+
+def test_orders_that_the_market_does_not_reach_are_not_looked_at(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(50):
+        floor.place("BUY", 10, "LMT", limit_price=1.0)
+        floor.place("SELL", 10, "LMT", limit_price=900.0)
+    near = floor.place("BUY", 10, "LMT", limit_price=200.0)
+    floor.later()
+    looked: list[int] = []
+    work = working.work
+
+    def looks(state: State, order: Order, now: int, *, fresh: bool) -> list[Effect]:
+        looked.append(order.order_id)
+        return work(state, order, now, fresh=fresh)
+
+    monkeypatch.setattr(working, "work", looks)
+    assert floor.price(199.0)[0] == f"exec {near} 10"
+    assert looked == [near]
+
+
+def test_an_order_inside_the_spread_trades_when_somebody_sells_below_it(floor: Floor) -> None:
+    floor.price(200.0)
+    market = floor.exchange.required(265598)
+    market.show(BID, 199.9, 500)
+    market.show(ASK, 200.1, 500)
+    order = floor.place("BUY", 10, "LMT", limit_price=200.0)
+    assert floor.later() == [f"open {order} Submitted"]
+    market.show(LAST, 199.95, 20)
+    assert story(floor.broker.on_market(265598, floor.now))[0] == f"exec {order} 10"

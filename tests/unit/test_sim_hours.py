@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from twsmq_simulator.market import holidays, hours
+from twsmq_nodes.marketdata.hours import is_known_open, parse_hours
+from twsmq_simulator.market import holidays, hours, listing
 
 EASTERN = ZoneInfo("America/New_York")
 # Published by the NYSE for each year: closed, closing at 13:00.
@@ -49,14 +50,16 @@ def test_nothing_trades_on_a_holiday_and_the_next_session_is_after_it() -> None:
     assert not hours.is_open("us_equity", good_friday, regular=True)
     assert hours.next_open("us_equity", good_friday) == at(4, 6, 9, 30)
     assert hours.next_close("us_equity", good_friday) == at(4, 6, 16)
-    assert "20260403:CLOSED" in hours.describe("us_equity", at(4, 1, 12))[0].split(";")
+    assert "20260403:CLOSED" in hours.describe("us_equity", at(4, 1, 12), "US/Eastern")[0].split(";")
 
 
 def test_a_short_day_ends_at_one_and_its_evening_at_five() -> None:
     assert hours.next_close("us_equity", at(11, 27, 10)) == at(11, 27, 13)
     assert hours.is_open("us_equity", at(11, 27, 16, 59))
     assert not hours.is_open("us_equity", at(11, 27, 17))
-    trading, liquid = (text.split(";")[0] for text in hours.describe("us_equity", at(11, 27, 10)))
+    trading, liquid = (
+        text.split(";")[0] for text in hours.describe("us_equity", at(11, 27, 10), "US/Eastern")
+    )
     assert trading == "20261127:0400-20261127:1700"
     assert liquid == "20261127:0930-20261127:1300"
 
@@ -65,3 +68,18 @@ def test_other_markets_keep_no_us_holidays() -> None:
     thanksgiving = ns(datetime(2026, 11, 26, 12, tzinfo=UTC))
     assert hours.is_open("forex", thanksgiving)
     assert hours.is_open("xetra", thanksgiving)
+
+
+def test_hours_are_given_in_the_zone_that_stands_beside_them() -> None:
+    """At any hour of a week: the simulated gateway wrote those of what trades round the clock by UTC and of a
+    future by Chicago, and New York beside them.
+    """
+    kinds = {(each.hours, each.time_zone) for each in listing.build(date(2026, 11, 23))}
+    assert ("always", "US/Eastern") in kinds
+    monday = ns(datetime(2026, 11, 23, tzinfo=UTC))
+    for kind, zone in kinds:
+        for half_hour in range(7 * 48):
+            moment = monday + half_hour * 1_800 * 1_000_000_000
+            text, _ = hours.describe(kind, moment, zone)
+            known = is_known_open(parse_hours(text, zone), moment / 1e9)
+            assert known is hours.is_open(kind, moment), (kind, zone, half_hour, text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
+from twsmq_nodes.status import accounts
 from twsmq_nodes.status.accounts import TAGS, AccountBook
 from twsmq_nodes.status.actions import Publish, Send, Warn
 from twsmq_nodes.tws.events import AccountSummary, AccountUpdateMulti, GatewayError, PnL
@@ -135,3 +136,21 @@ def test_a_refusal_is_for_the_log(book: AccountBook) -> None:
     assert book.event(GatewayError(2, 321, "no such account")) == [
         Warn("the day's result of DU1: no such account (321)")
     ]
+
+
+def test_values_without_end_or_beyond_all_length_do_not_add_up(
+    book: AccountBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "MOST_VALUES", 100)
+    book.on_session_event(UP)
+    told = [
+        action
+        for number in range(1000)
+        for action in book.event(AccountSummary(1, "DU1", f"Tag{number}", "x" * number, "USD"))
+    ]
+    assert sum(isinstance(action, Publish) for action in told) == len(book.published) == 100
+    (warned,) = [action.text for action in told if isinstance(action, Warn)]
+    assert "no account has so many" in warned
+    assert book.event(AccountSummary(1, "DU1", "Tag7", "y" * 700, "USD")) == []
+    (changed,) = book.event(AccountSummary(1, "DU1", "Tag7", "new", "USD"))
+    assert isinstance(changed, Publish)

@@ -3,20 +3,33 @@ they should."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
-from twsmq_nodes.status.alert_core import REPEAT_S, RESOLVE_S, AlertCore, Announce, Holding, Rule
+from twsmq_nodes.runtime.life_clock import LifeClock
+from twsmq_nodes.status.alert_core import (
+    REPEAT_S,
+    RESOLVE_S,
+    AlertCore,
+    Announce,
+    Holding,
+    KeptAlerts,
+    Rule,
+)
 from twsmq_nodes.status.alert_rules import Facts, holding, watched
 from twsmq_nodes.status.restart_clock import RestartClock
 from twsmq_protocol.alerts import ALERTS, RUNBOOK
-from twsmq_protocol.config import AlertSetting, parse_config
-from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.config import Alerts, AlertSetting, parse_config
+from twsmq_protocol.errors import ConfigError, FieldError
+from twsmq_protocol.gateway_life import GatewayLife
 
 S = 1_000_000_000
 RULE = Rule("OrderUnknown", "page", 30.0, "docs/runbook/OrderUnknown.md")
 DEFAULT = watched({})
-HOLDS = [Holding(RULE, "", "1 orders unknown")]
+HOLDS = [Holding(RULE, "", "1 order unknown")]
 
 
 class Desk:
@@ -75,7 +88,7 @@ def test_it_is_repeated_less_and_less_often_until_somebody_takes_care(desk: Desk
 
 
 def test_a_silence_holds_back_deliveries_and_not_states(desk: Desk) -> None:
-    desk.core.silence("Order*", 100 * S)
+    desk.core.silence("Order*", 100.0, desk.now, 0)
     assert desk.pass_s(40, HOLDS) == [("firing", False)]
     (row,) = desk.core.firing()
     assert row.silenced_until == 100 * S
@@ -83,7 +96,7 @@ def test_a_silence_holds_back_deliveries_and_not_states(desk: Desk) -> None:
 
 
 def test_what_resolved_in_a_silence_reaches_nobody(desk: Desk) -> None:
-    desk.core.silence("*", 1000 * S)
+    desk.core.silence("*", 1000.0, desk.now, 0)
     desk.pass_s(40, HOLDS)
     assert desk.pass_s(10, []) == [("resolved", False)]
 
@@ -94,6 +107,79 @@ def test_two_of_one_name_about_different_things_are_two(desk: Desk) -> None:
     assert desk.pass_s(1, two) == [("firing", True), ("firing", True)]
     assert len(desk.core.acknowledge("ProcessFailed", "orders", "ann")) == 1
     assert [row.about for row in desk.core.firing() if row.state == "firing"] == ["status"]
+
+
+def test_what_was_acknowledged_fires_again_when_it_gets_worse_and_stays_so(desk: Desk) -> None:
+    one, two, three = ([Holding(RULE, "", f"{n} orders unknown", n)] for n in (1.0, 2.0, 3.0))
+    desk.pass_s(40, two)
+    desk.core.acknowledge("OrderUnknown", None, "ann")
+    assert desk.pass_s(100, two) == []
+    assert desk.pass_s(20, three) == []  # for a moment: it might be over before anybody looks
+    assert desk.pass_s(5, two) == []
+    assert desk.pass_s(40, three) == [("firing", True)]
+    assert desk.core.firing()[0].acknowledged_by is None
+    desk.core.acknowledge("OrderUnknown", None, "ann")
+    assert desk.pass_s(40, one) == []
+    assert desk.pass_s(40, two) == [("firing", True)]  # another one than those taken care of
+
+
+def test_how_bad_it_is_grows_with_what_it_measures() -> None:
+    def level(facts: Facts) -> float:
+        (found,) = holding(facts, DEFAULT)
+        return found.level
+
+    assert level(Facts(cushions={"DU1": 0.09})) == level(Facts(cushions={"DU1": 0.06})) == 0.0
+    cushions = (0.04, 0.02, 0.001, 0.0, -0.5)
+    assert [level(Facts(cushions={"DU1": each})) for each in cushions] == [1.0, 2.0, 6.0, 9.0, 9.0]
+    assert level(Facts(unknown=7, unknown_oldest_s=31.0)) == 7.0
+    assert level(Facts(kill_remaining={"": 4})) == 4.0
+    assert level(Facts(disk_free=200_000_000)) == 2.0
+
+
+def test_the_next_life_of_the_process_goes_on_where_the_last_one_was(desk: Desk) -> None:
+    """A restart delivered all twice, resolved what it did not know yet, and forgot who silenced what."""
+    rule = Rule("Halted", "page", 0.0)
+    both = [*HOLDS, Holding(rule, "alpha", "halted")]
+    desk.pass_s(40, both)
+    desk.core.acknowledge("Halted", None, "ann")
+    desk.core.silence("Disk*", 3600.0, desk.now, int(desk.now) * S)
+    kept = msgspec.json.decode(msgspec.json.encode(desk.core.kept()), type=KeptAlerts)
+    rules = {"OrderUnknown": RULE}  # Halted was switched off meanwhile
+    again = Desk()
+    again.now = 10_000.0  # another machine's clock, so to speak
+    greeted = again.core.restore(kept, rules, again.now, 50 * S)
+    assert [(each.name, each.state) for each in greeted] == [
+        ("OrderUnknown", "firing"),
+        ("Halted", "acknowledged"),
+    ]
+    assert again.core.silences["Disk*"] == (40 + 3600) * S
+    undecided = {"OrderUnknown", "Halted"}
+    for _ in range(60):
+        again.now += 1.0
+        assert again.core.evaluate([], again.now, int(again.now) * S, undecided) == []
+    assert again.pass_s(5, both[:1]) == [("resolved", True)]  # only Halted, and HOLDS is no news
+    assert again.pass_s(10, []) == [("resolved", True)]
+    assert [row.name for row in again.core.rows()] == ["OrderUnknown", "Halted"]
+
+
+def test_what_may_not_have_arrived_is_delivered_by_the_next_life(desk: Desk) -> None:
+    desk.pass_s(40, HOLDS)
+    kept = desk.core.kept({("OrderUnknown", "")})
+    again = Desk()
+    again.core.restore(kept, {"OrderUnknown": RULE}, 0.0, 0)
+    assert again.pass_s(5, HOLDS) == [("firing", True)]
+
+
+def test_a_silence_lasts_as_long_as_it_was_to_whatever_the_clock_says(desk: Desk) -> None:
+    desk.core.silence("*", 100.0, 0.0, 86_400 * S)
+    announced: list[Announce] = []
+    for second in range(1, 140):  # the clock is set back a day, and later on by two
+        ns = (0 if second < 50 else 2 * 86_400) * S + second * S
+        announced += desk.core.evaluate(HOLDS, float(second), ns)
+        if second == 60:
+            assert abs(desk.core.silences["*"] - (2 * 86_400 + 100) * S) <= S
+    assert [(each.event.state, each.deliver) for each in announced] == [("firing", False), ("firing", True)]
+    assert desk.core.silences == {}
 
 
 BAD: dict[str, Facts] = {
@@ -115,7 +201,7 @@ BAD: dict[str, Facts] = {
     "JournalSlow": Facts(journal_commit_s=0.1),
     "DiskLow": Facts(disk_free=900_000_000),
     "AuthRefused": Facts(auth_refused_per_minute=6.0),
-    "AccountOld": Facts(account_age_s=601.0),
+    "AccountOld": Facts(account_ages_s={"DU1": 601.0, "DU2": 1.0}),
     "NothingHeard": Facts(heard_s=121.0),
 }
 WELL = Facts(
@@ -133,7 +219,7 @@ WELL = Facts(
     auth_refused_per_minute=5.0,
     silent_processes={"orders": 3.0},
     heard_s=0.1,
-    account_age_s=1.0,
+    account_ages_s={"DU1": 1.0},
 )
 
 
@@ -142,6 +228,23 @@ def test_each_alert_holds_where_it_should_and_alone(name: str) -> None:
     found = {each.rule.name for each in holding(BAD[name], DEFAULT)}
     assert name in found
     assert found <= {name, "GatewayDown"}  # an overdue restart is an outage too
+
+
+def test_what_an_alert_says_is_true_of_what_it_names() -> None:
+    """Of two accounts one was old, and the alert said that no figure of any was younger."""
+    said = {
+        each.rule.name: (each.about, each.text) for facts in BAD.values() for each in holding(facts, DEFAULT)
+    }
+    assert said["AccountOld"] == ("DU1", "no figure of account DU1 is younger than 601 s")
+    assert said["OrderUnknown"][1].startswith("1 order unknown, ")
+    assert said["ProcessFlapping"][1] == "orders was restarted 3 times in ten minutes"
+    once = Facts(restarts={"orders": 1}, kill_remaining={"alpha": 1}, silent_lines={"marketdata-0": 1})
+    rules = watched({"ProcessFlapping": AlertSetting(limit=1)})
+    assert [each.text for each in holding(once, rules)] == [
+        "1 order of alpha not finished after the kill switch: at work or unknown",
+        "1 line of marketdata-0 without data in trading hours, though asked for again",
+        "orders was restarted 1 time in ten minutes",
+    ]
 
 
 def test_nothing_but_a_fresh_unknown_order_holds_while_all_is_well() -> None:
@@ -188,7 +291,8 @@ def test_a_rule_that_is_none_is_refused_with_the_file(text: str, says: str) -> N
 
 # -- the planned restart
 
-CLOCK = RestartClock("23:45", "America/New_York", 5.0)
+WEEK = LifeClock(GatewayLife(week_ends="Sun 01:00", time_zone="America/New_York"))
+CLOCK = RestartClock("23:45", "America/New_York", 5.0, WEEK)
 MIDNIGHT = 1_795_755_600  # 2026-11-27 00:00 in New York
 AT = MIDNIGHT + 23 * 3600 + 45 * 60
 
@@ -212,13 +316,47 @@ def test_only_an_outage_that_began_with_the_restart_is_overdue() -> None:
 def test_the_restart_of_a_sunday_needs_a_person() -> None:
     assert not CLOCK.weekly((AT + 60) * S)  # a Friday
     assert CLOCK.weekly((AT + 2 * 86_400 + 60) * S)
+    assert not CLOCK.weekly((AT + 3 * 86_400 + 60) * S)
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "week", "days"),
+    [
+        ("23:45", "America/New_York", WEEK, {"Sun"}),
+        ("00:30", "America/New_York", WEEK, {"Mon"}),  # on Sunday it comes before the week's login ends
+        ("01:00", "America/New_York", WEEK, {"Sun"}),
+        ("06:00", "Europe/Zurich", WEEK, {"Mon"}),  # 01:00 there is 07:00 here
+        ("07:30", "Europe/Zurich", WEEK, {"Sun"}),
+        ("16:30", "Asia/Tokyo", WEEK, {"Sun"}),
+        (
+            "23:45",
+            "America/New_York",
+            LifeClock(GatewayLife(week_ends="Sat 22:00", time_zone="America/New_York")),
+            {"Sat"},
+        ),
+    ],
+)
+def test_the_restart_that_needs_a_person_is_the_first_after_the_login_of_the_week_has_ended(
+    at: str, zone: str, week: LifeClock, days: set[str]
+) -> None:
+    """The alert asked for an approval on the phone on Sundays only, also where that night's restart needs
+    none and Monday's does."""
+    clock = RestartClock(at, zone, 5.0, week)
+    found: set[str] = set()
+    for hour in range(14 * 24):
+        ns = (MIDNIGHT + hour * 3600) * S
+        last = clock.last(ns)
+        assert last is not None
+        if clock.weekly(ns):
+            found.add(datetime.fromtimestamp(last / S, ZoneInfo(zone)).strftime("%a"))
+    assert found == days
 
 
 def test_no_restart_is_expected_where_none_is_named_and_a_wrong_zone_is_refused() -> None:
-    none = RestartClock("", "nowhere", 5.0)
+    none = RestartClock("", "nowhere", 5.0, WEEK)
     assert (none.next(AT * S), none.in_window(AT * S), none.overdue_s(AT * S, 0)) == (None, False, None)
-    with pytest.raises(ConfigError, match="no time zone"):
-        RestartClock("23:45", "Mars/Olympus", 5.0)
+    with pytest.raises(FieldError, match="no time zone"):
+        Alerts(restart_at="23:45", restart_time_zone="Mars/Olympus")
 
 
 def test_thirty_nights_of_restarts_call_nobody_and_one_that_fails_calls_once() -> None:

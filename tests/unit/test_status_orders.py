@@ -5,39 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twsmq_nodes.status.board import BoardKeeper
+from support.journal_events import DAY, NOON, cost, fill, order
 from twsmq_nodes.status.follower import ASK_AGAIN_S, JournalFollower
-from twsmq_nodes.status.order_monitor import DAY_NS, OrderMonitor
+from twsmq_nodes.status.order_monitor import OrderMonitor
 from twsmq_nodes.status.own_count import SETTLED_S, OwnCount
-from twsmq_protocol.board import GetBoard
-from twsmq_protocol.errors import RequestError
-from twsmq_protocol.order_events import Commission, Fill, Order, OrderEvent
+from twsmq_protocol.order_events import Commission, ForeignOrderChanged, OrderEvent
 
-DAY = 20_000
-NOON = DAY * DAY_NS + DAY_NS // 2
 AAPL = ("DU1", 265598)
-
-
-def order(no: int, status: Any = "submitted", name: str = "a-1", ts: int = 0, **more: Any) -> Order:
-    return Order(
-        event_no=no,
-        strategy="alpha",
-        client_order_id=name,
-        instrument="STK:AAPL:SMART:USD",
-        side="BUY",
-        quantity=10.0,
-        order_type="LMT",
-        status=status,
-        ts=NOON + ts,
-        **more,
-    )
-
-
-def fill(no: int, exec_id: str, quantity: float = 10.0, **more: Any) -> Fill:
-    more = {"side": "BUY", "con_id": 265598, "account": "DU1", "price": 100.5, "ts": NOON + 50_000_000} | more
-    return Fill(
-        event_no=no, strategy="alpha", client_order_id="a-1", exec_id=exec_id, quantity=quantity, **more
-    )
 
 
 # -- the follower
@@ -137,6 +111,47 @@ def test_a_fill_has_its_slippage_latency_and_cost(monitor: OrderMonitor) -> None
     assert (strategy["fills"], strategy["realized"], strategy["commission"]) == (1, 7.0, 1.5)
 
 
+def test_what_is_of_two_currencies_is_not_summed(monitor: OrderMonitor) -> None:
+    monitor.event(order(1))
+    for number, exec_id in enumerate(("e1", "e2", "e3"), 2):
+        monitor.event(fill(number, exec_id))
+    monitor.event(cost(5, "e1", 1.5, "USD", 7.0))
+    monitor.event(cost(6, "e2", 2.0, "USD"))
+    row = monitor.strategies()["alpha"]
+    assert (row["realized"], row["commission"], row["currency"]) == (7.0, 3.5, "USD")
+    monitor.event(cost(7, "e3", 400.0, "JPY", -9000.0))
+    row = monitor.strategies()["alpha"]
+    assert (row["realized"], row["commission"]) == (None, None)
+    assert row["currency"] == (
+        "JPY: realized -9,000.00, commission 400.00; USD: realized 7.00, commission 3.50"
+    )
+    assert [each["currency"] for each in monitor.fills().values()] == ["JPY", "USD", "USD"]
+
+
+def test_what_a_corrected_execution_cost_does_not_count(monitor: OrderMonitor) -> None:
+    monitor.event(order(1))
+    monitor.event(fill(2, "e1.01"))
+    monitor.event(cost(3, "e1.01", 1.5, "USD", 7.0))
+    monitor.event(fill(4, "e1.02", 9.0, corrects="e1.01"))
+    monitor.event(cost(5, "e1.02", 1.25, "USD", 6.0))
+    row = monitor.strategies()["alpha"]
+    assert (row["fills"], row["realized"], row["commission"]) == (1, 6.0, 1.25)
+
+
+def test_foreign_orders_come_change_and_end_between_two_listings(monitor: OrderMonitor) -> None:
+    fields: dict[str, Any] = {
+        "perm_id": 7, "client_id": 0, "order_id": 0, "instrument": "STK:AAPL:SMART:USD", "side": "BUY",
+        "quantity": 5.0, "order_type": "LMT", "account": "DU1", "tif": "GTC", "status": "Submitted",
+        "filled": 0.0, "reference": "",
+    }  # fmt: skip
+    monitor.foreign_changed(ForeignOrderChanged(**fields))
+    monitor.foreign_changed(ForeignOrderChanged(**{**fields, "filled": 2.0}))
+    (row,) = monitor.foreign().values()
+    assert (row["key"], row["filled"]) == ("7", 2.0)
+    monitor.foreign_changed(ForeignOrderChanged(**{**fields, "working": False}))
+    assert monitor.foreign() == {}
+
+
 def test_a_correction_takes_the_place_of_what_it_corrects(monitor: OrderMonitor) -> None:
     monitor.event(order(1))
     monitor.event(fill(2, "e1.01"))
@@ -208,35 +223,3 @@ def test_a_fill_counts_once_a_correction_replaces_and_without_a_contract_nothing
     assert count.own(AAPL) == 5.0
     count.event(fill(4, "e3", con_id=None))
     assert count.own(AAPL) is None
-
-
-# -- the board
-
-
-def test_only_what_changed_goes_out_with_the_next_revision() -> None:
-    board = BoardKeeper(7)
-    first = board.update("orders", {"a": {"key": "a", "n": 1}, "b": {"key": "b"}}, 10)
-    assert first is not None
-    assert (first.rev, first.rows) == (1, {"a": {"key": "a", "n": 1}, "b": {"key": "b"}})
-    assert board.update("orders", {"a": {"key": "a", "n": 1}, "b": {"key": "b"}}, 20) is None
-    second = board.update("orders", {"a": {"key": "a", "n": 2}}, 30)
-    assert second is not None
-    assert (second.rev, second.rows) == (2, {"a": {"key": "a", "n": 2}, "b": None})
-    confirmed = board.update("orders", {"a": {"key": "a", "n": 2}}, 2_000_000_000)
-    assert confirmed is not None
-    assert (confirmed.rows, confirmed.as_of) == ({}, 2_000_000_000)
-
-
-def test_it_is_answered_in_pages() -> None:
-    board = BoardKeeper(7)
-    board.update("orders", {str(n): {"key": str(n)} for n in range(5)}, 1)
-    page = board.answer(GetBoard(sections=["orders"], limit=2), 99)
-    assert ([row["key"] for row in page.sections[0].rows], page.sections[0].total, page.next) == (
-        ["0", "1"],
-        5,
-        2,
-    )
-    last = board.answer(GetBoard(sections=["orders"], after=4, limit=2), 99)
-    assert ([row["key"] for row in last.sections[0].rows], last.next) == (["4"], None)
-    with pytest.raises(RequestError, match="no section"):
-        board.answer(GetBoard(sections=["nothing"]), 99)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
+from twsmq_nodes.status import positions
 from twsmq_nodes.status.actions import Action, Publish, Ready, Reconcile, Send, Warn
 from twsmq_nodes.status.positions import LISTING_S, LOOK_UP_S, LOOK_UPS_AT_ONCE, Phase, PositionBook
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
-from twsmq_nodes.tws.events import GatewayError, Position, PositionEnd
+from twsmq_nodes.tws.events import Event, FrameRejected, GatewayError, Position, PositionEnd
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
 from twsmq_nodes.tws.reference_requests import ReqContractDetails
 from twsmq_nodes.tws.requests import CancelPositions, ReqPositions
@@ -260,3 +261,41 @@ def test_a_quantity_the_gateway_left_unset_changes_nothing(book: PositionBook) -
     rows = book.rows()
     assert rows is not None
     assert [r.quantity for r in rows] == [10]
+
+
+def test_positions_without_end_are_never_taken_for_all_of_them(
+    book: PositionBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "MOST_POSITIONS", 50)
+    book.on_session_event(UP, 0.0)
+    told = [action for con_id in range(1, 200) for action in book.event(row(con_id, 1.0), 0.0)]
+    assert sum(isinstance(action, Warn) for action in told) == 149
+    book.event(PositionEnd(), 0.0)
+    for _ in range(100):
+        told += book.expire(book.deadline or 0.0)
+    assert not any(isinstance(action, Ready) for action in told)
+    assert book.rows() is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Position("DU1", Contract(MSFT, "MSFT", "STK"), None, 100.0),
+        FrameRejected(61, "Position.quantity cannot be 1e+300", b""),
+    ],
+)
+def test_a_row_that_does_not_say_how_much_there_is_makes_nothing_look_gone(
+    book: PositionBook, odd: Event
+) -> None:
+    """Of a listing after a reconnect: what was held would be told as 0, and somebody buys it again."""
+    book.on_session_event(UP, 0.0)
+    listed(book, row(AAPL, 10), row(MSFT, 5))
+    book.on_session_event(SessionLost("cut", 0.1), 1.0)
+    book.on_session_event(UP, 2.0)
+    book.event(row(AAPL, 10), 2.0)
+    assert [act for act in book.event(odd, 2.0) if isinstance(act, Warn)]
+    ended = book.event(PositionEnd(), 2.0)
+    assert told(ended) == []
+    held = book.rows()
+    assert held is not None
+    assert {each.con_id: each.quantity for each in held} == {AAPL: 10, MSFT: 5}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twsmq_protocol.config import Config, parse_config
+from twsmq_protocol.config_file import LoadedConfig
 from twsmq_protocol.supervision import CLUSTER, LIVE, differing, flat, readers
 from twsmq_protocol.system_events import ProcessState
+from twsmq_supervisor.children import cluster
 from twsmq_supervisor.diary import KEPT, Diary
 from twsmq_supervisor.front import changes
 from twsmq_supervisor.policy import Limits, Policy
 from twsmq_supervisor.policy_events import Beaten, Exited, Signal, Spawned, StartRequested
+from twsmq_supervisor.settings import Settings
 
 
 def test_a_start_is_taken_apart_into_what_it_waited_for() -> None:
@@ -92,3 +97,38 @@ def test_what_a_changed_file_asks_for() -> None:
         "alerts.log": (["status"], False),
     }
     assert changes(after, {"status": after, "orders": after}) == []
+
+
+def test_a_simulated_gateway_is_started_with_what_the_file_says_by_then() -> None:
+    """It reads no file: what it is told on its command line must not be of the supervisor's own start."""
+    first, then = (Settings(loaded=loaded(f"[simulator]\nseed = {seed}\n")) for seed in (1, 8))
+    spec = cluster(first)["simulator"]
+    assert spec.argv_from is not None
+    for settings, seed in ((first, "1"), (then, "8")):
+        argv = spec.argv_from(settings)
+        assert argv[argv.index("--seed") + 1] == seed
+    running: dict[str, Config] = dict.fromkeys(("simulator", "history", "orders"), first.config)
+    [row] = changes(then.config, running)
+    assert (row.key, row.restart, row.cluster) == ("simulator.seed", ["simulator", "history"], False)
+
+
+def test_the_address_of_a_gateway_is_the_clusters() -> None:
+    """A process that dies after the file was edited must not trade at another gateway than its neighbours."""
+    for mode in ("simulated", "external"):
+        before = parse_config(f"[gateway]\nmode = '{mode}'\n")
+        after = parse_config(f"[gateway]\nmode = '{mode}'\nhost = '::1'\nport = 4001\n")
+        rows = changes(after, {"orders": before})
+        assert [(row.key, row.restart, row.cluster) for row in rows] == [
+            ("gateway.host", [], True),
+            ("gateway.port", [], True),
+        ]
+
+
+def test_no_process_takes_its_modules_from_the_folder_it_is_started_in() -> None:
+    """There a trader's `signal.py` or IBKR's `ibapi` may stand."""
+    for spec in cluster(Settings(loaded=loaded(""))).values():
+        assert spec.argv[1:3] == ("-P", "-m")
+
+
+def loaded(text: str) -> LoadedConfig:
+    return LoadedConfig(config=parse_config(text), data_dir=Path("/nowhere"), file=None)

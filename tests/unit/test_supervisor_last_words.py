@@ -45,3 +45,19 @@ def test_whatever_was_said_it_is_one_short_line() -> None:
     assert in_words(BUG) == (
         "critical: a bug ended this process: AttributeError: 'Core' object has no attribute 'nothing'"
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": 5, "level": "critical", "problem": 7}',
+        '{"event": null, "problem": ["a"]}',
+        '{"event": {"a": 1}, "exception": 5, "error": {"b": [2]}}',
+        '{"event": "x", "a": ' + "[" * 30_000,
+    ],
+)
+def test_a_line_of_another_shape_is_told_somehow(line: str) -> None:
+    """Whoever asks is about to report that a process has ended: it must not fail over its last words."""
+    told, _ = last_words([line])
+    assert told
+    assert in_words(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from msgspec.structs import replace
 from twsmq_protocol.processes import EX_UNMENDABLE
 from twsmq_supervisor.policy import Limits, Policy
 from twsmq_supervisor.policy_events import (
@@ -20,8 +21,10 @@ from twsmq_supervisor.policy_events import (
     Spawned,
     SpawnFailed,
     StartRequested,
+    Starved,
     StopRequested,
     Ticked,
+    Worked,
 )
 
 LIMITS = Limits(
@@ -364,3 +367,33 @@ def test_last_words_are_part_of_the_reason() -> None:
     story = running("link")
     story.happens(Exited("link", story.pid("link"), 1, "ValueError: no"))
     assert story.policy.children["link"].reason == "ended with exit code 1: ValueError: no"
+
+
+def test_time_without_a_processor_is_no_silence_but_not_without_end() -> None:
+    """Two processors and thirty who want them: whoever is killed then costs a start more."""
+    story = Story("link", limits=replace(LIMITS, starved_s=10))
+    story.happens(StartRequested())
+    story.beats("link")
+    for _ in range(14):
+        assert story.passes(1) == []
+        story.happens(Starved("link", 1, 0.9))
+    assert story.passes(3) == [Signal("link", signal.SIGKILL)]
+
+    story.happens(Exited("link", 1, -9))
+    story.beats("link")
+    story.happens(Starved("link", 1, 100.0))  # of the run before
+    assert story.passes(4.5) == []
+    story.happens(Starved("link", 2, 100.0))
+    assert story.passes(4.5) == [], "as if it had just beaten, not later"
+    assert story.passes(0.5) != []
+
+
+def test_what_works_is_late_and_not_hung_but_not_without_end() -> None:
+    """Ten listeners with a hundred thousand long topics leave: libzmq takes seconds, in single calls."""
+    story = Story("link", limits=replace(LIMITS, worked_s=10))
+    story.happens(StartRequested())
+    story.beats("link")
+    for _ in range(14):
+        assert story.passes(1) == []
+        story.happens(Worked("link", 1, 0.9))
+    assert story.passes(3) == [Signal("link", signal.SIGKILL)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 import structlog
+from twsmq_transport import log as logs
 from twsmq_transport.log_flood import BURST, KINDS, FloodGate
 
 
@@ -42,3 +45,21 @@ def test_a_flood_of_unlike_kinds_is_bounded_too(lines: Lines) -> None:
 
 def test_errors_are_always_written(lines: Lines) -> None:
     assert all(lines.write("broken", "error") for _ in range(1000))
+
+
+def test_the_plain_log_that_a_person_follows_shows_texts_of_others_escaped() -> None:
+    stream = io.StringIO()
+    logs.configure_plain(stream)
+    try:
+        log = structlog.stdlib.get_logger()
+        log.warning("orders: connecting (\x1b[2J\u202e\x9b)", problem="a\nb\x07")
+        try:
+            raise ValueError("\x1b]0;x\x07")
+        except ValueError:
+            log.exception("failed")
+    finally:
+        structlog.reset_defaults()
+    first, *trace = stream.getvalue().splitlines()
+    assert "orders: connecting (\\x1b[2J\\u202e\\x9b) problem=a\\nb\\x07" in first
+    assert len(trace) > 2
+    assert all(line.isprintable() for line in (first, *trace))

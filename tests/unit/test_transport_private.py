@@ -25,13 +25,20 @@ def mode(path: Path) -> int:
 def test_files_of_earlier_versions_are_tightened_and_new_ones_born_tight(tmp_path: Path) -> None:
     data = tmp_path / "var"
     (data / "logs").mkdir(parents=True)
-    old = [data / "orders.journal", data / "orders.journal-wal", data / "logs" / "orders.log"]
+    names = (
+        "orders.journal",
+        "orders.journal-wal",
+        "history.store-wal",
+        "gateway_life.json",
+        "client_ids.json",
+    )
+    old = [*(data / name for name in names), data / "logs" / "orders.log"]
     for path in old:
         path.touch(0o644)
     keep_private(data)
     new = data / "orders.journal-shm"
     new.touch()
-    assert [mode(path) for path in (*old, new)] == [0o600] * 4
+    assert [mode(path) for path in (*old, new)] == [0o600] * 7
     assert [mode(path) for path in (data, data / "logs")] == [0o700] * 2
 
 

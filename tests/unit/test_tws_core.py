@@ -103,6 +103,14 @@ def test_a_client_id_in_use_is_waited_for_under_the_same_id() -> None:
     assert Send(StartApi(101)) in core.handle(HELLO, 2.2)
 
 
+def test_a_client_id_that_is_taken_from_a_session_that_is_up_ends_it() -> None:
+    """Else its owner would go on as if its requests stood."""
+    core = up_core()
+    lost, waits = announced(core.handle(said(326, "already in use"), 1.0))
+    assert isinstance(lost, SessionLost)
+    assert waits == WaitingClientId(101, 1.0)
+
+
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
@@ -120,8 +128,23 @@ def test_a_peer_we_cannot_talk_to_is_left_and_tried_again_later(frame: bytes, re
     assert core.wake_at is not None
     assert isinstance(close, Close)
     assert isinstance(told, Notify)
-    assert reason in told.event.reason  # type: ignore[attr-defined]
+    assert isinstance(told.event, ConnectFailed)
+    assert reason in told.event.reason
+    assert told.event.unusable
     assert core.state is State.WAITING
+
+
+def test_what_sends_no_frames_of_a_gateway_is_called_so_only_before_it_has_answered_as_one() -> None:
+    core = new_core()
+    core.handle(Open(), 0.0)
+    core.handle(Connected(), 0.0)
+    [failed] = announced(core.handle(LinkLost("a frame of 1213486160 bytes", garbled=True), 0.0))
+    assert isinstance(failed, ConnectFailed)
+    assert failed.unusable
+    assert "no TWS or IB Gateway" in failed.reason
+    [lost] = announced(up_core().handle(LinkLost("a frame of 99999999 bytes", garbled=True), 1.0))
+    assert isinstance(lost, SessionLost)
+    assert lost.reason == "a frame of 99999999 bytes"
 
 
 def test_the_wait_doubles_up_to_its_cap_and_starts_anew_after_a_stable_session() -> None:
@@ -314,13 +337,18 @@ def test_a_gateway_that_comes_back_says_which_farms_do_not() -> None:
     ]
 
 
-def test_a_moved_port_is_followed_and_forgotten_if_nobody_is_there() -> None:
-    core = up_core()
-    moved = said(
-        1300,
+@pytest.mark.parametrize(
+    "words",
+    [
         "Socket port has been reset and this connection is being dropped. "
         "Please reconnect on the new port -7497",
-    )
+        "TWS-Socket-Port wurde geändert, diese Verbindung endet. Neuer Port: -7497.",
+        "套接字端口已重置，此连接将断开。请使用新端口 7497 重新连接。",
+    ],
+)
+def test_a_moved_port_is_followed_and_forgotten_if_nobody_is_there(words: str) -> None:
+    core = up_core()
+    moved = said(1300, words)
     assert announced(core.handle(moved, 10.0)) == [PortMoved(7497)]
     core.handle(LinkLost("closed"), 10.1)
     assert Connect(7497) in core.handle(TimerFired(), 11.0)

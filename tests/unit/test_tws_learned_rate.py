@@ -13,9 +13,17 @@ BREACH = GatewayError(-1, 100, "Max rate of messages per second has been exceede
 WARNING = GatewayError(-1, 0, "Warning: Approaching max rate of 50 messages per second (44)")
 
 
-def test_a_warning_slows_a_little_and_time_makes_up_for_it() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        WARNING.text,
+        "Warnung: Die Obergrenze von 50 Nachrichten pro Sekunde ist fast erreicht (44)",
+        "警告：接近每秒 50 条消息的最大速率 (44)",
+    ],
+)
+def test_a_warning_slows_a_little_and_time_makes_up_for_it(words: str) -> None:
     learned = LearnedRate(40.0)
-    assert learned.complained(WARNING, 0.0)
+    assert learned.complained(GatewayError(-1, 0, words), 0.0)
     assert learned.rate == 36.0
     assert not learned.recovered(RECOVER_S - 1)
     assert learned.recovered(RECOVER_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.orders import OrderFields
 from twsmq_nodes.tws.pacing import Pacer, Priority
@@ -105,3 +106,36 @@ def test_clearing_gives_back_what_never_went() -> None:
     assert pacer.clear() == ["cancel", "data"]
     assert len(pacer) == 0
     assert pacer.wake_at(0.0) is None
+
+
+@pytest.mark.parametrize("stalls", [True, False])
+def test_what_a_stalled_disk_keeps_back_is_not_written_in_one_moment(stalls: bool) -> None:
+    """Orders are let out by the budget and written once durable: after ten seconds, or at once."""
+    pacer: Pacer[None] = Pacer(18.0, now=0.0)
+    held, now = 0, 0.0
+    written: list[float] = []
+    while len(written) < 200:
+        now += 0.005
+        if held and (not stalls or now >= 10.0):
+            written += [now] * held
+            held = 0
+        pacer.hold(held, now)
+        if pacer.affordable(now) >= 1:
+            pacer.charge(now)
+            held += 1
+    assert max(sum(start <= t < start + 1.0 for t in written) for start in written) <= 20
+    assert (written[-1] - written[0]) * 18 <= 200 + 5, "and the budget is used"
+
+
+def test_cancels_have_their_budget_while_orders_are_held() -> None:
+    pacer: Pacer[None] = Pacer(18.0, now=0.0)
+    pacer.charge(0.0, 2)
+    pacer.hold(2, 0.0)
+    assert pacer.affordable(10.0) < 1
+    cancels, now = 0, 10.0
+    while now < 12.0:
+        now = max(now + 1e-6, pacer.affords_at(now, past_held=True))
+        if pacer.affordable(now, past_held=True) >= 1:
+            pacer.charge(now)
+            cancels += 1
+    assert 36 <= cancels <= 39

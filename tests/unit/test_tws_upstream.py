@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 from twsmq_nodes.runtime.timer import TimerFired
@@ -22,7 +23,7 @@ from twsmq_nodes.tws.events import CurrentTime, GatewayError, ManagedAccounts, N
 from twsmq_nodes.tws.reference_events import MatchingSymbols, SymbolMatch
 from twsmq_nodes.tws.reference_requests import ReqMatchingSymbols
 from twsmq_nodes.tws.session_events import DataLost, DataMaintained, SessionEvent, UpstreamLost
-from twsmq_nodes.tws.upstream import PROBE_ID, PROBE_MOST_S, PROBE_S
+from twsmq_nodes.tws.upstream import MOST_FARMS, PROBE_ID, PROBE_MOST_S, PROBE_S
 
 HELLO = HandshakeReceived(b"200\x0020260105 09:30:00 US/Eastern\x00")
 MARKET, HISTORICAL, DEFINITIONS = (
@@ -126,3 +127,32 @@ def test_an_answer_to_a_request_of_the_node_proves_nothing(core: SessionCore) ->
     say(core, 1100, "lost")
     assert core.handle(MatchingSymbols(7, IBM.matches), 2.0) == []
     assert not core.upstream
+
+
+HOSTILE = [
+    (2104, "a" * 60_000 + "!"),
+    (2104, "." * 60_000 + " "),
+    (1102, "farms are connected:" + " " * 60_000 + "x"),
+    (1102, "farms are connected:" * 3_000),
+    (1102, "farms are connected:" + ";".join(f"f{number}" for number in range(12_000))),
+    (1102, "farms are not connected:" + ". " * 30_000),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), HOSTILE)
+def test_no_notice_of_farms_takes_long_or_brings_farms_without_end(
+    core: SessionCore, code: int, text: str
+) -> None:
+    """Each of the events makes the connection node publish all farms it knows."""
+    before = time.perf_counter()
+    told = [action for _ in range(5) for action in core.handle(GatewayError(-1, code, text), 1.0)]
+    assert time.perf_counter() - before < 1.0
+    assert len(told) <= MOST_FARMS + 10
+
+
+def test_farms_do_not_add_up_however_many_are_named(core: SessionCore) -> None:
+    for number in range(2000):
+        core.handle(GatewayError(-1, 2104, f"Market data farm connection is OK:farm{number}"), 1.0)
+    (changed,) = core.handle(GatewayError(-1, 2103, "Market data farm connection is broken:farm7"), 2.0)
+    assert isinstance(changed, Notify)
+    assert core.handle(GatewayError(-1, 2103, "Market data farm connection is broken:farm1999"), 2.0) == []

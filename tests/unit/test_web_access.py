@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
-from twsmq_web.access import Access, Refused, make_key
+from twsmq_protocol.order_query_requests import ReplayEvents
+from twsmq_protocol.rights import Identity, parse_rights
+from twsmq_web.access import Access, Refused, end_sessions, make_key
 from twsmq_web.audit import Audit
+from twsmq_web.commands import COMMANDS
 from twsmq_web.streams import MOST_WAITING, Browser
 
 HOST = "127.0.0.1:5580"
@@ -24,6 +28,16 @@ def refusal(call: object) -> str:
     with pytest.raises(Refused) as caught:
         call()
     return caught.value.reason
+
+
+def test_a_server_on_every_interface_knows_its_addresses_and_no_other_name(tmp_path: Path) -> None:
+    everywhere = Access(tmp_path / "web", frozenset({HOST}), 3600.0, port_of_any_address=5580)
+    for host in (HOST, "192.168.4.2:5580", "10.0.0.7:5580"):
+        everywhere.check_host({"host": host})
+    for host in ("evil.example:5580", "192.168.4.2", "192.168.4.2:80", "192.168.4:5580", "[::1]:5580", ""):
+        assert refusal(lambda host=host: everywhere.check_host({"host": host})) == "host"
+    here = Access(tmp_path / "web", frozenset({HOST}), 3600.0)
+    assert refusal(lambda: here.check_host({"host": "192.168.4.2:5580"})) == "host"
 
 
 def test_a_key_is_good_once(access: Access, tmp_path: Path) -> None:
@@ -45,6 +59,36 @@ def test_a_viewer_may_not_act_until_an_operators_key_is_added(access: Access, tm
     assert refusal(lambda: access.require_operator(session)) == "role"
 
 
+def test_another_persons_key_begins_another_session(access: Access, tmp_path: Path) -> None:
+    """Else what bob does with his key stands in the audit under ann, and his viewer's link has her rights."""
+    cookie, ann = access.log_in(make_key(tmp_path / "web", "operator", "ann"), None)
+    other, bob = access.log_in(make_key(tmp_path / "web", "viewer", "bob"), cookie)
+    assert (bob.who, bob.role(0.0), other != cookie) == ("bob", "viewer", True)
+    assert refusal(lambda: access.require_operator(bob)) == "role"
+    assert refusal(lambda: access.session(cookie)) == "no_session"  # hers ended in this browser
+    assert access.session(other) is bob
+    _, raised = access.log_in(make_key(tmp_path / "web", "operator", "ann"), other)
+    assert (raised.who, raised is ann) == ("ann", False)
+
+
+def test_a_session_that_ended_is_not_revived_with_the_rights_it_had(tmp_path: Path) -> None:
+    access = Access(tmp_path / "web", frozenset({HOST}), 0.0)
+    cookie, _ = access.log_in(make_key(tmp_path / "web", "operator", "ann"), None)
+    other, session = access.log_in(make_key(tmp_path / "web", "viewer", "ann"), cookie)
+    assert other != cookie
+    assert refusal(lambda: access.require_operator(session)) == "role"
+
+
+def test_all_sessions_can_be_ended_while_the_page_is_served(access: Access, tmp_path: Path) -> None:
+    cookie, session = access.log_in(make_key(tmp_path / "web", "operator", "ann"), None)
+    unused = make_key(tmp_path / "web", "operator", "ann")
+    end_sessions(tmp_path / "web")
+    assert refusal(lambda: access.session(cookie)) == "no_session"
+    assert refusal(lambda: access.log_in(unused, None)) == "key"
+    access.step_down(session)  # what it was does not come back by being written
+    assert refusal(lambda: access.session(cookie)) == "no_session"
+
+
 def test_sessions_outlive_the_process_and_no_key_lies_on_the_disk(access: Access, tmp_path: Path) -> None:
     cookie, _ = access.log_in(make_key(tmp_path / "web", "operator", "ann"), None)
     again = Access(tmp_path / "web", frozenset({HOST}), 3600.0)
@@ -60,6 +104,47 @@ def test_a_session_that_is_not_used_ends(tmp_path: Path) -> None:
     access = Access(tmp_path / "web", frozenset({HOST}), 0.0)
     cookie, _ = access.log_in(make_key(tmp_path / "web", "viewer", "ann"), None)
     assert refusal(lambda: access.session(cookie)) == "no_session"
+
+
+def test_a_session_is_good_as_long_as_its_clusters_key(tmp_path: Path) -> None:
+    """One whose key was revoked stayed a browser's for as long as it was used."""
+    keys: dict[str, Identity] = {}
+
+    def may(name: str, *rights: str) -> None:
+        keys[name] = Identity(name, parse_rights(rights))
+
+    def served() -> Access:
+        return Access(
+            tmp_path / "web", frozenset({HOST}), 3600.0, identity=lambda key: keys.get(key, Identity(key))
+        )
+
+    access, folder = served(), tmp_path / "web"
+    may("ANN", "operator")
+    may("BOB", "risk")
+    may("TIM", "trader:alpha")
+    cookie, ann = access.log_in(make_key(folder, "operator", "ann", "ANN"), None)
+    access.require_operator(ann, "resume")
+    bobs, bob = access.log_in(make_key(folder, "operator", "bob", "BOB"), None)
+    access.require_operator(bob, "halt")
+    with pytest.raises(Refused, match="may not ask resume"):
+        access.require_operator(bob, "resume")
+    closed = {"resume", "resolve_order", "restart", "test_alerts"}
+    assert set(access.may(bob, COMMANDS)) == set(COMMANDS) - closed
+    access.require_key(bob, "replay_events", ReplayEvents(after=0, strategy="alpha"))
+    may("BOB", "accounts")  # less than before
+    assert access.may(bob, COMMANDS) == []
+    with pytest.raises(Refused, match="may not ask replay_events"):
+        access.require_key(bob, "replay_events", ReplayEvents(after=0, strategy="alpha"))
+    assert (access.session(bobs) is bob, access.role(bob)) == (True, "viewer")
+    assert refusal(lambda: access.require_operator(bob)) == "role"
+    assert refusal(lambda: access.log_in(make_key(folder, "viewer", "tim", "TIM"), None)) == "key_revoked"
+    late = make_key(folder, "operator", "ann", "ANN")
+    may("ANN")
+    assert refusal(lambda: access.session(cookie)) == "key_revoked"
+    assert refusal(lambda: served().session(cookie)) == "key_revoked"  # also after a restart
+    assert refusal(lambda: access.log_in(late, cookie)) == "key_revoked"
+    without, _ = Access(folder, frozenset({HOST}), 3600.0).log_in(make_key(folder, "viewer", "old"), None)
+    assert refusal(lambda: served().session(without)) == "key_revoked"  # begun before there were keys
 
 
 @pytest.mark.parametrize(
@@ -112,3 +197,48 @@ def test_a_browser_that_does_not_read_keeps_no_more_than_the_whole_board() -> No
         return found
 
     assert asyncio.run(read()) == [b"whole", b"whole", b"after"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "path", "status"),
+    [
+        ("127.0.0.1", "/metrics", 200),
+        ("::1", "/metrics", 200),
+        ("10.0.0.7", "/metrics", 401),
+        ("10.0.0.7", "/api/board", 401),
+        ("127.0.0.1", "/api/board", 401),
+        ("10.0.0.7", "/", 200),
+    ],
+)
+def test_beyond_this_machine_nothing_is_shown_without_a_session(
+    access: Access, peer: str, path: str, status: int
+) -> None:
+    """Metrics show what accounts are worth."""
+    pytest.importorskip("starlette", reason="starlette is not installed (extra web)")
+    from starlette.responses import Response
+    from twsmq_web.app import Checks
+
+    class Desk:
+        def refused(self, refused: Refused) -> Response:
+            return Response(status_code=refused.status)
+
+    async def shown(scope: Any, receive: Any, send: Any) -> None:
+        await Response()(scope, receive, send)
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "headers": [(b"host", HOST.encode())],
+        "client": (peer, 40000),
+    }
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    asyncio.run(Checks(shown, access, cast("Any", Desk()))(scope, receive, send))
+    assert sent[0]["status"] == status

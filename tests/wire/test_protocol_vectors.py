@@ -21,7 +21,11 @@ FOLDER = Path(__file__).parents[2] / "protocol" / "vectors"
 
 
 def load(name: str) -> list[dict[str, Any]]:
-    return json.loads((FOLDER / name).read_text(encoding="utf-8"))
+    return json.loads((FOLDER / name).read_text(encoding="utf-8"), object_hook=unmarked)
+
+
+def unmarked(found: dict[str, Any]) -> Any:
+    return bytes.fromhex(found["$bin"]) if found.keys() == {"$bin"} else found
 
 
 EVENTS, REQUESTS, REPLIES = load("events.json"), load("requests.json"), load("replies.json")

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import base64
 import importlib
+import inspect
 import json
+import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from msgspec import Struct
 from twsmq_nodes.tws import events as ev
 from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws import stream_requests as streams
 from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, Codec
-from twsmq_nodes.tws.contracts import Contract
+from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.framing import FrameSplitter, frame
+from twsmq_nodes.tws.orders import OrderView
 from twsmq_nodes.tws.reference_events import HistoricalBars
 from twsmq_nodes.tws.ticks import Tick, take_ticks, tick_of
 
@@ -85,10 +90,12 @@ def twin(kind: int, payload: bytes) -> list[ev.Event] | None:  # noqa: C901  a t
             return text(58, 1, m.reqId, m.marketDataType)
         case 59:
             m = parsed("CommissionAndFeesReport", payload)
+            # an opening trade has none, which text says by the largest number
+            gained = m.realizedPNL if m.HasField("realizedPNL") else sys.float_info.max
+            earned = m.bondYield if m.HasField("bondYield") else sys.float_info.max
             return text(
-                59, 1, m.execId, m.commissionAndFees, m.currency, m.realizedPNL, m.bondYield,
-                m.yieldRedemptionDate or 0,
-            )  # fmt: skip
+                59, 1, m.execId, m.commissionAndFees, m.currency, gained, earned, m.yieldRedemptionDate or 0
+            )
         case 81:
             m = parsed("TickReqParams", payload)
             return text(81, m.reqId, m.minTick, m.bboExchange, m.snapshotPermissions)
@@ -220,8 +227,114 @@ def test_what_is_no_message_is_set_aside(payload: bytes) -> None:
 def test_long_frames_are_bounded_by_their_kind_with_raw_ids_too() -> None:
     splitter = FrameSplitter()
     splitter.raw_ids = True
-    bars = b"\0\0\0\xd9" + b"\0" * 3_000_000
+    bars = b"\0\0\0\xd9" + b"\x0a\xc0\x8d\xb7\x01" + b"\0" * 3_000_000  # one part, of 3,000,000 bytes
     assert splitter.feed(frame(bars)) == [bars]
     splitter.feed(frame(b"\0\0\0\xcd" + b"\0" * 3_000_000))
     assert splitter.broken is not None
     assert "kind 5 " in splitter.broken
+
+
+# -- what is not there
+
+
+def kinds() -> Iterator[tuple[int, str, Any]]:
+    """Of every protobuf message that the installed ibapi reads: its id, what reads it, its class."""
+    decoder = importlib.import_module("ibapi.decoder")
+    table: dict[int, Any] = getattr(decoder.Decoder, "msgId2handleInfoProtoBuf", {})
+    for kind, handled in table.items():
+        found = re.search(r"= (\w+)\(\)\n\s+\w+\.ParseFromString", inspect.getsource(handled.processMeth))
+        if found is not None and found[1] not in ("ConfigResponseProto", "UpdateConfigResponseProto"):
+            yield kind, handled.processMeth.__name__, getattr(decoder, found[1])
+
+
+def built(message: Any, text: str | None, depth: int = 0) -> Any:
+    """The message with all its parts, one row to each list, and `text` in all its texts."""
+    for field in message.DESCRIPTOR.fields:
+        part = getattr(message, field.name)
+        repeated = not field.has_presence
+        if field.message_type is None:
+            if text is not None and not repeated and field.type == field.TYPE_STRING:
+                setattr(message, field.name, text)
+        elif depth < 4 and not field.message_type.GetOptions().map_entry and field.name != "conditions":
+            if not repeated:
+                part.SetInParent()
+            built(part.add() if repeated else part, text, depth + 1)
+    return message
+
+
+def rows(value: Any) -> list[Any]:
+    return list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else [value]
+
+
+def numbers(struct: Struct) -> Iterator[tuple[str, object]]:
+    """All floats of an event and its parts; those of a contract or an order are ibapi's defaults."""
+    for field in struct.__struct_fields__:
+        value: Any = getattr(struct, field)
+        for each in rows(value):
+            yield from ((field, cell) for cell in rows(each) if isinstance(cell, float))
+            if isinstance(each, Struct) and not isinstance(each, Contract | ContractInfo | OrderView):
+                yield from numbers(each)
+
+
+def read(kind: int, message: Any) -> list[ev.Event]:
+    return Codec(HIGHEST_SERVER_VERSION).decode((kind + 200).to_bytes(4, "big") + message.SerializeToString())
+
+
+TICK_BY_TICK = {1: "historicalTickLast", 3: "historicalTickBidAsk", 4: "historicalTickMidPoint"}
+
+
+@newest
+def test_what_a_message_leaves_out_its_event_leaves_out_whatever_the_message() -> None:
+    seen = 0
+    for kind, name, make in kinds():
+        for tick_type, part in TICK_BY_TICK.items() if kind == 99 else ((None, None),):
+            absent, empty = built(make(), None), built(make(), "")
+            if part is not None:  # one of three, of which the last one built is there
+                absent.tickType = empty.tickType = tick_type
+                getattr(absent, part).SetInParent()
+                built(getattr(empty, part), "")
+            events = read(kind, absent)
+            assert not any(isinstance(event, ev.FrameRejected) for event in events), (name, events)
+            assert [found for event in events for found in numbers(event)] == [], name
+            assert read(kind, empty) == events, f"{name}: an empty text is none"
+            seen += 1
+    assert seen > 70
+
+
+def new(name: str, **fields: Any) -> Any:
+    return getattr(importlib.import_module(f"ibapi.protobuf.{name}_pb2"), name)(**fields)
+
+
+@newest
+def test_a_price_without_its_size_is_a_price() -> None:
+    """It was rejected whole: `Decimal("")` is none."""
+    for kind, message in (
+        (1, new("TickPrice", reqId=7, tickType=1, price=187.5, size="")),
+        (1, new("TickPrice", reqId=7, tickType=1, price=187.5)),
+    ):
+        assert read(kind, message) == [ev.TickPrice(7, 1, 187.5, 0), ev.TickSize(7, 0, None)]
+    assert read(2, new("TickSize", reqId=7, tickType=8, size="")) == [ev.TickSize(7, 8, None)]
+
+
+@newest
+def test_a_profit_that_is_not_known_yet_is_none() -> None:
+    (report,) = read(59, new("CommissionAndFeesReport", execId="0001.01", commissionAndFees=1.0))
+    assert isinstance(report, ev.CommissionReport)
+    assert (report.commission, report.realized_pnl, report.yield_) == (1.0, None, None)
+    (zero,) = read(59, new("CommissionAndFeesReport", execId="0001.01", realizedPNL=0.0))
+    assert isinstance(zero, ev.CommissionReport)
+    assert zero.realized_pnl == 0.0, "what is said to be nothing is not unknown"
+
+
+@newest
+def test_an_error_that_names_no_request_is_about_none() -> None:
+    (error,) = read(4, new("ErrorMessage", errorCode=1100, errorMsg="lost"))
+    assert isinstance(error, ev.GatewayError)
+    assert error.req_id == -1
+
+
+@newest
+def test_the_exchanges_behind_smart_are_read_from_protobuf_too() -> None:
+    part = new("SmartComponent", bitNumber=3, exchange="NYSE", exchangeLetter="N")
+    found = read(82, new("SmartComponents", reqId=7, smartComponents=[part]))
+    assert found == text(82, 7, 1, 3, "NYSE", "N")

@@ -31,6 +31,10 @@ class Allowance:
         return allowed
 
 
+OWN = "node/"
+"""Keys of the cluster's own processes are called so."""
+
+
 def is_own(name: str) -> bool:
     """A process of the cluster, or this machine's own commands."""
-    return name == "local" or name.startswith("node/")
+    return name == "local" or name.startswith(OWN)

@@ -18,8 +18,9 @@ import struct
 import sys
 import termios
 import threading
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from itertools import count
 from time import monotonic
 from typing import cast
@@ -27,12 +28,19 @@ from typing import cast
 import structlog
 import zmq
 
+from .grants import Grants
+from .listener import Listener, borrowed
 from .peers import Bounds, Dropped, Peers
 
 log = structlog.stdlib.get_logger()
 
+NEWS_S = 0.005
+"""How often is learnt who came and went, unless newcomers may not stay: thousands knock in a second, and each
+time costs the loop its interpreter."""
 LOOK_S = 0.02
 """How often is counted what came in. What a peer can send meanwhile comes on top of the bounds."""
+SOON_S, MUCH = 0.005, 8 * 1024
+"""So soon again where so many bytes of subscriptions came meanwhile."""
 DISCARDED_AT_ONCE = 64 * 1024
 TRIM_S = 1.0
 """Memory goes back to the system so long after peers had to go."""
@@ -59,6 +67,7 @@ class Connections:
         self._name = wanted_by
         self._server = server
         self._port = _port(server)
+        self._listener = Listener(self._port)
         self._lock = threading.Lock()
         self._unsettled = True
         self._trim_at: float | None = None
@@ -88,11 +97,19 @@ class Connections:
 
     def subscribed(self, fd: int | None, topic: bytes) -> None:
         with self._lock:
-            self._end(self._peers.subscribed(fd, topic, monotonic()))
+            if self._peers.subscribed(fd, topic) and fd is not None and (taken := _taken(fd)) is not None:
+                self._end(self._peers.looked({fd: taken}, monotonic(), drained=False))
 
     def unsubscribed(self, fd: int | None, topic: bytes) -> None:
         with self._lock:
             self._peers.unsubscribed(fd, topic)
+
+    def grants(self, fd: int | None) -> Grants:
+        """Of this connection, kept by whoever grants."""
+        if fd is None:
+            return Grants()
+        with self._lock:
+            return self._peers.grants(fd)
 
     def drop(self, fd: int | None, reason: str) -> None:
         if fd is not None:
@@ -104,18 +121,28 @@ class Connections:
         with self._lock:
             self._learn()
 
-    def look(self, *, drained: bool = False) -> None:
-        """Count what came in, and end who is over a bound. drained: nothing complete waits."""
+    def look(self, *, drained: bool = False) -> bool:
+        """Count what came in, and end who is over a bound. drained: nothing complete waits. Whether to look
+        again soon.
+        """
         with self._lock:
             if self._monitor.closed:
-                return
+                return False
             self._learn()
             taken = {fd: size for fd in self._peers.descriptors() if (size := _taken(fd)) is not None}
             self._end(self._peers.looked(taken, monotonic(), drained=drained))
+            self._keep_out()
             self._unsettled = True
+            soon = self._peers.bounds.weight > 1 and self._peers.came > MUCH
         if self._trim_at is not None and monotonic() > self._trim_at:
             self._trim_at = None
             _give_back()
+        return soon
+
+    @property
+    def storming(self) -> bool:
+        """Newcomers may have to go before they begin to subscribe."""
+        return self._peers.storming(monotonic())
 
     def drained(self) -> None:
         """Nothing complete waits. Costs nothing when it is called again before the next look."""
@@ -129,11 +156,16 @@ class Connections:
             try:
                 event, fd = _EVENT.unpack(self._monitor.recv_multipart(zmq.NOBLOCK)[0])
             except zmq.Again:
+                self._keep_out()
                 return
             if event == zmq.EVENT_ACCEPTED:
                 self._end(self._peers.accepted(fd, monotonic()))
             else:
                 self._peers.gone(fd)
+
+    def _keep_out(self) -> None:
+        """Newcomers, while they may not enter: once accepted, they would have to be ended."""
+        self._listener.set_open(self._peers.may_enter(monotonic()))
 
     def _end(self, gone: Iterable[Dropped]) -> None:
         for fd, reason in gone:
@@ -144,7 +176,7 @@ class Connections:
     def _shut_down(self, fd: int) -> str:
         """The peer's address, empty if there was none any more."""
         try:
-            with _borrowed(fd) as connection:
+            with borrowed(fd) as connection:
                 if connection.getsockname()[1] != self._port:
                     return ""
                 peer = connection.getpeername()
@@ -167,24 +199,26 @@ def _watch(connections: Connections) -> None:
 
 
 def _watch_all() -> None:
-    """Who comes is looked at as soon as they come, for who may not enter must not begin to subscribe; what
-    all of them do, every `LOOK_S`.
+    """Who comes is looked at as soon as they come where they may not enter, for they must not begin to
+    subscribe, else every `NEWS_S`; what all of them do, every `LOOK_S`, or `SOON_S` while much comes.
     """
     look_at = monotonic() + LOOK_S
     while True:
         watched = list(_watched)
         _await_news(watched, look_at - monotonic())
-        due = monotonic() >= look_at
-        if due:
-            look_at = monotonic() + LOOK_S
+        if not any(connections.storming for connections in watched):
+            time.sleep(max(0.0, min(NEWS_S, look_at - monotonic())))
+        due, soon = monotonic() >= look_at, False
         for connections in watched:
             try:
                 if due:
-                    connections.look()
+                    soon |= connections.look()
                 else:
                     connections.learn()
             except zmq.ZMQError:  # its context has ended; the others are still to be looked at
                 _watched.discard(connections)
+        if due:
+            look_at = monotonic() + (SOON_S if soon else LOOK_S)
 
 
 def _await_news(watched: list[Connections], seconds: float) -> None:
@@ -206,20 +240,13 @@ def _port(server: zmq.Socket[bytes]) -> int:
     return int(address.rsplit(b":", 1)[1]) if address.startswith(b"tcp:") else 0
 
 
-# bsd/netinet/tcp.h: struct tcp_connection_info, tcpi_rxbytes; linux/tcp.h: struct tcp_info,
-# tcpi_bytes_received (Linux 4.1).
-_INFO, _COUNT = (0x106, struct.Struct("=88xQ")) if sys.platform == "darwin" else (11, struct.Struct("=128xQ"))
-
-
-@contextmanager
-def _borrowed(fd: int) -> Generator[socket.socket]:
-    """libzmq's socket: not a copy, for which there may be no descriptor left, and not closed after use."""
-    # Where all four are given, no system call asks for one.
-    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fd)
-    try:
-        yield connection
-    finally:
-        connection.detach()
+# bsd/netinet/tcp.h: struct tcp_connection_info, tcpi_rxbytes and tcpi_txbytes; linux/tcp.h: struct tcp_info,
+# tcpi_bytes_received and tcpi_bytes_acked (Linux 4.1).
+_INFO, _COUNT, _ACKNOWLEDGED = (
+    (0x106, struct.Struct("=88xQ"), struct.Struct("=64xQ"))
+    if sys.platform == "darwin"
+    else (11, struct.Struct("=128xQ"), struct.Struct("=120xQ"))
+)
 
 
 def _discard(connection: socket.socket) -> None:
@@ -229,11 +256,22 @@ def _discard(connection: socket.socket) -> None:
             pass
 
 
+def acknowledged(fd: int) -> int | None:
+    """How many bytes were ever sent over the connection and taken by the other side's system; None if this
+    system does not show it.
+    """
+    try:
+        with borrowed(fd) as connection:
+            return _ACKNOWLEDGED.unpack_from(connection.getsockopt(socket.IPPROTO_TCP, _INFO, 256))[0]
+    except (OSError, struct.error):
+        return None
+
+
 def _taken(fd: int) -> int | None:
     """How many bytes were ever read from the connection; None if the system does not show it."""
     try:
         unread: int = struct.unpack("=i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
-        with _borrowed(fd) as connection:
+        with borrowed(fd) as connection:
             info = connection.getsockopt(socket.IPPROTO_TCP, _INFO, 256)
         return _COUNT.unpack_from(info)[0] - unread
     except (OSError, struct.error):

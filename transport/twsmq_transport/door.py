@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import structlog
 import zmq
-from twsmq_protocol.rights import Identity
 
 from .gatekeeper import ADDRESS
 from .security import Security
@@ -31,7 +30,7 @@ class Door:
     ) -> None:
         self._security = security
         self._on_lost = on_lost
-        self._rights: dict[str, Identity] = {}
+        self._let_in: set[str] = set()  # public keys
         self._loop = asyncio.get_running_loop()
         socket = context.socket(zmq.ROUTER)
         socket.setsockopt(zmq.LINGER, 0)
@@ -47,15 +46,14 @@ class Door:
         answer = self._security.gatekeeper.answer(frames)
         user = answer[-2].decode()
         if user:
-            self._rights[user] = self._security.identity(user)
+            self._let_in.add(user)
         self._socket.socket.send_multipart(answer, zmq.NOBLOCK)
         self._socket.sent()
 
     def _look(self) -> None:
         self._timer = self._loop.call_later(LOOK_S, self._look)
-        now = {user: self._security.identity(user) for user in self._rights}
-        lost = [user for user, had in self._rights.items() if set(had.rights) - set(now[user].rights)]
-        self._rights = {user: identity for user, identity in now.items() if identity.rights}
-        if lost:
-            log.warning("keys have lost rights; feeds are served anew", keys=lost)
+        lost = self._security.gatekeeper.take_lost()
+        concerned = [name for key, name in lost.items() if key in self._let_in]
+        if concerned:
+            log.warning("keys have lost rights; feeds are served anew", keys=concerned)
             self._on_lost()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -17,9 +18,12 @@ from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+from twsmq_protocol.plain_file import write_plain
+from twsmq_protocol.printable import printable
 
 from .log_flood import FloodGate
 
+_LAYOUT = "\n\t"
 _SECRET = ("secret", "password", "token", "private_key")
 
 
@@ -47,12 +51,13 @@ def configure(name: str, level: str = "info") -> None:
 
 
 def configure_plain(stream: TextIO | FileOnDemand) -> None:
-    """For the supervisor: `2026-11-28 09:30:00 event key=value` on `stream`."""
+    """For the supervisor: `2026-11-28 09:30:00.123456 event key=value` on `stream`, which a person may
+    follow on a terminal: whatever a reason holds, it is shown."""
     handler = logging.StreamHandler(cast("TextIO", stream))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, format="%(asctime)s %(message)s")
     structlog.configure(
         processors=[
-            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S.%f", utc=False),
             _hide_secrets,
             structlog.processors.format_exc_info,
             _plain,
@@ -75,15 +80,16 @@ class FileOnDemand(io.TextIOBase):
     def write(self, text: str, /) -> int:
         with suppress(OSError):
             if self._file is None:
-                self._file = self._path.open("a", buffering=1, encoding="utf-8")
+                opened = write_plain(self._path, os.O_APPEND)
+                self._file = io.TextIOWrapper(opened, encoding="utf-8", errors="replace", line_buffering=True)
             self._file.write(text)
         return len(text)
 
 
 def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     stamp, text, trace = event.pop("timestamp"), event.pop("event"), event.pop("exception", None)
-    line = " ".join([f"{stamp} {text}", *(f"{key}={value}" for key, value in event.items())])
-    return line if trace is None else f"{line}\n{trace}"
+    line = printable(" ".join([f"{stamp} {text}", *(f"{key}={value}" for key, value in event.items())]))
+    return line if trace is None else f"{line}\n{printable(trace, _LAYOUT)}"
 
 
 def _hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -23,9 +23,10 @@ from twsmq_protocol.envelope import Request
 from twsmq_protocol.errors import ErrorCode, FieldError, LocalError, RequestError
 from twsmq_protocol.processes import process_of
 from twsmq_protocol.requests import OPS, Op, OpDescription
+from twsmq_protocol.rights import EVERYBODY, Identity
 
 from . import servers
-from .allowance import REQUESTS_AT_ONCE, REQUESTS_PER_SECOND, Allowance
+from .allowance import OWN, REQUESTS_AT_ONCE, REQUESTS_PER_SECOND, Allowance
 from .metrics import Counter, Histogram, Registry
 from .replies import Replies
 from .security import OFF, Security
@@ -33,10 +34,25 @@ from .security import OFF, Security
 log = structlog.stdlib.get_logger()
 
 
+_LONGEST_NOTE = 200
+CLOCKS_DIFFER_S = 1.0
+"""A process that was down for so long is one cause of a request that comes too late; another is a clock."""
+
+
 class Call:
     """One request being answered. `valid_until` (ns, or None): past it the request must have no effect."""
 
-    __slots__ = ("_address", "_answered", "_arrived", "_mailbox", "op", "request_id", "valid_until", "who")
+    __slots__ = (
+        "_address",
+        "_answered",
+        "_arrived",
+        "_mailbox",
+        "identity",
+        "op",
+        "request_id",
+        "valid_until",
+        "who",
+    )
 
     def __init__(
         self,
@@ -45,10 +61,12 @@ class Call:
         request_id: str | int | None,
         op: str,
         valid_until: int | None,
-        who: str = "",
+        identity: Identity = EVERYBODY,
     ) -> None:
-        self.who = who
-        """The name of the key the request came under; empty while keys are off."""
+        self.identity = identity
+        """Whose key the request came under, and what it may."""
+        self.who = identity.name
+        """The name of that key; empty while keys are off."""
         self._mailbox = mailbox
         self._address = address
         self._answered = False
@@ -72,9 +90,10 @@ class Call:
         return self.valid_until is not None and time_ns() > self.valid_until
 
     def succeed(self, result: Any) -> None:
-        """Answer `ok: true` with `result`, a struct or plain msgpack data."""
+        """Answer `ok: true` with `result`, a struct or plain msgpack data; with what of it the key may
+        see."""
         try:
-            body = codec.encode_reply(self.request_id, result)
+            body = codec.encode_reply(self.request_id, rights.shown(self.identity, result))
         except (msgspec.MsgspecError, TypeError, OverflowError) as error:
             log.exception("reply could not be encoded", op=self.op)
             self.fail(RequestError(ErrorCode.INTERNAL, f"the result could not be encoded: {error}"))
@@ -189,13 +208,15 @@ class Mailbox:
             log.debug("request refused", code=error.code, problem=error.message)
             self.send(address, codec.encode_error(error.request_id, error))
             return
-        who = self._socket.user
-        self._dispatch(request, Call(self, address, request.id, request.op, request.valid_until, who))
+        identity = self._security.identity(self._socket.user)
+        self._dispatch(request, Call(self, address, request.id, request.op, request.valid_until, identity))
 
     def _dispatch(self, request: Request, call: Call) -> None:
         try:
+            if self._security.on:
+                self._require_welcome(call)
             if call.expired:
-                raise RequestError(ErrorCode.TIMEOUT, "valid_until had passed on arrival; it had no effect")
+                raise _too_late(call)
             answered = self._ops.get(request.op)
             if answered is None:
                 known = ", ".join(sorted(self._ops))
@@ -204,12 +225,8 @@ class Mailbox:
                 )
             args = codec.decode_args(request, answered.op.args)
             if self._security.on:
-                if not self._allowance.take(call.who, monotonic()):
-                    raise RequestError(
-                        ErrorCode.THROTTLED,
-                        f"more than {REQUESTS_PER_SECOND:.0f} requests a second under this key; send fewer",
-                    )
-                rights.require(self._security.identity(call.who), request.op, args)
+                rights.require(call.identity, request.op, args)
+                _note(call, answered.op, args)
             answered.handler(args, call)
         except RequestError as error:
             level = log.warning if error.code is ErrorCode.UNAUTHORIZED else log.debug
@@ -224,6 +241,33 @@ class Mailbox:
                     ErrorCode.INTERNAL, f"{type(error).__name__}; the log of {self.name} has the details"
                 )
             )
+
+    def _require_welcome(self, call: Call) -> None:
+        """Before anything else is said: a key that opens nothing learns nothing, and what is refused counts
+        towards a key's share as well."""
+        if not call.identity.rights:
+            raise RequestError(ErrorCode.UNAUTHORIZED, "this key is revoked, or not known any more")
+        if not self._allowance.take(call.who, monotonic()):
+            raise RequestError(
+                ErrorCode.THROTTLED,
+                f"more than {REQUESTS_PER_SECOND:.0f} requests a second under this key; send fewer",
+            )
+
+
+def _too_late(call: Call) -> RequestError:
+    """A client whose clock is behind sees nothing but this."""
+    late = (time_ns() - (call.valid_until or 0)) / 1e9
+    why = f"valid_until had passed {late:.3g} s before this arrived; it had no effect"
+    hint = "; do the clocks of both machines agree (NTP)?" if late >= CLOCKS_DIFFER_S else ""
+    return RequestError(ErrorCode.TIMEOUT, why + hint)
+
+
+def _note(call: Call, op: Op, args: Struct) -> None:
+    """Who intervened: the log has it of every op that needs more than a strategy's own key, but for what
+    processes ask of each other. Of orders, halts and limits the journal has it too."""
+    if call.identity.name.startswith(OWN) or not set(op.rights) <= {"risk", "operator"}:
+        return
+    log.info("asked", op=call.op, who=call.who, args=repr(args)[:_LONGEST_NOTE])
 
 
 def _require_unnamed(peer: bytes, request_id: str | int | None) -> None:

@@ -2,7 +2,9 @@
 
 Invariants: `seq` counts per topic from 1 without gaps for the life of this incarnation; every frame is topic,
 NUL, map. What was published with `retain` is state: whoever subscribes to any prefix of its topic gets it
-again, marked `snapshot`, under the next seq (all subscribers of the topic see that repeat).
+again, marked `snapshot`, under the next seq (all subscribers of the topic see that repeat). So who subscribes
+again and again would make everybody else read; beyond `REPEATS_AT_ONCE` repeats wait, each topic once for all
+who want it, and go out `REPEATS_PER_S` a second.
 
 XPUB shows presence per topic, never who: nothing here knows subscribers. A raw peer may send any frame.
 """
@@ -28,11 +30,14 @@ from twsmq_protocol.system_events import Denied
 
 from . import servers
 from .allowance import TOPICS_PER_KEY, is_own
+from .retained import Retained
 from .security import OFF, Security
 
 log = structlog.stdlib.get_logger()
 
 REBIND_S, REBIND_AGAIN_S = 10.0, 0.02
+REPEATS_AT_ONCE, REPEATS_PER_S = 20_000.0, 5_000.0
+REPEAT_S = 0.05
 CLOSED_TOPICS = 20_000
 """Topics that ended whose numbers are remembered. Clients invent topics, so they must not add up."""
 
@@ -65,7 +70,11 @@ class Outbox:
         self._closed: dict[str, int] = {}
         self._floor = 0  # no number that was given up is higher
         self._given_up: Counter[str] = Counter()
-        self._retained: dict[str, Event] = {}
+        self._retained = Retained()
+        self._owed: dict[str, None] = {}  # topics to be repeated, the oldest wish first
+        self._repeats = REPEATS_AT_ONCE
+        self._repeats_at = monotonic()
+        self._repeating: asyncio.TimerHandle | None = None
         self._open = partial(
             servers.bind_events,
             context,
@@ -114,9 +123,13 @@ class Outbox:
         """Stamp `event` with this process's header and the topic's next seq, and send it."""
         stamped = self.stamp(topic, event)
         if retain:
-            self._retained[topic] = stamped
+            self._retained.keep(topic, stamped, monotonic())
         self.send_frame(codec.encode_event(topic, stamped))
         return stamped
+
+    def retain(self, topic: str, event: Event) -> None:
+        """State that newcomers of `topic` are greeted with, though it is not news."""
+        self._retained.keep(topic, event, monotonic())
 
     def stamp(self, topic: str, event: Event) -> Event:
         header: dict[str, Any] = {
@@ -165,11 +178,12 @@ class Outbox:
 
     def forget(self, topic: str) -> None:
         """No longer greet newcomers of `topic`; its seq goes on."""
-        self._retained.pop(topic, None)
+        self._retained.forget(topic)
 
     def close(self) -> None:
-        if self._rebinding is not None:
-            self._rebinding.cancel()
+        for timer in (self._rebinding, self._repeating):
+            if timer is not None:
+                timer.cancel()
         self._socket.close()
 
     def _received(self, frames: list[bytes]) -> None:
@@ -202,19 +216,21 @@ class Outbox:
     def _grant(self, wish: str, *, wanted: bool) -> None:
         """Subscribe the peer that wishes to what of it is open to its key, and publish to it what is not."""
         identity = self._security.identity(self._socket.user)
-        granted = rights.narrowed(identity, wish)
+        grants = self._socket.grants()
         topics = self._topics.setdefault(identity.name, set())
         if not wanted:
             for held in [topics] if identity.name else self._topics.values():  # who vanished has no name
                 held.discard(wish)
-            for prefix in granted:
+            for prefix in grants.withdraw(wish):
                 with suppress(zmq.ZMQError):  # of a peer that has vanished: libzmq has forgotten it already
                     self._socket.socket.setsockopt(zmq.UNSUBSCRIBE, prefix.encode())
             return
+        granted = rights.narrowed(identity, wish)
         if len(topics) >= TOPICS_PER_KEY and wish not in topics and not is_own(identity.name):
             granted = ()
         else:
             topics.add(wish)
+        grants.grant(wish, granted)
         for prefix in granted:
             self._socket.socket.setsockopt(zmq.SUBSCRIBE, prefix.encode())
         if granted != (wish,) and wish != f"{rights.DENIED}/":
@@ -225,10 +241,23 @@ class Outbox:
             self._greet(prefix)
 
     def _greet(self, prefix: str) -> None:
-        for topic in [topic for topic in self._retained if topic.startswith(prefix)]:
-            event = self._retained[topic]
-            marked: dict[str, Any] = {"snapshot": True} if hasattr(event, "snapshot") else {}
-            self.publish(topic, msgspec.structs.replace(event, **marked))
+        self._owed.update((topic, None) for topic in self._retained.below(prefix))
+        if self._owed and self._repeating is None:
+            self._repeat()
+
+    def _repeat(self) -> None:
+        now = monotonic()
+        left = self._repeats + (now - self._repeats_at) * REPEATS_PER_S
+        self._repeats, self._repeats_at, self._repeating = min(REPEATS_AT_ONCE, left), now, None
+        for topic in list(islice(self._owed, int(self._repeats))):
+            del self._owed[topic]
+            event = self._retained.get(topic, now)
+            if event is not None:
+                self._repeats -= 1.0
+                marked: dict[str, Any] = {"snapshot": True} if hasattr(event, "snapshot") else {}
+                self.publish(topic, msgspec.structs.replace(event, **marked))
+        if self._owed:
+            self._repeating = asyncio.get_running_loop().call_later(REPEAT_S, self._repeat)
 
 
 def _dropped(frame: bytes | bytearray) -> None:

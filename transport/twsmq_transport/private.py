@@ -12,21 +12,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-OURS = (
-    "*.journal*",
-    "*.lock",
-    "*.jsonl",
-    "*.mark",
-    "*.db*",
-    "logs",
-    "simulator",
-    "marketdata",
-    "reference",
-    "history",
-    "status",
-    "web",
-)
-"""Not `keys`: a secret that others could read is none any more, so it is refused, not mended in silence."""
+from twsmq_protocol.data_files import WRITTEN
 
 
 def keep_private(data_dir: Path) -> None:
@@ -45,7 +31,7 @@ def keep_private(data_dir: Path) -> None:
 
 
 def _ours(data_dir: Path) -> Iterator[Path]:
-    for pattern in OURS:
+    for pattern in WRITTEN:
         for found in data_dir.glob(pattern):
             yield found
             if found.is_dir() and not found.is_symlink():

@@ -12,6 +12,7 @@ from twsmq_protocol.metrics import Metrics
 from .metrics import Reading, Registry
 from .outbox import Outbox
 from .release import release
+from .vitals import resident_bytes
 
 
 class ProcessMetrics:
@@ -35,7 +36,8 @@ class ProcessMetrics:
 
     def _collect(self) -> Iterable[Reading]:
         yield "build_info", (release(),), 1
-        yield "resident_memory_bytes", (), self._self.memory_info().rss
+        if (held := resident_bytes(self._self)) is not None:
+            yield "resident_memory_bytes", (), held
         yield "cpu_seconds_total", (), time.process_time()
         for level, count in self._outbox.published().items():
             yield "events_published_total", (level,), count

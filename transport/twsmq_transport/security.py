@@ -19,7 +19,7 @@ from twsmq_protocol.key_folder import KeyFolder
 from twsmq_protocol.keys import ClientFile, Pair
 from twsmq_protocol.rights import EVERYBODY, Identity
 
-from .gatekeeper import Gatekeeper
+from .gatekeeper import Gatekeeper, public_of
 
 Options = Mapping[int, int | bytes]
 
@@ -28,8 +28,8 @@ class Security:
     """Of one process. Raises `ConfigError` when its keys cannot be used."""
 
     def __init__(self, folder: KeyFolder, process: str) -> None:
-        self._server: Pair = folder.server()
-        self._own: Pair = folder.own(process)
+        self._server: Pair = folder.server(public_of)
+        self._own: Pair = folder.own(process, public_of)
         folder.admitted()
         self.gatekeeper = Gatekeeper(folder)
         self.on = True

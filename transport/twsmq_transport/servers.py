@@ -15,7 +15,8 @@ import zmq
 from twsmq_protocol.errors import ConfigError
 
 from . import descriptors
-from .connections import Connections
+from .connections import Connections, acknowledged
+from .grants import Grants
 from .peers import Bounds, request_bounds, topic_bounds, wire_size
 from .security import OFF, Security
 from .sockets import SWALLOWED_S, LoopSocket, tuned
@@ -37,6 +38,9 @@ SUBSCRIPTIONS_PER_PEER = 8
 SUBSCRIPTION_BUFFER, REQUEST_BUFFER = 16 * 1024, 512 * 1024
 """Of the kernel, for each peer: what it has still comes in after the connection was ended."""
 SETTLE_S = 0.1
+_EVENTS, _POLLIN, _RCVMORE = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.RCVMORE)
+_NOBLOCK, _MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
+"""Plain numbers: flags that are enums cost more than the message."""
 FRAMES = 1000
 """Of a request; one that has more ends its peer's connection. A request has one, or two."""
 PEERS_KNOWN = 10_000
@@ -66,7 +70,7 @@ class ServerSocket(LoopSocket):
         after_pass: Callable[[], None] | None = None,
     ) -> None:
         self.user = ""
-        """Who sent the message that is being handled: the gatekeeper's name of their key."""
+        """Who sent the message that is being handled: their public key, empty while keys are off."""
         self._encrypted = encrypted
         self._skipping = False
         # The backend's own, see `LoopSocket`.
@@ -85,7 +89,7 @@ class ServerSocket(LoopSocket):
 
         Those beyond are thrown away, a part in each pass, for nobody else is served before they are.
         """
-        while self._get(zmq.RCVMORE):
+        while self._get(_RCVMORE):
             if len(frames) > FRAMES:
                 self._skipping = True
                 return False
@@ -95,7 +99,7 @@ class ServerSocket(LoopSocket):
     def _skipped(self) -> bool:
         """Whether the rest of a message with too many frames has been thrown away."""
         for _ in range(SKIPPED_AT_ONCE):
-            if not self._get(zmq.RCVMORE):
+            if not self._get(_RCVMORE):
                 self._skipping = False
                 return True
             self._receive(zmq.NOBLOCK)
@@ -107,7 +111,16 @@ class ServerSocket(LoopSocket):
 
 
 class TopicSocket(ServerSocket):
-    """An XPUB, of which each subscription is put to its peer's account."""
+    """An XPUB, of which each subscription is put to its peer's account.
+
+    sender: the connection that sent what is being handled, None where it has vanished.
+    """
+
+    sender: int | None = None
+
+    def grants(self) -> Grants:
+        """Of that connection, kept by whoever grants."""
+        return self.connections.grants(self.sender)
 
     def _read(self) -> list[bytes] | None:
         # Not EVENTS for each: to ask lets libzmq add what came since, before we have learnt what it added.
@@ -120,6 +133,7 @@ class TopicSocket(ServerSocket):
             return None
         frames = [first.bytes]
         self.user, fd = _sender(first)
+        self.sender = fd
         self.connections.learn()
         if not self._rest(frames) or len(frames) > 1:
             self.connections.drop(fd, "a subscription is one frame")
@@ -162,10 +176,27 @@ class FairSocket(ServerSocket):
         self._next_look.cancel()
         super().close()
 
+    def send_frames(self, frames: list[bytes]) -> None:
+        """One message, whole or not at all. Raises `zmq.Again` where the peer's queue is full, and another
+        `ZMQError` where it is gone. `sent` is to be called afterwards.
+        """
+        for frame in frames[:-1]:
+            self._send(frame, _MORE)
+        self._send(frames[-1], _NOBLOCK)
+
+    def taken_by(self, peer: bytes) -> int | None:
+        """How many bytes its system has acknowledged ever; None if that cannot be known."""
+        fd = self._known.get(peer, NOBODY)[1]
+        return None if fd is None else acknowledged(fd)
+
+    def drop(self, peer: bytes, reason: str) -> None:
+        """End its connection."""
+        self.connections.drop(self._known.get(peer, NOBODY)[1], reason)
+
     def _look(self) -> None:
         """Whoever holds much although nothing complete waits sends what does not end."""
         self._next_look = self._loop.call_later(SETTLE_S, self._look)
-        if self._get(zmq.EVENTS) & zmq.POLLIN:
+        if self._get(_EVENTS) & _POLLIN:
             self._schedule_pass()  # to ask has swallowed the edge
         else:
             self.connections.look(drained=True)
@@ -184,7 +215,7 @@ class FairSocket(ServerSocket):
         """The next message, none of it if it is one to throw away; None if none waits."""
         if self._skipping and not self._skipped():
             return None
-        if not self._get(zmq.EVENTS) & zmq.POLLIN:
+        if not self._get(_EVENTS) & _POLLIN:
             return None
         try:
             peer = self._receive(zmq.NOBLOCK)
@@ -314,8 +345,8 @@ def _bound(socket: zmq.Socket[bytes], endpoint: str, wanted_by: str) -> zmq.Sock
 
 
 def _sender(frame: zmq.Frame) -> tuple[str, int | None]:
-    """Who sent it: the gatekeeper's name of the key it came under, and the descriptor of its connection.
-    Empty without keys, None for what came from no connection.
+    """Who sent it: the public key it came under, as the gatekeeper let it in, and the descriptor of its
+    connection. Empty without keys, None for what came from no connection.
     """
     try:
         user = str(frame.get("User-Id"))

@@ -23,6 +23,7 @@ from twsmq_protocol import half_open
 from .security import OFF, Options, Security
 
 PASS_S = 0.002
+_POLLIN = int(zmq.POLLIN)  # a flag that is an enum costs more than the message
 SWALLOWED_S = 0.01
 LINGER_MS = 250
 RECONNECT_MS = 50
@@ -117,7 +118,7 @@ class LoopSocket:
         return self._read()
 
     def _read(self) -> list[bytes] | None:
-        if not cast("int", self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        if not int(cast("int", self.socket.getsockopt(zmq.EVENTS))) & _POLLIN:
             return None
         try:
             return self.socket.recv_multipart(zmq.NOBLOCK)

@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 import click
-from twsmq_protocol.config_file import load_config
+import structlog
+from twsmq_protocol.config_file import load_config, take_started
 from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.processes import WEB
 from twsmq_transport import descriptors
+from twsmq_transport import log as logs
 from twsmq_transport.lifeline import watch_lifeline
 
-from .process import EXIT_CONFIG, configure_log, serve
+from .process import EXIT_CONFIG, serve
 
 
 @click.command()
@@ -19,13 +22,14 @@ from .process import EXIT_CONFIG, configure_log, serve
 @click.option("--gateway", metavar="HOST:PORT", help="as for the other processes; not used here")
 def main(config: Path | None, gateway: str | None) -> None:
     """Serve the page, /metrics and /api/board; `twsmq up` does it too."""
-    log = configure_log()
+    logs.configure(WEB)
+    log = structlog.stdlib.get_logger()
     watch_lifeline()
     scarce = descriptors.warning(descriptors.raise_limit())
     if scarce:
         log.warning("few descriptors", problem=scarce)
     try:
-        serve(load_config(config, gateway))
+        serve(load_config(config, gateway, take_started()))
     except ConfigError as error:
         log.error("configuration refused", problem=str(error))
         sys.exit(EXIT_CONFIG)

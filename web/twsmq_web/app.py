@@ -17,8 +17,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from twsmq_protocol.board import SECTIONS
+from twsmq_protocol.envelope import Args
+from twsmq_protocol.hosts import is_loopback
+from twsmq_protocol.order_query_requests import ReplayEvents
 
-from .access import COOKIE, Access, Refused, Session
+from .access import Access, Refused, Session
+from .commands import COMMANDS
 from .desk import Desk
 from .exposition import CONTENT_TYPE
 
@@ -39,10 +43,15 @@ _RETRY = b"retry: 500\n\n"
 """How long (ms) a browser waits before it connects again; its own default is some 3 s."""
 _MOST_BYTES = 64 * 1024
 _BODY_S = 10.0
+_HISTORY = "replay_events"
+"""What a key has to open for its session to read an order's events."""
+SESSION_S = 1.0
+"""How often a stream looks whether its session still stands."""
 MOST_STREAMS = 256
 """Browsers that listen at once."""
 _OPEN = frozenset(("/metrics", "/api/login"))
-"""Paths below which something is shown without a session; static files hold no data."""
+"""Paths that are answered without a session, the first to this machine only: it shows what accounts are
+worth. Static files hold no data."""
 
 
 class Checks:
@@ -69,9 +78,9 @@ class Checks:
             if request.method == "POST":
                 self._access.check_post(request.headers)
             path: str = scope["path"]
-            if (path.startswith("/api/") or path == "/events") and path not in _OPEN:
+            if _is_guarded(path, request):
                 scope["session"] = self._access.session(
-                    request.cookies.get(COOKIE), request.headers.get("authorization")
+                    request.cookies.get(self._access.cookie), request.headers.get("authorization")
                 )
         except Refused as refused:
             await self._desk.refused(refused)(scope, receive, sent)
@@ -79,105 +88,140 @@ class Checks:
         await self._app(scope, receive, sent)
 
 
-def build(desk: Desk, access: Access) -> Starlette:  # noqa: C901  a table of routes, each a few lines
-    """The application."""
+class Pages:
+    """What each path answers. A handler raises `Refused`, which `refuse` puts into words."""
 
-    async def page(_: Request) -> Response:
+    def __init__(self, desk: Desk, access: Access) -> None:
+        self._desk = desk
+        self._access = access
+
+    def _me_of(self, session: Session) -> dict[str, Any]:
+        """`may`: the commands that are not refused; the page shows no button for others."""
+        role, may = self._access.role(session), self._access.may(session, COMMANDS)
+        return {"who": session.who, "role": role, "may": may, "reads_orders": self._reads_orders(session)}
+
+    def _reads_orders(self, session: Session) -> bool:
+        try:
+            self._access.require_key(session, _HISTORY, Args())
+        except Refused:
+            return False
+        return True
+
+    async def page(self, _: Request) -> Response:
         return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
 
-    async def login(request: Request) -> Response:
+    async def login(self, request: Request) -> Response:
         given = await _body(request)
-        cookie, session = access.log_in(str(given.get("key", "")), request.cookies.get(COOKIE))
-        answer = _json(_me(session))
-        seconds = int(desk.config.web.session_hours * 3600)
-        answer.set_cookie(COOKIE, cookie, max_age=seconds, httponly=True, samesite="strict", path="/")
+        cookie, session = self._access.log_in(
+            str(given.get("key", "")), request.cookies.get(self._access.cookie)
+        )
+        answer = _json(self._me_of(session))
+        seconds = int(self._desk.config.web.session_hours * 3600)
+        answer.set_cookie(
+            self._access.cookie, cookie, max_age=seconds, httponly=True, samesite="strict", path="/"
+        )
         return answer
 
-    async def logout(request: Request) -> Response:
-        access.log_out(request.cookies.get(COOKIE))
+    async def logout(self, request: Request) -> Response:
+        self._access.log_out(request.cookies.get(self._access.cookie))
         answer = _json({"ok": True})
-        answer.delete_cookie(COOKIE, path="/")
+        answer.delete_cookie(self._access.cookie, path="/")
         return answer
 
-    async def step_down(request: Request) -> Response:
-        access.step_down(_session(request))
-        return _json(_me(_session(request)))
+    async def step_down(self, request: Request) -> Response:
+        self._access.step_down(_session(request))
+        return _json(self._me_of(_session(request)))
 
-    async def me(request: Request) -> Response:
-        return _json(_me(_session(request)))
+    async def me(self, request: Request) -> Response:
+        return _json(self._me_of(_session(request)))
 
-    async def command(request: Request) -> Response:
+    async def command(self, request: Request) -> Response:
         session = _session(request)
-        access.require_operator(session)
+        self._access.require_operator(session)
         given = await _body(request)
+        op = str(given.get("op", ""))
+        if op in COMMANDS:
+            self._access.require_operator(session, op)
         args: Any = given.get("args") or {}
         if not isinstance(args, dict):
             raise Refused(400, "malformed", "`args` has to be an object")
-        role, op = session.role(time.time()), str(given.get("op", ""))
-        return _json(await desk.commands.run(session.who, role, op, cast("dict[str, Any]", args)))
+        role = self._access.role(session)
+        return _json(await self._desk.commands.run(session.who, role, op, cast("dict[str, Any]", args)))
 
-    async def events(_: Request) -> Response:
-        if len(desk.browsers) >= MOST_STREAMS:
+    async def events(self, request: Request) -> Response:
+        credentials = request.cookies.get(self._access.cookie), request.headers.get("authorization")
+        if len(self._desk.browsers) >= MOST_STREAMS:
             raise Refused(503, "streams", f"{MOST_STREAMS} browsers listen already; close some")
-        browser = desk.browsers.add(desk.whole)
+        browser = self._desk.browsers.add(self._desk.whole)
 
         async def stream() -> AsyncIterator[bytes]:
             try:
                 yield _RETRY
-                async for message in browser.messages(desk.alive):
+                looked = time.monotonic()
+                async for message in browser.messages(self._desk.alive):
+                    if time.monotonic() - looked > SESSION_S:
+                        looked = time.monotonic()
+                        self._access.session(*credentials)  # who has logged out receives no more
                     yield message
+            except Refused:
+                return
             finally:
-                desk.browsers.remove(browser)
+                self._desk.browsers.remove(browser)
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
 
-    async def sections(_: Request) -> Response:
+    async def sections(self, _: Request) -> Response:
         return _json(SECTIONS)
 
-    async def board(_: Request) -> Response:
-        return await desk.board()
+    async def board(self, _: Request) -> Response:
+        return await self._desk.board()
 
-    async def audit(_: Request) -> Response:
-        return _json(desk.audit.latest(300))
+    async def audit(self, _: Request) -> Response:
+        return _json(self._desk.audit.latest(300))
 
-    async def log(request: Request) -> Response:
-        return _json(desk.log(request.path_params["name"]))
+    async def log(self, request: Request) -> Response:
+        return _json(self._desk.log(request.path_params["name"]))
 
-    async def history(request: Request) -> Response:
-        return _json(
-            await desk.history(
-                request.query_params.get("strategy", ""), request.query_params.get("client_order_id", "")
-            )
+    async def history(self, request: Request) -> Response:
+        """The journal is read with this process's own key: what the session's does not open stays closed."""
+        strategy = request.query_params.get("strategy", "")
+        self._access.require_key(_session(request), _HISTORY, ReplayEvents(after=0, strategy=strategy))
+        return _json(await self._desk.history(strategy, request.query_params.get("client_order_id", "")))
+
+    async def records(self, _: Request) -> Response:
+        return _json(await self._desk.records())
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(
+            await self._desk.metrics(), media_type=CONTENT_TYPE, headers={"cache-control": "no-store"}
         )
 
-    async def records(_: Request) -> Response:
-        return _json(await desk.records())
-
-    async def metrics(_: Request) -> Response:
-        return Response(await desk.metrics(), media_type=CONTENT_TYPE, headers={"cache-control": "no-store"})
-
-    def refuse(_: Request, refused: Exception) -> Response:
+    def refuse(self, _: Request, refused: Exception) -> Response:
         assert isinstance(refused, Refused)
-        return desk.refused(refused)
+        return self._desk.refused(refused)
 
+
+def build(desk: Desk, access: Access) -> Starlette:
+    """The application."""
+    pages = Pages(desk, access)
     app = Starlette(
-        exception_handlers={Refused: refuse},
+        exception_handlers={Refused: pages.refuse},
         routes=[
-            Route("/", page),
-            Route("/events", events),
-            Route("/metrics", metrics),
-            Route("/api/login", login, methods=["POST"]),
-            Route("/api/logout", logout, methods=["POST"]),
-            Route("/api/step_down", step_down, methods=["POST"]),
-            Route("/api/command", command, methods=["POST"]),
-            Route("/api/me", me),
-            Route("/api/board", board),
-            Route("/api/sections", sections),
-            Route("/api/audit", audit),
-            Route("/api/log/{name}", log),
-            Route("/api/history", history),
-            Route("/api/records", records),
+            Route("/", pages.page),
+            Route("/events", pages.events),
+            Route("/metrics", pages.metrics),
+            Route("/api/login", pages.login, methods=["POST"]),
+            Route("/api/logout", pages.logout, methods=["POST"]),
+            Route("/api/step_down", pages.step_down, methods=["POST"]),
+            Route("/api/command", pages.command, methods=["POST"]),
+            Route("/api/me", pages.me),
+            Route("/api/board", pages.board),
+            Route("/api/sections", pages.sections),
+            Route("/api/audit", pages.audit),
+            Route("/api/log/{name}", pages.log),
+            Route("/api/history", pages.history),
+            Route("/api/records", pages.records),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Checks, access=access, desk=desk)],
@@ -186,14 +230,17 @@ def build(desk: Desk, access: Access) -> Starlette:  # noqa: C901  a table of ro
     return app
 
 
+def _is_guarded(path: str, request: Request) -> bool:
+    """Whether it takes a session. Beyond loopback nothing is shown without a key."""
+    if path == "/metrics":
+        return request.client is None or not is_loopback(request.client.host)
+    return (path.startswith("/api/") or path == "/events") and path not in _OPEN
+
+
 def _session(request: Request) -> Session:
     session = request.scope["session"]
     assert isinstance(session, Session)
     return session
-
-
-def _me(session: Session) -> dict[str, Any]:
-    return {"who": session.who, "role": session.role(time.time())}
 
 
 async def _body(request: Request) -> dict[str, Any]:

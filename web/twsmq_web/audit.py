@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from twsmq_protocol.plain_file import open_plain, write_plain
 
 _TAIL_BYTES = 512 * 1024
 
@@ -55,22 +56,22 @@ class Audit:
     def latest(self, most: int) -> list[Entry]:
         """The newest first, one for each command."""
         try:
-            with self._path.open("rb") as file:
-                file.seek(max(0, self._path.stat().st_size - _TAIL_BYTES))
-                lines = file.read().splitlines()
+            with open_plain(self._path) as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+                lines = file.read(_TAIL_BYTES).splitlines()
         except OSError:
             return []
         entries: dict[int, Entry] = {}
         for line in lines:
             try:
                 entry = msgspec.json.decode(line, type=Entry)
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, RecursionError):
                 continue  # cut by the beginning of the tail, or by a crash
             entries[entry.number] = entry
         return list(entries.values())[::-1][:most]
 
     def _append(self, entry: Entry) -> None:
-        with open(self._path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        with write_plain(self._path, os.O_APPEND) as file:
             file.write(msgspec.json.encode(entry) + b"\n")
             file.flush()
             os.fsync(file.fileno())

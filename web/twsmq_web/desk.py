@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from twsmq_protocol.board import SECTIONS, BoardChange
 from twsmq_protocol.config import Config
 from twsmq_protocol.errors import TwsmqError
 from twsmq_protocol.metrics import Metrics
+from twsmq_protocol.plain_file import open_plain
 from twsmq_protocol.processes import ORDERS, STATUS, SUPERVISOR, node_names
 from twsmq_transport.metrics import Registry
 from twsmq_transport.process_metrics import ProcessMetrics
@@ -151,9 +153,9 @@ class Desk:
             return {"lines": [], "problem": f"no process is called {name[:40]!r}"}
         path = self._data_dir / "logs" / f"{name}.log"
         try:
-            with path.open("rb") as file:
-                file.seek(max(0, path.stat().st_size - LOG_BYTES))
-                lines = file.read().decode("utf-8", "replace").splitlines()
+            with open_plain(path) as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_BYTES))
+                lines = file.read(LOG_BYTES).decode("utf-8", "replace").splitlines()
         except OSError as error:
             return {"lines": [], "problem": f"{path.name}: {error.strerror}"}
         return {"lines": lines[-LOG_LINES:], "problem": None}
@@ -165,7 +167,7 @@ class Desk:
 
     async def _history(self, strategy: str, client_order_id: str) -> dict[str, Any]:
         found: list[dict[str, Any]] = []
-        after = 0
+        after = begin = max(0, self.feed.heard.newest_of(strategy) - MOST_HISTORY_PAGES * 1000)
         try:
             for _ in range(MOST_HISTORY_PAGES):
                 args = {"after": after, "strategy": strategy, "limit": 1000}
@@ -176,7 +178,13 @@ class Desk:
                 after = page["next"]
         except (TwsmqError, OutcomeUnknown) as error:
             return {"events": found, "problem": str(error)}
-        return {"events": found, "problem": None}
+        problem = None
+        if begin:
+            problem = (
+                f"of {strategy} only the latest {MOST_HISTORY_PAGES * 1000:,} events were read; "
+                "`twsmq orders export --what events` has all"
+            )
+        return {"events": found, "problem": problem}
 
     async def records(self) -> dict[str, Any]:
         """Of the last week, as the status node keeps it: equity minute by minute, costs of fills, gaps."""

@@ -14,7 +14,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from twsmq_protocol.metrics import METRICS, PREFIX, Metrics, Sample
 
-MOST_SERIES = 2000
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -8,35 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 from collections.abc import Generator
-from importlib.metadata import version
-from time import monotonic, time_ns
 
 import structlog
 import uvicorn
-import zmq
-from msgspec.structs import replace
 from twsmq.aio import Client
 from twsmq_protocol import endpoints
+from twsmq_protocol.config import Config
 from twsmq_protocol.config_file import LoadedConfig
-from twsmq_protocol.envelope import PROTOCOL_VERSION
 from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.hosts import EVERY_INTERFACE
 from twsmq_protocol.processes import WEB
-from twsmq_protocol.requests import Description
-from twsmq_protocol.system_events import Heartbeat
 from twsmq_protocol.topics import node_topic
 from twsmq_transport import security
-from twsmq_transport.door import Door
-from twsmq_transport.mailbox import Mailbox
-from twsmq_transport.metrics import Registry
-from twsmq_transport.outbox import Outbox
-from twsmq_transport.process_metrics import ProcessMetrics
+from twsmq_transport.loops import run_loop
 from twsmq_transport.vitals import VitalSigns
+from twsmq_transport.wire import Wire
 
-from .access import Access
+from .access import COOKIE, Access
 from .app import build
 from .connections import Connection
 from .desk import Desk
@@ -48,30 +39,9 @@ GRACE_S = 1
 log = structlog.stdlib.get_logger()
 
 
-def configure_log() -> structlog.stdlib.BoundLogger:
-    """JSON lines on stderr, as the nodes write them."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(),
-    )
-    structlog.contextvars.bind_contextvars(process=WEB)
-    return structlog.stdlib.get_logger()
-
-
 def serve(loaded: LoadedConfig) -> None:
     """Until SIGTERM or SIGINT. Raises `ConfigError` when the port is taken."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(_serve(loaded))
-    else:
-        uvloop.run(_serve(loaded))
+    run_loop(_serve(loaded))
 
 
 class _Server(uvicorn.Server):
@@ -83,30 +53,46 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(loaded: LoadedConfig) -> None:
-    config = loaded.config
-    listening = _listen(config.cluster.bind, endpoints.web_port(config))
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    incarnation, born = time_ns(), monotonic()
-    queue = config.cluster.send_queue
-    registry = Registry()
-    requests, events = endpoints.requests_endpoint(config, WEB), endpoints.events_endpoint(config, WEB)
+    signs = VitalSigns(WEB)
+    config, port = loaded.config, endpoints.web_port(loaded.config)
+    listening = _listen(config.cluster.bind, port)
     guard = security.load(config, loaded.data_dir, WEB)
-    mailbox = Mailbox(context, requests, name=WEB, registry=registry, security=guard)
-    outbox = Outbox(
-        context,
-        events,
-        name=WEB,
-        incarnation=incarnation,
-        send_queue=queue,
-        security=guard,
-        narrows=True,
+    wire = Wire(config, WEB, guard, (node_topic(WEB),))
+    client = Client(keys=guard.client_file(config)) if guard.on else Client(config)
+    desk = Desk(client, config, loaded.data_dir, wire.metrics, wire.counts)
+    access = Access(
+        loaded.data_dir / "web",
+        _hosts(loaded),
+        config.web.session_hours * 3600,
+        f"{COOKIE}_{port}",
+        port_of_any_address=_port_of_any_address(config),
+        identity=guard.identity,
     )
-    door = Door(context, guard, outbox.reopen) if guard.on else None
-    counts = ProcessMetrics(registry, outbox, WEB, incarnation)
-    client = Client(config) if door is None else Client(keys=guard.client_file(config))
-    desk = Desk(client, config, loaded.data_dir, registry, counts)
-    access = Access(loaded.data_dir / "web", _hosts(loaded), config.web.session_hours * 3600)
-    server = _Server(
+    server = _server(desk, access)
+
+    def stop() -> None:
+        desk.browsers.end()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    feeding = asyncio.create_task(desk.feed.run())
+    beating = asyncio.create_task(_beat(wire, desk, server, signs))
+    log.info("page served", address=f"http://{config.cluster.bind}:{port}/")
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        beating.cancel()
+        feeding.cancel()
+        client.close()
+        await asyncio.gather(beating, feeding, return_exceptions=True)
+        wire.close()
+        log.info("page no longer served")
+
+
+def _server(desk: Desk, access: Access) -> _Server:
+    return _Server(
         uvicorn.Config(
             build(desk, access),
             http=Connection,
@@ -119,65 +105,17 @@ async def _serve(loaded: LoadedConfig) -> None:
             ws="none",
         )
     )
-    description = Description(
-        name=WEB,
-        version=version("twsmq"),
-        protocol=PROTOCOL_VERSION,
-        incarnation=incarnation,
-        ops=[],
-        topics=[node_topic(WEB)],
-        requests=requests,
-        events=events,
-    )
-    mailbox.add("metrics", lambda _, call: call.succeed(counts.answer()))
-    mailbox.add("describe", lambda _, call: call.succeed(_complete(description, mailbox)))
-
-    def stop() -> None:
-        desk.browsers.end()
-        server.should_exit = True
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    feeding = asyncio.create_task(desk.feed.run())
-    beating = asyncio.create_task(_beat(outbox, counts, desk, server, born))
-    log.info("page served", address=f"http://{config.cluster.bind}:{endpoints.web_port(config)}/")
-    try:
-        await server.serve(sockets=[listening])
-    finally:
-        beating.cancel()
-        feeding.cancel()
-        client.close()
-        await asyncio.gather(beating, feeding, return_exceptions=True)
-        mailbox.close()
-        outbox.close()
-        if door is not None:
-            door.close()
-        context.term()
-        log.info("page no longer served")
 
 
-async def _beat(
-    outbox: Outbox, counts: ProcessMetrics, desk: Desk, server: uvicorn.Server, born: float
-) -> None:
+async def _beat(wire: Wire, desk: Desk, server: uvicorn.Server, signs: VitalSigns) -> None:
     loop = asyncio.get_running_loop()
     due = loop.time()
     number = 0
-    signs = VitalSigns()
     while True:
-        counts.timer_rang(loop.time() - due)
+        wire.counts.timer_rang(loop.time() - due)
         signs.timer_rang(loop.time() - due)
-        vitals = signs.take()
-        beat = Heartbeat(
-            name=WEB,
-            pid=os.getpid(),
-            state="stopping" if server.should_exit else "ready" if server.started else "starting",
-            uptime_s=round(monotonic() - born, 3),
-            cpu=vitals.cpu,
-            memory_bytes=vitals.memory_bytes,
-            loop_lag_s=vitals.loop_lag_s,
-        )
-        outbox.publish(node_topic(WEB), beat)
+        state = "stopping" if server.should_exit else "ready" if server.started else "starting"
+        wire.outbox.publish(node_topic(WEB), signs.heartbeat(state))
         number += 1
         desk.beat(number)
         due = max(due + BEAT_S, loop.time())
@@ -204,5 +142,6 @@ def _hosts(loaded: LoadedConfig) -> frozenset[str]:
     return frozenset({f"{name}:{port}" for name in own} | {name.lower() for name in loaded.config.web.hosts})
 
 
-def _complete(description: Description, mailbox: Mailbox) -> Description:
-    return replace(description, ops=mailbox.descriptions())
+def _port_of_any_address(config: Config) -> int | None:
+    """Bound to every interface, this server has addresses that it need not know."""
+    return endpoints.web_port(config) if config.cluster.bind == EVERY_INTERFACE else None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar, Unpack
+from time import monotonic
+from typing import Any, Literal, Protocol, TypeVar, Unpack
 
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Order
 from twsmq_protocol.requests import OrderAccepted
 
+from ..errors import OutcomeUnknown
 from ..mirrors import StrategyMirror
 from ..ops import TIMEOUT_S, NewOrder, OrderChange
 
@@ -29,9 +31,10 @@ class AsyncOwner(Protocol):
 
 
 class AsyncOrderHandle:
-    """`order` as last told, None before anything was; `fills` so far. Made by `client.place`.
+    """`order` as last published, None before its first event; `fills` so far. Made by `client.place`.
 
-    What happened while nobody listened (a restart, lost events) is asked for whenever a wait begins.
+    What happened while nobody listened (a restart, lost events) is asked for whenever a wait begins, and when
+    events are known to be lost while it goes on.
     """
 
     def __init__(self, owner: AsyncOwner, mirror: StrategyMirror, order: NewOrder, timeout: float) -> None:
@@ -61,7 +64,7 @@ class AsyncOrderHandle:
         return self._accepted
 
     async def acknowledged(self, timeout: float | None = None) -> Order:
-        """The order once the gateway has spoken of it, or it has ended. Raises `TimeoutError`."""
+        """The order once the gateway has reported it, or it has ended. Raises `TimeoutError`."""
         await self.written()
         return await self._when(_acknowledged, timeout)
 
@@ -82,13 +85,37 @@ class AsyncOrderHandle:
         return await self._owner.cancel_order(strategy=strategy, client_order_id=client_order_id)
 
     async def _when(self, holds: Callable[[Order], bool], timeout: float | None) -> Order:
+        deadline = None if timeout is None else monotonic() + timeout
+        asked: int | None = None  # how many losses there had been
+
+        def look() -> Order | Literal[True] | None:
+            order = self.order
+            of_before = asked is None and order is not None and order.status == "not_sent"  # it may be
+            if order is not None and holds(order) and not of_before:
+                return order
+            return True if asked != self._mirror.losses else None
+
+        while True:
+            left = None if deadline is None else max(0.0, deadline - monotonic())
+            found = await self._owner.wait_until(look, left)
+            if found is not True:
+                return found
+            losses = self._mirror.losses
+            try:
+                await self._ask()
+            except OutcomeUnknown:
+                if asked is None:
+                    raise
+                if deadline is not None and monotonic() >= deadline:
+                    raise TimeoutError(f"not within {timeout:g} s") from None
+            else:
+                asked = losses
+
+    async def _ask(self) -> None:
+        """How it stands at the node."""
         strategy, client_order_id = self.name
-        if self.order is None or not holds(self.order):
-            for order in await self._owner.get_orders(strategy=strategy, client_order_id=client_order_id):
-                self._mirror.learn(order)
-        return await self._owner.wait_until(
-            lambda: order if (order := self.order) is not None and holds(order) else None, timeout
-        )
+        for order in await self._owner.get_orders(strategy=strategy, client_order_id=client_order_id):
+            self._mirror.learn(order)
 
 
 def _acknowledged(order: Order) -> bool:

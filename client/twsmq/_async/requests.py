@@ -11,7 +11,7 @@ from twsmq_protocol.history_requests import MOST_TICKS, TickRow
 from twsmq_protocol.market_events import BarRow
 from twsmq_protocol.order_control_requests import RiskLayer
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.order_requests import ExecutionRow
+from twsmq_protocol.order_query_requests import ExecutionRow
 from twsmq_protocol.reference_requests import FoundSymbol, ListedContract
 from twsmq_protocol.requests import (
     ContractRow,
@@ -115,7 +115,7 @@ class AsyncRequests:
         cancel: bool = False,
         timeout: float = 15.0,
     ) -> Halted:
-        """No new orders of a strategy, or of anybody; `cancel` also ends what works and says what remains."""
+        """No new orders of a strategy, or of anybody; `cancel`: cancel what works, and list what remains."""
         return await self._ask(ops.halt(reason, strategy, cancel), timeout)
 
     async def resume(self, *, strategy: str | None = None, timeout: float = TIMEOUT_S) -> Halted:
@@ -141,8 +141,8 @@ class AsyncRequests:
         return (await self._ask(ops.contract_details(instrument), timeout)).contracts
 
     async def contract(self, instrument: str, *, timeout: float = 60.0) -> ContractRow:
-        """The one contract that is spelled. Raises `AmbiguousContract` if several match: it names what tells
-        them apart."""
+        """The one contract that is spelled. Raises `AmbiguousContract` if several match: it names the fields
+        that differ."""
         found = await self._ask(ops.qualify(instrument), timeout)
         if found.contract is None:
             raise AmbiguousContract(instrument, found.candidates, found.told_apart_by)
@@ -226,28 +226,35 @@ class AsyncRequests:
     async def snapshot(
         self, instrument: str, *, regulatory: bool = False, timeout: float = 15.0
     ) -> dict[str, Any]:
-        """One quote, once: the fields of a `quote` event. `regulatory`: at IBKR's fee for each."""
+        """One quote, once: the fields of a `quote` event. `regulatory`: at IBKR's fee for each, unless the
+        configuration forbids it."""
         return (await self._ask(ops.snapshot(instrument, regulatory), timeout)).quote
 
     async def wait_quote(
         self, instrument: str, *, live: bool = True, timeout: float | None = 30.0
     ) -> QuoteMirror:
         """Subscribe, and return once there is a bid and an ask: of live data, unless `live` is False. The
-        mirror goes on being updated. Raises `TimeoutError`."""
+        mirror goes on being updated. Raises `StreamRefused` as soon as it is known that there will be none
+        (no such contract), else `TimeoutError`, which has the reason."""
         mirror = self.quotes[instrument]
 
         def there() -> QuoteMirror | None:
+            mirror.require_possible()
             whole = mirror.bid is not None and mirror.ask is not None
             return mirror if whole and (mirror.live or not live) else None
 
-        return await self.wait_until(there, timeout)
+        try:
+            return await self.wait_until(there, timeout)
+        except TimeoutError:
+            text = f"no quote of {instrument} within {timeout:g} s: {mirror.why_not(live=live)}"
+            raise TimeoutError(text) from None
 
     async def status(self, *, timeout: float = TIMEOUT_S) -> ClusterState:
         """Every process, as the supervisor sees it."""
         return await self._ask(ops.status(), timeout)
 
     async def health(self, *, timeout: float = TIMEOUT_S) -> Health:
-        """Every process, as the status node hears it; also without a supervisor."""
+        """Every process as the status node receives its heartbeats; also without a supervisor."""
         return await self._ask(ops.health(), timeout)
 
     async def describe(self, process: str, *, timeout: float = TIMEOUT_S) -> Description:

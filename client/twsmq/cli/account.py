@@ -10,19 +10,19 @@ import click
 from twsmq_protocol import endpoints
 
 from .asking import ask, asking, json_option
-from .options import config_option, settings_from
+from .options import config_option, running_from
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, number
 
 _LEFT_OUT = frozenset(("key", "account", "currency", "as_of", "updated", "pnl_updated"))
 
 
-@click.command(short_help="Show what is held.")
+@click.command()
 @config_option
 @click.option("--account", help="Only of this one.")
 @json_option
 def positions(config: Path | None, account: str | None, as_json: bool) -> None:
-    """Show every position of every account, as the gateway last told it.
+    """Show every position of every account, as the gateway last reported it.
 
     `avg cost` is a unit's, the gateway's own figure; options and futures include their multiplier.
 
@@ -31,7 +31,7 @@ def positions(config: Path | None, account: str | None, as_json: bool) -> None:
       twsmq positions
       twsmq positions --json | jq 'select(.quantity < 0)'
     """
-    with asking(settings_from(config), endpoints.STATUS) as client:
+    with asking(running_from(config), endpoints.STATUS) as client:
         rows: list[dict[str, Any]] = ask(client, "positions", {})["positions"]
     rows = [row for row in rows if account in (None, row["account"])]
     if as_json:
@@ -47,7 +47,7 @@ def positions(config: Path | None, account: str | None, as_json: bool) -> None:
         show(narrow_table(("account", "instrument", "quantity", "avg cost"), cells, right=(2, 3)))
 
 
-@click.command(short_help="Show the figures of every account.")
+@click.command()
 @config_option
 @click.option("--account", help="Only of this one.")
 @json_option
@@ -59,7 +59,7 @@ def account(config: Path | None, account: str | None, as_json: bool) -> None:
       twsmq account
       twsmq account --json | jq .accounts[0].net_liquidation
     """
-    with asking(settings_from(config), endpoints.STATUS) as client:
+    with asking(running_from(config), endpoints.STATUS) as client:
         told: dict[str, Any] = ask(client, "account", {})
     for name in ("accounts", "currencies"):
         told[name] = [row for row in told[name] if account in (None, row.get("account"))]

@@ -11,12 +11,12 @@ import click
 from twsmq_protocol import endpoints
 
 from .asking import ask, asking, json_option
-from .options import Refused, config_option, settings_from
+from .options import Refused, config_option, running_from
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json
 
 
-@click.group(invoke_without_command=True, short_help="Show what fires; acknowledge, silence, test.")
+@click.group(invoke_without_command=True)
 @config_option
 @json_option
 @click.pass_context
@@ -49,7 +49,8 @@ def alerts(ctx: click.Context, config: Path | None, as_json: bool) -> None:
 @click.option("--about", help="Only about this process, account or strategy. [default: all of that name]")
 @click.option("--by", help="Who takes care. [default: your login name]")
 def ack(config: Path | None, name: str, about: str | None, by: str | None) -> None:
-    """Say that somebody takes care of NAME: it is not repeated until it has resolved and fires again."""
+    """Record that somebody takes care of NAME: it is not repeated until it has resolved, or got worse, and
+    fires again."""
     args: dict[str, Any] = {"name": name, "by": by or _login()}
     _show(
         _ask(config, "acknowledge_alert", args | ({} if about is None else {"about": about})), as_json=False
@@ -78,7 +79,7 @@ def test(config: Path | None, by: str | None) -> None:
 
 
 def _ask(config: Path | None, op: str, args: dict[str, Any]) -> dict[str, Any]:
-    with asking(settings_from(config), endpoints.STATUS) as client:
+    with asking(running_from(config), endpoints.STATUS) as client:
         return ask(client, op, args)
 
 

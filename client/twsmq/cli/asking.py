@@ -1,4 +1,4 @@
-"""What commands share that ask a process: a client, one line for what goes wrong, and a typed word for much.
+"""What commands share that ask a process: a client, one line for an error, a typed word before much is done.
 
 `--json` is on every one of them: one JSON object a line, whole.
 """
@@ -39,7 +39,7 @@ def asking(settings: Settings, process: str = endpoints.ORDERS, instrument: str 
         with Client(settings.config) as client:
             yield client
     except NobodyListens as error:
-        raise NoCluster(f"{error}; `{typed(settings, 'status')}` tells whether the cluster runs") from error
+        raise NoCluster(f"{error}; `{typed(settings, 'status')}` shows whether the cluster runs") from error
     except OutcomeUnknown as error:
         raise Refused(str(error)) from error
     except RequestRefused as error:
@@ -79,7 +79,7 @@ def confirm_option(command: F) -> F:
 
 
 def require_word(word: str, given: str | None, effect: str) -> None:
-    """What hits everybody's orders wants a word typed: at the prompt, or else as `--confirm`."""
+    """Who acts on everybody's orders must type a word: at the prompt, or else as `--confirm`."""
     if given is None and sys.stdin.isatty():
         given = click.prompt(f"This {effect}. Type {word} to do it", default="", show_default=False)
     if given != word:

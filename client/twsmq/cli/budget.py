@@ -20,7 +20,7 @@ from twsmq_protocol.requests import SubscriptionList
 from ..client import Client
 from ..sockets import listens
 from .asking import json_option
-from .options import NoCluster, config_option, settings_from, typed
+from .options import SECONDS, NoCluster, config_option, running_from, typed
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, number
 
@@ -42,7 +42,7 @@ class _Reading(Struct):
 
 @click.command()
 @config_option
-@click.option("--seconds", default=1.0, show_default=True, help="How long to count messages.")
+@click.option("--seconds", type=SECONDS, default=1.0, show_default=True, help="How long to count messages.")
 @json_option
 def budget(config: Path | None, seconds: float, as_json: bool) -> None:
     """Show the budget of messages per second and of lines, by process: used, allowed, waiting.
@@ -53,19 +53,23 @@ def budget(config: Path | None, seconds: float, as_json: bool) -> None:
     `share` is what a process may use whatever the others do, `allowed` what it may use at present: more while
     it borrows what others leave unused, less while it lends or while the gateway complains (code 100).
 
+    Of the 50 histories that IBKR allows at once 6 are for look-backs, since it advises "a much smaller
+    number"; the other 44 are for bars kept up to date. Neither lends to the other: more look-backs at once
+    would only wait at the gateway.
+
     \b
     Examples:
       twsmq budget
       twsmq budget --json | jq '.processes[] | select(.waiting > 0)'
     """
-    settings = settings_from(config)
+    settings = running_from(config)
     cluster = settings.config
     names = [name for name in endpoints.node_names(cluster) if endpoints.client_id(cluster, name) is not None]
     with Client(cluster) as client:
         before = {name: _read(client, cluster, name) for name in names}
         if not any(before.values()):
             raise NoCluster(f"no process answers; start them with `{typed(settings, 'up')}`")
-        time.sleep(max(0.0, seconds))
+        time.sleep(seconds)
         after = {name: _read(client, cluster, name) for name in names}
         lines = [line for name in names for line in _lines(client, cluster, name, after[name])]
     rows = [_row(cluster, name, before[name], after[name]) for name in names]
@@ -76,9 +80,9 @@ def budget(config: Path | None, seconds: float, as_json: bool) -> None:
     cells = [
         (
             row["name"],
-            _shown(row["used"]),
-            _shown(row["allowed"]) if row["share"] else "no limit",
-            _shown(row["share"]),
+            shown_rate(row["used"]),
+            shown_rate(row["allowed"]) if row["share"] else "no limit",
+            shown_rate(row["share"]),
             number(row["waiting"]) if row["answers"] else "does not answer",
         )
         for row in rows
@@ -160,5 +164,5 @@ def _line(process: str, kind: str, used: int, allowed: int, waiting: int, total:
     }
 
 
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
+def shown_rate(value: float | None) -> str:
+    return number(None if value is None else round(value, 2))

@@ -10,7 +10,7 @@ import click
 from twsmq_protocol import endpoints
 
 from .asking import ask, asking, json_option
-from .options import config_option, settings_from
+from .options import config_option, running_from
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json
 
@@ -19,7 +19,9 @@ from .terminal import echo, echo_json
 @config_option
 @click.option("--claim", metavar="PROGRAM", help="One for this program; the same again as before.")
 @click.option("--id", "wish", type=click.IntRange(0), help="With --claim: this one.")
-@click.option("--days", default=1.0, show_default=True, help="With --claim: for so long.")
+@click.option(
+    "--days", type=click.FloatRange(0, 365), default=1.0, show_default=True, help="With --claim: for so long."
+)
 @click.option("--release", metavar="PROGRAM", help="It needs it no longer.")
 @json_option
 def client_ids(
@@ -39,7 +41,7 @@ def client_ids(
         raise click.UsageError("--claim or --release, not both")
     if wish is not None and claim is None:
         raise click.UsageError("--id goes with --claim")
-    with asking(settings_from(config), endpoints.CONNECTION) as client:
+    with asking(running_from(config), endpoints.CONNECTION) as client:
         if claim is not None:
             args: dict[str, Any] = {"program": claim, "client_id": wish, "hold_s": days * 86_400}
             told = ask(client, "claim_client_id", args)

@@ -11,7 +11,7 @@ from twsmq_protocol.errors import ConfigError
 
 def with_values(text: str, table: str, values: dict[str, str], file: str) -> str:
     """`text` with `[table] key = "value"` for each of `values`. Raises `ConfigError` where that cannot be
-    done so that the result says this and nothing else."""
+    done so that nothing else changes."""
     lines = text.splitlines()
     header = next(
         (at for at, line in enumerate(lines) if re.fullmatch(rf"\s*\[\s*{table}\s*\]\s*(#.*)?", line)), None
@@ -26,11 +26,18 @@ def with_values(text: str, table: str, values: dict[str, str], file: str) -> str
         if at is None:
             lines.insert(header + 1, written)
         else:
-            comment = re.search(r"\s+#[^\"']*$", lines[at])
-            lines[at] = written + (comment[0] if comment else "")
+            lines[at] = written + _comment(lines[at])
     changed = "\n".join(lines) + "\n"
     made = getattr(parse_config(changed, file), table)
     if any(getattr(made, key) != value for key, value in values.items()):
         wanted = " and ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
         raise ConfigError(f"could not be changed safely: write {wanted} under [{table}] yourself", file=file)
     return changed
+
+
+def _comment(line: str) -> str:
+    """With the space before it; empty if there is none for certain."""
+    tail = line[max(line.rfind('"'), line.rfind("'")) + 1 :]
+    before, sign, _ = tail.partition("#")
+    spaces = len(before) - len(before.rstrip())
+    return tail[len(before) - spaces :] if sign and spaces else ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 
 from ..conform.runner import Verdict, run, vectors_folder
 from .options import Unusable
@@ -37,7 +39,7 @@ def conform(command: tuple[str, ...], vectors: Path | None, only: str, as_json: 
     if not (folder / "events.json").is_file():
         raise Unusable(f"{folder} holds no vectors (events.json); name their folder with --vectors")
     verdicts: list[Verdict] = []
-    for verdict in run(command, folder, only):
+    for verdict in _verdicts(command, folder, only):
         verdicts.append(verdict)
         if as_json:
             echo_json(verdict)
@@ -47,3 +49,11 @@ def conform(command: tuple[str, ...], vectors: Path | None, only: str, as_json: 
     if not as_json:
         echo(f"{len(verdicts) - failed} passed, {failed} failed")
     raise SystemExit(1 if failed else 0)
+
+
+def _verdicts(command: tuple[str, ...], folder: Path, only: str) -> Iterator[Verdict]:
+    try:
+        yield from run(command, folder, only)
+    except (msgspec.MsgspecError, OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise Unusable(f"{folder} holds something that is no vector or session ({problem[:200]})") from error

@@ -15,7 +15,7 @@ from twsmq_protocol.reference_requests import ContractRow, FoundSymbol, ListedCo
 from ..client import Client
 from .asking import ask, asking
 from .listing import Column, Form, Row, at, first_of, form_option, put, timeout_option
-from .options import Unusable, config_option, settings_from
+from .options import Unusable, config_option, running_from
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, json_text, number
 
@@ -71,7 +71,7 @@ def contract(
 ) -> None:
     """Show what the gateway knows of one contract.
 
-    Where several match, it lists them, names what tells them apart, and exits with 1.
+    Where several match, it lists them, names the fields that differ, and exits with 1.
 
     \b
     Examples:
@@ -88,7 +88,7 @@ def contract(
     if hours + increments + every > 1:
         raise Unusable("give one of --all, --hours and --increments")
     shown = instrument or next(iter(map(str, named.values())), "")
-    with asking(settings_from(config), REFERENCE, shown) as client:
+    with asking(running_from(config), REFERENCE, shown) as client:
         if hours:
             _hours(ask(client, "trading_hours", wanted, timeout), form)
         elif increments:
@@ -209,7 +209,7 @@ def chain(
       twsmq chain STK:AAPL:SMART:USD --expiry 20261218
       twsmq chain IND:SPX:CBOE:USD --trading-class SPXW --csv > spxw.csv
     """
-    with asking(settings_from(config), REFERENCE, underlying) as client:
+    with asking(running_from(config), REFERENCE, underlying) as client:
         if expiries:
             args = {"instrument": underlying, "trading_class": trading_class}
             _expiries(ask(client, "option_chain", args, timeout)["expiries"], form)
@@ -247,7 +247,7 @@ def search(config: Path | None, pattern: str, form: Form | None, timeout: float)
       twsmq search AAP
       twsmq search "bank of" --json | jq -r .instrument
     """
-    with asking(settings_from(config), REFERENCE) as client:
+    with asking(running_from(config), REFERENCE) as client:
         found = client.search(pattern, timeout=timeout)
     columns = (
         Column("conId", "con_id", right=True),

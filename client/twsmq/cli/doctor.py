@@ -26,7 +26,12 @@ _MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "r
 @click.command()
 @config_option
 @click.option("--gateway", metavar="HOST:PORT", help="Examine this gateway instead of the configured one.")
-@click.option("--client-id", type=int, metavar="N", help="Examine under this client ID. [default: base + 9]")
+@click.option(
+    "--client-id",
+    type=click.IntRange(1, 2**31 - 1),
+    metavar="N",
+    help="Examine under this client ID, never 0. [default: base + 9]",
+)
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object: ok, checks (id, verdict, evidence, cure)."
 )
@@ -43,7 +48,7 @@ def doctor(config: Path | None, gateway: str | None, client_id: int | None, as_j
       twsmq doctor --gateway 127.0.0.1:7497    TWS, paper
       twsmq doctor --gateway [::1]:4002 --json
     """
-    command = [sys.executable, "-m", "twsmq_nodes.doctor"]
+    command = [sys.executable, "-P", "-m", "twsmq_nodes.doctor"]
     for option, value in (("--config", config), ("--gateway", gateway), ("--client-id", client_id)):
         if value is not None:
             command += [option, str(value)]

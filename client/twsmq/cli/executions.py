@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .asking import ask, asking, json_option
-from .options import Unusable, config_option, settings_from
+from .options import Unusable, config_option, running_from
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, number
 
@@ -23,7 +23,7 @@ from .terminal import echo, echo_json, number
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-    help="Only those told since then (UTC).",
+    help="Only those recorded since then (UTC).",
 )
 @json_option
 def executions(
@@ -53,7 +53,7 @@ def executions(
     if everybody and (strategy, client_order_id) != (None, None):
         raise Unusable("--everybody goes with --account and --since only: orders of others have no strategy")
     op = "account_executions" if everybody else "get_executions"
-    with asking(settings_from(config)) as client:
+    with asking(running_from(config)) as client:
         rows: list[dict[str, Any]] = ask(client, op, wanted)["executions"]
     if as_json:
         for row in rows:

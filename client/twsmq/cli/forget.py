@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from twsmq_protocol.data_files import ORDERS_JOURNAL, ORDERS_MARK
+from twsmq_protocol.plain_file import descriptor_of
 
 from .options import Unusable, config_option, settings_from
 from .terminal import echo, printable
-
-JOURNAL_FILE = "orders.journal"
 
 _MEANING = """\
 This begins a new journal in {folder}. The node then knows nothing of orders placed before:
@@ -29,24 +29,29 @@ Restoring the journal from a backup is better wherever there is one."""
 
 @click.command(short_help="Begin a new journal; the old one is moved aside.")
 @config_option
-@click.option("--yes", is_flag=True, help="Do it. Without it, this only says what it would mean.")
+@click.option("--yes", is_flag=True, help="Do it. Without it, this only explains what it would mean.")
 def forget(config: Path | None, yes: bool) -> None:
     """Begin a new journal of orders, where the old one is lost or damaged. The node must not run.
 
     The old files are moved aside, never deleted.
     """
     folder = settings_from(config).loaded.data_dir
-    found = sorted(folder.glob(JOURNAL_FILE + "*")) if folder.is_dir() else []
-    moved = [path for path in found if path.name != JOURNAL_FILE + ".lock"]
+    patterns = (ORDERS_JOURNAL + "*", ORDERS_MARK)
+    found = sorted(path for one in patterns for path in folder.glob(one)) if folder.is_dir() else []
+    moved = [path for path in found if path.name != ORDERS_JOURNAL + ".lock"]
     if not moved:
         raise Unusable(f"there is no journal in {folder}: nothing to forget")
     echo(_MEANING.format(folder=printable(str(folder))), lines=True)
     if not yes:
         raise Unusable("nothing was changed; to do it: twsmq orders forget --yes")
-    descriptor = os.open(folder / (JOURNAL_FILE + ".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    lock = folder / (ORDERS_JOURNAL + ".lock")
+    try:
+        descriptor = descriptor_of(lock, os.O_CREAT)
+    except OSError as error:
+        raise Unusable(f"{lock} cannot be opened: {error.strerror}; remove what is there") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        aside = folder / f"{JOURNAL_FILE}.forgotten-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+        aside = folder / f"{ORDERS_JOURNAL}.forgotten-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
         aside.mkdir(mode=0o700)
         for path in moved:
             if not path.is_dir():  # of an earlier time

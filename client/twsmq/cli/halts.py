@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from .asking import ask, asking, confirm_option, json_option, require_word
-from .options import Refused, config_option, settings_from
+from .options import Refused, config_option, running_from
 from .terminal import echo, echo_json, printable
 
 _ANSWERED_WITHIN_S = 15.0
 """The node waits some seconds for the cancels to end."""
 
 
-@click.command(short_help="Take no new orders, of one strategy or of all.")
+@click.command()
 @config_option
 @click.option("--strategy", help="Only this one. [default: everybody]")
 @click.option("--reason", required=True, help="Shown to everybody who is refused; it is kept.")
@@ -46,14 +46,14 @@ def halt(
         require_word("everything", confirm, "cancels every working order of every strategy")
     args: dict[str, Any] = {"reason": reason, "cancel": cancel}
     args |= {} if strategy is None else {"strategy": strategy}
-    with asking(settings_from(config)) as client:
+    with asking(running_from(config)) as client:
         told = ask(client, "halt", args, timeout=_ANSWERED_WITHIN_S)
-    _show(told, as_json=as_json)
+    _show(told, "halted", as_json=as_json)
     if cancel and told["remaining"]:
         raise SystemExit(Refused.exit_code)
 
 
-@click.command(short_help="Take a halt back.")
+@click.command()
 @config_option
 @click.option("--strategy", help="The one that was halted. [default: the halt of everybody]")
 @json_option
@@ -66,18 +66,31 @@ def resume(config: Path | None, strategy: str | None, as_json: bool) -> None:
       twsmq resume --strategy alpha
     """
     args = {} if strategy is None else {"strategy": strategy}
-    with asking(settings_from(config)) as client:
-        _show(ask(client, "resume", args), as_json=as_json)
+    with asking(running_from(config)) as client:
+        told = ask(client, "resume", args)
+    _show(told, "still halted", as_json=as_json)
+    if not as_json and told["halted"]:
+        left = [
+            f"`twsmq resume{f' --strategy {printable(name)}' if name else ''}`" for name in told["halted"]
+        ]
+        echo(f"{strategy or 'everybody'} is resumed, and the rest is taken back by {' and '.join(left)}")
 
 
-def _show(told: dict[str, Any], *, as_json: bool) -> None:
+def in_words(name: str, reason: str, word: str = "halted") -> str:
+    """One halt that holds; "" is everybody's."""
+    return f"{word}: {printable(name) or 'everybody'} ({printable(reason)})"
+
+
+def _show(told: dict[str, Any], word: str, *, as_json: bool) -> None:
     if as_json:
         echo_json(told)
         return
     for name, reason in told["halted"].items():
-        echo(f"halted: {printable(name) or 'everybody'} ({printable(reason)})")
+        echo(in_words(name, reason, word))
     if not told["halted"]:
         echo("nothing is halted")
+    if not told["durable"]:
+        echo("not on disk yet: the disk stalls; it holds, and would not outlive the orders node", err=True)
     for row in told["remaining"]:
         names = (row.get("strategy", "?"), row.get("client_order_id", "?"), row.get("status", "?"))
         echo("  still there: {}/{}: {}".format(*names))

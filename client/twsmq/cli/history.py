@@ -9,16 +9,20 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import click
 import msgspec
+from twsmq_protocol.counted import counted
 from twsmq_protocol.endpoints import HISTORY
 from twsmq_protocol.errors import FieldError, TwsmqError
 from twsmq_protocol.history_requests import HISTORY_SIZES, What
 from twsmq_protocol.instruments import parse_instrument
+from twsmq_protocol.niceness import stand_back
+from twsmq_protocol.streams import seconds_of
 from twsmq_protocol.topics import node_topic
 from twsmq_supervisor.settings import Settings
 
@@ -27,7 +31,7 @@ from ..download.asking import Order
 from ..download.disk import Disk
 from ..download.errors import DownloadError
 from ..download.lock import locked
-from ..download.planner import DAY_NS, NS, seconds_of, shown, utc_date
+from ..download.planner import DAY_NS, NS, shown, utc_date
 from ..download.progress import Progress
 from ..download.run import Download
 from ..download.store import Format, format_named
@@ -35,7 +39,7 @@ from ..download.verify import MOST_HOLES, Verdict
 from ..download.verify import verify as verified
 from ..errors import OutcomeUnknown
 from .history_queries import bars, head, histogram, schedule, ticks
-from .options import NoCluster, Refused, Unusable, config_option, settings_from, typed
+from .options import NoCluster, Refused, Unusable, config_option, running_from, typed
 from .reach import NobodyListens, require_listener
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, overwrite
@@ -43,6 +47,9 @@ from .terminal import echo, echo_json, overwrite
 _GRACE_NS, _DAY_GRACE_NS = 60 * NS, 6 * 3_600 * NS
 """A bar that has just ended may still change; the day of a session past midnight UTC even longer."""
 _DRAW_S, _LINE_S = 0.25, 30.0
+DOWNLOAD_NICE = 10
+"""A download has time; where the processor is short, others go before it."""
+_LONGEST_UNIVERSE = 16 << 20
 
 
 @click.group()
@@ -80,7 +87,11 @@ def _universe(ctx: click.Context, param: click.Parameter, value: Path | None) ->
     if value is None:
         return []
     try:
-        lines = value.read_text(encoding="utf-8").splitlines()
+        with value.open("rb") as file:  # a pipe too: `--universe <(...)`
+            content = file.read(_LONGEST_UNIVERSE + 1)
+        if len(content) > _LONGEST_UNIVERSE:
+            raise click.BadParameter(f"{value} is longer than {_LONGEST_UNIVERSE:,} bytes", ctx, param)
+        lines = content.decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"cannot read {value}: {error}", ctx, param) from None
     found: list[str] = []
@@ -175,7 +186,7 @@ def download(
     finished = _finished(size, time.time_ns())
     if begin >= finished:
         raise click.BadParameter(f"there is no finished {size} bar since then", param_hint="'--from'")
-    settings = settings_from(config)
+    settings = running_from(config)
     order = Order(
         instruments=names, begin=begin, end=min(end, finished), size=size, what=what, rth=rth, format=form
     )
@@ -183,9 +194,10 @@ def download(
         formed = format_named(form)
         require_listener(settings.config, HISTORY)
         with locked(folder):
+            stand_back(DOWNLOAD_NICE)
             complete = asyncio.run(_download(settings, folder, order, formed))
     except NobodyListens as error:
-        raise NoCluster(f"{error}; `{typed(settings, 'status')}` tells whether the cluster runs") from error
+        raise NoCluster(f"{error}; `{typed(settings, 'status')}` shows whether the cluster runs") from error
     except (DownloadError, TwsmqError) as error:
         raise Refused(str(error)) from error
     raise SystemExit(0 if complete else 1)
@@ -201,21 +213,30 @@ def _finished(size: str, now: int) -> int:
 
 async def _download(settings: Settings, folder: Path, order: Order, form: Format) -> bool:
     screen = _Screen()
-    async with Client(settings.config) as client, _Asking(client) as asking:
-        work = Download(
-            folder, order, form, asking.ask, disk=Disk(), wall=time.time_ns, note=screen.note
-        )  # fmt: skip
-        drawing = asyncio.create_task(screen.follow(work.progress))
-        try:
-            complete = await work.run()
-        finally:
-            drawing.cancel()
-            with suppress(asyncio.CancelledError):
-                await drawing
-            screen.end()
-    echo(f"{work.progress.fetched:,} bars fetched into {folder}", err=True)
-    echo("complete" if complete else "not complete; run it again to go on", err=True)
+    loop = asyncio.get_running_loop()
+    warming = loop.run_in_executor(None, form.warm_up)
+    with ThreadPoolExecutor(1, "download-disk") as thread:
+        async with Client(settings.config) as client, _Asking(client) as asking:
+            work = Download(
+                folder, order, form, asking.ask, disk=Disk(), wall=time.time_ns, note=screen.note,
+                background=lambda work: loop.run_in_executor(thread, work),
+            )  # fmt: skip
+            complete = await _followed(work, screen)
+    await warming
+    echo(f"{counted(work.progress.fetched, 'bar')} fetched into {folder}", err=True)
+    echo(work.outcome, err=True)
     return complete
+
+
+async def _followed(work: Download, screen: _Screen) -> bool:
+    drawing = asyncio.create_task(screen.follow(work.progress))
+    try:
+        return await work.run()
+    finally:
+        drawing.cancel()
+        with suppress(asyncio.CancelledError):
+            await drawing
+        screen.end()
 
 
 class _Asking:
@@ -285,11 +306,12 @@ class _Screen:
 
 @history.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: complete, instruments.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: complete, instruments, running.")
 def verify(folder: Path, as_json: bool) -> None:
-    """Count the bars in DIR against the schedule that the download was planned by, and name the holes.
+    """Count the bars in DIR against the schedule, and name the holes.
 
-    It needs no running cluster. Exit code 0 when every bar is there once, 1 when not, 2 when DIR holds no
+    The schedule is the one that the download was planned by. No cluster need run, and a download may
+    (`running` in the JSON). Exit code 0 when every bar is there once, 1 when not, 2 when DIR holds no
     download. `absent` bars are minutes of a session for which the gateway itself has none.
     """
     try:
@@ -309,6 +331,8 @@ def verify(folder: Path, as_json: bool) -> None:
         for one in report.instruments:
             _explain(one)
         echo("complete" if report.complete else "not complete")
+        if report.running:
+            echo("a download is running here: what it fetches is counted once it is in a data file")
     raise SystemExit(0 if report.complete else 1)
 
 

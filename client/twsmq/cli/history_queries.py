@@ -14,7 +14,7 @@ from twsmq_protocol.market_events import BarRow
 from .asking import ask, asking
 from .contracts import instrument_argument
 from .listing import Column, Form, Moment, Row, at, form_option, iso, put, timeout_option
-from .options import Unusable, config_option, settings_from
+from .options import Unusable, config_option, running_from
 from .terminal import echo
 
 _WHAT = click.option(
@@ -22,6 +22,11 @@ _WHAT = click.option(
 )
 _RTH = click.option("--rth", is_flag=True, help="Regular trading hours only.")
 _TO = click.option("--to", "end", type=Moment(), help="Not included. [default: now]")
+
+
+def _require_range(begin: int | None, end: int | None) -> None:
+    if begin is not None and end is not None and end <= begin:
+        raise Unusable("--to must be later than --from")
 
 
 @click.command()
@@ -57,9 +62,8 @@ def bars(
     """
     if (duration is None) == (begin is None):
         raise Unusable("give either --duration, like 2D, or --from")
-    if begin is not None and end is not None and end <= begin:
-        raise Unusable("--to must be later than --from")
-    with asking(settings_from(config), HISTORY, instrument) as client:
+    _require_range(begin, end)
+    with asking(running_from(config), HISTORY, instrument) as client:
         found = client.bars(
             instrument, size, duration=duration, start=begin, end=end, what=what, rth=rth, timeout=timeout
         )
@@ -84,7 +88,7 @@ def bars(
 @click.option("--ignore-size", is_flag=True, help="Of BID_ASK only changes of price.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=1000, show_default=True,
-    help="Stop after so many; the last second is always whole.",
+    help="Print so many at most.",
 )  # fmt: skip
 @form_option
 @timeout_option(120.0)
@@ -100,7 +104,7 @@ def ticks(
     form: Form | None,
     timeout: float,
 ) -> None:
-    """Print ticks of the past, oldest first, whole seconds. Times are UTC.
+    """Print ticks of the past, oldest first. Times are UTC, in whole seconds.
 
     \b
     Examples:
@@ -108,9 +112,8 @@ def ticks(
       twsmq history ticks STK:AAPL:SMART:USD --from 2026-01-05T14:30 --to 2026-01-05T14:31 \\
                           --what BID_ASK --limit 100000 --csv
     """
-    if end is not None and end <= begin:
-        raise Unusable("--to must be later than --from")
-    with asking(settings_from(config), HISTORY, instrument) as client:
+    _require_range(begin, end)
+    with asking(running_from(config), HISTORY, instrument) as client:
         found = client.ticks(
             instrument, begin, end, what=what, rth=rth, ignore_size=ignore_size, limit=limit, timeout=timeout
         )
@@ -121,7 +124,10 @@ def ticks(
         Column("exchange", "exchange"),
         Column("conditions", "conditions"),
     )
-    put(TickRow, found.dicts(), columns, form, "no ticks")
+    rows = found.dicts()  # the last second is whole there, and may hold hundreds
+    put(TickRow, rows[:limit], columns, form, "no ticks")
+    if len(rows) > limit:
+        echo(f"stopped after {limit}, and there are more: a greater --limit shows them", err=True)
 
 
 class _Beginning(msgspec.Struct):
@@ -147,7 +153,7 @@ def head(
     Example:
       twsmq history head STK:AAPL:SMART:USD
     """
-    with asking(settings_from(config), HISTORY, instrument) as client:
+    with asking(running_from(config), HISTORY, instrument) as client:
         found = ask(client, "head_timestamp", {"instrument": instrument, "what": what, "rth": rth}, timeout)
     columns = (
         Column("instrument", "instrument"),
@@ -174,16 +180,17 @@ def schedule(
     form: Form | None,
     timeout: float,
 ) -> None:
-    """List the trading sessions of an instrument, as far back as the gateway knows them.
+    """List the trading sessions of an instrument.
+
+    It goes as far back as the gateway knows them.
 
     \b
     Example:
       twsmq history schedule STK:AAPL:SMART:USD --from 2026-01-01
     """
-    if end is not None and end <= begin:
-        raise Unusable("--to must be later than --from")
+    _require_range(begin, end)
     args = {"instrument": instrument, "from": begin, "to": end, "rth": not every}
-    with asking(settings_from(config), HISTORY, instrument) as client:
+    with asking(running_from(config), HISTORY, instrument) as client:
         found = ask(client, "schedule", args, timeout)
     columns = (
         Column("day", "date"),
@@ -224,7 +231,7 @@ def histogram(
     Example:
       twsmq history histogram STK:AAPL:SMART:USD --period 3D
     """
-    with asking(settings_from(config), HISTORY, instrument) as client:
+    with asking(running_from(config), HISTORY, instrument) as client:
         args = {"instrument": instrument, "period": period, "rth": rth}
         found = ask(client, "histogram", args, timeout)
     rows: list[Row] = [{"price": price, "size": size} for price, size in found["prices"]]

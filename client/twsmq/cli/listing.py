@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from ..table import Table
 from .rendering import narrow_table, show
-from .terminal import echo, echo_json, json_text, number, printable
+from .terminal import csv_cell, echo, echo_json, json_text, number
 
 F = TypeVar("F", bound=Callable[..., Any])
 Form: TypeAlias = Literal["table", "json", "csv"]
@@ -79,7 +79,7 @@ def _field(value: Any, of: str) -> Any:
         return iso(value)
     if of == "json":
         return json_text(value)
-    return printable(value) if isinstance(value, str) else value
+    return csv_cell(value)
 
 
 def _cell(row: Row, column: Column) -> str:
@@ -113,7 +113,7 @@ def at(name: str) -> Callable[[Row], str]:
 
 
 def first_of(*names: str) -> Callable[[Row], str]:
-    """The cell of the first of these fields that says something."""
+    """The cell of the first of these fields that has a value."""
     return lambda row: next((str(row[name]) for name in names if row.get(name)), "")
 
 

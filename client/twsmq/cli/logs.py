@@ -19,6 +19,7 @@ import click
 import msgspec
 from msgspec import Struct
 from rich.text import Text
+from twsmq_protocol.plain_file import open_plain
 from twsmq_supervisor.settings import Settings
 
 from .options import Unusable, config_option, settings_from
@@ -30,17 +31,20 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _STYLES = {"warning": "yellow", "error": "red", "critical": "bold red", "debug": "dim"}
 _OURS = frozenset(("event", "process", "level", "timestamp", "exception"))
-_PLAIN_TIME = re.compile(r"(?:--- )?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
+_PLAIN_TIME = re.compile(r"(--- )?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[,.]\d{1,6})?) ?")
 _LONGEST = 64 * 1024
+_LATEST = 2**35
+"""Seconds since the epoch: what is later is no time that anybody logged."""
 
 
 class Line(Struct, frozen=True, order=True):
-    """`at`: seconds since the epoch."""
+    """`at`: seconds since the epoch. `words`: the text without its own time."""
 
     at: float
     process: str
     text: str
     entry: dict[str, Any] | None = None
+    words: str = ""
 
 
 @click.command()
@@ -49,7 +53,15 @@ class Line(Struct, frozen=True, order=True):
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
 @click.option("--since", metavar="WHEN", help="10m, 2h, 1d; or 2026-11-28T09:30 (local).")
 @click.option("--grep", "pattern", metavar="REGEX", help="Only lines in which this is found.")
-@click.option("-n", "--lines", "most", default=100, show_default=True, help="The last so many; 0: all.")
+@click.option(
+    "-n",
+    "--lines",
+    "most",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="The last so many; 0: all.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def logs(
     config: Path | None,
@@ -103,9 +115,9 @@ def _names(settings: Settings, nodes: tuple[str, ...]) -> list[str]:
 
 def _moment(since: str) -> float:
     span = _SPAN.fullmatch(since)
-    if span is not None:
-        return time.time() - timedelta(**{_UNITS[span[2]]: float(span[1])}).total_seconds()
     try:
+        if span is not None:
+            return time.time() - timedelta(**{_UNITS[span[2]]: float(span[1])}).total_seconds()
         return datetime.fromisoformat(since).astimezone().timestamp()
     except (ValueError, OverflowError) as error:
         raise click.UsageError(f"--since {since!r} is neither like 10m nor like 2026-11-28T09:30") from error
@@ -123,7 +135,7 @@ class LogFile:
         self._process = process
         self._offset = 0
         self._rest = b""
-        self._at = 0.0  # of the last line that told its time
+        self._at = 0.0  # of the last line that has a time
 
     def all(self) -> Iterator[Line]:
         """What is there by now, in order."""
@@ -144,7 +156,7 @@ class LogFile:
 
     def _read(self, path: Path, offset: int) -> bytes:
         try:
-            with path.open("rb") as log:
+            with open_plain(path) as log:
                 log.seek(offset)
                 return log.read()
         except OSError:
@@ -155,26 +167,35 @@ class LogFile:
         for raw in whole:
             text = raw[:_LONGEST].decode("utf-8", "replace")
             if text.strip():
-                yield self._line(text)
+                yield self.line(text)
 
-    def _line(self, text: str) -> Line:
+    def line(self, text: str) -> Line:
+        """One that comes after those before."""
         entry = _entry(text)
         stamp = None if entry is None else entry.get("timestamp")
         plain = _PLAIN_TIME.match(text) if entry is None else None
         at = _time(stamp, UTC) if isinstance(stamp, str) else None
         if plain is not None:
-            at = _time(plain[1], None)
-        # In a file lines are in order, whatever a clock that was set says.
+            at = _time(plain[2], None)
+        # In a file lines are in order, even where the clock was set back.
         self._at = max(self._at, at or 0.0)
-        return Line(self._at, self._process, text, entry)
+        stamped = plain is not None and at is not None and at == self._at  # else its own time says more
+        words = f"{plain[1] or ''}{text[plain.end() :]}" if plain is not None and stamped else text
+        return Line(self._at, self._process, text, entry, words)
+
+
+def _iso(at: float) -> str | None:
+    """As the nodes write it; None for a line before which none had a time."""
+    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def _time(text: str, zone: timezone | None) -> float | None:
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
+        at = (read if read.tzinfo is not None or zone is None else read.replace(tzinfo=zone)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (read if read.tzinfo is not None or zone is None else read.replace(tzinfo=zone)).timestamp()
+    return at if 0 <= at < _LATEST else None
 
 
 def _entry(text: str) -> dict[str, Any] | None:
@@ -187,16 +208,23 @@ def _entry(text: str) -> dict[str, Any] | None:
     return entry if "event" in entry else None
 
 
+def said(line: Line) -> str:
+    """Its words, without time and level."""
+    if line.entry is None:
+        return line.words
+    rest = " ".join(f"{key}={value}" for key, value in line.entry.items() if key not in _OURS)
+    return f"{line.entry['event']}" + (f"  {rest}" if rest else "")
+
+
 def _show(line: Line, *, as_json: bool) -> None:
     if as_json:
-        told = line.entry or {"timestamp": line.at, "event": line.text}
+        told = line.entry or {"timestamp": _iso(line.at), "event": line.words}
         echo_json({**told, "process": line.process})
         return
     at = datetime.fromtimestamp(line.at).strftime("%m-%d %H:%M:%S.%f")[:-3] if line.at else " " * 18
     entry = line.entry or {}
     level = str(entry.get("level", "info"))
-    rest = " ".join(f"{key}={value}" for key, value in entry.items() if key not in _OURS)
-    words = line.text if line.entry is None else f"{entry['event']}" + (f"  {rest}" if rest else "")
+    words = said(line)
     mark = "" if level == "info" else f"{level}: "
     _print((f"{at} ", "dim"), (f"{line.process:<13} ", "cyan"), (mark, _STYLES.get(level, "")), (words, ""))
     for each in str(entry.get("exception") or "").splitlines():

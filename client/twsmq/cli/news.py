@@ -12,7 +12,7 @@ from twsmq_protocol.news_requests import Headline, NewsProvider
 from .asking import ask, asking
 from .contracts import checked
 from .listing import Column, Form, Moment, Row, form_option, moment, put, timeout_option
-from .options import Unusable, config_option, settings_from
+from .options import Unusable, config_option, running_from
 from .terminal import echo, echo_json
 
 
@@ -53,7 +53,7 @@ def news(
         raise Unusable("give one of --from and --to: IBKR ignores the second")
     if article is not None and form == "csv":
         raise Unusable("an article has no rows: leave --csv out")
-    with asking(settings_from(config), REFERENCE, instrument or "") as client:
+    with asking(running_from(config), REFERENCE, instrument or "") as client:
         if article is not None:
             given = {"provider": article[0], "article_id": article[1]}
             text = ask(client, "article", given, timeout)

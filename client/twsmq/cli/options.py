@@ -1,4 +1,4 @@
-"""What every command shares: `--config`, and how it says what is wrong: one line, never a traceback.
+"""What every command shares: `--config`, and how an error is shown: one line, never a traceback.
 
 Exit codes: 0 done, 1 asked but refused or not ready, 2 wrong usage, configuration or surroundings, 3 no
 cluster answers.
@@ -15,12 +15,26 @@ from typing import Any, TypeVar
 
 import click
 from twsmq_protocol.errors import ConfigError, TwsmqError
+from twsmq_supervisor.lock import ADDRESS, as_it_runs
 from twsmq_supervisor.settings import Settings, load_settings
 
 from ..errors import RequestRefused
 from .terminal import echo, printable
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Seconds(click.FloatRange):
+    """A time to wait; not nan, which no comparison ends."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = super().convert(value, param, ctx)
+        if seconds != seconds:
+            self.fail(f"{value} is no time in seconds", param, ctx)
+        return seconds
+
+
+SECONDS = _Seconds(0, 1e7)
 
 
 class Failure(click.ClickException):
@@ -67,6 +81,24 @@ def settings_from(file: Path | None, gateway: str | None = None) -> Settings:
         return load_settings(file, gateway)
     except ConfigError as error:
         raise Unusable(str(error)) from error
+
+
+def running_from(file: Path | None) -> Settings:
+    """As the cluster runs, if one does: its address is what it was started with, whatever the file says by
+    now, until it is started anew."""
+    settings = settings_from(file)
+    running = as_it_runs(settings)
+    there, here = running.config.cluster, settings.config.cluster
+    keys = [name.removeprefix("cluster.") for name in ADDRESS]
+    other = [key for key in keys if getattr(there, key) != getattr(here, key)]
+    if other:
+        said = ", ".join(f"{key} = {getattr(there, key)}, not {getattr(here, key)}" for key in other)
+        echo(
+            f"twsmq: the cluster that runs was started with {said} as the file says by now; it is reached "
+            f"as it runs, `{typed(settings, 'down')}` and `{typed(settings, 'up')}` apply the file",
+            err=True,
+        )
+    return running
 
 
 def typed(settings: Settings, *words: str) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
+from twsmq_protocol.counted import counted
 from twsmq_protocol.envelope import payload
-from twsmq_protocol.order_events import Order
+from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.requests import CancelOrders
 from twsmq_protocol.topics import order_topic
 
@@ -17,13 +19,13 @@ from ..client import Client
 from ..errors import OutcomeUnknown
 from ..ops import OrderFilter
 from .asking import ask, asking, confirm_option, json_option, new_name, require_word, strategy_option
-from .options import Refused, Unusable, config_option, settings_from, typed
+from .options import Refused, Unusable, config_option, running_from, typed
 from .order_changes import modify
 from .order_exercise import exercise
-from .order_foreign import cancel_foreign
+from .order_foreign import cancel_foreign, show_foreign
 from .order_groups import bracket, preview
 from .order_options import arguments, order_options, order_type_table
-from .order_story import INTERRUPTED, NOT_WORKING, Story, follow, in_words, why
+from .order_story import INTERRUPTED, NOT_WORKING, Story, follow, in_words, present, why
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, number, printable
 
@@ -63,6 +65,9 @@ def place(
 ) -> None:
     """Place one order and print what becomes of it until it is done.
 
+    An order that rests in the market may take all day: Ctrl-C ends the waiting and not the order; or give
+    --timeout or --no-wait.
+
     \b
     Exit codes:
       0    filled; cancelled because somebody asked twsmq to; with --no-wait: accepted
@@ -80,19 +85,24 @@ def place(
       twsmq order place --instrument STK:AAPL:SMART:USD --side SELL --quantity 10 \\
                         --order-type TRAIL --trail-percent 2
     """
-    settings = settings_from(config)
+    settings = running_from(config)
     name = client_order_id or new_name()
     args = {"strategy": strategy, "client_order_id": name, **arguments(rest)}
     with asking(settings, instrument=args["instrument"]) as client:
         client.subscribe(order_topic(strategy, name))
+        before = None if client_order_id is None else present(client, strategy, name)
         try:
             accepted = ask(client, "place_order", args)
         except OutcomeUnknown as error:
             raise Refused(f"{error}: --client-order-id {name}") from error
+        again = before is not None and before.order_id == accepted["order_id"]
+        if before is not None and again:  # the answer is the first one: how it stands is news
+            accepted["status"] = before.status
         if as_json:
             echo_json({"strategy": strategy, **accepted})
         else:
-            echo(f"{strategy}/{name}: {accepted['status']}, order id {accepted['order_id']}")
+            placed = ", placed before" if again else ""
+            echo(f"{strategy}/{name}: {accepted['status']}, order id {accepted['order_id']}{placed}")
         if no_wait:
             raise SystemExit(Refused.exit_code if accepted["status"] in NOT_WORKING else 0)
         story = JsonStory() if as_json else Story(echo)
@@ -113,13 +123,14 @@ class JsonStory(Story):
         super().__init__(lambda _line: None)
         self._events: list[dict[str, Any]] = []
 
-    def hear(self, event: Any, now: float) -> None:
-        super().hear(event, now)
-        if event is not None and in_words(event) is not None:
+    def receive(self, event: Any, now: float) -> bool:
+        news = super().receive(event, now)
+        if news and event is not None and in_words(event) is not None:
             row = {"type": event.__struct_config__.tag, **payload(event)}
             if row not in self._events:
                 self._events.append(row)
                 echo_json(row)
+        return news
 
 
 @order.command(short_help="Ask the gateway to cancel an order.")
@@ -128,13 +139,13 @@ class JsonStory(Story):
 @click.option("--client-order-id", required=True)
 @json_option
 def cancel(config: Path | None, strategy: str, client_order_id: str, as_json: bool) -> None:
-    """Ask the gateway to cancel an order; `twsmq order list` or `twsmq order watch` tell whether it did.
+    """Ask the gateway to cancel an order; `twsmq order list` or `twsmq order watch` shows whether it did.
 
     \b
     Example:
       twsmq order cancel --client-order-id 20260102-093000-1a2b3c
     """
-    with asking(settings_from(config)) as client:
+    with asking(running_from(config)) as client:
         accepted = client.cancel_order(strategy=strategy, client_order_id=client_order_id)
     if as_json:
         echo_json(accepted)
@@ -170,7 +181,7 @@ def cancel_all(
     given = {"strategy": strategy, "account": account, "instrument": instrument}
     wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     assert wanted.keys() <= set(CancelOrders.__struct_fields__)
-    settings = settings_from(config)
+    settings = running_from(config)
     if not wanted:
         require_word("everything", confirm, "cancels every working order of every strategy")
         wanted = {"all": True}
@@ -182,7 +193,13 @@ def cancel_all(
         else:
             echo(f"{row['client_order_id']}: {row['status']}, order id {row['order_id']}")
     if not as_json:
-        echo(f"{len(rows)} cancels are under way" if rows else "no working order matches")
+        under_way = sum(row["status"] not in TERMINAL_STATUSES for row in rows)
+        never_sent = f"; {len(rows) - under_way} had never been sent" if under_way < len(rows) else ""
+        echo(
+            f"{counted(under_way, 'cancel is', 'cancels are')} under way{never_sent}"
+            if rows
+            else "no working order matches"
+        )
 
 
 order.add_command(exercise)
@@ -208,7 +225,7 @@ def list_orders(
     since: datetime | None,
     as_json: bool,
 ) -> None:
-    """List all orders, oldest first, finished ones too.
+    """List all orders, oldest first, finished ones too; below them those that others have working.
 
     \b
     Examples:
@@ -228,14 +245,24 @@ def list_orders(
         if at < 0:
             raise Unusable(f"--since {since:%Y-%m-%d} is before 1970")
         wanted["since"] = at * 10**9
-    with asking(settings_from(config)) as client:
-        rows = client.orders(**wanted)
+    with asking(running_from(config)) as client:
+        found = ask(client, "get_orders", dict(wanted))
+    rows, foreign = msgspec.convert(found["orders"], list[Order]), found["foreign"]
     if as_json:
         for row in rows:
             echo_json(payload(row))
+        for other in foreign:
+            echo_json({"foreign": True, **other})
         return
-    if not rows:
+    if not rows and not foreign:
         echo("no orders")
+        return
+    _show_own(rows)
+    show_foreign(foreign)
+
+
+def _show_own(rows: list[Order]) -> None:
+    if not rows:
         return
     cells = [
         (
@@ -279,7 +306,7 @@ def watch(
     if client_order_id is not None and strategy is None:
         raise Unusable("--client-order-id goes with --strategy")
     prefix = "".join(f"{level}/" for level in ("order", strategy, client_order_id) if level is not None)
-    settings = settings_from(config)
+    settings = running_from(config)
     with asking(settings) as client, suppress(KeyboardInterrupt):
         client.subscribe(prefix)
         _print_events(client, seconds, as_json=as_json)
@@ -289,7 +316,10 @@ def _print_events(client: Client, seconds: float | None, *, as_json: bool) -> No
     for topic, event, lost in client.events(within=seconds):
         told = in_words(event)
         if lost:
-            echo(f"{lost} events were lost; `twsmq order list` shows how all stands", err=True)
+            echo(
+                f"{counted(lost, 'event was', 'events were')} lost; `twsmq order list` shows how all stands",
+                err=True,
+            )
         if told is None:
             continue
         if as_json:

@@ -14,7 +14,7 @@ from twsmq_protocol.topics import order_topic
 
 from ..client import Client
 from .asking import ask, asking, json_option, strategy_option
-from .options import Refused, config_option, settings_from
+from .options import Refused, config_option, running_from
 from .order_options import HELP, given_options, struct_options
 from .order_story import STILL_WORKS, in_words, present
 from .terminal import echo, echo_json, number, printable
@@ -51,7 +51,7 @@ def modify(
     Exit codes:
       0  it stands as asked (with --no-wait: the change was sent)
       1  refused, or the order is done; it stands as it stood
-      4  nobody has said yet what came of it: `twsmq order list` shows how it stands
+      4  its outcome is not known yet: `twsmq order list` shows how it stands
 
     \b
     Examples:
@@ -63,7 +63,7 @@ def modify(
     if not asked:
         raise click.UsageError("give at least one attribute to change, like --limit-price 190")
     name = {"strategy": strategy, "client_order_id": client_order_id}
-    with asking(settings_from(config)) as client:
+    with asking(running_from(config)) as client:
         client.subscribe(order_topic(strategy, client_order_id))
         accepted = ask(client, "modify_order", name | asked)
         if as_json:
@@ -74,29 +74,34 @@ def modify(
             return
         outcome = Outcome(asked)
         _await(client, name, outcome, time.monotonic() + timeout, as_json=as_json)
-    if outcome.known and not outcome.told and not as_json:
+    if outcome.known and not outcome.shown and not as_json:
         echo(f"  {'confirmed':<17}{_in_words(asked)}")
     if outcome.known is None:
         if not as_json:
-            echo(f"  no word of it within {timeout:g} s; `twsmq order list` shows how it stands")
+            echo(f"  no report of it within {timeout:g} s; `twsmq order list` shows how it stands")
         raise SystemExit(STILL_WORKS)
     raise SystemExit(0 if outcome.known else Refused.exit_code)
 
 
 class Outcome:
-    """Whether a change stands (`known`: true), does not (false), or nobody has said (None). Pure."""
+    """Whether a change stands (`known`: true), does not (false), or that is not known yet (None). Pure."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
         self._asked = asked
         self.known: bool | None = None
-        self.told = False  # by a line of the gateway's own answer
+        self.shown = False  # by a line of the gateway's own answer
+        self._number: int | None = None  # of the change that was sent, which may have rounded prices
+        self._said_before: str | None = None  # of the order before the change was sent
 
-    def hear(self, event: Event) -> str | None:
-        """What there is to say about it."""
+    def receive(self, event: Event) -> str | None:
+        """The line to print about it."""
         if event.__struct_config__.tag == "change":
             told = payload(event)
-            if told["asked"] == self._asked and told["outcome"] != "sent":
-                self.known, self.told = told["outcome"] == "confirmed", True
+            if told["outcome"] == "sent":
+                if told["asked"].keys() == self._asked.keys():
+                    self._number = told["change_no"]
+            elif told["asked"] == self._asked or told["change_no"] == self._number:
+                self.known, self.shown = told["outcome"] == "confirmed", True
         elif isinstance(event, Order):
             stands = payload(event)
             if event.status in ("filled", "cancelled", "rejected", "inactive"):
@@ -104,7 +109,10 @@ class Outcome:
             elif all(name in stands and stands[name] == value for name, value in self._asked.items()):
                 self.known = True
                 return None
-            elif event.reason is None:
+            elif event.reason is None or event.reason == self._said_before:
+                return None
+            elif self._number is None:
+                self._said_before = event.reason  # about a change before this one, or nobody knows what
                 return None
         elif not isinstance(event, Notice):
             return None
@@ -117,7 +125,7 @@ def _await(client: Client, name: dict[str, str], outcome: Outcome, until: float,
     while outcome.known is None and (left := until - time.monotonic()) > 0:
         received = client.receive(min(left, 1.0))
         event = present(client, **_named(name)) if received is None else received.event
-        line = None if event is None else outcome.hear(event)
+        line = None if event is None else outcome.receive(event)
         if event is None or line is None or line in told:
             continue
         told.add(line)

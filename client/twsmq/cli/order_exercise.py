@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .asking import ask, asking, confirm_option, json_option, new_name, require_word, strategy_option
-from .options import config_option, settings_from
+from .options import config_option, running_from
 from .terminal import echo, echo_json
 
 
@@ -38,7 +38,7 @@ def exercise(
     """Exercise an option that is held, or let it lapse. It cannot be taken back from here.
 
     That wants the word "exercise" (or "lapse") typed, or given as --confirm. A gateway need not report how it
-    ended: see what becomes of the positions, and say so with the op resolve_order.
+    ended: see what becomes of the positions, and record it with the op resolve_order.
 
     \b
     Examples:
@@ -59,7 +59,7 @@ def exercise(
         "override": override,
         "account": account,
     }
-    with asking(settings_from(config), instrument=instrument) as client:
+    with asking(running_from(config), instrument=instrument) as client:
         accepted = ask(client, "exercise_option", args)
     if as_json:
         echo_json(accepted)

@@ -10,7 +10,7 @@ from twsmq_protocol.order_events import Order
 from twsmq_protocol.topics import order_topic
 
 from .asking import ask, asking, json_option, new_name, strategy_option
-from .options import Refused, config_option, settings_from
+from .options import Refused, config_option, running_from
 from .order_options import arguments, order_options
 from .order_story import NOT_WORKING, in_words
 from .rendering import narrow_table, show
@@ -59,6 +59,9 @@ def bracket(
     """
     if take_profit is None and stop_loss is None:
         raise click.UsageError("give --take-profit, --stop-loss or both")
+    if entry is not None and take_profit is not None and _loses(side, entry, take_profit):
+        why = f"would be closed at a loss by a take-profit of {take_profit:g}"
+        echo(f"mind: a fill at the limit of {entry:g} {why}", err=True)
     name = client_order_id or new_name()
     shared = {"strategy": strategy, "instrument": instrument, "quantity": quantity}
     shared |= {} if account is None else {"account": account}
@@ -72,7 +75,7 @@ def bracket(
         orders.append(
             shared | away | {"client_order_id": f"{name}-stop", "order_type": "STP", "stop_price": stop_loss}
         )
-    with asking(settings_from(config), instrument=instrument) as client:
+    with asking(running_from(config), instrument=instrument) as client:
         for each in orders:
             client.subscribe(order_topic(strategy, str(each["client_order_id"])))
         request = {"orders": orders, "link": "bracket"}
@@ -86,8 +89,13 @@ def bracket(
     raise SystemExit(Refused.exit_code if refused else 0)
 
 
+def _loses(side: str, entry: float, take_profit: float) -> bool:
+    """No mistake where the entry is to be filled at once, by a limit far into the market."""
+    return take_profit < entry if side.upper() == "BUY" else take_profit > entry
+
+
 def _until_heard_of(client: Any, names: set[str], *, as_json: bool) -> bool:
-    """Print the gateway's first word on each; whether it refused one."""
+    """Print the gateway's first report of each; whether it refused one."""
     refused = False
     waiting = set(names)
     for _, event, _ in client.events(within=_HEARD_OF_WITHIN_S):
@@ -104,7 +112,7 @@ def _until_heard_of(client: Any, names: set[str], *, as_json: bool) -> bool:
         if not waiting:
             return refused
     if not as_json:
-        echo(f"  no word of {', '.join(sorted(waiting))} within {_HEARD_OF_WITHIN_S:g} s")
+        echo(f"  no report of {', '.join(sorted(waiting))} within {_HEARD_OF_WITHIN_S:g} s")
     return True
 
 
@@ -123,7 +131,7 @@ def preview(config: Path | None, strategy: str, as_json: bool, **rest: Any) -> N
       twsmq order preview --instrument STK:AAPL:SMART:USD --side BUY --quantity 100 --order-type MKT
     """
     args = {"strategy": strategy, "client_order_id": "preview", **arguments(rest)}
-    with asking(settings_from(config), instrument=args["instrument"]) as client:
+    with asking(running_from(config), instrument=args["instrument"]) as client:
         told: dict[str, Any] = ask(client, "preview_order", args, timeout=15.0)
     if as_json:
         echo_json(told)

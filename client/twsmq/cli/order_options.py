@@ -65,7 +65,7 @@ HELP = {
     "oca_group": "Name of a one-cancels-all group.",
     "oca_type": "1 cancel, 2 reduce, 3 reduce without block; with --oca-group.",
 }
-"""What each option says."""
+"""The help of each option."""
 
 
 def struct_options(

@@ -1,4 +1,7 @@
-"""What becomes of an order, in lines: each thing once."""
+"""What becomes of an order, in lines: each thing once, and how it stands never as it stood before.
+
+What was asked for overtakes events that are still on their way.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ STILL_WORKS, INTERRUPTED = 4, 130
 
 
 def follow(client: Client, strategy: str, name: str, timeout: float | None, story: Story) -> None:
-    """Tell what happens to the order until it is done or `timeout` seconds have passed.
+    """Print what happens to the order until it is done or `timeout` seconds have passed.
 
     What the subscription may have missed, because it was young or events were lost, is asked for.
     """
@@ -34,31 +37,36 @@ def follow(client: Client, strategy: str, name: str, timeout: float | None, stor
             return
         received = client.receive(left)
         event = present(client, strategy, name) if received is None else received.event
-        story.hear(event, time.monotonic())
+        story.receive(event, time.monotonic())
 
 
 class Story:
-    """What has become of one order, told once each.
+    """What has become of one order, each change printed once.
 
     Over when it is done and its commissions are known. A cancel nobody asked for, and `inactive`, must have
-    stood for a moment: the gateway may say only afterwards why (orderStatus Cancelled or Inactive, then error
-    201, IBKR API docs).
+    stood for a moment: the gateway may report only afterwards why (orderStatus Cancelled or Inactive, then
+    error 201, IBKR API docs).
     """
 
-    def __init__(self, tell: Callable[[str], object]) -> None:
-        self._tell = tell
+    def __init__(self, show: Callable[[str], object]) -> None:
+        self._show = show
         self._told: set[tuple[Any, ...]] = set()
         self._uncharged: set[str] = set()
         self._since = 0.0
-        self._asked = False  # twsmq was told to cancel it
+        self._newest = 0  # the number of the event that it stands as
+        self._asked = False  # this twsmq was asked to cancel it
         self._explained = False
         self.status: str | None = None
 
-    def hear(self, event: Event | None, now: float) -> None:
+    def receive(self, event: Event | None, now: float) -> bool:
+        """False: it stands otherwise by now."""
         if isinstance(event, Order):
+            self._asked |= event.status == "pending_cancel"
+            if event.event_no < self._newest:
+                return False
+            self._newest = event.event_no
             if event.status != self.status:
                 self.status, self._since = event.status, now
-            self._asked |= event.status == "pending_cancel"
             self._explained = event.reason is not None or event.tws_code is not None
         elif isinstance(event, Fill):
             self._uncharged.add(event.exec_id)
@@ -67,6 +75,7 @@ class Story:
         told = None if event is None else in_words(event)
         if told is not None:
             self._say(*told)
+        return True
 
     def may_fill(self) -> bool:
         return self.status not in TERMINAL_STATUSES
@@ -92,11 +101,11 @@ class Story:
     def _say(self, what: str, detail: str) -> None:
         if (what, detail) not in self._told:
             self._told.add((what, detail))
-            self._tell(f"  {what:<17}{printable(detail)}")
+            self._show(f"  {what:<17}{printable(detail)}")
 
 
 def in_words(event: Event) -> tuple[str, str] | None:
-    """What an event about an order says, in a word and the rest of a line; None for other events."""
+    """What an event reports of an order, as a word and the rest of a line; None for other events."""
     match event:
         case Order():
             return event.status, _standing(event)
@@ -113,7 +122,7 @@ def in_words(event: Event) -> tuple[str, str] | None:
 
 
 def present(client: Client, strategy: str, name: str) -> Order | None:
-    """The order as it now stands, or None while its node does not tell."""
+    """The order as it now stands, or None while its node does not answer."""
     try:
         found = client.orders(strategy=strategy, client_order_id=name)
     except (RequestRefused, OutcomeUnknown):

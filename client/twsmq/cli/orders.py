@@ -15,13 +15,13 @@ from typing import Any, TextIO
 
 import click
 import msgspec
+from twsmq_protocol.data_files import ORDERS_JOURNAL
 
 from .executions import executions
 from .forget import forget
 from .options import Unusable, config_option, settings_from
-from .terminal import json_text, printable
+from .terminal import csv_cell, json_text
 
-JOURNAL_FILE = "orders.journal"
 _HEADER = ("ts", "event_no", "strategy_no", "strategy", "client_order_id")
 _NOT_KEPT = frozenset(("v", "src", "inc", "seq", "snapshot"))
 _FIELDS = {
@@ -39,6 +39,8 @@ _FIELDS = {
 
 Row = dict[str, Any]
 _DAMAGE = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
+_SHOWN_BY_GATEWAY = ("Standing",)
+"""Facts beside what nobody has asked for."""
 _NAMES = {"type", "strategy", "client_order_id"}
 _decode = msgspec.msgpack.Decoder(Row).decode
 
@@ -72,9 +74,10 @@ def export(config: Path | None, what: str, form: str, strategy: str | None, outp
     """
     if what == "events" and form == "csv":
         raise Unusable("events differ in their fields: export them with --format jsonl")
-    journal = settings_from(config).loaded.data_dir / JOURNAL_FILE
+    journal = settings_from(config).loaded.data_dir / ORDERS_JOURNAL
     if not journal.exists():
         raise Unusable(f"{journal} does not exist: no order was ever placed here, or --config names another")
+    _require_plain(journal)
     rows = _audit(journal, strategy) if what == "audit" else _READ[what](events_of(journal, strategy))
     if output is None:
         _write(rows, what, form, sys.stdout)
@@ -88,6 +91,7 @@ def export(config: Path | None, what: str, form: str, strategy: str | None, outp
 
 def events_of(journal: Path, strategy: str | None) -> Iterator[Row]:
     """Every event in the order of the numbers, without what only its publishing gave it."""
+    _require_plain(journal)
     where, wanted = ("", ()) if strategy is None else ("WHERE strategy = ?", (strategy,))
     try:
         with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as database:
@@ -107,16 +111,25 @@ def events_of(journal: Path, strategy: str | None) -> Iterator[Row]:
         raise Unusable(f"{journal} cannot be read: {error}") from error
 
 
+def _require_plain(journal: Path) -> None:
+    """SQLite would wait for ever at a pipe."""
+    if not journal.is_file():
+        raise Unusable(f"{journal} is no plain file; restore the journal from a backup")
+
+
 def _audit(journal: Path, strategy: str | None) -> Iterator[Row]:
     """What was asked for, oldest first: by whom, empty without keys."""
+    _require_plain(journal)
     asked = (
-        "SELECT ts, ifnull(who, '') AS who, 'order' AS what, strategy, client_order_id, event FROM entries "
-        "WHERE (who IS NOT NULL OR fact IS NOT NULL) UNION ALL "
-        "SELECT ts, ifnull(who, ''), name, '', '', value FROM settings_log ORDER BY 1"
+        "SELECT ts, ifnull(who, '') AS who, 'order' AS what, strategy, client_order_id, event, fact "
+        "FROM entries WHERE (who IS NOT NULL OR fact IS NOT NULL) UNION ALL "
+        "SELECT ts, ifnull(who, ''), name, '', '', value, NULL FROM settings_log ORDER BY 1"
     )
     try:
         with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            for ts, who, what, of, client_order_id, value in database.execute(asked):
+            for ts, who, what, of, client_order_id, value, fact in database.execute(asked):
+                if fact is not None and _decode(fact).get("type") in _SHOWN_BY_GATEWAY:
+                    continue
                 what_for = what.partition("/")[2].rpartition("/")[2]
                 if strategy is not None and strategy not in (of, what_for):
                     continue
@@ -152,7 +165,7 @@ def executions_of(events: Iterator[Row]) -> Iterator[Row]:
             found[str(event["exec_id"])] |= {
                 name: event.get(name) for name in ("commission", "currency", "realized_pnl")
             }
-    yield from found.values()
+    yield from (row for row in found.values() if row.get("quantity"))  # 0: taken back
 
 
 _READ: dict[str, Callable[[Iterator[Row]], Iterator[Row]]] = {
@@ -169,8 +182,4 @@ def _write(rows: Iterator[Row], what: str, form: str, file: TextIO) -> None:
         return
     writer = csv.DictWriter(file, _FIELDS[what], extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-
-
-def _cell(value: Any) -> Any:
-    return printable(value) if isinstance(value, str) else value
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)

@@ -15,7 +15,7 @@ from ..table import Table
 from .asking import ask, asking
 from .contracts import checked
 from .listing import Column, Form, Row, form_option, put, timeout_option
-from .options import config_option, settings_from
+from .options import config_option, running_from
 from .terminal import number
 from .watch import HEADER
 
@@ -30,7 +30,11 @@ def _all_checked(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 @config_option
 @click.argument("instruments", nargs=-1, required=True, metavar="INSTRUMENT...", callback=_all_checked)
 @click.option("--data", type=click.Choice(get_args(DataKind)), help="[default: as configured]")
-@click.option("--regulatory", is_flag=True, help="From all exchanges, at IBKR's fee for each instrument.")
+@click.option(
+    "--regulatory",
+    is_flag=True,
+    help="From all exchanges, at IBKR's fee each.",
+)
 @form_option
 @timeout_option(15.0)
 def snapshot(
@@ -49,7 +53,7 @@ def snapshot(
       twsmq snapshot STK:AAPL:SMART:USD --data any --json | jq .bid
     """
     rows: list[Row] = []
-    settings = settings_from(config)
+    settings = running_from(config)
     for instrument in instruments:
         args: dict[str, Any] = {"instrument": instrument, "regulatory": regulatory, "data": data}
         with asking(settings, marketdata(0), instrument) as client:

@@ -19,6 +19,6 @@ class NobodyListens(PeerError):
 
 
 def require_listener(config: Config, process: str) -> None:
-    """Raises `NobodyListens`. That somebody listens does not say that it answers."""
+    """Raises `NobodyListens`. That somebody listens does not prove that it answers."""
     if not listens(config, process):
         raise NobodyListens(process, endpoints.requests_endpoint(config, process))

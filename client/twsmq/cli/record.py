@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 import click
+from twsmq_protocol.counted import counted
 from twsmq_protocol.recording import BadRecording, Recorder
 
 from .. import sockets
-from .options import Unusable, config_option, settings_from
+from .options import Unusable, config_option, running_from
 from .terminal import echo
 from .topics import check_topics
 
@@ -34,7 +35,7 @@ def record(config: Path | None, output: Path, seconds: float | None, topics: tup
       twsmq record tick/STK:AAPL:SMART:USD/ -o aapl.msgpack
       twsmq record order/ quote/ --seconds 60 -o minute.msgpack.zst
     """
-    settings = settings_from(config)
+    settings = running_from(config)
     check_topics(topics)
     try:
         recorder = Recorder(output, list(topics), time.time_ns())
@@ -53,7 +54,7 @@ def record(config: Path | None, output: Path, seconds: float | None, topics: tup
     finally:
         recorder.close()
         context.destroy(linger=0)
-    echo(f"{recorder.events} events in {output}")
+    echo(f"{counted(recorder.events, 'event')} in {output}")
 
 
 def _write(sub: sockets.Socket, recorder: Recorder, until: float | None) -> None:

@@ -14,6 +14,7 @@ from twsmq_protocol.market_events import Quote
 from twsmq_protocol.requests import ProcessRow
 from twsmq_protocol.system_events import Process
 
+from ..board_text import duration
 from .terminal import number, printable
 from .trouble import in_short
 
@@ -55,7 +56,7 @@ def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:
             optional(row.client_id),
             optional(row.pid),
             str(row.restarts),
-            spoken(uptime_s) if row.pid is not None else "",
+            duration(uptime_s) if row.pid is not None else "",
             Text(printable(in_short(row.reason)), no_wrap=True, overflow="ellipsis"),
         )
     return table
@@ -91,13 +92,3 @@ def narrow_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: 
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table
-
-
-def spoken(seconds: float) -> str:
-    """A duration as people say it: 42 s, 3 min 07 s, 5 h 02 min."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"

@@ -10,10 +10,11 @@ import click
 import msgspec
 import zmq
 from twsmq_protocol import endpoints
+from twsmq_protocol.counted import counted
 from twsmq_protocol.recording import BadRecording, Recorded, Recording
 
 from .. import sockets
-from .options import Unusable, config_option, settings_from
+from .options import Unusable, config_option, running_from
 from .terminal import echo
 
 SOURCE = "replay"
@@ -36,7 +37,7 @@ def _speed(_context: click.Context, _option: click.Parameter, value: float) -> f
 def replay(config: Path | None, speed: float, endpoint: str | None, wait: bool, file: Path) -> None:
     """Publish what `twsmq record` recorded, on the same topics, as fast as it came.
 
-    It takes the place of the first market-data node, so that clients need not be told; that node must not
+    It takes the place of the first market-data node, so that clients need not change; that node must not
     run. The events are as they were, but for their header: src is "replay", inc and seq count anew, ts is
     now.
 
@@ -45,7 +46,7 @@ def replay(config: Path | None, speed: float, endpoint: str | None, wait: bool, 
       twsmq replay aapl.msgpack                 as it was
       twsmq replay aapl.msgpack --speed 10      ten times as fast
     """
-    settings = settings_from(config)
+    settings = running_from(config)
     address = endpoint or endpoints.events_endpoint(settings.config, endpoints.marketdata(0))
     try:
         recording = Recording(file)
@@ -59,7 +60,7 @@ def replay(config: Path | None, speed: float, endpoint: str | None, wait: bool, 
             player.await_subscriber()
         for recorded in recording:
             player.play(recorded, speed)
-        echo(f"{player.events} events replayed")
+        echo(f"{counted(player.events, 'event')} replayed")
     except zmq.ZMQError as error:
         raise Unusable(
             f"cannot publish at {address}: {error}; is the cluster running? (`twsmq down`)"
@@ -93,7 +94,7 @@ class Player:
         self._pub.poll()
         time.sleep(
             _JOIN_S
-        )  # subscriptions of one client arrive one by one, and nothing says which is the last
+        )  # subscriptions of one client arrive one by one, and nothing shows which is the last
 
     def play(self, recorded: Recorded, speed: float) -> None:
         """`speed`: times as fast as recorded, 0 = without waiting."""

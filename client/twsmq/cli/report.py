@@ -11,17 +11,18 @@ from time import time_ns
 from typing import Any
 
 import click
+from twsmq_protocol.data_files import ORDERS_JOURNAL
 
-from ..records import read_records
+from ..records import NS, read_records
 from ..report.day import DayReport, bounds, gather
 from ..report.page import page
 from ..report.tables import write_tables
 from .options import Unusable, config_option, settings_from
-from .orders import JOURNAL_FILE, events_of, executions_of, orders_of
+from .orders import events_of, executions_of, orders_of
 from .terminal import echo
 
 
-@click.command(short_help="A day of the desk: equity, results, costs of fills, gaps.")
+@click.command()
 @config_option
 @click.option(
     "--day",
@@ -78,12 +79,13 @@ def report(config: Path | None, day: str, form: str, output: Path) -> None:
 
 def _gathered(data_dir: Path, day: date) -> DayReport:
     recorded = read_records(data_dir, *bounds(day))
-    journal = data_dir / JOURNAL_FILE
+    journal = data_dir / ORDERS_JOURNAL
     problems: list[str] = []
     orders: list[dict[str, Any]] = []
     executions: list[dict[str, Any]] = []
     if journal.exists():
-        orders = list(orders_of(events_of(journal, None)))
+        end = bounds(day)[1] * NS
+        orders = list(orders_of(event for event in events_of(journal, None) if int(event["ts"]) < end))
         executions = list(executions_of(events_of(journal, None)))
     else:
         problems.append(f"{journal} does not exist: no order was ever placed here, or --config names another")

@@ -19,7 +19,7 @@ from twsmq_supervisor.children import cluster
 
 from ..client import Client
 from .asking import ask, asking, json_option
-from .options import Refused, config_option, settings_from
+from .options import SECONDS, Refused, config_option, running_from
 from .terminal import echo, echo_json
 
 _LOOK_S = 0.1
@@ -30,7 +30,7 @@ _LOOK_S = 0.1
 @click.argument("nodes", nargs=-1)
 @click.option("--rolling", is_flag=True, help="Every node, one after the other, each ready before the next.")
 @click.option("--wait", is_flag=True, help="Return once it is ready again.")
-@click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for each.")
+@click.option("--timeout", type=SECONDS, default=60.0, show_default=True, help="Seconds to wait for each.")
 @json_option
 def restart(
     config: Path | None, nodes: tuple[str, ...], rolling: bool, wait: bool, timeout: float, as_json: bool
@@ -46,7 +46,7 @@ def restart(
       twsmq restart marketdata-0 --wait
       twsmq restart --rolling
     """
-    settings = settings_from(config)
+    settings = running_from(config)
     known = tuple(cluster(settings))
     unknown = [name for name in nodes if name not in known]
     if unknown:
@@ -55,11 +55,23 @@ def restart(
         raise click.UsageError("name the processes to restart, or all of them with --rolling")
     names = [name for name in known if name != SIMULATOR] if rolling else list(nodes)
     with asking(settings, endpoints.SUPERVISOR) as client:
+        _require_running(client, names)
         if len(names) == 1 and not wait:
             ask(client, "restart", {"name": names[0]})
             echo_json({"name": names[0]}) if as_json else echo(f"{names[0]}: restarting")
             return
         restart_in_turn(client, names, timeout, as_json=as_json)
+
+
+def _require_running(client: Client, names: list[str]) -> None:
+    """Before any is touched: the file may name others than those the supervisor was started with."""
+    rows = [row.name for row in client.status().processes]
+    absent = [name for name in names if name not in rows]
+    if absent:
+        raise Refused(
+            f"the supervisor runs no {absent[0]} (it was started with another configuration, or --gateway): "
+            "nothing was restarted. `twsmq down` and `twsmq up` start what the file names"
+        )
 
 
 def restart_in_turn(client: Client, names: list[str], timeout: float, *, as_json: bool) -> None:
@@ -91,16 +103,21 @@ def _restarted(client: Client, name: str, timeout: float) -> float:
 
 
 def _row(client: Client, name: str) -> ProcessRow:
-    return next(row for row in client.status().processes if row.name == name)
+    found = [row for row in client.status().processes if row.name == name]
+    if not found:
+        raise Refused(f"the supervisor does not run {name} any more")
+    return found[0]
 
 
 @click.command()
 @config_option
 @click.option("--apply", is_flag=True, help="Restart what has to be, one after the other.")
-@click.option("--timeout", default=60.0, show_default=True, help="With --apply: seconds to wait for each.")
+@click.option(
+    "--timeout", type=SECONDS, default=60.0, show_default=True, help="With --apply: seconds to wait for each."
+)
 @json_option
 def reload(config: Path | None, apply: bool, timeout: float, as_json: bool) -> None:
-    """Compare the configuration's file with what the processes run with; say what each change asks for.
+    """Compare the configuration's file with what the processes run with; show what each change needs.
 
     What can be changed while all runs holds from now on. The rest needs processes restarted, which --apply
     does, or the whole cluster (`twsmq down`, `twsmq up`). Exit code 1 while something has not been applied.
@@ -110,7 +127,7 @@ def reload(config: Path | None, apply: bool, timeout: float, as_json: bool) -> N
       twsmq reload             what has changed, and whom to restart for it
       twsmq reload --apply     and restart those, each ready before the next
     """
-    settings = settings_from(config)
+    settings = running_from(config)
     with asking(settings, endpoints.SUPERVISOR) as client:
         told = ask(client, "reload", {})
         changed: list[dict[str, Any]] = told["changed"]

@@ -6,35 +6,32 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import click
+from twsmq_protocol.field_docs import field_docs
 from twsmq_protocol.order_control_requests import SetRisk
 from twsmq_protocol.risk_limits import RiskLimits
 
 from ..client import Client
 from .asking import ask, asking, json_option
-from .options import Unusable, config_option, settings_from
+from .options import Unusable, config_option, running_from
 from .order_options import given_options, struct_options
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, json_text
 
 _SCOPES = get_args(get_type_hints(SetRisk)["scope"])
-_HELP = {
-    "max_order_quantity": "Of one order.",
+_SHORTER = {
     "max_order_notional": "Price x quantity x multiplier of one order, in its currency.",
     "max_position": "As if all that works on its side were filled.",
     "price_collar": "How far a limit may be worse than the market: 0.05 is 5 %.",
     "round": "refuse or passive: a price off the contract's increments.",
-    "max_open_orders": "Working orders at once.",
-    "max_orders_per_side": "Working orders of one account, instrument and side.",
-    "max_orders_per_second": "New orders in any second.",
     "max_daily_loss": "No new order once the day's result is worse.",
-    "duplicate_s": "No two orders alike within so many seconds.",
-    "instruments": "Spellings, or beginnings that end in *.",
     "order_types": "Like LMT,STP.",
     "trading_windows": "HH:MM-HH:MM in --time-zone.",
     "time_zone": "Like US/Eastern.",
     "missing": "refuse or allow: what a rule does that cannot be checked.",
     "reduce_only_passes": "Whether what only reduces a position passes limits of exposure.",
 }
+"""Of limits whose meaning in `RiskLimits` is too long for an option, or lacks an example."""
+_HELP = {name: f"{text[:1].upper()}{text[1:]}." for name, text in field_docs(RiskLimits).items()} | _SHORTER
 
 
 @click.group()
@@ -42,7 +39,7 @@ def risk() -> None:
     """Show and set the limits on orders.
 
     They stand in three layers, all of which hold: `default` counts for each strategy on its own, `strategy`
-    for one, `account` for everything on one account. SPEC's "Risk limits" says what each does.
+    for one, `account` for everything on one account. docs/risk.md has an example of each limit.
 
     \b
     Examples:
@@ -57,7 +54,7 @@ def risk() -> None:
 @json_option
 def show_limits(config: Path | None, as_json: bool) -> None:
     """Show every limit that holds, as configured and as changed since."""
-    with asking(settings_from(config)) as client:
+    with asking(running_from(config)) as client:
         _show(_layers(client), as_json=as_json)
 
 
@@ -86,7 +83,7 @@ def set_limits(
     limits = given_options(given)
     if not limits and not cleared:
         raise click.UsageError("give a limit to set, like --max-position 1000, or --clear")
-    with asking(settings_from(config)) as client:
+    with asking(running_from(config)) as client:
         layers = {(row["scope"], row["name"]): row["limits"] for row in _layers(client)}
         now: dict[str, Any] = layers.get((scope, name), {})
         wanted = {key: value for key, value in (now | limits).items() if key not in cleared}

@@ -22,11 +22,11 @@ _COMMANDS = {
     "down": ("cluster", "Stop the cluster in order."),
     "status": ("cluster", "Show every process and the link to the gateway."),
     "attach": ("up", "Show a cluster that runs in the background as `up` does."),
-    "why": ("why", "Say why a process is in the state it is in."),
+    "why": ("why", "Show why a process is in the state it is in."),
     "blame": ("why", "Show what the start of each process waited for."),
     "logs": ("logs", "Show what the processes have logged."),
     "restart": ("restart", "Restart processes, one after the other."),
-    "reload": ("restart", "Say what a changed configuration asks for."),
+    "reload": ("restart", "Show what a changed configuration needs."),
     "health": ("cluster", "Exit 0 if one node is ready: a container's health check."),
     "client-ids": ("client_ids", "Who holds which client ID; one for a program of yours."),
     "budget": ("budget", "Who uses how much of the gateway's limits."),
@@ -49,7 +49,7 @@ _COMMANDS = {
     "resume": ("halts", "Take a halt back."),
     "risk": ("risk", "Show and set the limits on orders."),
     "doctor": ("doctor", "Find out why a gateway does not work."),
-    "keys": ("keys", "Say who may connect, and what each key opens."),
+    "keys": ("keys", "Set who may connect, and what each key opens."),
     "web": ("web", "Print the link that logs a browser into the page."),
     "top": ("top", "The whole desk in the terminal, live."),
     "alerts": ("alerts", "Show what fires; acknowledge, silence, test."),
@@ -87,7 +87,7 @@ class Commands(click.Group):
             raise SystemExit(_INTERRUPTED) from None
         except click.UsageError as error:
             raise click.UsageError(printable(error.format_message(), "\n"), error.ctx) from error
-        except TwsmqError as error:  # no command of ours ends in a traceback for what others said or sent
+        except TwsmqError as error:  # no command of ours ends in a traceback for what others sent
             from .options import failure_of
 
             raise failure_of(error) from error
@@ -113,7 +113,7 @@ def main() -> None:
       twsmq order place --instrument STK:AAPL:SMART:USD --side BUY \\
                         --quantity 10 --order-type MKT
       twsmq status                                    which process is in which state
-      twsmq positions                                 what is held; `order list`: what works
+      twsmq positions                                 what is held; `order list --active`: what works
     \b
     With your own gateway (paper account, API enabled):
       twsmq up --gateway 127.0.0.1:4002

@@ -9,8 +9,8 @@ from twsmq_protocol.endpoints import REFERENCE
 from twsmq_protocol.scanner_requests import ScannerParameter, ScannerRow
 
 from .asking import ask, asking
-from .listing import Column, Form, Row, first_of, form_option, parse_fields, put, timeout_option
-from .options import Unusable, config_option, settings_from
+from .listing import Column, Form, first_of, form_option, parse_fields, put, timeout_option
+from .options import Unusable, config_option, running_from
 from .terminal import echo
 
 
@@ -53,7 +53,7 @@ def scanner(
       twsmq scanner --codes gain                   which scans have "gain" in them?
     """
     if codes:
-        with asking(settings_from(config), REFERENCE) as client:
+        with asking(running_from(config), REFERENCE) as client:
             found = ask(client, "scanner_parameters", {"search": scan, "limit": 5000}, timeout)
         columns = (Column("kind", "kind"), Column("code", "code"), Column("name", "name"))
         put(ScannerParameter, found["parameters"], columns, form, "no code has that in it")
@@ -67,17 +67,13 @@ def scanner(
         "above_price": above_price, "below_price": below_price, "above_volume": above_volume,
         "filters": filters,
     }  # fmt: skip
-    with asking(settings_from(config), REFERENCE) as client:
+    with asking(running_from(config), REFERENCE) as client:
         found = ask(client, "scanner", args, timeout)
     columns = (
-        Column("rank", _rank, right=True),
+        Column("rank", "rank", right=True),
         Column("conId", "con_id", right=True),
         Column("instrument", "instrument"),
         Column("distance", "distance"),
         Column("value", first_of("projection", "benchmark")),
     )
     put(ScannerRow, found["rows"], columns, form, "nothing is in that scan")
-
-
-def _rank(row: Row) -> str:
-    return str(row["rank"] + 1)

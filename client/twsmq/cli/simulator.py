@@ -13,11 +13,12 @@ import click
 import msgspec
 import zmq
 from twsmq_protocol import endpoints
-from twsmq_protocol.config import address
+from twsmq_protocol.hosts import address
 from twsmq_protocol.key_folder import KeyFolder
 from twsmq_supervisor.children import simulator_argv
 
-from .options import NoCluster, Refused, Unusable, config_option, settings_from
+from ..sockets import public_of
+from .options import NoCluster, Refused, Unusable, config_option, running_from, settings_from
 from .terminal import echo
 
 _ANSWER_S = 60
@@ -131,7 +132,7 @@ def fault(config: Path | None, control_port: int | None, op: str, arguments: tup
 @config_option
 @_control_port_option
 def faults(config: Path | None, control_port: int | None) -> None:
-    """List what `twsmq simulator fault` can do, as the running simulator tells it."""
+    """List what `twsmq simulator fault` can do, as the running simulator describes it."""
     with _Control(config, control_port) as control:
         ops = control.describe()
     formatter = click.HelpFormatter()
@@ -178,10 +179,10 @@ class _Control:
     """The control socket of a running simulator. Every question gets one answer, or `NoCluster`."""
 
     def __init__(self, config: Path | None, port: int | None) -> None:
-        loaded = settings_from(config)
+        loaded = running_from(config)
         settings = loaded.config
         keyed = settings.cluster.keys == "on"
-        self._keys = KeyFolder(loaded.data_dir).local() if keyed else None
+        self._keys = KeyFolder(loaded.data_dir).local(public_of) if keyed else None
         self._address = (settings.gateway.host, port or endpoints.simulator_control_port(settings))
         self._shown = address(*self._address)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

@@ -11,22 +11,14 @@ import re
 from typing import Any
 
 import click
+from twsmq_protocol.printable import printable
 
 _LAYOUT = "\n\t"
 _DELETE_AND_C1 = re.compile(r"[^ -~]")
 
 
-def printable(text: str, keep: str = "") -> str:
-    """`text` without any character that acts on a terminal instead of being shown; `keep` stays as it is."""
-    if text.isprintable():
-        return text
-    return "".join(
-        one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text
-    )
-
-
 def number(value: float | None) -> str:
-    """Up to twelve digits, none that say nothing; empty for what is not there."""
+    """Up to twelve digits, no zeros that mean nothing; empty for what is not there."""
     return "" if value is None else f"{value:.12g}"
 
 
@@ -36,6 +28,18 @@ def echo(text: str = "", *, err: bool = False, lines: bool = False) -> None:
     `lines`: it is text of our own, of several lines.
     """
     click.echo(printable(text, _LAYOUT if lines else ""), err=err)
+
+
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Full-width ones too: a spreadsheet may take them for the same."""
+
+
+def csv_cell(value: Any) -> Any:
+    """For a CSV: a text that a spreadsheet would take for a formula begins with an apostrophe."""
+    if not isinstance(value, str):
+        return value
+    shown = printable(value)
+    return f"'{shown}" if shown[:1] in _FORMULA else shown
 
 
 def json_text(value: Any) -> str:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import click
 
-from .options import Unusable, config_option, settings_from
+from .options import Unusable, config_option, running_from
 
 
-@click.command(short_help="The whole desk in the terminal, live.")
+@click.command()
 @config_option
 @click.option("--operator", is_flag=True, help="May act too: halt everybody with H, cancel an order with C.")
 def top(config: Path | None, operator: bool) -> None:
     """Show the board live: orders, fills, positions, market data, processes, budget, alerts.
 
-    The same as the page's, read-only unless --operator. Keys: 1 to 9 views, / filter, ? help, q quit. When
-    the cluster ends, what it said last stays on the screen.
+    The same as the page's, read-only unless --operator. Keys: 1 to 8 views, / filter, ? help, q quit. When
+    the cluster ends, the last board stays on the screen.
 
     \b
     Examples:
@@ -28,4 +28,4 @@ def top(config: Path | None, operator: bool) -> None:
         raise Unusable("the terminal board is not installed: pip install 'twsmq[tui]'")
     from .top_app import Board
 
-    Board(settings_from(config).config, operator=operator).run()
+    Board(running_from(config).config, operator=operator).run()

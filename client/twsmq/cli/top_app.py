@@ -1,6 +1,6 @@
 """The terminal board at work: a textual application over the same copy of the board as the page's.
 
-It asks and listens in its own loop; a cluster that ends leaves its last words where they are, and their age
+It asks and listens in its own loop; a cluster that ends leaves its last board where it is, and its age
 grows.
 """
 
@@ -18,6 +18,7 @@ from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Label, Static
 from twsmq_protocol.board import SECTIONS, Column
 from twsmq_protocol.config import Config
+from twsmq_protocol.counted import counted
 from twsmq_protocol.errors import TwsmqError
 from twsmq_protocol.processes import ORDERS
 
@@ -37,6 +38,8 @@ VIEWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Alerts", ("alerts",)),
 )
 REFRESH_S = 0.5
+MOST_ROWS = 500
+"""Of a table: a terminal is not scrolled through thousands, and drawing them takes seconds."""
 _AT_A_GLANCE: dict[str, Callable[[dict[str, Any]], bool]] = {
     "alerts": lambda row: row["state"] != "resolved",
     "orders": lambda row: row["rank"] < 2,  # what is not finished
@@ -48,7 +51,16 @@ WIDE, NARROW = 180, 120
 _NARROW: dict[str, tuple[str, ...]] = {
     "orders": ("client_order_id", "status", "since", "side", "filled", "quantity", "limit_price"),
     "fills": ("time", "client_order_id", "side", "quantity", "price", "slippage", "latency_s"),
-    "positions": ("instrument", "quantity", "own", "difference", "daily", "unrealized", "updated"),
+    "positions": (
+        "instrument",
+        "quantity",
+        "own",
+        "difference",
+        "daily",
+        "unrealized",
+        "currency",
+        "updated",
+    ),
     "accounts": ("account", "net_liquidation", "daily", "cushion", "excess_liquidity", "updated"),
     "processes": ("name", "ready", "beating", "heard", "since", "restarts", "cpu", "lag_s", "words"),
     "alerts": ("name", "state", "since", "text"),
@@ -66,11 +78,11 @@ _HELP = """[b]Keys[/b]
 H       halt everybody and cancel all      (operator)
 C       cancel the order of this row       (operator)
 
-A dash is unknown, never zero. What says OLD is old, whatever it shows."""
+A dash is unknown, never zero. What is marked OLD has not been confirmed lately."""
 
 
 def columns_of(section: str, width: int) -> list[Column]:
-    """What a terminal of so many columns shows, in this order: a narrow one begins with what tells most."""
+    """What a terminal of so many columns shows, in this order: a narrow one begins with what matters most."""
     columns = [column for column in SECTIONS[section].columns if width > WIDE or not column.wide]
     first = _NARROW.get(section, ()) if width < NARROW else ()
     return sorted(columns, key=lambda each: first.index(each.name) if each.name in first else len(first))
@@ -79,6 +91,15 @@ def columns_of(section: str, width: int) -> list[Column]:
 def cells(columns: Iterable[Column], row: dict[str, Any], now_ns: int) -> list[str]:
     """A row as text, in the order of the columns."""
     return [printable(text_of(column.kind, row.get(column.name), now_ns)) for column in columns]
+
+
+def confirmed(as_of: int | None, now_ns: int) -> tuple[bool, str]:
+    """Whether what a section shows is old, and since when it is as it is."""
+    if as_of is None:
+        return True, "never confirmed"
+    if as_of - now_ns > OLD_NS:
+        return True, "of before the clock was set back"
+    return now_ns - as_of > OLD_NS, f"as of {age(now_ns - as_of)} ago"
 
 
 class Confirm(ModalScreen[bool]):
@@ -227,7 +248,8 @@ class Board(App[None]):
         try:
             result = await self._client.request(ORDERS, op, args, timeout=10.0)
             left = result.get("remaining")
-            self._note = f"{op}: done" + ("" if left is None else f", {len(left)} orders remain")
+            remain = "" if left is None else f", {counted(len(left), 'order remains', 'orders remain')}"
+            self._note = f"{op}: done{remain}"
         except TwsmqError as error:
             self._note = f"{op}: {error}"
 
@@ -274,14 +296,17 @@ class Board(App[None]):
                 continue
             value = row.get(column.name)
             text = printable(text_of(column.kind, value, now))
+            of_the_link = column.name in ("gateway", "upstream", "farms")
+            if of_the_link and value and confirmed(self.feed.state.sections["desk"].as_of, now)[0]:
+                text, value = f"{text} (OLD)", "unknown"
             line.append(f"{column.title} ", style="dim")
             line.append(text + "   ", style=_style(column.kind, value))
-        if not self.feed.status_alive:
+        if self.feed.awaited:
+            line.append("\nlistening for the status node", style="dim")
+        elif not self.feed.status_alive:
             silent = self.feed.heard.silent_s("status")
             since = "" if silent is None else f" for {silent:.0f} s"
-            line.append(
-                f"\nthe status node is silent{since}: what is below stays as it last said", style="bold red"
-            )
+            line.append(f"\nthe status node is silent{since}: below is its last report", style="bold red")
         if self._note:
             line.append("\n" + printable(self._note), style="yellow")
         return line
@@ -294,6 +319,7 @@ class Board(App[None]):
         words = self._filter.split()
         if words:
             rows = [row for row in rows if all(w in " ".join(map(str, row.values())).lower() for w in words)]
+        found, rows = len(rows), rows[:MOST_ROWS]
         table = cast("DataTable[Text]", self.query_one(f"#t-{name}"))
         columns = self._columns[name]
         keys = [row["key"] for row in rows]
@@ -308,10 +334,10 @@ class Board(App[None]):
                 for column, cell in zip(columns, self._styled(columns, row, now), strict=True):
                     if table.get_cell(row["key"], column.name) != cell:
                         table.update_cell(row["key"], column.name, cell, update_width=True)
-        old = state.as_of is None or now - state.as_of > OLD_NS
-        said = "never confirmed" if state.as_of is None else f"as of {age(now - state.as_of)} ago"
+        old, said = confirmed(state.as_of, now)
         title = "Working orders" if self._view == 0 and name == "orders" else section.title
-        heading = Text(f"{title}  {len(rows)}  ")
+        more = f" (the first {MOST_ROWS}; / finds others)" if found > len(rows) else ""
+        heading = Text(f"{title}  {found}{more}  ")
         heading.append(("OLD: " if old else "") + said, style="red" if old else "dim")
         if not rows:
             elsewhere = "no row matches" if words else f"none at present, {len(every)} in their own view"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from twsmq_protocol.errors import FieldError
+from twsmq_protocol.streams import STREAMS
 from twsmq_protocol.topics import FIRST_LEVELS, STREAM_KINDS, parse_stream_topic
 
 from .options import Unusable
 from .terminal import echo
-
-_SHAPES = {"bars": "bars/1m/STK:AAPL:SMART:USD/", "news": "news/BRFG/"}
 
 
 def check_topics(topics: Iterable[str]) -> None:
@@ -39,8 +38,14 @@ def hint(topic: str) -> str | None:
         if parse_stream_topic(topic) is not None:
             return None
     except FieldError:
-        return None  # complete and wrong: the stream itself will tell
-    shape = f"{topic}/" if rest and topic[-1] != "/" and kind not in _SHAPES else _SHAPES.get(kind)
-    shape = shape or f"{kind}/STK:AAPL:SMART:USD/"
+        return None  # complete and wrong: the stream itself will report it
+    unended = rest and topic[-1] != "/" and STREAMS[kind].qualifier is None
+    shape = f"{topic}/" if unended else _example(kind)
     like = "the complete topic is" if shape == f"{topic}/" else "a complete topic is like"
     return f"{topic} is a prefix and shows only what others have asked for; {like} {shape}"
+
+
+def _example(kind: str) -> str:
+    stream = STREAMS[kind]
+    qualifier = "" if stream.qualifier is None else f"{stream.qualifier.example}/"
+    return f"{kind}/{qualifier}{'STK:AAPL:SMART:USD/' if stream.instrument else ''}"

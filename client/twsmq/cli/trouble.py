@@ -1,6 +1,6 @@
 """What keeps a cluster from being ready, in few words, and what to check about it. Pure.
 
-All nodes wait for one gateway, so when it cannot be reached each of them says so: that is told once, with
+All nodes wait for one gateway, so when it cannot be reached each of them reports it: that is shown once, with
 what a person should look at.
 """
 
@@ -17,28 +17,48 @@ Row = ProcessRow | Process
 _UNREACHABLE = re.compile(
     r"cannot connect to (?P<address>\S+): (?:\[Errno -?\d+\] )?(?P<cause>.*)", re.DOTALL
 )
+_NO_SESSION = re.compile(r"no session with the gateway at (?P<address>\S+) yet: (?P<cause>.*)", re.DOTALL)
 _LONGEST_CAUSE = 120
+_DOCTOR = "`twsmq doctor` finds out why."
 
 
 def in_short(reason: str | None) -> str:
-    """A reason as it stands in a row, where it repeats what other rows say."""
+    """A reason as it stands in a row, where it repeats other rows."""
     found = _UNREACHABLE.search(reason or "")
     return f"cannot reach {found['address']}" if found else reason or ""
 
 
 def hint(rows: Iterable[Row], *, simulated: bool) -> str | None:
-    """What to check when the gateway cannot be reached; None while none of the rows says so."""
+    """What to check when the gateway cannot be reached, or gives no session; None while no row reports
+    that."""
+    rows = list(rows)
     found = next((match for row in rows if (match := _UNREACHABLE.search(row.reason or ""))), None)
     if found is None:
-        return None
+        return _without_session(rows, simulated=simulated)
     refused = f"no gateway answers at {found['address']}: {found['cause'][:_LONGEST_CAUSE]}."
     if simulated:
-        return f"{refused} The simulated gateway is still starting, or ended: its row and its log tell."
+        return f"{refused} The simulated gateway is still starting, or ended: see its row and its log."
     return (
         f"{refused} Is TWS or IB Gateway running and logged in, its API enabled (API > Settings > Enable "
         "ActiveX and Socket Clients), and is it the right port: IB Gateway paper 4002, live 4001; "
-        "TWS paper 7497, live 7496?"
+        f"TWS paper 7497, live 7496? {_DOCTOR}"
     )
+
+
+def _without_session(rows: Iterable[Row], *, simulated: bool) -> str | None:
+    held = [row for row in rows if row.state == "waiting_client_id"]
+    if held:
+        numbers = ", ".join(sorted({str(row.client_id) for row in held if row.client_id is not None}))
+        return (
+            f"another connection holds client ID {numbers}: end the other program, maybe another cluster "
+            "(after a crash a gateway keeps an ID busy for some minutes), or give this cluster another "
+            "[gateway] client_id_base (its orders stay under the old IDs). It tries again by itself."
+        )
+    found = next((match for row in rows if (match := _NO_SESSION.search(row.reason or ""))), None)
+    if found is None:
+        return None
+    said = f"the gateway at {found['address']} gives no session: {found['cause'][:_LONGEST_CAUSE]}."
+    return said if simulated else f"{said} {_DOCTOR}"
 
 
 def missing(rows: Iterable[Row]) -> str:

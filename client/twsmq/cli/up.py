@@ -1,6 +1,6 @@
 """`twsmq up`: the supervisor in this process's main thread, and what it shows in another.
 
-The view is a client like any other: it hears of processes and quotes through ZeroMQ, in a thread of its own,
+The view is a client like any other: it receives processes and quotes through ZeroMQ, in a thread of its own,
 so that a terminal that stands still (Ctrl-S, a full pipe) never holds supervision up.
 """
 
@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from twsmq_protocol import endpoints
 from twsmq_protocol.market_events import Quote
+from twsmq_protocol.plain_file import write_plain
 from twsmq_protocol.system_events import Process
 from twsmq_protocol.topics import quote_topic
-from twsmq_supervisor.children import cluster
+from twsmq_supervisor.children import PYTHON, cluster
 from twsmq_supervisor.errors import StartRefused
 from twsmq_supervisor.preflight import require_free
 from twsmq_supervisor.settings import Settings
@@ -27,7 +30,16 @@ from twsmq_supervisor.shell import Supervisor
 from twsmq_transport import log as logs
 
 from ..client import Client
-from .options import NoCluster, Refused, Unusable, config_option, settings_from, typed
+from .options import (
+    SECONDS,
+    NoCluster,
+    Refused,
+    Unusable,
+    config_option,
+    running_from,
+    settings_from,
+    typed,
+)
 from .reach import NobodyListens, require_listener
 from .terminal import echo
 from .views import SHOWN, LiveTable, PlainLines, View
@@ -35,15 +47,22 @@ from .views import SHOWN, LiveTable, PlainLines, View
 _REFRESH_S = 0.25
 _FAREWELL_S = 2.0
 
-GATEWAY_RATE = 50
-"""Messages a second, as IBKR's API docs have it for the default of 100 market data lines."""
+LINES_A_MESSAGE, LEAST_LINES = 2, 100
+"""IBKR allows half as many messages a second as an account has lines of market data, which are 100 or more
+(its API documentation, 11)."""
 
 
 @click.command()
 @config_option
 @click.option("--gateway", metavar="HOST:PORT", help="Use this gateway instead of the simulated one.")
 @click.option("--detach", is_flag=True, help="Run in the background; return once all processes are ready.")
-@click.option("--timeout", default=60.0, show_default=True, help="With --detach: seconds to wait for that.")
+@click.option(
+    "--timeout",
+    type=SECONDS,
+    default=60.0,
+    show_default=True,
+    help="With --detach: seconds to wait for that.",
+)
 def up(config: Path | None, gateway: str | None, detach: bool, timeout: float) -> None:
     """Start the whole cluster: the simulated gateway (unless you bring your own) and every node.
 
@@ -58,6 +77,7 @@ def up(config: Path | None, gateway: str | None, detach: bool, timeout: float) -
     """
     settings = settings_from(config, gateway)
     _warn_of_rate(settings)
+    _warn_of_readers(settings)
     try:
         if detach:
             _run_detached(settings, timeout)
@@ -70,11 +90,26 @@ def up(config: Path | None, gateway: str | None, detach: bool, timeout: float) -
 def _warn_of_rate(settings: Settings) -> None:
     table = settings.config.gateway
     rate = table.messages_per_second
-    if table.mode == "external" and not 0 < rate <= GATEWAY_RATE:
+    lines = settings.config.marketdata.lines
+    allowed = max(lines, LEAST_LINES) / LINES_A_MESSAGE
+    if table.mode == "external" and not 0 < rate <= allowed:
         much = f"{rate:g} is more" if rate else "0, no limit, is more"
         echo(
-            f"twsmq: [gateway] messages_per_second = {much} than the {GATEWAY_RATE} that IBKR allows all "
-            "clients of a gateway together; what exceeds it is refused with error 100",
+            f"twsmq: [gateway] messages_per_second = {much} than the {allowed:g} that IBKR allows all "
+            f"clients of a gateway together, with [marketdata] lines = {lines}; what exceeds it is refused "
+            "with error 100",
+            err=True,
+        )
+
+
+def _warn_of_readers(settings: Settings) -> None:
+    """Whoever has the address of a webhook may call it. No reason to go without a cluster, as with keys."""
+    file, secret = settings.loaded.file, settings.config.alerts.addresses
+    mode = 0 if file is None else stat.S_IMODE(file.stat().st_mode)
+    if secret and mode & 0o077 and os.name != "nt":
+        echo(
+            f"twsmq: {file} may be read by others (mode {mode:o}), and [alerts] {', '.join(secret)} may hold "
+            f"a secret: chmod 600 {file}",
             err=True,
         )
 
@@ -95,7 +130,7 @@ def attach(config: Path | None) -> None:
     Example:
       twsmq up --detach && twsmq attach
     """
-    settings = settings_from(config)
+    settings = running_from(config)
     try:
         require_listener(settings.config, endpoints.SUPERVISOR)
     except NobodyListens as error:
@@ -149,7 +184,7 @@ class Audience:
 
 
 class Feed:
-    """What a view is told, as it comes through ZeroMQ. `ended`: the supervisor has said its last word."""
+    """What a view shows, as it comes through ZeroMQ. `ended`: the supervisor has published its last state."""
 
     def __init__(self, settings: Settings, view: View, *, quotes: bool) -> None:
         self._view = view
@@ -170,13 +205,20 @@ class Feed:
         self._client.close()
 
 
+def _supervisor_log(path: Path) -> BinaryIO:
+    try:
+        return write_plain(path, os.O_APPEND)
+    except OSError as error:
+        raise Unusable(f"cannot write to {path}: {error.strerror}; remove what is there") from error
+
+
 def _run_detached(settings: Settings, timeout: float) -> None:
     require_free(settings)
     log = settings.log_file(endpoints.SUPERVISOR)
-    with log.open("ab") as output:
-        begin = output.tell()
+    with _supervisor_log(log) as output:
+        begin = output.seek(0, os.SEEK_END)
         supervisor = subprocess.Popen(  # noqa: S603 - our own interpreter and package
-            [sys.executable, "-m", "twsmq_supervisor", *settings.arguments()],
+            [*PYTHON, "-m", "twsmq_supervisor", *settings.arguments()],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -192,7 +234,7 @@ def _run_detached(settings: Settings, timeout: float) -> None:
         feed.close()
     if supervisor.poll() is not None:
         said = log.read_bytes()[begin:].decode("utf-8", "replace").strip().splitlines()
-        reason = said[-1].removeprefix("twsmq: ") if said else "it said nothing"
+        reason = said[-1].removeprefix("twsmq: ") if said else "it wrote nothing"
         raise Unusable(f"the supervisor ended: {reason}")
     stop = typed(settings, "down")
     if not view.all_ready():

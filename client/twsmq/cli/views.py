@@ -11,7 +11,6 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 from twsmq_protocol import endpoints
-from twsmq_protocol.endpoints import web_port
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.processes import WEB, node_names
 from twsmq_protocol.system_events import Process
@@ -21,8 +20,10 @@ from twsmq_supervisor.last_words import in_words
 from twsmq_supervisor.processes import tail
 from twsmq_supervisor.settings import Settings
 
+from ..board_text import duration
 from .options import typed
-from .rendering import Escaped, process_table, quote_line, quote_table, spoken
+from .own_address import page_url, page_url_elsewhere
+from .rendering import Escaped, process_table, quote_line, quote_table
 from .terminal import echo
 from .trouble import hint, in_short, missing
 
@@ -62,8 +63,10 @@ def page_line(settings: Settings) -> str:
     """Where the page is, or why there is none."""
     config = settings.config
     if WEB in node_names(config):
+        elsewhere = page_url_elsewhere(config)
+        there = "" if elsewhere in (None, page_url(config)) else f", from other machines {elsewhere}"
         return (
-            f"the page: http://{config.cluster.bind}:{web_port(config)}/ "
+            f"the page: {page_url(config)}{there} "
             f"(`{typed(settings, 'web')}` prints the link that logs in; --operator: to act)"
         )
     if config.web.enabled is None:
@@ -78,7 +81,7 @@ class PlainLines:
         self._settings = settings
         self._began = time.monotonic()
         self._rows = {name: Process(name=name, state="stopped") for name in names(settings)}
-        self._reasons: dict[str, str | None] = {}  # the last one said of each
+        self._reasons: dict[str, str | None] = {}  # the last one shown of each
         self._logs_shown: set[tuple[str, str | None]] = set()
         self._quoted: set[str] = set()
         self._hint: str | None = None  # the last one given
@@ -136,7 +139,7 @@ class PlainLines:
             self._say(told)
 
     def _show_log(self, event: Process) -> None:
-        """What it said before it ended, once for each reason, unless the reason says it all."""
+        """The last lines of its log before it ended, once for each reason, unless the reason has them all."""
         if (event.name, event.reason) in self._logs_shown:
             return
         self._logs_shown.add((event.name, event.reason))
@@ -237,7 +240,7 @@ class LiveTable:
         waiting = self._waiting()
         if self._ready_after is None:
             return f"twsmq is starting: {len(self._names) - waiting} of {len(self._names)} processes ready"
-        up = spoken(event.uptime_s + time.monotonic() - heard)
+        up = duration(event.uptime_s + time.monotonic() - heard)
         trouble = f", {waiting} not ready" if waiting else ""
         return f"twsmq: ready after {self._ready_after:.1f} s, up {up}{trouble}"
 

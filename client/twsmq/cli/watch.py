@@ -12,13 +12,14 @@ from typing import Any
 import click
 import msgspec
 from twsmq_protocol import endpoints
+from twsmq_protocol.counted import counted
 from twsmq_protocol.market_events import Stream
 from twsmq_protocol.topics import STATES
 from twsmq_supervisor.settings import Settings
 
 from ..client import Client
 from ..inbox import Received
-from .options import config_option, settings_from, typed
+from .options import config_option, running_from, typed
 from .reach import NobodyListens, require_listener
 from .terminal import echo, json_text, printable
 from .topics import check_topics
@@ -38,7 +39,7 @@ def watch(config: Path | None, as_json: bool, count: int | None, topics: tuple[s
     """Print every event of these topics, one line each, until Ctrl-C.
 
     Every level of a topic ends with a slash. A shorter topic is a prefix and stands for all below it; only a
-    complete market-data topic makes the gateway send data. Lost events are said to be lost.
+    complete market-data topic makes the gateway send data. Lost events are counted and shown.
 
     \b
     Examples:
@@ -47,7 +48,7 @@ def watch(config: Path | None, as_json: bool, count: int | None, topics: tuple[s
       twsmq watch process/ gateway/                  the cluster itself
       twsmq watch --json quote/CASH:EUR:IDEALPRO:USD/ | jq .bid
     """
-    settings = settings_from(config)
+    settings = running_from(config)
     check_topics(topics)
     with Client(settings.config) as client, suppress(KeyboardInterrupt):
         client.subscribe(*topics)
@@ -55,16 +56,16 @@ def watch(config: Path | None, as_json: bool, count: int | None, topics: tuple[s
 
 
 def _print_events(client: Client, settings: Settings, *, as_json: bool, count: int | None) -> None:
-    teller = Teller(echo, as_json=as_json)
+    printer = EventPrinter(echo, as_json=as_json)
     received = client.receive(_QUIET_S)
     if received is None:
         echo(f"twsmq: nothing yet; {_whether_it_runs(settings)}", err=True)
     while True:
         if received is not None:
-            teller.tell(received, client.loss.topics[received.topic].restarts, time.monotonic())
-            if teller.told == count:
+            printer.print(received, client.loss.topics[received.topic].restarts, time.monotonic())
+            if printer.printed == count:
                 return
-        teller.remind(time.monotonic())
+        printer.remind(time.monotonic())
         received = client.receive(_LOOK_S)
 
 
@@ -73,27 +74,27 @@ def _whether_it_runs(settings: Settings) -> str:
         require_listener(settings.config, endpoints.SUPERVISOR)
     except NobodyListens:
         return f"no cluster is running here (start one with `{typed(settings, 'up')}`)"
-    return f"the cluster runs (`{typed(settings, 'status')}` tells how it is)"
+    return f"the cluster runs (`{typed(settings, 'status')}` shows how it is)"
 
 
-class Teller:
+class EventPrinter:
     """What is printed of each event: what was lost before it, then itself, unless it only repeats what was
-    printed: to one who comes late a repeat may be the first word on how a stream stands.
+    printed: to one who comes late a repeat may be the first report of how a stream stands.
 
-    A stream that does nothing but start is said to do so, once, with the reason it last gave. `told` counts
-    the events printed.
+    A stream that does nothing but start is shown as starting, once, with the reason it last gave. `printed`
+    counts the events printed.
     """
 
     def __init__(self, echo: Callable[[str], object], *, as_json: bool) -> None:
         self._echo = echo
         self._as_json = as_json
         self._restarts: dict[str, int] = {}
-        self._stands: dict[str, tuple[str, int | None]] = {}  # by topic: the state and code told last
-        self._starting: dict[str, tuple[float, Stream]] = {}  # by topic: since when, and the last word on it
+        self._stands: dict[str, tuple[str, int | None]] = {}  # by topic: the state and code printed last
+        self._starting: dict[str, tuple[float, Stream]] = {}  # by topic: since when, and its last event
         self._reminded: set[str] = set()
-        self.told = 0
+        self.printed = 0
 
-    def tell(self, received: Received, restarts: int, now: float = 0.0) -> None:
+    def print(self, received: Received, restarts: int, now: float = 0.0) -> None:
         """`restarts`: how often the publisher of this topic is known to have come back anew."""
         topic, event, lost = received
         known = isinstance(event, Stream) and self._follow(topic, event, now)
@@ -102,7 +103,7 @@ class Teller:
             self._restarts[topic] = restarts
             self._note({"type": "restarted", "topic": topic, "src": event.src}, f"{event.src} restarted")
         if lost and not (restarted and topic.partition("/")[0] in STATES):  # else this event makes it whole
-            self._note({"type": "lost", "topic": topic, "count": lost}, f"{lost} events lost")
+            self._note({"type": "lost", "topic": topic, "count": lost}, f"{counted(lost, 'event')} lost")
         fields = msgspec.to_builtins(event)
         if self._as_json:
             self._echo(json_text({"topic": topic, **fields}))
@@ -110,10 +111,10 @@ class Teller:
             return
         else:
             self._echo(line(topic, fields))
-        self.told += 1
+        self.printed += 1
 
     def remind(self, now: float) -> None:
-        """People are told of streams that have been starting for long; programs see every repeat anyway."""
+        """People see streams that have been starting for long; programs see every repeat anyway."""
         for topic, (since, last) in self._starting.items():
             if self._as_json or topic in self._reminded or now - since < _PATIENCE_S:
                 continue

@@ -1,7 +1,7 @@
 """The processes of a cluster as a session's script has them: a ROUTER and an XPUB each, on free ports.
 
-Nothing here decides: it publishes what it is told to, waits for what it is told to wait for, and answers with
-what the script says. Frames that the protocol refuses are answered as every process answers them.
+Nothing here decides: the script has what is published, awaited and answered. Frames that the protocol refuses
+are answered as every process answers them.
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ class Player:
         self._config = config
         self._open()
 
-    def restart(self) -> None:
-        """Close both sockets and open them again, as another incarnation."""
+    def restart(self, later_s: int) -> None:
+        """Close both sockets and open them again, as another incarnation; `later_s` is less than 0 where the
+        clock was set back meanwhile."""
         self.close()
-        self.inc += 1_000_000_000
+        self.inc += later_s * 1_000_000_000
         self._open()
 
     def close(self) -> None:
@@ -66,7 +67,12 @@ class Player:
         """One event under the topic's next number; `skip`: so many numbers are never published."""
         self._seqs[topic] = seq = self._seqs.get(topic, 0) + 1 + skip
         header = {"v": 1, "src": self.name, "inc": self.inc, "seq": seq, "ts": time.time_ns()}
-        self._xpub.send(topic.encode() + b"\0" + msgspec.msgpack.encode(header | fields))
+        self._last = topic.encode() + b"\0" + msgspec.msgpack.encode(header | fields)
+        self._xpub.send(self._last)
+
+    def repeat(self) -> None:
+        """What was published last goes out once more, as it was."""
+        self._xpub.send(self._last)
 
     def send_raw(self, frame: bytes) -> None:
         self._xpub.send(frame)
@@ -97,7 +103,7 @@ class Player:
         return difference(args, found, f"{op}.args")
 
     def answer_as_refused(self) -> None:
-        """Take the next request, which the protocol refuses, and say so as every process does."""
+        """Take the next request, which the protocol refuses, and answer it as every process does."""
         address, frame = self._next()
         try:
             request = codec.decode_request(frame)
@@ -115,6 +121,7 @@ class Player:
 
     def _open(self) -> None:
         self._seqs: dict[str, int] = {}
+        self._last = b""
         self._wanted: set[str] = set()
         self._router = self._context.socket(zmq.ROUTER)
         self._xpub = self._context.socket(zmq.XPUB)
@@ -127,7 +134,7 @@ class Player:
 
 
 def _bind(opened: zmq.Socket[bytes], where: str) -> None:
-    """libzmq gives an address back some time after its socket was closed, and does not say when."""
+    """libzmq gives an address back some time after its socket was closed, and does not report when."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:

@@ -10,7 +10,7 @@ import msgspec
 import zmq
 from twsmq_protocol import codec, endpoints
 from twsmq_protocol.config import Config
-from twsmq_protocol.errors import MalformedMessage
+from twsmq_protocol.errors import ConfigError, MalformedMessage
 
 from .. import sockets
 from ..client import Client
@@ -35,6 +35,7 @@ class Program:
             "encode_request": self._encode_request,
             "connect": self._connect,
             "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe,
             "next": self._next,
             "request": self._request,
             "raw": self._raw,
@@ -52,6 +53,8 @@ class Program:
             return {"outcome_unknown": True}
         except MalformedMessage:
             return {"malformed": True}
+        except ConfigError as error:
+            return {"failed": str(error)}
 
     @property
     def client(self) -> Client:
@@ -65,7 +68,7 @@ class Program:
 
     def _decode_reply(self, command: Command) -> Any:
         reply = codec.decode_reply(bytes.fromhex(command["hex"]))
-        return {"reply": msgspec.to_builtins(reply)}
+        return {"reply": msgspec.to_builtins(reply, builtin_types=(bytes,))}
 
     def _encode_request(self, command: Command) -> Any:
         until = command.get("valid_until")
@@ -82,6 +85,10 @@ class Program:
 
     def _subscribe(self, command: Command) -> Any:
         self.client.subscribe(*command["topics"])
+        return {}
+
+    def _unsubscribe(self, command: Command) -> Any:
+        self.client.unsubscribe(*command["topics"])
         return {}
 
     def _next(self, command: Command) -> Any:
@@ -106,7 +113,7 @@ class Program:
             dealer.send(bytes.fromhex(command["hex"]))
             if not dealer.poll(_TIMEOUT_MS):
                 return {"outcome_unknown": True}
-            return {"reply": msgspec.to_builtins(codec.decode_reply(dealer.recv()))}
+            return {"reply": msgspec.to_builtins(codec.decode_reply(dealer.recv()), builtin_types=(bytes,))}
 
     def _losses(self, _command: Command) -> Any:
         loss = self.client.loss

@@ -15,6 +15,7 @@ import msgspec
 import twsmq_protocol
 from msgspec import Struct
 from twsmq_protocol.errors import MalformedMessage, TwsmqError
+from twsmq_protocol.plain_file import read_plain
 
 from .cast import Cast, free_port_base
 from .peer import Peer, PeerFailed
@@ -53,8 +54,9 @@ def run(command: Sequence[str], folder: Path, only: str = "") -> Iterator[Verdic
 
 
 def _vectors(peer: Peer, folder: Path, only: str) -> Iterator[tuple[str, str | None]]:
-    for file, judge in (("events", _event), ("replies", _reply), ("requests", _request)):
-        for row in msgspec.json.decode((folder / f"{file}.json").read_bytes()):
+    judges = {"events": _event, "odd_events": _event, "replies": _reply, "requests": _request}
+    for file, judge in judges.items():
+        for row in msgspec.json.decode(read_plain(folder / f"{file}.json")):
             if only in row["name"]:
                 yield f"{row['kind']}: {row['name']}", judge(peer, row)
     yield from _refused(peer, folder, only)
@@ -86,7 +88,7 @@ def _request(peer: Peer, row: dict[str, Any]) -> str | None:
 
 
 def _refused(peer: Peer, folder: Path, only: str) -> Iterator[tuple[str, str | None]]:
-    rows = msgspec.json.decode((folder / "refused_requests.json").read_bytes())
+    rows = msgspec.json.decode(read_plain(folder / "refused_requests.json"))
     with free_port_base() as base, Cast(base) as cast:
         peer.send({"do": "connect", "port_base": base})
         peer.observation()
@@ -108,7 +110,7 @@ def _session(command: Sequence[str], path: Path) -> str | None:
     with Peer(command) as peer, free_port_base() as base, Cast(base) as cast:
         peer.send({"do": "connect", "port_base": base})
         peer.observation()
-        for number, line in enumerate(path.read_text().splitlines(), 1):
+        for number, line in enumerate(read_plain(path).decode().splitlines(), 1):
             if not line.strip():
                 continue
             try:
@@ -145,8 +147,10 @@ def _act(cast: Cast, action: dict[str, Any]) -> str | None:
             player.await_subscription(action["topic"])
         case "await_request":
             return player.await_request(action["op"], action.get("args", {}), action.get("reply"))
+        case "repeat":
+            player.repeat()
         case "restart":
-            player.restart()
+            player.restart(action.get("later_s", 1))
         case other:
             raise PeerFailed(f"a session has no action {other!r}")
     return None

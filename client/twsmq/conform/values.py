@@ -1,8 +1,9 @@
 """JSON that keeps 64-bit integers, and when an observation is what was expected.
 
-An integer beyond 2^53 is written {"$big": "digits"}, because not every language's JSON keeps it. A number is
-equal to a number of the same value: some languages cannot tell 10.0 from 10. An expected map names the fields
-that matter; others may be there, since within a protocol version fields are added.
+An integer beyond 2^53 is written {"$big": "digits"}, because not every language's JSON keeps it, and bytes,
+which no JSON has, {"$bin": "hex"}. A number is equal to a number of the same value: some languages have one
+type for 10.0 and 10. An expected map names the fields that matter; others may be there, since within a
+protocol version fields are added.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 from typing import Any, cast
 
 _LARGEST = 2**53 - 1
-_BIG = "$big"
+_BIG, _BIN = "$big", "$bin"
 
 
 def to_json(value: Any) -> str:
@@ -58,6 +59,8 @@ def _difference_of_maps(expected: dict[str, Any], found: Any, where: str) -> str
 def _marked(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST:
         return {_BIG: str(value)}
+    if isinstance(value, bytes):
+        return {_BIN: value.hex()}
     if isinstance(value, dict):
         return {key: _marked(item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list | tuple):

@@ -9,6 +9,8 @@ ledger.py   what has happened in a folder, one line each; what follows from the 
 store.py    pieces and years as files, in Parquet or CSV
 asking.py   what is asked of the history process, and what its answers prove
 years.py    a year's pieces put into its data file
+agreement.py   what a folder holds, and whether what is wanted now goes with it
+adjustment.py  whether the gateway has changed its past between two answers
 run.py      the download itself
 verify.py   what is there against what should be; needs no cluster
 progress.py what a person sees meanwhile

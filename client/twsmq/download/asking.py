@@ -14,13 +14,15 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 from twsmq_protocol.errors import ErrorCode, MalformedMessage
-from twsmq_protocol.history_requests import MOST_BARS, BarPage, Head, PackedBars, Schedule
-from twsmq_protocol.packed_bars import EMPTY, between, joined, ordered, times
+from twsmq_protocol.history_requests import MOST_BARS, BarPage, Head, PackedBars, Schedule, up_to_now
+from twsmq_protocol.instruments import parse_instrument
+from twsmq_protocol.market_events import BarRow
+from twsmq_protocol.packed_bars import EMPTY, between, joined, ordered, rows_of, times
 
 from ..errors import OutcomeUnknown, RequestRefused
 from ..ops import following
 from .ledger import Records, Scheduled
-from .planner import DAY_NS, Interval, Piece, Session, Span
+from .planner import DAY_NS, Interval, Piece, Session, Span, touching
 
 PATIENCE_S = 180.0
 PROOF_AFTER_S = 2.0
@@ -118,6 +120,11 @@ class Questions:
         more = [(await self._bars(instrument, *one, proof=True)).bars for one in empty]
         return msgspec.structs.replace(fetched, bars=_merged([fetched.bars, *more]))
 
+    async def bar(self, instrument: str, time: int) -> BarRow | None:
+        """The one that begins then, as the gateway has it now."""
+        fetched = await self._bars(instrument, time, time + 1, proof=True)
+        return rows_of(fetched.bars)[0] if len(fetched.bars) else None
+
     async def _bars(self, instrument: str, begin: int, end: int, *, proof: bool = False) -> Fetched:
         """All bars from `begin` to `end`, sorted, each once."""
         args: dict[str, Any] = {
@@ -126,7 +133,7 @@ class Questions:
         }  # fmt: skip
         if proof:
             args["max_age"] = 0
-        if self._order.what != "ADJUSTED_LAST":  # which IBKR serves up to now only
+        if not up_to_now(self._order.what, parse_instrument(instrument).sec_type):
             args["to"] = end
         parts: list[PackedBars] = []
         at: int | None = begin
@@ -158,6 +165,11 @@ def of_instrument(refused: RequestRefused) -> bool:
     return refused.code != ErrorCode.GATEWAY_REJECTED or refused.tws_code == _NO_SUCH_CONTRACT
 
 
+def is_unknown(refused: RequestRefused) -> bool:
+    """Whether the gateway knows no such instrument."""
+    return refused.tws_code == _NO_SUCH_CONTRACT
+
+
 def _merged(parts: Sequence[PackedBars]) -> PackedBars:
     """In the order of time, each once, whatever somebody sent."""
     return ordered(joined(parts))
@@ -172,10 +184,8 @@ def _empty_stretches(spans: Sequence[Span], piece: Piece, bars: PackedBars) -> l
         return [(piece.begin, piece.end)]
     found: list[Interval] = []
     adjacent = False
-    for span in spans:
+    for span in touching(spans, piece.begin, piece.end):
         begin, end = max(span.begin, piece.begin), min(span.end, piece.end)
-        if begin >= end:
-            continue
         empty = bool(span.bars) and end - begin > DAY_NS // 24 and not _any_between(when, begin, end)
         if empty and adjacent:
             found[-1] = (found[-1][0], end)

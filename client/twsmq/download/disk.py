@@ -1,4 +1,5 @@
-"""The only way to the disk. A file is written whole or not at all; an appended line is there or can be told.
+"""The only way to the disk. A file is written whole or not at all; an appended line that is cut off
+shows.
 
 `step` is called before each thing that changes the disk, with what is about to be done: a test that raises
 there sees what a kill at that moment leaves behind. Errors of the disk become `Unwritable`.
@@ -11,6 +12,9 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
+
+from twsmq_protocol.plain_file import open_plain, write_plain
 
 from .errors import Unwritable
 
@@ -19,10 +23,11 @@ TEMPORARY = ".tmp"
 
 class Disk:
     """After the first thing that it could not write it writes nothing more: what would come after a line that
-    is half there would make it a line of its own."""
+    is half there would make it a line of its own. For several threads: lines are appended one at a time."""
 
     def __init__(self) -> None:
         self._failed: Unwritable | None = None
+        self._appending = Lock()
 
     def step(self, doing: str, path: Path) -> None:
         """A seam for tests."""
@@ -37,7 +42,8 @@ class Disk:
         with self._errors(path):
             self._make_folder(path.parent)
             self.step("create", temporary)
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)
+            with write_plain(temporary, os.O_EXCL, 0o666) as file:
                 half = len(content) // 2
                 file.write(content[:half])
                 file.flush()
@@ -58,11 +64,11 @@ class Disk:
 
     def append(self, path: Path, line: bytes) -> None:
         """After it returns the line is there, whatever dies. Where the disk refuses it, nothing is left."""
-        with self._errors(path):
+        with self._appending, self._errors(path):
             self._make_folder(path.parent)
             new = not path.exists()
-            with path.open("ab") as file:
-                before = file.tell()
+            with write_plain(path, os.O_APPEND, 0o666) as file:
+                before = file.seek(0, os.SEEK_END)
                 try:
                     half = len(line) // 2
                     self.step("append", path)
@@ -116,7 +122,7 @@ class Disk:
 def digest_of(path: Path) -> str | None:
     """None where there is no such file, or none that can be read."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None

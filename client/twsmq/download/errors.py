@@ -32,6 +32,15 @@ class Unwritable(DownloadError):
         )
 
 
+class NoFolder(DownloadError):
+    """Nothing can be written there, and nothing was."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.path = path
+        self.errno = error.errno
+        super().__init__(f"cannot write {path}: {error.strerror or error}; mend that, or give another -o")
+
+
 class LedgerDamaged(DownloadError):
     """A line in the midst of the ledger is none of ours."""
 

@@ -14,12 +14,14 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 from twsmq_protocol.market_events import BarRow
+from twsmq_protocol.plain_file import open_plain
 
 from .disk import Disk
 from .errors import LedgerDamaged, NotOurs
 from .planner import Covered, Interval, Session
 
 VERSION = 1
+LONGEST_LINE = 64 << 20
 LEDGER = Path(".twsmq") / "ledger.jsonl"
 Outcome = Literal["data", "empty", "retry", "refused"]
 
@@ -60,8 +62,8 @@ class Scheduled(_Line, frozen=True, kw_only=True):
 
 class PieceEnded(_Line, frozen=True, kw_only=True):
     """What came of a piece. `data`: `rows` of them are in the file `name`; `empty`: proved, by two answers;
-    `retry`, `refused`: not fetched, `text` tells why. `before`: the last bar before the piece, as it was sent
-    with it; `last`: the last bar in it. `at`: when it was fetched, ns."""
+    `retry`, `refused`: not fetched, `text` has the cause. `before`: the last bar before the piece, as it was
+    sent with it; `last`: the last bar in it. `at`: when it was fetched, ns."""
 
     instrument: str
     begin: int
@@ -115,7 +117,31 @@ class Restarted(_Line, frozen=True, kw_only=True):
     text: str
 
 
-Line = Begun | Wanted | Scheduled | PieceEnded | YearMerged | MergeUndone | Dropped | Restarted
+class Unknown(_Line, frozen=True, kw_only=True):
+    """The gateway knows no such instrument; nothing of it is there."""
+
+    instrument: str
+    text: str
+
+
+class Withdrawn(_Line, frozen=True, kw_only=True):
+    """Nobody wants an instrument any more that the gateway did not know."""
+
+    instrument: str
+
+
+Line = (
+    Begun
+    | Wanted
+    | Scheduled
+    | PieceEnded
+    | YearMerged
+    | MergeUndone
+    | Dropped
+    | Restarted
+    | Unknown
+    | Withdrawn
+)
 _DECODER = msgspec.json.Decoder(Line)
 _ENCODER = msgspec.json.Encoder()
 
@@ -139,6 +165,8 @@ class Records(Struct):
     years: dict[int, Year] = field(default_factory=dict[int, Year])
     merged: set[str] = field(default_factory=set[str])
     restarts: int = 0
+    unknown: str = ""
+    """What the gateway said when it knew no such instrument."""
 
     def covered(self) -> Covered:
         return Covered((piece.begin, piece.end) for piece in self.pieces.values())
@@ -180,7 +208,8 @@ class State:
             case Wanted():
                 self.of(line.instrument).wanted.append((line.begin, line.end))
             case Scheduled():
-                self.of(line.instrument).schedule = line
+                records = self.of(line.instrument)
+                records.schedule, records.unknown = line, ""
             case PieceEnded():
                 self._piece(self.of(line.instrument), line)
             case YearMerged():
@@ -195,6 +224,10 @@ class State:
                 records = self.of(line.instrument)
                 records.pieces, records.refused, records.years, records.merged = {}, {}, {}, set()
                 records.restarts += 1
+            case Unknown():
+                self.of(line.instrument).unknown = line.text
+            case Withdrawn():
+                self.instruments.pop(line.instrument, None)
 
     def _piece(self, records: Records, line: PieceEnded) -> None:
         if line.outcome in ("data", "empty"):
@@ -221,7 +254,7 @@ def _drop(records: Records, line: Dropped) -> None:
 
 
 class Ledger:
-    """`state` always is what the lines on the disk say."""
+    """`state` follows from the lines on the disk, once those that `write` wrote are applied to it."""
 
     def __init__(self, folder: Path, disk: Disk) -> None:
         self._path = folder / LEDGER
@@ -236,8 +269,12 @@ class Ledger:
 
     def append(self, line: Line) -> None:
         """Raises `Unwritable`; then the line was not written."""
-        self._disk.append(self._path, _ENCODER.encode(line) + b"\n")
+        self.write(line)
         self.state.apply(line)
+
+    def write(self, line: Line) -> None:
+        """The same for another thread: `state` is left to whoever reads it."""
+        self._disk.append(self._path, _ENCODER.encode(line) + b"\n")
 
 
 def read(folder: Path) -> State:
@@ -254,15 +291,21 @@ def _lines(path: Path) -> Iterator[tuple[Line, int]]:
     """Each whole line and where it ends."""
     if not path.exists():
         return
-    with path.open("rb") as file:
+    try:
+        opened = open_plain(path)
+    except OSError as error:
+        raise LedgerDamaged(path, 0, str(error)) from error
+    with opened as file:
         end = 0
-        for number, raw in enumerate(file, 1):
+        for number, raw in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
+            if len(raw) == LONGEST_LINE:
+                raise LedgerDamaged(path, number, "it is longer than any line of ours")
             if not raw.endswith(b"\n"):
                 return
             end += len(raw)
             try:
                 line = _DECODER.decode(raw)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 raise LedgerDamaged(path, number, str(error)) from error
             if isinstance(line, Begun) and line.version != VERSION:
                 raise LedgerDamaged(path, number, f"version {line.version} of the ledger is not known here")

@@ -4,34 +4,61 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import InUse, Unwritable
+from twsmq_protocol.plain_file import descriptor_of, open_plain
+
+from .errors import InUse, NoFolder
 
 LOCK = Path(".twsmq") / "lock"
+_TRIES, _PAUSE_S = 5, 0.05
+"""Whoever looks whether a download runs holds the lock for a moment."""
 
 
 @contextmanager
 def locked(folder: Path) -> Generator[None]:
-    """Raises `InUse`, `Unwritable`."""
+    """Raises `InUse`, `NoFolder`."""
     path = folder / LOCK
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = descriptor_of(path, os.O_CREAT, 0o644)
     except OSError as error:
-        raise Unwritable(path, error) from error
+        raise NoFolder(path, error) from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InUse(folder, os.read(descriptor, 20).decode(errors="replace").strip()) from None
+        if not _acquired(descriptor):
+            raise InUse(folder, os.read(descriptor, 20).decode(errors="replace").strip())
         try:
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"{os.getpid()}\n".encode())
         except OSError as error:
-            raise Unwritable(path, error) from error
+            raise NoFolder(path, error) from error
         yield
     finally:
         os.close(descriptor)
+
+
+def running(folder: Path) -> bool:
+    """Whether a download works in the folder. Never waits, and changes nothing."""
+    try:
+        with open_plain(folder / LOCK) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass  # there never was one here, or nobody may know
+    return False
+
+
+def _acquired(descriptor: int) -> bool:
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(_PAUSE_S)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        return True
+    return False

@@ -3,8 +3,9 @@
 Theory: whoever walks back from the first bar that came loops at a holiday and takes a gap for the end. So the
 plan is made of the exchange's own sessions. A span is a session, or as much of it as lies in what was asked
 for. Spans that follow each other make a piece, up to a number of bars, never over the end of a year (UTC),
-because a piece goes into one file. Where the gateway has no schedule (options, or years back), spans are the
-days of the calendar, of which nobody knows how many bars they have.
+because a piece goes into one file. Where the gateway has no schedule (options, years back, weeks on end in
+the middle or at the end), spans are the days of the calendar, of which nobody knows how many bars they have;
+so they are for bars of weeks and months, which may be dated on a day without a session.
 
 Invariants: pieces neither overlap nor leave out a part of a span; what is covered is not planned again; a
 plan of the same spans, less what is covered, gives the same result wherever it was broken off.
@@ -12,7 +13,6 @@ plan of the same spans, less what is covered, gives the same result wherever it 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,10 +20,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from twsmq_protocol.streams import seconds_of
 
 NS = 1_000_000_000
 DAY_NS = 86_400 * NS
-_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400, "mo": 31 * 86_400}
 
 MOST_BARS = 19_900
 """Of a piece: with the bar before it, just below the limit of one answer. The history process cuts it into
@@ -61,12 +61,6 @@ class Piece(NamedTuple):
 Interval = tuple[int, int]
 
 
-def seconds_of(size: str) -> int:
-    match = re.fullmatch(r"(\d+)(s|m|h|d|w|mo)", size)
-    assert match is not None
-    return int(match[1]) * _UNITS_S[match[2]]
-
-
 # --- spans -------------------------------------------------------------------------------------------------
 
 
@@ -77,8 +71,9 @@ def bar_times(session: Session, size: str, zone: str) -> Sequence[int]:
     if step >= DAY_NS:
         return (_midnight_utc(session.date),)
     local = datetime.fromtimestamp(session.open // NS, UTC).astimezone(_zone(zone))
-    midnight = int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * NS
-    second = session.open + step - (session.open - midnight) % step
+    # By the exchange's clock: a day on which it is changed is no longer for it.
+    since_midnight = ((local.hour * 60 + local.minute) * 60 + local.second) * NS
+    second = session.open + step - since_midnight % step
     if second - step == session.open:
         return range(session.open, session.close, step)
     return (session.open, *range(second, session.close, step))
@@ -89,32 +84,42 @@ def spans_of(
 ) -> list[Span]:
     """The spans of the bars that begin between `begin` and `end`, in their order; each span holds whole bars,
     since a bar that a request cuts comes cut. `known_from`: when the instrument's history begins; nothing is
-    planned before. Weeks and months are not counted, since they belong to no single session.
+    planned before.
     """
     step = seconds_of(size) * NS
-    if step >= DAY_NS:
+    if step > DAY_NS:  # the first week or month may be dated before its first session
+        return [*_days(max(begin, known_from // DAY_NS * DAY_NS - step), end // DAY_NS * DAY_NS)]
+    if step == DAY_NS:  # dated by its day, in which history may begin at any time
         begin, end = max(begin, known_from // DAY_NS * DAY_NS), end // DAY_NS * DAY_NS
-    begin = max(begin, known_from)
+    begin = max(begin, known_from - step + 1)  # the bar in which it begins is one
     found: list[Span] = []
     for session in sorted(set(sessions)):
-        if step >= DAY_NS:
-            edges: Sequence[int] = _day(session.date)
-        else:
-            edges = (*bar_times(session, size, zone), session.close)
-        after = found[-1].end if found else edges[0]
+        times = bar_times(session, size, zone)
+        if not times:
+            continue
+        close = times[0] + DAY_NS if step == DAY_NS else session.close
+        after = found[-1].end if found else times[0]
         for first, last in _years(max(begin, after), end):
-            lower, upper = bisect_left(edges, first), bisect_left(edges, last)
-            upper = min(upper, len(edges) - 1)
+            lower, upper = bisect_left(times, first), bisect_left(times, last)
             if lower < upper:
-                found.append(Span(edges[lower], edges[upper], upper - lower if step <= DAY_NS else None))
-    first_known = found[0].begin if found else end
-    if first_known - begin > _KNOWN_GAP_NS or not found:
-        return [*_days(begin, first_known), *found]
-    return found
+                stop = times[upper] if upper < len(times) else close
+                found.append(Span(times[lower], stop, upper - lower))
+    return [*_with_days(found, begin, end)] if found else [*_days(begin, end)]
+
+
+def _with_days(spans: Iterable[Span], begin: int, end: int) -> Iterator[Span]:
+    """With the days between spans where there is no session for longer than a market is ever closed."""
+    for span in spans:
+        if span.begin - begin > _KNOWN_GAP_NS:
+            yield from _days(begin, span.begin)
+        yield span
+        begin = span.end
+    if end - begin > _KNOWN_GAP_NS:
+        yield from _days(begin, end)
 
 
 def _days(begin: int, end: int) -> Iterator[Span]:
-    """Days of the calendar, where no schedule tells of sessions."""
+    """Days of the calendar, where no schedule lists the sessions."""
     while begin < end:
         stop = min(end, (begin // DAY_NS + 1) * DAY_NS)
         yield Span(begin, stop, None)
@@ -140,16 +145,17 @@ def _midnight_utc(date: str) -> int:
     return int(datetime.strptime(date, "%Y%m%d").replace(tzinfo=UTC).timestamp()) * NS
 
 
-def _day(date: str) -> Interval:
-    begin = _midnight_utc(date)
-    return begin, begin + DAY_NS
-
-
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError):
         return ZoneInfo("UTC")
+
+
+def touching(spans: Sequence[Span], begin: int, end: int) -> Sequence[Span]:
+    """Those, in their order, of which a part lies between `begin` and `end`."""
+    first = bisect_right(spans, begin, key=lambda span: span.end)
+    return spans[first : bisect_left(spans, end, first, key=lambda span: span.begin)]
 
 
 # --- pieces ------------------------------------------------------------------------------------------------
@@ -222,8 +228,7 @@ class Plan:
     def give_back(self, piece: Piece) -> None:
         parts = [
             (max(span.begin, piece.begin), min(span.end, piece.end))
-            for span in self._spans
-            if span.begin < piece.end and span.end > piece.begin
+            for span in touching(self._spans, piece.begin, piece.end)
         ]
         self._left = sorted([*self._left, *parts])
 
@@ -250,7 +255,7 @@ class Plan:
 
 class Pace(Struct):
     """How large pieces are and how many are asked for at once. Both grow while answers come quickly and are
-    halved when one does not come, or the other side says that it is too much."""
+    halved when one does not come, or the other side reports that it is too much."""
 
     bars: int = MOST_BARS
     at_once: int = 4

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 
+from twsmq_protocol.counted import counted
+
+from ..board_text import duration
+
 _RECENT_S = 60.0
 
 
 class Progress:
-    """`now` in seconds, monotonic. Bars that were there before this run count as done, not for the rate."""
+    """`now` in seconds, monotonic. Bars that were there before this run count as done, not for the rate.
+    `total` is what was planned so far, of the part `planned` of all instruments."""
 
     def __init__(self) -> None:
         self.done = 0
         self.total = 0
+        self.planned = 1.0
         self.fetched = 0
         self.current = ""
         self.paused = ""
@@ -34,23 +40,15 @@ class Progress:
         return (after - before) / (last - first) if last > first else 0.0
 
     def line(self) -> str:
-        percent = 100 * self.done // self.total if self.total else 0
-        parts = [f"{self.fetched:,} bars fetched", f"{min(percent, 100)} % of the plan"]
+        total = int(self.total / self.planned) if self.planned else 0
+        percent = 100 * self.done // total if total else 0
+        parts = [f"{counted(self.fetched, 'bar')} fetched", f"{min(percent, 100)} % of the plan"]
         rate = self.rate()
         if rate:
             parts.append(f"{rate:,.0f} bars/s")
-            parts.append(f"{_spoken(max(0, self.total - self.done) / rate)} left")
+            parts.append(f"{duration(max(0, total - self.done) / rate)} left")
         if self.current:
             parts.append(self.current)
         if self.paused:
             parts.append(f"paused: {self.paused}")
         return ", ".join(parts)
-
-
-def _spoken(seconds: float) -> str:
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"

@@ -1,7 +1,8 @@
 """What a folder needs before a download goes on in it: files and ledger made to agree.
 
-A kill may have come at any moment, a file may have been cut off, changed or removed since. What the ledger
-names and is not as it says, is dropped and fetched again; what it does not name, is removed.
+A kill may have come at any moment, a file may have been cut off, changed or removed since. Where a
+file that the ledger names is missing or damaged, its bars are fetched again; files that it does not name are
+removed.
 """
 
 from __future__ import annotations

@@ -1,61 +1,68 @@
 """The download itself: fetches what the plan has left, until nothing is.
 
 Each piece ends as data, proved empty, retry or refused, and its line is in the ledger before it counts. An
-answer without bars where the schedule has a session proves nothing before a second one has said the same.
+answer without bars where the schedule has a session proves nothing before a second one is empty too.
 What passes (not ready, no answer in time, throttled) makes a pause, which grows, and the piece is asked for
-again, smaller where an answer took too long. The last bar of a piece comes again with the piece after it:
-where the two differ, the gateway has adjusted its past meanwhile, and the instrument is fetched anew.
+again, smaller where an answer took too long. The last bar of a piece comes again with the piece after it, and
+that of another day's run before anything is added to it: where the two differ, the gateway has adjusted its
+past meanwhile, and the instrument is fetched anew.
+
+What waits for the disk (a piece, its line, a year's file) is done in the background, one thing at a time and
+in the order in which the answers came, while more are waited for. Invariant: `_writing` is held from what is
+looked at for a line until that line counts, so no other piece is judged by what is out of date.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
+from twsmq_protocol.history_requests import PackedBars
 from twsmq_protocol.packed_bars import between, row_of
 
 from ..errors import RequestRefused
-from .asking import Ask, Fetched, Order, Passing, Questions, of_instrument
+from .adjustment import adjusted, last_known, overlapping, same_prices
+from .agreement import agree
+from .asking import Ask, Fetched, Order, Passing, Questions, is_unknown, of_instrument
 from .disk import Disk, digest
-from .errors import NotOurs
-from .ledger import (
-    Begun,
-    Ledger,
-    PieceEnded,
-    Records,
-    Restarted,
-    Wanted,
-)
+from .ledger import Ledger, PieceEnded, Records, Restarted, Unknown, Wanted
 from .planner import (
-    Interval,
+    DAY_NS,
     Pace,
     Piece,
     Plan,
     Span,
-    seconds_of,
     shown,
-    spans_of,
-    uncovered,
     year_of,
 )
 from .progress import Progress
 from .recovery import recover
 from .store import PIECES, Format, encode_piece
+from .wanted import room_in, spans_wanted, still_missing
 from .years import Years
 
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 MOST_RESTARTS = 2
 MOST_REFUSED = 3
 """Pieces in a row, after which the gateway is not asked for that instrument any more."""
+PLANNED_AHEAD = 2
+
+
+async def at_once(work: Callable[[], Any]) -> Any:
+    """In the foreground: whoever waits for nothing else."""
+    return work()
+
+
 _WHOLE_YEAR = 1 << 40
 
 
 class _Job(Struct):
-    """One instrument. `generation` counts how often it was begun anew in this run."""
+    """One instrument. `generation` counts how often it was begun anew in this run; `put_away`: all that came
+    since is in the data files, or will be without more ado; `for_good`: asking again would change nothing."""
 
     instrument: str
     records: Records
@@ -67,11 +74,17 @@ class _Job(Struct):
     refusals: list[str] = field(default_factory=list[str])
     in_a_row: int = 0
     given_up: bool = False
+    for_good: bool = False
+    put_away: bool = False
     finished: bool = False
+
+    @property
+    def unplanned(self) -> bool:
+        return self.plan is None and not self.preparing and not self.given_up
 
 
 class Download:
-    """`note` takes each sentence that a person should read."""
+    """`note` takes each sentence that a person should read; `background` does what waits for the disk."""
 
     def __init__(
         self,
@@ -83,9 +96,11 @@ class Download:
         disk: Disk,
         wall: Callable[[], int],
         note: Callable[[str], None] = lambda _: None,
+        background: Callable[[Callable[[], Any]], Awaitable[Any]] = at_once,
     ) -> None:
         self._folder, self._order = folder, order
-        self._disk, self._wall, self._note = disk, wall, note
+        self._disk, self._wall, self._note, self._background = disk, wall, note, background
+        self._writing = asyncio.Lock()
         self.progress = Progress()
         self._pace = Pace()
         self._pauses = 0
@@ -94,7 +109,7 @@ class Download:
         self._ledger = Ledger(folder, disk)
         self._questions = Questions(ask, order, wall, note)
         self._years = Years(folder, order, form, disk, self._ledger)
-        self._begin()
+        agree(self._ledger, folder, order)
         for sentence in recover(folder, self._ledger, disk, form.suffix):
             note(sentence)
         names = dict.fromkeys(order.instruments)
@@ -107,23 +122,17 @@ class Download:
         """Why something was not fetched: empty after a run that is complete."""
         return [f"{job.instrument}: {text}" for job in self._jobs for text in job.refusals]
 
-    def _begin(self) -> None:
-        order, begun = self._order, self._ledger.state.begun
-        if begun is None:
-            self._ledger.append(
-                Begun(version=1, size=order.size, what=order.what, rth=order.rth, format=order.format)
-            )
-            return
-        for option, there, wanted in (
-            ("--size", begun.size, order.size),
-            ("--what", begun.what, order.what),
-            ("--rth", begun.rth, order.rth),
-            ("--format", begun.format, order.format),
-        ):
-            if there != wanted:
-                raise NotOurs(
-                    f"{self._folder} was begun with {option} {there}, not {wanted}: give that, or another -o"
-                )
+    @property
+    def outcome(self) -> str:
+        """After a run, for a person: what is to be done."""
+        lost = [job.instrument for job in self._jobs if job.for_good]
+        if not lost:
+            return "not complete; run it again to go on" if self.refused else "complete"
+        names = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if lost[3:] else "")
+        rest = any(job.refusals and not job.for_good for job in self._jobs)
+        more = "run it again to go on with the rest" if rest else "all the rest is there"
+        text = f"not complete: {names} cannot be had as given (see above): correct or leave out"
+        return text if len(lost) == len(self._jobs) else f"{text}; {more}"
 
     def _want(self, job: _Job) -> None:
         begin, end = self._order.begin, self._order.end
@@ -156,25 +165,37 @@ class Download:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         for job in self._jobs:
-            self._finish(job)
+            await self._finish(job)
         return all(job.plan is not None and job.plan.empty and not job.refusals for job in self._jobs)
 
     def _next(self) -> Coroutine[Any, Any, None] | None:
-        for job in self._jobs:
-            if job.plan is None and not job.preparing and not job.given_up:
-                job.preparing = True
-                return self._prepare(job)
+        """A piece of the first instrument that has one. Of the others few are planned ahead: that history
+        begins somewhere is asked for within the strictest rule of pacing, and nobody should wait for all."""
+        unplanned = next((job for job in self._jobs if job.unplanned), None)
+        ahead = sum(job.preparing or (job.plan is not None and not job.plan.empty) for job in self._jobs)
+        if unplanned is None or ahead >= PLANNED_AHEAD:
+            piece = self._next_piece()
+            if piece is not None:
+                return piece
+        if unplanned is None:
+            return None
+        unplanned.preparing = True
+        return self._prepare(unplanned)
+
+    def _next_piece(self) -> Coroutine[Any, Any, None] | None:
         for job in self._jobs:
             if job.plan is None or job.given_up:
                 continue
             # Every piece of ADJUSTED_LAST makes the gateway send all that follows it too.
             piece = job.plan.take(_WHOLE_YEAR if self._order.what == "ADJUSTED_LAST" else self._pace.bars)
             if piece is not None:
+                piece = overlapping(job.records, piece)
                 job.flying.append(piece)
                 self.progress.current = job.instrument
                 return self._fetch(job, piece, job.generation)
-            if not job.flying:
-                self._finish(job)
+            if not (job.flying or job.put_away):
+                job.put_away = True
+                return self._finish(job)
         return None
 
     # --- the plan ------------------------------------------------------------------------------------------
@@ -187,14 +208,38 @@ class Download:
             if known is None or known.begin > begin or known.end < end:
                 known = await self._questions.schedule(job.instrument, job.records, begin, end)
                 self._ledger.append(known)
+            await self._confirm(job)
         except Passing as passing:
             self._pause(passing)
         except RequestRefused as refused:
+            if is_unknown(refused) and job.records.schedule is None:
+                self._ledger.append(Unknown(instrument=job.instrument, text=str(refused.message)))
             self._give_up(job, refused)
         else:
             self._plan(job)
         finally:
             job.preparing = False
+            planned = sum(job.plan is not None or job.given_up for job in self._jobs)
+            self.progress.planned = planned / len(self._jobs)
+
+    async def _confirm(self, job: _Job) -> None:
+        """Of another day, before more is added. Raises `Passing`, `RequestRefused`."""
+        pieces = job.records.pieces.values()
+        last = last_known(job.records)
+        if last is None or self._wall() - max(piece.at for piece in pieces) < DAY_NS:
+            return
+        if not still_missing(job.records, self._order.size):
+            return
+        try:
+            now = await self._questions.bar(job.instrument, last.time)
+        except RequestRefused as refused:
+            if of_instrument(refused):
+                raise
+            return  # of old bars there are none any more, where bars are small
+        if now is not None and not same_prices(now, last):
+            text = f"the bar of {shown(last.time)} is not what it was: its past was adjusted"
+            self._ledger.append(Restarted(instrument=job.instrument, text=text))
+            self._note(f"{job.instrument}: {text}; all of it is fetched anew")
 
     def _plan(self, job: _Job) -> None:
         before = 0 if job.plan is None else job.plan.bars_left()
@@ -209,23 +254,22 @@ class Download:
         began = loop.time()
         try:
             fetched = await self._questions.piece(job.instrument, piece, job.spans)
+            if generation == job.generation:
+                self._pace.answered(loop.time() - began)
+                self._pauses = 0
+                self.progress.paused = ""
+            async with self._writing:
+                if generation == job.generation:
+                    await self._record(job, piece, fetched)
         except Passing as passing:
             if generation == job.generation:
                 self._again(job, piece, passing)
-            return
         except RequestRefused as refused:
             if generation == job.generation:
                 self._refuse(job, piece, refused)
-            return
         finally:
             if generation == job.generation:
                 job.flying.remove(piece)
-        if generation != job.generation:
-            return
-        self._pace.answered(loop.time() - began)
-        self._pauses = 0
-        self.progress.paused = ""
-        self._record(job, piece, fetched)
 
     def _again(self, job: _Job, piece: Piece, passing: Passing) -> None:
         assert job.plan is not None
@@ -244,7 +288,7 @@ class Download:
             self._give_up(job, refused)
 
     def _give_up(self, job: _Job, refused: RequestRefused) -> None:
-        job.given_up = True
+        job.given_up, job.for_good = True, of_instrument(refused)
         code = f" [gateway error {refused.tws_code}]" if refused.tws_code is not None else ""
         text = f"not asked for any more: {refused.message}{code}"
         job.refusals.append(text)
@@ -274,7 +318,7 @@ class Download:
             text=text,
         )
 
-    def _record(self, job: _Job, piece: Piece, fetched: Fetched) -> None:
+    async def _record(self, job: _Job, piece: Piece, fetched: Fetched) -> None:
         inside = between(fetched.bars, piece.begin, piece.end)
         earlier = len(fetched.bars) - len(inside)
         rows = len(inside)
@@ -290,25 +334,36 @@ class Download:
             con_id=fetched.con_id,
             what=fetched.what,
         )
-        if (differs := _adjusted(job.records, ended)) is not None:
+        if (differs := adjusted(job.records, ended)) is not None:
             self._restart(job, differs)
             return
-        if rows:
-            content = encode_piece(inside)
-            name = f"{digest(job.instrument.encode())[:12]}-{piece.begin}-{piece.end}"
-            self._disk.put(self._folder / PIECES / name, content)
-            ended = msgspec.structs.replace(ended, name=name, sha256=digest(content))
-        self._ledger.append(ended)
+        ended = await self._background(lambda: self._write(ended, inside))
+        self._ledger.state.apply(ended)
+        job.put_away = False
         if rows:
             self._years.keep_at_hand(ended, inside)
         job.in_a_row = 0
-        room = sum(_room(span, piece, self._order.size) for span in job.spans)
+        room = room_in(job.spans, piece, self._order.size)
         self.progress.advance(rows, room, asyncio.get_running_loop().time())
         year = year_of(piece.begin)
         assert job.plan is not None
-        flying = {year_of(one.begin) for one in job.flying}
+        flying = {year_of(one.begin) for one in job.flying if one is not piece}
         if year not in job.plan.years_left() and year not in flying:
-            self._years.merge(job.instrument, job.records, year)
+            await self._merge(job, year)
+
+    def _write(self, ended: PieceEnded, bars: PackedBars) -> PieceEnded:
+        if ended.rows:
+            content = encode_piece(bars)
+            name = f"{digest(ended.instrument.encode())[:12]}-{ended.begin}-{ended.end}"
+            self._disk.put(self._folder / PIECES / name, content)
+            ended = msgspec.structs.replace(ended, name=name, sha256=digest(content))
+        self._ledger.write(ended)
+        return ended
+
+    async def _merge(self, job: _Job, year: int) -> None:
+        merge = self._years.prepared(job.instrument, job.records, year)
+        if merge is not None:
+            self._ledger.state.apply(await self._background(merge))
 
     def _restart(self, job: _Job, time: int) -> None:
         text = f"the bar of {shown(time)} is not what it was: its past was adjusted"
@@ -323,41 +378,13 @@ class Download:
         self._note(f"{job.instrument}: {text}; all of it is fetched anew")
         self._plan(job)
 
-    def _finish(self, job: _Job) -> None:
+    async def _finish(self, job: _Job) -> None:
         """Put what was fetched into the data files."""
         if job.finished or job.plan is None:
             return
-        self._years.merge_all(job.instrument, job.records)
-        if job.plan.empty and not job.refusals:
-            job.finished = True
-            self._years.remove_stale(job.instrument, job.records)
-
-
-def spans_wanted(records: Records, size: str) -> list[Span]:
-    """The spans of everything that was asked for of an instrument; its schedule is known."""
-    schedule = records.schedule
-    assert schedule is not None
-    head = schedule.head or 0
-    return [
-        span
-        for begin, end in records.wanted_parts()
-        for span in spans_of(schedule.sessions, size, schedule.time_zone, begin, end, head)
-    ]
-
-
-def still_missing(records: Records, size: str) -> list[Interval]:
-    return uncovered(spans_wanted(records, size), records.covered())
-
-
-def _room(span: Span, piece: Piece, size: str) -> int:
-    begin, end = max(span.begin, piece.begin), min(span.end, piece.end)
-    return max(0, -(-(end - begin) // (seconds_of(size) * 10**9)))
-
-
-def _adjusted(records: Records, ended: PieceEnded) -> int | None:
-    """When a bar begins that was sent twice and differently: with a piece, and with its neighbour."""
-    for piece in records.pieces.values():
-        for last, before in ((piece.last, ended.before), (ended.last, piece.before)):
-            if last is not None and before is not None and last.time == before.time and last != before:
-                return last.time
-    return None
+        async with self._writing:
+            for year in self._years.wanted(job.records):
+                await self._merge(job, year)
+            if job.plan.empty and not (job.flying or job.refusals):
+                job.finished = True
+                await self._background(lambda: self._years.remove_stale(job.instrument, job.records))

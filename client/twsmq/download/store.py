@@ -17,12 +17,14 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
+from twsmq_protocol.counted import counted
 from twsmq_protocol.history_requests import PackedBars
 from twsmq_protocol.packed_bars import columns_of
 
@@ -36,7 +38,7 @@ _BARS = msgspec.msgpack.Decoder(PackedBars)
 
 
 class Description(Struct, frozen=True, kw_only=True):
-    """What a data file says of its bars. `adjusted`: for what, as IBKR documents it (21.04)."""
+    """What a data file records of its bars. `adjusted`: for what, as IBKR documents it (21.04)."""
 
     instrument: str
     con_id: int | None
@@ -87,6 +89,10 @@ class Format(ABC):
 
     suffix: str
 
+    def warm_up(self) -> None:
+        """What takes a moment the first time, so that another thread may do it before."""
+        return
+
     @abstractmethod
     def encode(self, old: Path | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
         """The content of a year's file, of the bars in `old` and of `bars`, which are in order, and how many
@@ -108,9 +114,21 @@ class Parquet(Format):
     def __init__(self) -> None:
         if importlib.util.find_spec("pyarrow") is None:
             raise ParquetMissing
-        self._arrow: Any = importlib.import_module("pyarrow")
-        self._compute: Any = importlib.import_module("pyarrow.compute")
-        self._parquet: Any = importlib.import_module("pyarrow.parquet")
+
+    @cached_property
+    def _arrow(self) -> Any:
+        return importlib.import_module("pyarrow")
+
+    @cached_property
+    def _compute(self) -> Any:
+        return importlib.import_module("pyarrow.compute")
+
+    @cached_property
+    def _parquet(self) -> Any:
+        return importlib.import_module("pyarrow.parquet")
+
+    def warm_up(self) -> None:
+        _ = self._arrow, self._compute, self._parquet
 
     def encode(self, old: Path | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
         pa = self._arrow
@@ -137,7 +155,7 @@ class Parquet(Format):
         except self._arrow.ArrowException as error:
             raise ValueError(str(error).splitlines()[0]) from error
         if column.null_count:
-            raise ValueError(f"{column.null_count} bars have no time")
+            raise ValueError(f"{counted(column.null_count, 'bar has', 'bars have')} no time")
         if not len(column):
             return ()
         numbers = memoryview(column.buffers()[1]).cast("q")
@@ -187,9 +205,12 @@ class Csv(Format):
     def times(self, file: Path) -> Sequence[int]:
         with file.open(newline="") as opened:
             reader = csv.reader(opened)
-            if next(reader, None) != list(COLUMNS):
-                raise ValueError("its first line does not name our columns")
-            return [time_of(line[0]) for line in reader]
+            try:
+                if next(reader, None) != list(COLUMNS):
+                    raise ValueError("its first line does not name our columns")
+                return [time_of(line[0] if line else "") for line in reader]
+            except csv.Error as error:
+                raise ValueError(f"line {reader.line_num}: {error}") from error
 
 
 def sidecar(description: Description) -> bytes:

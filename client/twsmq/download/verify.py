@@ -4,24 +4,34 @@ A bar is missing if it was fetched and is in no data file, or if it lies in a se
 yet. Minutes of a session for which the gateway has no bar are not missing: they were asked for, and the whole
 answer came; they are counted as `absent`. Where there is no schedule nobody knows how many bars there should
 be: such a stretch only counts as fetched or not.
+
+Beside a running download files and ledger change between two looks. So a verdict of an instrument then counts
+only if its lines were the same before and after, and no file of it was on its way to its place.
 """
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 
 from msgspec import Struct, field
+from twsmq_protocol.counted import counted
+from twsmq_protocol.streams import seconds_of
 
+from .disk import digest_of
 from .ledger import PieceEnded, Records, State, read
-from .planner import Interval, Span, seconds_of, shown
-from .run import spans_wanted, still_missing
-from .store import Format, format_named, instrument_folder
+from .lock import running
+from .planner import Interval, Span, shown
+from .store import Format, format_named, instrument_folder, year_file
+from .wanted import spans_wanted, still_missing
 
 MOST_HOLES = 20
 """Named of each instrument."""
+_TRIES, _PAUSE_S = 10, 0.1
+"""For a moment in which a running download leaves an instrument as it is; it works on few at a time."""
 
 
 class Hole(Struct, frozen=True, rename={"begin": "from", "end": "to"}):
@@ -48,17 +58,47 @@ class Verdict(Struct):
 
 
 class Report(Struct):
+    """`running`: a download worked in the folder meanwhile."""
+
     complete: bool
     instruments: list[Verdict]
+    running: bool = False
 
 
 def verify(folder: Path) -> Report:
     """Raises `NotOurs`, `LedgerDamaged`, `ParquetMissing`."""
+    busy = running(folder)
     state = read(folder)
     assert state.begun is not None
     form = format_named(state.begun.format)
-    verdicts = [_instrument(folder, state, form, name) for name in sorted(state.instruments)]
-    return Report(bool(verdicts) and all(verdict.complete for verdict in verdicts), verdicts)
+    look = _settled if busy else _instrument
+    verdicts = [look(folder, state, form, name) for name in sorted(state.instruments)]
+    if not busy and running(folder):
+        return verify(folder)  # it has begun meanwhile
+    complete = bool(verdicts) and all(verdict.complete for verdict in verdicts)
+    return Report(complete, verdicts, busy)
+
+
+def _settled(folder: Path, state: State, form: Format, instrument: str) -> Verdict:
+    for _ in range(_TRIES):
+        verdict = _instrument(folder, state, form, instrument)
+        known = state.instruments[instrument]
+        state = read(folder)
+        if instrument not in state.instruments:
+            break  # it was withdrawn
+        if state.instruments[instrument] == known and not _midway(folder, form, instrument, known):
+            return verdict
+        time.sleep(_PAUSE_S)
+    text = "the download that is running changes it: verify again when that is over"
+    return Verdict(instrument, missing=None, complete=False, problems=[text])
+
+
+def _midway(folder: Path, form: Format, instrument: str, records: Records) -> bool:
+    """Whether a year's line is there and its file not yet."""
+    return any(
+        (digest_of(year_file(folder, instrument, year, form.suffix)) or "") == merged.old != merged.sha256
+        for year, merged in records.years.items()
+    )
 
 
 def _instrument(folder: Path, state: State, form: Format, instrument: str) -> Verdict:
@@ -66,9 +106,11 @@ def _instrument(folder: Path, state: State, form: Format, instrument: str) -> Ve
     records, size = state.instruments[instrument], state.begun.size
     verdict = Verdict(instrument)
     times = _times(folder, form, instrument, verdict)
+    _changed(folder, form, instrument, records, verdict)
     if records.schedule is None:
         verdict.complete, verdict.missing = False, None
-        verdict.problems.append("nothing was fetched yet")
+        refused = f"refused: {records.unknown}; correct it, or leave it out of the next download"
+        verdict.problems.append(refused if records.unknown else "nothing was fetched yet")
         return verdict
     spans = spans_wanted(records, size)
     known = records.schedule
@@ -109,6 +151,16 @@ def _times(folder: Path, form: Format, instrument: str, verdict: Verdict) -> lis
     return found
 
 
+def _changed(folder: Path, form: Format, instrument: str, records: Records, verdict: Verdict) -> None:
+    """Data files that are not what was written: what they say of their times proves nothing of their bars."""
+    for year, merged in sorted(records.years.items()):
+        file = year_file(folder, instrument, year, form.suffix)
+        there = digest_of(file)
+        undone = (merged.sha256, merged.old)  # a download that was killed in between goes on from the old one
+        if merged.sha256 and there is not None and there not in undone:
+            verdict.problems.append(f"{file} is not as it was written: download again")
+
+
 def _rising(times: Sequence[int]) -> bool:
     return all(earlier < later for earlier, later in pairwise(times))
 
@@ -127,19 +179,20 @@ def _lost(
             continue
         if gone < 0:
             verdict.problems.append(
-                f"{-gone} bars between {shown(piece.begin)} and {shown(piece.end)} that nobody fetched"
+                f"{counted(-gone, 'bar')} between {shown(piece.begin)} and {shown(piece.end)} "
+                "that nobody fetched"
             )
             continue
         _miss(verdict, gone)
         waiting = piece.name not in records.merged
-        why = "fetched, not yet in a data file: download again" if waiting else "gone from the data file"
+        why = "fetched, not yet in a data file" if waiting else "gone from the data file"
         verdict.holes += _narrowed(piece, spans, times, gone, why)
 
 
 def _narrowed(
     piece: PieceEnded, spans: Sequence[Span], times: list[Sequence[int]], gone: int, why: str
 ) -> Iterator[Hole]:
-    """The sessions of a piece in which bars are missing, where that can be said to the bar."""
+    """The sessions of a piece in which bars are missing, where that is known to the bar."""
     found: list[Hole] = []
     for span in spans:
         begin, end = max(span.begin, piece.begin), min(span.end, piece.end)

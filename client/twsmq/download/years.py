@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from twsmq_protocol.history_requests import PackedBars
@@ -10,7 +10,7 @@ from twsmq_protocol.packed_bars import EMPTY, joined
 
 from .asking import Order
 from .disk import Disk, digest
-from .ledger import Ledger, PieceEnded, Records, YearMerged
+from .ledger import Ledger, PieceEnded, Records, Year, YearMerged
 from .planner import year_begin, year_of
 from .store import (
     PIECES,
@@ -36,39 +36,49 @@ class Years:
         self._at_hand: dict[str, PackedBars] = {}
         self._count_at_hand = 0
 
-    def merge_all(self, instrument: str, records: Records) -> None:
+    def wanted(self, records: Records) -> range:
+        """The years of everything that was asked for."""
         parts = records.wanted_parts()
-        first, last = year_of(parts[0][0]), year_of(max(parts[-1][1] - 1, parts[0][0]))
-        for year in range(first, last + 1):
-            self.merge(instrument, records, year)
+        return range(year_of(parts[0][0]), year_of(max(parts[-1][1] - 1, parts[0][0])) + 1)
 
-    def merge(self, instrument: str, records: Records, year: int) -> None:
-        """What of it is in no data file yet. The ledger's line comes before the file is put in its place."""
+    def prepared(self, instrument: str, records: Records, year: int) -> Callable[[], YearMerged] | None:
+        """What puts into the year's file what of it is in no data file yet, and writes the line that it
+        returns, before the file is put in its place: work for any thread. None: there is nothing."""
         pieces = records.unmerged(year, year_begin(year), year_begin(year + 1))
         if not pieces:
-            return
-        file = year_file(self._folder, instrument, year, self._form.suffix)
+            return None
         old = records.years.get(year)
-        files = [self._folder / PIECES / piece.name for piece in pieces]
-        bars = joined(map(self._bars_of, pieces))
+        bars = [self._at_hand_of(piece) for piece in pieces]
         description = self._description(instrument, records, pieces)
+        return lambda: self._merge(instrument, year, old, pieces, bars, description)
+
+    def _merge(
+        self, instrument: str, year: int, old: Year | None, pieces: Sequence[PieceEnded],
+        at_hand: Sequence[PackedBars | None], description: Description,
+    ) -> YearMerged:  # fmt: skip
+        file = year_file(self._folder, instrument, year, self._form.suffix)
+        files = [self._folder / PIECES / piece.name for piece in pieces]
+        bars = joined(
+            decode_piece(path.read_bytes()) if known is None else known
+            for path, known in zip(files, at_hand, strict=True)
+        )
         content, count = self._form.encode(file if old is not None else None, bars, description)
         staged = self._disk.stage(file, content)
-        self._ledger.append(
-            YearMerged(
-                instrument=instrument,
-                year=year,
-                rows=count,
-                sha256=digest(content),
-                old=old.sha256 if old is not None else "",
-                names=[piece.name for piece in pieces],
-            )
+        line = YearMerged(
+            instrument=instrument,
+            year=year,
+            rows=count,
+            sha256=digest(content),
+            old=old.sha256 if old is not None else "",
+            names=[piece.name for piece in pieces],
         )
+        self._ledger.write(line)
         if self._form.suffix == "csv":
             self._disk.put(file.with_suffix(".json"), sidecar(description))
         self._disk.commit(staged, file)
         for piece in files:
             self._disk.remove(piece)
+        return line
 
     def keep_at_hand(self, piece: PieceEnded, bars: PackedBars) -> None:
         """What was just written need not be read again, within bounds."""
@@ -78,18 +88,17 @@ class Years:
             self._at_hand[piece.name] = bars
             self._count_at_hand += len(bars)
 
-    def _bars_of(self, piece: PieceEnded) -> PackedBars:
+    def _at_hand_of(self, piece: PieceEnded) -> PackedBars | None:
         bars = self._at_hand.pop(piece.name, None)
-        if bars is None:
-            return decode_piece((self._folder / PIECES / piece.name).read_bytes())
-        self._count_at_hand -= len(bars)
+        if bars is not None:
+            self._count_at_hand -= len(bars)
         return bars
 
     def remove_stale(self, instrument: str, records: Records) -> None:
         """Files of years that have no bars since the instrument was begun anew."""
         for folder in instrument_folder(self._folder, instrument).glob("year=*"):
             year = folder.name.removeprefix("year=")
-            if year.isdigit() and int(year) not in records.years:
+            if year.isascii() and year.isdecimal() and len(year) == 4 and int(year) not in records.years:
                 self._disk.remove(folder / f"bars.{self._form.suffix}")
 
     def _description(self, instrument: str, records: Records, pieces: Sequence[PieceEnded]) -> Description:

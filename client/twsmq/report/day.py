@@ -1,6 +1,6 @@
 """A day as it was, gathered: pure once the two files are read.
 
-A day is one of UTC, as on the board. The journal says what was ordered, traded and paid; the records say what
+A day is one of UTC, as on the board. The journal has what was ordered, traded and paid; the records have what
 the journal cannot: equity, the middle of the quote at placing, gaps. What was never recorded is absent.
 """
 
@@ -40,13 +40,17 @@ class FillRow(Struct, frozen=True):
 
 
 class StrategyRow(Struct, frozen=True):
-    """What a strategy did. Means are over the fills that have the figure; None: none has."""
+    """What a strategy did. Means are over the fills that have the figure; None: none has.
+
+    A row for each currency in which its fills cost something; what is not of a currency stands in the first.
+    """
 
     strategy: str
-    orders: int
-    states: str
+    currency: str | None
+    orders: int | None
+    states: str | None
     fills: int
-    commission: float
+    commission: float | None
     realized: float | None
     slippage_bps: float | None
     latency_s: float | None
@@ -56,6 +60,7 @@ class AccountRow(Struct, frozen=True):
     """An account between its first and last minute of the day."""
 
     account: str
+    currency: str | None
     first: float | None
     last: float | None
     low: float | None
@@ -84,7 +89,7 @@ def bounds(day: date) -> tuple[int, int]:
 def gather(
     day: date, recorded: Recorded, orders: Iterable[Row], executions: Iterable[Row], problems: Iterable[str]
 ) -> DayReport:
-    """`orders` as they stood last, `executions` after corrections, both of the whole journal."""
+    """`orders` as they stood when the day was over, `executions` after corrections."""
     begin, end = bounds(day)
     costs = {each.exec_id: each for each in recorded.fills}
     by_key = {(str(row.get("strategy")), str(row.get("client_order_id"))): row for row in orders}
@@ -145,27 +150,40 @@ def _strategies(orders: Iterable[Row], fills: Iterable[FillRow]) -> list[Strateg
         traded.setdefault(fill.strategy, []).append(fill)
     rows: list[StrategyRow] = []
     for name in sorted(states.keys() | traded.keys()):
-        own, counts = traded.get(name, []), states.get(name, Counter())
-        results = [fill.realized_pnl for fill in own if fill.realized_pnl is not None]
-        rows.append(
-            StrategyRow(
-                strategy=name,
-                orders=counts.total(),
-                states=", ".join(f"{count} {state}" for state, count in sorted(counts.items())),
-                fills=len(own),
-                commission=sum(fill.commission or 0.0 for fill in own),
-                realized=sum(results) if results else None,
-                slippage_bps=mean(fill.slippage_bps for fill in own),
-                latency_s=mean(fill.latency_s for fill in own),
+        counts = states.get(name, Counter())
+        by_currency: dict[str | None, list[FillRow]] = {}
+        for fill in traded.get(name, []):
+            by_currency.setdefault(fill.currency, []).append(fill)
+        for number, currency in enumerate(sorted(by_currency, key=lambda each: each or "~") or [None]):
+            own = by_currency.get(currency, [])
+            rows.append(
+                StrategyRow(
+                    strategy=name,
+                    currency=currency,
+                    orders=counts.total() if number == 0 else None,
+                    states=", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+                    if number == 0
+                    else None,
+                    fills=len(own),
+                    commission=_sum(fill.commission for fill in own),
+                    realized=_sum(fill.realized_pnl for fill in own),
+                    slippage_bps=mean(fill.slippage_bps for fill in own),
+                    latency_s=mean(fill.latency_s for fill in own),
+                )
             )
-        )
     return rows
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = _known(values)
+    return sum(known) if known else None
 
 
 def _account(account: str, series: Series) -> AccountRow:
     worth = _known(series.net_liquidation)
     return AccountRow(
         account=account,
+        currency=series.currency,
         first=worth[0] if worth else None,
         last=worth[-1] if worth else None,
         low=min(worth, default=None),

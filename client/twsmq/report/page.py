@@ -32,13 +32,14 @@ Columns = Sequence[tuple[str, str, Any]]
 """Title, attribute, kind of each column."""
 
 _ACCOUNTS: Columns = (
-    ("account", "account", "text"), ("first", "first", "money"), ("last", "last", "money"),
-    ("low", "low", "money"), ("high", "high", "money"), ("day", "daily", "money"),
+    ("account", "account", "text"), ("in", "currency", "text"), ("first", "first", "money"),
+    ("last", "last", "money"), ("low", "low", "money"), ("high", "high", "money"), ("day", "daily", "money"),
     ("realized", "realized", "money"), ("unrealized", "unrealized", "money"),
 )  # fmt: skip
 _STRATEGIES: Columns = (
-    ("strategy", "strategy", "text"), ("orders", "orders", "integer"), ("as they stand", "states", "text"),
+    ("strategy", "strategy", "text"), ("orders", "orders", "integer"), ("as they stood", "states", "text"),
     ("fills", "fills", "integer"), ("commission", "commission", "money"), ("realized", "realized", "money"),
+    ("in", "currency", "text"),
     ("slippage, bps", "slippage_bps", "price"), ("fill latency", "latency_s", "seconds"),
 )  # fmt: skip
 _FILLS: Columns = (
@@ -46,7 +47,7 @@ _FILLS: Columns = (
     ("instrument", "instrument", "text"), ("side", "side", "text"), ("quantity", "quantity", "quantity"),
     ("price", "price", "price"), ("mid at placing", "mid", "price"), ("slippage", "slippage", "price"),
     ("bps", "slippage_bps", "price"), ("latency", "latency_s", "seconds"),
-    ("commission", "commission", "money"), ("realized", "realized_pnl", "money"),
+    ("commission", "commission", "money"), ("realized", "realized_pnl", "money"), ("in", "currency", "text"),
 )  # fmt: skip
 MOST_FILLS = 2000
 
@@ -85,7 +86,8 @@ def _equity(report: DayReport) -> Iterable[str]:
             ("net liquidation", series.net_liquidation),
             ("result of the day", series.daily),
         ):
-            yield lines(f"{_text(account)}: {title}", series.minute, values)
+            unit = f", {_text(series.currency)}" if series.currency else ""
+            yield lines(f"{_text(account)}: {title}{unit}", series.minute, values)
 
 
 def _costs(report: DayReport) -> Iterable[str]:

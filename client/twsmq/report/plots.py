@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from ..board_text import text_of
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 1000.0, 190.0, 90.0, 22.0
 MOST_POINTS = 2000
+APART_S = 150.0
+"""A point comes every minute."""
 
 Value = float | None
 
@@ -18,8 +20,8 @@ def lines(title: str, times: Sequence[float], values: Sequence[Value]) -> str:
     placed = _Placed(times, values)
     if len(placed.known) < 2:
         return ""
-    curve = " ".join(f"{placed.x(t):.1f},{placed.y(v):.1f}" for t, v in _thinned(placed.known))
-    return _figure(title, placed, f'<polyline class="curve" points="{curve}"/>')
+    curves = [" ".join(f"{placed.x(t):.1f},{placed.y(v):.1f}" for t, v in run) for run in _runs(placed.known)]
+    return _figure(title, placed, "".join(f'<polyline class="curve" points="{each}"/>' for each in curves))
 
 
 def points(title: str, times: Sequence[float], values: Sequence[Value]) -> str:
@@ -71,6 +73,15 @@ def _figure(title: str, placed: _Placed, inner: str) -> str:
         f'<figure><figcaption>{title}</figcaption><svg viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img"'
         f' aria-label="{title}">{grid}{inner}</svg></figure>'
     )
+
+
+def _runs(known: Sequence[tuple[float, float]]) -> Iterator[Sequence[tuple[float, float]]]:
+    """Where no point came the line is broken, as on the page: nobody knows what was between."""
+    begin = 0
+    for end in range(1, len(known) + 1):
+        if end == len(known) or known[end][0] - known[end - 1][0] > APART_S:
+            yield _thinned(known[begin:end])
+            begin = end
 
 
 def _thinned(known: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:

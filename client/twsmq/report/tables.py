@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import astuple
 
-from ..cli.terminal import printable
+from ..cli.terminal import csv_cell
 from .day import AccountRow, DayReport, FillRow, StrategyRow
 
 
@@ -50,12 +50,4 @@ def write_tables(report: DayReport, stem: Path) -> list[Path]:
 
 
 def _cells(row: Iterable[Any]) -> list[Any]:
-    return [_cell(value) for value in row]
-
-
-def _cell(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    # A spreadsheet takes these for formulas.
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    return [csv_cell(value) for value in row]

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -79,6 +80,26 @@ inline std::string encode(const Value& value) {
   return std::string(buffer.data(), buffer.size());
 }
 
+/** Whether it is well formed: no byte out of place, nothing spelled longer than need be, no half of a pair. */
+inline bool is_utf8(const std::string& text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const auto lead = static_cast<unsigned char>(text[at++]);
+    if (lead < 0x80) continue;
+    const int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
+    if (lead < 0xC2 || lead > 0xF4 || text.size() - at < static_cast<std::size_t>(more)) return false;
+    std::uint32_t code = lead & (0x3F >> more);
+    for (int each = 0; each < more; ++each) {
+      const auto byte = static_cast<unsigned char>(text[at++]);
+      if ((byte & 0xC0) != 0x80) return false;
+      code = code << 6 | (byte & 0x3F);
+    }
+    const bool too_long = (more == 2 && code < 0x800) || (more == 3 && code < 0x10000);
+    if (too_long || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return false;
+  }
+  return true;
+}
+
 /** An event as it came: `as<Quote>()` gives its struct, empty where it is of another type. */
 struct Event {
   std::string topic;
@@ -101,6 +122,7 @@ inline std::optional<Event> decode_event(const char* bytes, std::size_t size) {
   if (end == bytes + size) return std::nullopt;
   Event event;
   event.topic.assign(bytes, end);
+  if (!is_utf8(event.topic)) return std::nullopt;
   auto map = decode_map(end + 1, static_cast<std::size_t>(bytes + size - end - 1));
   if (!map || !get(*map, "type", event.type) || !event.header.read(*map) || event.header.v != 1) return std::nullopt;
   event.fields = std::move(*map);
@@ -151,11 +173,16 @@ class TopicNumbers {
   std::int64_t lost = 0;
   std::int64_t restarts = 0;
 
-  std::int64_t observe(const std::string& topic, std::int64_t inc, std::int64_t seq) {
-    const auto [at, fresh] = seen_.try_emplace(topic, inc, seq);
+  /**
+   * How many events of the topic were lost just before this one; empty: it was seen already. Another incarnation is a
+   * restart, a lower one too: clocks are set back. `source`: where several processes publish under the topic, which.
+   */
+  std::optional<std::int64_t> observe(const std::string& topic, std::int64_t inc, std::int64_t seq,
+                                      const std::string& source = "") {
+    const auto [at, fresh] = seen_.try_emplace(topic + source, inc, seq);
     if (fresh) return 0;
     auto& [known_inc, known_seq] = at->second;
-    if (inc < known_inc || (inc == known_inc && seq <= known_seq)) return 0;
+    if (inc == known_inc && seq <= known_seq) return std::nullopt;
     const bool restarted = inc != known_inc;
     const std::int64_t missed = std::max<std::int64_t>(0, seq - 1 - (restarted ? 0 : known_seq));
     restarts += restarted ? 1 : 0;
@@ -165,10 +192,10 @@ class TopicNumbers {
     return missed;
   }
 
-  void forget(const std::string& prefix) {
-    for (auto at = seen_.begin(); at != seen_.end();) {
-      at = at->first.compare(0, prefix.size(), prefix) == 0 ? seen_.erase(at) : std::next(at);
-    }
+  /** Forget the topics that nobody listens to any more. */
+  template <typename Listened>
+  void keep(Listened listened) {
+    for (auto at = seen_.begin(); at != seen_.end();) at = listened(at->first) ? std::next(at) : seen_.erase(at);
   }
 
  private:
@@ -220,6 +247,9 @@ struct Cluster {
   static Result<Cluster> from_file(const std::string& path) {
     std::ifstream file(path);
     if (!file) return Result<Cluster>::failed(Error::Kind::unusable, path + " cannot be read");
+    if (others_may_read(path)) {
+      return Result<Cluster>::failed(Error::Kind::unusable, path + " may be read by others: chmod 600 " + path);
+    }
     std::map<std::string, std::string> found;
     for (std::string line; std::getline(file, line);) {
       const auto equals = line.find('=');
@@ -227,15 +257,34 @@ struct Cluster {
       found[trimmed(line.substr(0, equals))] = unquoted(trimmed(line.substr(equals + 1)));
     }
     for (const char* key : {"host", "port_base", "public_key", "secret_key", "server_key"}) {
-      if (found[key].empty()) {
-        return Result<Cluster>::failed(Error::Kind::unusable,
-                                       path + " has no " + key + ": write it again with 'twsmq keys add'");
+      if (found[key].empty()) return unusable(path, key, "is missing");
+    }
+    // What ZeroMQ would throw for must not get as far as a socket.
+    for (const char* key : {"public_key", "secret_key", "server_key"}) {
+      std::uint8_t bytes[32];
+      if (found[key].size() != 40 || zmq_z85_decode(bytes, found[key].c_str()) == nullptr) {
+        return unusable(path, key, "is no key of 40 characters");
       }
     }
+    char belongs[41];
+    if (zmq_curve_public(belongs, found["secret_key"].c_str()) != 0) {
+      return Result<Cluster>::failed(Error::Kind::unusable, "this libzmq was built without CURVE");
+    }
+    if (found["public_key"] != belongs) {  // with another nobody is let in, and ZeroMQ does not say why
+      return unusable(path, "its", "secret_key does not belong to its public_key, one of the two was changed");
+    }
+    const auto& host = found["host"];
+    if (host.size() > 255 || host.find_first_not_of(HOST) != std::string::npos) {
+      return unusable(path, "host", "is no IPv4 address and no name");
+    }
     Result<Cluster> made;
-    made.value.host = found["host"];
-    made.value.port_base = std::atoi(found["port_base"].c_str());
-    if (!found["marketdata"].empty()) made.value.shards = std::atoi(found["marketdata"].c_str());
+    made.value.host = host;
+    made.value.port_base = number(found["port_base"]);
+    if (!found["marketdata"].empty()) made.value.shards = number(found["marketdata"]);
+    if (made.value.port_base < 1024 || made.value.port_base > 65535 - 100) {
+      return unusable(path, "port_base", "is none from 1024 to 65435");
+    }
+    if (made.value.shards < 1 || made.value.shards > 5) return unusable(path, "marketdata", "is none from 1 to 5");
     made.value.public_key = found["public_key"];
     made.value.secret_key = found["secret_key"];
     made.value.server_key = found["server_key"];
@@ -245,7 +294,8 @@ struct Cluster {
   /** Empty for a name that is no process. */
   std::optional<std::string> requests(const std::string& process) const {
     static const std::map<std::string, int> offsets = {{"supervisor", 0}, {"connection", 10}, {"orders", 30},
-                                                       {"status", 40},    {"reference", 50},  {"history", 60}};
+                                                       {"status", 40},    {"reference", 50},  {"history", 60},
+                                                       {"web", 82}};
     const auto known = offsets.find(process);
     if (known != offsets.end()) return tcp(known->second);
     const std::string shard = "marketdata-";
@@ -258,12 +308,37 @@ struct Cluster {
 
   std::vector<std::string> events() const {
     std::vector<std::string> all;
-    for (const int offset : {0, 10, 30, 40, 50, 60}) all.push_back(tcp(offset + 1));
+    for (const int offset : {0, 10, 30, 40, 50, 60, 82}) all.push_back(tcp(offset + 1));
     for (int shard = 0; shard < shards; ++shard) all.push_back(tcp(21 + 2 * shard));
     return all;
   }
 
  private:
+  static constexpr const char* HOST = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
+
+  static Result<Cluster> unusable(const std::string& path, const std::string& key, const std::string& what) {
+    return Result<Cluster>::failed(Error::Kind::unusable,
+                                   path + ": " + key + " " + what +
+                                       "; have it written again with 'twsmq keys add', after 'twsmq keys revoke' of its name");
+  }
+
+  static bool others_may_read(const std::string& path) {
+#ifdef _WIN32
+    return path.empty();  // modes say nothing there
+#else
+    using std::filesystem::perms;
+    std::error_code problem;
+    const auto found = std::filesystem::status(path, problem).permissions();
+    return !problem && (found & (perms::group_all | perms::others_all)) != perms::none;
+#endif
+  }
+
+  /** -1 for what is no number of a few digits. */
+  static int number(const std::string& text) {
+    const bool digits = text.size() < 7 && text.find_first_not_of("0123456789") == std::string::npos;
+    return digits ? std::atoi(text.c_str()) : -1;
+  }
+
   std::string tcp(int offset) const { return "tcp://" + host + ":" + std::to_string(port_base + offset); }
 
   static std::string trimmed(const std::string& text) {
@@ -308,8 +383,8 @@ class Admission {
       ++failures_;
       if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
         mistake_ = keyed_ ? "keys not wanted" : "no keys";
-      } else if (keyed_ && failures_ >= 5 && mistake_.empty()) {
-        mistake_ = "wrong server key";
+      } else if (failures_ >= 5 && mistake_.empty() && (keyed_ || times_up == 0)) {
+        mistake_ = keyed_ ? "wrong server key" : "no keys";
       }
     }
   }
@@ -330,7 +405,18 @@ class Admission {
 /** The connections of one socket; to be made before it connects. */
 class Links {
  public:
+  /** A name may lead to several addresses, of which one is tried after the other. */
   std::map<std::string, Admission> by_endpoint;
+
+  bool up() const {
+    return std::any_of(by_endpoint.begin(), by_endpoint.end(), [](const auto& link) { return link.second.up; });
+  }
+  /** Of all of them together: what was sent since it was less may have arrived. */
+  std::int64_t times_up() const {
+    std::int64_t sum = 0;
+    for (const auto& [endpoint, link] : by_endpoint) sum += link.times_up;
+    return sum;
+  }
 
   Links(zmq::context_t& context, zmq::socket_t& socket, bool keyed)
       : keyed_(keyed), monitor_(context, zmq::socket_type::pair) {
@@ -347,14 +433,10 @@ class Links {
   zmq::socket_t& monitor() { return monitor_; }
 
   void look() {
-    zmq::message_t event, endpoint;
-    while (monitor_.recv(event, zmq::recv_flags::dontwait) && monitor_.recv(endpoint)) {
-      std::uint16_t number = 0;
-      std::uint32_t value = 0;
-      if (event.size() < sizeof number + sizeof value) continue;
-      std::copy_n(event.data<unsigned char>(), sizeof number, reinterpret_cast<unsigned char*>(&number));
-      std::copy_n(event.data<unsigned char>() + sizeof number, sizeof value, reinterpret_cast<unsigned char*>(&value));
-      by_endpoint.try_emplace(endpoint.to_string(), keyed_).first->second.take(number, value, Admission::Clock::now());
+    try {
+      take_all();
+    } catch (const zmq::error_t&) {
+      // a signal: what is left is taken next time
     }
   }
 
@@ -370,6 +452,18 @@ class Links {
   }
 
  private:
+  void take_all() {
+    zmq::message_t event, endpoint;
+    while (monitor_.recv(event, zmq::recv_flags::dontwait) && monitor_.recv(endpoint)) {
+      std::uint16_t number = 0;
+      std::uint32_t value = 0;
+      if (event.size() < sizeof number + sizeof value) continue;
+      std::copy_n(event.data<unsigned char>(), sizeof number, reinterpret_cast<unsigned char*>(&number));
+      std::copy_n(event.data<unsigned char>() + sizeof number, sizeof value, reinterpret_cast<unsigned char*>(&value));
+      by_endpoint.try_emplace(endpoint.to_string(), keyed_).first->second.take(number, value, Admission::Clock::now());
+    }
+  }
+
   bool keyed_;
   zmq::socket_t monitor_;
 };
@@ -400,19 +494,25 @@ class Client {
 
   /** Subscribing to a complete market-data topic is what starts its line. */
   void subscribe(const std::string& topic) {
+    const bool counted = !order_numbers.empty();
+    const bool counts = counts_orders(topic);
+    // Before the wish that it may be about, and on top of a subscription of the user's own, which may end before ours.
+    if (counts && !counted) events_.set(zmq::sockopt::subscribe, DENIED);
     if (topics_.insert(topic).second) events_.set(zmq::sockopt::subscribe, topic);
-    if (!counts_orders(topic)) return;
-    if (order_numbers.empty() && topics_.count(BEATS) == 0) events_.set(zmq::sockopt::subscribe, BEATS);
-    order_numbers.try_emplace(topic);
+    if (counts && !counted) events_.set(zmq::sockopt::subscribe, BEATS);
+    if (counts) order_numbers.try_emplace(topic);
   }
 
   void unsubscribe(const std::string& topic) {
     if (topics_.erase(topic) > 0) events_.set(zmq::sockopt::unsubscribe, topic);
-    numbers.forget(topic);
-    order_numbers.erase(topic);
-    if (order_numbers.empty() && counts_orders(topic) && topics_.count(BEATS) == 0) {
+    narrowed_.erase(topic);
+    if (order_numbers.erase(topic) > 0 && order_numbers.empty()) {
       events_.set(zmq::sockopt::unsubscribe, BEATS);
+      events_.set(zmq::sockopt::unsubscribe, DENIED);
     }
+    numbers.keep([this](const std::string& known) {
+      return listens(known) || (is_ours(known) && !order_numbers.empty());
+    });
   }
 
   /** Why no events come from anywhere: a process does not let us in, and no other does. Empty while some may. */
@@ -425,7 +525,7 @@ class Client {
 
   /** The next event; empty when none came in time, or at once while `refusal` says that none can. */
   std::optional<Event> next(Milliseconds patience) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = after(patience);
     for (;;) {
       zmq::message_t frame;
       if (!receive(events_, event_links_, frame, deadline, [this] { return event_links_.barred().has_value(); })) {
@@ -436,9 +536,14 @@ class Client {
         ++malformed;
         continue;
       }
-      event->lost = numbers.observe(event->topic, event->header.inc, event->header.seq);
-      if (const auto lost = order_loss(*event)) event->lost = *lost;
-      if (event->topic == BEATS && event->lost == 0 && !listens(event->topic)) continue;
+      const auto lost = numbers.observe(event->topic, event->header.inc, event->header.seq,
+                                        begins(event->topic, DENIED) ? event->header.src : "");
+      if (!lost) continue;  // already seen
+      event->lost = *lost;
+      if (const auto denied = event->as<Denied>()) narrow(*denied);
+      if (const auto of_orders = order_loss(*event)) event->lost = *of_orders;
+      const bool shows = event->topic == BEATS && event->lost > 0;
+      if (is_ours(event->topic) && !shows && !listens(event->topic)) continue;  // ours alone, to see the last loss
       return event;
     }
   }
@@ -447,12 +552,19 @@ class Client {
   template <typename R = Value, typename Args>
   Result<R> request(const std::string& process, const std::string& op, const Args& args,
                     std::optional<Milliseconds> patience = std::nullopt) {
-    const auto wait = patience.value_or(timeout_);
+    const auto wait = std::min(patience.value_or(timeout_), LONGEST);
     const std::int64_t id = next_id_++;
     const auto until = std::chrono::system_clock::now() + wait;
     const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(until.time_since_epoch()).count();
-    auto reply = exchange(process, Value(id), encode_request(Value(id), op, made(args), ns), wait);
+    const auto frame = encode_request(Value(id), op, made(args), ns);
     Result<R> result;
+    if (frame.size() > MAX_REQUEST_BYTES) {
+      result.error.kind = Error::Kind::refused;
+      result.error.code = "malformed";
+      result.error.message = std::to_string(frame.size()) + " bytes; a request is at most 262144";
+      return result;
+    }
+    auto reply = exchange(process, Value(id), frame, wait);
     result.error = std::move(reply.error);
     if (result.ok() && !take(reply.value, result.value)) {
       return Result<R>::failed(Error::Kind::malformed, "the result of " + op + " has another shape");
@@ -475,23 +587,62 @@ class Client {
   std::optional<Order> done(const std::string& strategy, const std::string& client_order_id, Milliseconds patience) {
     return done(strategy, client_order_id, patience, [](const Event&) {});
   }
-  /** Waits until nothing more can come of an order; its last event, or empty. Other events are handed to `others`. */
+  /**
+   * Waits until nothing more can come of an order; how it stands then, or empty. Other events are handed to `others`.
+   * What may have happened while nobody listened is asked for first, and whenever order events are known to be lost.
+   */
   template <typename Others>
   std::optional<Order> done(const std::string& strategy, const std::string& client_order_id, Milliseconds patience,
                             Others others) {
     static const std::set<std::string> terminal = {"filled", "cancelled", "rejected", "not_sent"};
-    const auto topic = "order/" + strategy + "/" + client_order_id + "/";
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto own = "order/" + strategy + "/";
+    const auto topic = own + client_order_id + "/";
+    const auto deadline = after(patience);
+    bool ask = true;
+    std::int64_t known = 0;  // what came before it was asked for may be older
     while (std::chrono::steady_clock::now() < deadline) {
       const auto left =
           std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now()) + Milliseconds(1);
+      if (ask) {
+        auto order = stands(strategy, client_order_id, std::min(left, Milliseconds(5'000)));
+        if (order.ok() && order.value && terminal.count(order.value->status) > 0) return order.value;
+        if (order.ok() && order.value) known = order.value->event_no.value_or(0);
+        if (!order.ok() && order.error.kind != Error::Kind::outcome_unknown) break;
+        ask = !order.ok();
+        continue;
+      }
       auto event = next(left);
       if (!event) break;
+      ask = event->lost > 0 && (event->topic == BEATS || event->topic.compare(0, own.size(), own) == 0);
       auto order = event->topic == topic ? event->as<Order>() : std::nullopt;
-      if (order && terminal.count(order->status) > 0) return order;
+      if (order && order->event_no.value_or(0) >= known && terminal.count(order->status) > 0) return order;
       others(*event);
     }
     return std::nullopt;
+  }
+
+  /** An order as the node has it now; empty where it has none of that name. */
+  Result<std::optional<Order>> stands(const std::string& strategy, const std::string& client_order_id,
+                                      std::optional<Milliseconds> patience = std::nullopt) {
+    GetOrders wanted;
+    wanted.strategy = strategy;
+    wanted.client_order_id = client_order_id;
+    auto found = request<OrderList>("orders", "get_orders", wanted, patience);
+    Result<std::optional<Order>> made;
+    made.error = std::move(found.error);
+    if (!made.ok() || found.value.orders.empty()) return made;
+    Value row = Value::map();
+    for (const auto& [key, item] : found.value.orders.front()) row.set(key, item);
+    // It came as no event, so it has no header of its own.
+    for (const auto& [key, item] : Map<Value>{{"v", 1}, {"src", "orders"}, {"inc", 0}, {"seq", 0}, {"ts", 0}}) {
+      row.set(key, item);
+    }
+    Order order;
+    if (!order.read(row)) {
+      return Result<std::optional<Order>>::failed(Error::Kind::malformed, "an order of another shape");
+    }
+    made.value = std::move(order);
+    return made;
   }
 
   /** Sends any bytes at all and takes the reply under `id`; for tests of the protocol. */
@@ -499,21 +650,20 @@ class Client {
                          Milliseconds patience) {
     const auto where = cluster_.requests(process);
     if (!where) return Result<Value>::failed(Error::Kind::unusable, "no process is called " + process);
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = after(patience);
     auto& [socket, links] = dealer(process, *where);
     links.look();
-    const auto* link = first(links);
-    const bool was_up = link != nullptr && link->up;
-    const auto sent = link == nullptr ? 0 : link->times_up;
+    const bool was_up = links.up();
+    const auto sent = links.times_up();
     std::string mistake;
     // told only of a request that cannot have left: it waits in the socket, which is closed then
     const auto refused = [&, &links = links] {
-      const auto* now = first(links);
-      if (was_up || now == nullptr || now->times_up != sent) return false;
-      mistake = now->mistake(Admission::Clock::now());
-      return !mistake.empty();
+      if (was_up || links.times_up() != sent) return false;
+      const auto found = links.barred();
+      if (found) mistake = found->second;
+      return found.has_value();
     };
-    if (socket.send(zmq::buffer(frame), zmq::send_flags::dontwait)) {
+    if (sent_now(socket, frame)) {
       zmq::message_t answer;
       while (receive(socket, links, answer, deadline, refused)) {
         auto reply = decode_reply(answer.data<char>(), answer.size());
@@ -536,6 +686,19 @@ class Client {
 
  private:
   static constexpr const char* BEATS = "node/orders/";
+  /** Says which part of a wish for order events a key opens. */
+  static constexpr const char* DENIED = "denied/";
+  static constexpr std::size_t MAX_REQUEST_BYTES = 256 * 1024;
+  /** What is longer is for ever; clocks could not count to it. */
+  static constexpr Milliseconds LONGEST = std::chrono::hours(24 * 365);
+
+  static bool sent_now(zmq::socket_t& socket, const std::string& frame) {
+    try {
+      return socket.send(zmq::buffer(frame), zmq::send_flags::dontwait).has_value();
+    } catch (const zmq::error_t&) {
+      return false;
+    }
+  }
 
   /** No ZMTP heartbeats: they end processes (SPEC: Sockets). TCP keepalive finds a peer that is gone. */
   void tune(zmq::socket_t& socket) const {
@@ -546,6 +709,8 @@ class Client {
     socket.set(zmq::sockopt::tcp_keepalive_idle, 5);
     socket.set(zmq::sockopt::tcp_keepalive_intvl, 2);
     socket.set(zmq::sockopt::tcp_keepalive_cnt, 3);
+    socket.set(zmq::sockopt::tcp_maxrt, 15'000);
+    socket.set(zmq::sockopt::sndhwm, 10'000);  // of subscriptions too: what has no room is dropped without a word
     if (!cluster_.server_key.empty()) {
       socket.set(zmq::sockopt::curve_serverkey, cluster_.server_key);
       socket.set(zmq::sockopt::curve_publickey, cluster_.public_key);
@@ -570,16 +735,11 @@ class Client {
     return error;
   }
 
-  static const Admission* first(const Links& links) {
-    return links.by_endpoint.empty() ? nullptr : &links.by_endpoint.begin()->second;
-  }
-
   Dealer& dealer(const std::string& process, const std::string& where) {
     auto& made = dealers_[process];
     if (!made) {
       made = std::make_unique<Dealer>(context_, keyed());
       tune(made->socket);
-      made->socket.set(zmq::sockopt::sndhwm, 10'000);
       made->socket.connect(where);
     }
     return *made;
@@ -590,13 +750,13 @@ class Client {
   static bool receive(zmq::socket_t& socket, Links& links, zmq::message_t& frame,
                       std::chrono::steady_clock::time_point deadline, Refused refused) {
     for (;;) {
-      if (socket.recv(frame, zmq::recv_flags::dontwait)) return true;
-      links.look();
-      if (refused()) return false;
-      const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
-      if (left.count() < 0) return false;
-      zmq::pollitem_t items[] = {{socket.handle(), 0, ZMQ_POLLIN, 0}, {links.monitor().handle(), 0, ZMQ_POLLIN, 0}};
       try {
+        if (socket.recv(frame, zmq::recv_flags::dontwait)) return true;
+        links.look();
+        if (refused()) return false;
+        const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
+        if (left.count() < 0) return false;
+        zmq::pollitem_t items[] = {{socket.handle(), 0, ZMQ_POLLIN, 0}, {links.monitor().handle(), 0, ZMQ_POLLIN, 0}};
         zmq::poll(items, 2, std::min(left, Milliseconds(200)) + Milliseconds(1));  // a handshake that hangs is no event
       } catch (const zmq::error_t&) {
         return false;  // a signal: the caller sees that nothing came
@@ -610,9 +770,21 @@ class Client {
     return number == nullptr || (given != nullptr && *given == *number);
   }
 
+  static bool begins(const std::string& topic, const std::string& prefix) {
+    return topic.compare(0, prefix.size(), prefix) == 0;
+  }
+
+  /** Whether one durable series counts everything below this prefix: all orders, or those of a strategy. */
   static bool counts_orders(const std::string& topic) {
-    return topic.compare(0, 6, "order/") == 0 && std::count(topic.begin(), topic.end(), '/') <= 2 &&
-           topic.back() == '/';
+    return begins("order/", topic) ||
+           (begins(topic, "order/") && std::count(topic.begin(), topic.end(), '/') == 2 && topic.back() == '/');
+  }
+
+  /** What we listen to for our own sake. */
+  static bool is_ours(const std::string& topic) { return topic == BEATS || begins(topic, DENIED); }
+
+  static std::chrono::steady_clock::time_point after(Milliseconds patience) {
+    return std::chrono::steady_clock::now() + std::min(patience, LONGEST);
   }
 
   bool listens(const std::string& topic) const {
@@ -624,20 +796,39 @@ class Client {
   std::optional<std::int64_t> order_loss(const Event& event) {
     std::optional<std::int64_t> most;
     for (auto& [prefix, series] : order_numbers) {
-      const auto strategy = prefix.size() > 6 ? prefix.substr(6, prefix.size() - 7) : std::string();
-      std::optional<std::int64_t> lost;
-      if (event.topic == BEATS) {
-        lost = observe_beat(event, strategy, series);
-      } else if (event.topic.compare(0, prefix.size(), prefix) == 0) {
-        std::int64_t number = 0;
-        std::optional<bool> snapshot;
-        if (!get(event.fields, strategy.empty() ? "event_no" : "strategy_no", number)) continue;
-        get(event.fields, "snapshot", snapshot);
-        lost = series.observe_event(number, snapshot.value_or(false));
+      const auto parts = narrowed_.find(prefix);
+      auto lost = parts == narrowed_.end() ? loss_of(prefix, series, event) : std::nullopt;
+      if (parts != narrowed_.end()) {
+        for (auto& [part, own] : parts->second) {
+          if (const auto found = loss_of(part, own, event)) lost = lost.value_or(0) + *found;
+        }
+        series.lost += lost.value_or(0);
       }
       if (lost) most = std::max(most.value_or(0), *lost);
     }
     return most;
+  }
+
+  /** The key opens only a part of what was wished for: only the numbers of that part are without gaps. */
+  void narrow(const Denied& denied) {
+    if (order_numbers.count(denied.wish) == 0) return;
+    auto& parts = narrowed_[denied.wish];
+    std::map<std::string, OrderNumbers> open;
+    for (const auto& prefix : denied.granted.value_or(std::vector<std::string>{})) {
+      if (counts_orders(prefix)) open[prefix] = parts[prefix];
+    }
+    parts = std::move(open);
+  }
+
+  static std::optional<std::int64_t> loss_of(const std::string& prefix, OrderNumbers& series, const Event& event) {
+    const auto strategy = prefix.size() > 6 ? prefix.substr(6, prefix.size() - 7) : std::string();
+    if (event.topic == BEATS) return observe_beat(event, strategy, series);
+    std::int64_t number = 0;
+    std::optional<bool> snapshot;
+    if (!begins(event.topic, prefix)) return std::nullopt;
+    if (!get(event.fields, strategy.empty() ? "event_no" : "strategy_no", number)) return std::nullopt;
+    get(event.fields, "snapshot", snapshot);
+    return series.observe_event(number, snapshot.value_or(false));
   }
 
   static std::optional<std::int64_t> observe_beat(const Event& event, const std::string& strategy, OrderNumbers& series) {
@@ -656,6 +847,8 @@ class Client {
   Links event_links_;
   std::map<std::string, std::unique_ptr<Dealer>> dealers_;
   std::set<std::string> topics_;
+  /** What is open of a wish in `order_numbers` that the key does not open as a whole. */
+  std::map<std::string, std::map<std::string, OrderNumbers>> narrowed_;
   std::int64_t next_id_ = 1;
 };
 

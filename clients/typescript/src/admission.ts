@@ -4,7 +4,7 @@
  *
  * An authentication error is the gatekeeper's final no. An unknown key gets no answer at all, so the handshake hangs. A
  * wrong server key fails at once and without a detail, some 20 times a second. No keys where some are wanted, and keys
- * where none are, end in a mismatch of mechanisms.
+ * where none are, end in a mismatch of mechanisms, or, where the other side reads first, without a detail too.
  */
 
 import type { Mistake } from "./errors.js";
@@ -51,7 +51,7 @@ export class Admission {
     this.lost();
     this.failures += 1;
     if (mismatch) this.found = this.keyed ? "keys not wanted" : "no keys";
-    else if (this.keyed && this.failures >= FAILURES) this.found ??= "wrong server key";
+    else if (this.failures >= FAILURES && (this.keyed || this.timesUp === 0)) this.found ??= this.keyed ? "wrong server key" : "no keys";
   }
 
   /** What is wrong, null while nothing is known to be. */
@@ -59,4 +59,18 @@ export class Admission {
     const hangs = this.began !== null && now >= this.began + HANGS_MS;
     return hangs && this.keyed ? (this.found ?? "unknown key") : this.found;
   }
+}
+
+/** How the links of one socket stand together. A name may lead to several addresses, of which one is tried after the other. */
+export interface Standing {
+  readonly up: boolean;
+  readonly timesUp: number;
+  readonly mistake: Mistake | null;
+}
+
+export function standing(links: Iterable<Admission>, now: number): Standing {
+  const all = [...links];
+  const up = all.some((link) => link.up);
+  const mistakes = all.map((link) => link.mistake(now)).filter((mistake) => mistake !== null);
+  return { up, timesUp: all.reduce((sum, link) => sum + link.timesUp, 0), mistake: up ? null : (mistakes[0] ?? null) };
 }

@@ -8,7 +8,7 @@
 import type { Dealer, Subscriber } from "zeromq";
 
 import { decodeEvent, decodeReply, encodeRequest, type Frame, type Reply, type UnknownEvent } from "./codec.js";
-import type { Admission } from "./admission.js";
+import { type Admission, type Standing, standing } from "./admission.js";
 import { Closed, ConnectionRefused, type Mistake, OutcomeUnknown, Refused } from "./errors.js";
 import { type Cluster, eventsEndpoints, fromFile, local, requestsEndpoint } from "./keys.js";
 import { OrderNumbers, TopicNumbers } from "./loss.js";
@@ -19,7 +19,11 @@ import type { AnyEvent, Ops, PlaceOrder } from "./types.js";
 
 /** Heartbeats of the orders node name the newest order numbers, so that a lost last event shows. */
 const BEATS = "node/orders/";
+/** Says which part of a wish for order events a key opens. */
+const DENIED = "denied/";
 const MAX_REQUEST_BYTES = 256 * 1024;
+/** What a timer takes at most. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 export interface Options {
   /** The file that `twsmq keys add` wrote; without it the cluster on this machine. */
@@ -71,6 +75,8 @@ export class Client implements AsyncDisposable {
   private readonly requests = new Map<string, Dealer>();
   private readonly waiting = new Map<number, Waiting>();
   private readonly topics = new Set<string>();
+  /** What is open of a wish in `orderNumbers` that the key does not open as a whole. */
+  private readonly narrowed = new Map<string, Map<string, OrderNumbers>>();
   private nextId = 1;
   private readonly eventLinks = new Map<string, Admission>();
   private readonly requestLinks = new Map<string, Map<string, Admission>>();
@@ -88,26 +94,34 @@ export class Client implements AsyncDisposable {
 
   /** Subscribing to a complete market-data topic is what starts its line. */
   subscribe(...topics: string[]): void {
-    this.events_.subscribe(...topics.filter((topic) => !this.topics.has(topic)));
-    for (const topic of topics) {
+    const counted = this.orderNumbers.size > 0;
+    // One by one: without any topic ZeroMQ's own would subscribe to everything.
+    for (const topic of new Set(topics)) {
+      if (isNumbered(topic) && !this.orderNumbers.has(topic)) {
+        // Before the wish that it may be about, and on top of a subscription of the user's own, which may end before ours.
+        if (this.orderNumbers.size === 0) this.events_.subscribe(DENIED);
+        this.orderNumbers.set(topic, new OrderNumbers());
+      }
+      if (!this.topics.has(topic)) this.events_.subscribe(topic);
       this.topics.add(topic);
-      if (!/^order\/([^/]+\/)?$/.test(topic)) continue;
-      if (this.orderNumbers.size === 0 && !this.topics.has(BEATS)) this.events_.subscribe(BEATS);
-      if (!this.orderNumbers.has(topic)) this.orderNumbers.set(topic, new OrderNumbers());
     }
+    if (!counted && this.orderNumbers.size > 0) this.events_.subscribe(BEATS);
   }
 
   unsubscribe(...topics: string[]): void {
-    this.events_.unsubscribe(...topics.filter((topic) => this.topics.has(topic)));
-    for (const topic of topics) {
-      this.topics.delete(topic);
-      this.numbers.forget(topic);
+    const counted = this.orderNumbers.size > 0;
+    for (const topic of new Set(topics)) {
+      if (this.topics.delete(topic)) this.events_.unsubscribe(topic);
       this.orderNumbers.delete(topic);
+      this.narrowed.delete(topic);
     }
+    if (counted && this.orderNumbers.size === 0) this.events_.unsubscribe(BEATS, DENIED);
+    this.numbers.keep((topic) => this.listens(topic) || (this.orderNumbers.size > 0 && isOurs(topic)));
   }
 
   /**
-   * Every event as it comes, until the client is closed. Throws `ConnectionRefused` when a process does not let us in and no
+   * Every event as it comes, until the client is closed. While nobody takes them 100,000 wait; the oldest go then, and are in
+   * the `lost` of the next that is taken. Throws `ConnectionRefused` when a process does not let us in and no
    * other does.
    */
   async *events(): AsyncGenerator<Received, void, void> {
@@ -120,7 +134,9 @@ export class Client implements AsyncDisposable {
         this.tryAgain(refused.endpoint);
         throw refused;
       }
-      yield next;
+      const { dropped } = this.received;
+      this.received.dropped = 0;
+      yield dropped === 0 ? next : { ...next, lost: next.lost + dropped };
     }
   }
 
@@ -152,7 +168,12 @@ export class Client implements AsyncDisposable {
   async place(order: PlaceOrder): Promise<OrderHandle> {
     this.subscribe(`order/${order.strategy}/`);
     const handle = new OrderHandle(this, order);
-    await handle.written();
+    try {
+      await handle.written();
+    } catch (problem) {
+      handle.close(); // nobody has it to close
+      throw problem;
+    }
     return handle;
   }
 
@@ -185,7 +206,7 @@ export class Client implements AsyncDisposable {
       const timer = setTimeout(() => {
         this.waiting.delete(id);
         reject(new OutcomeUnknown(process, op, patience / 1000));
-      }, patience);
+      }, Math.min(patience, LONGEST_MS));
       const end = (): void => {
         clearTimeout(timer);
         this.waiting.delete(id);
@@ -193,7 +214,7 @@ export class Client implements AsyncDisposable {
       const link = this.requestLink(process);
       this.waiting.set(id, {
         process,
-        sent: link?.up === true ? null : (link?.timesUp ?? 0),
+        sent: link.up ? null : link.timesUp,
         settle: (reply) => {
           end();
           resolve(reply);
@@ -204,7 +225,7 @@ export class Client implements AsyncDisposable {
         },
       });
       socket.send(frame).catch(() => undefined); // what could not be sent is never answered: the time-out tells
-      if (link !== undefined) queueMicrotask(() => this.requestsChanged(process, requestsEndpoint(this.cluster, process), link.up));
+      queueMicrotask(() => this.requestsChanged(process, requestsEndpoint(this.cluster, process)));
     });
   }
 
@@ -216,7 +237,9 @@ export class Client implements AsyncDisposable {
       const dealer = socket;
       this.requestLinks.set(process, links);
       watch(socket, this.cluster, links, (endpoint, wasUp) => {
-        if (this.requests.get(process) === dealer) this.requestsChanged(process, endpoint, wasUp);
+        if (this.requests.get(process) !== dealer) return;
+        this.announceLink(endpoint, links.get(endpoint), wasUp);
+        this.requestsChanged(process, endpoint);
       });
       socket.connect(requestsEndpoint(this.cluster, process));
       this.requests.set(process, socket);
@@ -225,19 +248,18 @@ export class Client implements AsyncDisposable {
     return socket;
   }
 
-  private requestLink(process: string): Admission | undefined {
-    return this.requestLinks.get(process)?.values().next().value;
+  private requestLink(process: string): Standing {
+    return standing(this.requestLinks.get(process)?.values() ?? [], performance.now());
   }
 
   /**
    * Who is not let in is told, unless the request may have left on an earlier connection. What waits in the socket is
    * never sent: it is closed, and the next request tries anew.
    */
-  private requestsChanged(process: string, endpoint: string, wasUp: boolean): void {
+  private requestsChanged(process: string, endpoint: string): void {
+    if (this.closed || !this.requestLinks.has(process)) return;
     const link = this.requestLink(process);
-    if (link === undefined || this.closed) return;
-    if (link.up !== wasUp) this.onLink({ endpoint, up: link.up });
-    const mistake = this.announce(endpoint, link);
+    const mistake = this.announce(endpoint, link.mistake);
     if (mistake === null) return;
     const refused = [...this.waiting.values()].filter((one) => one.process === process && one.sent === link.timesUp);
     if (refused.length === 0) return;
@@ -251,8 +273,13 @@ export class Client implements AsyncDisposable {
   private eventsChanged(endpoint: string, wasUp: boolean): void {
     const link = this.eventLinks.get(endpoint);
     if (link === undefined || this.closed) return;
-    if (link.up !== wasUp) this.onLink({ endpoint, up: link.up });
-    if (this.announce(endpoint, link) !== null && this.barred() !== null) this.received.interrupt();
+    this.announceLink(endpoint, link, wasUp);
+    const mistake = this.announce(endpoint, link.mistake(performance.now()));
+    if (mistake !== null && this.barred() !== null) this.received.interrupt();
+  }
+
+  private announceLink(endpoint: string, link: Admission | undefined, wasUp: boolean): void {
+    if (link !== undefined && link.up !== wasUp && !this.closed) this.onLink({ endpoint, up: link.up });
   }
 
   /** libzmq gives a connection up for good when the gatekeeper says no; the next key may do better. */
@@ -269,8 +296,7 @@ export class Client implements AsyncDisposable {
     this.eventLinks.delete(endpoint);
   }
 
-  private announce(endpoint: string, link: Admission): Mistake | null {
-    const mistake = link.mistake(Date.now());
+  private announce(endpoint: string, mistake: Mistake | null): Mistake | null {
     if (mistake === null) {
       this.announced.delete(endpoint);
     } else if (this.announced.get(endpoint) !== mistake) {
@@ -285,7 +311,7 @@ export class Client implements AsyncDisposable {
     const links = [...this.eventLinks];
     if (links.some(([, link]) => link.up)) return null;
     for (const [endpoint, link] of links) {
-      const mistake = link.mistake(Date.now());
+      const mistake = link.mistake(performance.now());
       if (mistake !== null) return new ConnectionRefused(endpoint, mistake);
     }
     return null;
@@ -295,13 +321,15 @@ export class Client implements AsyncDisposable {
     for await (const frames of socket) {
       const last = frames[frames.length - 1];
       if (last === undefined) continue;
+      let reply: Reply;
       try {
-        const reply = decodeReply(last);
-        const id = typeof reply.id === "number" ? reply.id : -1;
-        this.waiting.get(id)?.settle(reply);
+        reply = decodeReply(last);
       } catch {
         this.malformed += 1;
+        continue;
       }
+      const id = typeof reply.id === "number" ? reply.id : -1;
+      this.waiting.get(id)?.settle(reply);
     }
   }
 
@@ -317,9 +345,11 @@ export class Client implements AsyncDisposable {
       }
       const { topic, event, known } = decoded;
       if (!known) this.unknown += 1;
-      const byTopic = this.numbers.observe(topic, event.inc, event.seq);
+      const byTopic = this.numbers.observe(topic, event.inc, event.seq, topic.startsWith(DENIED) ? event.src : "");
+      if (byTopic === null) continue; // already seen
+      if (event.type === "denied") this.narrow(event as Extract<AnyEvent, { type: "denied" }>);
       const lost = this.orderLoss(topic, event) ?? byTopic;
-      if (topic === BEATS && lost === 0 && !this.listens(topic)) continue; // ours alone, to see the last loss
+      if (isOurs(topic) && !(topic === BEATS && lost > 0) && !this.listens(topic)) continue; // ours alone, to see the last loss
       const received: Received = { topic, event, lost };
       for (const watcher of this.watchers) watcher(received);
       this.received.put(received);
@@ -330,21 +360,58 @@ export class Client implements AsyncDisposable {
   private orderLoss(topic: string, event: AnyEvent | UnknownEvent): number | undefined {
     const found: number[] = [];
     for (const [prefix, numbers] of this.orderNumbers) {
-      const strategy = prefix.split("/")[1] ?? "";
-      if (topic === BEATS && event.type === "heartbeat") {
-        const beat = event as Extract<AnyEvent, { type: "heartbeat" }>;
-        const newest = strategy === "" ? beat.last_event_no : beat.strategy_nos === null ? null : (beat.strategy_nos[strategy] ?? 0);
-        found.push(newest === null ? 0 : numbers.observeHeartbeat(newest));
-      } else if (topic.startsWith(prefix) && "event_no" in event) {
-        const number = strategy === "" ? event["event_no"] : event["strategy_no"];
-        const snapshot = "snapshot" in event && event["snapshot"] === true;
-        if (typeof number === "number") found.push(numbers.observeEvent(number, snapshot));
+      const parts = this.narrowed.get(prefix);
+      if (parts === undefined) {
+        found.push(...numbersOf(prefix, topic, event, numbers));
+        continue;
       }
+      const lost = [...parts].flatMap(([part, its]) => numbersOf(part, topic, event, its));
+      const sum = lost.reduce((sofar, one) => sofar + one, 0);
+      numbers.lost += sum;
+      if (lost.length > 0) found.push(sum);
     }
     return found.length === 0 ? undefined : Math.max(...found);
+  }
+
+  /** The key opens only a part of what was wished for: only the numbers of that part are without gaps. */
+  private narrow({ wish, granted }: Extract<AnyEvent, { type: "denied" }>): void {
+    if (!this.orderNumbers.has(wish)) return;
+    const before = this.narrowed.get(wish);
+    const open = granted.filter(isNumbered);
+    this.narrowed.set(wish, new Map(open.map((prefix) => [prefix, before?.get(prefix) ?? new OrderNumbers()])));
   }
 
   private listens(topic: string): boolean {
     return [...this.topics].some((prefix) => topic.startsWith(prefix));
   }
+}
+
+/** Whether one durable series counts everything below this prefix: all orders, or those of a strategy. */
+function isNumbered(topic: string): boolean {
+  return "order/".startsWith(topic) || /^order\/[^/]+\/$/.test(topic);
+}
+
+/** What we listen to for our own sake. */
+function isOurs(topic: string): boolean {
+  return topic === BEATS || topic.startsWith(DENIED);
+}
+
+/** What an event, or a heartbeat of the orders node, says to be lost of one series; nothing where it is not about it. */
+function numbersOf(prefix: string, topic: string, event: AnyEvent | UnknownEvent, numbers: OrderNumbers): number[] {
+  const strategy = prefix.split("/")[1] ?? "";
+  if (topic === BEATS && event.type === "heartbeat") {
+    const beat = event as Extract<AnyEvent, { type: "heartbeat" }>;
+    const newest = strategy === "" ? beat.last_event_no : numberOf(beat.strategy_nos, strategy);
+    return [typeof newest === "number" ? numbers.observeHeartbeat(newest) : 0];
+  }
+  if (!topic.startsWith(prefix) || !("event_no" in event)) return [];
+  const number = strategy === "" ? event["event_no"] : event["strategy_no"];
+  const snapshot = "snapshot" in event && event["snapshot"] === true;
+  return typeof number === "number" ? [numbers.observeEvent(number, snapshot)] : [];
+}
+
+/** A strategy may be called like something that every object has, such as `constructor`. */
+function numberOf(numbers: { readonly [strategy: string]: number } | null | undefined, strategy: string): number | null {
+  if (numbers === null || numbers === undefined) return null;
+  return Object.hasOwn(numbers, strategy) ? (numbers[strategy] ?? 0) : 0;
 }

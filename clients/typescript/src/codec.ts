@@ -6,7 +6,7 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 
 import { Malformed } from "./errors.js";
-import { type AnyEvent, BIGINT_FIELDS, EVENT_TYPES, type Header, type Value } from "./types.js";
+import { type AnyEvent, BIGINT_FIELDS, EVENT_TYPES, type Header, MAP_FIELDS, type Value } from "./types.js";
 
 /** A map as it came off the wire. */
 export type Fields = { [key: string]: Value };
@@ -34,9 +34,27 @@ export type Reply =
   | { readonly id: string | number | bigint | null; readonly ok: true; readonly result: Value }
   | { readonly id: string | number | bigint | null; readonly ok: false; readonly error: ErrorBody };
 
-const decoder = new Decoder({ useBigInt64: true });
-const encoder = new Encoder({ useBigInt64: true, ignoreUndefined: true });
 const text = new TextDecoder("utf-8", { fatal: true });
+
+/** A strategy may be called so, and the decoder refuses every map with such a key: under another name it gets through. */
+const PROTO = "__proto__";
+const PROTO_INSIDE = "\0__proto__";
+
+const decoder = new Decoder({
+  useBigInt64: true,
+  keyDecoder: {
+    canBeCached: (length) => length === PROTO.length,
+    decode: (bytes, offset, length) => {
+      const key = text.decode(bytes.subarray(offset, offset + length));
+      return key === PROTO ? PROTO_INSIDE : key;
+    },
+  },
+  mapKeyConverter: (key) => {
+    if (typeof key !== "string") throw new Malformed("a key that is no text");
+    return key;
+  },
+});
+const encoder = new Encoder({ useBigInt64: true, ignoreUndefined: true });
 
 /** An event frame: topic, NUL, map. Throws `Malformed`. */
 export function decodeEvent(frame: Uint8Array): Frame {
@@ -88,13 +106,13 @@ export function encodeRequest(id: string | number | bigint, op: string, args: ob
 }
 
 export function decodeMap(bytes: Uint8Array): Fields {
-  let value: unknown;
+  let found: Value;
   try {
-    value = decoder.decode(bytes);
+    found = settle(decoder.decode(bytes), "");
   } catch (problem) {
+    if (problem instanceof Malformed) throw problem;
     throw new Malformed(`not msgpack: ${problem instanceof Error ? problem.message : String(problem)}`);
   }
-  const found = settle(value, "");
   if (!isMap(found)) throw new Malformed("not a map");
   return found;
 }
@@ -114,8 +132,12 @@ function settle(value: unknown, field: string): Value {
     case "object":
       if (value === null) return null;
       if (Array.isArray(value)) return value.map((item) => settle(item, ""));
+      if (value instanceof Uint8Array) return value;
       if (Object.getPrototypeOf(value) === Object.prototype) {
-        return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, settle(item, key)]));
+        // Where the keys are names that somebody has chosen, such as those of strategies, they say nothing of the values.
+        const named = MAP_FIELDS.has(field);
+        const entries = Object.entries(value).map(([key, item]) => [key === PROTO_INSIDE ? PROTO : key, settle(item, named ? "" : key)]);
+        return Object.fromEntries(entries);
       }
       throw new Malformed("a value that this protocol does not use");
     default:
@@ -124,5 +146,5 @@ function settle(value: unknown, field: string): Value {
 }
 
 export function isMap(value: Value | undefined): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }

@@ -17,7 +17,7 @@ interface Command {
 
 const LARGEST = BigInt(Number.MAX_SAFE_INTEGER);
 
-/** Integers that JSON's numbers cannot hold are written {"$big": "digits"}. */
+/** Integers that JSON's numbers cannot hold are written {"$big": "digits"}, bytes {"$bin": "hex"}. */
 function fromJson(value: unknown): Value {
   if (Array.isArray(value)) return value.map(fromJson);
   if (typeof value === "object" && value !== null) {
@@ -33,6 +33,7 @@ function toJson(value: unknown): unknown {
   if (typeof value === "bigint") {
     return value > LARGEST || value < -LARGEST ? { $big: value.toString() } : Number(value);
   }
+  if (value instanceof Uint8Array) return { $bin: Buffer.from(value).toString("hex") };
   if (Array.isArray(value)) return value.map(toJson);
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toJson(item)]));
@@ -127,6 +128,9 @@ async function carryOut(command: Command): Promise<unknown> {
       return {};
     case "subscribe":
       connected().subscribe(...(command["topics"] as string[]));
+      return {};
+    case "unsubscribe":
+      connected().unsubscribe(...(command["topics"] as string[]));
       return {};
     case "next":
       return nextEvent(milliseconds(command));

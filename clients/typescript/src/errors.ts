@@ -43,9 +43,9 @@ export type Mistake = "refused key" | "unknown key" | "wrong server key" | "no k
 const CURES: { readonly [Which in Mistake]: string } = {
   "refused key": "the operator has revoked it: ask for another, made with 'twsmq keys add'",
   "unknown key": "it waits to be let in: there, 'twsmq keys accept' lets it in (or the process stands still)",
-  "wrong server key": "this key file is another cluster's: have it written again with 'twsmq keys add'",
+  "wrong server key": "this key file is another cluster's, or older than its keys: have it written again with 'twsmq keys add'",
   "no keys": "this cluster wants keys: give the file that 'twsmq keys add' wrote",
-  "keys not wanted": "this cluster runs without keys: connect without",
+  "keys not wanted": "this cluster runs without keys: connect without, or set keys = \"on\" there",
 };
 
 /** A process does not let this client in. Nothing was sent to it, so nothing has had an effect. */

@@ -16,14 +16,17 @@ export class TopicNumbers {
   restarts = 0;
   private readonly seen = new Map<string, Seen>();
 
-  /** How many events of the topic were lost just before this one. */
-  observe(topic: string, inc: bigint, seq: number): number {
-    const last = this.seen.get(topic);
+  /**
+   * How many events of the topic were lost just before this one; null: it was seen already. Another incarnation is a
+   * restart, a lower one too: clocks are set back. `source`: where several processes publish under the topic, which.
+   */
+  observe(topic: string, inc: bigint, seq: number, source = ""): number | null {
+    const last = this.seen.get(topic + source);
     if (last === undefined) {
-      this.seen.set(topic, { inc, seq });
+      this.seen.set(topic + source, { inc, seq });
       return 0;
     }
-    if (inc < last.inc || (inc === last.inc && seq <= last.seq)) return 0;
+    if (inc === last.inc && seq <= last.seq) return null;
     const restarted = inc !== last.inc;
     const missed = Math.max(0, seq - 1 - (restarted ? 0 : last.seq));
     if (restarted) this.restarts += 1;
@@ -33,8 +36,9 @@ export class TopicNumbers {
     return missed;
   }
 
-  forget(prefix: string): void {
-    for (const topic of this.seen.keys()) if (topic.startsWith(prefix)) this.seen.delete(topic);
+  /** Forget the topics that nobody listens to any more. */
+  keep(listened: (topic: string) => boolean): void {
+    for (const topic of this.seen.keys()) if (!listened(topic)) this.seen.delete(topic);
   }
 }
 

@@ -19,6 +19,7 @@ const COMMON = {
   tcpKeepaliveIdle: 5,
   tcpKeepaliveInterval: 2,
   tcpKeepaliveCount: 3,
+  tcpMaxRetransmitTimeout: 15_000,
 } as const;
 
 function curve(cluster: Cluster): { curvePublicKey?: string; curveSecretKey?: string; curveServerKey?: string } {
@@ -30,8 +31,18 @@ function curve(cluster: Cluster): { curvePublicKey?: string; curveSecretKey?: st
   };
 }
 
+/** ZMQ_SNDHWM, which zeromq.js does not offer for a SUB: what of its subscriptions has no room is dropped without a word. */
+const SNDHWM = 23;
+
+class Events extends Subscriber {
+  constructor(options: ConstructorParameters<typeof Subscriber>[0]) {
+    super(options);
+    this.setInt32Option(SNDHWM, SEND_QUEUE);
+  }
+}
+
 export function openEvents(cluster: Cluster): Subscriber {
-  return new Subscriber({ ...COMMON, ...curve(cluster), receiveHighWaterMark: RECEIVE_QUEUE });
+  return new Events({ ...COMMON, ...curve(cluster), receiveHighWaterMark: RECEIVE_QUEUE });
 }
 
 export function openRequests(cluster: Cluster): Dealer {
@@ -54,7 +65,7 @@ export function watch(
     changed(endpoint, wasUp);
   };
   events.on("connect", ({ address }) => {
-    change(address, (link) => link.connected(Date.now()));
+    change(address, (link) => link.connected(performance.now()));
     setTimeout(() => changed(address, by.get(address)?.up ?? false), HANGS_MS + 1).unref();
   });
   events.on("handshake", ({ address }) => change(address, (link) => link.letIn()));

@@ -2,7 +2,7 @@
 // Names are those of the wire; protocol/SPEC.md is the authority. Times are integer ns, as bigint.
 
 /** Whatever msgpack can hold. */
-export type Value = null | boolean | number | bigint | string | Value[] | { [key: string]: Value };
+export type Value = null | boolean | number | bigint | string | Uint8Array | Value[] | { [key: string]: Value };
 
 /** A text that is one of these today; expect others. */
 export type Open<Known extends string> = Known | (string & {});
@@ -422,6 +422,7 @@ export interface ForeignOrderChanged extends Header {
  * everybody, and why) and `killed` (those whose halt also cancels all that works). From market-data shards
  * only: `silent_lines`, lines of which nothing comes though they should tick and were asked for again, and
  * `flowing_lines`, how many data came on lately, which shows whether the lines or the session are at fault.
+ * From them and from history: `competing`, whether the gateway refuses data for another session of the user.
  * `cpu` is the part of one processor used since the last beat, `loop_lag_s` how late the loop was at most.
  */
 export interface Heartbeat extends Header {
@@ -436,6 +437,7 @@ export interface Heartbeat extends Header {
   readonly strategy_nos: { readonly [key: string]: number } | null;
   readonly silent_lines: number | null;
   readonly flowing_lines: number | null;
+  readonly competing: boolean | null;
   readonly halted: { readonly [key: string]: string } | null;
   readonly killed: readonly (string)[] | null;
   readonly cpu: number | null;
@@ -530,8 +532,9 @@ export interface AccountValue extends Header {
 }
 
 /**
- * Profit and loss of an account, or of one position of it (`instrument`, `con_id`), in the account's own
- * currency: of the day, of what is held, of what was closed today. `value`: the position's market value.
+ * Profit and loss of an account, in its own currency, or of one position of it (`instrument`, `con_id`),
+ * in that or in the contract's, which the gateway does not say: of the day, of what is held, of what was
+ * closed today. `value`: the position's market value.
  */
 export interface ProfitAndLoss extends Header {
   readonly type: "profit_and_loss";
@@ -846,7 +849,8 @@ export interface YieldBudget {
 }
 
 /**
- * `board`: the board as it stands, in pages: rows `after` … `after` + `limit` of each section.
+ * `board`: the board as it stands, in pages: rows `after` … `after` + `limit` of each section. Pages are
+ * of one moment where each is asked for with the last one's `next`.
  */
 export interface GetBoard {
   readonly sections?: readonly (string)[] | null;
@@ -855,7 +859,8 @@ export interface GetBoard {
 }
 
 /**
- * `acknowledge_alert`: somebody (`by`) takes care; it is not repeated until it has resolved.
+ * `acknowledge_alert`: somebody (`by`) takes care; it is not repeated until it has resolved, or got
+ * worse. Where there are keys, the key's name is put beside `by`.
  */
 export interface AcknowledgeAlert {
   readonly name: string;
@@ -1001,8 +1006,9 @@ export interface GetOrders {
 /**
  * `place_orders`: all of them or none. `link` says what ties them at the gateway.
  *
- * bracket: the first is the parent; the others work once it is filled and die with it. oca: a fill of one
- * cancels or reduces the rest (`oca_type`: 1 cancel, 2 reduce, 3 reduce without block). none: nothing.
+ * bracket: the first is the parent; the others work once it is filled and die with it; an exit that
+ * its entry's price would trigger at once is refused. oca: a fill of one cancels or reduces the rest
+ * (`oca_type`: 1 cancel, 2 reduce, 3 reduce without block). none: nothing.
  */
 export interface PlaceOrders {
   readonly orders: readonly (PlaceOrder)[];
@@ -1260,10 +1266,12 @@ export interface Sample {
 
 /**
  * Result of `status` (supervisor): a row per process, and the link as connection last reported it.
+ * `data_dir`: of which data folder it is, since two clusters may be meant for the same ports.
  */
 export interface ClusterStatus {
   readonly processes: readonly (ProcessRow)[];
   readonly gateway: { readonly [key: string]: Value } | null;
+  readonly data_dir: string | null;
 }
 
 /**
@@ -2292,4 +2300,10 @@ export const BIGINT_FIELDS: ReadonlySet<string> = new Set([
   "time",
   "to",
   "ts",
+]);
+
+/** Maps to integers: their keys are no fields but names that somebody has chosen. */
+export const MAP_FIELDS: ReadonlySet<string> = new Set([
+  "silences",
+  "strategy_nos",
 ]);

@@ -40,6 +40,16 @@ SLOW_S = 60.0
 """A complaint of a gateway is remembered for so long."""
 
 
+def to_ns(seconds: float) -> int:
+    """A moment as it goes over the wire. Rounded: cut off, it would come back a nanosecond earlier every
+    other time, and what is given up would not last until the end of the term."""
+    return round(seconds * 1e9)
+
+
+def from_ns(ns: int) -> float:
+    return ns / 1e9
+
+
 class Claimed(Struct, frozen=True):
     """A process has `waiting` messages that its share does not let out. `factor`, `breaches`: what its
     session has learnt from the gateway's complaints. `call`: whom to answer."""
@@ -108,7 +118,7 @@ class LeaseBook:
             case Claimed(call=call):
                 return [Grant(call, 0.0, now)]
             case Yielded():
-                self._heard(happened, now)
+                self._yielded(happened, now)
             case TimerFired():
                 pass
         if self._collect_until is not None and (not self._silent or now >= self._collect_until):
@@ -134,18 +144,18 @@ class LeaseBook:
 
     def _open_round(self, now: float) -> Ask:
         self._round_no += 1
-        self._until = now + TERM_S
+        self._until = from_ns(to_ns(now + TERM_S))  # so that it comes back from the others as it is
         self._collect_until = now + COLLECT_S
         self._silent = set(self._shares) - set(self._claims)
         return Ask(self._round_no, self._until)
 
-    def _heard(self, said: Yielded, now: float) -> None:
-        if said.round_no != self._round_no or said.name not in self._given_up:
+    def _yielded(self, answer: Yielded, now: float) -> None:
+        if answer.round_no != self._round_no or answer.name not in self._given_up:
             return
-        self._silent.discard(said.name)
-        if said.name not in self._claims:
-            rate = min(said.rate, self._shares[said.name])
-            self._given_up[said.name].add(rate, min(said.until, self._until), now)
+        self._silent.discard(answer.name)
+        if answer.name not in self._claims:
+            rate = min(answer.rate, self._shares[answer.name])
+            self._given_up[answer.name].add(rate, min(answer.until, self._until), now)
 
     def _divide(self, now: float) -> list[Action]:
         """Answer every claim, those with the least wish for their share first, so that what they leave goes

@@ -8,14 +8,14 @@ import msgspec
 import structlog
 from twsmq_protocol import endpoints
 from twsmq_protocol.client_id_requests import ClaimClientId, ReleaseClientId
+from twsmq_protocol.data_files import CLIENT_IDS
 from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.plain_file import read_plain, write_anew
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.node import Node
 
 from .client_ids import ClientIds, Lease
-
-FILE = "client_ids.json"
 
 log = structlog.stdlib.get_logger()
 
@@ -23,7 +23,7 @@ log = structlog.stdlib.get_logger()
 class ClientIdDesk:
     def __init__(self, node: Node) -> None:
         config = node.config
-        self._file = node.data_dir / FILE
+        self._file = node.data_dir / CLIENT_IDS
         own = {
             name: number
             for name in endpoints.node_names(config)
@@ -47,19 +47,17 @@ class ClientIdDesk:
 
     def _kept(self) -> list[Lease]:
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=list[Lease])
+            return msgspec.json.decode(read_plain(self._file), type=list[Lease])
         except FileNotFoundError:
             return []
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, RecursionError) as error:
             log.error("client IDs of other programs cannot be read", file=str(self._file), problem=str(error))
             return []
 
     def _keep(self) -> None:
-        fresh = self._file.with_suffix(".new")
         try:
-            fresh.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_bytes(msgspec.json.encode(self._ids.leases))
-            fresh.replace(self._file)
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_anew(self._file, msgspec.json.encode(self._ids.leases))
         except OSError as error:
             text = f"client IDs cannot be written down: {error.strerror}"
             raise RequestError(ErrorCode.INTERNAL, text) from error

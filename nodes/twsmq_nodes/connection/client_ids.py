@@ -12,23 +12,27 @@ somebody else needs it. Whether a program uses what it was given is not known he
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 
-from msgspec import Struct
-from twsmq_protocol.client_id_requests import ClientIdList, ClientIdRow
+from msgspec import Meta, Struct
+from twsmq_protocol.client_id_requests import ClientIdList, ClientIdRow, Program
+from twsmq_protocol.envelope import Nanoseconds
 from twsmq_protocol.errors import ErrorCode, RequestError
 
 OWN = 20
 """So many from the base on are the cluster's, used or not."""
 FOR_OTHERS = range(OWN, 100)
 DOCTOR = 9
+MOST_KEPT = 200
+"""Programs whose time is over and that get the same ID again if they ask."""
 MOST_CLIENTS = 32
 """A gateway takes no more (IBKR's documentation, 12)."""
 
 
 class Lease(Struct, frozen=True):
-    program: str
-    client_id: int
-    until: int
+    program: Program
+    client_id: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    until: Nanoseconds
 
 
 class ClientIds:
@@ -37,7 +41,8 @@ class ClientIds:
     def __init__(self, base: int, own: Mapping[str, int], leases: Iterable[Lease] = ()) -> None:
         self._base = base
         self._own = dict(own)
-        self._leases = {lease.program: lease for lease in leases}
+        # Of a cluster with another base some may have become its own.
+        self._leases = {lease.program: lease for lease in leases if self._is_for_programs(lease.client_id)}
 
     @property
     def leases(self) -> list[Lease]:
@@ -58,7 +63,17 @@ class ClientIds:
         if before is not None:
             del self._leases[before.program]  # its time is over
         self._leases[program] = Lease(program, number, ns + hold_ns)
+        self._forget(ns)
         return number
+
+    def _forget(self, ns: int) -> None:
+        """Of those whose time is over the oldest, if there are more than anybody can mean."""
+        over = sorted((one for one in self._leases.values() if one.until <= ns), key=lambda one: one.until)
+        for lease in over[: max(0, len(over) - MOST_KEPT)]:
+            del self._leases[lease.program]
+
+    def _is_for_programs(self, number: int) -> bool:
+        return number > 0 and not self._base <= number < self._base + OWN
 
     def release(self, program: str) -> None:
         """Harmless for one that holds none."""

@@ -16,6 +16,7 @@ Invariant: a shard on which anything flows is never asked to connect anew. Heart
 from __future__ import annotations
 
 from msgspec import Struct
+from twsmq_protocol.counted import counted
 
 PATIENCE_S = 15.0
 """Longer than a session takes to find out that it is dead."""
@@ -108,9 +109,9 @@ class Escalation:
         if case.announced_dead == dead:
             return []
         case.announced_dead = dead
-        silent = f"{shard.name}: {shard.silent_lines} lines stay silent though asked for again"
+        lines = counted(shard.silent_lines, "line stays", "lines stay")
+        silent = f"{shard.name}: {lines} silent though asked for again"
         if dead:
             return [Reason(f"{silent}, and nothing flows, in a session that is up")]
-        return [
-            Reason(f"{silent}, while {shard.flowing_lines} others flow: it is these lines, not the session")
-        ]
+        others = counted(shard.flowing_lines, "other flows", "others flow")
+        return [Reason(f"{silent}, while {others}: it is these lines, not the session")]

@@ -10,24 +10,27 @@ from __future__ import annotations
 import asyncio
 
 from msgspec import Struct
-from twsmq_protocol.config import address
+from twsmq_protocol.hosts import address
 
 TIMEOUT_S = 10.0
 _MOST_LINES, _LONGEST = 50, 4096
 
 
 class Said(Struct, frozen=True):
-    """`ok`: None if the command did not get there, or nothing came back."""
+    """`ok`: None if the command did not get there, or nothing came back. `given`: it may have got there."""
 
     ok: bool | None
     text: str
+    given: bool = True
 
 
 async def command(host: str, port: int, word: str, timeout_s: float = TIMEOUT_S) -> Said:
     """Never raises for what the network or IBC does."""
+    given = False
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection(host, port, limit=_LONGEST)
+            given = True
             try:
                 writer.write(f"{word}\n".encode())
                 await writer.drain()
@@ -35,9 +38,9 @@ async def command(host: str, port: int, word: str, timeout_s: float = TIMEOUT_S)
             finally:
                 writer.close()
     except TimeoutError:
-        return Said(None, f"IBC at {address(host, port)} did not answer within {timeout_s:g} s")
+        return Said(None, f"IBC at {address(host, port)} did not answer within {timeout_s:g} s", given)
     except (OSError, ValueError) as error:
-        return Said(None, f"IBC at {address(host, port)}: {error}")
+        return Said(None, f"IBC at {address(host, port)}: {error}", given)
 
 
 async def _answer(reader: asyncio.StreamReader) -> Said:

@@ -1,11 +1,12 @@
 """What is done for a gateway that does not come back by itself: a ladder for each kind of trouble.
 
-    trouble      meaning                                   patience     rungs, a pause between them STALLED
-    the port is open, nobody answers          stalled_s    RESTART, then `start` ABSENT       nothing listens
-    absent_s     `start`; with IBC answering: it waits for a login UPSTREAM     the gateway has lost IBKR
-    upstream_s   RECONNECTACCOUNT, RESTART, then `start` FARM         a data farm is broken
-    farm_s       RECONNECTDATA, RESTART COMPETING    another session has taken over            -
-    none: never fight
+    trouble     meaning                             patience     rungs, a pause between them
+    STALLED     the port is open, nobody answers    stalled_s    RESTART, then `start`
+    ABSENT      nothing listens                     absent_s     `start`
+    UNUSABLE    another program, another version    stalled_s    none: a start would mend nothing
+    UPSTREAM    the gateway has lost IBKR           upstream_s   RECONNECTACCOUNT, RESTART, then `start`
+    FARM        a data farm is broken               farm_s       RECONNECTDATA, RESTART
+    COMPETING   another session has taken over      -            none: never fight
 
     (calm) ─ trouble ─→ (patient) ─ patience is over ─→ announce, drain ─→ act ─→ (pause) ─→ next rung …
        ↑                                                                              │
@@ -15,7 +16,8 @@ Theory (gateways of others, by their issue lists): whoever watches must be awake
 connected; "OK" of a command and the end of a process prove nothing, only a session that reaches IBKR does;
 what is planned (nightly restart, IBKR's resets) comes back by itself; a restart that did not help is not
 repeated for ever but with growing pauses, at most so many an hour; a second factor is asked for once, when
-somebody is awake, and a login that was refused is never tried again by a machine.
+somebody is awake, and a login that was refused is never tried again by a machine; trouble that comes and goes
+within an outage is as bad as what stays, so its times add up.
 
 Invariants: in any hour at most `most_per_hour` restarts; in one window of `login_hours` at most one login
 that needs a person, none outside of it; an outage raises one alarm; nothing that ends a session is done
@@ -25,17 +27,28 @@ before it was announced and `drain_s` have passed. Pure: `now` seconds, monotoni
 from __future__ import annotations
 
 import math
-from collections import deque
-from enum import Enum
 
-from msgspec import Struct
-from twsmq_protocol.config import GatewayLife
+from msgspec.structs import replace
+from twsmq_protocol.counted import counted
+from twsmq_protocol.gateway_life import GatewayLife
 
+from twsmq_nodes.runtime.life_clock import LifeClock
 from twsmq_nodes.runtime.timer import TimerFired
 
-from .life_clock import LifeClock
+from .life_events import (
+    Alarm,
+    Announce,
+    Answered,
+    Command,
+    Keep,
+    Memory,
+    Note,
+    Observed,
+    Rung,
+    Trouble,
+)
 
-HOUR_S = 3600.0
+HOUR_S, HOUR_NS = 3600.0, 3600 * 10**9
 PAUSE_S = 120.0
 """Between two rungs: a restart begins with the next full minute and takes 35 to 90 s."""
 ACCOUNT_PAUSE_S, DATA_PAUSE_S = 30.0, 60.0
@@ -46,88 +59,18 @@ MOST_UNPROVED = 2
 """Logins in a row that have led to no session. More may lock the user out: a wrong password looks like
 this."""
 BACK_S = 10.0
-"""Well for so long before an outage counts as over."""
-
-
-class Trouble(Enum):
-    STALLED = "the gateway's port is open but nobody answers"
-    ABSENT = "no gateway listens"
-    UPSTREAM = "the gateway has lost its connection to IBKR"
-    FARM = "a data farm of the gateway stays broken"
-    COMPETING = "another session of this user has taken over"
-
-
-class Rung(Enum):
-    RECONNECTDATA = "RECONNECTDATA"
-    RECONNECTACCOUNT = "RECONNECTACCOUNT"
-    RESTART = "RESTART"
-    START = "start"
-
+"""Well for so long before an outage counts as over; absent for so long before a gateway counts as restarted:
+a connection that is cut is back sooner."""
 
 LADDERS: dict[Trouble, tuple[Rung, ...]] = {
     Trouble.STALLED: (Rung.RESTART, Rung.START),
     Trouble.ABSENT: (Rung.START,),
+    Trouble.UNUSABLE: (),
     Trouble.UPSTREAM: (Rung.RECONNECTACCOUNT, Rung.RESTART, Rung.START),
     Trouble.FARM: (Rung.RECONNECTDATA, Rung.RESTART),
     Trouble.COMPETING: (),
 }
 _PAUSES = {Rung.RECONNECTACCOUNT: ACCOUNT_PAUSE_S, Rung.RECONNECTDATA: DATA_PAUSE_S}
-
-
-class Observed(Struct, frozen=True):
-    """How the link stands by now; None: a session is up and reaches IBKR."""
-
-    trouble: Trouble | None
-    session_up: bool
-    """Orders may be under way."""
-
-
-class Answered(Struct, frozen=True):
-    """What became of a command: IBC's answer, or that it could not be reached (`ok` None)."""
-
-    rung: Rung
-    ok: bool | None
-    text: str
-
-
-class Announce(Struct, frozen=True):
-    """Tell everybody what is about to be done; new orders are refused while it is there. None: it is over."""
-
-    text: str | None
-
-
-class Command(Struct, frozen=True):
-    """Send it to IBC, or run the configured program (`START`)."""
-
-    rung: Rung
-
-
-class Alarm(Struct, frozen=True):
-    """Call a person, once an outage; None: nobody is needed any more."""
-
-    text: str | None
-
-
-class Note(Struct, frozen=True):
-    """For the log."""
-
-    text: str
-
-
-class Memory(Struct, frozen=True):
-    """`login_at`: when the last login proved itself by a session, ns. `asked_in`: the window in which this
-    machine last asked for one; `unproved`: how many of them since have led to nothing."""
-
-    login_at: int | None = None
-    asked_in: str = ""
-    unproved: int = 0
-
-
-class Keep(Struct, frozen=True):
-    """Write down what another run of this process must know."""
-
-    memory: Memory
-
 
 Input = Observed | Answered | TimerFired
 Action = Announce | Command | Alarm | Note | Keep
@@ -139,19 +82,23 @@ class Life:
     def __init__(self, life: GatewayLife, memory: Memory | None = None) -> None:
         self._life = life
         self._clock = LifeClock(life)
-        self._memory = memory or Memory()
+        self._memory: Memory = memory or Memory()
         self._trouble: Trouble | None = None
         self._session_up = False
-        self._since = 0.0  # of the trouble, without what was planned
+        self._since = 0.0  # of the trouble, without what was planned, with what it had of this outage before
+        self._had: dict[Trouble, float] = {}  # how long each has lasted in this outage
+        self._began = 0.0  # the trouble, whatever was planned
+        self._restarted = False  # the gateway, since its login was last proved
         self._well_since: float | None = None
         self._rung = 0  # the next one
         self._not_before = 0.0
         self._apart = FIRST_APART_S
         self._draining: tuple[Rung, float] | None = None
         self._announced = False
+        self._announced_until = 0.0
         self._alarmed = False
         self._remind_at = math.inf
-        self._acts: deque[float] = deque()
+        self._before_act: Memory | None = None
         self._wake_at: float | None = None
 
     @property
@@ -173,42 +120,66 @@ class Life:
             case TimerFired():
                 pass
         actions += self._step(now, ns)
-        return actions
+        return actions + self._withdrawn(now)
 
     # -- what is seen
 
     def _observed(self, seen: Observed, now: float, ns: int) -> list[Action]:
         self._session_up = seen.session_up
-        if seen.trouble is self._trouble:
+        actions: list[Action] = []
+        if seen.trouble is not self._trouble:
+            actions += self._changed(seen.trouble, now)
+        if seen.trouble is None and seen.session_up:
+            actions += self._proved(ns)
+        return actions
+
+    def _changed(self, trouble: Trouble | None, now: float) -> list[Action]:
+        before, self._trouble = self._trouble, trouble
+        if before is not None:
+            self._had[before] = now - self._since
+            self._restarted |= before is Trouble.ABSENT and now >= self._began + BACK_S
+        if trouble is None:
+            self._well_since = now
             return []
-        if seen.trouble is None:
-            self._trouble, self._well_since = None, now
-            return self._proved(ns)
         actions: list[Action] = []
         relapsed = self._well_since is not None and now < self._well_since + BACK_S
-        if self._trouble is None and not relapsed:
+        if before is None and not relapsed:
             self._rung, self._not_before, self._apart = 0, 0.0, FIRST_APART_S
-            actions.append(Note(f"{seen.trouble.value}"))
-        elif self._trouble is not None and self._draining is None and not self._pausing(now):
+            self._had.clear()
+            actions.append(Note(f"{trouble.value}"))
+        elif before is not None and self._draining is None and not self._pausing(now):
             self._rung = 0  # another trouble of the same outage has another ladder
-        self._trouble, self._since, self._well_since = seen.trouble, now, None
+        if not LADDERS[trouble]:
+            self._draining = None
+        # What comes and goes is as bad as what stays: its times add up.
+        self._since, self._began, self._well_since = now - self._had.get(trouble, 0.0), now, None
         return actions
 
     def _proved(self, ns: int) -> list[Action]:
-        """A session reaches IBKR: whatever login there was has worked."""
+        """A session reaches IBKR: whatever login there was has worked. One of last week goes on working until
+        the gateway is restarted, and says nothing of the next restart."""
         memory = self._memory
-        anew = memory.login_at is None or self._clock.token_ended(memory.login_at, ns) or memory.unproved > 0
-        if not anew:
+        if memory.login_at is not None and not memory.unproved and not self._restarted:
             return []
-        self._memory = Memory(login_at=ns, asked_in=memory.asked_in)
+        self._restarted = False
+        self._memory = replace(memory, login_at=ns, unproved=0)
         return [Keep(self._memory)]
 
     def _answered(self, answer: Answered, now: float) -> list[Action]:
-        if answer.ok is None:
-            if self._trouble is not None and answer.rung is not Rung.START:
-                self._not_before = now  # nothing was done: the next rung at once
-            return [Note(f"{answer.rung.value} could not be given: {answer.text}")]
-        return [Note(f"{answer.rung.value}: {answer.text}")]
+        if answer.ok is not None:
+            return [Note(f"{answer.rung.value}: {answer.text}")]
+        actions: list[Action] = [Note(f"{answer.rung.value} could not be given: {answer.text}")]
+        if self._trouble is None:
+            return actions
+        if not answer.given and self._before_act is not None:  # it counts neither as restart nor as login
+            was, self._before_act = self._before_act, None
+            self._memory = replace(
+                self._memory, asked_in=was.asked_in, unproved=was.unproved, acted=was.acted
+            )
+            actions.append(Keep(self._memory))
+        if not answer.given or answer.rung is not Rung.START:
+            self._not_before = self._announced_until = now  # the next rung at once
+        return actions
 
     # -- what is done
 
@@ -221,6 +192,7 @@ class Life:
         actions: list[Action] = []
         if self._trouble is not Trouble.STALLED and self._clock.is_planned(ns):
             self._since = max(self._since, now)  # it counts from the end of what is planned
+            self._had.clear()
             self._wake(now + 60.0)
             return actions
         due = max(self._since + self._patience(), self._not_before)
@@ -258,13 +230,15 @@ class Life:
         self._draining = None
         self._rung += 1
         actions: list[Action] = []
+        self._before_act = None
         if rung in (Rung.RESTART, Rung.START):
-            self._acts.append(now)
+            known = self._before_act = self._memory
+            self._memory = replace(known, acted=(*self._acts(ns), ns))
             if self._is_login(rung, ns):
                 window = self._clock.login_window(ns)
-                self._memory = Memory(self._memory.login_at, window, self._memory.unproved + 1)
-                actions.append(Keep(self._memory))
-        self._not_before = now + _PAUSES.get(rung, PAUSE_S)
+                self._memory = replace(self._memory, asked_in=window, unproved=known.unproved + 1)
+            actions.append(Keep(self._memory))
+        self._not_before = self._announced_until = now + _PAUSES.get(rung, PAUSE_S)
         self._wake(self._not_before)
         return [*actions, Command(rung)]
 
@@ -273,11 +247,10 @@ class Life:
         assert self._trouble is not None
         if rung not in (Rung.RESTART, Rung.START):
             return None
-        while self._acts and self._acts[0] <= now - HOUR_S:
-            self._acts.popleft()
-        if len(self._acts) >= self._life.most_per_hour:
-            text = f"{self._trouble.value}, and {len(self._acts)} restarts within an hour have not helped"
-            return self._acts[0] + HOUR_S, text
+        acts = self._acts(ns)
+        if len(acts) >= self._life.most_per_hour:
+            text = f"{self._trouble.value}, and {counted(len(acts), 'restart')} within an hour did not help"
+            return now + max(1.0, (min(acts) + HOUR_NS - ns) / 1e9), text
         if self._is_login(rung, ns):
             if self._memory.unproved >= MOST_UNPROVED:
                 return now + HOUR_S, f"{self._trouble.value}: logins have not succeeded; log in yourself"
@@ -291,17 +264,29 @@ class Life:
     def _top(self, now: float, ns: int) -> list[Action]:
         """All was tried: a person, and later once more."""
         assert self._trouble is not None
+        if not LADDERS[self._trouble]:  # nothing was done, so the next trouble need not wait for anything
+            actions = self._alarm(f"{self._trouble.value}: it is left to you to decide", now)
+            self._wake(self._remind_at)
+            return actions
         self._rung = 0
         self._not_before = now + self._apart
         self._apart = min(2 * self._apart, MOST_APART_S)
         self._wake(min(self._not_before, self._remind_at))
         known = self._memory.login_at
-        tried = (
-            "all that could be done was tried" if LADDERS[self._trouble] else "it is left to you to decide"
-        )
+        tried = "all that could be done was tried"
         if known is not None and self._clock.token_ended(known, ns):
             tried = "the week's login has ended, log in (2FA)"
         return self._alarm(f"{self._trouble.value}: {tried}", now)
+
+    def _withdrawn(self, now: float) -> list[Action]:
+        """What was announced has been done, and trouble goes on: nobody is held up for it any longer."""
+        if not self._announced or self._draining is not None or self._trouble is None:
+            return []
+        if now < self._announced_until:
+            self._wake(self._announced_until)
+            return []
+        self._announced = False
+        return [Announce(None)]
 
     def _calm_down(self, now: float) -> list[Action]:
         if self._well_since is None:
@@ -328,6 +313,10 @@ class Life:
 
     # -- small questions
 
+    def _acts(self, ns: int) -> tuple[int, ...]:
+        """The restarts of the last hour, also those of another run of this process."""
+        return tuple(act for act in self._memory.acted if abs(ns - act) < HOUR_NS)
+
     def _has(self, rung: Rung) -> bool:
         return bool(self._life.start) if rung is Rung.START else self._life.ibc_port > 0
 
@@ -342,7 +331,7 @@ class Life:
     def _patience(self) -> float:
         life = self._life
         match self._trouble:
-            case Trouble.STALLED:
+            case Trouble.STALLED | Trouble.UNUSABLE:
                 return life.stalled_s
             case Trouble.ABSENT:
                 return life.absent_s

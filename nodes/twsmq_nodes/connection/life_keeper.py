@@ -12,22 +12,23 @@ from time import monotonic, time_ns
 
 import msgspec
 import structlog
+from twsmq_protocol.data_files import GATEWAY_LIFE
+from twsmq_protocol.plain_file import read_plain, write_anew
 from twsmq_protocol.system_events import Gateway
 
 from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.node import Node
 from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.tws.session_events import ConnectFailed, SessionEvent, SessionLost
 
 from . import ibc
-from .life import (
-    Action,
+from .life import Action, Input, Life
+from .life_events import (
     Alarm,
     Announce,
     Answered,
     Command,
-    Input,
     Keep,
-    Life,
     Memory,
     Note,
     Observed,
@@ -35,7 +36,6 @@ from .life import (
     Trouble,
 )
 
-FILE = "gateway_life.json"
 START_S = 120.0
 
 log = structlog.stdlib.get_logger()
@@ -48,7 +48,7 @@ class LifeKeeper:
         self, node: Node, announce: Callable[[str | None], None], alarm: Callable[[str | None], None]
     ) -> None:
         self._config = node.config.gateway.life
-        self._file = node.data_dir / FILE
+        self._file = node.data_dir / GATEWAY_LIFE
         self._announce = announce
         self._alarm = alarm
         self._life = Life(self._config, self._remembered())
@@ -61,12 +61,10 @@ class LifeKeeper:
             TimerFired(),
         )
 
-    def observe(self, gateway: Gateway, *, stalled: bool) -> None:
-        """The link's state has changed, or an attempt has failed; `stalled`: the port answered, nobody
-        did."""
-        seen = observed(gateway, stalled=stalled)
-        if seen is not None:
-            self._driver.feed(seen)
+    def observe(self, gateway: Gateway, failed: Trouble, *, competing: bool) -> None:
+        """The link's state has changed, or an attempt has failed; `failed`: what it means if there is no
+        session; `competing`: data are refused for another session of the user."""
+        self._driver.feed(observed(gateway, failed, competing=competing))
 
     def close(self) -> None:
         self._driver.close()
@@ -100,7 +98,7 @@ class LifeKeeper:
             said = await self._start()
         else:
             said = await ibc.command(self._config.ibc_host, self._config.ibc_port, rung.value)
-        self._driver.feed(Answered(rung, said.ok, said.text))
+        self._driver.feed(Answered(rung, said.ok, said.text, said.given))
 
     async def _start(self) -> ibc.Said:
         """The program may go on; what it prints is not ours."""
@@ -116,40 +114,52 @@ class LifeKeeper:
                 code = await process.wait()
         except TimeoutError:
             return ibc.Said(ok=True, text="still runs")
-        except OSError as error:
-            return ibc.Said(ok=None, text=str(error))
+        except (OSError, ValueError) as error:
+            return ibc.Said(ok=None, text=str(error), given=False)
         return ibc.Said(ok=code == 0, text=f"ended with exit code {code}")
 
     # -- what must outlive this process
 
     def _remembered(self) -> Memory:
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=Memory)
+            return msgspec.json.decode(read_plain(self._file), type=Memory)
         except FileNotFoundError:
             return Memory()
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, RecursionError) as error:
             log.warning("what was known of the gateway's logins cannot be read", problem=str(error))
             return Memory()
 
     def _remember(self, memory: Memory) -> None:
-        fresh = self._file.with_suffix(".new")
         try:
-            fresh.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_bytes(msgspec.json.encode(memory))
-            fresh.replace(self._file)
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_anew(self._file, msgspec.json.encode(memory))
         except OSError as error:
             log.error("what is known of the gateway's logins cannot be written", problem=str(error))
 
 
-def observed(gateway: Gateway, *, stalled: bool) -> Observed | None:
-    """What the link's state means; None where it says nothing."""
+def meaning_of(event: SessionEvent) -> Trouble:
+    """Of an attempt that failed, or a session that was lost."""
+    match event:
+        case ConnectFailed(unusable=True):
+            return Trouble.UNUSABLE
+        case ConnectFailed(stalled=True) | SessionLost(stalled=True):
+            return Trouble.STALLED
+        case _:
+            return Trouble.ABSENT
+
+
+def observed(gateway: Gateway, failed: Trouble, *, competing: bool = False) -> Observed:
+    """What the link's state means. A gateway that loses IBKR, or a farm, while another session of the user
+    has the data has probably been logged out by that one."""
     match gateway.state:
+        case "up" | "upstream_lost" if competing:
+            return Observed(Trouble.COMPETING, session_up=True)
         case "up":
             broken = "broken" in gateway.farms.values()
             return Observed(Trouble.FARM if broken else None, session_up=True)
         case "upstream_lost":
             return Observed(Trouble.UPSTREAM, session_up=True)
-        case "waiting_client_id":
-            return None
+        case "waiting_client_id":  # a gateway that has a mind to whom it lets in is well
+            return Observed(None, session_up=False)
         case _:
-            return Observed(Trouble.STALLED if stalled else Trouble.ABSENT, session_up=False)
+            return Observed(failed, session_up=False)

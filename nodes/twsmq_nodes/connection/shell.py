@@ -8,7 +8,7 @@ from time import monotonic
 
 import structlog
 from twsmq_protocol.budget_requests import BudgetLease, BudgetYielded, ClaimBudget, YieldBudget
-from twsmq_protocol.endpoints import node_names, shard_of
+from twsmq_protocol.endpoints import HISTORY, node_names, shard_of
 from twsmq_protocol.envelope import Event, NoArgs
 from twsmq_protocol.processes import message_share
 from twsmq_protocol.system_events import BudgetRound, Gateway, Heartbeat
@@ -19,17 +19,18 @@ from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import events, session_events
+from twsmq_nodes.tws import events
 from twsmq_nodes.tws.events import CurrentTime
 from twsmq_nodes.tws.session_events import SessionEvent
 
 from .budget import Action as BudgetAction
-from .budget import Ask, Claimed, Grant, LeaseBook, Yielded
+from .budget import Ask, Claimed, Grant, LeaseBook, Yielded, from_ns, to_ns
 from .budget import Input as BudgetInput
 from .client_id_desk import ClientIdDesk
 from .core import Action, AlarmRaised, ConnectionCore, Input, Maintenance, PublishGateway
 from .escalation import Probe, Reconnect, ShardReport
-from .life_keeper import LifeKeeper
+from .life_events import Trouble
+from .life_keeper import LifeKeeper, meaning_of
 
 RECONNECT_VALID_S = 5.0
 
@@ -49,7 +50,10 @@ class ConnectionShell(Shell):
         self._keeper = LifeKeeper(node, self._announce, self._alarm)
         shards = [name for name in node_names(node.config) if shard_of(name) is not None]
         self._requesters = {name: node.requester(name) for name in shards}
-        node.listen(shards, [node_topic(name) for name in shards], self._shard_reported)
+        beating = [*shards, HISTORY]
+        node.listen(beating, [node_topic(name) for name in beating], self._reported)
+        self._competing: set[str] = set()
+        self._failed = Trouble.ABSENT
         node.topics += [GATEWAY, BUDGET]
         names = [name for name in node_names(node.config) if message_share(node.config, name) > 0]
         self._book = LeaseBook({name: message_share(node.config, name) for name in names})
@@ -77,9 +81,11 @@ class ConnectionShell(Shell):
 
     def _on_session_event(self, event: SessionEvent) -> None:
         self._driver.feed(event)
-        lost = isinstance(event, session_events.SessionLost | session_events.ConnectFailed)
-        stalled = lost and event.stalled
-        self._keeper.observe(self._core.gateway, stalled=stalled)
+        self._failed = meaning_of(event)
+        self._observe()
+
+    def _observe(self) -> None:
+        self._keeper.observe(self._core.gateway, self._failed, competing=bool(self._competing))
 
     def _announce(self, text: str | None) -> None:
         self._driver.feed(Maintenance(text))
@@ -91,8 +97,13 @@ class ConnectionShell(Shell):
         if isinstance(event, CurrentTime):
             self._driver.feed(event)
 
-    def _shard_reported(self, _topic: str, event: Event) -> None:
-        if isinstance(event, Heartbeat) and event.silent_lines is not None:
+    def _reported(self, _topic: str, event: Event) -> None:
+        if not isinstance(event, Heartbeat):
+            return
+        if event.competing is not None and event.competing != (event.name in self._competing):
+            self._competing ^= {event.name}
+            self._observe()
+        if event.silent_lines is not None:
             flowing: int | None = getattr(event, "flowing_lines", None)
             up = event.state == "ready"
             self._driver.feed(ShardReport(event.name, up, event.silent_lines, flowing or 0))
@@ -118,18 +129,16 @@ class ConnectionShell(Shell):
         self._budget.feed(Claimed(number, args.name, args.waiting, args.factor, args.breaches))
 
     def _yield(self, args: YieldBudget, call: Call) -> None:
-        self._budget.feed(Yielded(args.name, args.round, args.rate, args.until / 1e9))
+        self._budget.feed(Yielded(args.name, args.round, args.rate, from_ns(args.until)))
         call.succeed(BudgetYielded(round=args.round))
 
     def _carry_out_budget(self, action: BudgetAction) -> None:
         match action:
             case Ask(round_no, until, slow_to, breaches):
-                event = BudgetRound(
-                    round=round_no, until=int(until * 1e9), slow_to=slow_to, breaches=breaches
-                )
+                event = BudgetRound(round=round_no, until=to_ns(until), slow_to=slow_to, breaches=breaches)
                 self._node.outbox.publish(BUDGET, event, retain=False)
             case Grant(number, rate, until):
-                lease = BudgetLease(rate=rate, until=int(until * 1e9))
+                lease = BudgetLease(rate=rate, until=to_ns(until))
                 self._claims.pop(number).succeed(lease)
 
     def _book_wakes_at(self) -> float | None:

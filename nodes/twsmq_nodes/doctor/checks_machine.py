@@ -15,8 +15,12 @@ def _ibapi(seen: Evidence) -> Outcome:
     found = ", ".join(f"{name} {version}" for name, version in machine.ibapis)
     if machine.ibapi_api is None:
         return fail(
-            f"Python {machine.python} cannot import ibapi",
-            "install twsmq into the Python you run: python -m pip install twsmq (in a virtual environment)",
+            f"Python {machine.python} cannot use ibapi"
+            + (f" ({found})" if found else "")
+            + (f": {machine.ibapi_problem}" if machine.ibapi_problem else ""),
+            "install twsmq into the Python you run: python -m pip install --force-reinstall twsmq "
+            "nautilus-ibapi (in a virtual environment); no folder called ibapi may stand in the way "
+            "(PYTHONPATH)",
         )
     if len(machine.ibapis) > 1:
         return warn(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
+from twsmq_protocol.counted import counted
 
-from twsmq_nodes.tws.gateway_times import zone_of
+from twsmq_nodes.tws import codes, farms
+from twsmq_nodes.tws.accounts import is_paper
+from twsmq_nodes.tws.gateway_times import zone_named, zone_of
+from twsmq_nodes.tws.session_events import FarmState
 
+from .checks_connection import LIVE_PORTS, PAPER_PORTS
 from .checks_user import competing
-from .evidence import Evidence, Notice
+from .evidence import Evidence, Machine, Notice
 from .outcomes import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 
-_PAPER = re.compile(r"D[UF]\d+")
-_PAPER_PORTS, _LIVE_PORTS = (4002, 7497), (4001, 7496)
-_FARMS_UP, _FARMS_ASLEEP, _FARMS_DOWN = (2104, 2106, 2158), (2107, 2108), (2103, 2105, 2157)
-_LINK_LOST = (1100, 2110)
+_LINK_LOST, _LINK_BACK = (
+    (codes.UPSTREAM_LOST, codes.UPSTREAM_BROKEN),
+    (codes.DATA_LOST, codes.DATA_MAINTAINED),
+)
 _NOT_SUBSCRIBED = (354, 10089, 10090, 10091, 10168, 10186)
 _DELAYED = 10167
 _LARGEST_SKEW_S = 2.0
@@ -34,8 +38,8 @@ def _accounts(seen: Evidence) -> Outcome:
     if len(seen.accounts) > 1:
         return warn(
             f"{len(seen.accounts)} accounts: {', '.join(seen.accounts)}",
-            "name the account in each order, or set [orders] account: a gateway refuses orders without one "
-            "(321)",
+            "name the account in each order (its field `account`; twsmq order … --account): a gateway "
+            "refuses orders without one (321)",
         )
     return ok(", ".join(seen.accounts))
 
@@ -43,14 +47,14 @@ def _accounts(seen: Evidence) -> Outcome:
 def _account_mode(seen: Evidence) -> Outcome:
     if not seen.accounts:
         return skip("no account")
-    paper = all(_PAPER.fullmatch(account) for account in seen.accounts)
+    paper = all(map(is_paper, seen.accounts))
     kind = "paper" if paper else "live"
-    if paper and seen.port in _LIVE_PORTS:
+    if paper and seen.port in LIVE_PORTS:
         return warn(
             f"a paper login on a port that is usually live ({seen.port})",
             "log in with trading mode Live, or use 4002/7497",
         )
-    if not paper and seen.port in _PAPER_PORTS:
+    if not paper and seen.port in PAPER_PORTS:
         return warn(
             f"a LIVE login on a port that is usually paper ({seen.port})",
             "log in with trading mode Paper, or use 4001/7496",
@@ -68,27 +72,59 @@ def _account_mode(seen: Evidence) -> Outcome:
 def _farms(seen: Evidence) -> Outcome:
     if seen.next_valid_id is None:
         return skip(_NO_SESSION)
-    lost = _first(seen.notices, _LINK_LOST)
+    lost = _lost(seen.notices)
     if lost is not None:
         return fail(
             f"the gateway does not reach the broker: {lost.code} {lost.text}",
             "is it the nightly reset (00:15-01:45 New York)? Else check the gateway's network; "
             "IBC: RECONNECTACCOUNT, or restart the gateway",
         )
-    down = [notice for notice in seen.notices if notice.code in _FARMS_DOWN]
+    known = _farms_by_state(seen.notices)
+    down = known.pop(FarmState.BROKEN, [])
     if down:
         return warn(
             "; ".join(f"{notice.code} {notice.text}" for notice in down),
             "usually the nightly reset or the ISP: wait, then restart the gateway",
         )
-    up = [notice for notice in seen.notices if notice.code in _FARMS_UP + _FARMS_ASLEEP]
+    up = known.get(FarmState.OK, []) + known.get(FarmState.INACTIVE, [])
     if not up:
         return warn(
             "no data farm has announced itself yet",
             "wait a minute after a login and look again; requests before the first notice may stay "
             "unanswered",
         )
-    return ok(f"{len(up)} data farms connected")
+    return ok(f"{counted(len(up), 'data farm')} connected")
+
+
+def _lost(notices: tuple[Notice, ...]) -> Notice | None:
+    """The notice of an outage that was not said to be over since; after a 2110 farms that are OK say so."""
+    lost: Notice | None = None
+    for notice in notices:
+        if notice.code in _LINK_LOST:
+            lost = notice
+        elif notice.code in _LINK_BACK or (
+            lost is not None and lost.code == codes.UPSTREAM_BROKEN and _state(notice) is FarmState.OK
+        ):
+            lost = None
+    return lost
+
+
+def _state(notice: Notice) -> FarmState | None:
+    return farms.NOTICES[notice.code][1] if notice.code in farms.NOTICES else None
+
+
+def _farms_by_state(notices: tuple[Notice, ...]) -> dict[FarmState, list[Notice]]:
+    """The last notice about each farm: one that was broken may be connected by now."""
+    last = {
+        (status.kind, status.name): (status.state, notice)
+        for notice in notices
+        if notice.code in farms.NOTICES
+        for status in (farms.noticed(notice.code, notice.text),)
+    }
+    found: dict[FarmState, list[Notice]] = {}
+    for state, notice in last.values():
+        found.setdefault(state, []).append(notice)
+    return found
 
 
 def _clock(seen: Evidence) -> Outcome:
@@ -100,11 +136,21 @@ def _clock(seen: Evidence) -> Outcome:
             "it is busy or stalled: if that stays so, restart it",
         )
     if abs(seen.skew_s) > _LARGEST_SKEW_S:
+        side = "behind" if seen.skew_s > 0 else "ahead of"
         return warn(
-            f"this machine's clock is {seen.skew_s:+.1f} s from the gateway's",
-            "set the clock by NTP (timedatectl set-ntp true); in WSL2: sudo hwclock -s",
+            f"this machine's clock is {abs(seen.skew_s):.1f} s {side} the gateway's", _set_clock(seen.machine)
         )
     return ok(f"clocks agree to {abs(seen.skew_s):.1f} s")
+
+
+def _set_clock(machine: Machine) -> str:
+    if machine.container:
+        return "set the clock of the machine that runs the container by NTP: a container has none of its own"
+    if machine.mac:
+        return "set the clock by NTP: sudo sntp -sS time.apple.com (System Settings > General > Date & Time)"
+    if machine.wsl:
+        return "set the clock: sudo hwclock -s (WSL2 falls behind while Windows sleeps)"
+    return "set the clock by NTP (timedatectl set-ntp true)"
 
 
 def _zone(seen: Evidence) -> Outcome:
@@ -117,6 +163,13 @@ def _zone(seen: Evidence) -> Outcome:
             f"the gateway's time zone cannot be read: {seen.connection_time!r}",
             "set TimeZone= in jts.ini to a name such as America/New_York (image: TIME_ZONE), or choose UTC "
             "under 'Send instrument-specific attributes for dual-mode API client in' (API settings)",
+        )
+    if zone_named(name) is None:
+        return warn(
+            f"the gateway's time zone {name!r} has a name that nobody here knows: its times are read by how "
+            "far its clock is from this machine's",
+            "keep this machine's clock right (NTP), or set TimeZone= in jts.ini to a name such as "
+            "America/New_York (image: TIME_ZONE)",
         )
     return ok(name)
 
@@ -189,8 +242,8 @@ def _order_ids(seen: Evidence) -> Outcome:
     return ok(f"next order id {seen.next_valid_id}")
 
 
-def _first(notices: tuple[Notice, ...], codes: tuple[int, ...]) -> Notice | None:
-    return next((notice for notice in notices if notice.code in codes), None)
+def _first(notices: tuple[Notice, ...], wanted: tuple[int, ...]) -> Notice | None:
+    return next((notice for notice in notices if notice.code in wanted), None)
 
 
 SESSION: dict[str, Check] = {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twsmq_protocol.hosts import is_loopback
+
 from twsmq_nodes.tws.gateway_settings import GatewaySettings
 
 from .evidence import Evidence
 from .outcomes import SETTINGS_MENU, Check, Outcome, fail, ok, skip, warn
 
 _Judge = Callable[[GatewaySettings, Evidence], Outcome]
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _UNTOLD = "the gateway does not say"
 
 
@@ -23,7 +24,7 @@ def _settings(seen: Evidence) -> Outcome:
 
 
 def _trusted(settings: GatewaySettings, seen: Evidence) -> Outcome:
-    if settings.localhost_only and seen.host not in _LOOPBACK:
+    if settings.localhost_only and not is_loopback(seen.host):
         return warn(
             "connections from localhost only", f"{SETTINGS_MENU}: untick it for clients on other machines"
         )
@@ -101,6 +102,8 @@ def _nightly(settings: GatewaySettings, _seen: Evidence) -> Outcome:
     if settings.auto_logoff_type is None and settings.auto_logoff_time is None:
         return skip(_UNTOLD)
     when = settings.auto_logoff_time or "a time not told"
+    if not settings.auto_logoff_type:
+        return skip(f"at {when} it restarts or logs off; {_UNTOLD} which")
     if "restart" in (settings.auto_logoff_type or "").lower():
         return ok(f"restarts by itself at {when}")
     return warn(

@@ -6,15 +6,13 @@ so. Sources: IBKR's API documentation (02.01-02, 02.03.03, 04.02.01, 12.06), tex
 
 from __future__ import annotations
 
-from twsmq_nodes.tws.codes import CLIENT_ID_IN_USE
+from twsmq_nodes.tws.codes import CLIENT_ID_IN_USE, is_competing
+from twsmq_nodes.tws.framing import MIN_SERVER_VERSION
 from twsmq_nodes.tws.gateway_times import zone_of
 
-from .evidence import TWSMQ_MIN_VERSION, Evidence, Hello, Notice, Port
+from .evidence import Evidence, Hello, Notice, Port
 from .outcomes import Check, Outcome, ok, skip, warn
 
-ANOTHER_ADDRESS = "different ip address"
-COMPETING = (10197,)
-"""Said by whatever else was asked for, if its text names another address: 162, 10187, 10189."""
 _TWS_PORTS = (7496, 7497)
 _HONG_KONG = frozenset(("Asia/Hong_Kong", "Hongkong", "HKT"))
 _CANADA = frozenset(
@@ -26,16 +24,21 @@ _CANADA = frozenset(
 def competing(seen: Evidence) -> Notice | None:
     """The gateway's word for another session of the same user that takes the data."""
     said = [*seen.history_errors, *(seen.quote.errors if seen.quote is not None else ())]
-    return next((one for one in said if one.code in COMPETING or ANOTHER_ADDRESS in one.text.lower()), None)
+    return next((one for one in said if is_competing(one.code, one.text)), None)
 
 
 def _login(seen: Evidence) -> Outcome:
     """IBKR Lite, an unfunded account and a code card are refused in the login window and nowhere else."""
     if seen.next_valid_id is not None and seen.accounts:
         return ok("logged in, with API access")
-    if seen.state in (Port.UNREACHABLE, Port.TIMED_OUT) or seen.hello in (Hello.HTTP, Hello.OTHER):
+    if seen.state in (Port.UNREACHABLE, Port.TIMED_OUT, Port.NOT_TRIED) or seen.hello in (
+        Hello.HTTP,
+        Hello.OTHER,
+    ):
         return skip("no gateway was reached")
-    old = seen.server_version is not None and seen.server_version < TWSMQ_MIN_VERSION
+    if seen.simulated:
+        return skip("the simulated gateway has no login")
+    old = seen.server_version is not None and seen.server_version < MIN_SERVER_VERSION
     if old or seen.closed_after_start or any(notice.code == CLIENT_ID_IN_USE for notice in seen.notices):
         return skip("no session, for another reason")
     return warn(

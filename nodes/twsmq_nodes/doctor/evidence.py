@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from twsmq_nodes.tws.gateway_settings import GatewaySettings
 
-TWSMQ_MIN_VERSION = 157
+USUAL_PORTS = {4001: "IB Gateway live", 4002: "IB Gateway paper", 7496: "TWS live", 7497: "TWS paper"}
+"""Where each listens unless it is set otherwise (IBKR's documentation)."""
 
 
 class Port(Enum):
@@ -16,6 +17,7 @@ class Port(Enum):
     REFUSED = "refused"
     TIMED_OUT = "timed out"
     UNREACHABLE = "unreachable"
+    NOT_TRIED = "not tried"
 
 
 class Hello(Enum):
@@ -31,6 +33,15 @@ class Hello(Enum):
 class Notice(Struct, frozen=True):
     code: int
     text: str
+
+
+class Listener(Struct, frozen=True):
+    """A process of this machine. `gateway`: it may be TWS, IB Gateway or what brings their port here."""
+
+    name: str
+    pid: int
+    gateway: bool = False
+    simulator: bool = False
 
 
 class Neighbour(Struct, frozen=True):
@@ -53,11 +64,16 @@ class Machine(Struct, frozen=True):
     """This machine, as far as it matters. `ibapis`: distribution and version of each that is installed."""
 
     wsl: bool = False
+    """WSL2, whose 127.0.0.1 is not that of Windows."""
+    wsl_mirrored: bool = False
+    """WSL2 with mirrored networking, where it is."""
     container: bool = False
+    mac: bool = False
     python: str = ""
     ibapis: tuple[tuple[str, str], ...] = ()
     ibapi_api: str | None = None
     """The newest server version that the installed ibapi speaks; None if it cannot be imported."""
+    ibapi_problem: str = ""
     libzmq: tuple[int, int, int] = (0, 0, 0)
     open_files: int = 0
     virtual_env: bool = False
@@ -73,11 +89,15 @@ class Evidence(Struct, frozen=True, kw_only=True):
     client_id: int
     cluster_ids: tuple[int, ...] = ()
     allow_live: bool = False
+    simulated: bool = False
+    """The configuration means the simulated gateway, which the cluster itself starts."""
     machine: Machine = Machine()
     state: Port
     problem: str = ""
     """The system's word where the port is not open."""
     neighbours: tuple[Neighbour, ...] = ()
+    listener: Listener | None = None
+    """Who listens there, where that is this machine and the system says so."""
     hello: Hello | None = None
     waited_s: float = 0.0
     server_version: int | None = None

@@ -16,29 +16,34 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
 from msgspec.structs import replace
-from twsmq_protocol.config import address
+from twsmq_protocol.hosts import address
 
 from twsmq_nodes.tws import events as ev
-from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
+from twsmq_nodes.tws.adapter import MAX_SERVER_VERSION, Codec
 from twsmq_nodes.tws.adapter_settings import Asking, SettingsUnavailable
 from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.framing import FrameSplitter, frame
+from twsmq_nodes.tws.framing import MIN_SERVER_VERSION, FrameSplitter, handshake
 from twsmq_nodes.tws.gateway_settings import CONFIG_VERSION
 from twsmq_nodes.tws.reference_events import HistoricalBarColumns, HistoricalBars, HistoricalBarsEnd
 from twsmq_nodes.tws.reference_requests import CancelHistoricalData, ReqHistoricalData
 from twsmq_nodes.tws.requests import ReqCurrentTime, ReqOpenOrders, Request, StartApi
 from twsmq_nodes.tws.stream_requests import CancelMktData, ReqMktData
 
-from .evidence import Evidence, Hello, Neighbour, Notice, Port, Quote
+from .addresses import Address, connect, resolved
+from .evidence import USUAL_PORTS, Evidence, Hello, Neighbour, Notice, Port, Quote
+from .machine import is_own, listener
 
-USUAL_PORTS = (4001, 4002, 7496, 7497)
-CONNECT_S, NEIGHBOUR_S, HELLO_S, START_S, FARMS_S, QUOTE_S, ORDERS_S, SETTINGS_S = 3, 1, 5, 4, 3, 3, 2, 3
+RESOLVE_S, CONNECT_S, NEIGHBOUR_S, HELLO_S, START_S = 3, 3, 1, 5, 4
+FARMS_S, QUOTE_S, ORDERS_S, SETTINGS_S = 3, 3, 2, 3
 TOTAL_S = 12.0
 NEWEST_CONFIG_VERSION = 225
 INSTRUMENT = Contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
 _NAME = "STK:AAPL:SMART:USD"
 _QUOTE_ID, _HISTORY_ID = 1, 2
 _READ = 65_536
+_HTTP = b"HTTP/"
+_LONGEST_HELLO = 500
+"""A version and a time with its zone."""
 
 Progress = Callable[[str], None]
 
@@ -87,6 +92,10 @@ class Line:
             if self._splitter.broken is not None:
                 raise Ended
 
+    def put_back(self, data: bytes) -> None:
+        """Bytes after those that were wanted."""
+        self._pending.extend(self._splitter.feed(data))
+
     def first_bytes(self, within: float) -> bytes:
         """What comes first, whole frames or not; nothing if nothing came. Raises `Ended`."""
         self._socket.settimeout(_left(within, self._ends))
@@ -106,54 +115,78 @@ def walk(start: Evidence, progress: Progress) -> Evidence:
     ends = time.monotonic() + TOTAL_S
     progress(f"connecting to {address(start.host, start.port)}")
     try:
-        connected = socket.create_connection((start.host, start.port), timeout=CONNECT_S)
+        found = resolved(start.host, RESOLVE_S)
+    except OSError as error:
+        return replace(start, state=Port.UNREACHABLE, problem=error.strerror or str(error))
+    try:
+        connected = connect(found, start.port, CONNECT_S)
     except ConnectionRefusedError as error:
-        return _look_around(replace(start, state=Port.REFUSED, problem=str(error)), progress)
+        return _look_around(replace(start, state=Port.REFUSED, problem=str(error)), found, progress)
     except TimeoutError as error:
-        return _look_around(replace(start, state=Port.TIMED_OUT, problem=str(error)), progress)
+        return replace(start, state=Port.TIMED_OUT, problem=str(error))
     except OSError as error:
         return replace(start, state=Port.UNREACHABLE, problem=error.strerror or str(error))
     with closing(connected):
         seen = _greet(Line(connected, ends), replace(start, state=Port.OPEN), progress)
     if seen.hello is not Hello.VERSION:
-        return _look_around(seen, progress)
-    return _ask_settings(seen, ends, progress) if seen.server_version == MAX_SERVER_VERSION else seen
+        if any(is_own(where[0]) for _, where in found):
+            seen = replace(seen, listener=listener(seen.port))
+        return _look_around(seen, found, progress)
+    return _ask_settings(seen, found, ends, progress) if seen.server_version == MAX_SERVER_VERSION else seen
 
 
-def _look_around(seen: Evidence, progress: Progress) -> Evidence:
+def _look_around(seen: Evidence, found: list[Address], progress: Progress) -> Evidence:
     """Which of the usual ports of that host answer as a gateway does; no others are touched."""
     ports = [port for port in USUAL_PORTS if port != seen.port]
     progress(f"looking at the usual ports of {seen.host}: {', '.join(map(str, ports))}")
     with ThreadPoolExecutor(len(ports)) as pool:
-        asked = [pool.submit(_neighbour, seen.host, port) for port in ports]
-        found = [one.result() for one in asked]
-    return replace(seen, neighbours=tuple(one for one in found if one is not None))
+        asked = [pool.submit(_neighbour, seen, found, port) for port in ports]
+        others = [one.result() for one in asked]
+    return replace(seen, neighbours=tuple(one for one in others if one is not None))
 
 
-def _neighbour(host: str, port: int) -> Neighbour | None:
+def _neighbour(seen: Evidence, found: list[Address], port: int) -> Neighbour | None:
     try:
-        connected = socket.create_connection((host, port), timeout=NEIGHBOUR_S)
+        connected = connect(found, port, NEIGHBOUR_S)
     except OSError:
         return None
     with closing(connected):
-        line = Line(connected, time.monotonic() + NEIGHBOUR_S)
-        return Neighbour(port, _hello(line, NEIGHBOUR_S)[0])
+        line = Line(connected, time.monotonic() + 2 * NEIGHBOUR_S)
+        hello, version, _ = _hello(line, NEIGHBOUR_S)
+        if version is None or version < MIN_SERVER_VERSION:
+            return Neighbour(port, hello)
+        session = _Session(line, Codec(version), seen, lambda _: None)
+        with suppress(Ended):
+            session.start(NEIGHBOUR_S)
+        return Neighbour(port, hello, session.seen.accounts)
 
 
 def _hello(line: Line, within: float) -> tuple[Hello, int | None, str]:
-    """How the other side takes the handshake: kind, server version, connection time."""
-    line.send(b"API\0" + frame(b"v%d..%d" % (MIN_SERVER_VERSION, MAX_SERVER_VERSION)))
-    try:
-        data = line.first_bytes(within)
-    except Ended:
-        return Hello.CLOSED, None, ""
-    if not data:
-        return Hello.SILENT, None, ""
-    if data.startswith(b"HTTP/"):
-        return Hello.HTTP, None, ""
-    fields = data[4:].split(b"\0")
-    if len(data) < 6 or int.from_bytes(data[:4], "big") != len(data) - 4 or not fields[0].isdigit():
+    """How the other side takes the handshake: kind, server version, connection time. What it says may come
+    in pieces."""
+    line.send(handshake(MIN_SERVER_VERSION, MAX_SERVER_VERSION))
+    deadline, data = time.monotonic() + within, b""
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            more = line.first_bytes(left) if left > 0 else b""
+        except Ended:
+            return Hello.OTHER if data else Hello.CLOSED, None, ""
+        data += more
+        if not more:
+            return Hello.OTHER if data else Hello.SILENT, None, ""
+        if data.startswith(_HTTP):
+            return Hello.HTTP, None, ""
+        length = int.from_bytes(data[:4], "big")
+        if len(data) >= 5 and length > _LONGEST_HELLO:
+            return Hello.OTHER, None, ""
+        if len(data) >= 5 and len(data) >= 4 + length:
+            break
+    fields = data[4 : 4 + length].split(b"\0")
+    # A gateway answers with a version out of those that it was asked for, or with its own that is older.
+    if not fields[0].isdigit() or len(fields[0]) > 5 or int(fields[0]) > MAX_SERVER_VERSION:
         return Hello.OTHER, None, ""
+    line.put_back(data[4 + length :])
     return Hello.VERSION, int(fields[0]), fields[1].decode("latin-1") if len(fields) > 1 else ""
 
 
@@ -163,7 +196,7 @@ def _greet(line: Line, seen: Evidence, progress: Progress) -> Evidence:
     hello, version, when = _hello(line, HELLO_S)
     waited = time.monotonic() - began
     seen = replace(seen, hello=hello, server_version=version, connection_time=when, waited_s=waited)
-    if version is None or not MIN_SERVER_VERSION <= version <= MAX_SERVER_VERSION:
+    if version is None or version < MIN_SERVER_VERSION:
         return seen
     return _Session(line, Codec(version), seen, progress).walk()
 
@@ -179,9 +212,8 @@ class _Session:
 
     def walk(self) -> Evidence:
         self._progress(f"starting a session as client {self.seen.client_id}")
-        self._send(StartApi(self.seen.client_id))
         try:
-            self._until(START_S, lambda: self.seen.next_valid_id is not None and bool(self.seen.accounts))
+            self.start(START_S)
             if self.seen.next_valid_id is None:
                 return self.seen
             self._ask_time()
@@ -190,6 +222,11 @@ class _Session:
         except Ended:
             return replace(self.seen, closed_after_start=self.seen.next_valid_id is None)
         return self.seen
+
+    def start(self, within: float) -> None:
+        """Until the gateway has named its accounts. Raises `Ended`."""
+        self._send(StartApi(self.seen.client_id))
+        self._until(within, lambda: self.seen.next_valid_id is not None and bool(self.seen.accounts))
 
     def _ask_time(self) -> None:
         """The gateway's clock, and the farm notices that follow a login one by one."""
@@ -283,14 +320,13 @@ def _noted_error(seen: Evidence, req_id: int, notice: Notice) -> Evidence:
     return replace(seen, notices=(*seen.notices, notice))
 
 
-def _ask_settings(seen: Evidence, ends: float, progress: Progress) -> Evidence:
+def _ask_settings(seen: Evidence, found: list[Address], ends: float, progress: Progress) -> Evidence:
     """One more short connection, at a version that tells settings, under the same client ID."""
     progress("asking for the gateway's own settings")
     try:
-        within = _left(CONNECT_S, ends)
-        with closing(socket.create_connection((seen.host, seen.port), timeout=within)) as connected:
+        with closing(connect(found, seen.port, _left(CONNECT_S, ends))) as connected:
             line = Line(connected, ends)
-            line.send(b"API\0" + frame(b"v%d..%d" % (MIN_SERVER_VERSION, NEWEST_CONFIG_VERSION)))
+            line.send(handshake(MIN_SERVER_VERSION, NEWEST_CONFIG_VERSION))
             version = int(next(iter(line.frames(HELLO_S)), b"0").split(b"\0")[0])
             asking = Asking(version, seen.client_id)
             line.send(asking.question)

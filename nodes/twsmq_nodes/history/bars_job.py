@@ -4,11 +4,14 @@
     unknown ── a piece, as long as `Spans` has learned ──── rows ─→ the next, until `end` or `limit`
                                     └─ reaches into what is known, and differs ─→ all is asked anew, once
 
+`_own`: what this job has kept, which is compared with its next pieces as known stretches are.
+
 Theory of what may be kept. The gateway adjusts its past: a split divides every price before it. Every
-request reaches a little further back than its piece, so bars that are known come again beside new ones; where
-their closes differ, all that is known of the series is forgotten (`Forget`) and the job begins anew without
-it. A bar is kept (`Keep`) once it is finished and cannot be one that the request cut off; that there is none
-is never kept, since an empty answer alone proves nothing.
+request reaches a little further than its piece, so bars that are known come again beside new ones; where
+the closes of a known stretch differ, all that is known of the series is forgotten (`Forget`) and the job
+begins anew without it; stretches that came again and were the same are named with what is kept. A bar is kept
+(`Keep`) once it is finished; that there is none is never kept, since an empty answer alone proves nothing.
+What came in the place of another `what` is kept under no name.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Literal
 
 from msgspec import Struct
 from twsmq_protocol import packed_bars
-from twsmq_protocol.history_requests import HISTORY_SIZES, BarPage, PackedBars
+from twsmq_protocol.history_requests import HISTORY_SIZES, BarPage, PackedBars, up_to_now
 
 from twsmq_nodes.tws import reference_requests, requests
 from twsmq_nodes.tws.contracts import Contract
@@ -27,18 +30,21 @@ from twsmq_nodes.tws.reference_events import HistoricalBarColumns, HistoricalBar
 
 from . import columns
 from .jobs import Forget, Job, Keep, Taken
-from .plan import DAY_S, NS, SIZES_S, Spans, duration, utc
+from .plan import DAY_LATE_S, DAY_S, NS, SIZES_S, Spans, duration, never_cut, reach, utc
 
-SETTLED_S, DAY_SETTLED_S = 60, 6 * 3_600
-"""A bar that has just ended may still change; that of a day longer, its session may end after midnight."""
+SETTLED_S = 60
+"""A bar that has just ended may still change; that of a day longer (`DAY_LATE_S`)."""
 
+
+_QUOTES = ("BID", "ASK", "BID_ASK", "MIDPOINT")
 
 Form = Literal["rows", "columns", "packed"]
 """Of the bars in the answer."""
 
 
 class Known(Struct, frozen=True):
-    """All bars that begin from `begin` to, not including, `end`, as they were kept at `at`, ns."""
+    """All bars that begin from `begin` to, not including, `end`, as they were kept at `at`, ns. `bars` may
+    hold later ones, which are not believed before they have come again."""
 
     begin: int
     end: int
@@ -73,6 +79,7 @@ class BarsJob(Job):
         self._spans = spans or Spans()
         self._series = series
         self._known = list(known)
+        self._anew = False
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -81,7 +88,9 @@ class BarsJob(Job):
         self._count = 0
         self._fetched_at = self._now
         self._piece: list[PackedBars] = []
+        self._own: list[PackedBars] = []
         self._asked: tuple[int, int] = (0, 0)
+        self._asked_to = 0
         self._taken: list[Taken] = []
         self._take_known()
         if self._begin >= self._end:
@@ -93,16 +102,23 @@ class BarsJob(Job):
         following = (known.begin for known in self._known if known.begin > self._at)
         return min(self._at + span, self._end, *following)
 
+    @property
+    def lesson(self) -> object:
+        full = self._stop - self._at >= self._spans.seconds(self._size) * NS
+        return (id(self._spans), self._size) if full and self._spans.grows(self._size) else None
+
     def request(self, req_id: int) -> requests.Request:
         self._piece = []
-        up_to_now = self.what == "ADJUSTED_LAST"
-        stop = self._end if up_to_now else self._stop
+        no_end = up_to_now(self.what, self.contract.sec_type)
+        stop = self._end if no_end else self._stop
         self._asked = (self._at, stop)
+        last = self._now if no_end else min(reach(self._size, stop), max(stop, self._now))
+        self._asked_to = last
         return reference_requests.ReqHistoricalData(
             req_id,
             self.contract,
-            end="" if up_to_now else utc(-(-stop // NS) * NS),
-            duration=duration(self._size, self._at, self._now if up_to_now else stop),
+            end="" if no_end else utc(-(-last // NS) * NS),
+            duration=duration(self._size, self._at, last),
             bar_size=HISTORY_SIZES[self._size],
             what_to_show=self.what,
             use_rth=int(self.rth),
@@ -112,10 +128,10 @@ class BarsJob(Job):
     def received(self, event: Event) -> bool:
         match event:
             case HistoricalBarColumns() if event.dates:
-                self._piece.append(columns.of_message(event))
+                self._receive(columns.of_message(event))
                 return False
             case HistoricalBars(bars=bars):
-                self._piece.append(columns.of_bars(bars))
+                self._receive(columns.of_bars(bars))
                 return False
             case HistoricalBarsEnd():
                 self._take()
@@ -123,9 +139,20 @@ class BarsJob(Job):
             case _:
                 return False
 
+    def _receive(self, bars: PackedBars) -> None:
+        marked = self.what in _QUOTES and self.contract.sec_type != "BAG"  # a spread may cost -1
+        self._piece.append(columns.without_marks(bars) if marked else bars)
+
     def empty(self) -> None:
         self._piece = []
         self._take()
+
+    def other_what(self, what: str) -> bool:
+        if not super().other_what(what):
+            return False
+        self._series, self._known = None, []
+        self._begin_anew()
+        return True
 
     def shrink(self) -> bool:
         return self._spans.silent(self._size)
@@ -146,28 +173,41 @@ class BarsJob(Job):
         )
         self._piece = []
         begin, stop = self._asked
-        confirmed = self._agree(came)
+        # The day of a session round the clock ends after midnight UTC.
+        late = DAY_LATE_S * NS if self._step >= DAY_S * NS and not self.rth else 0
+        confirmed: tuple[int, ...] | None = ()
+        if self._known or self._own:
+            confirmed = self._agree(self._whole(came, begin, self._asked_to - self._step - late))
         if confirmed is None:
-            self._known = []
+            self._known, self._anew = [], True
             self._begin_anew()
             self._taken = [Forget(self._series)]
             return
-        inside = packed_bars.between(came, begin, min(stop, self._now - self._step + 1))
-        self._keep(begin, stop, inside, confirmed=confirmed)
+        inside = packed_bars.between(came, begin, min(stop, self._now - self._step - late + 1))
+        self._keep(begin, stop, inside, confirmed)
         self._add(inside, stop)
 
-    def _agree(self, came: PackedBars) -> bool | None:
-        """Whether bars that were known came again and were the same; None: most were not."""
-        same = differ = 0
+    def _whole(self, came: PackedBars, begin: int, last: int) -> PackedBars:
+        """Those of which the request cut nothing off: that begin up to `last`, and not where it begins."""
         when = packed_bars.times(came)
-        for known in self._known:
-            if when and known.begin <= when[-1] and when[0] < known.end:
-                common, others = columns.disagreements(came, known.bars)
-                same, differ = same + common, differ + others
-        return None if differ * 2 > same else same > 0
+        first = when[0] if when else 0
+        if when and first < begin and not never_cut(self._size, first):
+            first += 1
+        return packed_bars.between(came, first, last + 1)
 
-    def _keep(self, begin: int, stop: int, bars: PackedBars, *, confirmed: bool) -> None:
-        grace = SETTLED_S if self._step < DAY_S * NS else DAY_SETTLED_S
+    def _agree(self, came: PackedBars) -> tuple[int, ...] | None:
+        """A bar of each known stretch of which some came again, the same; None: of one most were not."""
+        confirmed: list[int] = []
+        for bars in [*(known.bars for known in self._known), *self._own]:
+            found = columns.common(came, bars)
+            if found.differing * 2 > found.both:
+                return None
+            if found.both:
+                confirmed.append(found.last)
+        return tuple(confirmed)
+
+    def _keep(self, begin: int, stop: int, bars: PackedBars, confirmed: tuple[int, ...]) -> None:
+        grace = SETTLED_S if self._step < DAY_S * NS else DAY_LATE_S
         end = min(stop, self._now - self._step - grace * NS)
         if not len(bars):
             return
@@ -177,6 +217,8 @@ class BarsJob(Job):
         if self._series is not None and begin < end:
             kept = packed_bars.between(bars, begin, end)
             self._taken.append(Keep(self._series, begin, end, kept, confirmed))
+            if not self._anew:  # once: a gateway that never says the same would be asked for ever
+                self._own.append(kept)
 
     def _add(self, bars: PackedBars, stop: int) -> None:
         """All bars up to `stop` are there now."""

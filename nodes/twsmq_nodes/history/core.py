@@ -18,92 +18,54 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeAlias
 
 from msgspec import Struct, field
 from twsmq_protocol.errors import ErrorCode, RequestError
 
 from twsmq_nodes.runtime.room import has_room
 from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.tws.codes import is_competing
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.ledger import OPEN_LOOK_BACKS, PacingLedger
-from twsmq_nodes.tws.requests import Request
+from twsmq_nodes.tws.outages import Outages
+from twsmq_nodes.tws.session_events import SessionEvent
 
-from .jobs import HeadJob, Job, Taken
-from .refusals import Meaning, meaning_of
-
-CallId: TypeAlias = int
+from .events import (
+    ROWS,
+    Action,
+    Answer,
+    Asked,
+    CallId,
+    Cancel,
+    Fail,
+    Input,
+    NotSent,
+    Send,
+    SessionDown,
+    SessionUp,
+    Written,
+)
+from .jobs import Job
+from .refusals import Meaning, meaning_of, too_late, words_of
 
 MOST_JOBS = 1_000
 MOST_OPEN = OPEN_LOOK_BACKS
 """Requests at the gateway at once: it answers some side by side, and more of them only wait there."""
+MOST_BULK, SPARE = MOST_OPEN - 1, 6.0
+"""Bulk leaves a place, and so much of each ten minutes of small bars, to whoever waits for an answer."""
 IDLE_S = 60.0
 """Silence after which a piece is given up: pacing may drop a request without a word (IBrokers 25)."""
+COMPETING_S = 300.0
 PAUSES_S = (5.0, 15.0, 30.0, 60.0)
-OUTAGE_S = 60.0
-_FARM_DOWN, _FARM_UP = (1100, 2103, 2105, 2110, 2157), (1101, 1102, 2104, 2106, 2158)
-
-
-class Asked(Struct, frozen=True):
-    """`make` builds the job if the same is not on its way already; `peer`: whose call it is."""
-
-    call: CallId
-    key: object
-    make: Callable[[], Job]
-    deadline: float
-    bulk: bool = False
-    peer: bytes = b""
-
-
-class NotSent(Struct, frozen=True):
-    """The request could not be put into bytes, or written."""
-
-    req_id: int
-    error: RequestError
-
-
-class Written(Struct, frozen=True):
-    """The request has left."""
-
-    req_id: int
-
-
-class SessionUp(Struct, frozen=True):
-    """Pieces may be asked for."""
-
-
-class SessionDown(Struct, frozen=True):
-    """Whatever was asked will not be answered; it is asked again."""
-
-
-Input = Asked | NotSent | Written | SessionUp | SessionDown | TimerFired | Event
-
-
-class Send(Struct, frozen=True):
-    req_id: int
-    request: Request
-
-
-class Cancel(Struct, frozen=True):
-    request: Request
-
-
-class Answer(Struct, frozen=True):
-    call: CallId
-    result: Struct
-
-
-class Fail(Struct, frozen=True):
-    call: CallId
-    error: RequestError
-
-
-Action = Send | Cancel | Answer | Fail | Taken
+MOST_UNKNOWN = 3
+"""Times that a piece is asked for again after a refusal of which nobody knows whether it passes."""
 
 
 class _Work(Struct):
     """A job and who waits for it. `req_id`: of its piece on its way, which was asked for at `sent_at` and is
-    given up at `silent_at`; `peer`: who asked first."""
+    given up at `silent_at`; `peer`: who asked first; `unknown`: refusals in a row that nobody understands;
+    `refused`: what the gateway said of its last piece, which is asked for again; `lesson`: what the answer to
+    the piece on its way will teach."""
 
     job: Job
     bulk: bool
@@ -115,6 +77,9 @@ class _Work(Struct):
     silent_at: float = math.inf
     not_before: float = 0.0
     failures: int = 0
+    unknown: int = 0
+    refused: GatewayError | None = None
+    lesson: object = None
 
 
 class HistoryCore:
@@ -123,15 +88,19 @@ class HistoryCore:
     def __init__(self, next_req_id: Callable[[], int], ledger: PacingLedger | None = None) -> None:
         self._next_req_id = next_req_id
         self._ledger = ledger or PacingLedger()
+        self._competing_at: float | None = None
         self.histories_allowed = self._ledger.most_open
         self._works: dict[object, _Work] = {}
         self._open: dict[int, _Work] = {}
         self._up = False
         self._count = 0
         self._turns: dict[bytes, int] = {}  # pieces asked for, by peer, beyond what each of them has had
-        self._down_farms: set[int] = set()
-        self._outage_until = -math.inf
+        self._outages = Outages()
         self._wake_at: float | None = None
+
+    def is_refused_for_another_session(self, now: float) -> bool:
+        """Whether the gateway said so last, a moment ago."""
+        return self._competing_at is not None and now - self._competing_at < COMPETING_S
 
     @property
     def histories_open(self) -> int:
@@ -148,6 +117,8 @@ class HistoryCore:
         return self._wake_at
 
     def handle(self, happened: Input, now: float) -> list[Action]:
+        if isinstance(happened, ROWS):
+            return self._received(happened, now)
         actions = self._handled(happened, now)
         actions += self._expire(now)
         actions += self._send(now)
@@ -169,9 +140,9 @@ class HistoryCore:
                 return self._fail(self._closed(req_id), error)
             case GatewayError():
                 return self._refused(happened, now)
-            case TimerFired():
-                pass
-            case NotSent():
+            case SessionEvent():
+                self._outages.note(happened, now)
+            case TimerFired() | NotSent():
                 pass
             case _:
                 return self._received(happened, now)
@@ -210,13 +181,12 @@ class HistoryCore:
 
     def _expire(self, now: float) -> list[Action]:
         """Calls past their deadline; pieces past their silence; jobs nobody waits for."""
-        error = RequestError(ErrorCode.TIMEOUT, "the gateway has not answered in time; ask again")
         actions: list[Action] = []
         for work in list(self._works.values()):
             late = [call for call, deadline in work.waiting.items() if deadline <= now]
             for call in late:
                 del work.waiting[call]
-                actions.append(Fail(call, error))
+                actions.append(Fail(call, too_late(work.refused)))
             silent = work.req_id is not None and work.silent_at <= now
             if work.req_id is not None and (silent or not work.waiting):
                 actions += self._given_up(work, now, smaller=silent)
@@ -231,21 +201,36 @@ class HistoryCore:
         if not self._up:
             return actions
         waiting = [work for work in self._works.values() if work.req_id is None and work.not_before <= now]
+        taught = self._taught()
         for work in self._in_turn(waiting):
-            if len(self._open) >= MOST_OPEN:
-                break
+            if not self._places()[work.bulk]:
+                break  # bulk is last
+            lesson = work.job.lesson if work.bulk else None
+            if lesson in taught:
+                continue
             request = work.job.request(0)
-            earliest, _ = self._ledger.earliest(request, now)
+            earliest, _ = self._ledger.earliest(request, now, SPARE if work.bulk else 0.0)
             if earliest > now:
                 work.not_before = min(earliest, now + PAUSES_S[0])
                 continue
             req_id = self._next_req_id()
             self._ledger.note(req_id, request, now)
             self._turns[work.peer] += 1
-            work.req_id, work.sent_at, work.silent_at = req_id, now, now + IDLE_S
+            work.req_id, work.sent_at, work.silent_at, work.lesson = req_id, now, now + IDLE_S, lesson
             self._open[req_id] = work
+            taught = self._taught()
             actions.append(Send(req_id, work.job.request(req_id)))
         return actions
+
+    def _taught(self) -> set[object]:
+        """What answers to bulk pieces on their way will teach: a piece that would teach the same waits for
+        that, or as many would be as short as the first as there are jobs."""
+        return {work.lesson for work in self._open.values() if work.lesson is not None}
+
+    def _places(self) -> tuple[bool, bool]:
+        """Whether there is one, for an interactive job and for a bulk one."""
+        some = len(self._open) < MOST_OPEN
+        return some, some and sum(one.bulk for one in self._open.values()) < MOST_BULK
 
     def _in_turn(self, waiting: list[_Work]) -> list[_Work]:
         turns = Counter(self._turns)
@@ -258,7 +243,7 @@ class HistoryCore:
     def _closed(self, req_id: int) -> _Work:
         work = self._open.pop(req_id)
         self._ledger.closed(req_id)
-        work.req_id, work.silent_at = None, math.inf
+        work.req_id, work.silent_at, work.lesson = None, math.inf, None
         return work
 
     def _given_up(self, work: _Work, now: float, *, smaller: bool) -> list[Action]:
@@ -277,11 +262,8 @@ class HistoryCore:
 
     def _lost(self) -> None:
         self._up = False
-        for req_id in self._open:
-            self._ledger.closed(req_id)
-        for work in self._open.values():
-            work.req_id, work.silent_at = None, math.inf
-        self._open.clear()
+        for req_id in list(self._open):
+            self._closed(req_id)
 
     # --- what the gateway says -----------------------------------------------------------------------------
 
@@ -296,75 +278,84 @@ class HistoryCore:
         return self._piece_done(work, req_id, now)
 
     def _piece_done(self, work: _Work, req_id: int, now: float) -> list[Action]:
-        cancel = work.job.cancel(req_id) if _stays_open(work.job) else None
+        cancel = work.job.cancel(req_id) if work.job.stays_open else None
         self._closed(req_id)
-        work.failures = 0
+        work.failures, work.unknown, work.refused = 0, 0, None
+        self._competing_at = None
         work.job.answered(now - work.sent_at)
         actions: list[Action] = [] if cancel is None else [Cancel(cancel)]
         actions += work.job.taken()
+        if work.job.unreadable:
+            text = f"what the gateway answers cannot be read: {work.job.unreadable[:200]}"
+            return actions + self._fail(work, RequestError(ErrorCode.GATEWAY_REJECTED, text))
         return actions + (self._answer(work) if work.job.result is not None else [])
 
     def _refused(self, error: GatewayError, now: float) -> list[Action]:
-        self._note_farms(error.code, now)
         work = self._open.get(error.req_id)
         if work is None:
             return []
+        if is_competing(error.code, error.text):
+            self._competing_at = now
         refusal = meaning_of(
-            error.code, error.text, outage=now < self._outage_until or bool(self._down_farms)
+            error.code,
+            error.text,
+            asked=work.job.what,
+            outage=self._outages.impaired(now),
+            outage_of_history=self._outages.impaired(now, "historical"),
         )
         match refusal.meaning:
             case Meaning.NOTICE:
                 return []
             case Meaning.EMPTY:
                 work.job.empty()
-                if not _may_be_empty(work.job):
+                if not work.job.may_be_empty:
                     return self._final(work, error)
                 return self._piece_done(work, error.req_id, now)
             case Meaning.OTHER_WHAT if work.job.other_what(refusal.what):
                 self._closed(error.req_id)
                 return []
             case Meaning.PASSING:
-                self._closed(error.req_id)
-                self._later(work, now)
-                return []
+                return self._again(work, error, now)
+            case Meaning.SMALLER if work.job.shrink():
+                return self._again(work, error, now)
+            case Meaning.UNKNOWN if work.unknown < MOST_UNKNOWN:
+                work.unknown += 1
+                return self._again(work, error, now)
+            case Meaning.UNKNOWN:
+                return self._final(
+                    work, error, f"; asked {MOST_UNKNOWN + 1} times, whether it passes is unknown"
+                )
             case _:
                 return self._final(work, error)
 
-    def _final(self, work: _Work, error: GatewayError) -> list[Action]:
+    def _again(self, work: _Work, error: GatewayError, now: float) -> list[Action]:
         self._closed(error.req_id)
-        text = error.text or f"the gateway refused with {error.code}"
-        return self._fail(work, RequestError(ErrorCode.GATEWAY_REJECTED, text, tws_code=error.code))
+        work.refused = error
+        self._later(work, now)
+        return []
 
-    def _note_farms(self, code: int, now: float) -> None:
-        if code in _FARM_DOWN:
-            self._down_farms.add(code)
-            self._outage_until = math.inf
-        elif code in _FARM_UP and self._outage_until > now:
-            self._down_farms.clear()
-            self._outage_until = now + OUTAGE_S
+    def _final(self, work: _Work, error: GatewayError, more: str = "") -> list[Action]:
+        self._closed(error.req_id)
+        text = words_of(error) + more
+        return self._fail(work, RequestError(ErrorCode.GATEWAY_REJECTED, text, tws_code=error.code))
 
     def _next_moment(self, now: float) -> float | None:
         moments = [deadline for work in self._works.values() for deadline in work.waiting.values()]
         moments += [work.silent_at for work in self._open.values()]
-        if self._up and len(self._open) < MOST_OPEN:
-            moments += [work.not_before for work in self._works.values() if work.req_id is None]
+        if self._up:
+            places, taught = self._places(), self._taught()
+            waiting = (work for work in self._works.values() if work.req_id is None and places[work.bulk])
+            moments += [work.not_before for work in waiting if not (work.bulk and work.job.lesson in taught)]
         first = min(moments, default=math.inf)
         return None if math.isinf(first) else max(first, now)
 
     def validate(self) -> None:
         """Raises `AssertionError` where an invariant is broken."""
         assert len(self._open) <= MOST_OPEN
+        assert sum(work.bulk for work in self._open.values()) <= MOST_BULK
         assert all(work.req_id == req_id for req_id, work in self._open.items())
         assert all(work.waiting for work in self._works.values())
         assert all(work.job.key in self._works for work in self._open.values())
         assert self._up or not self._open
-
-
-def _stays_open(job: Job) -> bool:
-    """A head timestamp counts as an open history until it is cancelled (IBKR's documentation 21.02)."""
-    return isinstance(job, HeadJob)
-
-
-def _may_be_empty(job: Job) -> bool:
-    """Where nothing begins, "no data" is no answer."""
-    return not isinstance(job, HeadJob)
+        lessons = [work.lesson for work in self._open.values() if work.lesson is not None]
+        assert len(lessons) == len(set(lessons))

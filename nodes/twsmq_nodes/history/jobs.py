@@ -11,9 +11,10 @@ gateway sends beyond the piece; a piece counts as done only when its end came or
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 
 from msgspec import Struct
-from twsmq_protocol.history_requests import Head, Histogram, PackedBars, Schedule, SessionRow
+from twsmq_protocol.history_requests import Head, Histogram, PackedBars, Schedule, SessionRow, up_to_now
 
 from twsmq_nodes.tws import reference_requests, requests
 from twsmq_nodes.tws.contracts import Contract
@@ -26,14 +27,14 @@ from .plan import DAY_S, NS, head_time, utc
 
 
 class Keep(Struct, frozen=True):
-    """All bars of a series that begin from `begin` to, not including, `end`. `confirmed`: bars that were kept
-    before came again and were the same."""
+    """All bars of a series that begin from `begin` to, not including, `end`. `confirmed`: when bars begin
+    that were known before, one of each stretch, and came again with these and were the same."""
 
     series: object
     begin: int
     end: int
     bars: PackedBars
-    confirmed: bool = False
+    confirmed: tuple[int, ...] = ()
 
 
 class Forget(Struct, frozen=True):
@@ -46,7 +47,13 @@ Taken = Keep | Forget
 
 
 class Job(ABC):
-    """One answer in the making: of one contract and one `what`. `result` is there once it is over."""
+    """One answer in the making: of one contract and one `what`. `result` is there once it is over;
+    `unreadable`: what of the gateway's answer nobody can make anything of, which is no answer then."""
+
+    may_be_empty = True
+    """Whether "no data" is an answer."""
+    stays_open = False
+    """Whether it counts as an open history until it is cancelled."""
 
     def __init__(self, key: object, contract: Contract, what: str, *, rth: bool) -> None:
         self.key = key
@@ -54,7 +61,14 @@ class Job(ABC):
         self.what: str = what
         self.rth = rth
         self.result: Struct | None = None
+        self.unreadable = ""
         self._changed = False
+
+    @property
+    def lesson(self) -> object:
+        """What the answer to the next piece will teach (`answered`) all jobs that name the same; None:
+        nothing."""
+        return None
 
     @abstractmethod
     def request(self, req_id: int) -> requests.Request:
@@ -95,6 +109,8 @@ class Job(ABC):
 class HeadJob(Job):
     """When history begins. The request stays open until it is cancelled (documentation 21.02)."""
 
+    may_be_empty, stays_open = False, True
+
     def request(self, req_id: int) -> requests.Request:
         return reference_requests.ReqHeadTimestamp(
             req_id, self.contract, self.what, int(self.rth), format_date=2
@@ -107,9 +123,11 @@ class HeadJob(Job):
         if not isinstance(event, HeadTimestamp):
             return False
         time = head_time(event.timestamp)
-        if time is not None:
+        if time is None:
+            self.unreadable = event.timestamp
+        else:
             self.result = Head(time=time, what=self.what)
-        return time is not None
+        return True
 
     def empty(self) -> None:
         """Nothing begins: left without a result, which is a refusal."""
@@ -118,16 +136,18 @@ class HeadJob(Job):
 class ScheduleJob(Job):
     """Sessions, by SCHEDULE of days."""
 
-    def __init__(self, key: object, contract: Contract, begin: int, end: int, *, rth: bool) -> None:
+    def __init__(self, key: object, contract: Contract, begin: int, end: int, now: int, *, rth: bool) -> None:
         super().__init__(key, contract, "SCHEDULE", rth=rth)
-        self._begin, self._end = begin, end
+        self._begin, self._end, self._now = begin, end, now
 
     def request(self, req_id: int) -> requests.Request:
-        days = max(1, -(-(self._end - self._begin) // (DAY_S * NS)) + 1)
+        no_end = up_to_now(None, self.contract.sec_type)
+        last = self._now if no_end else self._end
+        days = max(1, -(-(last - self._begin) // (DAY_S * NS)) + 1)
         return reference_requests.ReqHistoricalData(
             req_id,
             self.contract,
-            end=utc(self._end),
+            end="" if no_end else utc(last),
             duration=f"{days} D" if days <= 365 else f"{-(-days // 365)} Y",
             bar_size="1 day",
             what_to_show="SCHEDULE",
@@ -140,9 +160,11 @@ class ScheduleJob(Job):
             return False
         rows: list[SessionRow] = []
         for opens, closes, date in event.sessions:
-            start = execution_time_ns(f"{opens.replace('-', ' ')} {event.time_zone}")
-            stop = execution_time_ns(f"{closes.replace('-', ' ')} {event.time_zone}")
-            if start is not None and stop is not None and stop > self._begin and start < self._end:
+            start, stop = (_session_time(text, event.time_zone) for text in (opens, closes))
+            day = _session_time(f"{date}-00:00:00", "UTC")
+            if start is None or stop is None or day is None or stop < start:
+                self.unreadable = f"{opens} to {closes} {event.time_zone} of {date}"  # not a day off
+            elif stop > self._begin and start < self._end:
                 rows.append(SessionRow(open=start, close=stop, date=date))
         self.result = Schedule(sessions=sorted(rows, key=lambda row: row.open), time_zone=event.time_zone)
         return True
@@ -173,3 +195,12 @@ class HistogramJob(Job):
 
     def empty(self) -> None:
         self.result = Histogram(prices=[])
+
+
+@lru_cache(8_192)
+def _session_time(text: str, zone: str) -> int | None:
+    """Ns; 24:00:00 ends a day. Instruments of one exchange have the same sessions, years of them."""
+    day, _, clock = text.replace(" ", "-").partition("-")
+    late = DAY_S * NS if clock == "24:00:00" else 0
+    found = execution_time_ns(f"{day} {'00:00:00' if late else clock} {zone}")
+    return None if found is None else found + late

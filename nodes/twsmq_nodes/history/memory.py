@@ -8,8 +8,9 @@ not know itself costs the answer, not the node.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from time import time_ns
 from typing import Any, TypeVar
 
 import structlog
@@ -39,11 +40,16 @@ class Memory:
     def __init__(self, config: Config, store: Store) -> None:
         gateway, self._age_s = config.gateway, config.history.store_days * DAY_S
         seed = f":{config.simulator.seed}" if gateway.mode == "simulated" else ""
-        self._source = f"{gateway.mode}:{gateway.host}:{gateway.port}{seed}"
+        self._address = f"{gateway.mode}:{gateway.host}:{gateway.port}{seed}"
+        self._source = f"unknown:{time_ns()}"  # nobody else's, as long as it is not known who answers there
         self._on = config.history.store_mb > 0
         self._store = store
         self._thread = ThreadPoolExecutor(1, "history-store")
         self._loop = asyncio.get_running_loop()
+
+    def logged_in(self, accounts: Iterable[str]) -> None:
+        """A gateway answers. At the same address a simulated one may have answered before."""
+        self._source = f"{self._address}:{','.join(sorted(accounts))}"
 
     def close(self) -> None:
         """What is to be kept still is."""
@@ -82,7 +88,7 @@ class Memory:
         store, series = self._store, str(taken.series)
         match taken:
             case Keep(_, begin, end, bars, confirmed):
-                self._submit(lambda: store.keep(series, begin, end, bars, confirmed=confirmed))
+                self._submit(lambda: store.keep(series, begin, end, bars, confirmed))
             case Forget():
                 self._submit(lambda: store.forget(series))
 

@@ -1,18 +1,23 @@
 """What the gateway's code says about one piece of history. Pure.
 
-Sources: IBKR's documentation 18 and 21, the texts captured in public issues. Texts may be localised: where
-162 says several things its words decide, and what is in no language known here is final, with the gateway's
-own words.
+Sources: IBKR's documentation 18 and 21, the texts captured in public issues. Texts may be localised, as a
+whole or in their first half (captured: Spanish, then `invalid step: 1`): where a code says several things its
+words decide. What is not known to be final, to pass or to be empty is `UNKNOWN`, whatever its language:
+nobody guesses, it is asked again some times, and whoever waits gets the gateway's own words.
 """
 
 from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from typing import get_args
 
 from msgspec import Struct
+from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.history_requests import What
 
-from twsmq_nodes.tws.codes import TOO_MANY_MESSAGES, is_warning
+from twsmq_nodes.tws.codes import NO_DEFINITION, TOO_MANY_MESSAGES, UPSTREAM_LOST, is_warning, suggested
+from twsmq_nodes.tws.events import GatewayError
 
 
 class Meaning(Enum):
@@ -27,6 +32,8 @@ class Meaning(Enum):
     OTHER_WHAT = auto()
     """Another `what`, which the text names."""
     FINAL = auto()
+    UNKNOWN = auto()
+    """Nobody here knows whether it passes."""
 
 
 class Refusal(Struct, frozen=True):
@@ -35,10 +42,14 @@ class Refusal(Struct, frozen=True):
 
 
 _MIXED = 162
-_NO_DATA = re.compile(r"returned no data|no data of type|no historical market data", re.IGNORECASE)
+_NO_DATA = re.compile(
+    r"returned no data|no data of type|no historical market data|no head time ?stamp", re.IGNORECASE
+)
 _CANCELLED = re.compile(r"query cancelled|subscription cancelled", re.IGNORECASE)
+_TOO_LONG = re.compile(r"time length exceed", re.IGNORECASE)
+_FOR_GOOD = re.compile(r"permission|invalid|subscription", re.IGNORECASE)
 _PASSING = re.compile(r"pacing|different IP|competing|connection", re.IGNORECASE)
-_WHAT = re.compile(r"Expected what to show is (\w+)")
+_WHATS = frozenset(get_args(What))
 
 _MEANINGS: dict[int, Meaning] = {
     165: Meaning.NOTICE,  # "Historical Market Data Service query message"
@@ -46,30 +57,41 @@ _MEANINGS: dict[int, Meaning] = {
     10225: Meaning.NOTICE,
     TOO_MANY_MESSAGES: Meaning.PASSING,  # "Max rate of messages per second has been exceeded" (captured)
     322: Meaning.PASSING,  # "Only 50 simultaneous API historical data requests" (captured)
-    420: Meaning.PASSING,  # pacing, of real-time and small bars
     10197: Meaning.PASSING,  # a competing session has the data
-    1100: Meaning.PASSING,
+    UPSTREAM_LOST: Meaning.PASSING,
     10182: Meaning.PASSING,
-}
-_DIFFERENT_IP = 10187
+    **dict.fromkeys((
+        203,  # the security is not available or allowed for this account
+        320, 321,  # error reading, validating the request (captured)
+        354, 10089, 10168,  # what is subscribed
+        430,  # no such data of this security (documented)
+        478,  # conId and fields contradict each other
+        10285, 10295, 10314, 10339,  # sizes, SCHEDULE by days only, its end is none, it may have none
+    ), Meaning.FINAL),
+}  # fmt: skip
+_TICKS_REFUSED = 10187
 _EXPECTED = 10299
-_PASSING_NEAR_OUTAGE = 200
-"""Sent for good contracts while a farm is down or in the nightly reset (ib_insync #330)."""
+_LIVE_QUERY = 420
 
 
-def meaning_of(code: int, text: str, *, outage: bool) -> Refusal:
-    """`outage`: a farm is down, or was within the last minute."""
-    if code == _MIXED:
-        return Refusal(_mixed(text))
-    if code == _EXPECTED and (match := _WHAT.search(text)):
-        return Refusal(Meaning.OTHER_WHAT, match[1])
-    if code == _DIFFERENT_IP and "different IP" in text:
-        return Refusal(Meaning.PASSING)
-    if code == _PASSING_NEAR_OUTAGE and outage:
-        return Refusal(Meaning.PASSING)
+def meaning_of(
+    code: int, text: str, *, asked: str = "", outage: bool, outage_of_history: bool = False
+) -> Refusal:
+    """`asked`: the `what`; `outage`: a farm is down, or was within the last minute; `outage_of_history`: one
+    of history. What cannot be asked of IBKR now is not known to be empty."""
+    if code in (_MIXED, _TICKS_REFUSED):
+        meaning = _mixed(text)
+        doubted = meaning is Meaning.EMPTY and outage_of_history
+        return Refusal(Meaning.PASSING if doubted else meaning)
+    if code == _LIVE_QUERY:  # "Invalid Real-time Query:" and no permissions (captured), or pacing
+        return Refusal(Meaning.FINAL if "permission" in text.lower() else Meaning.PASSING)
+    if code == _EXPECTED:
+        return _other_what(text, asked)
+    if code == NO_DEFINITION:
+        return Refusal(Meaning.PASSING if outage else Meaning.FINAL)
     if code in _MEANINGS:
         return Refusal(_MEANINGS[code])
-    return Refusal(Meaning.NOTICE if is_warning(code) else Meaning.FINAL)
+    return Refusal(Meaning.NOTICE if is_warning(code) else Meaning.UNKNOWN)
 
 
 def _mixed(text: str) -> Meaning:
@@ -77,4 +99,25 @@ def _mixed(text: str) -> Meaning:
         return Meaning.NOTICE
     if _NO_DATA.search(text):
         return Meaning.EMPTY
-    return Meaning.PASSING if _PASSING.search(text) and "permission" not in text.lower() else Meaning.FINAL
+    if _TOO_LONG.search(text):
+        return Meaning.SMALLER
+    if _FOR_GOOD.search(text):
+        return Meaning.FINAL
+    return Meaning.PASSING if _PASSING.search(text) else Meaning.UNKNOWN
+
+
+def _other_what(text: str, asked: str) -> Refusal:
+    what = suggested(text, asked, _WHATS)
+    return Refusal(Meaning.FINAL) if what is None else Refusal(Meaning.OTHER_WHAT, what)
+
+
+def words_of(error: GatewayError) -> str:
+    return error.text or f"the gateway refused with {error.code}"
+
+
+def too_late(refused: GatewayError | None) -> RequestError:
+    """For whoever waits no longer. `refused`: what the gateway said until then."""
+    if refused is None:
+        return RequestError(ErrorCode.TIMEOUT, "the gateway has not answered in time; ask again")
+    text = f"the gateway has refused it until now ({words_of(refused)}); ask again, or wait longer"
+    return RequestError(ErrorCode.TIMEOUT, text, tws_code=refused.code)

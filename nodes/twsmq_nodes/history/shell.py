@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from time import time_ns
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
+from twsmq_protocol.data_files import HISTORY_STORE
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.history_requests import (
     GetBars,
@@ -23,31 +25,33 @@ from twsmq_protocol.history_requests import (
     Histogram,
     Schedule,
     TickPage,
+    up_to_now,
 )
-from twsmq_protocol.instruments import parse_instrument
+from twsmq_protocol.system_events import Heartbeat
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.driver import Driver
-from twsmq_nodes.runtime.link import GatewayLink
+from twsmq_nodes.runtime.link import GatewayLink, why_not_sent
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.pacing_record import PacingRecord
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
-from twsmq_nodes.tws.instruments import contract_of
+from twsmq_nodes.tws.errors import NotConnected, TwsError
 from twsmq_nodes.tws.ledger import PacingLedger
 from twsmq_nodes.tws.pacing import Priority
 from twsmq_nodes.tws.session_events import SessionEvent
 
 from .bars_job import SETTLED_S, BarsJob, Form, Known
-from .core import (
+from .contracts import contract_for, usual_what
+from .core import HistoryCore
+from .events import (
+    ROWS,
     Action,
     Answer,
     Asked,
     Cancel,
     Fail,
-    HistoryCore,
     Input,
     NotSent,
     Send,
@@ -57,7 +61,7 @@ from .core import (
 )
 from .jobs import Forget, HeadJob, HistogramJob, Job, Keep, ScheduleJob
 from .memory import Memory, past_for_good
-from .plan import NS, Spans, before
+from .plan import NS, Spans, before, most_up_to_now_s
 from .store import Answered, Store
 from .ticks_job import TicksJob
 
@@ -66,15 +70,6 @@ _Aged = GetTicks | GetHeadTimestamp | GetSchedule | GetHistogram
 
 PATIENCE_S, BULK_PATIENCE_S = 60.0, 600.0
 """How long a call waits at most; its own `valid_until` may end it sooner."""
-
-_WHATS = {
-    "CASH": "MIDPOINT",
-    "CMDTY": "MIDPOINT",
-    "CFD": "MIDPOINT",
-    "FUND": "MIDPOINT",
-    "CRYPTO": "AGGTRADES",
-}
-"""What kinds of contract have instead of TRADES (IBKR's documentation 21.04)."""
 
 
 class HistoryShell(Shell):
@@ -90,7 +85,7 @@ class HistoryShell(Shell):
         self._calls: dict[int, tuple[Call, Callable[[Struct], Struct] | None]] = {}
         self._spans = Spans()
         self._memory = Memory(
-            node.config, Store(node.data_dir / "history.store", node.config.history.store_mb * 1_000_000)
+            node.config, Store(node.data_dir / HISTORY_STORE, node.config.history.store_mb * 1_000_000)
         )
         self._call_ids = count(1)
         self._driver: Driver[Input, Action] = Driver(
@@ -122,22 +117,31 @@ class HistoryShell(Shell):
         self._pacing.close()
         self._memory.close()
 
+    def complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
+        return replace(beat, competing=self._core.is_refused_for_another_session(self._loop.time()))
+
     def _handle(self, happened: Input, now: float) -> list[Action]:
+        if isinstance(happened, ROWS):
+            return self._core.handle(happened, now)
         with self._pacing.shared():
             return self._core.handle(happened, now)
 
     # --- ops -----------------------------------------------------------------------------------------------
 
     def _bars(self, args: GetBars, call: Call) -> None:
-        contract = _contract(args.instrument)
-        what, now = args.what or _what(contract), time_ns()
+        contract = contract_for(args.instrument)
+        what, now = args.what or usual_what(contract), time_ns()
         end = min(args.to, now) if args.to is not None else now
         begin = args.from_ if args.from_ is not None else before(end, args.duration or "1D")
+        # Bars begin with a second: no two ranges are the same unless the same bars are in them. One up to now
+        # is the same as one asked for in the same second.
+        begin, end = -(-begin // NS) * NS, -(-end // NS) * NS if args.to is not None else end
+        if up_to_now(what, contract.sec_type) and begin < end:
+            _require_one_answer(args, contract, begin, now)
         series = self._memory.name("bars", args.instrument, args.size, what, args.rth)
-        # A range up to now is the same as one asked for in the same second.
         fresh = args.max_age == 0
         form: Form = "packed" if args.packed else "columns" if args.columns else "rows"
-        key = (series, begin // NS, end // NS, args.limit, form, fresh)
+        key = (series, begin, end // NS, args.limit, form, fresh)
 
         def make(known: Sequence[Known]) -> Job:
             return BarsJob(
@@ -149,7 +153,7 @@ class HistoryShell(Shell):
         self._memory.bars(series, what, begin, end, args.max_age, lambda known: ask(lambda: make(known)))
 
     def _ticks(self, args: GetTicks, call: Call) -> None:
-        contract, now = _contract(args.instrument), time_ns()
+        contract, now = contract_for(args.instrument), time_ns()
         end = min(args.to, now) if args.to is not None else now
         asked = (args.from_, args.to, args.what, args.rth, args.ignore_size, args.limit)
         name = self._memory.name("ticks", args.instrument, *asked)
@@ -164,24 +168,25 @@ class HistoryShell(Shell):
         self._ask(call, args, name, (name, end // NS), TickPage, make, lasts, bulk=args.bulk)
 
     def _head(self, args: GetHeadTimestamp, call: Call) -> None:
-        contract = _contract(args.instrument)
-        what = args.what or _what(contract)
+        contract = contract_for(args.instrument)
+        what = args.what or usual_what(contract)
         name = self._memory.name("head", args.instrument, what, args.rth)
         self._ask(call, args, name, name, Head, lambda: HeadJob(name, contract, what, rth=args.rth))
 
     def _schedule(self, args: GetSchedule, call: Call) -> None:
-        contract = _contract(args.instrument)
-        end = args.to if args.to is not None else time_ns()
+        contract = contract_for(args.instrument)
+        now = time_ns()
+        end = args.to if args.to is not None else now
         name = self._memory.name("schedule", args.instrument, args.from_, args.to, args.rth)
         key = (name, end // NS)
 
         def make() -> Job:
-            return ScheduleJob(key, contract, args.from_, end, rth=args.rth)
+            return ScheduleJob(key, contract, args.from_, end, now, rth=args.rth)
 
         self._ask(call, args, name, key, Schedule, make, lambda _: args.to is not None)
 
     def _histogram(self, args: GetHistogram, call: Call) -> None:
-        contract = _contract(args.instrument)
+        contract = contract_for(args.instrument)
         name = self._memory.name("histogram", args.instrument, args.period, args.rth)
         make = partial(HistogramJob, name, contract, args.period, rth=args.rth)
         self._ask(call, args, name, name, Histogram, make)
@@ -227,13 +232,13 @@ class HistoryShell(Shell):
     # --- the gateway ---------------------------------------------------------------------------------------
 
     def _on_session_event(self, event: SessionEvent) -> None:
-        match event:
-            case session_events.SessionUp():
-                self._driver.feed(SessionUp())
-            case session_events.SessionLost():
-                self._driver.feed(SessionDown())
-            case _:
-                pass
+        if isinstance(event, session_events.SessionLost):
+            self._driver.feed(SessionDown())
+            return
+        self._driver.feed(event)
+        if isinstance(event, session_events.SessionUp):
+            self._memory.logged_in(event.accounts)
+            self._driver.feed(SessionUp())
 
     def _on_event(self, event: Input) -> None:
         self._driver.feed(event)
@@ -257,7 +262,7 @@ class HistoryShell(Shell):
 
     def _send(self, send: Send) -> None:
         def refused(error: TwsError) -> None:
-            self._driver.feed(NotSent(send.req_id, _explained(error)))
+            self._driver.feed(NotSent(send.req_id, why_not_sent(error)))
 
         def written(_: object) -> None:
             self._driver.feed(Written(send.req_id))
@@ -269,15 +274,15 @@ class HistoryShell(Shell):
             refused(error)
 
 
-def _contract(instrument: str) -> Contract:
-    return contract_of(parse_instrument(instrument))
-
-
-def _what(contract: Contract) -> str:
-    return _WHATS.get(contract.sec_type, "TRADES")
-
-
-def _explained(error: TwsError) -> RequestError:
-    if isinstance(error, EncodeRefused):
-        return RequestError(ErrorCode.INVALID_ARGUMENT, f"instrument: {error.text}", field="instrument")
-    return RequestError(ErrorCode.NOT_READY, "the gateway session was lost before it was asked; ask again")
+def _require_one_answer(args: GetBars, contract: Contract, begin: int, now: int) -> None:
+    """Raises `RequestError` where the gateway would have to send more in one message than it may."""
+    earliest = now - most_up_to_now_s(args.size, of_futures=contract.sec_type != "STK", rth=args.rth) * NS
+    if begin >= earliest:
+        return
+    field = "from" if args.from_ is not None else "duration"
+    what = contract.sec_type if contract.sec_type == "CONTFUT" else "ADJUSTED_LAST"
+    text = (
+        f"{field}: the gateway gives {what} up to now only, in one answer, which holds {args.size} bars from "
+        f"{datetime.fromtimestamp(earliest // NS, UTC):%Y-%m-%d} on; ask for less, or for longer bars"
+    )
+    raise RequestError(ErrorCode.INVALID_ARGUMENT, text, field=field)

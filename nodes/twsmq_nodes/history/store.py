@@ -2,15 +2,18 @@
 
 Theory: history is slow and paced, and the same for everybody, so what one program was given the next need
 not ask for. It is not true for ever: the gateway corrects its bars for days and adjusts all of a past at a
-split. So everything has an age; a series is confirmed once a day by asking again for its last bar (a split
+split. So everything has an age; a stretch is confirmed once a day by asking again for its last bar (a split
 changes that one too, as does a symbol that has come to mean another company); and what a job finds to differ
-is forgotten.
+is forgotten. Whoever asks for a part of a stretch confirms it by the last bar of that part. Stretches that
+touch may have been fetched on two sides of a split: they are joined only where bars of the one came again
+with the other and were the same.
 
 It is a cache: losing it costs requests and nothing else. So SQLite writes without waiting for the disk, a
 file that is damaged is set aside and begun anew, one that cannot be written (a full disk) is left alone for a
 while, and beyond its size the stretches that were used least lately go first. Each body carries its checksum.
 
-Invariants: stretches of a series do not overlap; a stretch holds every bar the gateway has in it.
+Invariants: stretches of a series do not overlap; a stretch holds every bar the gateway has in it, adjusted
+alike.
 
 All methods block: they are for one thread of their own (`shell`).
 """
@@ -20,7 +23,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,7 +32,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 from twsmq_protocol.history_requests import PackedBars
-from twsmq_protocol.packed_bars import EMPTY, between, joined, times
+from twsmq_protocol.packed_bars import between, joined, times
+from twsmq_protocol.plain_file import require_plain
 
 from .bars_job import Known
 from .plan import DAY_S, NS
@@ -37,11 +41,13 @@ from .plan import DAY_S, NS
 T = TypeVar("T")
 
 CONFIRM_EVERY_S = DAY_S
+MOST_TO_CONFIRM = 4
+"""Stretches of one answer; were there more, asking for all of it is cheaper."""
 LONGEST = 20_000
 """Bars of a stretch: adjacent ones are joined up to this, or a day of small requests would make thousands."""
 _SHRINK_TO = 0.9
 _BAR_BYTES = 64
-_VERSION = 2
+_VERSION = 3
 """Of the bodies; what an older one wrote is forgotten."""
 _LEFT_ALONE_S = 60.0
 _FORGET = f"""
@@ -59,9 +65,10 @@ small pages; a fifth of the time."""
 _SCHEMA = """
 PRAGMA journal_mode = TRUNCATE;
 PRAGMA synchronous = OFF;
-CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, name TEXT UNIQUE, confirmed INTEGER);
+CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS stretch (
-  series INTEGER, begins INTEGER, ends INTEGER, at INTEGER, used INTEGER, crc INTEGER, body BLOB,
+  series INTEGER, begins INTEGER, ends INTEGER, at INTEGER, confirmed INTEGER, used INTEGER,
+  crc INTEGER, body BLOB,
   PRIMARY KEY (series, begins)
 );
 CREATE INDEX IF NOT EXISTS by_use ON stretch (used);
@@ -102,19 +109,21 @@ class Store:
     # --- what is asked of it -------------------------------------------------------------------------------
 
     def bars(self, series: str, begin: int, end: int, max_age_s: float) -> list[Known]:
-        """Stretches that touch [begin, end), in order. Where the series was not confirmed lately, its last
-        bar is left out, so that it is asked for again and compared."""
+        """Stretches that touch [begin, end), in order. One that was not confirmed lately ends with its last
+        bar before `end`, so that this is asked for again and compared."""
         return self._guarded(lambda database: self._bars(database, series, begin, end, max_age_s), [])
 
-    def keep(self, series: str, begin: int, end: int, bars: PackedBars, *, confirmed: bool) -> None:
-        """In the place of whatever was there between `begin` and `end`."""
+    def keep(
+        self, series: str, begin: int, end: int, bars: PackedBars, confirmed: Sequence[int] = ()
+    ) -> None:
+        """In the place of whatever was there between `begin` and `end`. `confirmed`: when bars begin that are
+        here and that the gateway just gave again, one of each stretch."""
         self._guarded(lambda database: self._keep(database, series, begin, end, bars, confirmed), None)
 
     def forget(self, series: str) -> None:
         def drop(database: sqlite3.Connection) -> None:
             number = self._number(database, series)
             database.execute("DELETE FROM stretch WHERE series = ?", (number,))
-            database.execute("UPDATE series SET confirmed = 0 WHERE id = ?", (number,))
             self._measure(database)
 
         self._guarded(drop, None)
@@ -142,27 +151,26 @@ class Store:
         number, now = self._number(database, series), self._wall()
         oldest = now - int(min(max_age_s, 1e9) * NS)
         rows = database.execute(
-            "SELECT begins, ends, at, crc, body FROM stretch"
-            " WHERE series = ? AND begins < ? AND ends > ? AND at >= ? ORDER BY begins",
+            "SELECT begins, ends, at, confirmed, crc, body FROM stretch"
+            " WHERE series = ? AND begins <= ? AND ends >= ? AND at >= ? ORDER BY begins",
             (number, end, begin, oldest),
         ).fetchall()
-        found = [
-            Known(first, last, bars, at)
-            for first, last, at, crc, body in rows
-            if (bars := self._read(database, number, first, crc, body)) is not None
-        ]
-        if not found:
-            return []
         database.execute(
-            "UPDATE stretch SET used = ? WHERE series = ? AND begins < ? AND ends > ?",
+            "UPDATE stretch SET used = ? WHERE series = ? AND begins <= ? AND ends >= ?",
             (now, number, end, begin),
         )
-        (confirmed,) = database.execute("SELECT confirmed FROM series WHERE id = ?", (number,)).fetchone()
-        if confirmed + CONFIRM_EVERY_S * NS < now:
-            last = found.pop()
-            cut = times(last.bars)[-1]
-            if last.begin < cut:
-                found.append(Known(last.begin, cut, between(last.bars, last.begin, cut), last.at))
+        stale = now - CONFIRM_EVERY_S * NS
+        believed = sum(confirmed < stale for _, _, _, confirmed, _, _ in rows) <= MOST_TO_CONFIRM
+        found: list[Known] = []
+        for first, last, at, confirmed, crc, body in rows:
+            if confirmed < stale and not believed:
+                continue
+            bars = self._read(database, number, first, crc, body)
+            if bars is None:
+                continue
+            wanted = between(bars, begin, end)
+            doubted = confirmed < stale and wanted.time
+            found.append(Known(first, times(wanted)[-1] if doubted else last, bars, at))
         return found
 
     def _read(
@@ -171,7 +179,7 @@ class Store:
         try:
             if zlib.crc32(body) == crc and (bars := _BARS.decode(body)).time:
                 return bars
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             pass
         log.warning("a kept stretch of bars is damaged; it is asked for again", path=str(self._path))
         database.execute("DELETE FROM stretch WHERE series = ? AND begins = ?", (number, begin))
@@ -184,55 +192,61 @@ class Store:
         begin: int,
         end: int,
         bars: PackedBars,
-        confirmed: bool,
+        confirmed: Sequence[int],
     ) -> None:
         number, now = self._number(database, series), self._wall()
         at = now
-        overlapping = database.execute(
-            "SELECT begins, ends, at, crc, body FROM stretch WHERE series = ? AND begins <= ? AND ends >= ?"
-            " ORDER BY begins",
+        for moment in confirmed:
+            database.execute(
+                "UPDATE stretch SET confirmed = ? WHERE series = ? AND begins <= ? AND ends > ?",
+                (now, number, moment, moment),
+            )
+        touching = database.execute(
+            "SELECT begins, ends, at, confirmed, crc, body FROM stretch"
+            " WHERE series = ? AND begins <= ? AND ends >= ? ORDER BY begins",
             (number, end, begin),
         ).fetchall()
-        before, after = EMPTY, EMPTY
-        for first, last, kept_at, crc, body in overlapping:
-            only_touches = last == begin or first == end
-            if only_touches and len(body) // _BAR_BYTES + len(bars) > LONGEST:
+        for first, last, kept_at, confirmed_at, crc, body in touching:
+            same = any(first <= moment < last for moment in confirmed)
+            joins = same and len(body) // _BAR_BYTES + len(bars) <= LONGEST
+            if (last == begin or first == end) and not joins:
                 continue
-            kept = self._read(database, number, first, crc, body) or EMPTY
+            kept = self._read(database, number, first, crc, body)
+            if kept is None:
+                continue  # whatever it held, nobody knows any more
             database.execute("DELETE FROM stretch WHERE series = ? AND begins = ?", (number, first))
             self._bytes -= len(body)
+            before, after = between(kept, first, begin), between(kept, end, last)
+            if joins:
+                bars, at = joined([before, bars, after]), min(at, kept_at)
+                begin, end = min(begin, first), max(end, last)
+                continue
             if first < begin:
-                before = between(kept, first, begin)
-                if len(before) + len(bars) <= LONGEST:
-                    bars, begin, at = joined([before, bars]), first, min(at, kept_at)
-                else:
-                    self._put(database, number, first, begin, before, kept_at)
+                self._put(database, number, first, begin, before, kept_at, confirmed_at)
             if last > end:
-                after = between(kept, end, last)
-                if len(after) + len(bars) <= LONGEST:
-                    bars, end, at = joined([bars, after]), last, min(at, kept_at)
-                else:
-                    self._put(database, number, end, last, after, kept_at)
-        self._put(database, number, begin, end, bars, at)
-        if confirmed or not overlapping:
-            database.execute(
-                "UPDATE series SET confirmed = ? WHERE id = ? AND (? OR confirmed = 0)",
-                (now, number, confirmed),
-            )
+                self._put(database, number, end, last, after, kept_at, confirmed_at)
+        self._put(database, number, begin, end, bars, at, now)
         self._shrink(database)
 
     def _put(
-        self, database: sqlite3.Connection, number: int, begin: int, end: int, bars: PackedBars, at: int
+        self,
+        database: sqlite3.Connection,
+        number: int,
+        begin: int,
+        end: int,
+        bars: PackedBars,
+        at: int,
+        confirmed: int,
     ) -> None:
         if not bars.time:
             return
         body = msgspec.msgpack.encode(bars)
-        values = (number, begin, end, at, self._wall(), zlib.crc32(body), body)
-        database.execute("INSERT OR REPLACE INTO stretch VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        values = (number, begin, end, at, confirmed, self._wall(), zlib.crc32(body), body)
+        database.execute("INSERT OR REPLACE INTO stretch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
         self._bytes += len(body)
 
     def _number(self, database: sqlite3.Connection, series: str) -> int:
-        database.execute("INSERT OR IGNORE INTO series (name, confirmed) VALUES (?, 0)", (series,))
+        database.execute("INSERT OR IGNORE INTO series (name) VALUES (?)", (series,))
         return database.execute("SELECT id FROM series WHERE name = ?", (series,)).fetchone()[0]
 
     # --- answers -------------------------------------------------------------------------------------------
@@ -244,7 +258,7 @@ class Store:
         if row is None or row[0] < self._wall() - int(min(max_age_s, 1e9) * NS):
             return None
         at, crc, body = row
-        with suppress(msgspec.MsgspecError):
+        with suppress(msgspec.MsgspecError, RecursionError):
             if zlib.crc32(body) == crc:
                 result = msgspec.msgpack.decode(body, type=kind)
                 database.execute("UPDATE answer SET used = ? WHERE name = ?", (self._wall(), name))
@@ -262,19 +276,17 @@ class Store:
             database = self._open()
             with database:
                 return work(database)
-        except sqlite3.OperationalError as error:  # full, read-only, locked: it may be well again
+        except (sqlite3.OperationalError, OSError) as error:  # full, read-only, locked: it may be well again
             self._left_alone_until = time.monotonic() + _LEFT_ALONE_S
             log.warning("what was fetched is not kept for now", path=str(self._path), problem=str(error))
         except sqlite3.DatabaseError as error:
             self._begin_anew(str(error))
-        except OSError as error:
-            self._left_alone_until = time.monotonic() + _LEFT_ALONE_S
-            log.warning("what was fetched is not kept for now", path=str(self._path), problem=str(error))
         return otherwise
 
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            require_plain(self._path)
             database = sqlite3.connect(self._path, timeout=1.0, check_same_thread=False)
             try:
                 if database.execute("PRAGMA user_version").fetchone() != (_VERSION,):
@@ -284,6 +296,8 @@ class Store:
                 self._measure(database)
                 if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                     raise sqlite3.DatabaseError("its pages do not fit together")
+                self._shrink(database)  # it may have been allowed more before
+                database.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page
             except BaseException:
                 database.close()
                 raise
@@ -307,7 +321,8 @@ class Store:
         self._bytes = stretches + answers
 
     def _shrink(self, database: sqlite3.Connection) -> None:
-        """Least lately used first, down to a tenth below what is allowed."""
+        """Least lately used first, down to a tenth below what is allowed. The room they leave in the file is
+        for what comes next."""
         if self._bytes <= self._most:
             return
         self._measure(database)
@@ -318,4 +333,3 @@ class Store:
                     break
                 database.execute(f"DELETE FROM {table} WHERE {key} = ?", (one,))  # noqa: S608 - our own names
                 self._bytes -= length
-        database.execute("PRAGMA incremental_vacuum")

@@ -20,7 +20,8 @@ class TicksJob(Job):
 
     A request gives a thousand and what it takes to complete the last second, of one session (IBKR's
     documentation 21.06): after a second that came whole the next request begins one second later, after an
-    answer without any on the next day.
+    answer without any on the next day. An answer of a thousand exactly looks the same whether its last second
+    is whole or was cut off: that second is asked for again.
     """
 
     def __init__(
@@ -73,11 +74,15 @@ class TicksJob(Job):
         self._take()
 
     def _take(self) -> None:
-        inside = [row for row in self._piece if self._at <= row.time < self._end and row.time >= self._begin]
-        last = max((row.time for row in self._piece), default=None)
-        self._rows += sorted(inside, key=lambda row: row.time)
-        self._piece = []
-        self._at = next_day(self._at) if last is None or last < self._at else last + NS
+        came, self._piece = sorted(self._piece, key=lambda row: row.time), []
+        following = next_day(self._at)
+        if came and came[-1].time >= self._at:
+            following = came[-1].time + NS
+            if len(came) == TICKS_PER_REQUEST and came[0].time < came[-1].time:
+                following = came[-1].time
+        stop = min(self._end, following)
+        self._rows += [row for row in came if max(self._at, self._begin) <= row.time < stop]
+        self._at = following
         if self._at >= self._end:
             self._finish(None)
         elif len(self._rows) >= self._limit:

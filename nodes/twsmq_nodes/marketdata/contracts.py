@@ -1,7 +1,8 @@
 """Which contract a spelling means: look-ups' answers put to use, and asked for again when they are due.
 
 Whoever waits for a look-up gets its answer. What is in use is looked up again when it is due; usually
-nobody notices. Where the spelling means another contract by then, its topics move to that one's line.
+nobody notices. Where the spelling means another contract by then, its topics move to that one's line. With
+several shards that may be another's: so each looks again at what all of them serve.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .listings import Listing, Refusal
 from .lookups import Lookups
 from .recovery import PACED_S, Recovery
 from .stream_status import StatusAnnouncer
-from .subscription import Subscription, Waiter
+from .subscription import Asker, Subscription, Waiter
 
 
 class Contracts:
@@ -96,7 +97,7 @@ class Contracts:
     def age(self, wall_s: float) -> None:
         """What is in use and due is looked up again; what nobody uses is forgotten."""
         for spelling in self._lookups.aged(wall_s):
-            if self._users_of(spelling):
+            if self._users_of(spelling) or self._served_elsewhere(spelling):
                 self.look_up_again(spelling)
             else:
                 self._lookups.forget(spelling)
@@ -112,7 +113,7 @@ class Contracts:
 
         known = self._lookups.by_spelling.get(spelling)
         if known is None or f"={spelling}" not in known.waiters:
-            waiter = Waiter(f"={spelling}", parse_instrument(spelling), resolved, refused)
+            waiter = Asker(f"={spelling}", parse_instrument(spelling), resolved, refused)
             self._lookups.want(waiter)
 
     def use_units_of(self, source: Contract, line: Line) -> None:
@@ -123,7 +124,7 @@ class Contracts:
                 units = {"volume_unit": found.volume_unit, "magnifier": found.magnifier}
                 self._do(ev.UseListing(line.feed, replace(line.listing, **units)))
 
-        waiter = Waiter(
+        waiter = Asker(
             f"@{line.number}",
             Instrument(con_id=source.con_id, exchange=source.exchange),
             resolved,
@@ -132,7 +133,14 @@ class Contracts:
         self._do(ev.UseListing(line.feed, replace(line.listing, volume_unit=None)))
         self.resolve(waiter)
 
+    def in_use(self) -> set[str]:
+        """Spellings of all topics, whoever serves them."""
+        return {each.spelling for each in self._subscriptions.values() if each.line or _may_move(each)}
+
     def _meant_now(self, spelling: str, listing: Listing) -> None:
+        if self._announcer.is_ours(listing.contract):
+            for subscription in self._served_elsewhere(spelling):
+                self._attach(subscription, listing)
         for subscription in self._users_of(spelling):
             line = subscription.line
             assert line is not None
@@ -148,7 +156,9 @@ class Contracts:
                 self._ask(line, self._announcer.now)
 
     def _meant_nothing(self, waiter: Waiter) -> None:
-        """The gateway knows a spelling no more. A line that flows goes on; one that waits is refused."""
+        """The gateway knows a spelling no more. A line that flows goes on; one that waits is refused; one on
+        which nothing has come for long is asked for anew: it may have expired, which nobody announces.
+        """
         refusal = waiter.lookup.refusal if waiter.lookup else None
         if refusal is None:
             return  # put off
@@ -158,6 +168,19 @@ class Contracts:
             line = subscription.line
             if line is not None and line.state is LineState.WAITING:
                 self._recovery.refuse(line, refusal, self._announcer.now)
+            elif line is not None and line.state is LineState.FLOWING:
+                self._recovery.renew_if_dead(line, self._announcer.now)
 
     def _users_of(self, spelling: str) -> list[Subscription]:
         return [each for each in self._subscriptions.values() if each.line and each.spelling == spelling]
+
+    def _served_elsewhere(self, spelling: str) -> list[Subscription]:
+        return [
+            each for each in self._subscriptions.values() if each.spelling == spelling and _may_move(each)
+        ]
+
+
+def _may_move(subscription: Subscription) -> bool:
+    """Another shard serves it, and not for ever: a conId means one contract, as do the legs of a combo."""
+    instrument = subscription.instrument
+    return subscription.foreign and instrument is not None and not (instrument.con_id or instrument.legs)

@@ -16,6 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from twsmq_protocol.config import Marketdata
+from twsmq_protocol.errors import ErrorCode, FieldError
+from twsmq_protocol.instruments import Instrument, parse_instrument
 from twsmq_protocol.topics import StreamTopic
 
 from twsmq_nodes.tws.contracts import Contract
@@ -31,7 +33,7 @@ from .contracts import Contracts
 from .gateway_errors import Meaning, verdict_on
 from .line import Line, LineState
 from .lines import Lines, limits_of
-from .listings import Listing, Refusal
+from .listings import NOT_ALLOWED, PAID_ONCE, Listing, Refusal
 from .lookups import Lookups
 from .pending_calls import DEADLINE_S, PendingCalls
 from .recovery import Recovery
@@ -59,6 +61,7 @@ class MarketdataCore:
         """
         self.subscriptions: dict[str, Subscription] = {}
         self.up = False
+        self._config = config
         self._actions: list[ev.Action] = []
         self.deadlines = due.Deadlines()
         asking = self._asking = Asking(ledger or PacingLedger(), self._do)
@@ -87,7 +90,6 @@ class MarketdataCore:
             self._announcer,
             self.deadlines,
             config,
-            shard=shard,
             missed=missed,
             resolve=lambda waiter: self.contracts.resolve(waiter),  # noqa: PLW0108 - made below
             ask=self._ask,
@@ -104,7 +106,11 @@ class MarketdataCore:
             ask=self._ask,
             do=self._do,
         )
-        self._rules: dict[type, Callable[[Any, float], None]] = {
+        self._rules = self._table()
+
+    def _table(self) -> dict[type, Callable[[Any, float], None]]:
+        """What reacts to which input."""
+        return {
             ev.TopicWanted: self._wanted.topic_wanted,
             ev.TopicLeft: self._wanted.topic_left,
             ev.Disconnected: self._disconnected,
@@ -168,6 +174,8 @@ class MarketdataCore:
     def _ask_waiting(self, now: float, *, crowded: bool = False) -> None:
         """Everything wanted, what was refused before too; `crowded`: only what found no room, if there is."""
         for line in self.lines.waiting(crowded=crowded):
+            if line.refusal == PAID_ONCE:
+                continue
             if not crowded or self.lines.has_room(line.feed.kind):
                 line.forgive()
                 self._ask(line, now)
@@ -182,7 +190,7 @@ class MarketdataCore:
         self.lookups.ask_all()
         self._ask_waiting(now)
         if not first:
-            self.lookups.age({each.spelling for each in self.subscriptions.values() if each.line})
+            self.lookups.age(self.contracts.in_use())
 
     def _disconnected(self, happened: ev.Disconnected, _now: float) -> None:
         self.up = False
@@ -208,7 +216,7 @@ class MarketdataCore:
         """What was refused as unknown while things were not right deserves another answer."""
         if self.up and self.recovery.doubt(now) is None:
             self.lookups.ask_all()
-            self.recovery.ask_again_for_unknown(now)
+            self.recovery.ask_again_in_calm(now)
 
     # -- what becomes of requests
 
@@ -249,6 +257,10 @@ class MarketdataCore:
         self.pending_calls.type_changed(happened.req_id, delayed=happened.market_data_type in (3, 4))
 
     def _rerouted(self, happened: RerouteMktData, now: float) -> None:
+        try:
+            parse_instrument(str(Instrument(con_id=happened.con_id, exchange=happened.exchange)))
+        except FieldError:  # no contract is called so; what comes of the request shows by itself
+            return
         source = Contract(con_id=happened.con_id, exchange=happened.exchange)
         line = self.lines.asked.get(happened.req_id)
         if line is None:
@@ -258,7 +270,7 @@ class MarketdataCore:
 
     def _snapshot_ended(self, happened: TickSnapshotEnd, _now: float) -> None:
         line = self.lines.asked.get(happened.req_id)
-        if line is not None:
+        if line is not None and line.feed.regulatory:  # a stream has no end
             self.lines.release(line)
             self._announcer.announce(line, line.completed())
         self.pending_calls.snapshot_ended(happened.req_id)
@@ -266,6 +278,9 @@ class MarketdataCore:
     # -- calls
 
     def _snapshot_wanted(self, happened: ev.SnapshotWanted, now: float) -> None:
+        if happened.regulatory and not self._config.regulatory_snapshots:
+            self._do(ev.Fail(happened.call, ErrorCode.UNAUTHORIZED, NOT_ALLOWED.text))
+            return
         options = (("data", happened.data),) if happened.data else ()
         topic = StreamTopic("quote", happened.instrument, options)
         self.pending_calls.begin(happened.call, topic, preview=False, regulatory=happened.regulatory)

@@ -11,7 +11,8 @@ from enum import Enum
 
 from msgspec import Struct
 from twsmq_protocol.config import Marketdata
-from twsmq_protocol.streams import BAR_SIZES
+from twsmq_protocol.instruments import usual_bars
+from twsmq_protocol.streams import BAR_SIZES, seconds_of
 from twsmq_protocol.topics import StreamTopic
 
 from twsmq_nodes.tws.contracts import Contract
@@ -65,15 +66,12 @@ class Feed(Struct, frozen=True):
     data: str = ""
 
 
-_WHAT_TRADES = {
-    "CRYPTO": "AGGTRADES",
-    "CASH": "MIDPOINT",
-    "CMDTY": "MIDPOINT",
-    "CFD": "MIDPOINT",
-    "FUND": "MIDPOINT",
-}
-"""What bars are made of for types that have no TRADES (IBKR API docs, "Historical data")."""
 _LONG_BARS = frozenset(("1d", "1w", "1mo"))
+
+
+def listing_without_instrument(topic: StreamTopic) -> Listing:
+    """What stands for the contract where a kind has no instrument: what its own feed asks for."""
+    return Listing(feed_of(topic, Listing(Contract())).contract)
 
 
 def feed_of(topic: StreamTopic, listing: Listing, default_data: str = "live") -> Feed:
@@ -81,7 +79,7 @@ def feed_of(topic: StreamTopic, listing: Listing, default_data: str = "live") ->
     options, contract = dict(topic.options), listing.contract
     match topic.kind:
         case "news":
-            return news_feed(topic.qualifier)
+            return _news_feed(topic.qualifier)
         case "trade" | "bbo" | "midpoint":
             what = {"bbo": "BidAsk", "midpoint": "MidPoint"}.get(topic.kind) or (
                 "AllLast" if options.get("all") == "1" else "Last"
@@ -93,14 +91,14 @@ def feed_of(topic: StreamTopic, listing: Listing, default_data: str = "live") ->
             smart = options.get("smart", "1" if contract.exchange == "SMART" else "0") == "1"
             return Feed(FeedKind.DEPTH, contract, rows=int(options.get("rows", "5")), smart=smart)
         case "bar5s" | "bars":
-            what = options.get("what") or _WHAT_TRADES.get(listing.sec_type, "TRADES")
+            what = options.get("what") or usual_bars(listing.sec_type)
             hours = options.get("rth") == "1"
             if topic.kind == "bar5s":
                 return Feed(FeedKind.REALTIME_BARS, contract, what=what, regular_hours=hours)
             back = options.get("back") or ("1Y" if topic.qualifier in _LONG_BARS else "1D")
             size = topic.qualifier
             return Feed(FeedKind.HISTORY, contract, what=what, regular_hours=hours, bar_size=size, back=back)
-        case _:
+        case "quote" | "tick" | "greeks":
             generic = sorted({int(number) for number in options.get("generic", "").split(",") if number})
             return Feed(
                 FeedKind.MARKET_DATA,
@@ -109,9 +107,11 @@ def feed_of(topic: StreamTopic, listing: Listing, default_data: str = "live") ->
                 regulatory=options.get("regulatory") == "1",
                 data=options.get("data") or default_data,
             )
+        case _:
+            raise AssertionError(f"no feed serves {topic.kind}/: add its case here")
 
 
-def news_feed(provider: str) -> Feed:
+def _news_feed(provider: str) -> Feed:
     """All headlines of one provider (IBKR API docs: a contract of the type NEWS, generic tick 292)."""
     contract = Contract(symbol=f"{provider}:{provider}_ALL", sec_type="NEWS", exchange=provider)
     return Feed(FeedKind.NEWS, contract, "mdoff,292")
@@ -119,10 +119,7 @@ def news_feed(provider: str) -> Feed:
 
 def bar_seconds(feed: Feed) -> float:
     """How long a bar of a history lasts."""
-    return _SECONDS[feed.bar_size.lstrip("0123456789")] * int(feed.bar_size.rstrip("smhdwo"))
-
-
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0, "mo": 30 * 86400.0}
+    return float(seconds_of(feed.bar_size))
 
 
 def _market_data(feed: Feed, req_id: int) -> Request:
@@ -178,6 +175,7 @@ class FeedSpec(Struct, frozen=True):
     normal for a feed of it as long as its own pace is not known, given the configured ones; never more than
     `most_patience`. `answered_at_once`: a request is answered with the present state, if there is any.
     `refilled`: it has a past that an interruption makes a hole in, so it is asked for again after one.
+    `number_is`: where their limit comes from.
     """
 
     request: Callable[[Feed, int], Request]
@@ -190,6 +188,7 @@ class FeedSpec(Struct, frozen=True):
     most_patience: float = LONGEST_PATIENCE_S
     answered_at_once: bool = False
     refilled: bool = False
+    number_is: str = "[marketdata] sets their number"
 
 
 FEEDS: dict[FeedKind, FeedSpec] = {
@@ -233,6 +232,7 @@ FEEDS: dict[FeedKind, FeedSpec] = {
         patience=_by_bar,
         farms=frozenset(("historical", "market")),
         refilled=True,
+        number_is=f"IBKR allows {OPEN_HISTORIES} histories at once, and {OPEN_LOOK_BACKS} are for look-backs",
     ),
     # A provider may have nothing to say for a night.
     FeedKind.NEWS: FeedSpec(

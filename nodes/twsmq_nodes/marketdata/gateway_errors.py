@@ -18,6 +18,8 @@ from enum import Enum
 
 from msgspec import Struct
 
+from twsmq_nodes.tws.codes import is_warning
+
 
 class Meaning(Enum):
     FINAL = "final"  # asking again would give the same answer
@@ -60,7 +62,7 @@ VERDICTS: dict[int, Verdict] = {
     10167: Verdict(Meaning.DELAYED),  # C displaying delayed market data
     317: Verdict(Meaning.RESET),  # M depth has been reset
     # the gateway is busy
-    100: Verdict(Meaning.PACED, leaves_line=False),  # C max rate of messages exceeded
+    100: Verdict(Meaning.PACED),  # C max rate of messages exceeded; that none of them was taken is not known
     101: Verdict(Meaning.FULL, leaves_line=False),  # D max number of tickers
     309: Verdict(Meaning.FULL, leaves_line=False),  # M of depth requests
     10190: Verdict(Meaning.FULL, leaves_line=False),  # M of tick-by-tick requests
@@ -96,25 +98,21 @@ VERDICTS: dict[int, Verdict] = {
 }
 """By code. What is not listed passes, as far as anybody knows: `LATER`."""
 
-UNKNOWN = frozenset(code for code, each in VERDICTS.items() if each.meaning is Meaning.UNKNOWN_CONTRACT)
+BELIEVED_IN_CALM = (Meaning.UNKNOWN_CONTRACT, Meaning.NO_LIVE)
+"""What only IBKR can say: while it is not reached, or only just, the same is said of good contracts and of
+subscribed data."""
+DOUBTFUL = frozenset(code for code, each in VERDICTS.items() if each.meaning in BELIEVED_IN_CALM)
 _LATER, _NOTICE = Verdict(Meaning.LATER), Verdict(Meaning.NOTICE)
-_WHATS = ("AGGTRADES", "TRADES", "MIDPOINT", "BID_ASK", "BID", "ASK")
+WHATS = ("AGGTRADES", "TRADES", "MIDPOINT", "BID_ASK", "BID", "ASK")
+"""Of what live bars may be made."""
 
 
 def verdict_on(code: int, text: str) -> Verdict:
     """What an error means; one that `final_text` matches comes back as `FINAL`."""
-    warning = 2100 <= code < 2200  # C 2150, 2152, 2176: they are about a request that stands
-    found = VERDICTS.get(code, _NOTICE if warning else _LATER)
+    # C 2150, 2152, 2176: they are about a request that stands
+    found = VERDICTS.get(code, _NOTICE if is_warning(code) else _LATER)
     if code == 162 and _OWN_CANCEL.search(text):
         return _NOTICE  # C the echo of our own cancel
     if found.final_text is not None and found.final_text.search(text):
         return Verdict(Meaning.FINAL, found.leaves_line)
     return found
-
-
-def suggested(text: str, asked: str) -> str | None:
-    """What a 10299 suggests instead of `asked`: its words may be localised, the kinds of bars are not."""
-    for word in re.findall(r"[A-Z_]+", text):
-        if word in _WHATS and word != asked:
-            return word
-    return None

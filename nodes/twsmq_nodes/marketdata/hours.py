@@ -1,48 +1,68 @@
 """When an instrument trades, from the gateway's text.
 
-    20261123:0400-20261123:2000;20261124:CLOSED          (captured; older gateways leave the second date out)
-
-Times are in the contract's own zone. Nothing here fails: a text or zone that cannot be read means "not
-known".
+Nothing here fails: a text (`tws.trading_hours`) or zone that cannot be read, and be it in one of its
+sessions, means "not known". What was not read is not closed.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from twsmq_nodes.tws.gateway_times import zone_named
+from twsmq_nodes.tws.trading_hours import MIDNIGHT_AFTER, closed_day, entries, sessions
 
 Hours = tuple[tuple[int, int], ...]
-"""Sessions as (start, end) in seconds since the epoch, the coming few days; empty: not known."""
-
-_SESSION = re.compile(r"(\d{8}):(\d{4})-(?:(\d{8}):)?(\d{4})")
-_CLOSED = re.compile(r"(\d{8}):CLOSED")
+"""Sessions as (start, end) in seconds since the epoch, the coming few days; empty: not known, or closed as
+far as is known."""
 
 
 def parse_hours(text: str, zone_name: str) -> Hours:
-    zone = zone_named(zone_name)
-    try:
-        return tuple(
-            (_moment(day, start, zone), _moment(last_day or day, end, zone))
-            for day, start, last_day, end in _SESSION.findall(text)
-            if zone is not None
-        )
-    except (ValueError, OverflowError):  # an hour 24, a year 0
-        return ()
+    return _read(text, zone_name)[0]
 
 
 def known_until(text: str, zone_name: str) -> int | None:
     """The end of the last day that the text speaks of, closed ones included, in seconds since the epoch; None
-    if it speaks of none, or in a zone that cannot be read.
+    if it speaks of none, or cannot be read.
     """
+    return _read(text, zone_name)[1]
+
+
+def _read(text: str, zone_name: str) -> tuple[Hours, int | None]:
     zone = zone_named(zone_name)
-    days = [last or day for day, _, last, _ in _SESSION.findall(text)] + _CLOSED.findall(text)
+    if zone is None:
+        return (), None
     try:
-        last = datetime.strptime(max(days), "%Y%m%d").replace(tzinfo=zone) + timedelta(days=1)
-        return int(last.timestamp()) if zone is not None else None
-    except (ValueError, OverflowError):
-        return None
+        spans = [span for entry in entries(text) for span in _spans(entry)]
+        hours = tuple((_moment(*start, zone), _moment(*end, zone)) for start, end in spans if start != end)
+        if not spans or any(end <= start for start, end in hours):
+            return (), None
+        last = max(end[0] for _, end in spans)
+        return hours, int(_midnight(last, zone, days=1).timestamp())
+    except (ValueError, OverflowError):  # an hour 25, a year 0
+        return (), None
+
+
+def _spans(entry: str) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    """The (day, time) at which each session of a day begins and ends; of a closed day the same twice."""
+    closed = closed_day(entry)
+    if closed is not None:
+        yield (closed, "0000"), (closed, "0000")
+        return
+    for session in sessions(entry):
+        if session is None:
+            raise ValueError(entry)
+        yield (session.begin_day, session.begin), (session.end_day, session.end)
+
+
+def _moment(day: str, time: str, zone: tzinfo) -> int:
+    if time == MIDNIGHT_AFTER:
+        return int(_midnight(day, zone, days=1).timestamp())
+    return int(datetime.strptime(day + time, "%Y%m%d%H%M").replace(tzinfo=zone).timestamp())
+
+
+def _midnight(day: str, zone: tzinfo, *, days: int) -> datetime:
+    return datetime.strptime(day, "%Y%m%d").replace(tzinfo=zone) + timedelta(days=days)
 
 
 def day_ends(wall_s: float, zone_name: str) -> float:
@@ -60,7 +80,3 @@ def is_open(hours: Hours, until: int | None, wall_s: float) -> bool:
 def is_known_open(hours: Hours, wall_s: float) -> bool:
     """Whether it is known to trade now."""
     return any(start <= wall_s < end for start, end in hours)
-
-
-def _moment(day: str, time: str, zone: tzinfo | None) -> int:
-    return int(datetime.strptime(day + time, "%Y%m%d%H%M").replace(tzinfo=zone).timestamp())

@@ -20,6 +20,8 @@ def validate(core: MarketdataCore) -> None:
         assert (line.req_id is not None) == (line.state in (LineState.ASKED, LineState.FLOWING))
         assert line.req_id is None or core.lines.asked[line.req_id] is line
         assert line.gap is None or line.state is not LineState.REFUSED
+        passed_over = core.up and line.crowded and line.interest() and core.lines.has_room(line.feed.kind)
+        assert not passed_over, f"line {line.number} waits for a free line, and there is one"
         assert all(core.subscriptions[topic].line is line for topic in line.listeners)
     assert all(line.req_id == req_id for req_id, line in core.lines.asked.items())
     for spelling, lookup in core.lookups.by_spelling.items():

@@ -14,6 +14,7 @@ Methods return the stream events for the line's listeners, nothing if there is n
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import Protocol
 
@@ -84,7 +85,8 @@ class Line:
     it was put off after a refusal, `renewals` asked for again for its silence. `unanswered`: how often in a
     row nothing at all came of asking. `reason`: why a line has not started yet. `pace_s`: the longest pause
     between its data lately. `no_live`: the refusal of live data that delayed ones may follow. `doubted_at`:
-    when the outage ended in which it was asked for.
+    when the outage ended in which it was asked for. `past_at`: when its past came while its updates were in
+    doubt; `updated_at`: when data last came in a gap, the request standing.
     """
 
     def __init__(self, feed: Feed, listing: Listing, number: int) -> None:
@@ -107,6 +109,8 @@ class Line:
         self.pace_s = 0.0
         self.last_data: float | None = None
         self.renewed_at: float | None = None
+        self.past_at = -math.inf
+        self.updated_at = -math.inf
         self.source: Contract | None = None
         self.what: str | None = None
         self.no_live: Refusal | None = None
@@ -178,6 +182,14 @@ class Line:
         self.last_data = None  # the gap is no pace of its own
         resumed = StreamStatus("resumed", reason=gap.reason, since=gap.since, until=now)
         return [resumed] if self._kind == "active" else [resumed, StreamStatus(self._kind)]
+
+    def past_came(self, now: float, reason: str, farm: str) -> list[StreamStatus]:
+        """What was, and not what is: until its updates come too, there is a gap."""
+        self.unanswered = self.pauses = 0
+        self.state = LineState.FLOWING
+        self.past_at = now
+        self.gap = Gap(now if self.gap is None else self.gap.since, reason, farm)
+        return [self.status()]
 
     def turned(self, market_data_type: int) -> list[StreamStatus]:
         """The gateway said which kind of data this is."""

@@ -28,6 +28,8 @@ from .listings import Listing, Refusal
 from .shared_lines import SharedLines, Statement
 from .subscription import Subscription
 
+GRANTED = "the gateway grants no more at present"
+
 
 def limits_of(config: Marketdata) -> dict[str, int]:
     """Lines of all shards together, by pool."""
@@ -128,9 +130,10 @@ class Lines:
         kind = line.feed.kind
         if not self.has_room(kind) and not self._make_room(kind):
             line.crowded = True
+            why = GRANTED if _pool(kind).value in self._granted else line.spec.number_is
             text = (
                 f"all {self._in_sum(kind)} {kind.value} lines are in use and listened to; this one is asked"
-                " for when one is free (op `subscriptions` shows them, [marketdata] sets their number)"
+                f" for when one is free (op `subscriptions` shows them, {why})"
             )
             return line.refused(Refusal(None, text), now)
         req_id = self._asking.new_id()

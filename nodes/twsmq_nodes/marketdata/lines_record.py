@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+from twsmq_protocol.plain_file import descriptor_of
 
 from .shared_lines import SharedLines, Statement
 
@@ -83,7 +84,7 @@ class LinesRecord:
     def _open(self) -> None:
         if self._file < 0:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = descriptor_of(self._path, os.O_CREAT)
 
     def _trouble(self, error: OSError) -> None:
         self._lines.forget_others()
@@ -98,5 +99,5 @@ class LinesRecord:
 
 def _rows(data: bytes) -> Iterator[Statement]:
     for begin in range(0, len(data), ROW):
-        with suppress(msgspec.MsgspecError, ValueError):
+        with suppress(msgspec.MsgspecError, ValueError, RecursionError):
             yield _decoder.decode(data[begin : begin + ROW].strip(b"\0 \n"))

@@ -16,15 +16,14 @@ import math
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import astuple, replace
 from twsmq_protocol.instruments import Instrument
 
+from twsmq_nodes.tws.codes import NO_DEFINITION
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.instruments import contract_of
 
 from .hours import Hours, day_ends, known_until, parse_hours
-
-NO_DEFINITION = 200
-"""The gateway's code for an unknown contract and, with another text, for an ambiguous one."""
 
 ROUND_LOT = 100
 US_EXCHANGES = frozenset(
@@ -50,6 +49,19 @@ class Refusal(Struct, frozen=True):
     text: str
 
 
+PAID_ONCE = Refusal(
+    None,
+    "no answer was received; as each request may cost a fee, it is not asked again by itself (`retry`)",
+)
+"""Of a regulatory snapshot."""
+NOT_ALLOWED = Refusal(
+    None,
+    "a regulatory snapshot costs a fee each time and is not allowed here: [marketdata] has "
+    "`regulatory_snapshots = false`",
+)
+REROUTED_AGAIN = Refusal(None, "the gateway names one source of the data after another")
+
+
 class Listing(Struct, frozen=True, omit_defaults=True):
     """A contract and what the node needs to know about it.
 
@@ -70,8 +82,13 @@ class Listing(Struct, frozen=True, omit_defaults=True):
 
 
 def combo_of(instrument: Instrument) -> Listing | None:
-    """The contract of a combo; None for what has to be looked up."""
-    return Listing(contract_of(instrument), "BAG") if instrument.legs else None
+    """The contract of a combo; None for what has to be looked up. Its legs stand in one order, whichever they
+    were written in, so that a combo has one line.
+    """
+    if not instrument.legs:
+        return None
+    contract = contract_of(instrument)
+    return Listing(replace(contract, combo_legs=tuple(sorted(contract.combo_legs, key=astuple))), "BAG")
 
 
 def judge(instrument: Instrument, rows: Sequence[ContractInfo], wall_s: float) -> Listing | Refusal:

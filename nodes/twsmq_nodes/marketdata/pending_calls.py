@@ -19,10 +19,10 @@ from twsmq_nodes.tws.stream_requests import CancelMktData, ReqMktData
 
 from . import events as ev
 from .asking import Asking
-from .feeds import Feed, feed_of, news_feed
+from .feeds import Feed, feed_of, listing_without_instrument
 from .gateway_errors import Meaning, Verdict
 from .lines import Lines
-from .listings import Listing, Refusal
+from .listings import REROUTED_AGAIN, Listing, Refusal
 from .lookups import Lookups
 from .subscription import Waiter
 
@@ -32,7 +32,8 @@ DEADLINE_S = 15.0
 
 class PendingCall(Waiter):
     """A call that waits for a look-up, and perhaps for a quote. `feed` is what a snapshot asks for,
-    `rerouted` whether the gateway said to ask for another contract.
+    `rerouted` whether the gateway said to ask for another contract, `no_live` its refusal of live data, which
+    delayed ones may follow.
     """
 
     def __init__(
@@ -45,16 +46,23 @@ class PendingCall(Waiter):
         preview: bool,
         regulatory: bool,
     ) -> None:
-        super().__init__(
-            f"?{call}", topic.instrument, lambda listing: resolved(self, listing), lambda: refused(self)
-        )
+        super().__init__(f"?{call}", topic.instrument)
+        self._resolved = resolved
+        self._refused = refused
         self.call = call
         self.topic = topic
         self.preview = preview
         self.regulatory = regulatory
         self.listing: Listing | None = None
         self.feed: Feed | None = None
+        self.no_live: Refusal | None = None
         self.rerouted = False
+
+    def resolved(self, listing: Listing) -> None:
+        self._resolved(self, listing)
+
+    def refused(self) -> None:
+        self._refused(self)
 
 
 class PendingCalls:
@@ -90,9 +98,8 @@ class PendingCalls:
             call, topic, self._resolved, self._refused, preview=preview, regulatory=regulatory
         )
         self.open[call] = pending
-        if pending.instrument is None:  # news have no contract
-            feed = news_feed(topic.qualifier)
-            self._preview(pending, feed, self._shard_of(feed.contract))
+        if pending.instrument is None:
+            self._resolved(pending, listing_without_instrument(topic))
         elif not self._resolve(pending):
             lookup = pending.lookup
             if lookup is not None and not self._lookups.ask_anew(lookup, self._now()):
@@ -139,8 +146,7 @@ class PendingCalls:
         self._do(ev.CloseFeed(req_id))
         self._asking.end(req_id, CancelMktData(req_id))
         if pending.rerouted or pending.listing is None:
-            text = "the gateway names one source of the data after another"
-            self.fail(pending, Refusal(None, text), ErrorCode.GATEWAY_REJECTED)
+            self.fail(pending, REROUTED_AGAIN, ErrorCode.GATEWAY_REJECTED)
             return
         pending.rerouted = True
         pending.listing = replace(pending.listing, volume_unit=None)  # it counts what the other one counts
@@ -172,6 +178,7 @@ class PendingCalls:
             return
         accepts_delayed = pending.feed is not None and pending.feed.data in ("delayed", "any")
         if verdict.meaning is Meaning.NO_LIVE and accepts_delayed:
+            pending.no_live = refusal
             return  # the end of the snapshot, or the call's deadline, decides
         self._drop(req_id, cancel=verdict.leaves_line)
         self.fail(pending, refusal)
@@ -193,6 +200,9 @@ class PendingCalls:
             return
         for req_id in [req_id for req_id, each in self._snapshots.items() if each is pending]:
             self._drop(req_id, cancel=True)
+        if pending.no_live is not None:
+            self.fail(pending, pending.no_live)
+            return
         waits = pending.lookup.status().reason if pending.lookup else None
         text = f"the gateway did not answer in {DEADLINE_S:.0f} s" + (f": {waits}" if waits else "")
         self._lookups.leave(pending)

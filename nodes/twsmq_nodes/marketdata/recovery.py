@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 from twsmq_protocol.config import Marketdata
 
+from twsmq_nodes.tws.codes import DATA_LOST, suggested
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData
 from twsmq_nodes.tws.session_events import (
@@ -32,23 +33,27 @@ from twsmq_nodes.tws.session_events import (
 )
 
 from . import events as ev
+from .asking import DATA_TYPES
 from .deadlines import Deadlines, GrantsDue, LineDue, OutageSettled
 from .feeds import bar_seconds
-from .gateway_errors import UNKNOWN, Meaning, Verdict, suggested
+from .gateway_errors import BELIEVED_IN_CALM, DOUBTFUL, WHATS, Meaning, Verdict
 from .line import RETRY_S, Line, LineState, pause_s
 from .lines import Lines
-from .listings import Refusal
+from .listings import PAID_ONCE, REROUTED_AGAIN, Refusal
 from .silence import note_pace, patience, silent_lines
 from .stream_status import StatusAnnouncer
 
-DELAYED = 3
-"""The market data type of delayed data."""
+DELAYED = DATA_TYPES["delayed"]
 PACED_S, MOST_PACED_S = 2.0, 60.0
 FARM_S = 5.0  # how long after a farm is back a line may take to tick before it is asked for again
 SETTLE_S = 1.0
 """Data already on its way when a gap opened does not prove that it has closed."""
 BELIEVED_AFTER_S = 60.0
 """How long after an outage the gateway's word on contracts is not believed."""
+UPDATES = "market "
+"""What the farms are called from which the present comes."""
+DEAD_S = 600.0
+"""After so long without data a line whose contract is gone does not flow."""
 NO_LIVE_S = 10.0
 """How long delayed data may take to come after the refusal of live ones."""
 
@@ -74,7 +79,7 @@ class Recovery:
         self._config = config
         self._ask = ask
         self._do = do
-        self._broken_farms: set[str] = set()
+        self._broken_farms: dict[str, float] = {}  # and since when
         self._upstream = True
         self.had_session = False
         self._settled_at = 0.0
@@ -97,11 +102,21 @@ class Recovery:
         self._lines.renew_grants()
         if self.had_session:
             self._settle(now)
+        else:  # the gateway may have been started with us; nothing shows that, so it is believed at first
+            self._deadlines.add(now + BELIEVED_AFTER_S, OutageSettled())
         self.had_session = True
 
-    def session_lost(self, since: float, reason: str) -> None:
+    def session_lost(self, since: float, reason: str, *, surely: bool = True) -> None:
+        """Its requests are gone; unless `surely`, they may stand and are cancelled."""
         for line in self._lines:
-            self._lines.release(line)
+            paid = _is_paid(line)
+            if surely:
+                self._lines.release(line)
+            else:
+                self._lines.withdraw(line)
+            if paid:
+                self._announcer.announce(line, line.refused(PAID_ONCE, since))
+                continue
             line.unanswered = line.renewals = 0
             self._announcer.announce(line, line.lost(since, reason))
 
@@ -112,13 +127,14 @@ class Recovery:
         for line in self._lines:
             self._interrupt(line, now, reason)
 
-    def data_lost(self, _happened: DataLost, now: float) -> None:
+    def data_lost(self, happened: DataLost, now: float) -> None:
         self._upstream = True
         self._announcer.set_blocked(None)
         self._settle(now)
-        self.session_lost(now, "1101 the gateway lost its subscriptions")
+        words = "the gateway reaches IBKR again, its subscriptions are lost or may be"
+        self.session_lost(now, f"{words} ({happened.how})", surely=happened.how == str(DATA_LOST))
 
-    def data_maintained(self, _happened: DataMaintained, now: float) -> None:
+    def data_maintained(self, happened: DataMaintained, now: float) -> None:
         """While a farm that could serve a line is missing, its data must show that it flows. A line that has
         not started may have been asked for in vain.
         """
@@ -128,7 +144,8 @@ class Recovery:
         for line in self._lines:
             missing = min((farm for farm in self._broken_farms if _serves(farm, line)), default=None)
             if line.spec.refilled and line.req_id is not None:
-                self.renew(line, now, "1102 the gateway keeps no history up to date through an outage", now)
+                words = "a gateway keeps no history up to date through an outage, which is over"
+                self.renew(line, now, f"{words} ({happened.how})", now)
             elif missing is not None:
                 self._announcer.announce(line, line.still_interrupted(_broken(missing), missing))
             elif line.state is LineState.FLOWING:
@@ -140,12 +157,12 @@ class Recovery:
     def farm_changed(self, happened: FarmStatus, now: float) -> None:
         farm = f"{happened.kind} farm {happened.name}"
         if happened.state is FarmState.BROKEN:
-            self._broken_farms.add(farm)
+            self._broken_farms.setdefault(farm, now)
             for line in self._lines:
                 if _serves(farm, line):
                     self._interrupt(line, now, _broken(farm), farm)
         elif happened.state in (FarmState.OK, FarmState.INACTIVE) and farm in self._broken_farms:
-            self._broken_farms.discard(farm)
+            del self._broken_farms[farm]
             self._settle(now)
             for line in self._lines:
                 if line.gap is not None and line.gap.farm == farm:
@@ -172,13 +189,30 @@ class Recovery:
         if line is None:
             return
         if line.gap is not None and line.state is LineState.FLOWING:
-            if now < line.gap.since + SETTLE_S:
+            since = max(line.gap.since, line.past_at)
+            if now < since + SETTLE_S:
                 self._do(ev.Arm(happened.req_id))
                 return
-            if line.spec.refilled and now >= line.gap.since + bar_seconds(line.feed):
+            line.updated_at = now
+            if line.spec.refilled and now >= since + bar_seconds(line.feed):
                 self.renew(line, now, line.gap.reason, now)  # whole bars may be missing
                 return
-        self._announcer.announce(line, line.flowed(now))
+        farm = self._doubtful_updates(line)
+        if farm is None:
+            self._announcer.announce(line, line.flowed(now))
+        else:
+            self._announcer.announce(line, line.past_came(now, _broken(farm), farm))
+            self._do(ev.Arm(happened.req_id))
+
+    def _doubtful_updates(self, line: Line) -> str | None:
+        """The past of a line comes from a farm that is well, its updates from another: the one that is broken
+        and may be that, unless they have come since.
+        """
+        if not line.spec.refilled or line.state is not LineState.ASKED:
+            return None
+        broken = sorted(self._broken_farms.items())
+        doubtful = (farm for farm, since in broken if farm.startswith(UPDATES) and line.updated_at < since)
+        return next(doubtful, None)
 
     def type_changed(self, happened: MarketDataType) -> None:
         line = self._lines.asked.get(happened.req_id)
@@ -191,14 +225,28 @@ class Recovery:
         for line, data_at in silent_lines(self._lines, checked, now, self._config.silent_s):
             waited = patience(line, self._config.silent_s)
             line.renewals += 1
-            if line.state is LineState.ASKED:
+            if line.state is LineState.ASKED and not self._excused(line):
                 line.unanswered += 1
-            reason = f"no data for {now - data_at:.0f} s, where {waited:.0f} s are normal; asked for again"
+            reason = f"no data for {now - data_at:.0f} s, where {waited:.0f} s are normal"
             self.renew(line, data_at, reason, now)
 
-    def renew(self, line: Line, since: float, reason: str, now: float) -> None:
-        """End the line's request and ask again under another id."""
+    def _excused(self, line: Line) -> bool:
+        """Its silence has a reason that is known."""
+        return line.gap is not None and line.gap.farm in self._broken_farms
+
+    def renew_if_dead(self, line: Line, now: float) -> None:
+        """The gateway no longer knows its contract: it says so when it is asked for anew."""
+        if line.last_data is not None and now - line.last_data > DEAD_S:
+            self.renew(line, line.last_data, "the gateway no longer knows its contract", now)
+
+    def renew(self, line: Line, since: float, reason: str, now: float, *, told_to: bool = False) -> None:
+        """End the line's request and ask again under another id; what costs a fee only if `told_to` by the
+        gateway."""
+        paid = _is_paid(line) and not told_to
         self._lines.withdraw(line)
+        if paid:
+            self._announcer.announce(line, line.refused(PAID_ONCE, now))
+            return
         self._announcer.announce(line, line.lost(since, reason))
         if line.gap is None:
             self._announcer.announce(line, line.waits(reason))
@@ -237,10 +285,14 @@ class Recovery:
                 self._try_more_later(now)
             case Meaning.AGAIN | Meaning.LATER:
                 self._refuse(line, refusal, verdict, now, pause_s(RETRY_S, line.pauses))
-            case Meaning.UNKNOWN_CONTRACT if self.doubt(now) is not None:
-                self._refuse(line, refusal, verdict, now, pause_s(FARM_S, line.pauses, BELIEVED_AFTER_S))
+            case meaning if meaning in BELIEVED_IN_CALM:
+                self._refuse(line, refusal, verdict, now, self._pause_in_doubt(line, now))
             case _:
                 self._refuse(line, refusal, verdict, now)
+
+    def _pause_in_doubt(self, line: Line, now: float) -> float | None:
+        """After which to ask again for what was refused, None where that is believed."""
+        return None if self.doubt(now) is None else pause_s(FARM_S, line.pauses, BELIEVED_AFTER_S)
 
     def refuse(self, line: Line, refusal: Refusal, now: float) -> None:
         """This node itself, or a look-up, says no; nothing is at the gateway."""
@@ -250,11 +302,10 @@ class Recovery:
     def rerouted(self, line: Line, happened: RerouteMktData, now: float) -> bool:
         """The line's data come from another contract: ask for that one, once. Whether it is."""
         if line.source is not None:
-            again = Refusal(None, "the gateway names one source of the data after another")
-            self._refuse(line, again, Verdict(Meaning.FINAL), now)
+            self._refuse(line, REROUTED_AGAIN, Verdict(Meaning.FINAL), now)
             return False
         line.source = Contract(con_id=happened.con_id, exchange=happened.exchange)
-        self.renew(line, now, "the gateway takes the data from another contract", now)
+        self.renew(line, now, "the gateway takes the data from another contract", now, told_to=True)
         return True
 
     def _refuse(
@@ -275,7 +326,7 @@ class Recovery:
             self._lines.release(line)
 
     def _suggested(self, line: Line, text: str) -> str | None:
-        return suggested(text, line.feed.what) if line.what is None else None
+        return suggested(text, line.feed.what, WHATS) if line.what is None else None
 
     def _try_more_later(self, now: float) -> None:
         if not self._grants_due:
@@ -284,10 +335,10 @@ class Recovery:
 
     # -- what is due
 
-    def ask_again_for_unknown(self, now: float) -> None:
-        """What the gateway did not know while things were not right deserves another answer."""
+    def ask_again_in_calm(self, now: float) -> None:
+        """What was refused while things were not right deserves another answer."""
         for line in self._lines:
-            if line.refusal is not None and line.refusal.code in UNKNOWN:
+            if line.refusal is not None and line.refusal.code in DOUBTFUL:
                 line.forgive()
                 self._ask(line, now)
 
@@ -303,13 +354,18 @@ class Recovery:
             line.forgive()
             self._ask(line, now)
         elif line.no_live is not None and line.state is LineState.ASKED:
-            self._refuse(line, line.no_live, Verdict(Meaning.FINAL), now)
+            self._refuse(line, line.no_live, Verdict(Meaning.FINAL), now, self._pause_in_doubt(line, now))
         elif (
             line.state is LineState.ASKED and line.doubted_at is not None and now >= line.doubted_at + FARM_S
         ):
             self.renew(line, now, "nothing came of asking during an outage; asked for again", now)
         elif line.gap is not None and line.gap.farm and line.gap.farm not in self._broken_farms:
             self.renew(line, line.gap.since, line.gap.reason, now)
+
+
+def _is_paid(line: Line) -> bool:
+    """It may cost a fee once more to ask for it again."""
+    return line.feed.regulatory and line.req_id is not None and line.written_at is not None
 
 
 def _broken(farm: str) -> str:

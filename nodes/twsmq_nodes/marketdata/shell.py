@@ -36,9 +36,9 @@ from .core import MarketdataCore
 from .counts import readings
 from .data.publisher import Publisher
 from .data.quotes import NS, UNIT_VOLUMES_FROM
-from .data.router import Data, Router
+from .data.router import Router, is_data
 from .lines_record import LinesRecord
-from .silence import flowing_lines, unanswered_lines
+from .silence import are_refused_for_another_session, flowing_lines, unanswered_lines
 from .store import Store
 
 CLOCK_SET_NS = 50_000_000
@@ -130,7 +130,7 @@ class MarketdataShell(Shell):
         self._feed(ev.TopicWanted(topic) if wanted else ev.TopicLeft(topic))
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, Data):
+        if is_data(event):
             self._router.on_event(event)
         else:
             self._router.flush()  # what came before it goes out before it
@@ -267,7 +267,10 @@ class MarketdataShell(Shell):
             log.warning("lines stay silent though asked for again", lines=silent)
         self._silent = silent
         return structs.replace(
-            beat, silent_lines=silent, flowing_lines=flowing_lines(lines, now, self._silent_s)
+            beat,
+            silent_lines=silent,
+            flowing_lines=flowing_lines(lines, now, self._silent_s),
+            competing=are_refused_for_another_session(lines, now),
         )
 
     def _reconnect(self, _: NoArgs, call: Call) -> None:

@@ -13,15 +13,21 @@ are, and how many tick, which shows whether it is the line or the session.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+
+from twsmq_nodes.tws.codes import is_competing
 
 from .events import LinesChecked
 from .hours import is_known_open, is_open
-from .line import Line, LineState
+from .line import MOST_PAUSE_S, Line, LineState
 
 MOST_UNANSWERED = 2
 PACES = 3.0
 """How many times its longest pause a line may be silent."""
+UNANNOUNCED_S = 60.0
+"""How long a broken farm is waited for before its silent lines are asked for again: most heal in seconds."""
+_ASKED_AGAIN_S = 300.0
 STEADY_S = 600.0
 """A line that has data so long after it was asked for has them of its own accord."""
 FORGOTTEN = 0.98
@@ -62,13 +68,20 @@ def silent_lines(
         data_at = checked.data_at.get(line.req_id) if line.req_id is not None else None
         if data_at is None or line.written_at is None or not line.interest():
             continue
-        known = line.gap is not None and line.state is LineState.FLOWING  # farm or upstream: others see to it
-        if known or now - max(data_at, line.written_at) < patience(line, silent_s):
+        if _is_seen_to(line, now) or now - max(data_at, line.written_at) < patience(line, silent_s):
             continue
         hours, until = _hours(line)
         if is_open(hours, until, checked.wall_s) if others_tick else is_known_open(hours, checked.wall_s):
             found.append((line, data_at))
     return found
+
+
+def _is_seen_to(line: Line, now: float) -> bool:
+    """The end of what is known to be wrong will have it asked for again, or data will show that all is well.
+    That of a broken farm may go unannounced.
+    """
+    gap = line.gap if line.state is LineState.FLOWING else None
+    return gap is not None and (not gap.farm or now < gap.since + UNANNOUNCED_S)
 
 
 def ticking_lines(checked: LinesChecked, now: float, silent_s: float) -> int:
@@ -87,6 +100,18 @@ def unanswered_lines(lines: Iterable[Line]) -> int:
 def flowing_lines(lines: Iterable[Line], now: float, silent_s: float) -> int:
     """How many lines data really came on a moment ago."""
     return sum(line.last_data is not None and now - line.last_data < silent_s for line in lines)
+
+
+def are_refused_for_another_session(lines: Iterable[Line], now: float) -> bool:
+    """Whether the gateway said so last, and no data have come since. It is asked again within `MOST_PAUSE_S`
+    while it reaches IBKR; what is older is not known any more."""
+    refused = data = -math.inf
+    for line in lines:
+        data = data if line.last_data is None else max(data, line.last_data)
+        refusal = line.refusal
+        if refusal is not None and refusal.code is not None and is_competing(refusal.code, refusal.text):
+            refused = max(refused, line.refused_at)
+    return refused >= max(data, now - MOST_PAUSE_S - _ASKED_AGAIN_S)
 
 
 def _hours(line: Line) -> tuple[tuple[tuple[int, int], ...], int | None]:

@@ -22,11 +22,15 @@ import msgspec
 import structlog
 from msgspec import Meta, Struct
 from twsmq_protocol.instruments import parse_instrument
+from twsmq_protocol.plain_file import read_plain, write_anew, write_plain
 
 from .data.quotes import NS
 from .listings import Listing
 
 log = structlog.stdlib.get_logger()
+
+LONGEST = 256 << 20
+"""Bytes of a file; a thousand times what a busy day leaves."""
 
 Moment = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """ns since the epoch."""
@@ -73,7 +77,7 @@ class LineFile(Generic[L]):
     def read(self) -> list[L]:
         """What can be read. With a line that cannot, the file is set aside and the others are used."""
         try:
-            lines = self._path.read_bytes().splitlines()
+            lines = read_plain(self._path, LONGEST).splitlines()
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -98,12 +102,11 @@ class LineFile(Generic[L]):
 
     def rewrite(self, lines: Iterable[L]) -> None:
         """Replace the file in one step and keep it open for `append`."""
-        fresh = self._path.with_suffix(".new")
-        self._guard(lambda: self._replace(fresh, lines))
+        self._guard(lambda: self._replace(lines))
 
     def append(self, line: L) -> None:
         def write() -> None:
-            with self._path.open("ab", buffering=0) as file:
+            with write_plain(self._path, os.O_APPEND) as file:
                 file.write(msgspec.json.encode(line) + b"\n")
 
         self._guard(write)
@@ -119,10 +122,9 @@ class LineFile(Generic[L]):
         with suppress(OSError):  # `append` has reported it already
             os.utime(self._path)
 
-    def _replace(self, fresh: Path, lines: Iterable[L]) -> None:
+    def _replace(self, lines: Iterable[L]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-        fresh.replace(self._path)
+        write_anew(self._path, b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
 
     def _guard(self, write: Callable[[], None]) -> None:
         try:

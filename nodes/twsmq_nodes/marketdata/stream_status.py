@@ -37,6 +37,7 @@ class StatusAnnouncer:
         self._subscriptions = subscriptions
         self._do = do
         self._blocked: str | None = None
+        self.returning = False  # those who listened before a restart may still come back
         self.now = 0.0
 
     def set_blocked(self, reason: str | None) -> None:
@@ -84,7 +85,7 @@ class StatusAnnouncer:
 
     def remember(self, subscription: Subscription) -> None:
         """Should this process be restarted, who listens now is to get a gap."""
-        missed = subscription.missed if subscription.missing else None
+        missed = subscription.missed if subscription.missing or self.returning else None
         self._do(ev.RememberTopic(subscription.topic, True, missed.since if missed else None))
 
     def announce_moved(self, subscription: Subscription, con_id: int) -> None:
@@ -103,6 +104,10 @@ class StatusAnnouncer:
         """Which shard serves a contract."""
         key = contract.con_id or contract.combo_legs or contract.symbol
         return crc32(str(key).encode()) % self._shards
+
+    def is_ours(self, contract: Contract) -> bool:
+        """Whether this shard serves it."""
+        return self.shard_of(contract) == self._shard
 
     def _present(self, subscription: Subscription) -> StreamStatus:
         status = subscription.status()

@@ -4,9 +4,11 @@ means.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from msgspec import Struct
+from twsmq_protocol.counted import counted
 from twsmq_protocol.instruments import Instrument
 from twsmq_protocol.topics import StreamTopic
 
@@ -19,10 +21,33 @@ RETURN_S = 30.0
 """How long after a restart subscribers may take to be connected again (ZeroMQ tries every 0.1 s)."""
 
 
-class Waiter:
+class Waiter(ABC):
     """One that waits for a look-up. `key` tells it from others; `resolved` or `refused` is called once for
     each answer, and what a refused one waits for may still come: it stays in the look-up until it leaves.
     """
+
+    __slots__ = ("instrument", "key", "lookup", "spelling")
+
+    def __init__(self, key: str, instrument: Instrument | None) -> None:
+        self.key = key
+        self.instrument = instrument
+        self.spelling = str(instrument or "")
+        self.lookup: Lookup | None = None
+
+    @property
+    def wanted(self) -> bool:
+        return True
+
+    @abstractmethod
+    def resolved(self, listing: Listing) -> None: ...
+    @abstractmethod
+    def refused(self) -> None: ...
+
+
+class Asker(Waiter):
+    """Whoever else asks than a topic."""
+
+    __slots__ = ("_refused", "_resolved")
 
     def __init__(
         self,
@@ -31,16 +56,15 @@ class Waiter:
         resolved: Callable[[Listing], None],
         refused: Callable[[], None],
     ) -> None:
-        self.key = key
-        self.instrument = instrument
-        self.spelling = str(instrument or "")
-        self.resolved = resolved
-        self.refused = refused
-        self.lookup: Lookup | None = None
+        super().__init__(key, instrument)
+        self._resolved = resolved
+        self._refused = refused
 
-    @property
-    def wanted(self) -> bool:
-        return True
+    def resolved(self, listing: Listing) -> None:
+        self._resolved(listing)
+
+    def refused(self) -> None:
+        self._refused()
 
 
 class Lookup:
@@ -50,6 +74,11 @@ class Lookup:
     put off; `doubt`: why a refusal is not believed. `listing`: what the spelling meant so far, if the look-up
     only asks whether it still does.
     """
+
+    __slots__ = (
+        "ahead", "asked_at", "doubt", "pauses", "refusal", "refused_at", "req_id", "retry_at", "rows",
+        "rows_counted", "spelling", "waiters",
+    )  # fmt: skip
 
     def __init__(self, spelling: str) -> None:
         self.spelling = spelling
@@ -76,7 +105,8 @@ class Lookup:
         if self.doubt is not None:
             return StreamStatus("starting", reason=self.doubt)
         if self.req_id is None and self.ahead:
-            reason = f"its contract is looked up in turn; {self.ahead} others wait for theirs"
+            others = counted(self.ahead, "other waits for its own", "others wait for theirs")
+            reason = f"its contract is looked up in turn; {others}"
             return StreamStatus("starting", reason=reason)
         return StreamStatus("starting")
 
@@ -95,7 +125,15 @@ class Subscription(Waiter):
 
     `joins` counts subscribe messages, repeats included: how much the topic is listened to, roughly. `missed`:
     it had listeners before this process started; they come back one by one until `returns_until`.
+
+    Thousands of topics may come and go in a minute: one that is dropped is free at once, without a cycle that
+    waits for the collector.
     """
+
+    __slots__ = (
+        "__weakref__", "_attach", "_refused", "_wanted", "joins", "lapses_at", "left_at", "line", "missed",
+        "missed_announced", "parsed", "refusal", "returns_until", "since", "topic",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -106,12 +144,9 @@ class Subscription(Waiter):
         refused: Callable[[Subscription], None],
         missed: Missed | None = None,
     ) -> None:
-        super().__init__(
-            topic,
-            parsed.instrument if parsed else None,
-            lambda listing: resolved(self, listing),
-            lambda: refused(self),
-        )
+        super().__init__(topic, parsed.instrument if parsed else None)
+        self._attach = resolved
+        self._refused = refused
         self.topic = topic
         self.parsed = parsed
         self.since = now
@@ -119,10 +154,17 @@ class Subscription(Waiter):
         self.missed_announced = False
         self.returns_until = now + RETURN_S if missed else now
         self.left_at = 0.0
+        self.lapses_at = 0.0
         self.joins = 1
         self.refusal: Refusal | None = None
         self.line: Line | None = None
         self._wanted = True
+
+    def resolved(self, listing: Listing) -> None:
+        self._attach(self, listing)
+
+    def refused(self) -> None:
+        self._refused(self)
 
     @property
     def wanted(self) -> bool:
@@ -146,9 +188,9 @@ class Subscription(Waiter):
         """Another shard serves it."""
         return self.line is None and self.lookup is None and self.refusal is None
 
-    def lapsed(self, now: float, grace_s: float) -> bool:
+    def lapsed(self, now: float) -> bool:
         """Nobody came back in time."""
-        return not self.wanted and now >= self.left_at + grace_s
+        return not self.wanted and now >= self.lapses_at
 
     def status(self) -> StreamStatus:
         """What somebody who joins now should know."""

@@ -2,7 +2,9 @@
 
 Theory. A subscription is one topic, however many subscribers it has: XPUB shows presence per topic, not who.
 A topic's first subscriber makes the subscription; `grace_s` after its last one left it is dropped, and the
-line with the last subscription on it. With several shards the contract's conId says whose a topic is.
+line with the last subscription on it. One for which nothing was asked of the gateway yet is dropped at once:
+topics that were made up by the thousand end with who made them up. With several shards the contract's conId
+says whose a topic is.
 
 Listeners of an earlier life of this process (`missed`) come back one by one; whoever has not for `RETURN_S`
 is forgotten.
@@ -17,14 +19,15 @@ from collections.abc import Callable, Mapping
 
 from twsmq_protocol.config import Marketdata
 from twsmq_protocol.errors import ErrorCode, FieldError
+from twsmq_protocol.rights import costs_a_fee
 from twsmq_protocol.topics import parse_stream_topic
 
 from . import deadlines as due
 from . import events as ev
-from .feeds import feed_of, news_feed
+from .feeds import feed_of, listing_without_instrument
 from .line import Line, LineState
 from .lines import Lines
-from .listings import Listing, Refusal
+from .listings import NOT_ALLOWED, PAID_ONCE, Listing, Refusal
 from .lookups import ANEW_S, Lookups
 from .stream_status import StatusAnnouncer
 from .subscription import RETURN_S, Missed, Subscription, Waiter
@@ -44,7 +47,6 @@ class WantedTopics:
         deadlines: due.Deadlines,
         config: Marketdata,
         *,
-        shard: int,
         missed: Mapping[str, float | None],
         resolve: Callable[[Waiter], bool],
         ask: Callable[[Line, float], None],
@@ -56,8 +58,8 @@ class WantedTopics:
         self._announcer = announcer
         self._deadlines = deadlines
         self._config = config
-        self._shard = shard
         self._missed, self._returning = dict(missed), bool(missed)
+        announcer.returning = bool(missed)
         self._resolve = resolve
         self._ask = ask
         self._do = do
@@ -72,6 +74,12 @@ class WantedTopics:
         for topic in self._missed:
             self._do(ev.RememberTopic(topic, False))
         self._missed.clear()
+        self._announcer.returning = False
+        for each in self._subscriptions.values():
+            if each.missed is not None and each.wanted:
+                self._announcer.remember(each)
+            elif each.missed is not None:
+                self._do(ev.RememberTopic(each.topic, False))
 
     def topic_wanted(self, happened: ev.TopicWanted, now: float) -> None:
         topic = happened.topic
@@ -86,6 +94,8 @@ class WantedTopics:
                 return
         except FieldError as error:
             refusal = Refusal(None, str(error))
+        if not self._config.regulatory_snapshots and refusal is None and costs_a_fee(topic):
+            parsed, refusal = None, NOT_ALLOWED
         missed = Missed(self._missed[topic]) if topic in self._missed else None
         subscription = Subscription(topic, now, parsed, self.attach, self._announcer.announce_current, missed)
         subscription.refusal = refusal
@@ -95,7 +105,7 @@ class WantedTopics:
         if parsed is None:
             self._announcer.announce_current(subscription)
         elif parsed.instrument is None:
-            self.attach(subscription, Listing(news_feed(parsed.qualifier).contract))
+            self.attach(subscription, listing_without_instrument(parsed))
         elif not self._resolve(subscription):
             self._announcer.announce_current(subscription)
 
@@ -110,12 +120,7 @@ class WantedTopics:
             subscription.wanted = True
             self._announcer.remember(subscription)
         line = subscription.line
-        if (
-            line is not None
-            and line.retry_at is None
-            and not line.crowded
-            and now >= line.refused_at + ANEW_S
-        ):
+        if line is not None and self._is_worth_another_try(line, now):
             line.forgive()
         if subscription.lookup is not None:
             self._lookups.ask_anew(subscription.lookup, now)
@@ -123,20 +128,43 @@ class WantedTopics:
         if line is not None:
             self._ask(line, now)
 
+    def _is_worth_another_try(self, line: Line, now: float) -> bool:
+        """While nobody listened to it, it was passed over when a line was free or the session came up."""
+        if line.refusal == PAID_ONCE:  # a connection that is made anew is no wish to pay anew
+            return False
+        if line.crowded:
+            return self._lines.has_room(line.feed.kind)
+        if line.retry_at is not None:  # it may have been due while the session was down
+            return now >= line.retry_at
+        return now >= line.refused_at + ANEW_S
+
     def topic_left(self, happened: ev.TopicLeft, now: float) -> None:
         subscription = self._subscriptions.get(happened.topic)
         if subscription is not None and subscription.wanted:
             subscription.wanted = False
             subscription.left_at = now
-            self._do(ev.RememberTopic(happened.topic, False))
-            self._deadlines.add(now + self._config.grace_s, due.TopicLapsed(happened.topic))
+            lookup = subscription.lookup
+            asked = lookup is not None and (lookup.req_id is not None or lookup.refusal is not None)
+            keeps = subscription.line is not None or subscription.missing or asked
+            subscription.lapses_at = now + (self._config.grace_s if keeps else 0.0)
+            if self._still_missed(subscription) is None:
+                self._do(ev.RememberTopic(happened.topic, False))
+            self._deadlines.add(subscription.lapses_at, due.TopicLapsed(happened.topic))
+
+    def _still_missed(self, subscription: Subscription) -> Missed | None:
+        """What others who listened in an earlier life, and may still come back, would have to learn also
+        after another restart."""
+        return subscription.missed if self._announcer.returning else None
 
     def lapsed(self, topic: str, now: float) -> None:
         """Its grace time is over: drop it, if nobody came back."""
         subscription = self._subscriptions.get(topic)
-        if subscription is None or not subscription.lapsed(now, self._config.grace_s):
+        if subscription is None or not subscription.lapsed(now):
             return
         del self._subscriptions[subscription.topic]
+        missed = self._still_missed(subscription)
+        if missed is not None:
+            self._missed[topic] = missed.since
         self._announcer.announce_closed(subscription)
         self._lines.leave(subscription)
         self._lookups.leave(subscription)
@@ -145,11 +173,14 @@ class WantedTopics:
         """Give the subscription its line, unless another shard serves the contract."""
         if subscription.parsed is None:
             return
-        if self._announcer.shard_of(listing.contract) != self._shard:
+        if not self._announcer.is_ours(listing.contract):
             self._do(ev.ForgetTopic(subscription.topic))  # what this one may have said is not to be repeated
             return
         feed = feed_of(subscription.parsed, listing, self._config.accepts)
         line = self._lines.join(feed, listing, subscription)
+        alone = len(line.listeners) == 1
+        if feed.regulatory and subscription.missed is not None and alone and line.state is LineState.WAITING:
+            line.refused(PAID_ONCE, self._announcer.now)  # in an earlier life of this process
         self._announcer.announce_current(subscription)
         self._ask(line, self._announcer.now)
 

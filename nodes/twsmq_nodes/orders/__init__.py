@@ -7,17 +7,18 @@ core          the machine: requests and reports in, actions out
   queries     what is asked of the book
   pipeline    gate, journal, wire, all or none; `items` what goes this way, `gate` who goes next, `ids` order
               ids, `wire` the order as it is sent and shown, `callers` who waits, `cancels` those owed,
-              `previews` what-ifs
+              `modifications` built from the order as it stands, `previews` what-ifs
   reports     what the gateway reports; `refusals` (error codes, `codes` what each means), `executions`,
               `changes` (modifications), `unexplained` (ends without words), `duplicates` (orders the broker
               has twice), `recorder` how it gets into the book
   reconciliation  what is not certain and how it is found out; `in_flight` what is unanswered, `snapshots`
               what is asked and what it proves, `conclusions` what is made of that, `times` which day it
               covers, `follow_ups` what a report leaves open
-  halts       the kill switch
+  halts       the kill switch; `maintenance` a restart of the gateway that is announced
   risk/       limits, their inputs, where those come from, and settings
 book          all orders as a fold over `entries`; `record` one order, `states` its table, `results` a day's,
               `spellings` of a contract
-journal       SQLite's thread, `journal_file` the database; `direct_writer` what that thread writes to the
-              gateway; `watermark` whether it is the journal that was written here
+journal       SQLite's thread, `journal_file` the database; `checkpoints` moves its log there on another
+              thread, `direct_writer` what is written to the gateway at once; `watermark` whether it is the
+              journal that was written here
 """

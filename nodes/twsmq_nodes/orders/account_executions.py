@@ -16,14 +16,14 @@ from twsmq_protocol.order_control_requests import (
     GetAccountExecutions,
 )
 from twsmq_protocol.order_events import AccountExecution, ExecutionCost
-from twsmq_protocol.order_requests import MAX_ROWS
+from twsmq_protocol.order_query_requests import MAX_ROWS
 from twsmq_protocol.topics import execution_topic
 
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.instruments import instrument_of
 
 from .actions import Action, Announce
-from .executions import Executions, is_leg
+from .executions import Executions, amounts, is_leg
 from .ids import order_ref, split_exec_id
 from .record import Record
 
@@ -44,7 +44,8 @@ class AccountExecutions:
         seen = event.execution
         prefix, number = split_exec_id(seen.exec_id)
         before = self._known.get(prefix)
-        if not seen.shares or seen.price is None:
+        shares, price = amounts(event, before)
+        if shares is None or price is None:
             return None
         if before is not None and split_exec_id(before.exec_id)[1] >= number:
             return None
@@ -54,8 +55,8 @@ class AccountExecutions:
             account=seen.acct_number,
             instrument=_instrument(event, record),
             side="BUY" if seen.side == "BOT" else "SELL",
-            quantity=seen.shares,
-            price=seen.price,
+            quantity=shares,
+            price=price,
             time=self._times.time_ns(seen.time),
             con_id=event.contract.con_id or None,
             exchange=seen.exchange,
@@ -125,6 +126,8 @@ class AccountExecutions:
 
     def _rows(self, args: GetAccountExecutions) -> Iterator[AccountExecutionRow]:
         for prefix, known in self._known.items():
+            if not known.quantity:
+                continue  # taken back
             if args.account not in (None, known.account) or (args.foreign and known.order is not None):
                 continue
             if args.since is not None and (known.time or known.ts) < args.since:

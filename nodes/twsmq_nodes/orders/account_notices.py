@@ -8,12 +8,19 @@ from __future__ import annotations
 from twsmq_protocol.order_events import AccountNotice
 from twsmq_protocol.topics import ACCOUNT_NOTICE
 
+from twsmq_nodes.tws import codes, farms
+
 from .actions import Action, Announce, Now
 from .recorder import LONGEST_TEXT
 
+_IBAPIS_OWN = (501, 502, 503, 504)
+"""What ibapi itself reports of its connection (IBKR's documentation, "Error codes")."""
 _OF_THE_CONNECTION = frozenset(
-    (100, 326, 501, 502, 503, 504, 1100, 1101, 1102, 1300, 2110, 2119, *range(2103, 2109), 2157, 2158)
-)
+    (
+        codes.TOO_MANY_MESSAGES, codes.CLIENT_ID_IN_USE, codes.UPSTREAM_LOST, codes.UPSTREAM_BROKEN,
+        codes.DATA_LOST, codes.DATA_MAINTAINED, codes.PORT_MOVED, *farms.NOTICES, *_IBAPIS_OWN,
+    )
+)  # fmt: skip
 """Codes for no request that say how the session or its farms are: the connection node's business."""
 ANNOUNCE_S = 60.0
 MOST_ANNOUNCED = 1000

@@ -40,13 +40,21 @@ class Publish(Struct, frozen=True):
 
 class Write(Struct, frozen=True):
     """Order bytes whose turn has come and whose intent is durable; then call `written` or `not_written`.
-    `number`: its own. `change_no`: of the modification it is, 0 for none."""
+    `number`: its own. `change_no`: of the modification it is, 0 for none. `withheld`: they must not be
+    written any more."""
 
     key: Key
     request: Encoded
     session_no: int
     number: int = 0
     change_no: int = 0
+    withheld: bool = False
+
+
+class Withhold(Struct, frozen=True):
+    """The journal's thread must not write these, by number, if it has not yet."""
+
+    numbers: frozenset[int]
 
 
 class Journal(Struct, frozen=True):
@@ -102,4 +110,4 @@ class Warn(Struct, frozen=True):
     key: Key | None = None
 
 
-Action = Journal | Publish | Announce | Write | Send | Reply | SaveSetting | Enter | Warn
+Action = Journal | Publish | Announce | Write | Withhold | Send | Reply | SaveSetting | Enter | Warn

@@ -6,10 +6,9 @@ nobody else may change another client's.
 
 from __future__ import annotations
 
-from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_control_requests import AdoptOrder, ResolveOrder
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.order_requests import ForeignOrder
+from twsmq_protocol.order_query_requests import ForeignOrder
 
 from .actions import Caller, Now, Reply
 from .answers import accepted, conflict, key_of, require_record
@@ -19,7 +18,7 @@ from .foreign import ForeignOrders
 from .ids import Key
 from .pipeline import Pipeline
 from .record import OrderChanges
-from .states import Trigger, after
+from .states import Trigger, after, standing
 
 _RESOLVED = {
     "cancelled": Trigger.RESOLVED_CANCELLED,
@@ -27,6 +26,10 @@ _RESOLVED = {
     "not_sent": Trigger.RESOLVED_NOT_SENT,
     "filled": Trigger.RESOLVED_FILLED,
 }
+UNTIL_TAKEN_OVER = (
+    "a power loss took the journal's end: nothing is sent before the gateway has shown what it has executed"
+)
+"""It may have executed an order that is in no other of its lists, and that would be placed anew."""
 
 
 class Adoption:
@@ -52,12 +55,7 @@ class Adoption:
         key = key_of(args)
         if key in self._book.records or key in self._pipeline.waiting:
             raise conflict(f"{key[0]}/{key[1]} is another order already")
-        row = foreign.rows.get(args.perm_id)
-        if row is None:
-            raise RequestError(
-                ErrorCode.UNKNOWN_ORDER,
-                f"no foreign order has the permanent id {args.perm_id}; see get_orders",
-            )
+        row = foreign.require(args.perm_id)
         if row.client_id != self._client_id or not row.order_id:
             raise conflict(f"it belongs to client id {row.client_id}, which alone may change it (10147)")
         self.take_over(key, row, "adopted", now)
@@ -72,7 +70,7 @@ class Adoption:
             side="BUY" if row.side == "BUY" else "SELL",
             quantity=row.quantity,
             order_type=row.order_type,
-            status="submitted" if row.filled == 0 else "partially_filled",
+            status=standing(row.status, row.filled),
             order_id=row.order_id,
             perm_id=row.perm_id,
             account=row.account,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_requests import OrderAccepted, OrderKey
 
+from .actions import Caller, Now
 from .book import Book
 from .ids import Key
 from .record import Record
@@ -38,3 +39,9 @@ def conflict(why: str) -> RequestError:
 
 def not_ready(why: str) -> RequestError:
     return RequestError(ErrorCode.NOT_READY, f"orders cannot be sent: {why}; try again")
+
+
+def require_time(caller: Caller, now: Now) -> None:
+    """Raises `RequestError` for one whose turn came too late."""
+    if caller.valid_until is not None and now.ns > caller.valid_until:
+        raise RequestError(ErrorCode.TIMEOUT, "valid_until passed while it waited; no effect")

@@ -8,13 +8,15 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Unpack
 
 from msgspec.structs import replace
+from twsmq_protocol.errors import Unmendable
 from twsmq_protocol.order_events import Change, Commission, Fill, Notice, Order
 
+from .attributes import Standing
 from .entries import (
     Adopted,
     CancelDropped,
@@ -48,7 +50,7 @@ class Book:
         self.last_no = 0
         self.strategy_nos: dict[str, int] = {}
         self.outgoing: list[Entry] = []
-        self.positions: dict[tuple[str, str], float] = {}  # by strategy and instrument, from fills
+        self.positions: dict[tuple[str, str], float] = {}  # by strategy and instrument: what is executed
         self.spellings = Spellings()
         self.results = DayResults()
         self.staged: dict[Key, None] = {}  # what the gateway holds back, the oldest first
@@ -58,6 +60,22 @@ class Book:
         self._by_perm_id: dict[int, Key] = {}
         self._by_exec_id: dict[str, Key] = {}
         self._who = ""
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Book:
+        """What was journaled. Raises Unmendable for an entry that does not follow from those before it."""
+        book = cls()
+        for entry in entries:
+            try:
+                book.apply(entry)
+            except (AssertionError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+                event, kind = entry.event, type(error).__name__
+                raise Unmendable(
+                    f"the journal's event {event.event_no}, about {event.strategy}/{event.client_order_id}, "
+                    f"does not follow from those before it ({kind}): entries are missing or were changed; "
+                    "restore the journal from a backup, or give up what was placed: twsmq orders forget --yes"
+                ) from error
+        return book
 
     def apply(self, entry: Entry) -> None:
         event = entry.event
@@ -77,12 +95,15 @@ class Book:
                 self._by_exec_id[event.exec_id] = key
             case Commission():
                 fill = record.fills.get(split_exec_id(event.exec_id)[0])
-                self.results.add(event, fill, record.order.account or "")
+                account = record.order.account if fill is None else fill.account
+                self.results.add(event, fill, account or "")
                 record.costs[event.exec_id] = Cost(event.commission, event.currency, event.realized_pnl)
             case Notice():
                 record.complaint = event
             case Change():
                 pass  # its fact has all
+        if isinstance(event, Order | Fill):
+            self._count(record)
         if entry.fact is not None:
             self._apply_fact(record, key, entry.fact)
         if record.staged and not record.done:
@@ -99,13 +120,22 @@ class Book:
 
     def _apply_fill(self, record: Record, fill: Fill) -> None:
         prefix = split_exec_id(fill.exec_id)[0]
-        before, record.fills[prefix] = record.fills.get(prefix), fill
-        if fill.leg:
-            return
-        at = (fill.strategy, record.order.instrument)
-        self.spellings.learn(record.order.instrument, fill.con_id)
-        change = _signed(fill) - (0.0 if before is None else _signed(before))
-        self.positions[at] = self.positions.get(at, 0.0) + change
+        record.fills[prefix] = fill
+        cost = record.costs.get(fill.corrects or "")
+        if cost is not None and not fill.quantity:
+            self.results.take_back(fill, cost.currency, record.order.account or "")
+        if not fill.leg:
+            self.spellings.learn(record.order.instrument, fill.con_id)
+
+    def _count(self, record: Record) -> None:
+        """Towards the position: what its executions show, or the gateway's word if that is ahead of them."""
+        order = record.order
+        units = max(order.filled, record.executed())
+        signed = units if order.side == "BUY" else -units
+        if signed != record.counted:
+            at = (order.strategy, order.instrument)
+            self.positions[at] = self.positions.get(at, 0.0) + signed - record.counted
+            record.counted = signed
 
     def _apply_order(self, record: Record, key: Key, order: Order) -> None:
         record.order = order
@@ -127,6 +157,8 @@ class Book:
                 self._handed_on(record)
         if record.done:
             record.changes = ()
+            if record.standing is not None and not record.standing.taken:
+                record.standing = None  # years of orders are kept
         if record.changes and not record.changes[-1].number and _old(record.changes[-1]) == _old(record):
             record.changes = ()
 
@@ -158,18 +190,22 @@ class Book:
                 record.changes = (*record.changes, fact) if number else (fact,)
                 record.change_no = max(number, record.change_no)
                 record.never_worked = record.never_worked and not fact.transmit
+            case ChangeSettled(number, alone=True):
+                record.changes = tuple(one for one in record.changes if one.number != number)
             case ChangeSettled(number):
                 record.changes = tuple(one for one in record.changes if number and one.number > number)
             case CancelWanted():
                 record.cancel_wanted = True
             case CancelDropped():
                 record.cancel_wanted = False
+            case Standing():
+                record.standing = fact
 
     def _attempt(self, record: Record, key: Key, order_id: int, at: int) -> None:
         record.order_ids.append(order_id)
         record.sent_at = at
         record.cancel_wanted = False
-        record.complaint, record.changes, record.staged = None, (), False
+        record.complaint, record.changes, record.staged, record.standing = None, (), False, None
         self._by_order_id[order_id] = key
         self.ids.raise_floor(order_id + 1)
 
@@ -182,29 +218,42 @@ class Book:
         finally:
             self._who = before
 
-    def record(self, event: JournalEvent, ts: int, fact: Fact | None = None) -> Entry:
-        """Number, apply and queue a new event. `ts` in ns since the epoch."""
+    def record(
+        self,
+        event: JournalEvent,
+        ts: int,
+        fact: Fact | None = None,
+        changes: OrderChanges = OrderChanges(),  # noqa: B008 - never written to
+    ) -> Entry:
+        """Number, apply and queue a new event. `ts` in ns since the epoch. `changes`: of an order's event."""
         number: dict[str, Any] = {
             "event_no": self.last_no + 1,
             "strategy_no": self.strategy_nos.get(event.strategy, 0) + 1,
             "ts": ts,
         }
-        entry = Entry(replace(event, **number), fact, self._who)
+        entry = Entry(replace(event, **number, **changes), fact, self._who)
         self.apply(entry)
         self.outgoing.append(entry)
         return entry
 
     def change(
-        self, record: Record, ts: int, fact: Fact | None = None, **changes: Unpack[OrderChanges]
+        self,
+        record: Record,
+        ts: int,
+        fact: Fact | None = None,
+        *,
+        along: Fact | None = None,
+        **changes: Unpack[OrderChanges],
     ) -> bool:
-        """Record the order with `changes`, unless nothing differs. A new status forgets the old reason."""
+        """Record the order with `changes`, unless nothing differs. A new status forgets the old reason.
+        `along`: a fact that is worth no entry of its own."""
         order = record.order
         if changes.get("status", order.status) != order.status:
             changes.setdefault("reason", None)
             changes.setdefault("tws_code", None)
         if fact is None and all(getattr(order, name) == value for name, value in changes.items()):
             return False
-        self.record(replace(order, **changes), ts, fact)
+        self.record(order, ts, along if fact is None else fact, changes)
         return True
 
     def last_of_group(self, record: Record) -> Record | None:
@@ -261,7 +310,7 @@ class Book:
             assert record.order.order_id in (None, record.order_id), "the event names another attempt"
             assert all(split_exec_id(fill.exec_id)[0] == prefix for prefix, fill in record.fills.items())
             if record.order.status == "filled":
-                assert record.order.filled > 0
+                assert record.order.filled > 0 or record.fills, "what was filled may be taken back"
             assert not record.done or not record.changes, "a modification of what has ended is still awaited"
             numbers = [one.number for one in record.changes]
             assert numbers == sorted(set(numbers)), "modifications in flight are in order"
@@ -271,7 +320,3 @@ def _old(one: ChangeSent | Record) -> tuple[float, float | None, float | None]:
     """What a modification could change before each had a number."""
     values = one.values
     return values.quantity, values.limit_price, values.stop_price
-
-
-def _signed(fill: Fill) -> float:
-    return fill.quantity if fill.side == "BUY" else -fill.quantity

@@ -20,12 +20,15 @@ from twsmq_protocol.order_events import Change, ChangeOutcome
 
 from twsmq_nodes.tws.orders import OrderView
 
+from .attributes import Standing
 from .book import Book
 from .entries import ChangeSent, ChangeSettled, Values
 from .ids import Key
 from .record import OrderChanges, Record
-from .wire import same, shown
+from .wire import equal, same, shown
 
+_TRAIL = ("trail_amount", "trail_percent")
+_WORKS = frozenset(("pending", "submitted", "partially_filled"))
 Asked = dict[str, str | int | float | bool]
 
 
@@ -35,18 +38,25 @@ class Changes:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._views: dict[Key, OrderView] = {}  # of orders with modifications in flight, as last shown
+        self.last_shown: dict[int, Standing] = {}  # by order id: the last openOrder of what works
+        self.shown_at: dict[int, int] = {}  # by order id, ns: when that was
         self._complaints: dict[Key, tuple[int, str]] = {}  # about the oldest in flight, the last
 
     def sent(self, record: Record, values: Values, asked: tuple[str, ...], ts: int, *, transmit: bool) -> int:
         """One is about to be written; its number."""
         number = record.change_no + 1
-        proof = all(same(name, getattr(values, name), _standing(record, name)) for name in asked)
+        proof = all(equal(name, getattr(values, name), _standing(record, name)) for name in asked)
         fact = ChangeSent(values, number, asked, ts, proof and not transmit, transmit)
         self._record(record, fact, "sent", ts, fact)
         return number
 
+    def standing(self, record: Record) -> Standing | None:
+        """As the gateway has shown it last; in the journal is what was news."""
+        return self.last_shown.get(record.order_id) or record.standing
+
     def shown(self, record: Record, view: OrderView, ts: int) -> OrderChanges:
         """Settle what an openOrder confirms; further values of the order that follow from it."""
+        self.shown_at[record.order_id] = ts
         if not record.changes:
             return {}
         self._views[record.key] = view
@@ -84,7 +94,7 @@ class Changes:
     def not_written(self, record: Record, number: int, why: str, ts: int) -> None:
         for one in record.changes:
             if one.number == number:
-                self._record(record, one, "not_sent", ts, ChangeSettled(number), why)
+                self._record(record, one, "not_sent", ts, ChangeSettled(number, alone=True), why)
                 return
 
     def ended(self, record: Record, status: str, ts: int) -> None:
@@ -94,8 +104,14 @@ class Changes:
         self._views.pop(record.key, None)
         self._complaints.pop(record.key, None)
 
+    def forget(self, order_id: int) -> None:
+        """It does not work any more."""
+        self.last_shown.pop(order_id, None)
+        self.shown_at.pop(order_id, None)
+
     def session_ended(self) -> None:
         self._views.clear()
+        self.shown_at.clear()
         self._complaints.clear()
 
     def _arrived(self, record: Record, at: int, view: OrderView, *, blank: bool) -> bool:
@@ -107,7 +123,10 @@ class Changes:
             if seen is None:
                 if not blank:
                     return False
-            elif not same(name, getattr(values, name), seen):
+            elif not (
+                _is(name, getattr(values, name), seen, _standing(record, name))
+                or (name == "trail_stop_price" and _trailed(record, getattr(values, name), seen))
+            ):
                 return False
         return True
 
@@ -118,9 +137,19 @@ class Changes:
             seen = shown(view, name, values.order_type or record.order.order_type)
             stands[name] = getattr(values, name) if seen is None or name == "good_till" else seen
         for one in record.changes[: at + 1]:
-            kept = all(same(name, getattr(one.values, name), stands[name]) for name in one.asked)
+            kept = all(
+                same(name, getattr(one.values, name), stands[name])
+                or (name == "trail_stop_price" and _trailed(record, getattr(one.values, name), stands[name]))
+                for name in one.asked
+            )
             self._settle(record, one, "confirmed" if kept else "superseded", ts, stands=stands)
-        return OrderChanges(**stands)
+        for name, other in (_TRAIL, _TRAIL[::-1]):
+            if stands.get(name):
+                stands.setdefault(other, None)  # one takes the other's place
+        changes = OrderChanges(**stands)
+        if record.order.status in _WORKS and not record.cancel_wanted:
+            changes.update(OrderChanges(reason=None, tws_code=None))  # of a refusal before it
+        return changes
 
     def _settle(
         self,
@@ -166,6 +195,18 @@ class Changes:
 
 def _asked_up_to(record: Record, at: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in record.changes[: at + 1] for name in one.asked))
+
+
+def _is(name: str, asked: Any, seen: Any, stood: Any) -> bool:
+    """Whether `seen` is what was asked for. A value that has not moved is not a rounded new one."""
+    return equal(name, asked, seen) or (same(name, asked, seen) and not equal(name, stood, seen))
+
+
+def _trailed(record: Record, asked: Any, seen: Any) -> bool:
+    """A stop that was asked for follows the market from there at once ("Trailing Stop Limit", TWS Users'
+    Guide), and was seen where it did not stand before."""
+    follows = asked is not None and (seen > asked if record.order.side == "SELL" else seen < asked)
+    return follows and seen != record.order.trail_stop_price
 
 
 def _standing(record: Record, name: str) -> Any:

@@ -21,10 +21,12 @@ from typing import Any
 
 from msgspec.structs import replace
 from twsmq_protocol import order_control_requests as control
+from twsmq_protocol import order_query_requests as query
 from twsmq_protocol import order_requests as rq
 from twsmq_protocol.envelope import Args
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
+from twsmq_protocol.requests import OPS
 from twsmq_protocol.system_events import NodeState
 
 from twsmq_nodes.tws import events as tws
@@ -34,11 +36,11 @@ from . import queries
 from .account_executions import AccountExecutions
 from .account_notices import AccountNotices
 from .actions import Action, Caller, Enter, Journal, Now, Publish, Reply, Write
-from .adoption import Adoption
+from .adoption import UNTIL_TAKEN_OVER, Adoption
 from .book import Book
 from .changes import Changes
 from .entries import Entry
-from .foreign import ForeignOrders
+from .foreign import ENDED, ForeignOrders
 from .halts import Halts
 from .ids import Key, parse_ref
 from .intake import Intake
@@ -48,20 +50,12 @@ from .recorder import LONGEST_TEXT
 from .reports import Reports
 from .watermark import Mark
 
-_ENDED = frozenset(("Filled", "Cancelled", "ApiCancelled"))
 _ABOUT_ORDERS = frozenset((None, 3, 5, 11, 101))
 """Message ids of orderStatus, openOrder, execDetails, completedOrder; None for a frame that has none."""
 IDS_USED_UP = (
     "the gateway's order ids are used up: reset them there (Global Configuration, API, Settings: Reset API "
     "order ID sequence) while no order works; cancels still pass"
 )
-
-
-HANDLED = (
-    "place_order", "place_orders", "modify_order", "cancel_order", "cancel_orders", "preview_order",
-    "resolve_order", "adopt_order", "exercise_option", "halt", "resume",
-)  # fmt: skip
-"""The ops whose requests go to the core: `OrdersCore.request`."""
 
 
 class OrdersCore:
@@ -77,11 +71,9 @@ class OrdersCore:
         settings: dict[str, str] | None = None,
         lost: Mark | None = None,
     ) -> None:
-        self.book = Book()
-        for entry in entries:
-            self.book.apply(entry)
+        self.book = Book.of(entries)
         if lost is not None:
-            self.book.skip(lost.event_no, lost.order_id)
+            self.book.skip(lost.skipped, lost.order_id)
         self._takes_over = lost is not None
         self._actions: list[Action] = []
         self._notices = AccountNotices(self._actions)
@@ -181,12 +173,19 @@ class OrdersCore:
             return "reconciling", IDS_USED_UP
         if not self._reconciliation.reconciled:
             return "reconciling", f"asking the gateway for its {self._reconciliation.asking}"
+        if self._takes_over:
+            return "reconciling", UNTIL_TAKEN_OVER
         return "ready", self._reconciliation.degraded
 
     # -- requests: a RequestError raised is the reply
 
+    @property
+    def ops(self) -> list[str]:
+        """What `request` takes."""
+        return [name for name, op in OPS.items() if op.args in self._handlers]
+
     def request(self, args: Args, caller: Caller, now: Now) -> list[Action]:
-        """One of `HANDLED`. A request that is refused is replied to, and has no effect."""
+        """One of `ops`. A request that is refused is replied to, and has no effect."""
         try:
             with self.book.asked_by(caller.who):
                 self._handlers[type(args)](args, caller, now)
@@ -203,16 +202,16 @@ class OrdersCore:
         self._halts.setting_saved(name)
         return self._flush()
 
-    def orders(self, args: rq.GetOrders) -> rq.OrderList:
+    def orders(self, args: query.GetOrders) -> query.OrderList:
         return queries.orders(self.book, args, self.foreign.rows.values())
 
-    def executions(self, args: rq.GetExecutions) -> rq.ExecutionList:
+    def executions(self, args: query.GetExecutions) -> query.ExecutionList:
         return queries.executions(self.book, args)
 
     def account_executions(self, args: control.GetAccountExecutions) -> control.AccountExecutionList:
         return self._executions.rows(args)
 
-    def has_order_id_alone(self, row: rq.ForeignOrder) -> bool:
+    def has_order_id_alone(self, row: query.ForeignOrder) -> bool:
         """Whether no order but this one has its order id, as far as is known."""
         others = (one for one in self.foreign.rows.values() if one.order_id == row.order_id)
         return self.book.by_order_id(row.order_id) is None and sum(1 for _ in others) <= 1
@@ -289,7 +288,7 @@ class OrdersCore:
         match event:
             case tws.OpenOrder():
                 record, follow_ups = self._reports.open_order(event, now.ns)
-                self._reconciliation.open_order(event, record, listed=event.state.status not in _ENDED)
+                self._reconciliation.open_order(event, record, listed=event.state.status not in ENDED)
                 if record is None and event.order.client_id == self._client_id:
                     self.foreign.claim(event.order.order_ref, "an order", event.order.perm_id)
                 self._reconciliation.follow(follow_ups, now)
@@ -297,7 +296,7 @@ class OrdersCore:
                 record, follow_ups = self._reports.order_status(event, now.ns)
                 if record is None:
                     self.foreign.status(event)
-                if event.status in _ENDED:
+                if event.status in ENDED:
                     self._reconciliation.closed(record, event.perm_id)
                 self._reconciliation.follow(follow_ups, now)
             case tws.ExecDetails():
@@ -331,6 +330,7 @@ class OrdersCore:
                 self.book.ids.raise_floor(order_id)
             case tws.OpenOrderEnd() | tws.ExecDetailsEnd() | tws.CompletedOrdersEnd():
                 self._reconciliation.ended(event, now)
+                self.pipeline.listed(now)
                 if self._takes_over and self._reconciliation.reconciled:
                     self._take_over(now)
             case _:
@@ -338,7 +338,7 @@ class OrdersCore:
 
     def _take_over(self, now: Now) -> None:
         """A power loss took the journal's end: what the gateway has under our references is ours."""
-        self._takes_over = False
+        self._takes_over = not self._reconciliation.executions_known
         for row in list(self.foreign.rows.values()):
             key = parse_ref(row.reference)
             ours = row.client_id == self._client_id and bool(row.order_id)
@@ -383,6 +383,7 @@ class OrdersCore:
 
     def validate(self) -> None:
         """Assert what must hold after every step."""
+        assert self.pipeline.held == self.pipeline.count_held()
         book, pipeline = self.book, self.pipeline
         assert self.published_no <= pipeline.durable_no <= book.last_no
         assert not book.outgoing, "recorded and not given to the journal"

@@ -13,7 +13,7 @@ long for bytes that are ready. Invariants:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from .actions import Journal, Write
 
@@ -27,12 +27,19 @@ class DirectWriter:
         self._session_no = 0
         self._behind = 0  # of this session's, left to the loop and not written yet
         self._written: list[Write] = []
+        self._withheld: set[int] = set()
         self._event_no = 0
 
     def open(self, write: Callable[[bytes], bool] | None, session_no: int) -> None:
         """A session has begun. `write` hands bytes to its socket, all or none of them."""
         with self._lock:
             self._write, self._session_no, self._behind = write, session_no, 0
+            self._withheld.clear()
+
+    def withhold(self, numbers: Set[int]) -> None:
+        """What is not written yet of these is left to the loop."""
+        with self._lock:
+            self._withheld |= numbers
 
     def shut(self) -> None:
         with self._lock:
@@ -44,7 +51,8 @@ class DirectWriter:
             for write in journal.writes:
                 if write.session_no != self._session_no:
                     continue  # it will never be written
-                send = self._write if journal.direct and not self._behind else None
+                may = journal.direct and not self._behind and write.number not in self._withheld
+                send = self._write if may else None
                 if send is not None and send(write.request.data):
                     self._written.append(write)
                 else:

@@ -12,6 +12,8 @@ from msgspec import Struct
 from twsmq_protocol.order_events import Change, Commission, Fill, Notice, Order
 from twsmq_protocol.order_requests import ExerciseOption, PlaceOrder
 
+from .attributes import Standing
+
 JournalEvent = Order | Fill | Commission | Notice | Change
 
 
@@ -89,9 +91,10 @@ class ChangeSent(Struct, frozen=True, tag=True):
 
 
 class ChangeSettled(Struct, frozen=True, tag=True):
-    """Modifications up to this number are not on their way any more; 0: all."""
+    """Modifications up to this number are not on their way any more; 0: all. `alone`: this one only."""
 
     number: int = 0
+    alone: bool = False
 
 
 class CancelWanted(Struct, frozen=True, tag=True):
@@ -102,7 +105,9 @@ class CancelDropped(Struct, frozen=True, tag=True):
     """The gateway refused to cancel."""
 
 
-Fact = Placed | ExercisePlaced | Adopted | ChangeSent | ChangeSettled | CancelWanted | CancelDropped
+Fact = (
+    Placed | ExercisePlaced | Adopted | ChangeSent | ChangeSettled | CancelWanted | CancelDropped | Standing
+)
 
 
 class Entry(Struct, frozen=True):

@@ -1,6 +1,7 @@
 """Executions and what they cost.
 
-- Executions are what `filled` rests on; each counts once, by its id, and a correction replaces it.
+- Executions are what `filled` rests on; each counts once, by its id, and a correction replaces it. One to 0
+  takes it back (a trade that the exchange has busted): it counts for nothing from then on.
 - orderStatus may run ahead of them (captured: Filled 100 ms before its execDetails).
 - A cost may come before its execution, or be another client's.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Unpack
 
-from twsmq_protocol.order_events import Commission, Fill
+from twsmq_protocol.order_events import AccountExecution, Commission, Fill
 
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.gateway_times import execution_time_ns
@@ -26,6 +27,7 @@ class Executions:
     def __init__(self, book: Book, recorder: Recorder) -> None:
         self._book = book
         self._move = recorder.move
+        self._note = recorder.note
         self._early_costs: dict[str, tws.CommissionReport] = {}
         self.zone: tuple[str, int] | None = None  # the gateway's own zone: its name, seconds east of UTC
 
@@ -36,10 +38,11 @@ class Executions:
     def count(self, record: Record, event: tws.ExecDetails, ts: int) -> bool:
         """Record an execution; False if it is not news."""
         seen = event.execution
-        if not seen.shares or seen.price is None:
-            return False
         prefix, number = split_exec_id(seen.exec_id)
         before = record.fills.get(prefix)
+        shares, price = amounts(event, before)
+        if shares is None or price is None:
+            return False
         if before is not None and split_exec_id(before.exec_id)[1] >= number:
             return False
         fill = Fill(
@@ -48,8 +51,8 @@ class Executions:
             exec_id=seen.exec_id,
             account=seen.acct_number,
             side="BUY" if seen.side == "BOT" else "SELL",
-            quantity=seen.shares,
-            price=seen.price,
+            quantity=shares,
+            price=price,
             time=self.time_ns(seen.time),
             corrects=None if before is None else before.exec_id,
             recovered=event.req_id != -1,
@@ -57,6 +60,8 @@ class Executions:
             leg=is_leg(record, event),
         )
         self._book.record(fill, ts)
+        if before is not None and not shares:
+            self._note(record, 0, f"execution {before.exec_id} of {before.quantity:g} was taken back", ts)
         return True
 
     def time_ns(self, text: str) -> int | None:
@@ -68,16 +73,23 @@ class Executions:
         if early is not None:
             self.commission(early, ts)
 
-    def settle(self, record: Record, ts: int, **changes: Unpack[OrderChanges]) -> None:
-        """The order's amounts and state after its executions changed."""
+    def settle(
+        self, record: Record, ts: int, *, corrected: bool = False, **changes: Unpack[OrderChanges]
+    ) -> None:
+        """The order's amounts and state after its executions changed. An orderStatus that is ahead of them
+        stands, until one of them is `corrected`."""
         executed = record.executed()
         if not executed:
+            if corrected:
+                self._move(record, Trigger.TAKEN_BACK, ts, filled=0.0, avg_price=None)
             return  # only legs of a combo so far
         # An order for an amount of cash has no quantity: that it is filled only the gateway can say. So it is
         # of one that is to become larger: the gateway may have taken that already.
         complete = executed >= (record.largest or math.inf) - EPSILON
         trigger = Trigger.FILLED if complete else Trigger.PARTLY_FILLED
-        self._move(record, trigger, ts, **{**changes, "filled": executed, "avg_price": record.average()})
+        if corrected or record.order.filled <= executed + EPSILON:
+            changes.update(OrderChanges(filled=executed, avg_price=record.average()))
+        self._move(record, trigger, ts, **changes)
 
     def commission(self, event: tws.CommissionReport, ts: int) -> None:
         record = self._book.by_exec_id(event.exec_id)
@@ -98,6 +110,19 @@ class Executions:
             realized_pnl=event.realized_pnl,
         )
         self._book.record(commission, ts)
+
+
+def amounts(
+    event: tws.ExecDetails, before: Fill | AccountExecution | None
+) -> tuple[float, float] | tuple[None, None]:
+    """Units and price of an execution; None where it has none. `before`: what it corrects, and what alone can
+    be taken back: nothing is executed of 0."""
+    seen = event.execution
+    if before is not None and seen.shares == 0.0:
+        return 0.0, seen.price or before.price
+    if not seen.shares or seen.price is None:
+        return None, None
+    return seen.shares, seen.price
 
 
 def is_leg(record: Record | None, event: tws.ExecDetails) -> bool:

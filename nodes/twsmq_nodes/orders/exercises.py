@@ -46,18 +46,23 @@ def pending(args: ExerciseOption, order_id: int, account: str) -> Order:
     )
 
 
-def trade_of(args: ExerciseOption) -> PlaceOrder | None:
-    """The trade that follows, for the risk limits: of shares at the strike. None: nothing is traded. What the
-    underlying of other options is their spelling does not say: those count as the sale they are."""
+USUAL = 100.0
+"""Shares to an option, where nobody asks how many."""
+
+
+def trade_of(args: ExerciseOption, shares: float | None = None) -> PlaceOrder | None:
+    """The trade that follows, for the risk limits: of so many `shares` to an option, at the strike. None:
+    nothing is traded. What the underlying of other options is their spelling does not say: those count as the
+    sale they are."""
     if args.action == "lapse":
         return None
     option = parse_instrument(args.instrument)
     if option.sec_type != "OPT" or not option.strike:
         return _order(args, args.instrument, "SELL", float(args.quantity), option.strike)
-    shares = Instrument(sec_type="STK", symbol=option.symbol, exchange="SMART", currency=option.currency)
-    units = args.quantity * float(option.multiplier or 100)
+    stock = Instrument(sec_type="STK", symbol=option.symbol, exchange="SMART", currency=option.currency)
+    units = args.quantity * (shares or USUAL)
     side = "BUY" if option.right == "C" else "SELL"
-    return _order(args, format_instrument(shares), side, units, option.strike)
+    return _order(args, format_instrument(stock), side, units, option.strike)
 
 
 def _order(args: ExerciseOption, instrument: str, side: str, quantity: float, price: float) -> PlaceOrder:

@@ -14,8 +14,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
+from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import ForeignOrderChanged
-from twsmq_protocol.order_requests import ForeignOrder
+from twsmq_protocol.order_query_requests import ForeignOrder
 from twsmq_protocol.topics import foreign_topic
 
 from twsmq_nodes.tws import events as tws
@@ -28,6 +29,7 @@ from .record import EPSILON
 from .wire import foreign_order
 
 ENDED = frozenset(("Filled", "Cancelled", "ApiCancelled"))
+"""What a gateway calls an order, ours or not, that has ended."""
 GONE = "the gateway lists it no more; how it ended it does not say"
 
 
@@ -49,6 +51,14 @@ class ForeignOrders:
         self._executions = executions
         self._actions = actions
         self._ends: dict[int, tuple[str, str]] = {}  # status and words, of completed orders that are listed
+
+    def require(self, perm_id: int) -> ForeignOrder:
+        """One that works. Raises `RequestError`."""
+        row = self.rows.get(perm_id)
+        if row is None:
+            why = f"no foreign order has the permanent id {perm_id}; see get_orders"
+            raise RequestError(ErrorCode.UNKNOWN_ORDER, why, field="perm_id")
+        return row
 
     def reported(self, event: tws.OpenOrder) -> int:
         """An openOrder of one; its permanent id, 0 for one that has none or has ended."""

@@ -17,7 +17,7 @@ import structlog
 from msgspec import Struct
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_control_requests import ForeignCancel
-from twsmq_protocol.order_requests import ForeignOrder
+from twsmq_protocol.order_query_requests import ForeignOrder
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.tws import events as tws
@@ -78,7 +78,7 @@ class ForeignCanceller:
         for order_id in list(self._here):
             self._end_here(order_id).call.fail(RequestError(ErrorCode.NOT_READY, why))
 
-    def heard(self, event: tws.Event) -> None:
+    def on_event(self, event: tws.Event) -> None:
         """Something came in the node's own session."""
         if not self._here:
             return
@@ -113,11 +113,11 @@ class ForeignCanceller:
             call.fail(RequestError(ErrorCode.CONFLICT, "its cancel is under way already"))
             return
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(HERE_PATIENCE_S, self._not_heard, row.order_id)
+        timer = loop.call_later(HERE_PATIENCE_S, self._unanswered, row.order_id)
         self._here[row.order_id] = _Here(row, call, timer, ours=row.client_id == self._own_client_id)
         self._send(CancelOrder(row.order_id))
 
-    def _not_heard(self, order_id: int) -> None:
+    def _unanswered(self, order_id: int) -> None:
         """What becomes of another client's order only that one is told; lists show whether it is gone."""
         here = self._end_here(order_id)
         gone = "it is listed no more: foreign/ tells how it ended"

@@ -29,6 +29,10 @@ class Gate(Generic[C, T]):
     def __bool__(self) -> bool:
         return bool(self._cancels or self._queues)
 
+    @property
+    def has_cancels(self) -> bool:
+        return bool(self._cancels)
+
     def waiting(self, strategy: str) -> int:
         return len(self._queues.get(strategy, ()))
 

@@ -57,12 +57,15 @@ def parse_ref(ref: str) -> Key | None:
     return (strategy, client_order_id) if slash and strategy and client_order_id else None
 
 
+_MOST_DIGITS = 9
+
+
 def split_exec_id(exec_id: str) -> tuple[str, int]:
     """What counts as one execution, and the number of the correction.
 
     "0000e0d5.69e02bfb.01.01" (captured) -> ("0000e0d5.69e02bfb.01", 1)
     """
     prefix, dot, suffix = exec_id.rpartition(".")
-    if not dot or not suffix.isascii() or not suffix.isdecimal():
+    if not dot or not suffix.isascii() or not suffix.isdecimal() or len(suffix) > _MOST_DIGITS:
         return exec_id, 0
     return prefix, int(suffix)

@@ -17,7 +17,7 @@ UNANSWERED_S = 5.0
 class InFlight:
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._since: dict[Key, float] = {}  # monotonic
+        self._since: dict[Key, float] = {}  # monotonic; the oldest first, for `now` never goes back
 
     def written(self, key: Key, now: Now) -> None:
         record = self._book.records[key]
@@ -27,7 +27,8 @@ class InFlight:
     @property
     def due(self) -> float | None:
         """When to call `overdue`, monotonic."""
-        return min(self._since.values()) + UNANSWERED_S if self._since else None
+        since = next(iter(self._since.values()), None)
+        return None if since is None else since + UNANSWERED_S
 
     def overdue(self, now: Now) -> bool:
         """Whether something has been unanswered for too long; its time begins anew."""
@@ -35,7 +36,8 @@ class InFlight:
             record = self._book.records[key]
             if not _unanswered(record) and (record.done or not record.staged):
                 del self._since[key]
-        if not self._since or min(self._since.values()) + UNANSWERED_S > now.mono:
+        due = self.due
+        if due is None or due > now.mono:
             return False
         overdue = any(_unanswered(self._book.records[key]) for key in self._since)
         self._since = dict.fromkeys(self._since, now.mono)

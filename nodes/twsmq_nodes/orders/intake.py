@@ -29,6 +29,8 @@ from twsmq_protocol.order_requests import (
 )
 from twsmq_protocol.order_types import ORDER_TYPES, PRICE_FIELDS
 
+from twsmq_nodes.tws.accounts import is_paper
+
 from .actions import Action, Caller, Now, Reply
 from .answers import accepted, conflict, invalid, key_of, not_ready, require_record
 from .book import Book
@@ -41,7 +43,6 @@ from .record import EPSILON, Record
 from .risk.refused import RiskRefused
 from .wire import as_changed, prices_of
 
-PAPER = ("DU", "DF")
 EVERYBODY = ""
 _ALLOCATIONS = ("faGroup", "faProfile")
 MOST_WAITING = 1000
@@ -239,6 +240,7 @@ class Intake:
         self.halted[strategy] = reason
         error = RequestError(ErrorCode.HALTED, f"new orders are stopped ({reason}); it had no effect")
         self._pipeline.withdraw_all(strategy or None, error)
+        self._pipeline.withhold(strategy or None)
 
     # -- checks
 
@@ -330,19 +332,19 @@ class Intake:
             return self._account(args.account)
         if args.account is not None:
             raise invalid("account", f"give either account or extra.{group}, not both (201 at the gateway)")
-        if not self._allow_live and not all(account.startswith(PAPER) for account in self.accounts):
+        if not self._allow_live and not all(map(is_paper, self.accounts)):
             why = f"{group} may mean a live account and [orders] allow_live is not set"
             raise RiskRefused("allow_live", why, field=f"extra.{group}")
         return ""
 
     def _account(self, asked: str | None) -> str:
-        known = ", ".join(self.accounts)
         if asked is None and len(self.accounts) != 1:
-            raise invalid("account", f"name one of the accounts {known}")
+            raise invalid("account", f"name one of the accounts {', '.join(self.accounts)}")
         account = self.accounts[0] if asked is None else asked
         if account not in self.accounts:
+            known = ", ".join(self.accounts)
             raise invalid("account", f"the gateway does not manage {account}; it has {known}")
-        if not self._allow_live and not account.startswith(PAPER):
+        if not self._allow_live and not is_paper(account):
             why = f"{account} is a live account and [orders] allow_live is not set"
             raise RiskRefused("allow_live", why, field="account")
         return account

@@ -23,6 +23,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import monotonic, time_ns
 from typing import Any, Protocol
@@ -35,15 +36,20 @@ from twsmq_protocol.errors import ConfigError, Unmendable
 from twsmq_protocol.metrics import METRICS
 from twsmq_transport.metrics import Histogram
 
+from .checkpoints import Checkpoints
 from .entries import Adopted, Entry, ExercisePlaced, Placed, Row, to_entry, to_row
 from .journal_file import Durability, connect, lay_out, lock_file, migrate
-from .watermark import CURE, Mark, WatermarkFile, boot_id, require_fit
+from .watermark import CURE, Mark, WatermarkFile, boot_id, mark_path, require_fit
 
 RETRY_S = 0.5
 CLOSE_S = 5.0
 PROGRESS = 20_000
 
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+UNFLUSHED = 1_000_000
+"""More events than a system keeps from its disk: Linux writes back what is 30 s old."""
+UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
+"""What reading an entry raises that is none."""
 MOST_ROWS = 256
 """In one statement: SQLite takes 32,766 values at most."""
 
@@ -84,8 +90,8 @@ class Journal(Protocol):
 class SqliteJournal:
     """Opens (or makes) the journal at `path`. Call `run` before the first `append`.
 
-    `lost`: what a power loss may have taken from the end of a journal whose durability was "process": numbers
-    up to these were given out. None: nothing is missing.
+    `lost`: a power loss may have taken the end of a journal whose durability was "process", and nothing was
+    recorded since: numbers up to its `skipped` may have been given out. None: nothing is missing.
     """
 
     def __init__(self, path: Path, durability: Durability = "disk") -> None:
@@ -93,7 +99,7 @@ class SqliteJournal:
         self._lock = lock_file(path.with_name(path.name + ".lock"))
         self._path = path
         self._durability: Durability = durability
-        self._mark_file = WatermarkFile(path.with_name(path.name + ".mark"))
+        self._mark_file = WatermarkFile(mark_path(path))
         self.lost: Mark | None = None
         self._queue: queue.SimpleQueue[_Appended | Setting | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -108,7 +114,12 @@ class SqliteJournal:
             self._mark = self._fitting(mark)
             lay_out(self._reader)
             self._writer = connect(path, durability)  # now: later another file might stand there
+            self._checkpoints = Checkpoints(path, durability, self._writer)
             self._files = tuple(os.open(each, os.O_RDONLY | os.O_CLOEXEC) for each in self._paths)
+            self._places = [
+                (str(each), _identity(os.fstat(file)))
+                for each, file in zip(self._paths, self._files, strict=True)
+            ]
         except ConfigError:
             self._give_way()
             raise
@@ -131,17 +142,19 @@ class SqliteJournal:
         row = self._reader.execute("SELECT id FROM identity").fetchone()
         own: str | None = None if row is None else row[0]
         boot = boot_id()
-        order_id = 0
+        order_id = skipped = 0
         if mark is not None:
             power_lost = self._durability == "process" and bool(boot) and mark.boot != boot
             require_fit(self._path, mark, own, last, power_lost=power_lost)
             order_id = mark.order_id
-            if last < mark.event_no:
-                self.lost = mark
+            # What was not flushed of the mark is lost as well: the numbers that were given out are not known.
+            skipped = max(last, mark.event_no) + UNFLUSHED if power_lost else mark.skipped
         if own is None:
             own = uuid4().hex
             self._reader.execute("INSERT INTO identity VALUES (?)", (own,))
-        fitting = Mark(own, max(last, 0 if mark is None else mark.event_no), order_id, boot)
+        fitting = Mark(own, last, order_id, boot, skipped)
+        if last < skipped:
+            self.lost = fitting
         self._mark_file.write(fitting)
         self._mark_file.settle()
         return fitting
@@ -161,7 +174,7 @@ class SqliteJournal:
                 yield entry
                 if number % PROGRESS == 0:
                     progress(number, last)
-        except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
+        except (sqlite3.DatabaseError, *UNREADABLE) as error:
             raise Unmendable(
                 f"{self._path}: the entry after event {number} cannot be read ({error}); restore it from a "
                 "backup, or use the version of twsmq that wrote it"
@@ -200,6 +213,7 @@ class SqliteJournal:
             daemon=True,
         )
         self._thread.start()
+        self._checkpoints.start()
 
     def append(self, entries: tuple[Entry, ...], committed: Callable[[], None] = _ignore) -> None:
         """Have these committed, all or none. `committed` is called on the journal's thread."""
@@ -215,7 +229,10 @@ class SqliteJournal:
         self._queue.put(Setting(name, value, time_ns(), who))
 
     def settings(self) -> dict[str, str]:
-        return dict(self._reader.execute("SELECT name, value FROM kept"))
+        try:
+            return dict(self._reader.execute("SELECT name, value FROM kept"))
+        except sqlite3.DatabaseError as error:
+            raise Unmendable(f"{self._path}: halts and limits cannot be read ({error}); {CURE}") from error
 
     def close(self) -> None:
         """Commits what is waiting, if that can be done within `CLOSE_S`."""
@@ -224,6 +241,7 @@ class SqliteJournal:
             self._thread.join(CLOSE_S)
             self._given_up.set()
             self._thread.join(CLOSE_S)
+        self._checkpoints.close()
         if self._thread is None or not self._thread.is_alive():
             self._writer.close()
         self._reader.close()
@@ -261,38 +279,32 @@ class SqliteJournal:
                 closing = True
             if rows:
                 self._mark = replace(self._mark, event_no=rows[-1].event_no, order_id=order_id)
-            began = monotonic()
-            if (rows or settings) and not self._commit(database, rows, settings, stalled):
-                break
             if rows or settings:
+                began = monotonic()
+                if not (
+                    self._until_done(partial(_insert_all, database, rows, settings), stalled)
+                    and self._until_done(self._require_in_place, stalled)
+                ):
+                    break
                 self.commits.observe(monotonic() - began)
             for call in committed:
                 call()
             if rows:
+                # After `committed`, which hands an order to the gateway; before anybody is answered.
+                if not self._until_done(partial(self._mark_file.write, self._mark), stalled):
+                    break
                 durable(rows[-1].event_no)
+                self._checkpoints.committed(len(rows))
             for setting in settings:
                 on_saved(setting.name)
 
-    def _commit(
-        self,
-        database: sqlite3.Connection,
-        rows: list[Row],
-        settings: list[Setting],
-        stalled: Callable[[str | None], None],
-    ) -> bool:
+    def _until_done(self, do: Callable[[], None], stalled: Callable[[str | None], None]) -> bool:
         """Tries until it is done; False if it was given up, with the node."""
-        refused = inserted = False
+        refused = False
         while True:
             try:
-                if not inserted:
-                    _insert_all(database, rows, settings)
-                    inserted = True
-                self._require_in_place()
-                if rows:
-                    self._mark_file.write(self._mark)
+                do()
             except (sqlite3.OperationalError, OSError) as error:  # full, locked by a backup, gone
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
                 refused = True
                 stalled(str(error))
                 if self._given_up.wait(RETRY_S):
@@ -305,26 +317,35 @@ class SqliteJournal:
 
     def _require_in_place(self) -> None:
         """Raises OSError once a file was removed, renamed or replaced: nobody would find what is written."""
-        for path, file in zip(self._paths, self._files, strict=True):
+        for path, identity in self._places:
             try:
-                there = path.stat()
+                there = _identity(os.stat(path))  # noqa: PTH116  three times as fast, before each order
             except FileNotFoundError:
                 there = None
-            if there is None or not os.path.samestat(there, os.fstat(file)):
+            if there != identity:
                 what = "was removed or renamed" if there is None else "was replaced by another file"
                 raise OSError(f"{path} {what}; no order is safe any more: stop the node, put the file back")
 
 
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
 def _insert_all(database: sqlite3.Connection, rows: list[Row], settings: list[Setting]) -> None:
     """All or none."""
-    if settings or len(rows) > MOST_ROWS:
-        database.execute("BEGIN IMMEDIATE")
-    for at in range(0, len(rows), MOST_ROWS):
-        _insert(database, rows[at : at + MOST_ROWS])
-    for setting in settings:
-        _save(database, setting)
-    if database.in_transaction:
-        database.execute("COMMIT")
+    try:
+        if settings or len(rows) > MOST_ROWS:
+            database.execute("BEGIN IMMEDIATE")
+        for at in range(0, len(rows), MOST_ROWS):
+            _insert(database, rows[at : at + MOST_ROWS])
+        for setting in settings:
+            _save(database, setting)
+        if database.in_transaction:
+            database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
 
 
 def _insert(database: sqlite3.Connection, rows: list[Row]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from twsmq_protocol.errors import ConfigError, Unmendable
+from twsmq_protocol.plain_file import descriptor_of
 
 _BUSY_S = 1.0
 Durability = Literal["disk", "process"]
@@ -73,7 +74,12 @@ def migrate(database: sqlite3.Connection, path: Path) -> None:
 
 
 def lock_file(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """A descriptor that holds the lock until it is closed. Raises `Unmendable`, and `ConfigError` while
+    another process holds it."""
+    try:
+        descriptor = descriptor_of(path, os.O_CREAT)
+    except OSError as error:
+        raise Unmendable(f"{path} cannot be opened: {error.strerror}; remove what is there") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -10,20 +10,20 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 from twsmq_protocol.errors import ErrorCode, RequestError
-from twsmq_protocol.order_events import Order
-from twsmq_protocol.order_requests import CHANGEABLE, PlaceOrder
-from twsmq_protocol.order_types import PRICE_FIELDS
+from twsmq_protocol.order_requests import PlaceOrder
 
 from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused
 
 from . import exercises
-from .actions import Action, Caller, Now, Reply, Send, Write
+from .actions import Action, Now, Reply, Send, Withhold, Write
+from .answers import require_time
 from .book import Book
 from .callers import Callers, Waiter
 from .cancels import CancelDue, Cancels
@@ -32,13 +32,20 @@ from .entries import ExercisePlaced, Links, Placed
 from .gate import Gate
 from .ids import Key, order_ref
 from .items import Exercising, Guard, Item, Modifying, Placing, Previewing
+from .modifications import Modifications
+from .pending import pending
 from .previews import Previews
 from .record import Record
 from .risk.inputs import working_as
+from .snapshots import Snapshots
 from .states import Trigger, after
 from .wire import shaped_order
 
 Afterwards = Action | CancelDue
+STOP_NOT_SHOWN = (
+    "the gateway has not shown where the trailing stop is now; the modification had no effect; try again, or "
+    "give trail_stop_price"
+)
 PREVIEWS, MOST_PREVIEWS = "(previews)", 100
 """Where previews wait at the gate, which no strategy can be called; and how many may wait, there or for the
 gateway."""
@@ -59,10 +66,25 @@ class Pipeline:
         self.unwritten = self.callers.unwritten
         self.previews = Previews(actions)
         self.cancels = Cancels(book, self.unwritten, self.once_durable, self.gate.push_cancel)
+        self.snapshots = Snapshots()
+        self.modifications = Modifications(
+            book,
+            changes,
+            self.callers,
+            self.snapshots,
+            guard=lambda: self.guard,
+            encode=encode,
+            rounded=self._rounded,
+            write=lambda key, encoded, no: self.once_durable(self._to_write(key, encoded, no)),
+            ask=self.once_durable,
+        )
         self._afterwards: dict[int, list[Afterwards]] = {}  # by the event number that must be durable first
         self.session_no = 0  # a write belongs to the session it was journaled in
         self.parked: list[Write] = []  # since they were last taken, in `_afterwards`
+        self.held = 0
+        """Messages let through the gate that wait for the disk."""
         self._write_no = 0
+        self._withheld: set[int] = set()  # by number: halted while they wait for the disk
         self._book = book
         self._changes = changes
         self._encode = encode
@@ -105,7 +127,7 @@ class Pipeline:
 
     def withdraw_all(self, strategy: str | None, error: RequestError) -> None:
         """Refuse every order and modification that waits, of one strategy or of all."""
-        for item in self.gate.drain(strategy):
+        for item in (*self.gate.drain(strategy), *self.modifications.drain(strategy)):
             self._drop(item, error)
 
     # -- through the gate
@@ -116,20 +138,30 @@ class Pipeline:
         if cancel is not None:
             return self._write_cancel(cancel, now)
         item = self.gate.pop()
-        if item is None:
-            return 0
+        return 0 if item is None else self._go(item, lambda: self._let_through(item, now))
+
+    def _let_through(self, item: Item, now: Now) -> int:
+        match item:
+            case Placing():
+                self._place(item, now)
+                return len(item.orders)
+            case Modifying():
+                return self.modifications.admit(item, now)
+            case Previewing():
+                self._preview(item, now)
+                return 1
+            case Exercising():
+                return self._exercise(item, now)
+
+    def listed(self, now: Now) -> None:
+        """Open orders have been listed: modifications that waited for them go."""
+        for item in self.modifications.shown():
+            self._go(item, partial(self.modifications.send, item, now))
+
+    def _go(self, item: Item, go: Callable[[], int]) -> int:
+        """What it takes of the budget; one that is refused is answered."""
         try:
-            match item:
-                case Placing():
-                    self._place(item, now)
-                    return len(item.orders)
-                case Modifying():
-                    return self._modify(item, now)
-                case Previewing():
-                    self._preview(item, now)
-                    return 1
-                case Exercising():
-                    return self._exercise(item, now)
+            return go()
         except EncodeRefused as refused:
             code, field = ErrorCode.INVALID_ARGUMENT, refused.field or "order_type"
             self._drop(item, RequestError(code, str(refused), field=field))
@@ -138,7 +170,7 @@ class Pipeline:
         return 0
 
     def _place(self, item: Placing, now: Now) -> None:
-        _require_time(item.waiters[0].caller, now)
+        require_time(item.waiters[0].caller, now)
         first_id = self._book.ids.next
         writes: list[Write] = []
         links: list[Links] = []
@@ -150,7 +182,7 @@ class Pipeline:
             request = shaped_order(order_ref(key), args, first_id + index, account, link, transmit=transmit)
             writes.append(self._to_write(key, self._encode(request)))
             links.append(link)
-        if self.guard is not None:
+        if self.guard is not None and self.guard.judges(orders):
             working = [
                 working_as(args, first_id + index, links[index], args, args.quantity, item.accounts[index])
                 for index, args in enumerate(orders)
@@ -160,7 +192,7 @@ class Pipeline:
             order_id = first_id + index
             transmit = item.transmits(index)
             fact = Placed(args, order_id, now.ns, links[index], transmit)  # as asked: it may be asked again
-            order = _pending(orders[index], order_id, account, links[index], staged=not transmit)
+            order = pending(orders[index], order_id, account, links[index], staged=not transmit)
             with self._book.asked_by(item.waiters[0].caller.who):
                 self._book.record(order, now.ns, fact)
         for key in item.keys:
@@ -172,12 +204,13 @@ class Pipeline:
             self.once_durable(write)
 
     def _exercise(self, item: Exercising, now: Now) -> int:
-        _require_time(item.caller, now)
+        require_time(item.caller, now)
         if item.answered():
             return 0
         args, order_id = item.args, self._book.ids.next
         encoded = self._encode(exercises.instruction(args, order_id, item.account))
-        trade = exercises.trade_of(args)
+        shares = None if self.guard is None else self.guard.shares(args, item.account)
+        trade = exercises.trade_of(args, shares)
         if self.guard is not None and trade is not None:
             working = working_as(trade, order_id, Links(), trade, trade.quantity, item.account)
             self.guard.check([trade], [working], now.ns)
@@ -223,42 +256,9 @@ class Pipeline:
             raise RequestError(ErrorCode.CONFLICT, why, field="parent")
         return parent
 
-    def _modify(self, item: Modifying, now: Now) -> int:
-        _require_time(item.caller, now)
-        key = (item.args.strategy, item.args.client_order_id)
-        order, values = item.order()
-        record, transmit = self._book.records[key], bool(item.args.transmit)
-        account = record.order.account or ""
-        order = self._rounded(order, account)
-        values = replace(values, **{name: getattr(order, name) for name in PRICE_FIELDS})
-        if values == (record.wanted or record.values) and not (transmit and record.held_back):
-            self.callers.answer(Waiter(item.caller, (key,)), None)  # one before it in the line has seen to it
-            return 0
-        if self.guard is not None:
-            remaining = record.order.remaining + max(values.quantity, record.largest) - record.order.quantity
-            own = working_as(order, record.order_id, record.links, order, remaining, account)
-            self.guard.check_change(order, own, values.quantity - record.largest, now.ns)
-        links, held_back = self._ties(record), record.held_back and not transmit
-        request = shaped_order(
-            record.reference, order, record.order_id, account, links, transmit=not held_back
-        )
-        encoded = self._encode(request)
-        asked = tuple(name for name in CHANGEABLE if getattr(item.args, name) is not None)
-        with self._book.asked_by(item.caller.who):
-            number = self._changes.sent(record, values, asked, now.ns, transmit=transmit and record.held_back)
-        self.callers.await_change(item.caller, key)
-        self.once_durable(self._to_write(key, encoded, number))
-        return 1
-
-    def _ties(self, record: Record) -> Links:
-        """As they stand: a child whose parent is done is on its own (135 otherwise, ib_insync issue 647)."""
-        links = record.links
-        parent = self._book.by_order_id(links.parent_id) if links.parent_id else None
-        return replace(links, parent_id=0) if parent is not None and parent.done else links
-
     def _preview(self, item: Previewing, now: Now) -> None:
         """It takes an id, and so keeps its place in the line."""
-        _require_time(item.caller, now)
+        require_time(item.caller, now)
         order_id = self._book.ids.next
         request = shaped_order("", item.args, order_id, item.account, what_if=True)
         encoded = self._encode(request)
@@ -277,11 +277,13 @@ class Pipeline:
     @property
     def due(self) -> list[float]:
         """When to call `tick`, monotonic."""
-        return [*self.previews.due, *self.cancels.due]
+        return [*self.previews.due, *self.cancels.due, *self.modifications.due]
 
     def tick(self, now: Now) -> None:
         self.previews.tick(now)
         self.cancels.tick(now)
+        for item in self.modifications.overdue(now):
+            self._drop(item, RequestError(ErrorCode.TIMEOUT, STOP_NOT_SHOWN))
 
     # -- onto the wire
 
@@ -289,10 +291,14 @@ class Pipeline:
         """When everything recorded so far is durable."""
         if self._book.last_no > self.durable_no:
             self._afterwards.setdefault(self._book.last_no, []).append(action)
+            self.held += _costs(action)
             if isinstance(action, Write):
                 self.parked.append(action)
         else:
             self._do(action)
+
+    def count_held(self) -> int:
+        return sum(_costs(action) for waiting in self._afterwards.values() for action in waiting)
 
     def _do(self, action: Afterwards) -> None:
         if isinstance(action, CancelDue):
@@ -309,15 +315,29 @@ class Pipeline:
         """Everything up to `event_no` is on disk: what waited for it goes on. `written`: what has gone."""
         self.durable_no = event_no
         gone = {write.number for write in written}
+        self._withheld -= gone
         while self._afterwards and (first := next(iter(self._afterwards))) <= event_no:
             for action in self._afterwards.pop(first):
+                self.held -= _costs(action)
                 if isinstance(action, Write) and action.number in gone:
                     assert action.session_no == self.session_no, "the end of a session came too early"
                     self.written(action.key, action.request.request)
                 elif isinstance(action, Write) and action.session_no != self.session_no:
                     self.not_written(action, now)
+                elif isinstance(action, Write) and action.number in self._withheld:
+                    self._do(replace(action, withheld=True))
                 else:
                     self._do(action)
+
+    def withhold(self, strategy: str | None) -> None:
+        """New orders and modifications are stopped: what waits for the disk is not written any more."""
+        waiting = [action for actions in self._afterwards.values() for action in actions]
+        numbers = frozenset(
+            one.number for one in waiting if isinstance(one, Write) and strategy in (None, one.key[0])
+        )
+        self._withheld |= numbers
+        if numbers:
+            self._actions.append(Withhold(numbers))
 
     def written(self, key: Key, request: Sent) -> None:
         """The bytes of an order or a modification are handed to the socket."""
@@ -326,19 +346,23 @@ class Pipeline:
         self.callers.written(key)
 
     def not_written(self, write: Write, now: Now) -> None:
-        """The session ended before the bytes were handed over: certainly not sent."""
+        """The session ended, or orders were halted, before the bytes were handed over: certainly not sent."""
         key = write.key
+        self._withheld.discard(write.number)
         record = self._book.records[key]
         if isinstance(write.request.request, tws.CancelOrder):
             self.cancels.forget(key)
             return
-        why = "the session ended before it was written; nothing was sent"
+        halted = write.withheld
+        before = "new orders were stopped" if halted else "the session ended"
+        why = f"{before} before it was written; nothing was sent"
         if write.change_no:
             self._changes.not_written(record, write.change_no, why, now.ns)
         else:
             trigger = Trigger.ABANDONED if record.cancel_wanted else Trigger.NOT_WRITTEN
             self._book.change(record, now.ns, status=after(record.order.status, trigger), reason=why)
-        error = RequestError(ErrorCode.NOT_READY, f"{why}; send the same request again")
+        code = ErrorCode.HALTED if halted else ErrorCode.NOT_READY
+        error = RequestError(code, f"{why}; send the same request again")
         self.callers.not_written(key, error)
 
     # -- sessions
@@ -357,40 +381,11 @@ class Pipeline:
         self.cancels.session_ended()
         self.gate.clear_cancels()
         for waiting in self._afterwards.values():
+            self.held -= sum(_costs(action) for action in waiting if isinstance(action, Send))
             waiting[:] = [action for action in waiting if not isinstance(action, Send)]
         self.previews.session_ended(error)
 
 
-def _pending(args: PlaceOrder, order_id: int, account: str, links: Links, *, staged: bool) -> Order:
-    return Order(
-        client_order_id=args.client_order_id,
-        strategy=args.strategy,
-        instrument=args.instrument,
-        side=args.side,
-        quantity=args.quantity,
-        order_type=args.order_type,
-        status="pending",
-        order_id=order_id,
-        account=account,
-        limit_price=args.limit_price,
-        stop_price=args.stop_price,
-        tif=args.tif,
-        remaining=args.quantity,
-        trail_amount=args.trail_amount,
-        trail_percent=args.trail_percent,
-        trail_stop_price=args.trail_stop_price,
-        limit_offset=args.limit_offset,
-        offset=args.offset,
-        good_till=args.good_till or None,
-        outside_rth=args.outside_rth,
-        display_size=args.display_size,
-        parent=args.parent or (links.group if links.parent_id else None),
-        group=links.group or None,
-        oca_group=links.oca_group or args.oca_group or None,
-        staged=staged,
-    )
-
-
-def _require_time(caller: Caller, now: Now) -> None:
-    if caller.valid_until is not None and now.ns > caller.valid_until:
-        raise RequestError(ErrorCode.TIMEOUT, "valid_until passed while it waited; no effect")
+def _costs(action: Afterwards) -> int:
+    """Of the budget, paid for at the gate."""
+    return int(isinstance(action, Write) or (isinstance(action, Send) and action.paid))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sized
+from collections.abc import Collection, Iterable, Sequence, Sized
 from itertools import islice
 from typing import Any
 
@@ -10,8 +10,9 @@ import msgspec
 from twsmq_protocol.envelope import payload
 from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_control_requests import Halted
-from twsmq_protocol.order_requests import (
+from twsmq_protocol.order_query_requests import (
     MAX_ROWS,
+    EventPage,
     ExecutionList,
     ExecutionRow,
     ForeignOrder,
@@ -22,6 +23,7 @@ from twsmq_protocol.order_requests import (
 
 from .book import Book
 from .record import Record
+from .risk.inputs import SentOrder
 
 
 def orders(book: Book, args: GetOrders, foreign: Iterable[ForeignOrder]) -> OrderList:
@@ -66,6 +68,18 @@ def _records(book: Book, args: GetOrders) -> Collection[Record]:
     return book.records.values()
 
 
+def sent_orders(book: Book, since: int = 0) -> list[SentOrder]:
+    """Those sent after `since` (ns), as they were placed, the oldest first."""
+    sent = [
+        SentOrder(record.sent_at, request.strategy, record.order.account or "", request)
+        for record in book.records.values()
+        if record.sent_at > since
+        and (request := record.request) is not None
+        and record.order.status != "not_sent"
+    ]
+    return sorted(sent, key=lambda one: one.ns)
+
+
 def executions(book: Book, args: GetExecutions) -> ExecutionList:
     """As they stand after corrections, in the order in which they were published."""
     rows: list[tuple[int, ExecutionRow]] = []
@@ -76,8 +90,8 @@ def executions(book: Book, args: GetExecutions) -> ExecutionList:
         if args.client_order_id not in (None, order.client_order_id):
             continue
         for fill in record.fills.values():
-            if args.account not in (None, fill.account):
-                continue
+            if args.account not in (None, fill.account) or not fill.quantity:
+                continue  # another account's, or taken back
             if args.since is not None and (fill.time or fill.ts) < args.since:
                 continue
             cost = record.costs.get(fill.exec_id)
@@ -101,6 +115,12 @@ def executions(book: Book, args: GetExecutions) -> ExecutionList:
             rows.append((fill.event_no, row))
         _require_few(rows, "executions")
     return ExecutionList(executions=[row for _, row in sorted(rows, key=lambda pair: pair[0])])
+
+
+def page(found: Sequence[tuple[int, bytes]], after: int, last: int) -> EventPage:
+    """Of events of the journal by their numbers, those up to `last`."""
+    events = [msgspec.msgpack.decode(event) for number, event in found if number <= last]
+    return EventPage(events=events, next=found[len(events) - 1][0] if events else after, last=last)
 
 
 def halted(book: Book, halts: dict[str, str], strategy: str | None) -> Halted:

@@ -35,7 +35,7 @@ from .in_flight import InFlight
 from .pipeline import Pipeline
 from .record import Record
 from .reports import Reports
-from .snapshots import REFUSES_QUESTION, End, Snapshot, Snapshots, Step, why_refused
+from .snapshots import REFUSES_QUESTION, End, Snapshot, Step, why_refused
 from .states import TABLE, Trigger
 
 EXPLANATION_S = 0.5
@@ -80,7 +80,7 @@ class Reconciliation:
         self.foreign_watch = ForeignWatch(foreign)
         self._actions = actions
         self._offset_s: int | None = None
-        self._snapshots = Snapshots()
+        self._snapshots = pipeline.snapshots
         self._timers: dict[str, float] = {}
         self._in_flight = InFlight(book)
         self._explanations_due: dict[Key, float] = {}
@@ -97,6 +97,11 @@ class Reconciliation:
             return None
         lists = " and ".join(step.value for step in Step if step in self._silent)
         return f"degraded: the gateway does not answer for {lists}; what they would tell is to be confirmed"
+
+    @property
+    def executions_known(self) -> bool:
+        """Whether the gateway has answered for them."""
+        return self.reconciled and Step.EXECUTIONS not in self._silent
 
     # -- sessions
 

@@ -10,13 +10,30 @@ from copy import copy
 from typing import Any, TypedDict
 
 from msgspec import Struct
+from msgspec.structs import replace
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Notice, Order, OrderStatus
 from twsmq_protocol.order_requests import ExerciseOption, PlaceOrder
+from twsmq_protocol.order_types import PRICE_FIELDS
 
+from .attributes import Standing
 from .entries import ChangeSent, Links, Values
 from .ids import Key, order_ref
 
 EPSILON = 1e-9
+
+
+_TOGETHER = (("tif", "good_till"), ("trail_amount", "trail_percent"), ("order_type", *PRICE_FIELDS))
+
+
+def _asked(change: ChangeSent) -> set[str]:
+    """What a modification is about, and what goes with that."""
+    if not change.number:  # before each had one
+        return set(Values.__struct_fields__)
+    asked = set(change.asked)
+    for together in _TOGETHER:
+        if together[0] in asked or (together[1] in asked and together[0] != "order_type"):
+            asked.update(together)
+    return asked
 
 
 class OrderChanges(TypedDict, total=False):
@@ -47,6 +64,7 @@ class OrderChanges(TypedDict, total=False):
     staged: bool
     why_held: str | None
     cap_price: float | None
+    oca_group: str | None
 
 
 class Cost(Struct, frozen=True):
@@ -66,6 +84,7 @@ class Record:
         "changes",
         "complaint",
         "costs",
+        "counted",
         "exercise",
         "fills",
         "links",
@@ -77,6 +96,7 @@ class Record:
         "request",
         "sent_at",
         "staged",
+        "standing",
     )
 
     def __init__(self, order: Order) -> None:
@@ -97,6 +117,8 @@ class Record:
         self.staged = False  # sent to be held back by the gateway, which has not spoken of it since
         self.fills: dict[str, Fill] = {}
         self.costs: dict[str, Cost] = {}
+        self.counted = 0.0  # signed units that are in the strategy's position by now
+        self.standing: Standing | None = None  # as the gateway has shown it
         self.complaint: Notice | None = None  # the last notice since the newest attempt
 
     @property
@@ -118,8 +140,14 @@ class Record:
 
     @property
     def wanted(self) -> Values | None:
-        """What the newest modification on its way makes of it."""
-        return self.changes[-1].values if self.changes else None
+        """What the modifications on their way make of it: the order as it stands, whoever has changed it
+        since they were sent, with what they ask for."""
+        if not self.changes:
+            return None
+        asked: dict[str, Any] = {}
+        for one in self.changes:
+            asked |= {name: getattr(one.values, name) for name in _asked(one)}
+        return replace(self.values, **asked)
 
     @property
     def held_back(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from twsmq_protocol.order_events import Notice
+from twsmq_protocol.order_events import TERMINAL_STATUSES, Notice
 
+from .attributes import Standing
 from .book import Book
 from .changes import Changes
 from .record import OrderChanges, Record
@@ -20,7 +21,15 @@ class Recorder:
         self._book = book
         self._changes = changes
 
-    def move(self, record: Record, trigger: Trigger | None, ts: int, **changes: Unpack[OrderChanges]) -> None:
+    def move(
+        self,
+        record: Record,
+        trigger: Trigger | None,
+        ts: int,
+        *,
+        along: Standing | None = None,
+        **changes: Unpack[OrderChanges],
+    ) -> None:
         """Record what `trigger` and `changes` make of the order, if anything."""
         order = record.order
         status = order.status if trigger is None else after(order.status, trigger)
@@ -28,11 +37,19 @@ class Recorder:
         quantity = changes.get("quantity", order.quantity)
         filled = changes.get("filled", order.filled)
         changes["remaining"] = max(0.0, quantity - filled)
-        if record.changes and status in ("filled", "cancelled", "rejected", "not_sent"):
+        if record.changes and status in TERMINAL_STATUSES:
             self._changes.ended(record, status, ts)
-        self._book.change(record, ts, None, **changes)
+        self._book.change(record, ts, None, along=along, **changes)
 
-    def note(self, record: Record, code: int, text: str, ts: int, advanced: str = "") -> None:
+    def note(
+        self,
+        record: Record,
+        code: int,
+        text: str,
+        ts: int,
+        advanced: str = "",
+        fact: Standing | None = None,
+    ) -> None:
         """What the gateway says about an order, for the record."""
         order = record.order
         notice = Notice(
@@ -42,4 +59,4 @@ class Recorder:
             text=text[:LONGEST_TEXT],
             advanced_reject=advanced or None,
         )
-        self._book.record(notice, ts)
+        self._book.record(notice, ts, fact)

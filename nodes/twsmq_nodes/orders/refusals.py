@@ -25,6 +25,7 @@ from .recorder import LONGEST_TEXT, Recorder
 from .states import Trigger, standing
 from .unexplained import Unexplained
 
+_WORKS = frozenset(("submitted", "partially_filled"))
 STAGED_S = 3.0
 """How long bytes of a connection that has ended may still be read by the gateway."""
 
@@ -69,14 +70,15 @@ class Refusals:
     def _meant(self, meaning: Meaning, record: Record, event: tws.GatewayError, ts: int) -> list[FollowUp]:
         code, text = event.code, event.text
         changing = bool(record.changes) and not record.done and record.acknowledged
+        changed = changing or (record.change_no > 0 and record.order.status in _WORKS)
         match meaning:
             case Meaning.INFORMS:
                 self._recorder.note(record, code, text, ts, event.advanced_reject_json)
-            case Meaning.CANCELLED if not changing or record.cancel_wanted or self._held(record):
+            case Meaning.CANCELLED if not changed or record.cancel_wanted or self._held(record):
                 self._end(record, Trigger.CANCELLED, code, text, ts)
-            case Meaning.REJECTED_LATE if self._held(record) or not record.changes:
+            case Meaning.REJECTED_LATE if self._held(record) or not (changed or record.changes):
                 self._end(record, Trigger.REJECTED, code, text, ts)
-            case Meaning.CANCELLED | Meaning.REJECTED_LATE if changing:
+            case Meaning.CANCELLED | Meaning.REJECTED_LATE if changed:
                 return self._change_or_order(record, code, text, ts)
             case Meaning.NOT_FOUND if not record.acknowledged:
                 return self._never_there(record, code, text, ts)
@@ -102,10 +104,12 @@ class Refusals:
         self._recorder.move(record, trigger, ts, **held)
 
     def _change_or_order(self, record: Record, code: int, text: str, ts: int) -> list[FollowUp]:
-        """201 or 202 while a modification is in flight: it may end that, or the order. The status that may
-        follow, or a snapshot, tells."""
+        """201 or 202 while a modification is in flight, or after one that the gateway has shown and the venue
+        may refuse yet: it may end that, or the order. The status that may follow, or a snapshot, tells: who
+        takes a working order for a rejected one places another."""
         self._unexplained.said[record.key] = (code, text)
-        self._changes.complained(record, code, text)
+        if record.changes:
+            self._changes.complained(record, code, text)
         self._recorder.note(record, code, text, ts)
         return [InDoubt(record.key)]
 

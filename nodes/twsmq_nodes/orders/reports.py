@@ -18,9 +18,15 @@ execution `cumQty` and `avgPrice` (follow from the executions), `evRule`, `evMul
 
 from __future__ import annotations
 
+from collections import Counter
+
+import msgspec
+
 from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws.orders import OrderStateView, OrderView
 
 from . import codes
+from .attributes import PLACED_AS, Standing, stands
 from .book import Book
 from .changes import Changes
 from .codes import Meaning
@@ -41,7 +47,10 @@ from .recorder import LONGEST_TEXT, Recorder
 from .refusals import Refusals
 from .states import Trigger, trigger_of
 from .unexplained import UNEXPLAINED, Unexplained
-from .wire import values_shown
+from .wire import as_placed, values_shown
+
+MOST_TOLD = 20
+"""How often it is told that one attribute of an order was changed: a gateway may show it now and then."""
 
 
 class Reports:
@@ -60,6 +69,7 @@ class Reports:
             book, self._recorder, changes, self.executions, self.duplicates, self.unexplained
         ).error
         self._resurfaced: set[int] = set()  # order ids of attempts that turned up after their successor
+        self._told: Counter[tuple[Key, str]] = Counter()  # changes of this session, by attribute
         self._noticed: dict[Key, set[str]] = {}  # texts of this session that come with every report
 
     def session_ended(self, ts: int) -> None:
@@ -71,10 +81,14 @@ class Reports:
         self.duplicates.forget()
         self._resurfaced.clear()
         self._noticed.clear()
+        self._told.clear()
 
     def look_again(self) -> None:
         """A new snapshot: what it shows of attempts given up is news."""
         self._resurfaced.clear()
+        working = {record.order_id for record in self._book.active()}
+        for order_id in (self.changes.last_shown.keys() | self.changes.shown_at.keys()) - working:
+            self.changes.forget(order_id)
 
     # -- openOrder
 
@@ -90,12 +104,15 @@ class Reports:
         trigger = trigger_of(status)
         follow_ups: list[FollowUp] = []
         if trigger in (Trigger.FILLED, Trigger.CANCELLED):
+            self._say_why(record, event.state)
             trigger, status = None, ""  # orderStatus follows with the amounts
         else:
             follow_ups = self._lives(record, view.perm_id or 0, ts)
         if self.duplicates.outdated(record.key, view.perm_id or 0):
             return record, follow_ups
-        changes = values_shown(view, record.order)
+        before = self.changes.standing(record)
+        changes = values_shown(view, record.order, None if before is None else before.view)
+        standing = self._stands(record, view, before, changes, ts) if trigger is Trigger.WORKING else None
         changes.update(self.changes.shown(record, view, ts))
         if record.request is not None and record.request.cash_quantity:
             changes.pop("quantity", None)  # what the gateway thinks the cash will buy
@@ -107,11 +124,16 @@ class Reports:
         if trigger is Trigger.INACTIVE and event.state.reject_reason:
             changes["reason"] = event.state.reject_reason[:LONGEST_TEXT]
         ended = record.order.status in ("cancelled", "rejected")
-        self._recorder.move(record, trigger, ts, **changes)
+        self._recorder.move(record, trigger, ts, along=standing, **changes)
         self._remarks(record, event, ts)
         if ended and trigger is Trigger.WORKING:
             follow_ups.append(InDoubt(record.key))  # late, or it lives after all: only a snapshot shows
         return record, follow_ups
+
+    def _say_why(self, record: Record, state: OrderStateView) -> None:
+        """Of an order that has ended: no error may repeat it."""
+        if state.reject_reason and not record.done:
+            self.unexplained.said.setdefault(record.key, (0, state.reject_reason[:LONGEST_TEXT]))
 
     def _remarks(self, record: Record, event: tws.OpenOrder, ts: int) -> None:
         """What comes with the order in every report, published once."""
@@ -120,6 +142,26 @@ class Reports:
         reference = event.order.order_ref
         if reference and reference != record.reference:
             self._notice_once(record, f"its reference was changed at the gateway to {reference!r}", ts)
+
+    def _stands(
+        self, record: Record, view: OrderView, before: Standing | None, changes: OrderChanges, ts: int
+    ) -> Standing | None:
+        """What of it is news, to be kept with the order. What somebody has changed that no `order` event
+        shows is a notice, and kept with that."""
+        request = record.request
+        placed = None if request is None else lambda: as_placed(request, record.links)
+        standing, changed = stands(view, before, placed)
+        self.changes.last_shown[record.order_id] = standing
+        if "oca_group" in changed:
+            changes["oca_group"] = view.oca_group or None
+        for name, value in changed.items():
+            text = f"{PLACED_AS.get(name, name)} was changed at the gateway to {_plain(value)!r}"
+            if name == "order_type" and value is None:
+                text = f"order_type was changed at the gateway to {view.order_type!r}"
+            if self._told[record.key, name] < MOST_TOLD:
+                self._told[record.key, name] += 1
+                self._recorder.note(record, 0, text, ts, fact=standing)
+        return standing if standing != record.standing else None
 
     def _notice_once(self, record: Record, text: str, ts: int) -> None:
         noticed = self._noticed.setdefault(record.key, set())
@@ -164,6 +206,8 @@ class Reports:
         changes = self._status_changes(record, event)
         trigger = self._of_all(record, trigger, changes.get("filled", 0.0))
         self._finish_status(record, trigger, changes, ts, follow_ups)
+        if record.done:
+            self.changes.forget(record.order_id)
         return record, follow_ups
 
     def _status_changes(self, record: Record, event: tws.OrderStatus) -> OrderChanges:
@@ -195,7 +239,7 @@ class Reports:
             follow_ups.append(CancelUnexplained(record.key))
             return
         if trigger is Trigger.INACTIVE and said is not None:
-            changes.update(OrderChanges(reason=said[1], tws_code=said[0]))
+            changes.update(OrderChanges(reason=said[1], tws_code=said[0] or None))
         self._recorder.move(record, trigger, ts, **changes)
 
     def _of_all(self, record: Record, trigger: Trigger | None, filled: float) -> Trigger | None:
@@ -219,11 +263,13 @@ class Reports:
     def execution(self, event: tws.ExecDetails, ts: int) -> tuple[Record | None, list[FollowUp]]:
         seen = event.execution
         record = self._find(seen.client_id, seen.order_id, seen.perm_id, seen.order_ref)
+        before = 0.0 if record is None else record.executed()
         if record is None or not self.executions.count(record, event, ts):
             return record, []
         was, stale = record.order.status, _is_stale(record, seen.order_id or 0)
         perm_id = (not stale and seen.perm_id) or record.order.perm_id
-        self.executions.settle(record, ts, perm_id=perm_id)
+        corrected = record.executed() < before
+        self.executions.settle(record, ts, corrected=corrected, perm_id=perm_id)
         self.executions.cost_of(seen.exec_id, ts)
         follow_ups = self._stale(record, seen.order_id or 0, ts, "Submitted") if stale else []
         if record.order.status == "filled" != was and (stale or self.duplicates.of(record)):
@@ -251,7 +297,7 @@ class Reports:
         else:
             reason = f"the gateway says {status}; it reports executions of {record.executed():g} only"
         changes = OrderChanges(
-            filled=max(missing.filled, record.order.quantity), gateway_status=status, reason=reason
+            filled=missing.filled or record.order.quantity, gateway_status=status, reason=reason
         )
         if missing.avg_price is not None:
             changes["avg_price"] = missing.avg_price
@@ -262,11 +308,12 @@ class Reports:
     def completed(self, event: tws.CompletedOrder, ts: int) -> Record | None:
         """A row of the completed orders: all of them are done, whatever we thought."""
         view = event.order
-        record = self._find(self.client_id, view.order_id, view.perm_id, view.order_ref)
+        record = self._find(view.client_id, view.order_id, view.perm_id, view.order_ref)
         if record is None or self.duplicates.ended(record.key, view.perm_id or 0) or record.done:
             return record
-        if record.order_ids[1:] and record.perm_ids and view.perm_id not in record.perm_ids:
-            return record  # an earlier attempt's, which only the reference ties to this order
+        other = record.order_ids[1:] and record.perm_ids and view.perm_id not in record.perm_ids
+        if other or _is_stale(record, view.order_id):
+            return record  # an earlier attempt's, which its reference or number ties to this order
         status = event.state.status
         filled = max(view.filled_quantity or 0.0, record.executed())
         trigger = Trigger.FILLED if trigger_of(status) is Trigger.FILLED else Trigger.CANCELLED
@@ -296,7 +343,7 @@ class Reports:
             return
         held["reason"] = UNEXPLAINED
         if said is not None:  # it had worked: whether the words were about it or a change, it is cancelled
-            held.update(OrderChanges(reason=said[1], tws_code=said[0]))
+            held.update(OrderChanges(reason=said[1], tws_code=said[0] or None))
         self._recorder.move(record, Trigger.CANCELLED, ts, **held)
 
     def _find(
@@ -314,6 +361,11 @@ class Reports:
             record, 0, f"order id {order_id}, given up as never sent, is alive at the gateway", ts
         )
         return [StaleAttempt(record.key, order_id)]
+
+
+def _plain(value: object) -> object:
+    """As a person reads it."""
+    return msgspec.to_builtins(value) if isinstance(value, tuple) else value
 
 
 def _is_stale(record: Record, order_id: int) -> bool:

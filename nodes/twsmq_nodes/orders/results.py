@@ -31,6 +31,18 @@ class DayResults:
         mine, at = self._results.setdefault(cost.strategy, {}), (account, cost.currency)
         mine[at] = mine.get(at, 0.0) + change
 
+    def take_back(self, fill: Fill, currency: str, account: str) -> None:
+        """An execution that was taken back has brought nothing; what that costs may be reported yet."""
+        nothing = Commission(
+            client_order_id=fill.client_order_id,
+            strategy=fill.strategy,
+            exec_id=fill.exec_id,
+            commission=0.0,
+            currency=currency,
+            ts=fill.ts,
+        )
+        self.add(nothing, fill, fill.account or account)
+
     def of(self, strategy: str, ns: int) -> dict[tuple[str, str], float]:
         """Of the day of `ns`, the present moment, by account and currency."""
         return self._results.get(strategy, {}) if ns // _DAY_NS <= self._day else {}

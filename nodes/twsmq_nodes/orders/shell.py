@@ -18,22 +18,16 @@ from functools import partial
 from time import time_ns
 from typing import Any
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 from twsmq_protocol import endpoints, envelope
+from twsmq_protocol.data_files import ORDERS_JOURNAL
 from twsmq_protocol.envelope import Args
-from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_control_requests import CancelForeignOrder
 from twsmq_protocol.order_events import AccountNotice, ForeignOrderChanged, Order
-from twsmq_protocol.order_requests import (
-    EventPage,
-    ModifyOrder,
-    PlaceOrder,
-    PlaceOrders,
-    PreviewOrder,
-    ReplayEvents,
-)
+from twsmq_protocol.order_query_requests import ReplayEvents
+from twsmq_protocol.order_requests import PlaceOrder
 from twsmq_protocol.processes import message_share
 from twsmq_protocol.system_events import Gateway, Heartbeat
 from twsmq_protocol.topics import ACCOUNT_NOTICE, GATEWAY, order_topic
@@ -49,24 +43,22 @@ from twsmq_nodes.tws.gateway_times import gateway_offset_s, zone_of
 from twsmq_nodes.tws.pacing import Pacer, Priority
 from twsmq_nodes.tws.requests import CancelOrder as CancelRequest
 
+from . import actions, oca_groups, queries
 from .actions import Action, Announce, Enter, Journal, Now, Publish, Reply, SaveSetting, Send, Warn, Write
-from .core import HANDLED, OrdersCore
+from .core import OrdersCore
 from .direct_writer import DirectWriter
 from .foreign_cancel import ForeignCanceller
 from .journal import SqliteJournal
+from .maintenance import Maintenance
 from .risk.guard import RiskGuard
 from .risk.refused import RiskRefused
 from .risk.settings import RiskSettings
 from .risk.sources import RiskSources
 
-JOURNAL_FILE = "orders.journal"
 TOGETHER = 32
 """Messages let through the gate at once, if the budget allows as many: they go to the journal together."""
 
 Input = Callable[[Now], Iterable[Action]]
-HELD_S = 60.0
-"""An announced restart of the gateway holds new orders no longer, should nobody say that it is over."""
-NEW = (PlaceOrder, PlaceOrders, ModifyOrder, PreviewOrder)
 
 log = structlog.stdlib.get_logger()
 
@@ -89,13 +81,9 @@ class OrdersShell(Shell):
             shows_state=False,
         )
         self._session = self._link.session
-        self._journal = SqliteJournal(node.data_dir / JOURNAL_FILE, config.orders.durability)
-        node.metrics.adopt("journal_commit_seconds", self._journal.commits)
+        self._journal = SqliteJournal(node.data_dir / ORDERS_JOURNAL, config.orders.durability)
         self._write_s = node.metrics.histogram("order_write_seconds")
-        journal = node.data_dir / JOURNAL_FILE
-        node.metrics.collect(
-            lambda: [("journal_bytes", (), journal.stat().st_size)] if journal.exists() else []
-        )
+        self._count_journal()
         self._core = OrdersCore(
             node.client_id,
             self._session.encode,
@@ -106,10 +94,16 @@ class OrdersShell(Shell):
             settings=self._journal.settings(),
             lost=self._journal.lost,
         )
-        self._sources = RiskSources(node, self._core.book, self._loop.time, self._position_reported)
+        self._sources = RiskSources(
+            node,
+            self._core.book,
+            self._loop.time,
+            self._position_reported,
+            self._core.foreign.rows.values,
+        )
         self._guard = self._core.pipeline.guard = RiskGuard(config.orders.risk, self._sources.inputs)
-        self._risk = RiskSettings(self._guard, self._journal.save_setting)
-        self._risk.restore(self._journal.settings())
+        self._risk = RiskSettings(self._guard, self._journal.save_setting, lambda: self._core.intake.accounts)
+        self._recall_risk()
         self._foreign_canceller = ForeignCanceller(
             config.gateway.host,
             config.gateway.port,
@@ -119,7 +113,7 @@ class OrdersShell(Shell):
             lambda perm_id: perm_id in self._core.foreign.rows,
         )
         self._direct = DirectWriter()
-        self._held: tuple[float, str] | None = None  # until when, why
+        self._maintenance = Maintenance()
         self._reports: list[tws.Event] = []  # of the read that goes on
         self._durable_no = 0  # as the journal reports
         self._asked: list[tuple[Args, Call]] = []  # to be placed, of this pass of the mailbox
@@ -131,13 +125,18 @@ class OrdersShell(Shell):
             before_each=self._journal_news,
             idle=self._admit,
         )
-        node.topics += [
-            "order/<strategy>/<client_order_id>/",
-            ACCOUNT_NOTICE,
-            "execution/<account>/",
-            "foreign/<account>/<perm_id>/",
-        ]
-        self._add_ops()
+        self._add_ops_and_topics()
+
+    def _count_journal(self) -> None:
+        metrics, path = self._node.metrics, self._node.data_dir / ORDERS_JOURNAL
+        metrics.adopt("journal_commit_seconds", self._journal.commits)
+        metrics.collect(lambda: [("journal_bytes", (), path.stat().st_size)] if path.exists() else [])
+
+    def _recall_risk(self) -> None:
+        """The limits that were set at run time, and the orders that those of a rate or a day still count."""
+        self._risk.restore(self._journal.settings())
+        now = time_ns()
+        self._guard.recall(queries.sent_orders(self._core.book, now - self._guard.remembered_ns), now)
 
     def start(self) -> None:
         core = self._core
@@ -148,7 +147,7 @@ class OrdersShell(Shell):
             self._setting_saved,
         )
         self._sources.open()
-        self._node.listen((endpoints.CONNECTION,), (GATEWAY,), self._heard_gateway)
+        self._node.listen((endpoints.CONNECTION,), (GATEWAY,), self._on_gateway)
         feed(core.start)
         self._link.open()
 
@@ -161,9 +160,9 @@ class OrdersShell(Shell):
 
     # -- in
 
-    def _add_ops(self) -> None:
+    def _add_ops_and_topics(self) -> None:
         core, add = self._core, self._node.mailbox.add
-        for op in HANDLED:
+        for op in core.ops:
             add(op, self._request)
         add("get_orders", lambda args, call: call.succeed(core.orders(args)))
         add("get_executions", lambda args, call: call.succeed(core.executions(args)))
@@ -172,21 +171,22 @@ class OrdersShell(Shell):
         add("cancel_foreign_order", self._cancel_foreign)
         add("account_executions", lambda args, call: call.succeed(core.account_executions(args)))
         add("replay_events", self._replay)
+        self._node.topics += [
+            "order/<strategy>/<client_order_id>/",
+            ACCOUNT_NOTICE,
+            "execution/<account>/",
+            "foreign/<account>/<perm_id>/",
+        ]
 
-    def _heard_gateway(self, _topic: str, event: envelope.Event) -> None:
+    def _on_gateway(self, _topic: str, event: envelope.Event) -> None:
         if isinstance(event, Gateway):
-            why = event.maintenance
-            self._held = None if why is None else (self._loop.time() + HELD_S, why)
-
-    def _require_no_maintenance(self, args: Args) -> None:
-        """Just before the gateway is restarted by us nothing new is begun; cancels pass."""
-        if self._held is not None and isinstance(args, NEW) and self._loop.time() < self._held[0]:
-            raise RequestError(ErrorCode.NOT_READY, f"{self._held[1]}; try again when it is back")
+            self._maintenance.announced(event.maintenance, self._loop.time())
 
     def _request(self, args: Args, call: Call) -> None:
         """Orders of one pass of the mailbox go through the gate together; whatever else is asked comes after
         those that were asked for before it."""
-        self._require_no_maintenance(args)
+        self._maintenance.require_none(args, self._loop.time())
+        oca_groups.require_own(args, call.identity, self._core.book, self._core.pipeline.waiting)
         self._asked.append((args, call))
         if not isinstance(args, PlaceOrder):
             self.requests_handled()
@@ -210,12 +210,7 @@ class OrdersShell(Shell):
         self._driver.feed(lambda _now: self._core.setting_saved(name))
 
     def _cancel_foreign(self, args: CancelForeignOrder, call: Call) -> None:
-        row = self._core.foreign.rows.get(args.perm_id)
-        if row is None:
-            why = f"no foreign order has the permanent id {args.perm_id}; see get_orders"
-            call.fail(RequestError(ErrorCode.UNKNOWN_ORDER, why, field="perm_id"))
-        else:
-            self._foreign_canceller.cancel(row, call)
+        self._foreign_canceller.cancel(self._core.foreign.require(args.perm_id), call)
 
     def _send_cancel(self, request: CancelRequest) -> None:
         self._driver.feed(lambda _now: [Send(request)])
@@ -224,10 +219,7 @@ class OrdersShell(Shell):
         found = self._journal.events(args.after, args.limit, args.strategy)
         numbers = self._core.published_strategy_nos
         last = self._core.published_no if args.strategy is None else numbers.get(args.strategy, 0)
-        events = [msgspec.msgpack.decode(event) for number, event in found if number <= last]
-        call.succeed(
-            EventPage(events=events, next=found[len(events) - 1][0] if events else args.after, last=last)
-        )
+        call.succeed(queries.page(found, args.after, last))
 
     def _durable(self, event_no: int) -> None:
         """The journal reports it."""
@@ -244,7 +236,7 @@ class OrdersShell(Shell):
 
     def _on_event(self, event: tws.Event) -> None:
         self._reports.append(event)
-        self._foreign_canceller.heard(event)
+        self._foreign_canceller.on_event(event)
 
     def _on_read_end(self) -> None:
         if self._reports:
@@ -290,6 +282,8 @@ class OrdersShell(Shell):
                 self._journal.save_setting(name, value, who)
             case Write():
                 self._write(action)
+            case actions.Withhold(numbers):
+                self._direct.withhold(numbers)
             case Publish(event, retain):
                 topic = order_topic(event.strategy, event.client_order_id)
                 self._node.outbox.publish(topic, event, retain=retain)
@@ -307,6 +301,7 @@ class OrdersShell(Shell):
                     self._session.send(request, priority=Priority.ORDER)
             case Announce(topic, event, retain):
                 self._node.outbox.publish(topic, event, retain=retain)
+                self._sources.inputs.on_event(topic, event)
                 if isinstance(event, ForeignOrderChanged) and not event.working:
                     self._node.outbox.forget(topic)
                 if isinstance(event, AccountNotice):
@@ -326,6 +321,10 @@ class OrdersShell(Shell):
 
     def _write(self, action: Write) -> None:
         # One priority for all: a cancel must not overtake the order it is for.
+        if action.withheld:
+            self._caught_up(action)
+            self._driver.feed(lambda now: self._core.not_written(action, now))
+            return
         try:
             self._session.send(
                 action.request,
@@ -359,18 +358,25 @@ class OrdersShell(Shell):
         """What the budget lets through the gate by now."""
         while self._core.waiting:
             now = Now(self._loop.time(), time_ns())
+            self._pacer.hold(self._core.pipeline.held, now.mono)
             allowed = self._pacer.affordable(now.mono)
             if allowed < 1:
-                break
+                if not self._cancels_wait or self._pacer.affordable(now.mono, past_held=True) < 1:
+                    break
+                allowed = 0  # one: a cancel, which is first and waits for no order that waits for the disk
             actions, taken = self._core.admit(now, min(allowed, TOGETHER))
             self._pacer.charge(now.mono, taken)
             if actions:
                 return actions
         return ()
 
+    @property
+    def _cancels_wait(self) -> bool:
+        return self._core.pipeline.gate.has_cancels
+
     def _wake_at(self) -> float | None:
         now = self._loop.time()
-        affords = self._pacer.affords_at(now) if self._core.waiting else None
+        affords = self._pacer.affords_at(now, past_held=self._cancels_wait) if self._core.waiting else None
         if affords is not None and affords > now:
             self._link.short()
         return min((at for at in (self._core.wake_at, affords) if at is not None), default=None)

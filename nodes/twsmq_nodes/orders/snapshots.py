@@ -21,7 +21,7 @@ What a verdict rests on:
 - An order the gateway had spoken of, absent from all three, is `unknown`: it may have expired or been
   cancelled on an earlier day. One it had called Inactive on this day has ended; and any, if the executions
   that are listed reach back to before it was sent (a TWS keeps those of some days, a Gateway may not): they
-  show all that was executed of it.
+  show all that was executed of it. So has one the gateway never spoke of, on an earlier day.
 - What the gateway holds back untransmitted is in no list: nothing proves it absent.
 - A list that was not answered, or of which a row could not be read, proves nothing absent.
 
@@ -46,7 +46,7 @@ from .codes import Meaning
 from .exercises import GONE, NOT_CONFIRMED
 from .follow_ups import ExecutionsMissing
 from .ids import FIRST_REQ_ID, Key
-from .record import Record
+from .record import EPSILON, Record
 from .states import Trigger
 from .times import covers
 
@@ -62,6 +62,10 @@ READ_ONLY = (
     "IBC: ReadOnlyApi=no; image: READ_ONLY_API=no)"
 )
 
+NEVER_SEEN = (
+    "no list of the gateway has it, which show all that was executed since it was sent: it never arrived, or "
+    "ended on an earlier day with nothing executed"
+)
 LISTS = "open orders, executions and completed orders"
 
 
@@ -134,6 +138,7 @@ class Snapshots:
         self.current: Snapshot | None = None
         self._req_id = FIRST_REQ_ID
         self._questions: list[tuple[Snapshot, Step]] = []  # unanswered, in the order they were asked
+        self._aside: Snapshot | None = None
 
     def begin(self, began_at: int, offset_s: int | None, *, foreign_only: bool = False) -> None:
         """In place of the current one."""
@@ -152,6 +157,17 @@ class Snapshots:
         assert self.current is not None
         self._questions.append((self.current, self.current.step))
         return self.current.request()
+
+    def ask_aside(self) -> Request:
+        """Our open orders, for what the orders are now and not where they are."""
+        self._aside = Snapshot(0, None, 0)
+        self._questions.append((self._aside, Step.OPEN_ORDERS))
+        return self._aside.request()
+
+    @property
+    def aside_answered(self) -> bool:
+        """The last one."""
+        return all(snapshot is not self._aside for snapshot, _ in self._questions)
 
     def ended(self, end: End) -> Snapshot | None:
         """The current snapshot, one step further; None if the end belongs to no question of its."""
@@ -253,6 +269,8 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
     if max(record.sent_at, order.ts) + GRACE_S * NS > snapshot.began_at:
         return Verdict(again=True)
     if not covers(snapshot.began_at, record.sent_at, snapshot.offset_s):
+        if snapshot.reaches_back is not None and snapshot.reaches_back < record.sent_at:
+            return Verdict(Trigger.CANCELLED, NEVER_SEEN)
         return Verdict(
             Trigger.VANISHED,
             "sent on an earlier day of the gateway, whose lists do not reach back: use resolve_order",
@@ -276,7 +294,9 @@ def _exercised(record: Record, snapshot: Snapshot) -> Verdict:
 def _ended_meanwhile(record: Record) -> Verdict:
     """The gateway had it, has it no more, and lists every execution since before it was sent."""
     executed = f"{record.executed():g} executed, as all executions since it was sent show"
-    return Verdict(Trigger.CANCELLED, f"the gateway lists it no more: it has ended, {executed}")
+    whole = 0 < record.order.quantity <= record.executed() + EPSILON
+    trigger = Trigger.FILLED if whole else Trigger.CANCELLED
+    return Verdict(trigger, f"the gateway lists it no more: it has ended, {executed}")
 
 
 def _gone(record: Record, today: bool) -> Verdict:

@@ -2,8 +2,8 @@
 
 Invariant: what is said to be the same, or to differ, is; what cannot be told is None. A spelling that has
 named two contracts (two listings, a symbol given to another) names none from then on. All combos share one
-conId at the gateway, so a combo is known by its spelling alone. A gateway may spell what nobody could write:
-such a spelling names nothing.
+conId at the gateway, so a combo is known by its legs, in whatever order they stand and wherever they are
+routed. A gateway may spell what nobody could write: such a spelling names nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ def _parsed(instrument: str) -> Instrument | None:
         return parse_instrument(instrument)
     except FieldError:
         return None
+
+
+def is_spelled(instrument: str) -> bool:
+    """Whether it is a spelling at all."""
+    return _parsed(instrument) is not None
 
 
 class Spellings:
@@ -39,21 +44,36 @@ class Spellings:
     def same(self, one: str, other: str) -> bool | None:
         if one == other:
             return True
+        legs = _legs(one), _legs(other)
+        if any(legs):
+            return legs[0] == legs[1]
         ids = (self.con_id(one), self.con_id(other))
         if None not in ids:
             return ids[0] == ids[1]
         return None if _alike(_parsed(one), _parsed(other)) else False
 
 
+@lru_cache(4096)
+def _legs(instrument: str) -> tuple[tuple[int, int], ...]:
+    """conId and signed ratio of each leg of a combo."""
+    parsed = _parsed(instrument)
+    legs = () if parsed is None else parsed.legs
+    return tuple(sorted((leg.con_id, -leg.ratio if leg.sell else leg.ratio) for leg in legs))
+
+
+def _folded(value: object) -> object:
+    """A gateway may take both cases for one."""
+    return value.casefold() if isinstance(value, str) else value
+
+
 def _alike(one: Instrument | None, other: Instrument | None) -> bool:
     """Whether they may be one contract, going by their names."""
     if one is None or other is None:
         return True
-    if one.legs or other.legs:
-        return False
     if one.con_id or other.con_id:
         return True
-    names = ("sec_type", "symbol", "currency", "right", "strike")
-    if any(getattr(one, name) != getattr(other, name) for name in names):
-        return False
+    for name in ("sec_type", "symbol", "currency", "right", "strike"):
+        values = getattr(one, name), getattr(other, name)
+        if all(values) and _folded(values[0]) != _folded(values[1]):
+            return False  # what one of them leaves out may be anything
     return one.expiry.startswith(other.expiry) or other.expiry.startswith(one.expiry)  # by day or by month

@@ -13,17 +13,18 @@ Invariants:
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 from twsmq_protocol.order_events import OrderStatus
 
 
-class Trigger(Enum):
+class Trigger(StrEnum):
     # the gateway's reports
     HELD = "it has the order, which does not work yet"
     WORKING = "the order works"
     PARTLY_FILLED = "some of it is executed"
     FILLED = "all of it is executed"
+    TAKEN_BACK = "what was executed of it is taken back"
     CANCELLING = "it is being cancelled, whoever asked"
     CANCELLED = "it is cancelled"
     INACTIVE = "it does not work and may come back"
@@ -79,6 +80,7 @@ TABLE: dict[OrderStatus, dict[Trigger, OrderStatus]] = {
         _T.VANISHED: "unknown",
     },
     "partially_filled": {
+        _T.TAKEN_BACK: "submitted",
         _T.FILLED: "filled",
         _T.CANCELLING: "pending_cancel",
         _T.CANCELLED: "cancelled",

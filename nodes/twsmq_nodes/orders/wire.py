@@ -15,29 +15,30 @@ import msgspec
 from msgspec.structs import replace
 from twsmq_protocol.instruments import format_instrument, parse_instrument
 from twsmq_protocol.order_events import Order
-from twsmq_protocol.order_requests import CHANGEABLE, ForeignOrder, PlaceOrder
-from twsmq_protocol.order_types import ORDER_TYPES, PRICE_FIELDS, TIFS, Condition, Prices
+from twsmq_protocol.order_query_requests import ForeignOrder
+from twsmq_protocol.order_requests import CHANGEABLE, PlaceOrder
+from twsmq_protocol.order_types import KNOWN_PRICES, ORDER_TYPES, PRICE_FIELDS, TIFS, Condition, Prices
 
 from twsmq_nodes.tws import orders as tws_orders
 from twsmq_nodes.tws import requests as tws
 from twsmq_nodes.tws.contracts import Contract, Scalar
-from twsmq_nodes.tws.gateway_times import execution_time_ns
 from twsmq_nodes.tws.instruments import contract_of, instrument_of
 from twsmq_nodes.tws.order_template import ShapedOrder
 from twsmq_nodes.tws.orders import OrderFields, OrderView
 
+from .attributes import Standing, same_moment
 from .entries import Links, Values
 from .record import OrderChanges
 
 _KINDS = {"price": 1, "time": 3, "margin": 4, "execution": 5, "volume": 6, "percent_change": 7}
 _VALUE_NAMES = {"price": "price", "margin": "percent", "volume": "volume", "percent_change": "changePercent"}
 _WHOLE = frozenset(("volume", "margin"))  # ibapi sends these as integers
-_NONE = Prices()
+_NONE, _NO_PRICES = Prices(), frozenset[str]()
 
 
 def prices_of(order_type: str) -> frozenset[str]:
     """Which prices orders of this type have."""
-    return ORDER_TYPES.get(order_type, _NONE).known
+    return KNOWN_PRICES.get(order_type, _NO_PRICES)
 
 
 def as_changed(request: PlaceOrder, values: Values) -> PlaceOrder:
@@ -49,8 +50,8 @@ def as_changed(request: PlaceOrder, values: Values) -> PlaceOrder:
         value = getattr(values, name)
         if name in PRICE_FIELDS and name not in known:
             value = None
-        elif value is None:
-            continue
+        elif value is None and (name not in PRICE_FIELDS or values.outside_rth is None):
+            continue  # as it was placed: events of before have neither
         changes[name] = value
     if changes.get("tif", request.tif) != "GTD":
         changes["good_till"] = ""
@@ -73,16 +74,23 @@ def shaped_order(
     *,
     transmit: bool = True,
     what_if: bool = False,
+    standing: Standing | None = None,
 ) -> ShapedOrder:
-    """Places the order, or with the id of a working one modifies it."""
+    """Places the order, or with the id of a working one modifies it. `standing`: as the gateway shows it."""
     limit, aux = request.limit_price, request.stop_price
     if aux is None:
         aux = request.offset if request.trail_amount is None else request.trail_amount
     ties = (links.parent_id, links.oca_group, links.oca_type, transmit, what_if)
-    shape = _pack((_what_stays(request), account, ties, limit is None, aux is None))
+    if standing is None or not standing.taken:
+        standing, stands = None, ()
+    else:
+        stands = (standing.taken, standing.fields, standing.with_extra({}))
+    shape = _pack((_what_stays(request), account, ties, limit is None, aux is None, stands))
 
     def made() -> tws.PlaceOrder:
         fields = _fields(request, account, links, transmit=transmit, what_if=what_if)
+        if standing is not None:
+            fields = replace(fields, extra=standing.with_extra(fields.extra), **standing.fields)
         varying: dict[str, Any] = {
             "order_ref": ref,
             "total_quantity": request.quantity,
@@ -94,10 +102,29 @@ def shaped_order(
     return ShapedOrder(shape, order_id, ref, request.quantity, limit, aux, made)
 
 
+_NAMED: dict[str, tuple[str, tuple[type, ...]]] = {
+    "sweepToFill": ("sweep_to_fill", (bool,)),
+    "triggerMethod": ("trigger_method", (int,)),
+    "percentOffset": ("percent_offset", (float, int)),
+}
+"""What clients give in `extra`, though `OrderFields` has a field for it: one name for one thing, so that what
+somebody has changed of it is not said twice."""
+
+
+def as_placed(request: PlaceOrder, links: Links) -> OrderFields:
+    """What was sent of an order, but for what every order has."""
+    return _fields(request, "", links, transmit=True, what_if=False)
+
+
 def _fields(request: PlaceOrder, account: str, links: Links, *, transmit: bool, what_if: bool) -> OrderFields:
     """The order as ibapi knows it, but for what may vary within its shape."""
     algo = request.algo
     extra: dict[str, Scalar] = dict(request.extra)
+    named: dict[str, Any] = {
+        _NAMED[name][0]: extra.pop(name)
+        for name in request.extra.keys() & _NAMED.keys()
+        if type(request.extra[name]) in _NAMED[name][1]
+    }
     if request.limit_offset is not None:
         extra["lmtPriceOffset"] = request.limit_offset
     return OrderFields(
@@ -129,6 +156,7 @@ def _fields(request: PlaceOrder, account: str, links: Links, *, transmit: bool, 
         conditions_cancel_order=request.conditions_cancel,
         conditions_ignore_rth=request.conditions_ignore_rth,
         extra=extra,
+        **named,
     )
 
 
@@ -156,8 +184,6 @@ def _condition(condition: Condition) -> tws_orders.Condition:
 
 _SIMPLE = frozenset(("MKT", "LMT", "STP", "STP LMT", "TRAIL", "TRAIL LIMIT", "MIT", "LIT"))
 """Types that openOrder echoes as they were placed (captured)."""
-
-_AUX = ("stop_price", "trail_amount", "offset")
 
 
 def shown(view: OrderView, name: str, order_type: str) -> Any:
@@ -192,36 +218,70 @@ def shown(view: OrderView, name: str, order_type: str) -> Any:
             return None
 
 
-def values_shown(view: OrderView, order: Order) -> OrderChanges:
-    """The values of an order that an openOrder shows, as far as it can be believed.
+def values_shown(view: OrderView, order: Order, before: OrderView | None = None) -> OrderChanges:
+    """The values of an order that an openOrder shows, as far as it can be believed. `before`: what the one
+    before it has shown, in this session and as the order works.
 
     Most of its fields are defaults that nobody set: a market order shows a limit price of 0.0, a stop's first
     one a limit near the stop, a limit order a trailing stop (captured). So a price is taken over where the
     type needs it; where the type only allows it (the cap of MIDPRICE, REL, pegged orders), once it was set
-    here. The time in force is what a preset changes (10349, ib_async issues 191 and 217), quantity, prices
-    and type what a person edits; until when a GTD order works belongs to its time in force. Outside RTH and
-    display size change only where we asked for it: that their echo is faithful has not been seen.
+    here, or when it is not what was shown before: a default does not change by itself. The stop of a trailing
+    order is the gateway's to move, and is taken over as it moves. The time in force is
+    what a preset changes (10349, ib_async issues 191 and 217), quantity, prices and type what a person edits;
+    until when a GTD order works belongs to its time in force. Outside RTH and display size are believed where
+    they are set (captured of outside RTH, and no default sets them); that they are not set means something
+    only where they were shown before: a gateway drops outside RTH of some orders (ib_insync issue 141).
     """
     changes: dict[str, Any] = {}
     if view.total_quantity:
         changes["quantity"] = view.total_quantity
     order_type = order.order_type
-    if view.order_type in _SIMPLE and order_type in _SIMPLE:
+    retyped = view.order_type != order_type and view.order_type in ORDER_TYPES
+    if retyped and (order_type in _SIMPLE or (before is not None and before.order_type != view.order_type)):
         order_type = changes["order_type"] = view.order_type
-        for name in PRICE_FIELDS if order_type != order.order_type else ():
-            if name not in prices_of(order_type):
-                changes[name] = None
+        changes |= {name: None for name in PRICE_FIELDS if name not in prices_of(order_type)}
     changes |= _term_shown(view, order)
-    prices = ORDER_TYPES.get(order_type, _NONE)
-    for name in prices.known:
-        value = shown(view, name, order_type)
-        if value is None:
-            continue
-        if (name in prices.needed and name in ("limit_price", "stop_price")) or (
-            value and getattr(order, name) is not None
-        ):
+    for name in ("outside_rth", "display_size"):
+        value = getattr(view, name)
+        if value or (before is not None and getattr(before, name)):
             changes[name] = value
-    return OrderChanges(**changes)
+    return OrderChanges(**changes, **_prices_shown(view, order, order_type, before))
+
+
+def _prices_shown(view: OrderView, order: Order, order_type: str, before: OrderView | None) -> dict[str, Any]:
+    prices, known, changes = ORDER_TYPES.get(order_type, _NONE), prices_of(order_type), dict[str, Any]()
+    retyped = order_type != order.order_type
+    comparable = before if before is not None and before.order_type == view.order_type else None
+    for name in known:
+        value, kept = shown(view, name, order_type), getattr(order, name) is not None
+        if name in prices.needed and name in ("limit_price", "stop_price"):
+            if value is not None:
+                changes[name] = value
+        elif value and (kept or retyped or (name == "trail_stop_price" and not _waits_for_parent(order))):
+            changes[name] = value
+        elif comparable is None or name == "trail_stop_price":
+            continue
+        elif (value or None) != (shown(comparable, name, order_type) or None):
+            changes[name] = value or None
+    return _one_trail(changes, view, order) if "trail_amount" in known else changes
+
+
+def _waits_for_parent(order: Order) -> bool:
+    """An attached stop trails from where the market is when its parent has filled: what is shown before is
+    not where it will begin."""
+    return order.parent is not None and (order.gateway_status is None or "child" in (order.why_held or ""))
+
+
+def _one_trail(changes: dict[str, Any], view: OrderView, order: Order) -> dict[str, Any]:
+    """A trailing order trails by an amount or by a percentage; a gateway may show both."""
+    if changes.get("trail_percent"):
+        return changes | {"trail_amount": None}
+    if "trail_percent" in changes and view.aux_price:
+        return changes | {"trail_amount": view.aux_price}
+    changes.pop("trail_percent", None)
+    if order.trail_percent is not None:
+        changes.pop("trail_amount", None)
+    return changes
 
 
 def _term_shown(view: OrderView, order: Order) -> dict[str, Any]:
@@ -244,8 +304,15 @@ def same(name: str, one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return abs(one - other) <= _precision(other) + 1e-9 * abs(one)
     if name == "good_till":
-        return _same_minute(str(one or ""), str(other or ""))
+        return same_moment(str(one or ""), str(other or ""))
     return (one or None) == (other or None)
+
+
+def equal(name: str, one: Any, other: Any) -> bool:
+    """Whether they are one value, but for what binary fractions leave over."""
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= 1e-9 * abs(one)
+    return same(name, one, other)
 
 
 def _precision(value: float) -> float:
@@ -254,17 +321,6 @@ def _precision(value: float) -> float:
     if "e" in decimals or len(decimals) < 2:
         return 0.0
     return 0.5 * 10.0 ** -len(decimals)
-
-
-def _same_minute(one: str, other: str) -> bool:
-    """Times as clients and gateways write them: one moment in whatever zones, or the same digits, as a
-    gateway may show what was asked in UTC with a zone of its own."""
-    moment = execution_time_ns(one)
-    return _digits(one) == _digits(other) or (moment is not None and moment == execution_time_ns(other))
-
-
-def _digits(text: str) -> str:
-    return "".join(filter(str.isdigit, text))[:12]
 
 
 def foreign_order(order_id: int, contract: Contract, view: OrderView, gateway_status: str) -> ForeignOrder:

@@ -5,7 +5,7 @@ What decides (pure: events in, actions out, no clock, socket or log)
   questions.py      the question of each op; question.py what a question is
                     contract_questions.py, market_questions.py, news_questions.py: them all
   look_ups.py       the kinds of look-up: one row each in KINDS; rows.py what the rows become
-  memory.py         answers remembered; outages.py when a refusal is not to be believed
+  memory.py         answers remembered
   hours.py, scanner_parameters.py: the gateway's texts read
 
 What does

@@ -132,7 +132,7 @@ def market_rule(args: ops.GetMarketRule) -> Question:
         for exchange, rule in zip(
             info.valid_exchanges.split(","), info.market_rule_ids.split(","), strict=False
         )
-        if exchange and rule.isdecimal()
+        if exchange and rule.isascii() and rule.isdecimal() and len(rule) < 10
     ]
     numbers = tuple(dict.fromkeys(rule for _, rule in pairs))
     found = yield tuple(Query("market rule", (number,)) for number in numbers)

@@ -1,11 +1,14 @@
 """Look-ups: one gateway request per distinct query at a time, however many calls wait for it. Pure.
 
-    Asked ─ question ─ needs queries ─ remembered ─────────────────────────┐
-                ↑                    ─ on its way ─ wait with the others ──┤
-                │                    ─ new ─ (pace) ─ Send ─ rows … end ───┤
-                │                                  ─ refused, silent ──────┤
-                └──── all of them are there, or refused ←──────────────────┘
+    Asked ─ question ─ needs queries ─ remembered ───────────────────────────────┐
+                ↑                    ─ on its way ─ wait with the others ────────┤
+                │                    ─ new ─ (turn, pace) ─ Send ─ rows … end ───┤
+                │                                         ─ refused, silent ─────┤
+                └──── all of them are there, or refused ←────────────────────────┘
              ─ has its result ─ Answer        ─ refused, deadline, session lost ─ Fail
+
+Those who ask take turns: only a few requests wait for the message budget at a time, and the next one is that
+of the peer that has been given the least (`turns`).
 
 A question (`question`) yields the queries it needs and is sent what became of each; the same query of two
 questions is one request.
@@ -14,7 +17,7 @@ Invariants: each call gets exactly one Answer or Fail, by its deadline at the la
 as a question waits for it, so that one nobody waits for any more is not sent, and what the gateway still says
 about it is ignored; whatever goes on until it is cancelled is cancelled; a refusal is never remembered; a 200
 while a data farm is down or within a minute of an outage is not believed but asked again (the gateway says it
-of good contracts then: ib_insync #330), unless silence or the deadline comes first (`outages`).
+of good contracts then: ib_insync #330), unless silence or the deadline comes first (`tws.outages`).
 """
 
 from __future__ import annotations
@@ -30,17 +33,20 @@ from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 from twsmq_nodes.runtime.room import has_room
 from twsmq_nodes.tws.codes import NO_DEFINITION, is_warning
 from twsmq_nodes.tws.events import Event, GatewayError
+from twsmq_nodes.tws.outages import Outages
 from twsmq_nodes.tws.session_events import SessionEvent
 
-from .events import Action, Answer, Asked, CallId, Cancel, Fail, Input, NotSent, Send, SessionDown
+from .events import Action, Answer, Asked, CallId, Cancel, Fail, Input, NotSent, Send, SessionDown, Written
 from .look_ups import KINDS, Kind, Query
 from .memory import Memory
-from .outages import Outages
 from .question import Found, Question
+from .turns import PeerTurns
 
 CACHE_ROWS = 20_000
 MOST_LOOK_UPS = 1000
 """At the node's share of the message budget these take minutes already: more are refused, not queued."""
+MOST_ROWS = 200_000
+"""Of one look-up; ten times the contracts of the longest option chain."""
 AGAIN_S = 5.0
 """Between two tries of what was not believed."""
 NO_CONTRACT = "the gateway sent no contract for it"
@@ -71,14 +77,20 @@ class _Asking(Struct):
 
 
 class ReferenceCore:
-    """`now` is monotonic, in seconds. `next_req_id` gives an id the session has not used."""
+    """`now` is monotonic, in seconds. `next_req_id` gives an id the session has not used. `ahead`: so many
+    requests may wait to be written.
+    """
 
     def __init__(
         self,
         next_req_id: Callable[[], int],
         *,
         cache_rows: int = CACHE_ROWS,
+        ahead: int = MOST_LOOK_UPS,
     ) -> None:
+        self._ahead = ahead
+        self._unwritten: set[int] = set()
+        self._turns = PeerTurns()
         self._next_req_id = next_req_id
         self.memory = Memory(cache_rows)
         self._asking: dict[CallId, _Asking] = {}
@@ -114,9 +126,12 @@ class ReferenceCore:
                     happened.question, happened.deadline, happened.peer, not_ready=happened.not_ready
                 )
                 return self._advance(happened.call, None, now)
+            case Written(req_id=req_id):
+                self._written(req_id, now)
             case NotSent(req_id=req_id, error=error) if req_id in self._sent:
                 return self._over(self._sent[req_id], error, now)
             case SessionDown():
+                self._outages.session_lost()
                 return self._lost()
             case GatewayError():
                 return self._refused(happened, now)
@@ -192,6 +207,7 @@ class ReferenceCore:
             self._forget(call)
         self._look_ups.clear()
         self._sent.clear()
+        self._unwritten.clear()
         return actions
 
     def _expire(self, now: float) -> list[Action]:
@@ -224,26 +240,48 @@ class ReferenceCore:
 
     def _send(self, now: float) -> list[Action]:
         actions: list[Action] = []
-        if len(self._sent) == len(self._look_ups):
-            return actions
+        while len(self._unwritten) < self._ahead and len(self._sent) < len(self._look_ups):
+            look_up = self._next_in_turn(now)
+            if look_up is None:
+                break
+            actions.append(self._sending(look_up, now))
+        return actions
+
+    def _next_in_turn(self, now: float) -> _LookUp | None:
+        """Of the peer that has been given the least, the one that has waited longest."""
+        best: _LookUp | None = None
+        least = math.inf
         for look_up in self._look_ups.values():
             if look_up.req_id is not None:
                 continue
-            kind, name = look_up.kind, look_up.query.kind
-            if kind.pace_s:
-                look_up.not_before = max(look_up.not_before, self._paced.get(name, 0.0))
-            if look_up.not_before > now:
+            turn = self._turns.of(look_up.peer)
+            if turn >= least:
                 continue
-            self._paced[name] = now + kind.pace_s
-            req_id = look_up.req_id = self._next_req_id()
-            self._sent[req_id] = look_up
-            look_up.rows = []
-            if look_up.doubted is None:
-                look_up.silent_at = now + kind.idle_s
-            args = look_up.query.args
-            request = kind.request(req_id, *args) if kind.numbered else kind.request(*args)
-            actions.append(Send(req_id, request))
-        return actions
+            if look_up.kind.pace_s:
+                look_up.not_before = max(look_up.not_before, self._paced.get(look_up.query.kind, 0.0))
+            if look_up.not_before <= now:
+                best, least = look_up, turn
+        return best
+
+    def _sending(self, look_up: _LookUp, now: float) -> Send:
+        kind = look_up.kind
+        self._turns.take(look_up.peer)
+        self._paced[look_up.query.kind] = now + kind.pace_s
+        req_id = look_up.req_id = self._next_req_id()
+        self._sent[req_id] = look_up
+        self._unwritten.add(req_id)
+        look_up.rows = []
+        if look_up.doubted is None:
+            look_up.silent_at = now + kind.idle_s
+        args = look_up.query.args
+        return Send(req_id, kind.request(req_id, *args) if kind.numbered else kind.request(*args))
+
+    def _written(self, req_id: int, now: float) -> None:
+        """The gateway has it from now on: it has not been silent before."""
+        self._unwritten.discard(req_id)
+        look_up = self._sent.get(req_id)
+        if look_up is not None and look_up.doubted is None:
+            look_up.silent_at = max(look_up.silent_at, now + look_up.kind.idle_s)
 
     def _closed(self, look_up: _LookUp) -> list[Action]:
         """Nothing more is expected of it."""
@@ -251,6 +289,7 @@ class ReferenceCore:
         if look_up.req_id is None:
             return []
         del self._sent[look_up.req_id]
+        self._unwritten.discard(look_up.req_id)
         cancel = look_up.kind.cancel
         return [] if cancel is None else [Cancel(cancel(look_up.req_id))]
 
@@ -278,6 +317,9 @@ class ReferenceCore:
         if take is not None:
             look_up.rows.extend(take(event))
             look_up.silent_at = now + kind.idle_s
+            if len(look_up.rows) > MOST_ROWS:
+                text = f"the gateway sent more than {MOST_ROWS:,} rows; ask for something narrower"
+                return self._over(look_up, RequestError(ErrorCode.GATEWAY_REJECTED, text), now)
         if type(event) not in kind.ends:
             return []
         if kind.some and not look_up.rows:
@@ -324,6 +366,7 @@ class ReferenceCore:
         )
         assert look_up.req_id is not None
         del self._sent[look_up.req_id]
+        self._unwritten.discard(look_up.req_id)
         look_up.req_id, look_up.not_before = None, now + AGAIN_S
         return []
 
@@ -331,9 +374,10 @@ class ReferenceCore:
 
     def _next_moment(self, now: float) -> float | None:
         moments = [asking.deadline for asking in self._asking.values()]
+        held = len(self._unwritten) >= self._ahead
         for look_up in self._look_ups.values():
             moments.append(look_up.silent_at)
-            if look_up.req_id is None:
+            if look_up.req_id is None and not held:
                 moments.append(look_up.not_before)
         first = min(moments, default=math.inf)
         return None if math.isinf(first) else max(first, now)
@@ -344,6 +388,8 @@ class ReferenceCore:
         assert all(look_up.req_id == req_id for req_id, look_up in self._sent.items())
         waiting = {call for look_up in self._look_ups.values() for call in look_up.waiting}
         assert waiting == self._asking.keys()
+        assert self._unwritten <= self._sent.keys()
+        assert len(self._unwritten) <= self._ahead
         self.memory.validate()
 
 

@@ -35,11 +35,17 @@ class NotSent(Struct, frozen=True):
     error: RequestError
 
 
+class Written(Struct, frozen=True):
+    """The request has left."""
+
+    req_id: int
+
+
 class SessionDown(Struct, frozen=True):
     """Whatever was asked will not be answered."""
 
 
-Input = Asked | NotSent | SessionDown | TimerFired | Event | SessionEvent
+Input = Asked | NotSent | Written | SessionDown | TimerFired | Event | SessionEvent
 
 
 class Send(Struct, frozen=True):

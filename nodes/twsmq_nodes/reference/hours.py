@@ -1,53 +1,44 @@
-"""The gateway's text of trading hours, as sessions. Pure.
+"""The gateway's text of trading hours (`tws.trading_hours`), as sessions for whoever asks. Pure.
 
-    20221229:0400-20221229:2000;20221230:0400-20221230:1300;20221231:CLOSED       (captured)
-    20090507:0700-1830,1830-2330;20090508:CLOSED                                  (before TWS 970)
-
-in the contract's time zone. A session counts for the day on which it closes.
+A session counts for the day on which it closes. What is not understood is left out.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 
 from twsmq_protocol.history_requests import SessionRow
 
+from twsmq_nodes.tws import trading_hours
 from twsmq_nodes.tws.gateway_times import execution_time_ns
-
-_SPAN = re.compile(r"(?:(\d{8}):)?(\d{4})-(?:(\d{8}):)?(\d{4})")
 
 
 def sessions(text: str, zone: str) -> tuple[list[SessionRow], list[str]]:
-    """Sessions in their order, and the days that are closed. What is not understood is left out."""
+    """Sessions in their order, and the days that are closed."""
     found: list[SessionRow] = []
     closed: list[str] = []
-    for entry in filter(None, text.split(";")):
-        day, _, rest = entry.partition(":")
-        if rest == "CLOSED":
+    for entry in trading_hours.entries(text):
+        day = trading_hours.closed_day(entry)
+        if day is not None:
             closed.append(day)
             continue
-        for part in entry.split(","):
-            session = _session(part.strip(), day, zone)
-            if session is not None:
-                found.append(session)
+        rows = (_row(session, zone) for session in trading_hours.sessions(entry) if session is not None)
+        found += [row for row in rows if row is not None]
     return sorted(found, key=lambda one: one.open), closed
 
 
-def _session(text: str, day: str, zone: str) -> SessionRow | None:
-    span = _SPAN.fullmatch(text)
-    if span is None:
-        return None
-    opens_on = span[1] or day
-    closes_on = span[3] or opens_on
-    opens, closes = _ns(opens_on, span[2], zone), _ns(closes_on, span[4], zone)
+def _row(session: trading_hours.Session, zone: str) -> SessionRow | None:
+    opens, closes = (
+        _ns(session.begin_day, session.begin, zone),
+        _ns(session.end_day, session.end, zone),
+    )
     if opens is None or closes is None or closes <= opens:
         return None
-    return SessionRow(open=opens, close=closes, date=closes_on)
+    return SessionRow(open=opens, close=closes, date=session.end_day)
 
 
 def _ns(day: str, clock: str, zone: str) -> int | None:
-    if clock == "2400":
+    if clock == trading_hours.MIDNIGHT_AFTER:
         try:
             day, clock = f"{datetime.strptime(day, '%Y%m%d') + timedelta(days=1):%Y%m%d}", "0000"
         except (ValueError, OverflowError):

@@ -13,7 +13,7 @@ from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.driver import Driver
-from twsmq_nodes.runtime.link import GatewayLink
+from twsmq_nodes.runtime.link import GatewayLink, why_not_sent
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
@@ -23,12 +23,14 @@ from twsmq_nodes.tws.reference_requests import ReqUserInfo
 from twsmq_nodes.tws.session_events import SessionEvent, SessionLost
 
 from .core import ReferenceCore
-from .events import Action, Answer, Asked, Cancel, Fail, Input, NotSent, Send, SessionDown
+from .events import Action, Answer, Asked, Cancel, Fail, Input, NotSent, Send, SessionDown, Written
 from .question import Question
 from .questions import QUESTIONS
 
 PATIENCE_S = 600.0
 """How long a call waits at most while rows keep coming; its own `valid_until` may end it sooner."""
+AHEAD = 2
+"""Requests that wait for the message budget; all others still take turns."""
 
 
 class ReferenceShell(Shell):
@@ -38,7 +40,7 @@ class ReferenceShell(Shell):
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._link = GatewayLink(node, on_event=self._on_event, on_session_event=self._on_session_event)
-        self._core = ReferenceCore(self._link.session.next_req_id)
+        self._core = ReferenceCore(self._link.session.next_req_id, ahead=AHEAD)
         self._calls: dict[int, Call] = {}
         self._call_ids = count(1)
         self._driver: Driver[Input, Action] = Driver(
@@ -93,10 +95,14 @@ class ReferenceShell(Shell):
         def refused(error: TwsError) -> None:
             self._driver.feed(NotSent(send.req_id, _explained(error)))
 
+        def written(_: object) -> None:
+            self._driver.feed(Written(send.req_id))
+
         try:
             self._link.session.send(
                 lambda: send.request if self._core.wanted(send.req_id) else None,
                 priority=Priority.DATA,
+                on_written=written,
                 on_refused=refused,
             )
         except NotConnected as error:
@@ -112,6 +118,4 @@ def _patience(call: Call) -> float:
 def _explained(error: TwsError) -> RequestError:
     if isinstance(error, EncodeRefused) and error.request == ReqUserInfo.__name__:
         return RequestError(ErrorCode.GATEWAY_REJECTED, error.text)
-    if isinstance(error, EncodeRefused):  # other arguments are plain ASCII already
-        return RequestError(ErrorCode.INVALID_ARGUMENT, f"instrument: {error.text}", field="instrument")
-    return RequestError(ErrorCode.NOT_READY, "the gateway session was lost before it was asked; ask again")
+    return why_not_sent(error)

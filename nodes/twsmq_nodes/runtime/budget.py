@@ -64,7 +64,7 @@ class SharedBudget:
         self._next_at = -math.inf  # no claim before: one is on its way, or a loan has just been given
         self._told = (1.0, 0)
         self._lender = node.requester(CONNECTION)
-        node.listen((CONNECTION,), (BUDGET,), self._heard)
+        node.listen((CONNECTION,), (BUDGET,), self._on_event)
 
     def short(self) -> None:
         """Something waits for the budget. Cheap: whoever notices may say so again and again."""
@@ -121,7 +121,7 @@ class SharedBudget:
             self._pacer.borrow(lease.rate, now + left, now)
             self._poke()
 
-    def _heard(self, _topic: str, event: Event) -> None:
+    def _on_event(self, _topic: str, event: Event) -> None:
         if not isinstance(event, BudgetRound):
             return
         now = self._loop.time()

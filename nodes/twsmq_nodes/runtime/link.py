@@ -16,12 +16,14 @@ from typing import Any
 
 import structlog
 from msgspec import Struct
-from twsmq_protocol.config import address
+from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.hosts import address
 from twsmq_protocol.processes import message_share
 from twsmq_transport.metrics import Reading
 
 from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.codes import is_warning
+from twsmq_nodes.tws.errors import EncodeRefused, TwsError
 from twsmq_nodes.tws.events import Event, FrameRejected, GatewayError
 from twsmq_nodes.tws.learned_rate import LearnedRate
 from twsmq_nodes.tws.pacing import Pacer
@@ -40,6 +42,14 @@ MOST_KINDS = 200
 """Of messages that cannot be read and were logged; more than the gateway has."""
 
 log = structlog.stdlib.get_logger()
+
+
+def why_not_sent(error: TwsError) -> RequestError:
+    """The answer to a look-up whose request was not written. Its instrument is the only text of a client in
+    it that need not be plain ASCII."""
+    if isinstance(error, EncodeRefused):
+        return RequestError(ErrorCode.INVALID_ARGUMENT, f"instrument: {error.text}", field="instrument")
+    return RequestError(ErrorCode.NOT_READY, "the gateway session was lost before it was asked; ask again")
 
 
 def _ignore(_: Any) -> None:

@@ -7,32 +7,21 @@ the loop turns; `state` is `ready` only while the node can do its work; `describ
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from time import monotonic, time_ns
+import math
 
-import msgspec
 import structlog
-import zmq
-from twsmq_protocol import codec, endpoints
+from twsmq_protocol import endpoints
 from twsmq_protocol.config_file import LoadedConfig
-from twsmq_protocol.envelope import PROTOCOL_VERSION, Event, NoArgs
-from twsmq_protocol.errors import ErrorCode, MalformedMessage, RequestError
-from twsmq_protocol.requests import Description
+from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.system_events import Heartbeat, NodeState
 from twsmq_protocol.topics import node_topic
-from twsmq_transport import security, sockets
-from twsmq_transport.door import Door
-from twsmq_transport.mailbox import Call, Mailbox
-from twsmq_transport.metrics import Registry
-from twsmq_transport.outbox import Outbox
-from twsmq_transport.process_metrics import ProcessMetrics
-from twsmq_transport.release import release
-from twsmq_transport.requester import Requester
+from twsmq_transport import security
 from twsmq_transport.vitals import VitalSigns
+from twsmq_transport.wire import Wire
 
 HEARTBEAT_S = 0.5
+APART_S = 0.05
+"""Between two beats for those who subscribe, however many do: all who listen get each of them."""
 
 log = structlog.stdlib.get_logger()
 
@@ -70,55 +59,27 @@ class Node:
         self.config = config
         self.data_dir = loaded.data_dir
         self.client_id = endpoints.client_id(config, name)
-        self.incarnation = time_ns()
         self.state: NodeState = "starting"
         self.detail: str | None = None
-        self.topics: list[str] = [node_topic(name)]
         self._shell = Shell()
-        self._born = monotonic()
-        self._description: msgspec.Raw | None = None
+        self._vitals = VitalSigns(name, self.client_id)
         self._loop = asyncio.get_running_loop()
         self._next_beat: asyncio.TimerHandle | None = None
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._requests = endpoints.requests_endpoint(config, name)
-        self._events = endpoints.events_endpoint(config, name)
-        queue = config.cluster.send_queue
-        with ExitStack() as opened:
-            opened.callback(self._context.term)
-            self._security = security.load(config, loaded.data_dir, name)
-            if self._security.on:
-                door = Door(self._context, self._security, self._serve_anew)
-                opened.callback(door.close)
-            self.metrics = Registry()
-            self.mailbox = Mailbox(
-                self._context,
-                self._requests,
-                name=name,
-                after_pass=self._requests_handled,
-                registry=self.metrics,
-                security=self._security,
-            )
-            opened.callback(self.mailbox.close)
-            self.outbox = Outbox(
-                self._context,
-                self._events,
-                name=name,
-                incarnation=self.incarnation,
-                send_queue=queue,
-                on_presence=self._presence,
-                narrows=not counts_subscribers,
-                security=self._security,
-            )
-            opened.callback(self.outbox.close)
-            self._opened = opened.pop_all()  # each socket leaves the loop before its descriptor is closed
-        self._counts = ProcessMetrics(self.metrics, self.outbox, name, self.incarnation)
-        self._vitals = VitalSigns()
+        self._beat_wanted: asyncio.TimerHandle | None = None
+        self._beaten_at = -math.inf
+        self._wire = Wire(
+            config,
+            name,
+            security.load(config, loaded.data_dir, name),
+            (node_topic(name),),
+            narrows=not counts_subscribers,
+            on_presence=self._presence,
+            after_pass=self._requests_handled,
+        )
+        self.incarnation, self.topics = self._wire.incarnation, self._wire.topics
+        self.mailbox, self.outbox, self.metrics = self._wire.mailbox, self._wire.outbox, self._wire.metrics
+        self.listen, self.requester = self._wire.listen, self._wire.requester
         self._beat_due: float | None = None
-        self.mailbox.add("metrics", lambda _, call: call.succeed(self._counts.answer()))
-        self.mailbox.add("describe", self._describe)
-
-    def _serve_anew(self) -> None:
-        self.outbox.reopen()
 
     def start(self, shell: Shell) -> None:
         """Begin to beat, and let `shell` begin."""
@@ -147,32 +108,6 @@ class Node:
         if self._next_beat is not None:
             self._beat()
 
-    def listen(
-        self, names: Iterable[str], prefixes: Iterable[str], on_event: Callable[[str, Event], None]
-    ) -> None:
-        """Receive what other processes publish under `prefixes`: `on_event(topic, event)`, until `close`."""
-
-        def received(frames: list[bytes]) -> None:
-            try:
-                topic, event = codec.decode_event(frames[0])
-            except MalformedMessage as error:
-                log.debug("event not understood", problem=str(error))
-            else:
-                on_event(topic, event)
-
-        where = [endpoints.events_endpoint(self.config, name) for name in names]
-        queue = self.config.cluster.send_queue
-        ear = sockets.subscribe(
-            self._context, where, prefixes, received, queue=queue, security=self._security
-        )
-        self._opened.callback(ear.close)
-
-    def requester(self, name: str) -> Requester:
-        """A way to ask another process, until `close`."""
-        requester = Requester(self._context, endpoints.requests_endpoint(self.config, name), self._security)
-        self._opened.callback(requester.close)
-        return requester
-
     def require_ready(self) -> None:
         """Raise the `not_ready` reply unless the node can do its work."""
         if self.state != "ready":
@@ -180,34 +115,38 @@ class Node:
             raise RequestError(ErrorCode.NOT_READY, f"{self.name} is not ready: {waits}; try again shortly")
 
     def close(self) -> None:
-        if self._next_beat is not None:
-            self._next_beat.cancel()
-        self._opened.close()
+        for timer in (self._next_beat, self._beat_wanted):
+            if timer is not None:
+                timer.cancel()
+        self._wire.close()
 
     def _beat(self) -> None:
         if self._next_beat is not None:
             self._next_beat.cancel()
         now = self._loop.time()
         if self._beat_due is not None and now >= self._beat_due:
-            self._counts.timer_rang(now - self._beat_due)
+            self._wire.counts.timer_rang(now - self._beat_due)
             self._vitals.timer_rang(now - self._beat_due)
         self._beat_due = now + HEARTBEAT_S
         self._next_beat = self._loop.call_at(self._beat_due, self._beat)
         self._beat_at_once()
 
+    def _beat_for_newcomer(self) -> None:
+        if self._beat_wanted is not None:
+            return
+        due = self._beaten_at + APART_S
+        if self._loop.time() >= due:
+            self._beat_at_once()
+        else:
+            self._beat_wanted = self._loop.call_at(due, self._beat_as_wanted)
+
+    def _beat_as_wanted(self) -> None:
+        self._beat_wanted = None
+        self._beat_at_once()
+
     def _beat_at_once(self) -> None:
-        vitals = self._vitals.take()
-        beat = Heartbeat(
-            name=self.name,
-            pid=os.getpid(),
-            state=self.state,
-            client_id=self.client_id,
-            uptime_s=round(monotonic() - self._born, 3),
-            detail=self.detail,
-            cpu=vitals.cpu,
-            memory_bytes=vitals.memory_bytes,
-            loop_lag_s=vitals.loop_lag_s,
-        )
+        self._beaten_at = self._loop.time()
+        beat = self._vitals.heartbeat(self.state, self.detail)
         self.outbox.publish(node_topic(self.name), self._shell.complete_heartbeat(beat))
 
     def _requests_handled(self) -> None:
@@ -217,23 +156,6 @@ class Node:
         if wanted and self._next_beat is not None and node_topic(self.name).startswith(topic):
             # Who subscribes just after a change, as the supervisor does at a restart, learns of it at once.
             # Not by what is retained: the numbers of a beat are those of its moment.
-            self._beat_at_once()
+            self._beat_for_newcomer()
         if self.state != "stopping":
             self._shell.presence(topic, wanted)
-
-    def _describe(self, _args: NoArgs, call: Call) -> None:
-        if self._description is None:  # schemas cost a thousand times the reply
-            self._description = msgspec.Raw(msgspec.msgpack.encode(self._described()))
-        call.succeed(self._description)
-
-    def _described(self) -> Description:
-        return Description(
-            name=self.name,
-            version=release(),
-            protocol=PROTOCOL_VERSION,
-            incarnation=self.incarnation,
-            ops=self.mailbox.descriptions(),
-            topics=self.topics,
-            requests=self._requests,
-            events=self._events,
-        )

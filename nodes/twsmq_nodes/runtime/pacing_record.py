@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+from twsmq_protocol.plain_file import descriptor_of, write_anew
 
 from twsmq_nodes.tws.ledger import LONGEST_S, Note, PacingLedger
 
@@ -82,11 +83,12 @@ class PacingRecord:
     def _opened_and_locked(self) -> bool:
         """Of the file that is there now: another process may have begun it anew while we waited."""
         while True:
-            self._open()
-            if not self._lock():
-                return False
+            if self._file < 0:
+                self._open()
+            locked = self._lock()
             if self._is_current():
-                return True
+                return locked
+            self.close()
 
     def _is_current(self) -> bool:
         try:
@@ -95,12 +97,8 @@ class PacingRecord:
             return False
 
     def _open(self) -> None:
-        if self._file >= 0:
-            if self._is_current():
-                return
-            self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = descriptor_of(self._path, os.O_CREAT | os.O_APPEND)
         self._read_to = 0
 
     def _lock(self) -> bool:
@@ -127,7 +125,7 @@ class PacingRecord:
 
     def _of_others(self, lines: Iterable[bytes]) -> Iterator[Note]:
         for line in lines:
-            with suppress(msgspec.MsgspecError, ValueError):
+            with suppress(msgspec.MsgspecError, ValueError, RecursionError):
                 note = _decoder.decode(line)
                 if not self._ledger.owns(note):
                     yield note
@@ -145,14 +143,11 @@ class PacingRecord:
         kept: dict[str, bytes] = {}
         size = os.fstat(self._file).st_size
         for line in os.pread(self._file, size, 0).splitlines():
-            with suppress(msgspec.MsgspecError, ValueError):
+            with suppress(msgspec.MsgspecError, ValueError, RecursionError):
                 note = _decoder.decode(line)
                 if now - LONGEST_S < note.at <= now + LONGEST_S:
                     kept[note.id] = line + b"\n"
-        fresh = self._path.with_suffix(f".{os.getpid()}")
-        fresh.write_bytes(b"".join(kept.values()) + lines)
-        fresh.chmod(0o600)
-        fresh.replace(self._path)
+        write_anew(self._path, b"".join(kept.values()) + lines)
 
     def _trouble(self, error: OSError) -> None:
         if not self._troubled:

@@ -17,18 +17,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 import structlog
-from twsmq_protocol.config_file import LoadedConfig, load_config
+from twsmq_protocol.config_file import LoadedConfig, load_config, take_started
 from twsmq_protocol.errors import ConfigError, Unmendable
-from twsmq_protocol.processes import EX_UNMENDABLE
+from twsmq_protocol.niceness import stand_back
+from twsmq_protocol.processes import EX_UNMENDABLE, process_of
 from twsmq_transport import descriptors
 from twsmq_transport import log as logs
 from twsmq_transport.lifeline import watch_lifeline
+from twsmq_transport.loops import run_loop
 from twsmq_transport.private import keep_private
 
 from .node import Node, Shell
@@ -58,7 +60,8 @@ def run(name: str | Callable[[int], str], build: Callable[[Node], Shell]) -> NoR
         logs.configure(own_name, log_level)
         watch_lifeline()
         try:
-            loaded = load_config(config, gateway)
+            stand_back(process_of(own_name).nice)
+            loaded = load_config(config, gateway, take_started())
             keep_private(loaded.data_dir)
             scarce = descriptors.warning(descriptors.raise_limit())
             if scarce:
@@ -73,16 +76,6 @@ def run(name: str | Callable[[int], str], build: Callable[[Node], Shell]) -> NoR
 
     command()
     sys.exit(0)
-
-
-def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """Run on uvloop where it exists."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
 
 
 async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell]) -> None:

@@ -36,6 +36,8 @@ TAGS = (
     "DayTradesRemaining"
 )
 DAILY_PNL = "DailyPnL"
+MOST_VALUES, LONGEST = 200_000, 600
+"""Of all accounts together, far above any adviser's; and characters of a topic, or of a value."""
 _OF_THE_SUMMARY = frozenset(TAGS.split(","))
 
 
@@ -50,12 +52,13 @@ class AccountBook:
         self._results: dict[int, str] = {}
         self.published: dict[str, AccountValue] = {}
         self.results: dict[str, ProfitAndLoss] = {}
+        self._full = False
 
     def on_session_event(self, event: SessionEvent) -> list[Action]:
         match event:
             case session_events.SessionUp(accounts=accounts):
                 self._accounts = accounts
-                return self._ask()
+                return [*self._farewell(), *self._ask()]
             case session_events.SessionLost():
                 self._summary = None
                 self._ledgers.clear()
@@ -79,6 +82,37 @@ class AccountBook:
                 return [] if about is None else [Warn(f"{about}: {text} ({code})")]
             case _:
                 return []
+
+    def known(self) -> set[str]:
+        """Accounts of which something was published."""
+        return {value.account for value in self.published.values()} | self.results.keys()
+
+    def account_of(self, event: AccountSummary | AccountUpdateMulti | PnL) -> str | None:
+        """Whose figures it is; None if nobody asked."""
+        match event:
+            case AccountSummary(req_id=req_id):
+                return event.account if req_id == self._summary else None
+            case AccountUpdateMulti(req_id=req_id):
+                return event.account or self._ledgers.get(req_id)
+            case PnL(req_id=req_id):
+                return self._results.get(req_id)
+
+    def ask_again(self) -> list[Action]:
+        """A gateway repeats nothing that has not changed: asked anew, it shows that it still stands."""
+        return [*self._cancel(), *self._ask()]
+
+    def _farewell(self) -> list[Action]:
+        """What was published of accounts that this session does not have: another login's."""
+        actions: list[Action] = []
+        gone = self.known() - set(self._accounts)
+        for topic, value in [(t, v) for t, v in self.published.items() if v.account in gone]:
+            del self.published[topic]
+            empty = AccountValue(account=value.account, tag=value.tag, value="", currency=value.currency)
+            actions.append(Publish(topic, empty, last=True))
+        for account in gone & self.results.keys():
+            del self.results[account]
+            actions.append(Publish(pnl_topic(account), ProfitAndLoss(account=account), last=True))
+        return actions
 
     def _about(self, req_id: int) -> str | None:
         if req_id == self._summary:
@@ -131,8 +165,16 @@ class AccountBook:
         topic = account_value_topic(account, tag, currency)
         if self.published.get(topic) == value:
             return []
+        full = topic not in self.published and len(self.published) >= MOST_VALUES
+        if full or len(topic) > LONGEST or len(text) > LONGEST:
+            problem = "account values are left out: no account has so many, or any so long"
+            return [] if self._full else self._warn_once(problem)
         self.published[topic] = value
         return [Publish(topic, value)]
+
+    def _warn_once(self, problem: str) -> list[Action]:
+        self._full = True
+        return [Warn(problem)]
 
 
 def _known(result: ProfitAndLoss) -> bool:

@@ -8,15 +8,18 @@ watches is awake above all while nothing is connected.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import log2
 
 from msgspec import Struct, field
 from twsmq_protocol.alerts import ALERTS, RUNBOOK
 from twsmq_protocol.config import AlertSetting
+from twsmq_protocol.counted import counted
 
 from .alert_core import Holding, Rule
 
-About = tuple[str, str]
-"""What it is about (empty for the whole) and what to say."""
+About = tuple[str, str] | tuple[str, str, float]
+"""What it is about (empty for the whole), what to say, and how bad it is where that can grow: an alert that
+was acknowledged fires again when it does."""
 
 
 class Facts(Struct, kw_only=True):
@@ -46,7 +49,8 @@ class Facts(Struct, kw_only=True):
     auth_refused_per_minute: float = 0.0
     silent_processes: dict[str, float] = field(default_factory=dict[str, float])
     heard_s: float | None = None  # age of the newest thing heard of anybody
-    account_age_s: float | None = None
+    undecided: frozenset[str] = frozenset()  # alerts whose facts nobody knows at present
+    account_ages_s: dict[str, float] = field(default_factory=dict[str, float])
 
 
 def _gateway_down(facts: Facts, _limit: float) -> Iterator[About]:
@@ -73,7 +77,8 @@ def _farm_broken(facts: Facts, _limit: float) -> Iterator[About]:
 
 def _order_unknown(facts: Facts, _limit: float) -> Iterator[About]:
     if facts.unknown and facts.unknown_oldest_s is not None:
-        yield "", f"{facts.unknown} orders unknown, the oldest for {facts.unknown_oldest_s:.0f} s"
+        text = f"{counted(facts.unknown, 'order')} unknown, the oldest for {facts.unknown_oldest_s:.0f} s"
+        yield "", text, facts.unknown
 
 
 def _halted(facts: Facts, _limit: float) -> Iterator[About]:
@@ -84,14 +89,18 @@ def _halted(facts: Facts, _limit: float) -> Iterator[About]:
 def _kill_incomplete(facts: Facts, _limit: float) -> Iterator[About]:
     for strategy, remaining in facts.kill_remaining.items():
         if remaining:
-            who = strategy or "everybody"
-            yield who, f"{remaining} orders of {who} still work or are unknown after the kill switch"
+            who, left = strategy or "everybody", counted(remaining, "order")
+            text = f"{left} of {who} not finished after the kill switch: at work or unknown"
+            yield who, text, remaining
 
 
 def _silent_feed(facts: Facts, _limit: float) -> Iterator[About]:
     for shard, lines in facts.silent_lines.items():
         if lines:
-            yield shard, f"{lines} lines of {shard} are silent in trading hours, though asked for again"
+            text = (
+                f"{counted(lines, 'line')} of {shard} without data in trading hours, though asked for again"
+            )
+            yield shard, text
 
 
 def _line_limit(facts: Facts, limit: float) -> Iterator[About]:
@@ -109,7 +118,7 @@ def _budget_high(facts: Facts, limit: float) -> Iterator[About]:
 def _margin_low(facts: Facts, limit: float) -> Iterator[About]:
     for account, cushion in facts.cushions.items():
         if cushion < limit:
-            yield account, f"margin cushion of {account} is {cushion:.1%}"
+            yield account, f"margin cushion of {account} is {cushion:.1%}", _halvings(cushion, limit)
 
 
 def _positions_differ(facts: Facts, _limit: float) -> Iterator[About]:
@@ -120,7 +129,7 @@ def _positions_differ(facts: Facts, _limit: float) -> Iterator[About]:
 def _process_flapping(facts: Facts, limit: float) -> Iterator[About]:
     for name, count in facts.restarts.items():
         if count >= limit:
-            yield name, f"{name} was restarted {count} times in ten minutes"
+            yield name, f"{name} was restarted {counted(count, 'time')} in ten minutes"
 
 
 def _process_failed(facts: Facts, _limit: float) -> Iterator[About]:
@@ -141,17 +150,25 @@ def _journal_slow(facts: Facts, limit: float) -> Iterator[About]:
 
 def _disk_low(facts: Facts, limit: float) -> Iterator[About]:
     if facts.disk_free is not None and facts.disk_free < limit:
-        yield "", f"{facts.disk_free / 1e9:.2f} GB are free where the data are kept"
+        text = f"{facts.disk_free / 1e9:.2f} GB are free where the data are kept"
+        yield "", text, _halvings(facts.disk_free, limit)
+
+
+def _halvings(value: float, limit: float) -> float:
+    """How many times it has halved below its limit: 0 is just below, 9 is nothing left."""
+    return 9.0 if value <= 0 else min(9.0, float(int(log2(limit / value))))
 
 
 def _auth_refused(facts: Facts, limit: float) -> Iterator[About]:
     if facts.auth_refused_per_minute > limit:
-        yield "", f"{facts.auth_refused_per_minute:.0f} requests a minute are refused for want of a right"
+        requests = counted(round(facts.auth_refused_per_minute), "request")
+        yield "", f"{requests} a minute refused for want of a right"
 
 
 def _account_old(facts: Facts, limit: float) -> Iterator[About]:
-    if facts.account_age_s is not None and facts.account_age_s > limit:
-        yield "", f"no account figure is younger than {facts.account_age_s:.0f} s"
+    for account, age_s in facts.account_ages_s.items():
+        if age_s > limit:
+            yield account, f"no figure of account {account} is younger than {age_s:.0f} s"
 
 
 def _nothing_heard(facts: Facts, limit: float) -> Iterator[About]:
@@ -209,7 +226,7 @@ def watched(settings: Mapping[str, AlertSetting]) -> tuple[Watched, ...]:
 def holding(facts: Facts, alerts: Iterable[Watched]) -> list[Holding]:
     """Every condition that holds."""
     return [
-        Holding(each.rule, about, text)
+        Holding(each.rule, said[0], said[1], said[2] if len(said) == 3 else 0.0)
         for each in alerts
-        for about, text in each.condition(facts, each.limit)
+        for said in each.condition(facts, each.limit)
     ]

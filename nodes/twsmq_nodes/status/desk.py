@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
-from twsmq_protocol.config import address
+from twsmq_protocol.board import Row
+from twsmq_protocol.hosts import address
 from twsmq_protocol.system_events import Gateway
 
-Row = dict[str, Any]
-_PAPER = ("DU", "DF")
+from twsmq_nodes.tws.accounts import is_paper
+
+CONFIRMED_NS = 5_000_000_000
 
 
 class Link:
@@ -38,6 +39,10 @@ class Link:
         if self._event is not None:
             self.as_of = ns
 
+    def present(self, ns: int) -> bool:
+        """The connection node has confirmed it lately."""
+        return self.as_of is not None and abs(ns - self.as_of) < CONFIRMED_NS
+
     @property
     def state(self) -> str | None:
         return None if self._event is None else self._event.state
@@ -58,7 +63,7 @@ class Link:
     def mode(self) -> str | None:
         """paper, live or mixed, by the names of the accounts; None while there are none."""
         accounts = () if self._event is None else self._event.accounts
-        kinds = {"paper" if account.startswith(_PAPER) else "live" for account in accounts}
+        kinds = {"paper" if is_paper(account) else "live" for account in accounts}
         return None if not kinds else kinds.pop() if len(kinds) == 1 else "mixed"
 
     @property
@@ -76,15 +81,19 @@ class Link:
 def desk_row(
     link: Link,
     *,
-    halts: Mapping[str, str],
-    unknown: int,
-    working: int,
+    halts: Mapping[str, str] | None,
+    unknown: int | None,
+    working: int | None,
     alerts: int,
     next_restart: int | None,
 ) -> dict[str, Row]:
-    """The only row of the section `desk`."""
+    """The only row of the section `desk`. None: not known, because the orders node has not said yet.
+
+    `everybody`: whether new orders of everybody are halted, and why.
+    """
     farms = ", ".join(f"{count} {state}" for state, count in sorted(link.farm_counts().items()))
-    who = ", ".join(f"{name or 'everybody'}: {why}" for name, why in sorted(halts.items()))
+    who = ", ".join(f"{name or 'everybody'}: {why}" for name, why in sorted((halts or {}).items()))
+    everybody = None if halts is None else f"halted: {halts['']}" if "" in halts else "trading"
     return {
         "desk": {
             "key": "desk",
@@ -94,6 +103,7 @@ def desk_row(
             "upstream": link.upstream,
             "farms": farms or None,
             "halted": f"halted: {who}" if who else None,
+            "everybody": everybody,
             "unknown": unknown,
             "working": working,
             "alerts": alerts,

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any
 
+from msgspec import Struct
+from twsmq_protocol.board import Row
 from twsmq_protocol.requests import PositionRow
 from twsmq_protocol.system_events import AccountValue, ProfitAndLoss
 
 from .own_count import OwnCount
+from .position_currency import Rates, currency_of
 
-Row = dict[str, Any]
 Key = tuple[str, int]
+
+
+class Stamps(Struct):
+    """When the gateway last sent figures of an account: `at` in seconds, monotonic; its summary, and its
+    results and positions, in ns since the epoch."""
+
+    at: float = 0.0
+    summary: int | None = None
+    results: int | None = None
+
+
+NEVER = Stamps()
 
 _OF_THE_ACCOUNT = {
     "NetLiquidation": "net_liquidation",
@@ -33,11 +46,10 @@ _OF_A_CURRENCY = {
 def account_rows(
     values: Mapping[str, AccountValue],
     results: Mapping[str, ProfitAndLoss],
-    summary_as_of: int | None,
-    results_as_of: int | None,
+    stamps: Mapping[str, Stamps],
 ) -> dict[str, Row]:
-    """Summary and results have ages of their own: a gateway sends the one every few minutes, the other every
-    second.
+    """Summary and results have ages of their own, and each account has: a gateway sends the one every few
+    minutes, the other every second, and of one account maybe neither any more.
     """
     rows: dict[str, Row] = {}
     for value in values.values():
@@ -51,8 +63,9 @@ def account_rows(
     for account, result in results.items():
         row = rows.setdefault(account, _empty(account))
         row |= {"daily": result.daily, "unrealized": result.unrealized, "realized": result.realized}
-    for row in rows.values():
-        row["updated"], row["pnl_updated"] = summary_as_of, results_as_of
+    for account, row in rows.items():
+        stamp = stamps.get(account, NEVER)
+        row["updated"], row["pnl_updated"] = stamp.summary, stamp.results
     return dict(sorted(rows.items()))
 
 
@@ -62,7 +75,7 @@ def cushions(values: Mapping[str, AccountValue]) -> dict[str, float]:
     return {account: cushion for account, cushion in found.items() if cushion is not None}
 
 
-def cash_rows(values: Mapping[str, AccountValue], as_of: int | None) -> dict[str, Row]:
+def cash_rows(values: Mapping[str, AccountValue], stamps: Mapping[str, Stamps]) -> dict[str, Row]:
     """A row for each currency of each account; `BASE` is the account's own."""
     rows: dict[str, Row] = {}
     for value in values.values():
@@ -70,8 +83,9 @@ def cash_rows(values: Mapping[str, AccountValue], as_of: int | None) -> dict[str
         if name is None or value.currency is None:
             continue
         key = f"{value.account}/{value.currency}"
+        updated = stamps.get(value.account, NEVER).summary
         row = rows.setdefault(
-            key, {"key": key, "account": value.account, "currency": value.currency, "updated": as_of}
+            key, {"key": key, "account": value.account, "currency": value.currency, "updated": updated}
         )
         row[name] = number(value.value)
     return dict(sorted(rows.items()))
@@ -82,7 +96,8 @@ def position_rows(
     before: Mapping[str, Row],
     results: Mapping[Key, ProfitAndLoss],
     count: OwnCount,
-    as_of: int | None,
+    stamps: Mapping[str, Stamps],
+    rates: Rates,
 ) -> dict[str, Row]:
     """`held` None: not known at present; the rows stay as they were (`before`) and get old."""
     if held is None:
@@ -107,7 +122,8 @@ def position_rows(
             "daily": None if result is None else result.daily,
             "unrealized": None if result is None else result.unrealized,
             "realized": None if result is None else result.realized,
-            "updated": as_of,
+            "currency": None if result is None else currency_of(position, result, rates),
+            "updated": stamps.get(key[0], NEVER).results,
         }
     for key in sorted(count.keys() - seen):
         difference = count.difference(key, 0.0)
@@ -121,7 +137,7 @@ def position_rows(
                 "own": count.own(key),
                 "outside": count.outside.get(key),
                 "difference": difference,
-                "updated": as_of,
+                "updated": stamps.get(key[0], NEVER).results,
             }
     return rows
 

@@ -7,14 +7,17 @@ presence, not who.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-Row = dict[str, Any]
+from twsmq_protocol.board import Row
 
 
 class MarketBoard:
-    def __init__(self) -> None:
+    """`shards`: all there are."""
+
+    def __init__(self, shards: Iterable[str]) -> None:
+        self._shards = frozenset(shards)
         self._streams: dict[str, dict[str, Row]] = {}
         self._lines: dict[str, dict[str, Row]] = {}
         self._heard: dict[str, int] = {}
@@ -51,8 +54,8 @@ class MarketBoard:
 
     @property
     def as_of(self) -> int | None:
-        """When the shard that has been silent longest last published."""
-        return min(self._heard.values(), default=None)
+        """When the shard that has been silent longest last answered; None while one never has."""
+        return None if self._shards - self._heard.keys() else min(self._heard.values(), default=None)
 
     def streams(self) -> dict[str, Row]:
         return {key: row for rows in self._streams.values() for key, row in rows.items()}

@@ -10,19 +10,27 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from msgspec import Struct
+from twsmq_protocol.board import Row
 from twsmq_protocol.envelope import payload
-from twsmq_protocol.order_events import TERMINAL_STATUSES, Commission, Fill, Order, OrderEvent
-from twsmq_protocol.order_requests import ForeignOrder
+from twsmq_protocol.order_events import (
+    TERMINAL_STATUSES,
+    Commission,
+    Fill,
+    ForeignOrderChanged,
+    Order,
+    OrderEvent,
+)
+from twsmq_protocol.order_query_requests import ForeignOrder
+
+from .strategy_totals import StrategyTotals
 
 MOST_FINISHED = 500
 MOST_FILLS = 500
 DAY_NS = 86_400_000_000_000
 
 Key = tuple[str, str]
-Row = dict[str, Any]
 
 
 class _Fact(Struct):
@@ -54,8 +62,11 @@ class OrderMonitor:
         self._foreign: dict[int, ForeignOrder] = {}
         self._fills: dict[str, Row] = {}
         self._mids: dict[Key, float | None] = {}
-        self._day: dict[str, Row] = {}  # figures of the day by strategy
-        self._today = today
+        self._totals = StrategyTotals()
+        self._unknown: dict[Key, _Fact] = {}
+        self._changed: set[Key] = set()  # since `changes` was last asked for
+        self._foreign_rows: dict[str, Row] | None = None
+        self.today = today
         self.fills_total: Counter[str] = Counter()
         self.halts: dict[str, str] = {}
         self.latencies: list[Latency] = []
@@ -77,23 +88,33 @@ class OrderMonitor:
 
     def foreign_listed(self, foreign: Iterable[ForeignOrder]) -> None:
         """All foreign orders, as the orders node answered."""
-        self._foreign = {each.perm_id: each for each in foreign}
+        listed = {each.perm_id: each for each in foreign}
+        if listed != self._foreign:
+            self._foreign, self._foreign_rows = listed, None
+
+    def foreign_changed(self, event: ForeignOrderChanged) -> None:
+        """One came, changed or ended."""
+        self._foreign_rows = None
+        if event.working:
+            fields = {name: getattr(event, name) for name in ForeignOrder.__struct_fields__}
+            self._foreign[event.perm_id] = ForeignOrder(**fields)
+        else:
+            self._foreign.pop(event.perm_id, None)
 
     def forget(self) -> None:
         """The journal is another one."""
-        halts, costs, today = self.halts, self.costs, self._today
+        halts, costs, today, gone = self.halts, self.costs, self.today, self._orders.keys() | self._changed
         self.__init__(today)
-        self.halts, self.costs = halts, costs
+        self.halts, self.costs, self._changed = halts, costs, set(gone)
 
     def new_day(self, day: int) -> None:
         """Midnight UTC: what finished goes, counts of the day begin anew."""
-        if day == self._today:
+        if day == self.today:
             return
-        self._today = day
-        self._day.clear()
+        self.today = day
+        self._totals.new_day()
         for key in [key for key, fact in self._orders.items() if fact.order.status in TERMINAL_STATUSES]:
-            del self._orders[key]
-            self._mids.pop(key, None)
+            self._drop(key)
         self._finished.clear()
         self._fills = {key: row for key, row in self._fills.items() if row["time"] // DAY_NS == day}
 
@@ -108,65 +129,44 @@ class OrderMonitor:
         ranked = sorted(self._orders.items(), key=lambda each: (_rank(each[1].order.status), -each[1].since))
         return {_spelled(key): self._row(fact) for key, fact in ranked}
 
+    def changes(self) -> dict[str, Row | None]:
+        """Rows of orders that changed since this was last asked for; None for one that is gone."""
+        changed, self._changed = self._changed, set[Key]()
+        facts = ((key, self._orders.get(key)) for key in changed)
+        return {_spelled(key): None if fact is None else self._row(fact) for key, fact in facts}
+
     def foreign(self) -> dict[str, Row]:
-        return {
-            str(perm_id): {"key": str(perm_id), **_plain(order)} for perm_id, order in self._foreign.items()
-        }
+        if self._foreign_rows is None:
+            self._foreign_rows = {
+                str(perm_id): {"key": str(perm_id), **_plain(order)}
+                for perm_id, order in self._foreign.items()
+            }
+        return self._foreign_rows
 
     def fills(self) -> dict[str, Row]:
         """The newest first."""
         return dict(reversed(self._fills.items()))
 
     def strategies(self) -> dict[str, Row]:
-        states: dict[str, Counter[str]] = {}
-        for fact in self._orders.values():
-            states.setdefault(fact.order.strategy, Counter())[fact.order.status] += 1
-        names = sorted(states.keys() | self._day.keys() | (self.halts.keys() - {""}))
-        rows: dict[str, Row] = {}
-        for name in names:
-            counts = states.get(name, Counter())
-            day = self._day.get(name, {})
-            halted = self.halts.get(name, self.halts.get(""))
-            rows[name] = {
-                "key": name,
-                "strategy": name,
-                "halted": None if halted is None else f"halted: {halted}",
-                "working": sum(n for status, n in counts.items() if status not in TERMINAL_STATUSES),
-                "unknown": counts["unknown"],
-                "fills": day.get("fills", 0),
-                "realized": day.get("realized"),
-                "commission": day.get("commission"),
-                "states": ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or None,
-            }
-        return rows
+        return self._totals.rows(self.halts)
 
     def by_state(self) -> Mapping[tuple[str, str], int]:
         """How many orders that are not finished, by strategy and status."""
-        found: Counter[tuple[str, str]] = Counter()
-        for fact in self._orders.values():
-            if fact.order.status not in TERMINAL_STATUSES:
-                found[fact.order.strategy, fact.order.status] += 1
-        return found
+        return dict(self._totals.by_state())
 
     def oldest_unknown(self) -> int | None:
         """Since when (ns) the oldest unknown order is."""
-        return min(
-            (fact.since for fact in self._orders.values() if fact.order.status == "unknown"), default=None
-        )
+        return min((fact.since for fact in self._unknown.values()), default=None)
 
     def working(self) -> int:
-        return sum(fact.order.status not in TERMINAL_STATUSES for fact in self._orders.values())
+        return self._totals.working()
 
     def unknown(self) -> int:
-        return sum(fact.order.status == "unknown" for fact in self._orders.values())
+        return len(self._unknown)
 
     def remaining(self, scope: str) -> int:
         """How many orders of a strategy (empty: of all) are not finished."""
-        return sum(
-            fact.order.status not in TERMINAL_STATUSES
-            for (strategy, _), fact in self._orders.items()
-            if scope in ("", strategy)
-        )
+        return self._totals.working(scope)
 
     def instrument_of(self, key: Key) -> str | None:
         fact = self._orders.get(key)
@@ -177,6 +177,8 @@ class OrderMonitor:
     def _order(self, order: Order) -> None:
         key = (order.strategy, order.client_order_id)
         fact = self._orders.get(key)
+        self._changed.add(key)
+        self._totals.moved(order.strategy, None if fact is None else fact.order.status, order.status)
         if fact is None:
             fact = self._orders[key] = _Fact(order, order.ts, order.ts)
         elif order.status != fact.order.status:
@@ -186,6 +188,10 @@ class OrderMonitor:
             if fact.order.status == "pending" and fact.order is not order:
                 self.latencies.append(Latency(fill=False, seconds=max(0.0, (order.ts - fact.born) / 1e9)))
         fact.order, fact.row = order, None
+        if order.status == "unknown":
+            self._unknown[key] = fact
+        else:
+            self._unknown.pop(key, None)
         if order.status in TERMINAL_STATUSES:
             self._finished.append(key)
             self._drop_oldest()
@@ -195,14 +201,21 @@ class OrderMonitor:
             key = self._finished.popleft()
             fact = self._orders.get(key)
             if fact is not None and fact.order.status in TERMINAL_STATUSES and key not in self._finished:
-                del self._orders[key]
-                self._mids.pop(key, None)
+                self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        self._totals.moved(key[0], self._orders.pop(key).order.status, None)
+        self._mids.pop(key, None)
+        self._changed.add(key)
 
     def _fill(self, fill: Fill) -> None:
         if fill.exec_id in self._fills:
             return
         if fill.corrects is not None:
             self._fills.pop(fill.corrects, None)
+            self._totals.busted(fill.corrects)
+            if not fill.quantity:
+                return
         key = (fill.strategy, fill.client_order_id)
         fact = self._orders.get(key)
         latency = None
@@ -228,15 +241,15 @@ class OrderMonitor:
             "latency_s": latency,
             "commission": None,
             "realized_pnl": None,
+            "currency": None,
             "corrects": fill.corrects,
             "exec_id": fill.exec_id,
             "con_id": fill.con_id,
             "leg": fill.leg,
         }
         self.fills_total[fill.strategy] += 1
-        day = self._of_today(fill.strategy, fill.time or fill.ts)
-        if day is not None and fill.corrects is None:
-            day["fills"] = day.get("fills", 0) + 1
+        if fill.corrects is None and (fill.time or fill.ts) // DAY_NS == self.today:
+            self._totals.filled(fill.strategy)
         while len(self._fills) > MOST_FILLS:
             del self._fills[next(iter(self._fills))]
 
@@ -244,15 +257,9 @@ class OrderMonitor:
         row = self._fills.get(event.exec_id)
         if row is not None:
             costs = {"commission": event.commission, "realized_pnl": event.realized_pnl}
-            self._fills[event.exec_id] = row | costs
-        day = self._of_today(event.strategy, row["time"] if row is not None else event.ts)
-        if day is not None:
-            day["commission"] = day.get("commission", 0.0) + event.commission
-            if event.realized_pnl is not None:
-                day["realized"] = day.get("realized", 0.0) + event.realized_pnl
-
-    def _of_today(self, strategy: str, ns: int) -> Row | None:
-        return self._day.setdefault(strategy, {}) if ns // DAY_NS == self._today else None
+            self._fills[event.exec_id] = row | costs | {"currency": event.currency}
+        if (row["time"] if row is not None else event.ts) // DAY_NS == self.today:
+            self._totals.cost(event)
 
     def _row(self, fact: _Fact) -> Row:
         if fact.row is not None:

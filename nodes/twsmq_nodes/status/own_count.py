@@ -31,6 +31,8 @@ class OwnCount:
         self.outside: dict[Key, float] = dict(outside or {})
         self.outside_changed = False
         self.complete = False
+        self.compared = False
+        """With a broker's listing, in this life."""
         self.counted_to = 0
         self._own: dict[Key, float] = {}
         self._fills: dict[str, tuple[Key, float]] = {}
@@ -68,6 +70,7 @@ class OwnCount:
             if now - self._seen[0] < SETTLED_S:
                 return
             self._believe(beyond)
+        self.compared = True
         for key in broker.keys() | self._own.keys() | self.outside.keys() | self._since.keys():
             if self.difference(key, broker.get(key, 0.0)):
                 self._since.setdefault(key, now)

@@ -13,7 +13,8 @@ nothing. What is gone is published once with quantity 0, whether the gateway sai
 left it out. `rows` is None until the listing of the present session is complete: an honest unknown beats a
 guess.
 Rows seen since LISTING began count, however often it was asked for: the late end of the first answer must not
-make rows of it look gone.
+make rows of it look gone. A row that does not say how much there is, or that cannot be read, proves nothing:
+what was known of it stands.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from twsmq_protocol.topics import position_topic
 from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.codes import is_warning
 from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.events import Event, GatewayError, Position, PositionEnd
+from twsmq_nodes.tws.events import Event, FrameRejected, GatewayError, Position, PositionEnd
 from twsmq_nodes.tws.instruments import canonical_instrument
 from twsmq_nodes.tws.reference_events import ContractDetailsEnd, ContractDetailsReceived
 from twsmq_nodes.tws.reference_requests import ReqContractDetails
@@ -39,9 +40,13 @@ from twsmq_nodes.tws.session_events import SessionEvent
 
 from .actions import Action, Publish, Ready, Reconcile, Send, Warn
 
+POSITION_DATA = 61
+"""The message id of a row, in text; of protobuf it is the same without what marks it as such."""
 LISTING_S = 15.0
 LOOK_UP_S = 15.0
 LOOK_UPS_AT_ONCE = 4
+MOST_POSITIONS = 50_000
+"""Whoever lists more is no gateway: what it holds is never known to be complete."""
 
 Key = tuple[str, int]
 
@@ -73,6 +78,7 @@ class PositionBook:
         self._held: dict[Key, _Row] = {}
         self._told: dict[Key, PositionTold] = {}
         self._seen: set[Key] = set()
+        self._unread = False  # something in this listing
         self._listing_deadline: float | None = None
         self._names: dict[int, str] = {}
         self._unnamed: dict[int, None] = {}  # to be looked up, in the order they came
@@ -127,6 +133,9 @@ class PositionBook:
         match event:
             case Position():
                 return self._position(event, now)
+            case FrameRejected(message_id=message_id) if message_id == POSITION_DATA:
+                self._unread = True
+                return [Warn("a position that cannot be read; what is known of others stands")]
             case PositionEnd() if self.phase is Phase.LISTING:
                 return self._listed()
             case ContractDetailsReceived(req_id=req_id, details=details) if req_id in self._look_ups:
@@ -153,16 +162,20 @@ class PositionBook:
         if self.phase is not Phase.LISTING:
             self.phase = Phase.LISTING
             self._seen.clear()
+            self._unread = False
         self._listing_deadline = now + LISTING_S
         return [Send(ReqPositions())]
 
     def _position(self, event: Position, now: float) -> list[Action]:
+        key = (event.account, event.contract.con_id)
+        if event.quantity is not None or key in self._held:
+            self._seen.add(key)
         if event.quantity is None:
             return [Warn(f"position of conId {event.contract.con_id} without a quantity ignored")]
-        key = (event.account, event.contract.con_id)
-        self._seen.add(key)
         if event.quantity == 0:
             return self._gone(key) + self._completed()
+        if key not in self._held and len(self._held) >= MOST_POSITIONS:
+            return [Warn(f"more than {MOST_POSITIONS} positions; one is left out")]
         self._held[key] = _Row(event.quantity, event.avg_cost)
         if event.contract.con_id in self._names:
             return self._publish(key)
@@ -171,7 +184,7 @@ class PositionBook:
     def _listed(self) -> list[Action]:
         self.phase = Phase.NAMING
         self._listing_deadline = None
-        vanished = [key for key in self._held if key not in self._seen]
+        vanished = [key for key in self._held if key not in self._seen and not self._unread]
         return [action for key in vanished for action in self._gone(key)] + self._completed()
 
     def _retry(self, now: float) -> list[Action]:
@@ -207,7 +220,7 @@ class PositionBook:
 
     def _completed(self) -> list[Action]:
         named = all(con_id in self._names for _, con_id in self._held)
-        if self.phase is not Phase.NAMING or not named:
+        if self.phase is not Phase.NAMING or not named or len(self._held) >= MOST_POSITIONS:
             return []
         self.phase = Phase.COMPLETE
         return [Ready()]

@@ -3,31 +3,34 @@
 alive    the supervisor's word: it knows whether the process exists
 beating  heartbeats come; silence is shown as silence and never taken for a death
 ready    what the last heartbeat said, nothing once it is silent
-The rest comes from each process's own `metrics`; rates are differences of two answers.
+The rest comes from each process's own `metrics`; rates are differences of two answers of one life of it. What
+was last counted of a process that answers no more is of no present, and absent.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from msgspec import Struct
+from twsmq_protocol.board import Row
 from twsmq_protocol.metrics import METRICS, Metrics, Sample
 from twsmq_protocol.processes import STATUS
 from twsmq_protocol.system_events import Heartbeat, Process
 
 SILENT_AFTER_S = 2.0
 FLAPPING_S = 600.0
+START_S = 90.0
+COUNTED_S = 5.0
+"""How long an answer to `metrics` counts as the present."""
 _DEAD = frozenset(("stopped", "backoff", "failed"))
-
-Row = dict[str, Any]
 
 
 class _Usage(Struct):
     """What two answers to `metrics` showed."""
 
     at: float
+    incarnation: int
     samples: dict[str, list[Sample]]
     cpu: float | None = None
     rate: float | None = None
@@ -65,8 +68,9 @@ class ProcessBoard:
         """An answer to `metrics`."""
         samples = {each.name: each.samples for each in answer.metrics}
         before = self._usage.get(answer.name)
-        usage = _Usage(now, samples)
-        if before is not None and now > before.at:
+        usage = _Usage(now, answer.incarnation, samples)
+        self._count_refused(before, usage)
+        if before is not None and now > before.at and before.incarnation == usage.incarnation:
             usage.cpu = _rate(before, usage, "cpu_seconds_total")
             usage.rate = _rate(before, usage, "gateway_messages_sent_total")
             usage.lag = _recent(before, usage, "loop_lag_seconds")
@@ -90,30 +94,36 @@ class ProcessBoard:
     def processes(self, now: float) -> dict[str, Row]:
         return {name: self._process(name, now) for name in self.names()}
 
-    def budget(self) -> dict[str, Row]:
+    def budget(self, now: float) -> dict[str, Row]:
         rows: dict[str, Row] = {}
         for name in self.names():
             usage = self._usage.get(name)
             sent = None if usage is None else _value(usage.samples, "gateway_messages_sent_total")
             if usage is None or sent is None:
                 continue
+            present = self._counted(name, now) is usage
             share = _value(usage.samples, "gateway_budget_messages_per_second")
-            rate = None if usage.rate is None else round(usage.rate, 1)
+            rate = round(usage.rate, 1) if present and usage.rate is not None else None
             rows[name] = {
                 "key": name,
                 "name": name,
                 "client_id": self._client_ids.get(name),
                 "rate": rate,
-                "share": share or None,
+                "share": round(share, 2) if share else None,
                 "used": None if rate is None or not share else round(rate / share, 3),
-                "queue": _integer(_value(usage.samples, "gateway_queue_messages")),
-                "wait_s": usage.wait,
+                "queue": _integer(_value(usage.samples, "gateway_queue_messages")) if present else None,
+                "wait_s": usage.wait if present else None,
                 "sent": int(sent),
                 "errors": _errors(usage.samples),
             }
         return rows
 
     # -- for the alerts
+
+    @property
+    def supervised(self) -> bool:
+        """The supervisor has said something."""
+        return bool(self._supervised)
 
     def restarts(self, now: float) -> dict[str, int]:
         """How often each was restarted within ten minutes."""
@@ -132,34 +142,36 @@ class ProcessBoard:
             if event.state == "failed"
         }
 
-    def silent(self, now: float) -> dict[str, float]:
-        """Nodes that beat once and do not any more, and for how long."""
+    def missing(self) -> bool:
+        """A node has not beaten since this process began."""
+        return any(name not in self._beats for name in self._nodes)
+
+    def silent(self, now: float, began: float) -> dict[str, float]:
+        """Nodes that do not beat, and for how long: also those that have not since this process `began`, as
+        soon as they have had the time to start."""
+        found: dict[str, float] = {}
+        for name in self._nodes:
+            since = self._beats[name][0] if name in self._beats else began + START_S
+            if now - since >= SILENT_AFTER_S:
+                found[name] = now - since
+        return found
+
+    def budget_waits(self, now: float) -> dict[str, float]:
         return {
-            name: now - self._beats[name][0]
-            for name in self._nodes
-            if name in self._beats and now - self._beats[name][0] >= SILENT_AFTER_S
+            name: usage.wait
+            for name in self._usage
+            if (usage := self._counted(name, now)) is not None and usage.wait is not None
         }
 
-    def budget_waits(self) -> dict[str, float]:
-        return {name: usage.wait for name, usage in self._usage.items() if usage.wait is not None}
-
-    def commit_s(self) -> float | None:
-        return max((each.commit for each in self._usage.values() if each.commit is not None), default=None)
+    def commit_s(self, now: float) -> float | None:
+        counted = (self._counted(name, now) for name in self._usage)
+        return max((each.commit for each in counted if each and each.commit is not None), default=None)
 
     def refused_per_minute(self, now: float) -> float:
         """Requests refused for want of a right, over the last minute."""
-        total = 0.0
-        for usage in self._usage.values():
-            unauthorized = sum(
-                each.value
-                for each in usage.samples.get("requests_total", ())
-                if each.labels.get("code") == "unauthorized"
-            )
-            total += unauthorized + (_sum(usage.samples, "auth_refused_total") or 0.0)
-        self._refused.append((now, total))
-        while now - self._refused[0][0] > 60.0:
+        while self._refused and now - self._refused[0][0] > 60.0:
             self._refused.popleft()
-        return max(0.0, total - self._refused[0][1])
+        return sum(count for _, count in self._refused)
 
     def sample(self, process: str, name: str) -> float | None:
         """The newest value of one metric of one process, its labels summed up."""
@@ -177,10 +189,24 @@ class ProcessBoard:
 
     # -- within
 
+    def _counted(self, name: str, now: float) -> _Usage | None:
+        """What it counted lately."""
+        usage = self._usage.get(name)
+        return None if usage is None or now - usage.at >= COUNTED_S else usage
+
+    def _count_refused(self, before: _Usage | None, usage: _Usage) -> None:
+        """What was refused since its last answer. Of the first one nobody knows since when it counts."""
+        if before is None:
+            return
+        earlier = _refused(before.samples) if before.incarnation == usage.incarnation else 0.0
+        more = _refused(usage.samples) - earlier
+        if more > 0:
+            self._refused.append((usage.at, more))
+
     def _process(self, name: str, now: float) -> Row:
         _, supervised = self._supervised.get(name, (0, None))
         _, beat_ns, beat = self._beats.get(name, (0.0, None, None))
-        usage = self._usage.get(name)
+        usage = self._counted(name, now)
         beats = name in self._nodes or beat is not None
         known = supervised or beat
         since = None
@@ -233,6 +259,12 @@ def _sum(samples: Mapping[str, list[Sample]], name: str) -> float | None:
     return sum(each.value for each in found) if found else None
 
 
+def _refused(samples: Mapping[str, list[Sample]]) -> float:
+    requests = samples.get("requests_total", ())
+    unauthorized = sum(each.value for each in requests if each.labels.get("code") == "unauthorized")
+    return unauthorized + (_sum(samples, "auth_refused_total") or 0.0)
+
+
 def _errors(samples: Mapping[str, list[Sample]]) -> int:
     """Without what only informs, like a farm that is connected: each session gets half a dozen at start."""
     found = samples.get("gateway_errors_total", [])
@@ -244,9 +276,9 @@ def _integer(value: float | None) -> int | None:
 
 
 def _rate(before: _Usage, after: _Usage, name: str) -> float | None:
-    """Growth a second; None where the process was restarted in between."""
+    """Growth a second, of one life of the process."""
     old, new = _value(before.samples, name), _value(after.samples, name)
-    if old is None or new is None or new < old:
+    if old is None or new is None:
         return None
     return (new - old) / (after.at - before.at)
 

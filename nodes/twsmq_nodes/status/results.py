@@ -61,6 +61,10 @@ class PositionResults:
         self._held = dict(held)
         return actions + self._ask()
 
+    def account_of(self, req_id: int) -> str | None:
+        about = self._about.get(req_id)
+        return None if about is None else about[0]
+
     def event(self, event: Event) -> list[Action]:
         match event:
             case PnLSingle(req_id=req_id) if req_id in self._about:

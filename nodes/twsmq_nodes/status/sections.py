@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from twsmq_protocol.alerts import AlertRow
+from twsmq_protocol.board import Row
 
-from .board import Row
+from .board import Changes
 from .desk import desk_row
 from .figures import account_rows, cash_rows, position_rows
 from .knowledge import Knowledge
+from .position_currency import rates_of
 
 Rows = Mapping[str, Row]
 _RANKS = {"firing": 0, "acknowledged": 1, "resolved": 2}
@@ -26,8 +28,9 @@ class Moment(msgspec.Struct, frozen=True):
     held: Iterable[Row] = ()
 
 
-def section(name: str, known: Knowledge, at: Moment) -> tuple[Rows, int | None]:
-    """Its rows, and when (ns) their source last confirmed them."""
+def section(name: str, known: Knowledge, at: Moment) -> tuple[Rows | Changes, int | None]:
+    """Its rows, or those that changed since this was last asked, and when (ns) their source last confirmed
+    them."""
     rows, as_of = _SECTIONS[name]
     return rows(known, at), as_of(known, at)
 
@@ -35,9 +38,9 @@ def section(name: str, known: Knowledge, at: Moment) -> tuple[Rows, int | None]:
 def _desk(known: Knowledge, at: Moment) -> Rows:
     return desk_row(
         known.link,
-        halts=known.monitor.halts,
-        unknown=known.monitor.unknown(),
-        working=known.monitor.working(),
+        halts=None if known.halts_as_of is None else known.monitor.halts,
+        unknown=None if known.orders_as_of is None else known.monitor.unknown(),
+        working=None if known.orders_as_of is None else known.monitor.working(),
         alerts=sum(row.state != "resolved" for row in at.alerts),
         next_restart=known.clock.next(at.ns),
     )
@@ -46,12 +49,13 @@ def _desk(known: Knowledge, at: Moment) -> Rows:
 def _positions(known: Knowledge, at: Moment) -> Rows:
     before = {row["key"]: row for row in at.held}
     held, results = known.core.positions.rows(), known.core.results.published
-    return position_rows(held, before, results, known.count, known.account_as_of)
+    rates = rates_of(known.core.accounts.published)
+    return position_rows(held, before, results, known.count, known.figures_as_of, rates)
 
 
 def _accounts(known: Knowledge, at: Moment) -> Rows:
     accounts = known.core.accounts
-    return account_rows(accounts.published, accounts.results, known.summary_as_of, known.account_as_of)
+    return account_rows(accounts.published, accounts.results, known.figures_as_of)
 
 
 def _alerts(_: Knowledge, at: Moment) -> Rows:
@@ -62,7 +66,7 @@ def _alerts(_: Knowledge, at: Moment) -> Rows:
     return found
 
 
-Source = Callable[[Knowledge, Moment], Rows]
+Source = Callable[[Knowledge, Moment], Rows | Changes]
 AsOf = Callable[[Knowledge, Moment], int | None]
 
 
@@ -84,16 +88,16 @@ def _own(_: Knowledge, at: Moment) -> int | None:
 
 _SECTIONS: dict[str, tuple[Source, AsOf]] = {
     "desk": (_desk, lambda known, _: known.link.as_of),
-    "orders": (lambda known, _: known.monitor.orders(), _of_orders),
-    "foreign": (lambda known, _: known.monitor.foreign(), _of_orders),
+    "orders": (lambda known, _: Changes(known.monitor.changes()), _of_orders),
+    "foreign": (lambda known, _: known.monitor.foreign(), lambda known, _: known.foreign_as_of),
     "strategies": (lambda known, _: known.monitor.strategies(), _of_orders),
     "fills": (lambda known, _: known.monitor.fills(), _of_orders),
     "positions": (_positions, _of_accounts),
     "accounts": (_accounts, _of_accounts),
-    "cash": (lambda known, _: cash_rows(known.core.accounts.published, known.summary_as_of), _of_accounts),
+    "cash": (lambda known, _: cash_rows(known.core.accounts.published, known.figures_as_of), _of_accounts),
     "streams": (lambda known, _: known.market.streams(), _of_market),
     "lines": (lambda known, _: known.market.lines(), _of_market),
     "processes": (lambda known, at: known.processes.processes(at.now), _own),
-    "budget": (lambda known, _: known.processes.budget(), _own),
+    "budget": (lambda known, at: known.processes.budget(at.now), _own),
     "alerts": (_alerts, _own),
 }

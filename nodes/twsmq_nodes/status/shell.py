@@ -19,24 +19,15 @@ from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.errors import NotConnected, TwsError
-from twsmq_nodes.tws.events import (
-    AccountSummary,
-    AccountUpdateMulti,
-    Event,
-    PnL,
-    PnLSingle,
-    Position,
-    PositionEnd,
-)
+from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.requests import Request
 from twsmq_nodes.tws.session_events import SessionEvent
 
 from .actions import Action, Publish, Ready, Reconcile, Send, Warn
 from .core import StatusCore
 from .health import HealthBoard
+from .knowledge import FIGURES
 from .watch import ClusterWatch
-
-_FIGURES = (AccountSummary, AccountUpdateMulti, PnL, PnLSingle, Position, PositionEnd)
 
 log = structlog.stdlib.get_logger()
 
@@ -50,7 +41,7 @@ class StatusShell(Shell):
         self._loop = asyncio.get_running_loop()
         self._link = GatewayLink(
             node,
-            on_event=self._spoke,
+            on_event=self._on_gateway_event,
             on_session_event=self._on_session_event,
             reconciles="asking for all positions",
         )
@@ -85,9 +76,9 @@ class StatusShell(Shell):
         add("account", lambda _, call: call.succeed(self._account()))
         add("pnl", lambda _, call: call.succeed(self._pnl()))
         add("alerts", lambda _, call: call.succeed(alerting.listed()))
-        add("acknowledge_alert", lambda args, call: call.succeed(alerting.acknowledge(args)))
-        add("silence_alert", lambda args, call: call.succeed(alerting.silence(args)))
-        add("test_alerts", lambda args, call: call.succeed(alerting.test(args)))
+        add("acknowledge_alert", lambda args, call: call.succeed(alerting.acknowledge(args, call.who)))
+        add("silence_alert", lambda args, call: call.succeed(alerting.silence(args, call.who)))
+        add("test_alerts", lambda args, call: call.succeed(alerting.test(args, call.who)))
 
     def _account(self) -> AccountFigures:
         board = self._watch.board
@@ -117,10 +108,10 @@ class StatusShell(Shell):
         if isinstance(event, Heartbeat | Process):
             self._board.received(event, self._loop.time())
 
-    def _spoke(self, event: Event) -> None:
+    def _on_gateway_event(self, event: Event) -> None:
         self._driver.feed(event)
-        if isinstance(event, _FIGURES):
-            self._watch.gateway_spoke(summary=isinstance(event, AccountSummary | AccountUpdateMulti))
+        if isinstance(event, FIGURES):
+            self._watch.gateway_reported(event)
 
     def _on_session_event(self, event: SessionEvent) -> None:
         self._driver.feed(event)

@@ -1,7 +1,8 @@
 """Where alerts go: a webhook, a command, apprise, the log; and the ping that goes out while all is well.
 
 Each delivery is a thread's, with an end in time: a webhook or a command that hangs delays nobody, and ends
-with this process. What one sink gets of one alert comes in its order. What became of each is counted and
+with this process. What one sink gets of one alert comes in its order. `MOST_AT_ONCE` go at once, the others
+wait for their turn; what exceeds `MOST_WAITING` is given up. What became of each is counted and
 logged, without addresses: they may hold secrets. A delivery that failed, whatever the reason, is tried again
 twice; the topic and the page have the alert in any case.
 """
@@ -15,12 +16,9 @@ import signal
 import subprocess
 import sys
 import threading
-import urllib.request
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from http.client import HTTPException
-from urllib.error import HTTPError
 
 import msgspec
 import structlog
@@ -29,19 +27,18 @@ from twsmq_protocol.config import Alerts
 from twsmq_protocol.envelope import payload
 from twsmq_transport.metrics import Registry
 
+from .fetching import SinkFailed, fetch
+
 DELIVERY_S = 10.0
 TRIES = 3
 PAUSE_S = 1.0
-MOST_AT_ONCE = 50
+MOST_AT_ONCE = 20
+MOST_WAITING = 1000
 
 _APPRISE = "import sys; from apprise.cli import main; sys.exit(main())"
 """What its own script does: as a module its command line does nothing, and ends well."""
 
 log = structlog.stdlib.get_logger()
-
-
-class SinkFailed(Exception):
-    """One try of a delivery failed; `str()` says why, without addresses."""
 
 
 Work = Callable[[], None]
@@ -56,6 +53,9 @@ class Sinks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._newest: dict[tuple[str, str, str], asyncio.Task[None]] = {}
         self._children: set[subprocess.Popen[bytes]] = set()
+        self._pinging: asyncio.Task[None] | None = None
+        self._turns = {name: asyncio.Semaphore(MOST_AT_ONCE) for name in ("webhook", "command", "apprise")}
+        """Of each its own: one that hangs delays the others nothing."""
         self._sinks: dict[str, Callable[[Alert], None]] = {}
         if config.webhook:
             self._sinks["webhook"] = self._webhook
@@ -71,15 +71,31 @@ class Sinks:
     def names(self) -> list[str]:
         return [*self._sinks, *(["log"] if self._config.log else [])]
 
-    def deliver(self, alert: Alert) -> None:
-        """To every sink, at once."""
+    def deliver(self, alert: Alert, settled: Callable[[], None] = lambda: None) -> None:
+        """To every sink, at once. `settled`: what became of it is known, of every sink."""
+        tasks = self._deliver(alert)
+        if not tasks:
+            settled()
+        left = len(tasks)
+
+        def over(task: asyncio.Task[None]) -> None:
+            nonlocal left
+            left -= 1
+            if not left and not task.cancelled():
+                settled()
+
+        for task in tasks:
+            task.add_done_callback(over)
+
+    def _deliver(self, alert: Alert) -> list[asyncio.Task[None]]:
+        tasks: list[asyncio.Task[None]] = []
         if self._config.log:
             line = log.error if alert.severity == "page" else log.warning
             line("alert", alert=alert.name, state=alert.state, about=alert.about, text=alert.text)
         if self._config.minimum == "page" and alert.severity != "page" and not alert.test:
-            return
+            return tasks
         for name, sink in self._sinks.items():
-            if len(self._tasks) >= MOST_AT_ONCE:
+            if len(self._tasks) >= MOST_WAITING:
                 self._metrics.counter("alert_deliveries_total", name, "dropped").n += 1
                 log.error("too many deliveries wait; alert not delivered", sink=name, alert=alert.name)
                 continue
@@ -87,11 +103,13 @@ class Sinks:
             before = self._newest.get(key)
             self._newest[key] = task = self._run(self._try(name, partial(sink, alert), alert.name, before))
             task.add_done_callback(partial(self._over, key))
+            tasks.append(task)
+        return tasks
 
     def ping(self) -> None:
         """All is well: the service at `deadman_url` learns of it."""
-        if self._config.deadman_url and len(self._tasks) < MOST_AT_ONCE:
-            self._run(self._ping())
+        if self._config.deadman_url and (self._pinging is None or self._pinging.done()):
+            self._pinging = self._run(self._ping())
 
     async def close(self) -> None:
         """Give what is on its way a moment, then end it."""
@@ -120,7 +138,7 @@ class Sinks:
             if attempt:
                 await asyncio.sleep(PAUSE_S * 2 ** (attempt - 1))
             try:
-                async with asyncio.timeout(DELIVERY_S + 1.0):
+                async with self._turns[name], asyncio.timeout(DELIVERY_S + 1.0):
                     await _in_thread(send)
             except (SinkFailed, TimeoutError) as error:
                 problem = str(error) or f"no answer within {DELIVERY_S:.0f} s"
@@ -131,7 +149,7 @@ class Sinks:
         log.error("alert not delivered", sink=name, alert=alert, problem=problem)
 
     def _webhook(self, alert: Alert) -> None:
-        _fetch(self._config.webhook, as_json(alert))
+        fetch(self._config.webhook, as_json(alert), DELIVERY_S)
 
     def _command(self, alert: Alert) -> None:
         self._run_command(self._config.command, as_json(alert))
@@ -142,7 +160,7 @@ class Sinks:
         # A child process: what apprise brings along is not for a process that watches accounts. Addresses go
         # by the environment, which other users cannot read, not by the command line.
         self._run_command(
-            [sys.executable, "-c", _APPRISE, f"--title={title}"],
+            [sys.executable, "-P", "-c", _APPRISE, f"--title={title}"],
             body.encode(),
             {"APPRISE_URLS": " ".join(self._config.apprise)},
         )
@@ -173,7 +191,7 @@ class Sinks:
     async def _ping(self) -> None:
         try:
             async with asyncio.timeout(DELIVERY_S + 1.0):
-                await _in_thread(partial(_fetch, self._config.deadman_url, None))
+                await _in_thread(partial(fetch, self._config.deadman_url, None, DELIVERY_S))
         except (SinkFailed, TimeoutError) as error:
             log.warning("the dead-man ping failed", problem=str(error) or "no answer in time")
 
@@ -209,19 +227,6 @@ async def _in_thread(work: Work) -> None:
 
     threading.Thread(target=run, name="delivery", daemon=True).start()
     await done
-
-
-def _fetch(url: str, body: bytes | None) -> None:
-    headers = {"Content-Type": "application/json", "User-Agent": "twsmq"}
-    try:
-        request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - as configured
-        with urllib.request.urlopen(request, timeout=DELIVERY_S) as answer:  # noqa: S310
-            answer.read(1024)
-    except HTTPError as error:
-        error.close()
-        raise SinkFailed(f"HTTPError {error.code}") from None
-    except (OSError, ValueError, HTTPException) as error:
-        raise SinkFailed(type(error).__name__) from None
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

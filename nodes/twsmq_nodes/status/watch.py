@@ -20,14 +20,16 @@ import msgspec
 import structlog
 from twsmq_protocol import codec, processes
 from twsmq_protocol.board import SECTIONS
+from twsmq_protocol.data_files import STATUS_RECORDS
 from twsmq_protocol.envelope import Event, Reply
-from twsmq_protocol.order_events import Fill, Order, OrderEvent
+from twsmq_protocol.order_events import Fill, ForeignOrderChanged, Order, OrderEvent
 from twsmq_protocol.system_events import Gateway, Heartbeat, Process
 from twsmq_protocol.topics import board_topic, quote_topic
 from twsmq_transport.metrics import Reading
 from twsmq_transport.requester import Requester
 
 from twsmq_nodes.runtime.node import Node
+from twsmq_nodes.tws.events import Event as TwsEvent
 
 from .alerting import Alerting
 from .board import BoardKeeper
@@ -42,10 +44,15 @@ from .sections import Moment, section
 from .sinks import Sinks
 
 BOARD_S = 0.03
-ASK_S, ASK_SLOWLY_S, VALID_S = 1.0, 5.0, 3.0
+ASK_S, ASK_SLOWLY_S, VALID_S = 1.0, 2.0, 3.0
+NO_ORDERS_SINCE = 2**62
+"""ns since the epoch, long from now: an answer that holds the foreign orders alone."""
 MIDS_AT_ONCE = 20
 FRESH_NS = 2_000_000_000
 PING_WHILE_S = 30.0
+SHARE = 4
+"""With thousands of orders the board itself takes a while: this process has other things to do for so many
+times as long."""
 
 log = structlog.stdlib.get_logger()
 
@@ -60,7 +67,7 @@ class ClusterWatch:
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._shards = [name for name in nodes if processes.shard_of(name) is not None]
-        self._records = Records(node.data_dir / "status")
+        self._records = Records(node.data_dir / STATUS_RECORDS.parent)
         self._known = Knowledge(config, core, self._records.outside(), self._loop.time(), time_ns())
         self._known.monitor.costs = self._records.costs(time_ns())
         self._sinks = Sinks(config.alerts, node.metrics)
@@ -72,16 +79,18 @@ class ClusterWatch:
             config.alerts.rules,
             self._sinks,
             node.outbox,
+            self._records.setting("alerts"),
+            partial(self._records.keep_setting, "alerts"),
         )
         self._mids_asked = 0
         self._stopped = False
         self._dirty: set[str] = set(SECTIONS)
         self._board_due: asyncio.TimerHandle | None = None
-        self._board_at = 0.0
+        self._board_at = self._board_took = 0.0
         self._repeating: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self._requesters: dict[str, Requester] = {name: node.requester(name) for name in names}
         node.topics += ["board/<section>/", "alert/<name>/"]
-        node.listen(names, ("node/", "process/", "gateway/", "order/"), self._on_event)
+        node.listen(names, ("node/", "process/", "gateway/", "order/", "foreign/"), self._on_event)
         node.metrics.collect(self._collect)
 
     def start(self) -> None:
@@ -124,6 +133,9 @@ class ClusterWatch:
             case OrderEvent():
                 self._follower.event(event)
                 self._follow()
+            case ForeignOrderChanged():
+                known.monitor.foreign_changed(event)
+                self._touch("foreign")
             case _:
                 pass
 
@@ -135,9 +147,9 @@ class ClusterWatch:
             self._known.journal_complete(ns)
         self._touch("orders", "fills", "strategies", "foreign", "positions")
 
-    def gateway_spoke(self, *, summary: bool) -> None:
-        """The gateway sent something about an account; `summary`: the figures that come every few minutes."""
-        self._known.gateway_spoke(time_ns(), summary=summary)
+    def gateway_reported(self, event: TwsEvent) -> None:
+        """The gateway sent something about an account."""
+        self._known.gateway_reported(event, self._loop.time(), time_ns())
         self._touch("accounts", "cash", "positions")
 
     # -- in: the journal
@@ -217,6 +229,8 @@ class ClusterWatch:
             if known.processes.beating(shard, now):
                 self._ask(shard, "subscriptions", {}, partial(self._subscribed, shard))
         self._follow()
+        if known.new_day(time_ns()):
+            self._recorder.latest(time_ns())  # what finished leaves the board with the day
         known.second(now, time_ns())
         if known.count.outside_changed:
             known.count.outside_changed = False
@@ -234,10 +248,11 @@ class ClusterWatch:
 
     def _ask_slowly(self) -> None:
         if self._known.processes.beating(processes.ORDERS, self._loop.time()):
-            self._ask(processes.ORDERS, "get_orders", {"active": True}, self._listed)
+            args = {"active": True, "since": NO_ORDERS_SINCE}
+            self._ask(processes.ORDERS, "get_orders", args, self._listed)
 
     def _listed(self, result: Mapping[str, Any]) -> None:
-        self._known.foreign(result)
+        self._known.foreign(result, time_ns())
         self._touch("foreign")
 
     # -- out: the board
@@ -246,7 +261,7 @@ class ClusterWatch:
         """These may have changed."""
         self._dirty.update(sections)
         if self._board_due is None and not self._stopped:
-            due = max(self._loop.time(), self._board_at + BOARD_S)
+            due = max(self._loop.time(), self._board_at + max(BOARD_S, SHARE * self._board_took))
             self._board_due = self._loop.call_at(due, self._publish)
 
     def _publish(self) -> None:
@@ -260,8 +275,9 @@ class ClusterWatch:
         for name in SECTIONS:
             if name in dirty:
                 change = self.board.update(name, *section(name, self._known, at))
-                if change is not None:
-                    self._node.outbox.publish(board_topic(name), change)
+                for part in () if change is None else self.board.parts(change):
+                    self._node.outbox.publish(board_topic(name), part)
+        self._board_took = self._loop.time() - self._board_at
 
     def _observe_latencies(self) -> None:
         monitor = self._known.monitor

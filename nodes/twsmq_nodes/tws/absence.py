@@ -1,7 +1,8 @@
 """What the gateway sends where it has no value: one table for all decoders, a row per field, with evidence.
 
 Theory. "Not set" has many faces in this protocol. The largest double, int32, int64 or 2^127-1 are unset
-whatever the field (ibapi's `UNSET_*`), as are NaN and infinities: `adapter_values.number` makes None of them.
+whatever the field (ibapi's `UNSET_*`), as are NaN and infinities: `adapter_values.number` makes None of them,
+as `ticks` does of the same in its frames.
 All else depends on the field: -1 is a price of a spread and the volume of a bar of quotes, 0 a price beside a
 size and none without. Those are here, and every event passes `cleaned` before anybody sees it; of plain
 ticks, which go past it for speed, `marketdata.data.quotes` looks after, with these marks.
@@ -39,8 +40,14 @@ NO_PRICE = frozenset((-1.0, 0.0))
 """In place of a price that there is not: D "-1 with a size of 0", R ib_insync #221, Lean #3699 (0)."""
 MINUS_ONE = frozenset((-1.0,))
 NOTHING = frozenset((0.0,))
-UNSET_TEXTS = frozenset(("2147483647", "-2147483648", "9223372036854775807", str(2**127 - 1)))
+LARGEST = (2**31 - 1, -(2**31), 2**63 - 1, -(2**63), 2**127 - 1)
+"""Of each of its types of numbers, and what Java makes of one that is not there."""
+UNSET_TEXTS = frozenset(map(str, LARGEST))
 """Largest numbers as texts, of fields that carry any value as text."""
+UNSET_NUMBERS = frozenset(map(float, LARGEST))
+"""The same where they are read as floats: ibapi takes the largest integer in a field of prices for one."""
+MOMENTS = frozenset((45, 88))
+"""String ticks that are a moment in seconds: C 0 of what never traded."""
 
 
 class Absence(Struct, frozen=True):
@@ -116,15 +123,20 @@ def cleaned(told: S) -> S:
     return told
 
 
+def tick_text(tick_type: int, value: str) -> str | None:
+    """What a string tick says; None where it says that there is nothing."""
+    return None if not said(value) or (value == "0" and tick_type in MOMENTS) else value
+
+
 def said(value: str) -> str:
     """A number as text, empty where it says that there is none."""
     if value in UNSET_TEXTS:
         return ""
     try:
-        known = -1e300 < float(value) < 1e300
+        number = float(value)
     except ValueError:
         return value  # a word, like the type of an account
-    return value if known else ""
+    return value if -1e300 < number < 1e300 and number not in UNSET_NUMBERS else ""
 
 
 def _is_absent(row: Absence, told: Struct) -> bool:

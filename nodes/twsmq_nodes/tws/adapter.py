@@ -31,17 +31,16 @@ from msgspec.structs import replace
 from twsmq_nodes.tws.adapter_inbound import Callbacks
 from twsmq_nodes.tws.adapter_outbound import call
 from twsmq_nodes.tws.adapter_values import BadField
+from twsmq_nodes.tws.empty_fields import fill
 from twsmq_nodes.tws.errors import EncodeRefused
 from twsmq_nodes.tws.events import Event, FrameRejected
+from twsmq_nodes.tws.framing import MIN_SERVER_VERSION
 from twsmq_nodes.tws.order_template import OrderTemplates, ShapedOrder
 from twsmq_nodes.tws.ranges import problem
 from twsmq_nodes.tws.report_template import OPEN_ORDER, OpenOrderTemplates
 from twsmq_nodes.tws.requests import PlaceOrder, Request
 from twsmq_nodes.tws.status_report import ORDER_STATUS, order_status
-from twsmq_nodes.tws.whole_bars import HISTORICAL_DATA, whole_bars
-
-MIN_SERVER_VERSION = 157
-"""What ibapi 9.81.1 speaks at most, and ib_async asks for at least: below it nothing has been tried."""
+from twsmq_nodes.tws.whole_bars import HISTORICAL_DATA, HISTORICAL_SCHEDULE, whole_bars, whole_schedule
 
 MAX_SERVER_VERSION: int = min(200, MAX_CLIENT_VER)
 """What is negotiated unless configured otherwise: the last version that is all text."""
@@ -115,6 +114,8 @@ class Codec:
             return self._open_orders.decode(frame)
         if frame.startswith(HISTORICAL_DATA) and (bars := whole_bars(frame, self.server_version)) is not None:
             return [*bars]
+        if frame.startswith(HISTORICAL_SCHEDULE) and (sessions := whole_schedule(frame)) is not None:
+            return [sessions]
         status = order_status(frame) if frame.startswith(ORDER_STATUS) else None
         return self._interpret(frame) if status is None else [status]
 
@@ -124,6 +125,7 @@ class Codec:
         callbacks = self._callbacks
         try:
             fields = frame.split(b"\0")[:-1]
+            fill(fields)
             message_id = int(fields[0])
             callbacks.begin(gateway_error=message_id == _ERR_MSG)
             if _INTERPRET_TAKES_ID:

@@ -25,6 +25,7 @@ from twsmq_nodes.tws.absence import cleaned
 from twsmq_nodes.tws.adapter_values import integer, number, plain, text
 from twsmq_nodes.tws.adapter_views import (
     bar_of,
+    components_of,
     contract_of,
     details_of,
     execution_of,
@@ -33,6 +34,7 @@ from twsmq_nodes.tws.adapter_views import (
     order_state_of,
     quote_attribs,
 )
+from twsmq_nodes.tws.protobuf_absence import before_reading
 
 ERROR_HAS_TIME = "errorTime" in inspect.signature(EWrapper.error).parameters
 
@@ -234,8 +236,7 @@ class Callbacks(EWrapper):
         self._emit(ref.MarketRule(marketRuleId, steps))
 
     def smartComponents(self, reqId, smartComponentMap):
-        parts = tuple((c.bitNumber, c.exchange, c.exchangeLetter) for c in smartComponentMap)
-        self._emit(ref.SmartComponents(reqId, parts))
+        self._emit(ref.SmartComponents(reqId, components_of(smartComponentMap)))
 
     def mktDepthExchanges(self, depthMktDataDescriptions):
         found = (
@@ -387,10 +388,7 @@ def _unhandled(name: str) -> Callable[..., None]:
 
 
 for _name, _ in inspect.getmembers(EWrapper, inspect.isfunction):
-    if not (
-        _name.startswith("_")
-        or _name.endswith("ProtoBuf")
-        or _name in vars(Callbacks)
-        or _name == "logAnswer"
-    ):
+    if _name.endswith("ProtoBuf"):
+        setattr(Callbacks, _name, before_reading)
+    elif not (_name.startswith("_") or _name in vars(Callbacks) or _name == "logAnswer"):
         setattr(Callbacks, _name, _unhandled(_name))

@@ -27,6 +27,7 @@ from ibapi.scanner import ScannerSubscription as IbScannerSubscription
 from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.adapter_values import (
+    NOT_IN_IBAPI,
     BadField,
     decimal_or_number,
     fill,
@@ -120,7 +121,7 @@ def _cancel_order(client: Any, request: rq.CancelOrder) -> None:
     time = sendable_text(request.manual_time, "manual_time")
     if _CANCEL_ARGUMENTS == 1:
         if time:
-            raise BadField("manual_time", "the installed ibapi release does not know it")
+            raise BadField("manual_time", NOT_IN_IBAPI)
         client.cancelOrder(request.order_id)
     elif IbOrderCancel is None:
         client.cancelOrder(request.order_id, time)
@@ -159,7 +160,7 @@ def _scanner(client: Any, request: ref.ReqScanner) -> None:
 
 def _user_info(client: Any, request: ref.ReqUserInfo) -> None:
     if not hasattr(client, "reqUserInfo"):  # before 10.19
-        raise BadField("user_info", "the installed ibapi release does not know it")
+        raise BadField("user_info", NOT_IN_IBAPI)
     client.reqUserInfo(request.req_id)
 
 

@@ -78,7 +78,10 @@ class Asking:
         """Take one frame's payload (id and body); the settings once they are there."""
         message_id = int.from_bytes(payload[:4], "big")
         if message_id > 200:
-            self._decoder.processProtoBuf(payload[4:], message_id - 200)
+            try:
+                self._decoder.processProtoBuf(payload[4:], message_id - 200)
+            except Exception as error:  # ibapi and protobuf raise anything at all on a bad frame
+                raise SettingsUnavailable(f"the gateway's answer cannot be read: {error}") from error
         return None if self.response is None else read(self.response)
 
 

@@ -22,12 +22,15 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from ibapi.tag_value import TagValue
 
+from twsmq_nodes.tws.absence import LARGEST, UNSET_NUMBERS
 from twsmq_nodes.tws.contracts import Scalar
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_UNSET_INTEGERS = (2**31 - 1, 2**63 - 1)
 _UNSET_DECIMAL = Decimal(2**127 - 1)
+
+
+NOT_IN_IBAPI = "the installed ibapi release does not know it"
 
 
 class BadField(Exception):
@@ -47,7 +50,7 @@ def number(value: Any) -> float | None:
     if value is None or value == "":
         return None
     if isinstance(value, int):
-        return None if value in _UNSET_INTEGERS else float(value)
+        return None if value in LARGEST else float(value)
     if isinstance(value, str):
         try:
             value = float(value)
@@ -57,12 +60,12 @@ def number(value: Any) -> float | None:
         if value == _UNSET_DECIMAL:
             return None
         value = float(value)
-    return value if -1e300 < value < 1e300 else None
+    return value if -1e300 < value < 1e300 and value not in UNSET_NUMBERS else None
 
 
 def integer(value: Any) -> int | None:
     """An int, or None for what ibapi calls unset."""
-    return None if value is None or value in _UNSET_INTEGERS else int(value)
+    return None if value is None or value in LARGEST else int(value)
 
 
 def text(value: Any) -> str:
@@ -190,7 +193,7 @@ def fill(
             continue
         attribute = next((n for n in names.get(field, (camel(field),)) if hasattr(target, n)), None)
         if attribute is None:
-            raise BadField(field, "the installed ibapi release does not know it")
+            raise BadField(field, NOT_IN_IBAPI)
         setattr(target, attribute, sendable(value, field))
 
 

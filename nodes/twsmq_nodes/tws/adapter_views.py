@@ -99,6 +99,13 @@ def quote_attribs(attrib: Any) -> int:
     return int(attrib.bidPastLow) | int(attrib.askPastHigh) << 1
 
 
+def components_of(source: Any) -> tuple[tuple[int, str, str], ...]:
+    """Text has them in a list, protobuf by their bit."""
+    if isinstance(source, dict):
+        return tuple((bit, *names) for bit, names in source.items())
+    return tuple((each.bitNumber, each.exchange, each.exchangeLetter) for each in source)
+
+
 def details_of(source: Any) -> ContractInfo:
     details = _details.read(
         source,

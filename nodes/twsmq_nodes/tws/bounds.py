@@ -2,9 +2,10 @@
 
 Theory: what a frame costs grows with its fields, not with its bytes alone: sixteen megabytes of empty fields
 keep ibapi's decoder, and with it the loop, busy for longer than a process may be silent. So both are bounded,
-the length before a long frame is even gathered, the fields before it is split. The bounds lie several times
-above the largest honest message of a kind; what exceeds them is no message, and a peer that sends it no
-gateway that we could go on with: the session is closed with the reason.
+the length before a long frame is even gathered, the fields before it is split (of protobuf the outermost
+ones, where bars and ticks repeat, before it is parsed). The bounds lie several times above the largest honest
+message of a kind; what exceeds them is no message, and a peer that sends it no gateway that we could go on
+with: the session is closed with the reason.
 
 Frames up to `UNSUSPECTED` bytes are not looked at: the hot path pays nothing.
 """
@@ -53,6 +54,10 @@ _BOUNDS: dict[int, Bound] = {
 }
 """By message id, of those that may be longer than usual (counts of fields: ibapi's decoder)."""
 
+_FEWEST, _FIELDS_OF_A_PART = 512, 8
+"""Of protobuf a bar, a tick or a row is one outermost field, where text has eight or so."""
+_LONGEST_VARINT = 10
+
 HEAD = 8
 """Bytes of a frame from which its kind can be read."""
 
@@ -69,15 +74,55 @@ def too_long(head: bytes, length: int, *, raw_ids: bool = False) -> str | None:
 
 
 def too_many_fields(frame: bytes, *, raw_ids: bool = False) -> str | None:
-    """The same of a whole frame's fields. Protobuf has none that are split."""
-    if raw_ids and int.from_bytes(frame[:4], "big") > _PROTOBUF_ID:
-        return None
+    """The same of a whole frame's fields."""
     kind = _kind(frame[:HEAD], raw_ids=raw_ids)
     most = _BOUNDS.get(kind, _USUAL).fields if kind is not None else _USUAL.fields
+    if raw_ids and int.from_bytes(frame[:4], "big") > _PROTOBUF_ID:
+        most = max(_FEWEST, most // _FIELDS_OF_A_PART)
+        if not _has_more_parts(frame, 4, most):
+            return None
+        return f"{_name(kind)} has more than the {most:,} parts it may have"
     fields = frame.count(b"\0")
     if fields <= most:
         return None
     return f"{_name(kind)} has {fields:,} fields, more than the {most:,} it may have"
+
+
+def _has_more_parts(data: bytes, at: int, most: int) -> bool:
+    """Whether a protobuf message has more outermost fields than that (its encoding: a tag, whose lowest three
+    bits say how long the value is, then the value). What is none is left to the parser, which refuses it.
+    """
+    end, parts = len(data), 0
+    while at < end:
+        parts += 1
+        if parts > most:
+            return True
+        wire = data[at] & 7
+        _, at = _varint(data, at)
+        match wire:
+            case 0:
+                _, at = _varint(data, at)
+            case 1:
+                at += 8
+            case 2:
+                length, at = _varint(data, at)
+                at += length
+            case 5:
+                at += 4
+            case _:
+                return False
+    return False
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number that begins at `at`, and where it ends; beyond the data if it does not."""
+    value = shift = 0
+    for byte in data[at : at + _LONGEST_VARINT]:
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+    return 0, len(data)
 
 
 def _kind(head: bytes, *, raw_ids: bool) -> int | None:

@@ -78,6 +78,11 @@ class Connection(asyncio.Protocol):
                 self._loop.call_soon_threadsafe(self._write_rest)
             return True
 
+    @property
+    def garbled(self) -> bool:
+        """What came are no frames of a gateway's."""
+        return self._splitter.broken is not None
+
     def close(self, *, flush: bool = False) -> None:
         self._closed = True
         self._shut_out_threads()

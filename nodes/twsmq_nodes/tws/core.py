@@ -20,6 +20,7 @@ Links the core itself asked to close are never reported back as lost. All times 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum
 from typing import ClassVar
@@ -68,6 +69,9 @@ class Timing(Struct, frozen=True):
 DEFAULT_TIMING = Timing()
 
 
+_NO_GATEWAY = "what listens there is no TWS or IB Gateway: it answered the handshake with something else"
+
+
 # -- inputs ------------------------------------------------------------------------------------------
 
 
@@ -84,9 +88,10 @@ class Connected(Struct, frozen=True):
 
 
 class LinkLost(Struct, frozen=True):
-    """The attempt failed or the connection ended, not by our own wish."""
+    """The attempt failed or the connection ended, not by our own wish; `garbled`: for what it sent."""
 
     reason: str
+    garbled: bool = False
 
 
 class HandshakeReceived(Struct, frozen=True):
@@ -190,6 +195,10 @@ class SessionCore:
         """Bytes arrived; kept apart from `handle` because it happens for every read."""
         self.last_received = now
 
+    def concerns(self, event: Event) -> bool:
+        """Whether there is a rule for such events at all; most are the owner's alone."""
+        return type(event) in self._CONCERN
+
     def handle(self, happened: Input, now: float) -> list[Action]:
         """What to do about `happened` (then look at `wake_at`); nothing if the table has no rule for it."""
         rule = self._RULES.get((self.state, type(happened))) or self._ANYWHERE.get(type(happened))
@@ -217,12 +226,11 @@ class SessionCore:
         assert isinstance(happened, HandshakeReceived)
         version = _server_version(happened.frame)
         if version is None:
-            return self._give_up(
-                "the peer is no TWS or IB Gateway: it answered the handshake with nonsense", now
-            )
+            return self._give_up(_NO_GATEWAY, now, unusable=True)
         if version not in self._versions:
             low, high = self._versions[0], self._versions[-1]
-            return self._give_up(f"the gateway speaks server version {version}, we need {low} to {high}", now)
+            reason = f"the gateway speaks server version {version}, we need {low} to {high}"
+            return self._give_up(reason, now, unusable=True)
         self.state = State.STARTING
         self.server_version = version
         self.connection_time = happened.frame.split(b"\0")[1].decode("ascii", "replace")
@@ -293,16 +301,19 @@ class SessionCore:
         return [Notify(event) for event in self._upstream.answered(happened)]
 
     def _follow_port(self, words: str) -> list[Action]:
-        number = words.rpartition("-")[2].strip()  # "…reconnect on the new port -7497"
-        if not number.isdigit() or not 0 < int(number) < 65536:
+        """ "…reconnect on the new port -7497", in whatever language: its last number."""
+        numbers = [int(each) for each in re.findall(r"(?<![0-9])[0-9]{1,5}(?![0-9])", words)]
+        if not numbers or not 0 < numbers[-1] < 65536:
             return []
-        self._port = int(number)
+        self._port = numbers[-1]
         return [Notify(session_events.PortMoved(self._port))]  # the gateway drops the connection itself
 
     # -- losing it
 
     def _lost(self, happened: Input, now: float) -> list[Action]:
         assert isinstance(happened, LinkLost)
+        if happened.garbled and self.state is State.HANDSHAKING:
+            return self._wait(_NO_GATEWAY, now, unusable=True)
         return self._wait(happened.reason, now, refused=self.state is State.CONNECTING)
 
     def _timed_out(self, _: Input, now: float) -> list[Action]:
@@ -310,10 +321,14 @@ class SessionCore:
         stalled = self.state is not State.CONNECTING
         return self._give_up(f"the gateway did not {what} in time", now, stalled=stalled)
 
-    def _give_up(self, reason: str, now: float, *, stalled: bool = False) -> list[Action]:
-        return [Close(reason), *self._wait(reason, now, stalled=stalled)]
+    def _give_up(
+        self, reason: str, now: float, *, stalled: bool = False, unusable: bool = False
+    ) -> list[Action]:
+        return [Close(reason), *self._wait(reason, now, stalled=stalled, unusable=unusable)]
 
-    def _wait(self, reason: str, now: float, *, stalled: bool = False, refused: bool = False) -> list[Action]:
+    def _wait(
+        self, reason: str, now: float, *, stalled: bool = False, refused: bool = False, unusable: bool = False
+    ) -> list[Action]:
         was = self.state
         if was is State.UP and now >= self._up_since + self._timing.stable_after:
             self._attempt = 0
@@ -324,14 +339,18 @@ class SessionCore:
         self._deadline = now + retry_in
         if was is State.UP:
             return [Notify(session_events.SessionLost(reason, retry_in, stalled))]
-        return [Notify(session_events.ConnectFailed(reason, self._attempt, retry_in, stalled))]
+        return [Notify(session_events.ConnectFailed(reason, self._attempt, retry_in, stalled, unusable))]
 
     def _wait_for_client_id(self, now: float) -> list[Action]:
+        """Of a session that was up this is its end too."""
         retry_in = self._timing.client_id_retry * (0.5 + self._jitter())
+        reason = "another connection holds our client id (326)"
+        lost = [session_events.SessionLost(reason, retry_in)] if self.state is State.UP else []
         self.state = State.WAITING_CLIENT_ID
         self._attempt = 0
         self._deadline = now + retry_in
-        return [Close("client id in use"), Notify(session_events.WaitingClientId(self._client_id, retry_in))]
+        waits = session_events.WaitingClientId(self._client_id, retry_in)
+        return [Close("client id in use"), *map(Notify, lost), Notify(waits)]
 
     def _backoff(self, cap: float) -> float:
         timing = self._timing
@@ -368,6 +387,7 @@ class SessionCore:
         (State.WAITING_CLIENT_ID, TimerFired): _connect,
     }
     _ANYWHERE: ClassVar[dict[type, _Rule]] = {Shut: _shut}
+    _CONCERN: ClassVar[frozenset[type]] = frozenset(kind for _, kind in _RULES) | _ANYWHERE.keys()
 
 
 def _server_version(frame: bytes) -> int | None:

@@ -26,16 +26,18 @@ NOTICES: dict[int, tuple[str, FarmState]] = {
 }
 """Codes, with the kind and the state they report (IBKR's message codes)."""
 
+LONGEST_NAME, LONGEST_NOTICE, LONGEST_LIST = 64, 1_000, 8_000
+"""Characters. What is longer is no gateway's: it is cut, so that nothing here takes long."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]+$")
 _MARKS = (":", "\uff1a", "\u3002")
 """What ends the words before a name: a colon, and a colon or full stop as Chinese and Japanese write them."""
-_LIST = re.compile(r"farms are (not )?connected:(.*?)(?=\. |\.?\s*$)", re.DOTALL)
+_LIST = re.compile(r"farms are (not )?connected:((?:[^.]|\.(?! ))*)")
 
 
 def noticed(code: int, text: str) -> FarmStatus:
     """Of a notice in `NOTICES`."""
     kind, state = NOTICES[code]
-    return FarmStatus(kind, _last_name(text.strip()), state)
+    return FarmStatus(kind, _last_name(text.strip()[-LONGEST_NOTICE:])[-LONGEST_NAME:], state)
 
 
 def _last_name(text: str) -> str:
@@ -52,10 +54,11 @@ def _last_name(text: str) -> str:
 def listed(text: str, known: Iterable[tuple[str, str]]) -> Iterator[FarmStatus]:
     """Of the text of a 1101 or 1102. `known`: (kind, name) of the farms reported before."""
     kinds = {name: kind for kind, name in known}
-    for missing, names in _LIST.findall(text):
+    for missing, names in _LIST.findall(text[:LONGEST_LIST]):
         state = FarmState.BROKEN if missing else FarmState.OK
-        for name in filter(None, map(str.strip, names.split(";"))):
-            yield FarmStatus(kinds.get(name) or _kind_of(name), name, state)
+        for name in filter(None, map(str.strip, names.rstrip().removesuffix(".").split(";"))):
+            if len(name) <= LONGEST_NAME:
+                yield FarmStatus(kinds.get(name) or _kind_of(name), name, state)
 
 
 def _kind_of(name: str) -> str:

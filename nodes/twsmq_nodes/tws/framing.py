@@ -15,6 +15,9 @@ from twsmq_nodes.tws.bounds import HEAD, UNSUSPECTED, too_long, too_many_fields
 # ibapi refuses longer ones (MAX_MSG_LEN); the largest real frame, scanner parameters, is about 2 MB.
 MAX_FRAME_BYTES = 0xFFFFFF
 
+MIN_SERVER_VERSION = 157
+"""What ibapi 9.81.1 speaks at most, and ib_async asks for at least: below it nothing has been tried."""
+
 _LENGTH = Struct("!I")
 _LARGE_READ = 16_384
 
@@ -32,10 +35,11 @@ def handshake(lowest: int, highest: int) -> bytes:
 class FrameSplitter:
     """Cuts received bytes into frames; whole frames never pass through an intermediate buffer."""
 
-    __slots__ = ("_held", "_limit", "_need", "_pending", "broken", "raw_ids")
+    __slots__ = ("_held", "_limit", "_need", "_pending", "_unsuspected", "broken", "raw_ids")
 
     def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
         self._limit = limit
+        self._unsuspected = min(limit, UNSUSPECTED)
         self._pending: list[bytes | bytearray] = []
         self._held = 0
         self._need = 4
@@ -54,14 +58,16 @@ class FrameSplitter:
             self._pending, self._held = [], 0
         frames: list[bytes] = []
         at, end, length_at = 0, len(data), _LENGTH.unpack_from
-        need = 4
+        need, unsuspected = 4, self._unsuspected
         while end - at >= 4:
             length: int = length_at(data, at)[0]
-            if length > self._limit:
-                self.broken = f"a frame of {length} bytes is announced, more than the {self._limit} allowed"
-                return frames
             stop = at + 4 + length
-            if length > UNSUSPECTED:
+            if length > unsuspected:
+                if length > self._limit:
+                    self.broken = (
+                        f"a frame of {length} bytes is announced, more than the {self._limit} allowed"
+                    )
+                    return frames
                 if end - at < 4 + HEAD:
                     need = 4 + HEAD
                     break

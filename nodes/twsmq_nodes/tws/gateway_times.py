@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _TIME = re.compile(r"(\d{8})( +|-)(\d{2}:\d{2}:\d{2})(?: +(\S.*))?")
 NS = 1_000_000_000
+MOST_S = 2**33
+FARTHEST_S = 15 * 3600
+"""From UTC; the farthest zone is 14 hours away."""
 QUARTER_S = 900
 """Zones are cut in quarters of an hour."""
 
@@ -50,9 +54,11 @@ _SHORT = {
     "BST": "Europe/London", "WET": "Europe/Lisbon", "WEST": "Europe/Lisbon", "EET": "Europe/Athens",
     "EEST": "Europe/Athens", "MSK": "Europe/Moscow", "JST": "Asia/Tokyo", "HKT": "Asia/Hong_Kong",
     "SGT": "Asia/Singapore", "KST": "Asia/Seoul", "IST": "Asia/Kolkata", "AEST": "Australia/Sydney",
-    "AEDT": "Australia/Sydney", "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland", "Z": "Etc/UTC",
+    "AEDT": "Australia/Sydney", "AET": "Australia/Sydney", "NZST": "Pacific/Auckland",
+    "NZDT": "Pacific/Auckland", "Z": "Etc/UTC", "GMT": "Etc/UTC",
 }  # fmt: skip
-"""Abbreviations as a gateway in that zone writes them; of those with two meanings the one of a market."""
+"""Abbreviations as a gateway in that zone writes them; with two meanings the one of a market. London's is BST
+in summer: a time "GMT" is UTC's."""
 
 _ENDING = re.compile(r" (standard|daylight|summer|winter)? ?time$")
 _OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d{2}))?")
@@ -74,8 +80,14 @@ def execution_time_ns(text: str, own_zone: tuple[str, int] | None = None) -> int
     return None if zone is None else _ns(date, clock, zone)
 
 
+_BOTH = re.compile(r"[A-Z]{1,5} \(.*\)")
+
+
+@lru_cache(maxsize=1_000)
 def zone_named(name: str) -> tzinfo | None:
     """The zone that a gateway calls so; None for one we do not know."""
+    if _BOTH.fullmatch(name):  # "EST (Eastern Standard Time)", as details had it before 2020 (pysystemtrade)
+        name = name.partition(" (")[0]
     known = _SHORT.get(name.upper()) or _NAMES.get(_ENDING.sub("", name.lower()))
     offset = _OFFSET.fullmatch(name)
     if offset is not None:
@@ -103,7 +115,7 @@ def gateway_offset_s(connection_time: str, ts: int) -> int | None:
     """Seconds the gateway's clock stands east of UTC, from the handshake's time as it came in at `ts` (ns).
 
     The zone's name may be any Windows or Java name; the difference to our clock says it all, rounded to the
-    quarters of an hour in which zones are cut.
+    quarters of an hour in which zones are cut. None too if its clock is wrong by more than any zone is away.
     """
     parsed = _TIME.fullmatch(connection_time.strip())
     if parsed is None:
@@ -111,12 +123,21 @@ def gateway_offset_s(connection_time: str, ts: int) -> int | None:
     local = _ns(parsed[1], parsed[3], UTC)
     if local is None:
         return None
-    return round((local - ts) / NS / QUARTER_S) * QUARTER_S
+    offset = round((local - ts) / NS / QUARTER_S) * QUARTER_S
+    return offset if abs(offset) <= FARTHEST_S else None
 
 
 def _ns(date: str, clock: str, zone: tzinfo) -> int | None:
-    try:
-        moment = datetime.strptime(f"{date} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=zone)
-        return int(moment.timestamp()) * NS
+    year, month, day = int(date[:4]), int(date[4:6]), int(date[6:])
+    hour, minute, second = map(int, clock.split(":"))
+    try:  # a schedule of years has thousands of times, and strptime takes ten times as long
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+        return ns_of(int(moment.timestamp()))
     except (ValueError, OverflowError):
         return None
+
+
+def ns_of(seconds: int) -> int | None:
+    """Ns since the epoch. None far from our days (before 1697, after 2242): a gateway that says so is wrong,
+    and what it says would fit into no field of a message or a database."""
+    return seconds * NS if -MOST_S < seconds < MOST_S else None

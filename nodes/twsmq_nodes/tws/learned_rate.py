@@ -25,6 +25,8 @@ from twsmq_nodes.tws.events import GatewayError
 RECOVER_S = 60.0
 LEAST = 0.1
 """Of the configured rate: never slower."""
+_NEARLY = re.compile(r"\d{1,5}\D+\(\d{1,5}\)")
+"""The rate and the count, which every language has."""
 _COUNTS = re.compile(r"max=(\d{1,5})\D+rec=(\d{1,5})")
 
 
@@ -71,7 +73,7 @@ class LearnedRate:
             self.breaches += 1
             self._slow(LEAST if self.breaches > 1 else _share(error.text), now)
             return True
-        if error.code == codes.NEARLY_TOO_MANY and "max rate" in error.text:
+        if error.code == codes.NEARLY_TOO_MANY and _NEARLY.search(error.text):
             self._slow(0.9, now)
             return True
         return False

@@ -178,11 +178,13 @@ class PacingLedger:
         """One more history may be open."""
         return len(self._open) < self._limits.open_histories
 
-    def earliest(self, request: Request, now: float) -> tuple[float, str]:
-        """From when on it may be sent, `now` at the earliest, and the rule that says so."""
+    def earliest(self, request: Request, now: float, spare: float = 0.0) -> tuple[float, str]:
+        """From when on it may be sent, `now` at the earliest, and the rule that says so. `spare`: weight of
+        the window of small bars that is left to others."""
         at, why = now, ""
         for rule, key, weight in rules_for(request):
-            free = self._free_at(rule, key, weight, now)
+            most = rule.most - spare if rule is SMALL_WINDOW else rule.most
+            free = self._free_at(rule, key, weight, now, most)
             if free > at:
                 at, why = free, rule.name
         return at, why
@@ -236,9 +238,11 @@ class PacingLedger:
         for note in notes:
             rule = RULES.get(note.rule)
             known = self._of_others.get(note.id)
+            if note.at > now + 1.0:
+                continue  # no process has asked yet for what is to come
             if known is not None:
                 known.at, known.weight = note.at, note.weight
-            elif rule is not None and now - rule.within_s < note.at <= now + 1.0:
+            elif rule is not None and now - rule.within_s < note.at:
                 self._of_others[note.id] = self._enter(note, queued=False)
         if len(self._of_others) > 1000:
             kept = {each.id for entries in self._entries.values() for each in entries}
@@ -257,7 +261,7 @@ class PacingLedger:
         self._entries.setdefault((note.rule, note.key), []).append(entry)
         return entry
 
-    def _free_at(self, rule: Rule, key: str, weight: float, now: float) -> float:
+    def _free_at(self, rule: Rule, key: str, weight: float, now: float, most: float) -> float:
         entries = self._entries.get((rule.name, key))
         if entries is None:
             return now
@@ -268,7 +272,7 @@ class PacingLedger:
             return now
         entries[:] = recent
         free_at = now
-        excess = sum(entry.weight for entry in recent) + weight - rule.most
+        excess = sum(entry.weight for entry in recent) + weight - most
         for entry in recent:
             if excess <= 0:
                 break

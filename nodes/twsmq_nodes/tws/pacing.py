@@ -7,6 +7,9 @@ priority waits as long as a higher one has anything.
 
 Beside the rate stand what was given up for a while, so that another process may use it, and what was borrowed
 from others likewise (`connection/budget.py`); both end by themselves. The burst is that of the rate alone.
+
+What was let out but waits before it is written (orders for the disk) is held: it still counts against the
+burst, else all that a stalled disk kept back would be written in one moment.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ import math
 from collections import deque
 from enum import IntEnum
 from typing import Generic, TypeVar
+
+from twsmq_protocol.processes import message_burst
 
 from twsmq_nodes.tws.terms import Terms
 
@@ -44,10 +49,11 @@ class Pacer(Generic[T]):
         self._tokens = self._burst
         self._given_up = Terms()
         self._borrowed = Terms()
+        self._held = 0
 
     @property
     def _burst(self) -> float:
-        return self._fixed_burst if self._fixed_burst is not None else max(1.0, self._rate / 9)
+        return self._fixed_burst if self._fixed_burst is not None else message_burst(self._rate)
 
     def set_rate(self, rate: float, now: float) -> None:
         """Changes the budget from now on."""
@@ -69,6 +75,12 @@ class Pacer(Generic[T]):
         """Use nothing of what was borrowed any more."""
         self._refill(now)
         self._borrowed.clear()
+
+    def hold(self, messages: int, now: float) -> None:
+        """So many have been paid for and are not written yet."""
+        if messages != self._held:
+            self._refill(now)
+            self._held = messages
 
     def allowed(self, now: float) -> float:
         """Messages per second at present, 0 for no limit or, with one, where all of it is given up."""
@@ -92,18 +104,21 @@ class Pacer(Generic[T]):
         self._tokens -= 1.0
         return queue.popleft()
 
-    def affordable(self, now: float) -> float:
-        """How many messages may be written now, besides those that are queued."""
+    def affordable(self, now: float, *, past_held: bool = False) -> float:
+        """How many messages may be written now, besides those that are queued. past_held: by what need not
+        wait behind those that are held."""
         self._refill(now)
-        return math.inf if self._rate <= 0 else self._tokens // _ONE
+        tokens = self._tokens + self._held if past_held else self._tokens
+        return math.inf if self._rate <= 0 else tokens // _ONE
 
-    def affords_at(self, now: float) -> float:
+    def affords_at(self, now: float, *, past_held: bool = False) -> float:
         """When there will be one, or when to ask again because the rate changes before."""
         self._refill(now)
-        if self._rate <= 0 or self._tokens >= _ONE:
+        tokens = self._tokens + self._held if past_held else self._tokens
+        if self._rate <= 0 or tokens >= _ONE:
             return now
         rate, end = self.allowed(now), self._next_end(now)
-        at = now + (1.0 - self._tokens) / rate if rate > 0 else math.inf
+        at = now + (1.0 - tokens) / rate if rate > 0 else math.inf
         return at if end is None else min(at, end)
 
     def refund(self) -> None:
@@ -141,7 +156,7 @@ class Pacer(Generic[T]):
     def _save_up(self, until: float) -> None:
         """The rate does not change before then."""
         saved = max(0.0, until - self._at) * self.allowed(self._at)
-        self._tokens = min(self._burst, self._tokens + saved)
+        self._tokens = max(self._tokens, min(self._burst - self._held, self._tokens + saved))
         self._at = until
 
     def _next_end(self, after: float) -> float | None:

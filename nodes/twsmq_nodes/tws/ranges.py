@@ -76,6 +76,8 @@ def _text(_field: str, value: str, _checks: _Checks) -> bool:
 
 
 def _encodable(_field: str, value: str, _checks: _Checks) -> bool:
+    if "\0" in value:  # text protocols cannot carry one, protobuf can: it would cut a topic
+        return False
     try:
         return value.isascii() or bool(value.encode())
     except UnicodeEncodeError:

@@ -200,12 +200,3 @@ class ReqHistoricalNews(Request, frozen=True):
     end: str
     total_results: int
     options: TagValues = ()
-
-
-class ReqNewsBulletins(Request, frozen=True):
-    METHOD = "reqNewsBulletins"
-    all_messages: bool = True
-
-
-class CancelNewsBulletins(Request, frozen=True):
-    METHOD = "cancelNewsBulletins"

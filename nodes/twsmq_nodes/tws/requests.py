@@ -53,16 +53,6 @@ class ReqIds(Request, frozen=True):
     count: int = 1
 
 
-class ReqManagedAccounts(Request, frozen=True):
-    METHOD = "reqManagedAccts"
-    PRIORITY = Priority.CONTROL
-
-
-class SetServerLogLevel(Request, frozen=True):
-    METHOD = "setServerLogLevel"
-    level: int = 2
-
-
 # -- orders ------------------------------------------------------------------------------------------
 
 
@@ -102,14 +92,6 @@ class ReqAllOpenOrders(Request, frozen=True):
     PRIORITY = Priority.CONTROL
 
 
-class ReqAutoOpenOrders(Request, frozen=True):
-    """Only client 0 may bind (327 otherwise)."""
-
-    METHOD = "reqAutoOpenOrders"
-    PRIORITY = Priority.CONTROL
-    bind: bool
-
-
 class ReqExecutions(Request, frozen=True):
     """Own encoding."""
 
@@ -147,18 +129,6 @@ class ReqPositions(Request, frozen=True):
 
 class CancelPositions(Request, frozen=True):
     METHOD = "cancelPositions"
-
-
-class ReqPositionsMulti(Request, frozen=True):
-    METHOD = "reqPositionsMulti"
-    req_id: int
-    account: str
-    model_code: str = ""
-
-
-class CancelPositionsMulti(Request, frozen=True):
-    METHOD = "cancelPositionsMulti"
-    req_id: int
 
 
 class ReqAccountSummary(Request, frozen=True):

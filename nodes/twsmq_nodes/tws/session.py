@@ -16,7 +16,7 @@ import random
 from collections.abc import Callable
 
 from msgspec import Struct
-from twsmq_protocol.config import address
+from twsmq_protocol.hosts import address
 from twsmq_protocol.metrics import METRICS
 from twsmq_transport.metrics import Histogram
 
@@ -24,13 +24,13 @@ from twsmq_nodes.runtime.alarm import Alarm
 from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import core
-from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, MAX_SERVER_VERSION, MIN_SERVER_VERSION, Codec
+from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, MAX_SERVER_VERSION, Codec
 from twsmq_nodes.tws.connection import Connection
 from twsmq_nodes.tws.core import SessionCore, State, Timing
 from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event, GatewayError
-from twsmq_nodes.tws.framing import handshake
+from twsmq_nodes.tws.framing import MIN_SERVER_VERSION, handshake
 from twsmq_nodes.tws.learned_rate import LearnedRate
 from twsmq_nodes.tws.pacing import Pacer, Priority
 from twsmq_nodes.tws.requests import ReqCurrentTime, Request, StartApi
@@ -284,7 +284,7 @@ class TwsSession:
         if connection is self._connection:
             self._count_written()
             self._connection = None
-            self._feed(core.LinkLost(reason))
+            self._feed(core.LinkLost(reason, garbled=connection.garbled))
 
     def connection_gone(self, connection: Connection) -> None:
         self._connections.discard(connection)
@@ -339,7 +339,8 @@ class TwsSession:
         if isinstance(event, GatewayError):
             self._learn_rate(event)
         self._on_event(event)
-        self._feed(event)
+        if self._core.concerns(event):
+            self._feed(event)
 
     def _learn_rate(self, error: GatewayError) -> None:
         now = self._loop.time()

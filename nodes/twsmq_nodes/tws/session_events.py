@@ -38,6 +38,8 @@ class ConnectFailed(SessionEvent, frozen=True):
     retry_in: float
     stalled: bool = False
     """It connected, and then nothing came."""
+    unusable: bool = False
+    """Who answered is no gateway, or none of a version that we speak: to start it anew would mend nothing."""
 
 
 class WaitingClientId(SessionEvent, frozen=True):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from twsmq_nodes.tws.absence import NO_PRICE, cleaned
+from twsmq_nodes.tws.absence import NO_PRICE, UNSET_NUMBERS, cleaned, tick_text
 from twsmq_nodes.tws.events import (
     Event,
     TickByTickBidAsk,
@@ -46,6 +46,8 @@ _MOST_FIELDS = 20
 """More than a tick has: of a year of bars the rest is not looked at."""
 _LARGEST = 1e300  # beyond it ibapi's "unset"; a comparison with it is False for NaN as well
 _REMEMBERED = 16_384  # spellings of prices and sizes; parsing a float costs five times the look-up
+_prices: dict[bytes, float | None] = {}  # a look-up here costs half of one by lru_cache
+_sizes: dict[bytes, float | None] = {}
 _INTS = {str(n).encode(): n for n in range(10_000)}
 _TYPES = {str(n).encode(): n for n in range(90)}  # a higher one may be ibapi's NOT_SET in an old release
 
@@ -54,7 +56,8 @@ def take_ticks(frames: Sequence[bytes], start: int, out: list[Tick]) -> int:
     """Appends the ticks of `frames[start:]` to `out` up to the first frame that is not a plain tick, and
     returns that frame's index (the number of frames if all were ticks)."""
     at, end = start, len(frames)
-    ints, types, sizes, append = _INTS, _TYPES, SIZE_OF_PRICE, out.append  # locals are faster
+    ints, types, size_of, append = _INTS, _TYPES, SIZE_OF_PRICE, out.append  # locals are faster
+    prices, sizes = _prices.get, _sizes.get
     while at < end:
         fields = frames[at].split(b"\0", _MOST_FIELDS)  # the text after the last NUL is not a field
         kind = fields[0]
@@ -64,17 +67,25 @@ def take_ticks(frames: Sequence[bytes], start: int, out: list[Tick]) -> int:
                 ints[version]  # ibapi insists on a number
                 req_id = ints.get(raw_id) or _req_id(raw_id)
                 tick_type = types[raw_type]
-                price, size = _price(raw_price), _size(raw_size)
+                price = prices(raw_price)
+                if price is None:
+                    price = _price(raw_price)
+                size = sizes(raw_size)
+                if size is None:
+                    size = _size(raw_size)
                 append((req_id, tick_type, price, ints[mask] & 7))
-                if tick_type in sizes:
-                    append((req_id, sizes[tick_type], size, 0))
+                if tick_type in size_of:
+                    append((req_id, size_of[tick_type], size, 0))
             elif kind == b"2" and len(fields) == 6:
                 ints[fields[1]]
                 req_id = ints.get(fields[2]) or _req_id(fields[2])
-                append((req_id, types[fields[3]], _size(fields[4]), 0))
+                raw_size = fields[4]
+                size = sizes(raw_size)
+                append((req_id, types[fields[3]], _size(raw_size) if size is None else size, 0))
             elif kind == b"46" and len(fields) == 6:
                 req_id = ints.get(fields[2]) or _req_id(fields[2])
-                append((req_id, types[fields[3]], _text(fields[4]), 0))
+                tick_type = types[fields[3]]
+                append((req_id, tick_type, _told(tick_type, fields[4]), 0))
             elif kind == b"45" and len(fields) == 6:
                 req_id = ints.get(fields[2]) or _req_id(fields[2])
                 append((req_id, types[fields[3]], _finite(float(fields[4])), 0))
@@ -89,15 +100,22 @@ def take_ticks(frames: Sequence[bytes], start: int, out: list[Tick]) -> int:
     return at
 
 
+_TICKS = frozenset(
+    (TickPrice, TickSize, TickGeneric, TickString, TickByTickLast, TickByTickBidAsk, TickByTickMidPoint)
+)
+
+
 def tick_of(event: Event) -> list[Tick] | None:
     """The tick in an event that came from `Codec.decode`, or None if it is no tick."""
+    if type(event) not in _TICKS:
+        return None
     match event:
         case TickPrice(req_id, tick_type, price, attribs):
             return [(req_id, tick_type, price, attribs)]
         case TickSize(req_id, tick_type, value) | TickGeneric(req_id, tick_type, value):
             return [(req_id, tick_type, value, 0)]
         case TickString(req_id, tick_type, value):
-            return [(req_id, tick_type, value, 0)]
+            return [(req_id, tick_type, tick_text(tick_type, value), 0)]
         case TickByTickLast() | TickByTickBidAsk() | TickByTickMidPoint():
             return [(event.req_id, TICK_BY_TICK, event, 0)]
         case _:
@@ -113,21 +131,33 @@ def _req_id(raw: bytes) -> int:
 
 
 def _finite(value: float) -> float | None:
-    return value if -_LARGEST < value < _LARGEST else None
+    return value if -_LARGEST < value < _LARGEST and value not in UNSET_NUMBERS else None
 
 
-@lru_cache(_REMEMBERED)
 def _price(raw: bytes) -> float | None:
-    value = float(raw or 0)
-    return value if -_LARGEST < value < _LARGEST else None
+    known = _prices.get(raw)
+    return _remember(_prices, raw, _finite(float(raw)) if raw else None) if known is None else known
+
+
+def _size(raw: bytes) -> float | None:
+    known = _sizes.get(raw)
+    if known is not None:
+        return known
+    return _remember(_sizes, raw, None if raw in _UNSET_SIZES else _finite(float(raw)))
+
+
+def _remember(memory: dict[bytes, float | None], raw: bytes, value: float | None) -> float | None:
+    """Bounded: what is not said any more is forgotten with all else."""
+    if len(memory) >= _REMEMBERED:
+        memory.clear()
+    memory[raw] = value
+    return value
 
 
 @lru_cache(_REMEMBERED)
-def _size(raw: bytes) -> float | None:
-    if raw in _UNSET_SIZES:
-        return None
-    value = float(raw)
-    return value if -_LARGEST < value < _LARGEST else None
+def _told(tick_type: int, raw: bytes) -> str | None:
+    """Venues come again and again, and so does the second of the last trade in many instruments."""
+    return tick_text(tick_type, _text(raw))
 
 
 def _text(raw: bytes) -> str:

@@ -25,6 +25,8 @@ from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.reference_events import MatchingSymbols
 from twsmq_nodes.tws.session_events import FarmState, FarmStatus, SessionEvent
 
+MOST_FARMS = 200
+"""IBKR has some forty. All that are known are published with each change."""
 PROBE_ID = 2_000_000_000
 """Request id of the probes: far above those the nodes give out."""
 PROBE_S, PROBE_MOST_S = 15.0, 120.0
@@ -102,6 +104,8 @@ class Upstream:
         events: list[SessionEvent] = list(self._farm(status))
         if self.connected or self._code != codes.UPSTREAM_BROKEN:
             return events
+        if (status.kind, status.name) not in self.farms:
+            return events
         self._back[status.kind, status.name] = status.state in (FarmState.OK, FarmState.INACTIVE)
         kinds = {kind for kind, _ in self._back}
         if self._kinds and kinds >= self._kinds and all(self._back.values()):
@@ -110,7 +114,8 @@ class Upstream:
         return events
 
     def _farm(self, status: FarmStatus) -> list[FarmStatus]:
-        if self.farms.get((status.kind, status.name)) is status.state:
+        known = self.farms.get((status.kind, status.name))
+        if known is status.state or (known is None and len(self.farms) >= MOST_FARMS):
             return []
         self.farms[status.kind, status.name] = status.state
         return [status]

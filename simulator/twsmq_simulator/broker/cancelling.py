@@ -1,7 +1,7 @@
 """How orders end before they are filled: a cancel and what goes along with it, dates passed, staged orders.
 
 A cancel is one orderStatus Cancelled without openOrder, then 202 (captured), and the order may be reported as
-PendingCancel before it. A staged order, which no client was told of, is discarded: "Order was discarded."
+PendingCancel before it. A staged order, which was reported to no client, is discarded: "Order was discarded."
 (captured: a global cancel at 225).
 """
 
@@ -33,7 +33,7 @@ def begin_cancel(state: State, order: Order, now: int) -> list[Effect]:
 def cancel_all(state: State, client_id: int, now: int) -> list[Effect]:
     """reqGlobalCancel: every client's working orders; those past cancelling are named with 161.
 
-    Of a staged group the parent alone is told: Cancelled, 202 and 161; its children are gone without a word,
+    Of a staged group the parent alone is reported: Cancelled, 202 and 161; its children go without a message,
     and whatever was discarded before is named with 161 once more (captured at 225).
     """
     effects: list[Effect] = []

@@ -1,4 +1,4 @@
-"""The broker: takes orders, works them against the books and says what every client has to hear.
+"""The broker: takes orders, works them against the books and decides what each client receives.
 
 Everything that decides about an order lives here, as a pure state machine: calls in, a list of effects out,
 `now` (ns UTC) an argument. What has to survive a crash is collected in `changes` and must be stored before
@@ -148,15 +148,20 @@ class Broker(State):
         return effects
 
     def on_market(self, con_id: int, now: int) -> list[Effect]:
-        """The book of an instrument changed: its working orders may trade, trigger or move."""
-        working_here = self.orders.working.get(con_id)
-        if not working_here:
-            return []
+        """The book of an instrument changed: its working orders may trade, trigger or move, and what they
+        trade may reach others.
+        """
+        here, book = self.orders.working.get(con_id), self.markets.book(con_id)
         effects: list[Effect] = []
-        for perm_id in list(working_here):
-            order = self.orders[perm_id]
-            if order.arrived and not order.is_final:
-                effects += working.work(self, order, now, fresh=False)
+        if not here or book is None:
+            return effects
+        looked: set[int] = set()
+        while new := [perm_id for perm_id in here.reached(book) if perm_id not in looked]:
+            looked.update(new)
+            for perm_id in new:
+                order = self.orders[perm_id]
+                if order.arrived and not order.is_final:
+                    effects += working.work(self, order, now, fresh=False)
         return effects
 
     # ---- placing

@@ -1,4 +1,4 @@
-"""What the broker tells its clients: the outcome of every event, in the order it has to be sent."""
+"""What the broker reports to its clients: the outcome of every event, in the order it has to be sent."""
 
 import msgspec
 
@@ -49,6 +49,6 @@ class Previewed(Effect, frozen=True):
 
 
 class AccountChanged(Effect, frozen=True):
-    """Positions or cash changed: whoever subscribed to them hears of it."""
+    """Positions or cash changed: whoever subscribed to them receives it."""
 
     con_id: int

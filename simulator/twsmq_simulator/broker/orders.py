@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from twsmq_simulator.broker.at_work import AtWork
 from twsmq_simulator.broker.model import Order, Status
 
 FIRST_PERM_ID = 1_426_086_000
@@ -20,8 +21,10 @@ class OrderStore(Mapping[int, Order]):
         self._orders: dict[int, Order] = {}
         self.highest_ids: dict[int, int] = {}
         self.next_perm_id = FIRST_PERM_ID
-        self.working: dict[int, dict[int, None]] = {}  # conId -> permIds at work there
+        self.working: dict[int, AtWork] = {}  # by conId
         self._active: dict[int, None] = {}  # permIds of orders that are not final
+        self._staged: dict[int, None] = {}
+        self._tied: dict[int, None] = {}  # of the active: those with a parent or a group
         self._by_client: dict[tuple[int, int], list[int]] = {}  # one permId, unless `double` made another
         self._changes: dict[tuple[str, str], object] = {}
 
@@ -55,7 +58,11 @@ class OrderStore(Mapping[int, Order]):
         return [self._orders[perm_id] for perm_id in self._active]
 
     def staged(self) -> list[Order]:
-        return [o for o in self.active() if o.status is Status.STAGED]
+        return [self._orders[perm_id] for perm_id in self._staged]
+
+    def tied(self) -> list[int]:
+        """The permIds of active orders that another's fill may concern: they have a parent or a group."""
+        return list(self._tied)
 
     # ---- changing
 
@@ -69,11 +76,15 @@ class OrderStore(Mapping[int, Order]):
             self._active.pop(order.perm_id, None)
         else:
             self._active[order.perm_id] = None
-        here = self.working.setdefault(order.con_id, {})
-        if order.is_final or order.status is Status.STAGED:
-            here.pop(order.perm_id, None)
+        if not order.is_final and (order.parent_perm_id or order.oca_group):
+            self._tied[order.perm_id] = None
         else:
-            here[order.perm_id] = None
+            self._tied.pop(order.perm_id, None)
+        if order.status is Status.STAGED:
+            self._staged[order.perm_id] = None
+        else:
+            self._staged.pop(order.perm_id, None)
+        self.working.setdefault(order.con_id, AtWork()).put(order)
         return order
 
     def save_record(self, kind: str, key: str, record: object) -> None:

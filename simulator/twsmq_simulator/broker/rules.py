@@ -119,7 +119,11 @@ def _check_prices(ticket: OrderTicket, instrument: Instrument) -> None:
     prices = [p for p in (ticket.limit_price, ticket.aux_price) if p is not None]
     if instrument.sec_type != "BAG" and (any(p < 0 for p in prices) or (priced and ticket.limit_price == 0)):
         raise RequestRefused(463, "You must enter a valid price.")
-    if priced and ticket.limit_price is not None and not on_tick(ticket.limit_price, instrument.min_tick):
+    if ticket.order_type in NEEDS_AUX:
+        on_steps = (ticket.limit_price, ticket.aux_price)
+    else:  # `auxPrice` is how far it trails or keeps off
+        on_steps = (ticket.limit_price, ticket.trail_stop_price)
+    if any(price is not None and not on_tick(price, instrument.min_tick) for price in on_steps):
         raise RequestRefused(
             110, "The price does not conform to the minimum price variation for this contract."
         )

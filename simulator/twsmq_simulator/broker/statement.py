@@ -19,7 +19,7 @@ class Row(msgspec.Struct, frozen=True, order=True):
 
 
 class Told:
-    """What a subscriber has been told: everything at first, later only what differs (IBKR docs)."""
+    """What a subscriber has been sent: everything at first, later only what differs (IBKR docs)."""
 
     def __init__(self) -> None:
         self._rows: set[Row] = set()

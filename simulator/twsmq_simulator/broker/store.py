@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from twsmq_protocol.plain_file import require_plain
 
 from twsmq_simulator.errors import StoreFailed
 
@@ -25,6 +26,7 @@ class Store:
         self._path = path
         with self._failing("opened"):
             path.parent.mkdir(parents=True, exist_ok=True)
+            require_plain(path)
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")

@@ -325,7 +325,7 @@ def _venue(order: Order, i: Instrument) -> str:
 def _group_after_fill(state: State, order: Order, now: int) -> list[Effect]:
     """Children wake up with their parent's fill; an OCA group ends with a complete fill, or shrinks."""
     effects: list[Effect] = []
-    for perm_id in [o.perm_id for o in state.orders.active()]:
+    for perm_id in state.orders.tied():
         other = state.orders[perm_id]  # an earlier one may have ended it
         if other.is_final or other.perm_id == order.perm_id or other.status is Status.STAGED:
             continue

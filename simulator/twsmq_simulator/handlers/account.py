@@ -170,7 +170,7 @@ def send_portfolio_row(gateway: Gateway, session: Session, con_id: int) -> None:
 
 
 def report_change(gateway: Gateway, con_id: int) -> None:
-    """A fill changed a position: its followers hear of it, and the account's values follow."""
+    """A fill changed a position: it is sent to its followers, and the account's values follow."""
     position = gateway.broker.ledger.positions.get(con_id)
     for session in gateway.by_client.values():
         if session.follows_positions and position is not None:

@@ -108,7 +108,7 @@ def subscribe_to_group(gateway: Gateway, session: Session, request: r.SubscribeT
 
 @handles(TABLE, r.UpdateDisplayGroup)
 def update_display_group(gateway: Gateway, session: Session, request: r.UpdateDisplayGroup) -> None:
-    """Everybody who subscribed to the group hears of it."""
+    """Everybody who subscribed to the group receives it."""
     group = session.display_groups.get(request.request_id)
     if group is None:
         raise RequestRefused(
@@ -194,8 +194,8 @@ def _send_values(
 def exercise_options(gateway: Gateway, session: Session, request: r.ExerciseOptions) -> None:
     """Exercise of a long option: it is bought or sold at the strike and the option is gone.
 
-    What is said is what a gateway was seen to say (captured at server version 225, August 2026): 10349, then
-    an order of the request's id that works, a purchase at a limit of 0. What becomes of it later was not
+    The messages are those that a gateway sent (captured at server version 225, August 2026): 10349, then an
+    order of the request's id that works, a purchase at a limit of 0. What becomes of it later was not
     captured; here it is carried out at once, and the order is in no list.
     """
     refuse_if_read_only(gateway)

@@ -123,24 +123,10 @@ class Book:
         """The average price of the day's trades by volume; the last price before the first of them."""
         return float(self._turnover / self.volume) * self._tick if self.volume else self.last
 
-    def seen_as(self, what: str) -> float:
-        """The price that BID, ASK, MIDPOINT or TRADES data is about; pairs have no trades."""
-        if not self.instrument.quoted:
-            return self.last
-        match what:
-            case "BID":
-                return self.bid
-            case "ASK":
-                return self.ask
-            case "MIDPOINT":
-                return round(self.mid, 8)
-            case _:
-                return round(self.mid, 8) if self.instrument.sec_type == "CASH" else self.last
-
     # ---- the process
 
     def step(self) -> int:
-        """One event of the process; the bits say what changed. The trade, if any, is in `trade`."""
+        """One event of the process; the bits show what changed. The trade, if any, is in `trade`."""
         self.trade = None
         if self.halted or self.replayed:
             return 0

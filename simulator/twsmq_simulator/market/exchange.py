@@ -1,6 +1,6 @@
 """All books of the market, what moves them, and their past.
 
-Every instrument has a path (`path.py`) that says what it is worth at any moment of the past and the future;
+Every instrument has a path (`path.py`) that gives its worth at any moment of the past and the future;
 a book comes into being when somebody first asks for it and moves about its path. So the same seed gives the
 same prices, and history goes over into live prices without a seam. Only books that somebody follows are
 stepped.

@@ -124,7 +124,7 @@ def _trades(minute: Minute | Watched) -> Minute:
 
 
 class Kind:
-    """How `what` is read off minutes. `sums` tells whether it has volume."""
+    """How `what` is read off minutes. `sums`: whether it has volume."""
 
     def __init__(self, past: Past, what: str, now: int) -> None:
         i = past.instrument

@@ -118,18 +118,22 @@ def next_open(kind: str, ns: int, *, regular: bool = True) -> int:
         day += timedelta(days=1)
 
 
-def describe(kind: str, ns: int) -> tuple[str, str]:
-    """(tradingHours, liquidHours) for six days, e.g. "20260415:0930-20260415:1600;20260418:CLOSED"."""
+def describe(kind: str, ns: int, zone: str) -> tuple[str, str]:
+    """(tradingHours, liquidHours) for six days in the instrument's `zone`, in which they are read, e.g.
+    "20260415:0930-20260415:1600;20260418:CLOSED".
+    """
     today = datetime.fromtimestamp(ns / 1e9, UTC).astimezone(ZoneInfo(SESSIONS[kind].zone)).date()
     days = [today + timedelta(days=n) for n in range(DAYS)]
+    read_in = ZoneInfo(zone)
     return (
-        ";".join(_day_text(kind, day, regular=False) for day in days),
-        ";".join(_day_text(kind, day, regular=True) for day in days),
+        ";".join(_day_text(kind, day, read_in, regular=False) for day in days),
+        ";".join(_day_text(kind, day, read_in, regular=True) for day in days),
     )
 
 
-def _day_text(kind: str, day: date, *, regular: bool) -> str:
+def _day_text(kind: str, day: date, zone: ZoneInfo, *, regular: bool) -> str:
     span = session_span(kind, day, regular=regular)
     if span is None:
         return f"{day:%Y%m%d}:CLOSED"
-    return f"{span[0]:%Y%m%d:%H%M}-{span[1]:%Y%m%d:%H%M}"
+    opens, closes = (moment.astimezone(zone) for moment in span)
+    return f"{opens:%Y%m%d:%H%M}-{closes:%Y%m%d:%H%M}"

@@ -36,7 +36,7 @@ class Levels(msgspec.Struct):
         return jumped
 
     def later_splits(self, ns: int) -> float:
-        """What a price that was told at a moment has to be divided by today."""
+        """What a price that was published at a moment has to be divided by today."""
         ratio = 1.0
         for at, one in self.splits:
             ratio *= one if at > ns else 1.0

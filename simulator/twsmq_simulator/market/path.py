@@ -1,8 +1,9 @@
 """Where a price was, is and will be, from the seed alone: the walk behind history and live books.
 
 A walk has three levels: days, hours and minutes. Every level's steps come from a hash of seed, conId and time
-and are bent so that they end where the level above says. So any hour of any year is made by itself, in some
-microseconds, and always alike. At the anchor, when the market began, the price is that of the listing.
+and are bent so that they end where the step of the level above ends. So any hour of any year is made by
+itself, in some microseconds, and always alike. At the anchor, when the market began, the price is that of the
+listing.
 
 A minute is a tuple of whole numbers, prices in ticks: (open, high, low, close, volume, trades, turnover),
 where turnover is the sum of price times size. A minute opens where the one before closed.

@@ -1,6 +1,6 @@
 """Option values by Black and Scholes, without dividends and at one interest rate.
 
-`OptionModel` gives what a subscriber to an option is told: the values at the model's own volatility, and
+`OptionModel` gives what a subscriber to an option receives: the values at the model's own volatility, and
 those at the volatility that a bid, ask or last price implies.
 """
 

@@ -1,7 +1,7 @@
 """A recording of `twsmq record` as the market of every instrument it holds.
 
 Of each instrument one topic is taken: `tick/`, which has every tick, before `quote/`, which has the state
-after each burst. The gateway follows the price of a bid, ask or last with its size (captured), and says the
+after each burst. The gateway follows the price of a bid, ask or last with its size (captured), and sends the
 size again in a message of its own: both are one change here. Delayed ticks count like live ones.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from twsmq_protocol.errors import FieldError
 from twsmq_protocol.instruments import Instrument as Spelling
+from twsmq_protocol.plain_file import open_plain
 from twsmq_protocol.recording import BadRecording, Recording
 from twsmq_protocol.topics import StreamTopic, parse_stream_topic
 
@@ -45,7 +46,7 @@ def is_recording(path: Path) -> bool:
     if path.suffix == ".zst":
         return True
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return (file.read(1) or b"#") >= b"\x80"  # a msgpack map; the other kind of file is ASCII
     except OSError:
         return False
@@ -59,6 +60,7 @@ def read_recording(path: Path, find: Callable[[int | None, Spelling], int | None
     """
     tapes: dict[str, _Tape | None] = {}
     try:
+        open_plain(path).close()  # a pipe would hold the gateway up
         recording = Recording(path)
         try:
             for recorded in recording:
@@ -70,7 +72,7 @@ def read_recording(path: Path, find: Callable[[int | None, Spelling], int | None
                     tape.take(recorded.at, msgspec.msgpack.decode(recorded.event, type=_Event))
         finally:
             recording.close()
-    except (OSError, BadRecording, msgspec.MsgspecError) as error:
+    except (OSError, BadRecording, msgspec.MsgspecError, RecursionError) as error:
         raise BadTickFile(f"{path} cannot be read: {error}") from error
     chosen: dict[int, list[Tick]] = {}
     for tape in sorted(filter(None, tapes.values()), key=lambda tape: tape.topic.kind != "tick"):
@@ -148,6 +150,6 @@ class _Tape:
 
     def _add(self, at: int, kind: int, price: float, size: float, event: _Event) -> None:
         if price <= 0 or size < 0 or (event.snapshot and self._known.get(kind) == (price, size)):
-            return  # what a combo may be worth, no book here can show; a snapshot says known things again
+            return  # what a combo may be worth, no book here can show; a snapshot repeats known things
         self._known[kind] = (price, size)
         self.ticks.append(Tick(at, kind, price, int(size)))

@@ -7,6 +7,7 @@ price, size; lines starting with # are comments. The book's own process rests wh
 from pathlib import Path
 
 import msgspec
+from twsmq_protocol.plain_file import read_plain
 
 from twsmq_simulator.errors import SimulatorError
 from twsmq_simulator.market.book import ASK, BID, LAST, Book
@@ -16,6 +17,10 @@ CHANGES = {1: BID, 2: ASK, 4: LAST}
 
 class BadTickFile(SimulatorError):
     """The file is no tick file; the text names the line."""
+
+
+LONGEST = 256 << 20
+"""Bytes of a file of ticks."""
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -29,7 +34,7 @@ def read(path: Path) -> list[Tick]:
     """The ticks of a file, times from 0. Raises BadTickFile."""
     ticks: list[Tick] = []
     try:
-        lines = path.read_text().splitlines()
+        lines = read_plain(path, LONGEST).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadTickFile(f"{path} cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):

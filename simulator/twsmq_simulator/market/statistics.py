@@ -1,4 +1,4 @@
-"""What a market's past year says of it: the figures of generic ticks 104, 165 and 411, from daily bars."""
+"""What follows from a market's past year: the figures of generic ticks 104, 165 and 411, from daily bars."""
 
 from __future__ import annotations
 

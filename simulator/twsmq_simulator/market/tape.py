@@ -1,8 +1,8 @@
 """What a live market has really done: every look at a book that somebody followed, and its minutes.
 
-A minute that was watched is told from here ever after (it is stored), with what the path says of the part
+A minute that was watched is read from here ever after (it is stored), with the path for the part
 that nobody watched; of the last looks every single one is kept, for ticks and bars of seconds. What nobody
-followed, the path tells.
+followed comes from the path.
 """
 
 from __future__ import annotations

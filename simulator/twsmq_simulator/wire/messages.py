@@ -82,7 +82,15 @@ def contract_details(
         fields.append(100 if i.sec_type == "STK" and version < versions.MARKET_DATA_IN_SHARES else 1)
     fields += [i.multiplier, ORDER_TYPES, ",".join(i.valid_exchanges), 1, i.under_con_id, i.long_name]
     fields += [i.exchange if i.sec_type in ("STK", "IND") else "", i.contract_month]
-    fields += [i.industry, i.category, i.subcategory, zones.name(i.time_zone), *describe(i.hours, ns), "", ""]
+    fields += [
+        i.industry,
+        i.category,
+        i.subcategory,
+        zones.name(i.time_zone),
+        *describe(i.hours, ns, i.time_zone),
+        "",
+        "",
+    ]
     fields += [1, "ISIN", i.isin] if i.isin else [0]
     fields += [1 if i.sec_type == "STK" else 2147483647, i.under_symbol, i.under_sec_type]
     fields += [",".join([str(i.market_rule)] * len(i.valid_exchanges)), i.expiry, i.stock_type]
@@ -126,7 +134,7 @@ def _bond_details(
         fields.append(1)
     fields += [ORDER_TYPES, ",".join(i.valid_exchanges), "", "", False, "", i.long_name]
     if version >= versions.BOND_TRADING_HOURS:
-        fields += [zones.name(i.time_zone), *describe(i.hours, ns)]
+        fields += [zones.name(i.time_zone), *describe(i.hours, ns, i.time_zone)]
     fields += ["", "", 0, 2147483647, str(i.market_rule)]
     fields += _size_rules(version, i)
     return message(*fields)

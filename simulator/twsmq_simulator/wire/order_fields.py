@@ -208,7 +208,7 @@ def adjusted_fields(order: Order) -> list[Field]:
 
 
 def price_management(t: OrderTicket) -> int:
-    """1 for a limit order, 0 otherwise, unless the client said (captured)."""
+    """1 for a limit order, 0 otherwise, unless the client sent it (captured)."""
     if t.use_price_mgmt_algo is not None:
         return t.use_price_mgmt_algo
     return 1 if t.order_type == "LMT" else 0

@@ -6,14 +6,12 @@ Each test is one condition at the wire and what a subscriber must be told of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 from support.marketdata_node import client_of, of_type, stream
-from support.node_process import NodeProcess, running_node
+from support.node_process import killed_at_the_end, running_node
 from support.plain_client import PlainClient
 from support.scripted_gateway import ScriptedGateway, error
 from support.scripted_lines import (
@@ -28,15 +26,6 @@ from support.scripted_lines import (
 from twsmq_simulator.wire import requests as wire
 from twsmq_simulator.wire import tick_messages
 from twsmq_simulator.wire.fields import message
-
-
-@contextmanager
-def killed_at_the_end(config: Path) -> Generator[None]:
-    node = NodeProcess("marketdata", config).start()
-    try:
-        yield
-    finally:
-        node.kill()
 
 
 @pytest.mark.usefixtures("node")
@@ -148,7 +137,7 @@ def test_a_killed_node_still_keeps_the_rules_of_what_it_asked_before(
 ) -> None:
     """IBKR allows one tick-by-tick request of an instrument in 15 s, and remembers through our restarts."""
     topic = f"trade/{BY_ID}/"
-    with killed_at_the_end(config):
+    with killed_at_the_end("marketdata", config):
         client.subscribe(topic)
         name(gateway, listed())
         gateway.await_request(wire.TickByTick)
@@ -165,7 +154,7 @@ def test_a_killed_node_still_keeps_the_rules_of_what_it_asked_before(
 def test_a_damaged_store_is_set_aside_and_costs_no_start(
     config: Path, gateway: ScriptedGateway, client: PlainClient
 ) -> None:
-    with killed_at_the_end(config):
+    with killed_at_the_end("marketdata", config):
         client.subscribe("quote/STK:AAPL:SMART:USD/")
         name(gateway, listed())
         gateway.await_request(wire.MarketData)

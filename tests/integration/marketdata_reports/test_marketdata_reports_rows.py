@@ -189,8 +189,8 @@ def test_a_snapshot_of_a_cfd_is_the_quote_of_what_its_data_come_from(
     call = msgspec.msgpack.encode(
         {"v": 1, "id": 7, "op": "snapshot", "args": {"instrument": f"CONID:{cfd.con_id}:SMART"}}
     )
-    client.await_result("marketdata-0", "describe")
-    gateway.await_request(wire.StartApi)
+    client.subscribe("node/marketdata-0/")
+    client.await_event(lambda _, event: event.get("state") == "ready")
     client.dealer("marketdata-0").send(call)
     name(gateway, cfd)
     asked = gateway.await_request(wire.MarketData)

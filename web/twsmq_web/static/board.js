@@ -1,5 +1,6 @@
 // The browser's copy of the board: one stream of events from the server; ages are reckoned here, so that they go on
-// growing when nobody sends any more.
+// growing when nobody sends any more. The server says something every second: a stream that says nothing is broken,
+// even where the network does not say so (a machine that slept, a proxy), and is opened anew.
 
 export const board = {
   sections: {},          // name → { as_of, rows: Map, list: sorted array or null }
@@ -7,6 +8,7 @@ export const board = {
   connected: false,
   heardAt: 0,            // when anything came from the server, by this browser's clock
   offset: 0,             // the server's clock less this browser's, ms
+  steady: -Infinity,     // less the one that nobody sets, but that stands still while the machine sleeps
   statusAlive: true,
   statusSilentS: null,
   me: null,
@@ -18,7 +20,18 @@ let frame = 0;
 
 export const onChange = (f) => { listener = f; };
 
-export const now = () => Date.now() + board.offset;
+// Of two clocks the later: what is old must not look young.
+export const now = () => Math.max(Date.now() + board.offset, performance.now() + board.steady);
+
+const SILENT_MS = 5000;
+const clocks = () => [Date.now(), performance.now()];
+const since = (then) => Math.max(...clocks().map((at, i) => at - then[i]));
+let heardAt = clocks(), triedAt = clocks(), steady = [];
+
+function heard() {
+  board.heardAt = Date.now();
+  heardAt = clocks();
+}
 
 function draw() {
   if (!frame) {
@@ -28,9 +41,11 @@ function draw() {
 
 function moment(data) {
   board.offset = data.now / 1e6 - Date.now();
+  steady = [...steady.slice(-14), data.now / 1e6 - performance.now()];
+  board.steady = Math.max(...steady);  // a message that comes late shows less
   board.statusAlive = data.status_alive;
   board.statusSilentS = data.status_silent_s;
-  board.heardAt = Date.now();
+  heard();
   board.connected = true;
 }
 
@@ -38,6 +53,7 @@ const section = (data) => ({ as_of: data.as_of, rows: new Map(Object.entries(dat
 
 export function listen() {
   if (source) source.close();
+  triedAt = clocks();
   source = new EventSource("/events");
   source.addEventListener("whole", (event) => {
     const data = JSON.parse(event.data);
@@ -48,7 +64,7 @@ export function listen() {
   source.addEventListener("change", (event) => {
     const data = JSON.parse(event.data);
     const there = board.sections[data.section];
-    board.heardAt = Date.now();
+    heard();
     if (!there) return;
     there.as_of = data.as_of;
     for (const [key, row] of Object.entries(data.rows)) {
@@ -77,6 +93,13 @@ export function listen() {
 export function stop() {
   if (source) source.close();
   source = null;
+  board.connected = false;
+}
+
+// Whether what is shown of a section is the present.
+export function present(name) {
+  const as_of = board.sections[name]?.as_of ?? null;
+  return board.connected && board.statusAlive && as_of !== null && Math.abs(now() - as_of / 1e6) <= SILENT_MS;
 }
 
 // Rows in the order the board lays them out: by fields, "-" for descending, absent last.
@@ -118,6 +141,21 @@ export async function ask(path, body) {
   }
 }
 
-export const command = async (op, args) => (await ask("/api/command", { op, args })).body;
+// What is refused although there was a button for it: a right has ended meanwhile, so what there is is asked anew.
+export async function command(op, args) {
+  const answer = await ask("/api/command", { op, args });
+  if (answer.status === 403) {
+    const me = await ask("/api/me");
+    if (me.status === 200) board.me = me.body;
+    draw();
+  }
+  return answer.body;
+}
 
-setInterval(draw, 1000);
+setInterval(() => {
+  if (source && since(heardAt) > SILENT_MS && since(triedAt) > SILENT_MS) {
+    board.connected = false;
+    listen();
+  }
+  draw();
+}, 1000);

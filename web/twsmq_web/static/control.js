@@ -1,10 +1,14 @@
 // What an operator may do. Two actions for everything that matters: a button, then a dialog whose default is Cancel;
 // a typed word where everybody is meant. What remains is shown until it is nothing.
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
-import { board, command, desk, rows } from "./board.js";
-import { printable } from "./format.js";
+import { board, command, desk, present, rows } from "./board.js";
+import { counted, printable } from "./format.js";
+import { Age } from "./table.js";
 
 export const operator = () => board.me?.role === "operator";
+
+// Whether a command is let through: an operator's session may what the cluster's key behind it opens.
+export const may = (op) => Boolean(board.me?.may?.includes(op));
 
 // Rank 0 is unknown, 1 works, 2 is finished: the status node decides which state is which.
 export const remaining = (strategy) => rows("orders").filter((row) => row.rank < 2 && (!strategy || row.strategy === strategy));
@@ -37,14 +41,18 @@ export function Dialog({ title, text, word, yes, danger, ask, onDone }) {
 }
 
 function Remains({ scope, outcome, onClose }) {
-  const left = remaining(scope);
-  return html`<div class=${"remains " + (left.length ? "bad" : "good")} role="status" data-test="remaining">
-    <b>${scope || "everybody"}: ${left.length} remaining</b>
-    ${left.length === 0 ? " – nothing works any more" : ` – ${left.slice(0, 5).map((row) => `${row.key} ${row.status}`).join(", ")}`}
+  const left = remaining(scope), sure = present("orders"), foreign = scope ? 0 : rows("foreign").length;
+  const who = scope || "everybody";
+  return html`<div class=${"remains " + (left.length || !sure ? "bad" : "good")} role="status" data-test="remaining">
+    <b>${sure ? `${who}: ${left.length} remaining` : `${who}: not known what remains; when last heard, ${left.length}`}</b>
+    ${left.length === 0 ? sure && " – no order placed here works any more" : ` – ${left.slice(0, 5).map((row) => `${row.key} ${row.status}`).join(", ")}`}
+    ${foreign > 0 && html`<p class="bad" data-test="foreign-remain">${counted(foreign, "foreign order")} may still work: not placed here, and not cancelled by this</p>`}
     ${outcome?.result && html`<span class="absent"> (the orders node answered: ${outcome.result.remaining.length} remained)</span>`}
     <button onClick=${onClose}>close</button>
   </div>`;
 }
+
+const halted = (said) => (String(said ?? "").startsWith("halted") ? "bad" : "");
 
 // What was stopped stays here while other views are looked at.
 const shown = { kills: [] };
@@ -54,14 +62,14 @@ export function Control({ open }) {
   const [kills, show] = useState(shown.kills);
   const setKills = (list) => show(shown.kills = list);
   const [notice, setNotice] = useState(null);
-  const may = operator();
   const strategies = rows("strategies");
   const close = () => setDialog(null);
 
   const kill = (scope) => setDialog({
     title: scope ? `Halt ${scope} and cancel its orders` : "Halt everybody and cancel all orders",
-    text: scope ? `No new order of ${scope} until resumed; its ${remaining(scope).length} working orders are cancelled.`
-      : `No new order of anybody until resumed; all ${remaining().length} working orders are cancelled. Positions stay.`,
+    text: scope ? `No new order of ${scope} until resumed; what works of it is cancelled: ${counted(remaining(scope).length, "order")}.`
+      : `No new order of anybody until resumed; all that works is cancelled: ${counted(remaining().length, "order")}. Positions stay${rows("foreign").length
+        ? `, and so does what was not placed here: ${counted(rows("foreign").length, "foreign order")}` : ""}.`,
     word: scope ? null : "CANCEL ALL", yes: "Halt and cancel", danger: true,
     onDone: async (reason) => {
       if (reason === undefined) return close();
@@ -85,11 +93,19 @@ export function Control({ open }) {
     onDone: (reason) => reason === undefined ? close() : command("restart", { name }),
   });
 
-  useEffect(() => { if (open?.kill !== undefined && may) kill(open.kill); }, [open]);
+  useEffect(() => { if (open?.kill !== undefined && may("halt")) kill(open.kill); }, [open]);
+
+  // A viewer sees what an operator could do; who is one, what the key behind the session opens and nothing else.
+  const button = (op, danger, test, text, run) => (may(op) || !operator()) && html`<button class=${danger ? "danger" : ""}
+    disabled=${!may(op)} data-test=${test} onClick=${run}>${text}</button> `;
+  const buttons = (scope) => html`
+    ${button("halt", true, scope ? undefined : "kill-all", scope ? "Halt and cancel …" : "Halt and cancel all …", () => kill(scope))}
+    ${button("halt", false, undefined, "Halt …", () => halt(scope))}
+    ${button("resume", false, scope ? undefined : "resume-all", "Resume …", () => resume(scope))}`;
 
   return html`<section class="panel" aria-labelledby="h-control">
-    <div class="title"><h2 id="h-control">Control</h2></div>
-    ${!may && html`<p class="empty">You are a viewer. <code>twsmq web --operator</code> prints a key that lets you act; use the
+    <div class="title"><h2 id="h-control">Control</h2><${Age} name="orders" /></div>
+    ${!operator() && html`<p class="empty">You are a viewer. <code>twsmq web --operator</code> prints a key that lets you act; use the
       button “operator” above. With this page dead, <code>twsmq halt --reason WHY --cancel</code> does the same.</p>`}
     ${kills.map((each) => html`<${Remains} ...${each} onClose=${() => setKills(kills.filter((other) => other !== each))} />`)}
     ${notice && html`<p class="act" role="status">${notice}</p>`}
@@ -97,20 +113,16 @@ export function Control({ open }) {
       <thead><tr><th scope="col">who</th><th scope="col">state</th><th scope="col">orders</th><th scope="col">actions</th></tr></thead>
       <tbody>
       <tr><td><b>everybody</b></td>
-        <td class=${desk().halted?.includes("everybody") ? "bad" : ""}>${printable(desk().halted || "trading")}</td>
-        <td>${remaining().length} working</td>
-        <td class="act"><button class="danger" disabled=${!may} data-test="kill-all" onClick=${() => kill("")}>Halt and cancel all …</button>
-          <button disabled=${!may} onClick=${() => halt("")}>Halt …</button>
-          <button disabled=${!may} data-test="resume-all" onClick=${() => resume("")}>Resume …</button></td></tr>
-      ${strategies.map((row) => html`<tr key=${row.key}><td>${row.strategy}</td><td class=${row.halted ? "bad" : ""}>${printable(row.halted || "trading")}</td>
-        <td>${row.working} working</td><td class="act">
-          <button class="danger" disabled=${!may} onClick=${() => kill(row.strategy)}>Halt and cancel …</button>
-          <button disabled=${!may} onClick=${() => halt(row.strategy)}>Halt …</button>
-          <button disabled=${!may} onClick=${() => resume(row.strategy)}>Resume …</button></td></tr>`)}
+        <td class=${halted(desk().everybody)} data-test="everybody">${printable(desk().everybody ?? "not known")}</td>
+        <td>${desk().working ?? "not known how many"} working</td>
+        <td class="act">${buttons("")}</td></tr>
+      ${strategies.map((row) => html`<tr key=${row.key}><td>${row.strategy}</td><td class=${halted(row.halted)}>${printable(row.halted || (desk().everybody == null ? "not known" : "trading"))}</td>
+        <td>${row.working} working</td><td class="act">${buttons(row.strategy)}</td></tr>`)}
       </tbody>
     </table></div>
-    <h3>Restart a process</h3>
-    <p class="act">${rows("processes").filter((row) => row.name !== "supervisor").map((row) => html`<button key=${row.key} disabled=${!may} onClick=${() => restart(row.name)}>${row.name} …</button> `)}</p>
+    ${(may("restart") || !operator()) && html`<h3>Restart a process</h3>
+    <p class="act">${rows("processes").filter((row) => row.name !== "supervisor").map((row) => html`<button key=${row.key}
+      disabled=${!may("restart")} onClick=${() => restart(row.name)}>${row.name} …</button> `)}</p>`}
     ${dialog && html`<${Dialog} ...${dialog} onDone=${async (reason) => {
       const outcome = await dialog.onDone(reason);
       if (reason !== undefined && outcome?.ok) { setNotice(`done: ${dialog.title}`); setDialog(null); }

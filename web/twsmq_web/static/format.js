@@ -14,9 +14,13 @@ function grouped(value, least, most) {
   return made.format(value);
 }
 
+// A number with what it counts: 1 order, 2 orders.
+export const counted = (number, one, several = `${one}s`) => `${grouped(number, 0, 0)} ${Math.abs(number) === 1 ? one : several}`;
+
 const two = (number) => String(number).padStart(2, "0");
 
 export function age(ms) {
+  if (ms < -2000) return ABSENT;  // of a moment that has not come: a clock was set
   const s = Math.max(0, Math.floor(ms / 1000));
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`;

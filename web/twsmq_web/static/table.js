@@ -3,7 +3,7 @@ import { html, Component, useState } from "./vendor/preact-htm.js";
 import { board, compare, now, rows } from "./board.js";
 import { ABSENT, NUMERIC, age, format } from "./format.js";
 
-const MOST = 100;
+const MOST = 100, MORE = 500;
 const OLD_MS = 5000;
 
 const BAD = new Set(["unknown", "failed", "hung", "silent", "rejected", "error", "disconnected", "live", "page", "firing", "stopped", "lost", "gap"]);
@@ -59,13 +59,14 @@ export function Age({ name }) {
   const section = board.sections[name];
   if (!section || section.as_of === null) return html`<span class="age bad">never confirmed</span>`;
   const ms = now() - section.as_of / 1e6;
+  if (ms < -OLD_MS) return html`<span class="age bad">OLD: of before the clock was set back</span>`;
   return html`<span class=${"age" + (ms > OLD_MS ? " bad" : "")}>${ms > OLD_MS ? "OLD: " : ""}as of ${age(ms)} ago</span>`;
 }
 
 export function Table({ name, act, only, plain, title, empty }) {
   const [filter, setFilter] = useState("");
   const [order, setOrder] = useState(null);
-  const [all, setAll] = useState(false);
+  const [most, setMost] = useState(MOST);
   const spec = board.specs?.[name];
   if (!spec) return null;
   let list = rows(name);
@@ -78,8 +79,9 @@ export function Table({ name, act, only, plain, title, empty }) {
       return words.every((word) => text.includes(word));
     });
   }
-  if (order) list = [...list].sort((a, b) => compare(a, b, [order]));
-  const shown = all ? list : list.slice(0, MOST);
+  // Whatever they are ordered by: what is unknown stands first.
+  if (order) list = [...list].sort((a, b) => (b.status === "unknown") - (a.status === "unknown") || compare(a, b, [order]));
+  const shown = list.slice(0, most);
   const moment = now();
   const tick = spec.columns.some((column) => column.kind === "age") ? Math.floor(moment / 1000) : 0;
   const turn = (column) => () => setOrder(order?.[0] !== column.name ? [column.name, 1]
@@ -100,6 +102,6 @@ export function Table({ name, act, only, plain, title, empty }) {
       <tbody>${shown.map((row) => html`<${Row} key=${row.key} columns=${spec.columns} row=${row} tick=${tick}
         moment=${moment} act=${act} />`)}</tbody>
     </table></div>`}
-    ${list.length > shown.length && html`<button onClick=${() => setAll(true)}>show all ${list.length}</button>`}
+    ${list.length > shown.length && html`<button data-test="more" onClick=${() => setMost(most + MORE)}>show ${Math.min(MORE, list.length - most)} more of ${list.length}</button>`}
   </section>`;
 }

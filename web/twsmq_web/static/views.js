@@ -1,9 +1,9 @@
 // What each view shows. The first is what a desk has to see at a glance.
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
-import { ask, board, command, desk, now, rows } from "./board.js";
+import { ask, board, command, desk, now, present, rows } from "./board.js";
 import { format, printable, time } from "./format.js";
 import { Table, mood } from "./table.js";
-import { Control, operator } from "./control.js";
+import { Control, may, operator } from "./control.js";
 
 function History({ order, onClose }) {
   const ref = useRef(null);
@@ -37,15 +37,15 @@ function History({ order, onClose }) {
 function Orders({ only, title, empty }) {
   const [order, setOrder] = useState(null);
   const [said, setSaid] = useState(null);
-  const may = operator();
+  const cancels = may("cancel_order"), reads = board.me?.reads_orders;
   const act = useMemo(() => {
     const cancel = async (row) => {
       const outcome = await command("cancel_order", { strategy: row.strategy, client_order_id: row.client_order_id });
       setSaid(outcome.ok ? null : `${row.key} is not cancelled: ${outcome.error.message}`);
     };
     const buttons = (row) => row.rank < 2 && html`<button onClick=${() => cancel(row)}>cancel</button>`;
-    return { at: 1, open: setOrder, title: "every event of this order", buttons: may ? buttons : null };
-  }, [may]);
+    return { at: 1, open: reads ? setOrder : null, title: "every event of this order", buttons: cancels ? buttons : null };
+  }, [cancels, reads]);
   return html`${said && html`<p class="banner bad" role="alert">${printable(said)} <button onClick=${() => setSaid(null)}>close</button></p>`}
     <${Table} name="orders" only=${only} act=${act} title=${title} empty=${empty} />
     ${order && html`<${History} order=${order} onClose=${() => setOrder(null)} />`}`;
@@ -76,7 +76,7 @@ function Plot({ title, times, series, label, dots }) {
     const resize = () => plot.setSize({ width: Math.max(280, ref.current.clientWidth), height: 220 });
     addEventListener("resize", resize);
     return () => { removeEventListener("resize", resize); plot.destroy(); };
-  }, [times.length, title, document.documentElement.dataset.theme]);
+  }, [times, series, title, document.documentElement.dataset.theme]);
   return html`<figure class="plot"><figcaption>${title}</figcaption><div ref=${ref} role="img" aria-label=${title}></div></figure>`;
 }
 
@@ -114,11 +114,11 @@ function Recorded({ id, title, data, empty, children }) {
 
 function Equity() {
   const data = useRecords();
-  const accounts = Object.entries(data?.accounts || {});
+  const accounts = Object.entries(data?.accounts || {}), unit = (each) => (each.currency ? `, ${each.currency}` : "");
   return html`<${Recorded} id="equity" title="Equity and result of the day" data=${data} empty=${accounts.length ? null : "nothing recorded yet: a point a minute"}>
     ${window.uPlot && accounts.map(([account, each]) => html`
-      <${Plot} key=${account + "n"} title=${account + ": net liquidation"} times=${each.minute} series=${each.net_liquidation} label="net liquidation" />
-      <${Plot} key=${account + "d"} title=${account + ": result of the day"} times=${each.minute} series=${each.daily} label="day" />`)}
+      <${Plot} key=${account + "n"} title=${`${account}: net liquidation${unit(each)}`} times=${each.minute} series=${each.net_liquidation} label="net liquidation" />
+      <${Plot} key=${account + "d"} title=${`${account}: result of the day${unit(each)}`} times=${each.minute} series=${each.daily} label="day" />`)}
   <//>`;
 }
 
@@ -165,16 +165,17 @@ function Processes() {
 
 function Alerts() {
   const [said, setSaid] = useState("");
-  const may = operator();
   const run = async (what, op, args) => {
     const outcome = await command(op, args);
     setSaid(outcome.ok ? `${what}: done` : `${what}: ${outcome.error.message}`);
   };
-  const buttons = may ? (row) => row.state === "firing" && html`
-    <button onClick=${() => run("acknowledge", "acknowledge_alert", { name: row.name, about: row.about })}>acknowledge</button>
-    <button onClick=${() => run("silence", "silence_alert", { name: row.name, minutes: 60 })}>silence 1 h</button>` : null;
+  const acknowledges = may("acknowledge_alert"), silences = may("silence_alert");
+  const buttons = acknowledges || silences ? (row) => row.state === "firing" && html`
+    ${acknowledges && html`<button onClick=${() => run("acknowledge", "acknowledge_alert", { name: row.name, about: row.about })}>acknowledge</button>`}
+    ${silences && html`<button onClick=${() => run("silence", "silence_alert", { name: row.name, minutes: 60 })}>silence 1 h</button>`}` : null;
   return html`<${Table} name="alerts" act=${{ buttons }} />
-    <p class="act"><button disabled=${!may} onClick=${() => run("test", "test_alerts", {})}>test every sink</button>
+    <p class="act">${(may("test_alerts") || !operator()) && html`<button disabled=${!may("test_alerts")}
+      onClick=${() => run("test", "test_alerts", {})}>test every sink</button>`}
     <span role="status"> ${said}</span></p>`;
 }
 
@@ -187,7 +188,7 @@ function Audit() {
     return () => clearInterval(timer);
   }, []);
   return html`<section class="panel" aria-labelledby="h-audit"><div class="title"><h2 id="h-audit">Audit</h2><span class="count">${entries?.length ?? ""}</span></div>
-    ${!entries?.length ? html`<p class="empty">nobody has done anything yet</p>` : html`<div class="scroll" tabindex="0" role="group" aria-label="audit table"><table data-section="audit">
+    ${!entries?.length ? html`<p class="empty">nobody has done anything on this page yet (by commands: twsmq orders export --what audit)</p>` : html`<div class="scroll" tabindex="0" role="group" aria-label="audit table"><table data-section="audit">
     <thead><tr>${["time", "who", "role", "what", "arguments", "digest", "result"].map((each) => html`<th scope="col" class=${each === "digest" ? "wide" : ""}>${each}</th>`)}</tr></thead>
     <tbody>${entries.map((each) => html`<tr key=${each.number}><td>${time(each.time, now())}</td><td>${printable(each.who)}</td><td>${each.role}</td><td>${each.op}</td>
       <td>${printable(JSON.stringify(each.args))}</td><td class="wide">${each.digest}</td>
@@ -222,19 +223,22 @@ export const VIEWS = [
 // Always on top, whatever is shown below.
 export function Header({ view, go, theme, turn, unlock }) {
   const it = desk();
-  const old = Object.entries(board.sections).filter(([, each]) => each.as_of !== null)
-    .map(([name, each]) => [name, now() - each.as_of / 1e6]).sort((a, b) => b[1] - a[1])[0];
+  const moments = Object.values(board.sections).map((each) => each.as_of);
+  const never = moments.includes(null), oldest = moments.length && !never ? Math.min(...moments) : null;
   const firing = rows("alerts").filter((row) => row.state !== "resolved");
   const paging = firing.filter((row) => row.severity === "page" && row.state === "firing");
   // A desk has many tabs: this one says whether it wants to be looked at.
   document.title = `${paging.length || !board.connected || !board.statusAlive ? "(!) " : ""}${it.mode ? it.mode.toUpperCase() + " " : ""}twsmq`;
   const fact = (name, value, kind = "text", more = "") => html`<span class="fact"><span class="name">${name}</span>
     <b class=${"state " + (more || mood(value))} data-fact=${name}>${format(kind, value, now())}</b></span>`;
+  // What the connection node said last is of no present once it is silent.
+  const last = (name, value, more = "") => (value && !present("desk") ? fact(name, `${value} (OLD)`, "text", "bad") : fact(name, value, "text", more));
   return html`<header class="desk">
     <div class="facts">
       <h1 class="mode"><span class=${"badge " + (it.mode || "none")} data-fact="mode">${(it.mode || "no account").toUpperCase()}</span></h1>
-      ${fact("gateway", it.gateway)}${fact("for", it.gateway_since, "age")}${fact("upstream", it.upstream)}${fact("farms", it.farms, "text", /broken/.test(it.farms || "") ? "bad" : "")}
-      ${fact("worst age", old ? now() * 1e6 - old[1] * 1e6 : null, "age", old && old[1] > 5000 ? "bad" : "")}
+      ${last("gateway", it.gateway)}${fact("for", it.gateway_since, "age")}${last("upstream", it.upstream)}${last("farms", it.farms, /broken/.test(it.farms || "") ? "bad" : "")}
+      ${never ? fact("worst age", "a part was never confirmed", "text", "bad")
+        : fact("worst age", oldest, "age", moments.some((each) => Math.abs(now() - each / 1e6) > 5000) ? "bad" : "")}
       ${fact("unknown", it.unknown, "integer", it.unknown ? "bad" : "")}${fact("working", it.working, "integer")}
       ${fact("alerts", firing.length, "integer", paging.length ? "bad" : firing.length ? "warn" : "")}
       ${it.next_restart ? fact("next restart", it.next_restart, "time") : null}

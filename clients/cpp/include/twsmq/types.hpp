@@ -907,6 +907,7 @@ struct ForeignOrderChanged : Header {
  * everybody, and why) and `killed` (those whose halt also cancels all that works). From market-data shards
  * only: `silent_lines`, lines of which nothing comes though they should tick and were asked for again, and
  * `flowing_lines`, how many data came on lately, which shows whether the lines or the session are at fault.
+ * From them and from history: `competing`, whether the gateway refuses data for another session of the user.
  * `cpu` is the part of one processor used since the last beat, `loop_lag_s` how late the loop was at most.
  */
 struct Heartbeat : Header {
@@ -922,6 +923,7 @@ struct Heartbeat : Header {
   std::optional<Map<std::int64_t>> strategy_nos;
   std::optional<std::int64_t> silent_lines;
   std::optional<std::int64_t> flowing_lines;
+  std::optional<bool> competing;
   std::optional<Map<std::string>> halted;
   std::optional<std::vector<std::string>> killed;
   std::optional<double> cpu;
@@ -930,7 +932,7 @@ struct Heartbeat : Header {
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "pid", pid) && get(from_wire, "state", state) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "detail", detail) && get(from_wire, "last_event_no", last_event_no) && get(from_wire, "strategy_nos", strategy_nos) && get(from_wire, "silent_lines", silent_lines) && get(from_wire, "flowing_lines", flowing_lines) && get(from_wire, "halted", halted) && get(from_wire, "killed", killed) && get(from_wire, "cpu", cpu) && get(from_wire, "memory_bytes", memory_bytes) && get(from_wire, "loop_lag_s", loop_lag_s);
+    return Header::read(from_wire) && get(from_wire, "name", name) && get(from_wire, "pid", pid) && get(from_wire, "state", state) && get(from_wire, "client_id", client_id) && get(from_wire, "uptime_s", uptime_s) && get(from_wire, "detail", detail) && get(from_wire, "last_event_no", last_event_no) && get(from_wire, "strategy_nos", strategy_nos) && get(from_wire, "silent_lines", silent_lines) && get(from_wire, "flowing_lines", flowing_lines) && get(from_wire, "competing", competing) && get(from_wire, "halted", halted) && get(from_wire, "killed", killed) && get(from_wire, "cpu", cpu) && get(from_wire, "memory_bytes", memory_bytes) && get(from_wire, "loop_lag_s", loop_lag_s);
   }
 
   /** Its own fields, without the header. */
@@ -946,6 +948,7 @@ struct Heartbeat : Header {
     put(to_wire, "strategy_nos", strategy_nos);
     put(to_wire, "silent_lines", silent_lines);
     put(to_wire, "flowing_lines", flowing_lines);
+    put(to_wire, "competing", competing);
     put(to_wire, "halted", halted);
     put(to_wire, "killed", killed);
     put(to_wire, "cpu", cpu);
@@ -1150,8 +1153,9 @@ struct AccountValue : Header {
 };
 
 /**
- * Profit and loss of an account, or of one position of it (`instrument`, `con_id`), in the account's own
- * currency: of the day, of what is held, of what was closed today. `value`: the position's market value.
+ * Profit and loss of an account, in its own currency, or of one position of it (`instrument`, `con_id`),
+ * in that or in the contract's, which the gateway does not say: of the day, of what is held, of what was
+ * closed today. `value`: the position's market value.
  */
 struct ProfitAndLoss : Header {
   static constexpr const char* TYPE = "profit_and_loss";
@@ -1871,7 +1875,8 @@ struct YieldBudget {
 };
 
 /**
- * `board`: the board as it stands, in pages: rows `after` … `after` + `limit` of each section.
+ * `board`: the board as it stands, in pages: rows `after` … `after` + `limit` of each section. Pages are
+ * of one moment where each is asked for with the last one's `next`.
  */
 struct GetBoard {
   std::optional<std::vector<std::string>> sections;
@@ -1893,7 +1898,8 @@ struct GetBoard {
 };
 
 /**
- * `acknowledge_alert`: somebody (`by`) takes care; it is not repeated until it has resolved.
+ * `acknowledge_alert`: somebody (`by`) takes care; it is not repeated until it has resolved, or got
+ * worse. Where there are keys, the key's name is put beside `by`.
  */
 struct AcknowledgeAlert {
   std::string name;
@@ -2205,8 +2211,9 @@ struct GetOrders {
 /**
  * `place_orders`: all of them or none. `link` says what ties them at the gateway.
  *
- * bracket: the first is the parent; the others work once it is filled and die with it. oca: a fill of one
- * cancels or reduces the rest (`oca_type`: 1 cancel, 2 reduce, 3 reduce without block). none: nothing.
+ * bracket: the first is the parent; the others work once it is filled and die with it; an exit that
+ * its entry's price would trigger at once is refused. oca: a fill of one cancels or reduces the rest
+ * (`oca_type`: 1 cancel, 2 reduce, 3 reduce without block). none: nothing.
  */
 struct PlaceOrders {
   std::vector<PlaceOrder> orders;
@@ -2830,20 +2837,23 @@ struct ProcessRow {
 
 /**
  * Result of `status` (supervisor): a row per process, and the link as connection last reported it.
+ * `data_dir`: of which data folder it is, since two clusters may be meant for the same ports.
  */
 struct ClusterStatus {
   std::vector<ProcessRow> processes;
   std::optional<Map<Value>> gateway;
+  std::optional<std::string> data_dir;
 
   /** False where it is no such message. */
   bool read(const Value& from_wire) {
-    return get(from_wire, "processes", processes) && get(from_wire, "gateway", gateway);
+    return get(from_wire, "processes", processes) && get(from_wire, "gateway", gateway) && get(from_wire, "data_dir", data_dir);
   }
 
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "processes", processes);
     put(to_wire, "gateway", gateway);
+    put(to_wire, "data_dir", data_dir);
     return to_wire;
   }
 };

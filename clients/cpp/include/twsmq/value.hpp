@@ -65,8 +65,9 @@ class Value {
     std::visit([&packer](const auto& held) { pack_one(packer, held); }, held_);
   }
 
-  /** Empty for what msgpack knows and this protocol does not: ext types, other keys than texts. */
-  static std::optional<Value> unpack(const msgpack::object& from) {
+  /** Empty for what msgpack knows and this protocol does not: ext types, other keys than texts, endless nesting. */
+  static std::optional<Value> unpack(const msgpack::object& from, int depth = 0) {
+    if (depth > DEEPEST) return std::nullopt;  // each level takes some of the stack
     switch (from.type) {
       case msgpack::type::NIL:
         return Value();
@@ -85,32 +86,34 @@ class Value {
       case msgpack::type::BIN:
         return Value(Bytes(from.via.bin.ptr, from.via.bin.ptr + from.via.bin.size));
       case msgpack::type::ARRAY:
-        return unpack_list(from.via.array);
+        return unpack_list(from.via.array, depth + 1);
       case msgpack::type::MAP:
-        return unpack_map(from.via.map);
+        return unpack_map(from.via.map, depth + 1);
       default:
         return std::nullopt;
     }
   }
 
  private:
-  static std::optional<Value> unpack_list(const msgpack::object_array& from) {
+  static constexpr int DEEPEST = 200;
+
+  static std::optional<Value> unpack_list(const msgpack::object_array& from, int depth) {
     List list;
     list.reserve(from.size);
     for (std::uint32_t at = 0; at < from.size; ++at) {
-      auto item = unpack(from.ptr[at]);
+      auto item = unpack(from.ptr[at], depth);
       if (!item) return std::nullopt;
       list.push_back(std::move(*item));
     }
     return Value(std::move(list));
   }
 
-  static std::optional<Value> unpack_map(const msgpack::object_map& from) {
+  static std::optional<Value> unpack_map(const msgpack::object_map& from, int depth) {
     Map<Value> map;
     for (std::uint32_t at = 0; at < from.size; ++at) {
       const auto& pair = from.ptr[at];
       if (pair.key.type != msgpack::type::STR) return std::nullopt;
-      auto item = unpack(pair.val);
+      auto item = unpack(pair.val, depth);
       if (!item) return std::nullopt;
       map[std::string(pair.key.via.str.ptr, pair.key.via.str.size)] = std::move(*item);
     }

@@ -12,7 +12,8 @@ from time import strptime
 from msgspec import structs
 from twsmq_protocol.market_events import Bar, BarRow, Bars
 
-from twsmq_nodes.tws.events import Event, RealTimeBar
+from twsmq_nodes.tws.events import RealTimeBar
+from twsmq_nodes.tws.gateway_times import ns_of
 from twsmq_nodes.tws.reference_events import Bar as HistoryBar
 from twsmq_nodes.tws.reference_events import (
     HistoricalBarColumns,
@@ -23,10 +24,12 @@ from twsmq_nodes.tws.reference_events import (
 from twsmq_nodes.tws.whole_bars import bars_of
 
 from ..listings import Listing
-from .channels import Channel, LastEventChannel
+from .channels import Channel, DataEvent, LastEventChannel
 from .publisher import Outlet, Publisher
 from .quotes import NS
 
+NOT_QUOTED = -1.0
+"""As the documentation of quotes has it: "-1 with a size of 0"."""
 MOST_KEPT = 20_000
 """Bars kept for newcomers; the oldest go first. A history as it was asked for may be longer: then no more
 than it had are kept."""
@@ -35,28 +38,19 @@ than it had are kept."""
 class RealTimeBarChannel(LastEventChannel):
     """Serves `bar5s/`."""
 
+    takes = (RealTimeBar,)
     __slots__ = ()
 
-    def on_event(self, event: Event) -> None:
-        if not isinstance(event, RealTimeBar):
-            return
-        bar = Bar(
-            con_id=self.con_id,
-            time=event.time_s * NS,
-            open=event.open,
-            high=event.high,
-            low=event.low,
-            close=event.close,
-            volume=event.volume,
-            wap=event.wap,
-            count=event.count,
-        )
-        self.publish_last(bar)
+    def on_event(self, event: DataEvent) -> None:
+        if isinstance(event, RealTimeBar):
+            row = _row(event, event.time_s * NS, self.listing.sec_type)
+            self.publish_last(Bar(con_id=self.con_id, **structs.asdict(row)))
 
 
 class HistoryChannel(Channel):
     """Serves `bars/`. `_complete`: the history up to now has come."""
 
+    takes = (HistoricalBars, HistoricalBarColumns, HistoricalBarsEnd, HistoricalBarUpdate)
     repeats_value = False
     __slots__ = ("_bars", "_complete", "_most")
 
@@ -70,18 +64,18 @@ class HistoryChannel(Channel):
         self._bars = []
         self._complete = False
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: DataEvent) -> None:
         match event:
             case HistoricalBars(bars=bars):
-                self._bars += filter(None, map(_row, bars))
+                self._bars += filter(None, map(self._row, bars))
             case HistoricalBarColumns():
-                self._bars += filter(None, map(_row, bars_of(event)))
+                self._bars += filter(None, map(self._row, bars_of(event)))
             case HistoricalBarsEnd():
                 self._complete = True
                 self._most = max(MOST_KEPT, len(self._bars))
                 self.publish(Bars(con_id=self.con_id, bars=list(self._bars)))
             case HistoricalBarUpdate(bar=bar):
-                row = _row(bar)
+                row = self._row(bar)
                 if row is not None:
                     self._update(row)
             case _:
@@ -105,29 +99,43 @@ class HistoryChannel(Channel):
             self.publisher.repost(outlet, Bars(con_id=self.con_id, bars=list(self._bars)))
         return self._complete
 
+    def _row(self, bar: HistoryBar) -> BarRow | None:
+        time = _time(bar.date)
+        return None if time is None else _row(bar, time, self.listing.sec_type)
+
     def _bar(self, row: BarRow, *, final: bool) -> Bar:
         return Bar(con_id=self.con_id, final=final, **structs.asdict(row))
 
 
-def _row(bar: HistoryBar) -> BarRow | None:
-    time = _time(bar.date)
-    if time is None:
-        return None
+def _row(bar: HistoryBar | RealTimeBar, time: int, sec_type: str) -> BarRow:
+    open_, high, low, close = _prices(bar, sec_type)
     return BarRow(
         time=time,
-        open=bar.open,
-        high=bar.high,
-        low=bar.low,
-        close=bar.close,
+        open=open_,
+        high=high,
+        low=low,
+        close=close,
         volume=bar.volume,
         wap=bar.wap,
         count=bar.count,
     )
 
 
+def _prices(bar: HistoryBar | RealTimeBar, sec_type: str) -> tuple[float | None, ...]:
+    """Of quotes, whose bars count no volume, -1 is a side that nobody quotes; not of a spread, which may cost
+    that, nor beside other negative prices.
+    """
+    prices = (bar.open, bar.high, bar.low, bar.close)
+    if bar.volume is not None or sec_type == "BAG" or NOT_QUOTED not in prices:
+        return prices
+    if any(price is not None and price < 0 and price != NOT_QUOTED for price in prices):
+        return prices
+    return tuple(None if price == NOT_QUOTED else price for price in prices)
+
+
 def _time(date: str) -> int | None:
     """Seconds since the epoch as asked for; a day or longer comes as its date (captured)."""
     try:
-        return timegm(strptime(date, "%Y%m%d")) * NS if len(date) == 8 else int(date) * NS
+        return ns_of(timegm(strptime(date, "%Y%m%d")) if len(date) == 8 else int(date))
     except ValueError:
         return None

@@ -8,7 +8,7 @@ worth nothing.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal, Protocol
 
 from msgspec import Struct
 from twsmq_protocol.envelope import PROTOCOL_VERSION
@@ -29,8 +29,15 @@ from .publisher import Outlet, Publisher
 from .quotes import NS, VOLUMES, AnyTick, QuoteBook, QuoteRow, in_units, known
 
 
+class DataEvent(Protocol):
+    """An event of a feed that is no plain tick."""
+
+    @property
+    def req_id(self) -> int: ...
+
+
 class Channel:
-    """Base of all channels. `batch` holds the ticks since the last flush.
+    """Base of all channels. `takes`: what comes to `on_event`. `batch` holds the ticks since the last flush.
 
     `armed` is the request id whose next data the core wants, or None. `data_at`: when data last came, 0 for
     never; `asked_at`: when they were last asked for.
@@ -38,6 +45,7 @@ class Channel:
     stands.
     """
 
+    takes: ClassVar[tuple[type[Event], ...]] = ()
     repeats_value = True
     __slots__ = (
         "armed",
@@ -71,8 +79,11 @@ class Channel:
     def renew(self) -> None:
         """Forget the state of the request before."""
 
-    def on_event(self, event: Event) -> None:
-        """Take in an event that is no plain tick."""
+    def on_event(self, event: DataEvent) -> None:
+        """Take in one of those that it `takes`."""
+
+    def reset(self) -> None:
+        """The gateway emptied what it keeps of it."""
 
     def flush(self) -> None:
         """Publish what came in this read; ticks that the kind has no use for are dropped."""
@@ -150,6 +161,7 @@ _COMPUTED = ("implied_vol", "delta", "price", "pv_dividend", "gamma", "vega", "t
 class MarketDataChannel(Channel):
     """Serves `quote/`, `tick/` and `greeks/` from one line."""
 
+    takes = (TickNews, TickOptionComputation)
     __slots__ = (
         "_flushed",
         "_greeks",
@@ -195,7 +207,7 @@ class MarketDataChannel(Channel):
         self._flushed.clear()
         self._greeks.clear()
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: DataEvent) -> None:
         """Option computations are ticks too, but no plain ones; headlines come with generic tick 292."""
         if isinstance(event, TickNews):
             headline = headline_of(event)
@@ -367,10 +379,11 @@ class TickByTickChannel(LastEventChannel):
 class NewsChannel(LastEventChannel):
     """Serves `news/`: headlines as they come out."""
 
+    takes = (TickNews,)
     repeats_value = False
     __slots__ = ()
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: DataEvent) -> None:
         if isinstance(event, TickNews):
             self.publish_last(headline_of(event))
 

@@ -10,15 +10,16 @@ from typing import Literal
 
 from twsmq_protocol.market_events import Depth, DepthChange, DepthDelta, DepthRow
 
-from twsmq_nodes.tws.events import Depth as DepthTick
-from twsmq_nodes.tws.events import Event
+from twsmq_nodes.tws import events as tws
 
 from ..listings import Listing
-from .channels import Channel
+from .channels import Channel, DataEvent
 from .publisher import Outlet, Publisher
 
 _SIDES: tuple[Literal["ask"], Literal["bid"]] = ("ask", "bid")
 _OPERATIONS: tuple[Literal["insert"], Literal["update"], Literal["delete"]] = ("insert", "update", "delete")
+MOST_ROWS = 1000
+"""Of one side; a gateway is asked for 60 at most."""
 
 
 class DepthBook:
@@ -45,6 +46,8 @@ class DepthBook:
             del rows[position]
         elif operation == "update" and position < end:
             rows[position] = row
+        elif end >= MOST_ROWS:
+            return None
         elif operation == "insert" and position <= end:
             rows.insert(position, row)
         else:
@@ -56,6 +59,7 @@ class DepthBook:
 class DepthChannel(Channel):
     """`_whole`: the next flush publishes the whole book, since nobody has one to change."""
 
+    takes = (tws.Depth,)
     repeats_value = False
     __slots__ = ("_book", "_changes", "_whole")
 
@@ -76,8 +80,8 @@ class DepthChannel(Channel):
         self._whole = False
         self.publish(self._depth())
 
-    def on_event(self, event: Event) -> None:
-        if not isinstance(event, DepthTick):
+    def on_event(self, event: DataEvent) -> None:
+        if not isinstance(event, tws.Depth):
             return
         if event.operation in range(3) and event.side in (0, 1) and event.position >= 0:
             operation = _OPERATIONS[event.operation]

@@ -10,7 +10,7 @@ size both are prices, as spreads have them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -75,9 +75,11 @@ VOLUMES = frozenset((8, 74))
 UNIT_VOLUMES_FROM = 220
 """The server version from which they count single units of everything (ibapi: `MIN_SERVER_VER_MARKET_DATA_-
 VOLUMES_IN_SHARES`); a session below it is told round lots of some stocks, see `listings`."""
-_PRICE_TYPES = frozenset(number for number, (_, kind) in _FIELDS.items() if kind is _PRICE)
-"""A bid, ask or last that there is not is -1 or 0 and has no size; a high, low, open or close never has one
-(captured before the open, and of contracts never traded)."""
+_NEVER_ZERO = frozenset((15, 16, 17, 18, 19, 20, 35, 57))
+"""The lowest and highest of 13, 26 and 52 weeks, the auction's price, the last of regular hours."""
+_PRICE_TYPES = _NEVER_ZERO | frozenset(number for number, (_, kind) in _FIELDS.items() if kind is _PRICE)
+"""A bid, ask or last that there is not is -1 or 0 and has no size; all others never have one (captured before
+the open, and of contracts never traded)."""
 
 
 def in_units(volume: object, unit: int | None) -> float | None:
@@ -116,10 +118,11 @@ class QuoteBook:
 
     def apply(self, ticks: Sequence[AnyTick]) -> bool:
         """Take in what came, in its order; whether any of it is part of a quote."""
-        row, last, field_of, price_type, news = self.row, self.last, _FIELDS.get, None, False
+        row, last, field_of, news, live, late = self.row, self.last, _FIELDS.get, False, False, False
+        latest: Iterable[AnyTick] = ticks
         if len(ticks) > _FEW:
-            ticks = _latest(ticks)
-        for at, tick in enumerate(ticks, 1):
+            latest = {tick[1]: tick for tick in ticks}.values()
+        for tick in latest:
             _, tick_type, value, _ = tick
             last[tick_type] = tick
             field = field_of(tick_type)
@@ -128,8 +131,11 @@ class QuoteBook:
             news = True
             name, kind = field
             if kind is _PRICE:
-                price_type = tick_type
-                if (not value or value == -1.0) and not _has_size(tick_type, ticks[at : at + 1]):
+                if tick_type < DELAYED_BID:
+                    live = True
+                else:
+                    late = True
+                if (not value or value == -1.0) and not _has_size(tick_type, _after(ticks, tick)):
                     value = None
             elif kind is _SIZE:
                 if value == -1.0:
@@ -141,8 +147,11 @@ class QuoteBook:
             else:
                 value = None if value == -1.0 or value is None else value != 0.0
             setattr(row, name, value)
-        if price_type is not None:
-            row.delayed = price_type >= DELAYED_BID if self._delayed is None else self._delayed
+        if live or late:
+            if self._delayed is not None:
+                row.delayed = self._delayed
+            else:
+                row.delayed = late and not (live and _newest_is_live(ticks))
         if news:
             self.empty = False
         return news
@@ -153,21 +162,26 @@ def known(tick: AnyTick, after: AnyTick | None) -> AnyTick:
     req_id, tick_type, value, attributes = tick
     if value != -1.0 and (value != 0.0 or tick_type not in _PRICE_TYPES):
         return tick
-    if tick_type in SIZE_OF_PRICE and after is not None and after[1] == SIZE_OF_PRICE[tick_type] and after[2]:
+    if _has_size(tick_type, after):
         return tick
     return req_id, tick_type, None, attributes
 
 
-def _latest(ticks: Sequence[AnyTick]) -> list[AnyTick]:
-    """The last of each type, in their order, each price with what follows it."""
-    last = {tick[1]: at for at, tick in enumerate(ticks)}
-    kept = {*last.values(), *(at + 1 for tick_type, at in last.items() if tick_type in SIZE_OF_PRICE)}
-    return [ticks[at] for at in sorted(kept) if at < len(ticks)]
+def _after(ticks: Sequence[AnyTick], tick: AnyTick) -> AnyTick | None:
+    """What follows it, the last of its type."""
+    at = next(at for at in range(len(ticks) - 1, -1, -1) if ticks[at] is tick)
+    return ticks[at + 1] if at + 1 < len(ticks) else None
 
 
-def _has_size(price_type: int, after: Sequence[AnyTick]) -> bool:
-    """Whether a price came with a size that is not zero: its own is the first `after` it (`tws.ticks`)."""
-    return any(size[1] == SIZE_OF_PRICE.get(price_type) and bool(size[2]) for size in after)
+def _has_size(price_type: int, after: AnyTick | None) -> bool:
+    """Whether a price came with a size: its own is the first `after` it (`tws.ticks`)."""
+    return after is not None and after[1] == SIZE_OF_PRICE.get(price_type) and (after[2] or 0.0) > 0.0
+
+
+def _newest_is_live(ticks: Sequence[AnyTick]) -> bool:
+    """Of prices of both kinds."""
+    prices = (tick[1] for tick in reversed(ticks) if tick[1] in _FIELDS and _FIELDS[tick[1]][1] is _PRICE)
+    return next(prices) < DELAYED_BID
 
 
 def _seconds(value: object) -> int | None:

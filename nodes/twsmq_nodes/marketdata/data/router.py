@@ -10,38 +10,25 @@ first after a request, or after a gap. Data under a request id that is nobody's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeGuard
 
-from twsmq_nodes.tws.events import Depth, Event, RealTimeBar, TickNews, TickOptionComputation
-from twsmq_nodes.tws.reference_events import (
-    HistoricalBarColumns,
-    HistoricalBars,
-    HistoricalBarsEnd,
-    HistoricalBarUpdate,
-)
 from twsmq_nodes.tws.ticks import Tick
 
 from ..feeds import FEEDS, Feed
 from ..listings import Listing
-from .channels import Channel, MarketDataChannel
-from .depth import DepthChannel
+from .channels import Channel, DataEvent, MarketDataChannel
 from .publisher import Publisher
 from .quotes import QuoteRow
 
-Data = (
-    TickOptionComputation
-    | TickNews
-    | Depth
-    | RealTimeBar
-    | HistoricalBars
-    | HistoricalBarColumns
-    | HistoricalBarsEnd
-    | HistoricalBarUpdate
-)
-"""Events of a feed that are no plain ticks."""
-
-DATA: frozenset[type[Event]] = frozenset(Data.__args__)
+DATA = frozenset(event for spec in FEEDS.values() for event in spec.channel.takes)
+"""Events of some feed that are no plain ticks."""
 
 _FLOWING = frozenset(("active", "delayed", "frozen", "resumed"))
+
+
+def is_data(event: object) -> TypeGuard[DataEvent]:
+    """Whether some feed takes it."""
+    return type(event) in DATA
 
 
 class Router:
@@ -85,7 +72,7 @@ class Router:
                     touched[channel] = None
                 batch.append(tick)
 
-    def on_event(self, event: Data) -> None:
+    def on_event(self, event: DataEvent) -> None:
         """An event of a read."""
         self.received += 1
         channel = self._by_req_id.get(event.req_id)
@@ -153,7 +140,7 @@ class Router:
     def reset(self, req_id: int) -> None:
         """The gateway emptied an order book."""
         channel = self._by_req_id.get(req_id)
-        if isinstance(channel, DepthChannel):
+        if channel is not None:
             channel.reset()
 
     def use_data_type(self, req_id: int, *, delayed: bool) -> None:

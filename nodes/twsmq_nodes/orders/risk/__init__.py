@@ -5,6 +5,7 @@
     rules         RULES: one row a rule
     guard         which layers a candidate belongs to, what was sent before it, the refusal
     live_inputs   the world as other processes' events and our own fills show it
+    unsettled     executions that the reported positions do not have yet
     settings      limits that are changed at run time, and outlive the process
 
 To add a rule: its limit in `twsmq_protocol.risk_limits`, its row and check in `rules`, its example in

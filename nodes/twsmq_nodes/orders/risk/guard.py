@@ -9,30 +9,37 @@ Layers: the default one for each strategy on its own, the strategy's, the accoun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.order_control_requests import RiskLayer, RiskLayers
-from twsmq_protocol.order_requests import PlaceOrder
+from twsmq_protocol.order_requests import ExerciseOption, PlaceOrder
 from twsmq_protocol.risk_limits import Risk, RiskLimits
 
 from twsmq_nodes.tws.gateway_times import NS
 
+from .arithmetic import trades_beside
 from .inputs import Candidate, Open, RiskInputs, Scope, SentOrder
 from .refused import RiskRefused
-from .rules import RULES, Refusal, Rule, Unknown, only_reduces
+from .rules import RULES, Refusal, Rule, Unknown, held_as, only_reduces
 from .steps import passive
 
+SEVERAL = ""
+"""The account of an order that the gateway allots to several."""
 _SOME = 1.0
 """An order for an amount of cash grows what works, by how much its rules find out."""
 
 
 class _Layer(Struct, frozen=True):
+    """`name`: of its account; of others empty."""
+
     scope: Scope
+    name: str
     limits: RiskLimits
     rules: tuple[Rule, ...]
 
@@ -45,26 +52,36 @@ class RiskGuard:
         self._inputs = inputs
         self._layers: dict[tuple[str, str], _Layer] = {}
         self._sent: list[SentOrder] = []  # newest last
-        self._remembered_ns = NS
+        self.idle = True
+        """No rule is set: nothing to check but orders that ask for it themselves."""
+        self.remembered_ns = 0
         self.replace("default", "", risk)
         for name, limits in risk.strategy.items():
             self.replace("strategy", name, limits)
         for name, limits in risk.account.items():
             self.replace("account", name, limits)
 
-    @property
-    def idle(self) -> bool:
-        """No rule is set: nothing to check but orders that ask for it themselves."""
-        return self._risk.restart_at is None and not any(layer.rules for layer in self._layers.values())
+    def judges(self, orders: Iterable[PlaceOrder]) -> bool:
+        """Whether there is anything to check: a rule is set, or one of them asks for it itself."""
+        return not self.idle or any(order.reduce_only for order in orders)
 
     def replace(self, scope: str, name: str, limits: RiskLimits) -> None:
         """Put other limits in the place of a layer's; without any the layer is gone."""
         rules = tuple(rule for rule in RULES if getattr(limits, rule.name) is not None)
-        self._layers[scope, name] = _Layer("account" if scope == "account" else "strategy", limits, rules)
+        if scope == "account":
+            self._layers[scope, name] = _Layer("account", name, limits, rules)
+        else:
+            self._layers[scope, name] = _Layer("strategy", "", limits, rules)
         if limits == RiskLimits() and scope != "default":
             del self._layers[scope, name]
-        longest = max(layer.limits.duplicate_s or 0.0 for layer in self._layers.values())
-        self._remembered_ns = int(max(1.0, longest) * NS)
+        self.idle = self._risk.restart_at is None and not any(one.rules for one in self._layers.values())
+        looks_back_s = [
+            rule.looks_back_s(layer.limits)
+            for layer in self._layers.values()
+            for rule in layer.rules
+            if rule.looks_back_s is not None
+        ]
+        self.remembered_ns = int(max(looks_back_s, default=0.0) * NS)
 
     def listed(self) -> RiskLayers:
         return RiskLayers(
@@ -77,18 +94,35 @@ class RiskGuard:
     def rounded(self, order: PlaceOrder, account: str) -> PlaceOrder:
         """With each price on its step where its layers say `passive`; as it is where one says `refuse`, or
         while the steps are not known."""
+        if self.idle:
+            return order
         ways = {layer.limits.round for layer in self._layers_of(order.strategy, account)} - {None}
         steps = self._inputs.steps(order.instrument) if ways == {"passive"} else None
         return order if steps is None else passive(order, steps)
+
+    def shares(self, args: ExerciseOption, account: str) -> float | None:
+        """To each option, for what follows from its exercise; None: nobody limits that."""
+        layers = [
+            layer for layer in self._layers_of(args.strategy, account) if layer.limits.missing != "allow"
+        ]
+        rules = [rule for layer in layers for rule in layer.rules if rule.exposure]
+        shares = self._inputs.multiplier(args.instrument)
+        if shares is None and rules and args.action == "exercise":
+            raise _unknown(rules[0].name, Unknown(f"the multiplier of {args.instrument}"))
+        return shares
+
+    def recall(self, sent: Iterable[SentOrder], ns: int) -> None:
+        """What passed before this process began, the oldest first; all since `remembered_ns` ago."""
+        self._sent = [one for one in sent if one.ns > ns - self.remembered_ns]
 
     def check(self, orders: Sequence[PlaceOrder], working: Sequence[Open], ns: int) -> None:
         """Raise the `risk_rejected` reply if any of them is forbidden; else they count as sent.
 
         `working`: each of them as it would work at the gateway, with its account and what ties it to others.
         """
-        if self.idle and not any(order.reduce_only for order in orders):
+        if not self.judges(orders):
             return
-        self._sent = [sent for sent in self._sent if sent.ns > ns - self._remembered_ns]
+        self._sent = [sent for sent in self._sent if sent.ns > ns - self.remembered_ns]
         before = len(self._sent)
         try:
             for index, (order, own) in enumerate(zip(orders, working, strict=True)):
@@ -99,58 +133,95 @@ class RiskGuard:
             del self._sent[before:]
             raise
 
-    def check_change(self, order: PlaceOrder, own: Open, more: float, ns: int) -> None:
-        """The same for a working order that becomes `order`, larger by `more`; `own`: as it would work."""
-        if self.idle and not order.reduce_only:
+    def check_change(
+        self, order: PlaceOrder, own: Open, more: float, ns: int, stands: frozenset[str] = frozenset()
+    ) -> None:
+        """The same for a working order that becomes `order`, larger by `more`; `own`: as it would work;
+        `stands`: what of its prices is not asked for."""
+        if not self.judges((order,)):
             return
         self._check_restart(ns)
-        self._check(order, own, more, (), ns, changed=True)
+        self._check(order, own, more, (), ns, changed=True, stands=stands)
 
     def _check(
-        self, order: PlaceOrder, own: Open, more: float, group: Sequence[Open], ns: int, *, changed: bool
+        self,
+        order: PlaceOrder,
+        own: Open,
+        more: float,
+        group: Sequence[Open],
+        ns: int,
+        *,
+        changed: bool,
+        stands: frozenset[str] = frozenset(),
     ) -> None:
         at_work = self._inputs.open_orders()
         there = [one for one in at_work if not own.order_id or one.order_id != own.order_id]
         everything = [*there, *group]
 
-        def seen_by(scope: Scope, limits: RiskLimits) -> Candidate:
-            account = own.account
-            name = order.strategy if scope == "strategy" else account
-            mine = [one for one in everything if getattr(one, scope) == name]
-            sent = [one for one in self._sent if getattr(one, scope) == name]
-            return Candidate(order, account, scope, limits, more, own, mine, sent, self._inputs, ns)
+        def seen_by(scope: Scope, limits: RiskLimits, account: str = own.account) -> Candidate:
+            names = (order.strategy,) if scope == "strategy" else (account, SEVERAL)
+            mine = [one for one in everything if getattr(one, scope) in names]
+            return Candidate(order, account, scope, limits, more, own, mine, (), self._inputs, ns, stands)
 
         if order.reduce_only:
             self._require_reducing(seen_by)
         for layer in self._layers_of(order.strategy, own.account):
-            candidate = seen_by(layer.scope, layer.limits)
+            candidate = seen_by(layer.scope, layer.limits, layer.name or own.account)
             passes = layer.limits.reduce_only_passes and any(rule.exposure for rule in layer.rules)
             reducing = passes and bool(only_reduces(candidate))
             for rule in layer.rules:
                 if (changed and not rule.on_change) or (reducing and rule.exposure):
                     continue
-                outcome = rule.check(candidate)
+                beside = trades_beside(order) if rule.exposure or rule.beside else None
+                if beside is not None:
+                    outcome = Unknown(f"what {beside} has the gateway trade beside it")
+                else:
+                    outcome = rule.check(self._with_sent(candidate, rule))
                 if isinstance(outcome, Refusal):
                     raise _refused(rule.name, outcome)
                 if isinstance(outcome, Unknown) and layer.limits.missing != "allow":
                     raise _unknown(rule.name, outcome)
 
+    def _with_sent(self, candidate: Candidate, rule: Rule) -> Candidate:
+        """As the rule sees it, with what passed while it looks back."""
+        if rule.looks_back_s is None:
+            return candidate
+        since = candidate.ns - int(rule.looks_back_s(candidate.limits) * NS)
+        names, scope = (candidate.name, SEVERAL), candidate.scope
+        sent = [one for one in self._sent if one.ns > since and getattr(one, scope) in names]
+        return replace(candidate, sent=sent)
+
     def _require_reducing(self, seen_by: Any) -> None:
         """By the strategy's own position, or by the account's where the strategy holds nothing."""
         candidate: Candidate = seen_by("strategy", RiskLimits())
-        held = self._inputs.position("strategy", candidate.name, candidate.order.instrument)
-        if not held:
+        held = self._held(candidate)
+        if not any(held):
             candidate = seen_by("account", RiskLimits())
-            held = self._inputs.position("account", candidate.name, candidate.order.instrument)
+            held = self._held(candidate)
         reduces = only_reduces(candidate)
         if reduces is None:
-            raise _unknown("reduce_only", Unknown(f"the position of {candidate.name}"))
+            beside = trades_beside(candidate.order)
+            what = (
+                f"the position of {candidate.name}" if beside is None else f"what {beside} trades beside it"
+            )
+            raise _unknown("reduce_only", Unknown(what))
         if not reduces:
-            shown = f"{candidate.order.side} {candidate.order.quantity:g} of a position of {held:g}"
+            there = " and ".join(f"{units:g}" for units in held if units is not None)
+            shown = f"{candidate.order.side} {candidate.order.quantity:g} of a position of {there}"
             raise _refused("reduce_only", Refusal("what only reduces the position", shown, "reduce_only"))
 
+    def _held(self, candidate: Candidate) -> list[float | None]:
+        """Of a combo each leg."""
+        contracts = [contract for _, contract in held_as(candidate.order.instrument)]
+        return [self._inputs.position(candidate.scope, candidate.name, contract) for contract in contracts]
+
     def _layers_of(self, strategy: str, account: str) -> Iterator[_Layer]:
-        for key in (("default", ""), ("strategy", strategy), ("account", account)):
+        """Of an order that is allotted to several accounts (FA) those of every account: all of it may become
+        one account's."""
+        keys = [("default", ""), ("strategy", strategy), ("account", account)]
+        if account == SEVERAL:
+            keys[2:] = [key for key in self._layers if key[0] == "account"]
+        for key in keys:
             layer = self._layers.get(key)
             if layer is not None and layer.rules:
                 yield layer

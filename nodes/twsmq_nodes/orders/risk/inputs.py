@@ -10,6 +10,7 @@ from twsmq_protocol.order_events import Order
 from twsmq_protocol.order_requests import PlaceOrder
 from twsmq_protocol.risk_limits import RiskLimits
 
+from ..attributes import Standing
 from ..entries import Links
 from .steps import Steps
 
@@ -38,7 +39,11 @@ def price_of(price: float | None, size: float | None) -> float | None:
 class Open(Struct, frozen=True):
     """A working order, or one of the same request that is checked just now.
 
-    `order_id` and `parent_id` are the gateway's; `oca` names a one-cancels-all group, "" is none.
+    `order_id` and `parent_id` are the gateway's; `oca` names a one-cancels-all group whose members cannot
+    fill beside each other, "" is none. `cash`: it is for so much money, at `limit` or better, instead of a
+    quantity. `executed`: no order any more, but what it has executed is not in the reported position yet.
+    `foreign`: not placed here, and so of no strategy. `begun`: some of it is filled. An account of "" is
+    several (FA).
     """
 
     strategy: str
@@ -49,6 +54,15 @@ class Open(Struct, frozen=True):
     order_id: int = 0
     parent_id: int = 0
     oca: str = ""
+    cash: float | None = None
+    limit: float | None = None
+    executed: bool = False
+    foreign: bool = False
+    begun: bool = False
+
+
+_WITH_BLOCK = frozenset((1, 2))
+"""Types of one-cancels-all groups that are protected against overfills (IBKR API docs, "One Cancels All")."""
 
 
 def working_as(
@@ -58,11 +72,26 @@ def working_as(
     request: PlaceOrder | None,
     remaining: float,
     account: str,
+    standing: Standing | None = None,
 ) -> Open:
-    """An order as it works at the gateway, or will. `request`: as its client placed it, if one did."""
-    oca = links.oca_group or ("" if request is None else request.oca_group)
+    """An order as it works at the gateway, or will. `request`: as its client placed it, if one did.
+    `standing`: as the gateway has shown it."""
+    group = order.oca_group if isinstance(order, Order) else links.oca_group or order.oca_group
+    oca_type = links.oca_type or (0 if request is None else request.oca_type)
+    if standing is not None and "oca_type" in standing.taken:
+        oca_type = standing.view.oca_type
     return Open(
-        order.strategy, account, order.instrument, order.side, remaining, order_id, links.parent_id, oca
+        order.strategy,
+        account,
+        order.instrument,
+        order.side,
+        remaining,
+        order_id,
+        links.parent_id,
+        (group or "") if oca_type in _WITH_BLOCK else "",
+        None if request is None else request.cash_quantity,
+        order.limit_price,
+        begun=isinstance(order, Order) and order.filled > 0,
     )
 
 
@@ -80,6 +109,10 @@ class RiskInputs(Protocol):
 
     def unit_value(self, instrument: str) -> float | None:
         """What one unit is worth at a price of 1: multiplier by price magnifier."""
+        ...
+
+    def multiplier(self, instrument: str) -> float | None:
+        """How many units one contract stands for."""
         ...
 
     def worth_known(self, instrument: str) -> bool:
@@ -101,7 +134,9 @@ class Candidate(Struct, frozen=True):
 
     `more`: by how much it grows what works (a modification by less than its quantity). `own`: itself as a
     working order. `mine`: what works already within the layer's scope, orders of the same request included;
-    for a modification without the order itself. `sent`: what passed before, newest last.
+    for a modification without the order itself. `stands`: prices of a modification that it
+    does not ask for, and which are as the gateway has them. `sent`: what passed before within
+    the rule's `looks_back_s`, newest last.
     """
 
     order: PlaceOrder
@@ -114,6 +149,7 @@ class Candidate(Struct, frozen=True):
     sent: Sequence[SentOrder]
     inputs: RiskInputs
     ns: int
+    stands: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

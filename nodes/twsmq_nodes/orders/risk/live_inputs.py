@@ -1,10 +1,11 @@
 """The world as the rules see it: the market, contracts, positions, the day's result, what works now.
 
 A strategy's position and result are our own fills and what they cost; an account's are the status node's
-events, believed only while that node beats and is ready. A quote is believed while its stream says that live
-data flow, and no longer than quotes are repeated: the process that sends it may have died. A result in
-several currencies is added by the account's own rates (`ExchangeRate` of its ledger), or is not known. Facts
-of a contract come from the reference node and are a day old at most.
+events, believed only while that node beats and is ready, and what was executed since (`unsettled`). A quote
+is believed while its stream says that live data flow, and no longer than quotes are repeated: the process
+that sends it may have died. A result in several currencies is added by the account's own rates
+(`ExchangeRate` of its ledger), or is not known. Facts of a contract come from the reference node and are a
+day old at most.
 Whatever is not known is None, and the rule that asked decides what that means.
 """
 
@@ -12,20 +13,27 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 from twsmq_protocol.endpoints import STATUS
 from twsmq_protocol.envelope import Event
 from twsmq_protocol.instruments import SEC_TYPES, parse_instrument
 from twsmq_protocol.market_events import Quote, Stream
+from twsmq_protocol.order_events import AccountExecution
+from twsmq_protocol.order_query_requests import ForeignOrder
 from twsmq_protocol.reference_requests import MarketRules
 from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
 
+from .. import exercises
 from ..book import Book
+from ..entries import Links
+from ..spellings import is_spelled
 from .arithmetic import leg_spellings
 from .inputs import Market, Open, Scope, price_of, working_as
 from .steps import Steps
+from .unsettled import SETTLED_S, Unsettled
 
 BEAT_S = 2.0
 DAILY_PNL = "DailyPnL"
@@ -35,6 +43,8 @@ WORTH = "NetLiquidation"
 ASK_AGAIN_S = 5.0
 BELIEVE_CONTRACT_S = 86_400.0
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,15})?")
+_IN_PERCENT = frozenset(("BOND",))
+"""Priced in percent of a face value, of which only the contract tells how much there is to a unit."""
 _LIVE = frozenset(("active", "resumed"))
 
 
@@ -50,7 +60,7 @@ class LiveRiskInputs:
     """`want`: is called once for each instrument whose quote is asked for, `want_contract` for one of whose
     contract something is to be known, and again every few seconds until `learn_contract`; `want_steps` and
     `learn_steps` in the same way. `clock`: monotonic seconds. `repeat_s`: how often a quote comes again where
-    nothing changes.
+    nothing changes. `foreign`: the working orders that were not placed here.
     """
 
     def __init__(
@@ -62,10 +72,12 @@ class LiveRiskInputs:
         repeat_s: float,
         want_contract: Callable[[str], None] = lambda _instrument: None,
         want_steps: Callable[[str], None] = lambda _instrument: None,
+        foreign: Callable[[], Iterable[ForeignOrder]] = tuple,
     ) -> None:
         self._book = book
         self._want = want
         self._want_contract = want_contract
+        self._foreign = foreign
         self._clock = clock
         self._contracts: dict[str, _Worth] = {}
         self._contract_wanted: dict[str, float] = {}  # when it was asked for last
@@ -81,9 +93,11 @@ class LiveRiskInputs:
         self._positions: dict[tuple[str, int], tuple[str, float]] = {}
         self._results: dict[str, float] = {}
         self._believed_until = 0.0
+        self._believed_since: float | None = None  # without a pause
+        self._unsettled = Unsettled()
 
     def on_event(self, topic: str, event: Event) -> None:
-        """An event of another node."""
+        """An event of another node, or an execution of this one's."""
         match event:
             case Quote():
                 self._quoted(_instrument(topic), event)
@@ -94,8 +108,9 @@ class LiveRiskInputs:
                 self._markets[_instrument(topic)] = None
             case Position():
                 parse_instrument(event.instrument)  # raises for what is no spelling
-                self._book.spellings.learn(event.instrument, event.con_id)
-                self._positions[event.account, event.con_id] = event.instrument, event.quantity
+                self._position(event)
+            case AccountExecution():
+                self._executed(event)
             case AccountValue(tag=tag) if tag == DAILY_PNL:
                 self._learn_result(event.account, event.value)
             case AccountValue(tag=tag, currency=str(currency)) if tag == EXCHANGE_RATE:
@@ -105,9 +120,33 @@ class LiveRiskInputs:
             case AccountValue(tag=tag, currency=str(currency)) if tag == WORTH:
                 self._currencies[event.account] = currency
             case Heartbeat(name=name, state=state) if name == STATUS:
-                self._believed_until = self._clock() + (BEAT_S if state == "ready" else 0.0)
+                self._believe(state == "ready")
             case _:
                 pass
+
+    def _believe(self, ready: bool) -> None:
+        now = self._clock()
+        if not ready:
+            self._believed_since = None
+        elif self._believed_since is None or now > self._believed_until:
+            self._believed_since = now
+        self._believed_until = now + (BEAT_S if ready else 0.0)
+
+    def _position(self, event: Position) -> None:
+        self._book.spellings.learn(event.instrument, event.con_id)
+        held, now = (event.account, event.con_id), self._clock()
+        _, before = self._positions.get(held, ("", 0.0))
+        since = self._believed_since
+        ahead = held in self._positions or (since is not None and since + SETTLED_S <= now)
+        self._unsettled.moved(held, event.quantity - before, now, ahead=ahead)
+        self._positions[held] = event.instrument, event.quantity
+
+    def _executed(self, event: AccountExecution) -> None:
+        """One that is listed only afterwards is in the positions already; of combos the legs are held."""
+        combo = event.instrument.startswith("BAG:")
+        if event.con_id and not combo and not event.recovered and event.corrects is None:
+            units = event.quantity if event.side == "BUY" else -event.quantity
+            self._unsettled.executed((event.account, event.con_id), units, self._clock())
 
     def _learn_result(self, account: str, text: str) -> None:
         result = float(text or "nan")  # raises for what is no number
@@ -142,11 +181,15 @@ class LiveRiskInputs:
         if legs:
             values = [self.unit_value(leg) for _, leg in legs]
             return None if None in values else max(value for value in values if value is not None)
-        known = self._contract(instrument)
-        multiplier = _spelled_multiplier(instrument)
-        if multiplier is None and known is not None:
-            multiplier = known.multiplier
+        multiplier, known = self.multiplier(instrument), self._contract(instrument)
         return None if multiplier is None else multiplier / (1.0 if known is None else known.magnifier)
+
+    def multiplier(self, instrument: str) -> float | None:
+        """As spelled, or as the contract has it if that is more."""
+        known, multiplier = self._contract(instrument), _spelled_multiplier(instrument)
+        if known is not None and (known.multiplier is None or known.multiplier > (multiplier or 0.0)):
+            return known.multiplier
+        return multiplier
 
     def worth_known(self, instrument: str) -> bool:
         legs = leg_spellings(instrument)
@@ -154,9 +197,15 @@ class LiveRiskInputs:
             return all(self.worth_known(leg) for _, leg in legs)
         return parse_instrument(instrument).sec_type == "CASH" or self._contract(instrument) is not None
 
-    def learn_contract(self, instrument: str, multiplier: str | None, magnifier: float | None) -> None:
+    def learn_contract(
+        self, instrument: str, multiplier: str | None, magnifier: float | None, sec_type: str = ""
+    ) -> None:
         """What the gateway's database has of it: texts as there, nil where it has none."""
         units = _number(multiplier) if multiplier else 1.0
+        if not multiplier and (sec_type or parse_instrument(instrument).sec_type) in _IN_PERCENT:
+            units = None
+        if magnifier is not None and magnifier < 0:
+            units = None  # what a unit is worth is not known
         self._contracts[instrument] = _Worth(units, magnifier or 1.0, self._clock())
 
     def learn_con_id(self, instrument: str, con_id: int) -> None:
@@ -188,10 +237,11 @@ class LiveRiskInputs:
         there is anywhere: what lies off that is off every one."""
         exchange = parse_instrument(instrument).exchange or "SMART"
         own = next((rule.increments for rule in rules.rules if rule.exchange == exchange), None)
-        increments = tuple(sorted((step.low, step.increment) for step in own or ()))
-        if not increments and rules.min_tick:
+        increments = tuple(sorted((step.low, step.increment) for step in own or () if step.increment > 0))
+        if not increments and rules.min_tick is not None and rules.min_tick > 0:
             increments = ((0.0, rules.min_tick),)
-        self._steps[instrument] = self._clock(), Steps(increments, rules.size_increment)
+        size = rules.size_increment
+        self._steps[instrument] = self._clock(), Steps(increments, size if size and size > 0 else None)
 
     def position(self, scope: Scope, name: str, instrument: str) -> float | None:
         """Under whatever spelling. None also while it is unknown whether what is held is this contract: its
@@ -211,7 +261,9 @@ class LiveRiskInputs:
     def _held(self, scope: Scope, name: str) -> list[tuple[str, float]]:
         if scope == "strategy":
             held = self._book.positions.items()
-            return [(spelled, units) for (owner, spelled), units in held if owner == name and units]
+            own = [(spelled, units) for (owner, spelled), units in held if owner == name and units]
+            legs = [(leg, ratio * n) for spelled, n in own for ratio, leg in leg_spellings(spelled)]
+            return own + legs
         rows = self._positions.items()
         return [(spelled, units) for (owner, _), (spelled, units) in rows if owner == name and units]
 
@@ -241,20 +293,35 @@ class LiveRiskInputs:
             order = record.order
             remaining = order.remaining + record.largest - order.quantity
             account = order.account or ""
-            yield working_as(order, record.order_id, record.links, record.request, remaining, account)
+            yield working_as(
+                order, record.order_id, record.links, record.request, remaining, account, record.standing
+            )
+            trade = None
+            if record.exercise is not None:
+                trade = exercises.trade_of(record.exercise, self.multiplier(record.exercise.instrument))
+            if trade is not None and trade.instrument != order.instrument:
+                follows = working_as(trade, 0, Links(), trade, trade.quantity, account)
+                yield replace(follows, executed=True)
+        for row in self._foreign():
+            side = "BUY" if row.side == "BUY" else "SELL"
+            left = max(0.0, row.quantity - row.filled)
+            if is_spelled(row.instrument):  # a gateway may name what nobody could write
+                yield Open("", row.account, row.instrument, side, left, foreign=True)
+        for account in self._unsettled.accounts:
+            for con_id, units in self._unsettled.of(account, self._clock()):
+                side, contract = "BUY" if units > 0 else "SELL", f"CONID:{con_id}"
+                yield Open("", account, contract, side, abs(units), executed=True)
 
 
 def _spelled_multiplier(instrument: str) -> float | None:
-    """As spelled, where the type has one; an option's is 100 unless it says otherwise. None where the
-    spelling does not show: a future's, and anything by its conId."""
+    """As spelled, where the type has one. None where the spelling does not show it, and only the contract
+    does: 100 is usual of options, those on futures and of other countries have 5 to 250,000."""
     parsed = parse_instrument(instrument)
     if parsed.con_id:
         return None
-    if not SEC_TYPES[parsed.sec_type].multiplied:
+    if not SEC_TYPES[parsed.sec_type].multiplied and parsed.sec_type not in _IN_PERCENT:
         return 1.0
-    if parsed.multiplier:
-        return _number(parsed.multiplier)
-    return 100.0 if SEC_TYPES[parsed.sec_type].option else None
+    return _number(parsed.multiplier) if parsed.multiplier else None
 
 
 def _number(text: str) -> float | None:

@@ -3,7 +3,7 @@
 A check answers None (it may go), a `Refusal` (limit and value), or `Unknown` (an input is not there). It is
 asked only where its limit is set. `on_change`: also for a modification of a working order. `exposure`: it
 limits what is at risk, so what only reduces a position passes it while the layer's `reduce_only_passes`
-holds.
+holds. `looks_back_s`: how old orders in its `Candidate.sent` may be; without it there are none.
 """
 
 from __future__ import annotations
@@ -13,12 +13,22 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from msgspec.structs import replace
 from twsmq_protocol.order_requests import PlaceOrder
+from twsmq_protocol.risk_limits import RiskLimits
 
 from twsmq_nodes.tws.gateway_times import NS
 
-from .arithmetic import leg_spellings, market_price, reach, worst_price
+from .arithmetic import (
+    cash_units,
+    leg_spellings,
+    limits_of,
+    market_price,
+    part,
+    parts,
+    reach,
+    trades_beside,
+    worst_price,
+)
 from .inputs import Candidate, Open
 from .steps import PRICES, is_multiple
 
@@ -39,27 +49,46 @@ Outcome = Refusal | Unknown | None
 
 
 class Rule(Struct, frozen=True):
-    """`name`: the limit in `RiskLimits`."""
+    """`name`: the limit in `RiskLimits`. `exposure`: it bounds what may be held, which an order that reduces
+    does not add to. `beside`: it judges whatever the gateway trades for the order; so does `exposure`."""
 
     name: str
     check: Callable[[Candidate], Outcome]
     on_change: bool = False
     exposure: bool = False
+    beside: bool = False
+    looks_back_s: Callable[[RiskLimits], float] | None = None
 
 
 def only_reduces(candidate: Candidate) -> bool | None:
-    """Whether the position can only come nearer to 0 by this order, all others of its side filled as well.
-    None: not known."""
-    order, inputs = candidate.order, candidate.inputs
-    position = inputs.position(candidate.scope, candidate.name, order.instrument)
+    """Whether the position can only come nearer to 0 by this order, all others of its side filled as well but
+    those that were not placed here; of a combo that in each leg. None: not known."""
+    order = candidate.order
+    quantity = _units(candidate, candidate.own.remaining)
+    if quantity is None or trades_beside(order) is not None:
+        return None
+    outcomes = {
+        _reduces(candidate, part(candidate.own, *each, quantity)) for each in held_as(order.instrument)
+    }
+    return False if False in outcomes else None if None in outcomes else True
+
+
+def held_as(instrument: str) -> tuple[tuple[float, str], ...]:
+    """What a unit of it changes of what can be held: a combo is held as its legs."""
+    return leg_spellings(instrument) or ((1.0, instrument),)
+
+
+def _reduces(candidate: Candidate, own: Open) -> bool | None:
+    """Likewise of one contract."""
+    position = candidate.inputs.position(candidate.scope, candidate.name, own.instrument)
     if position is None:
         return None
-    if not position or (position > 0) == (order.side == "BUY"):
+    if not position or (position > 0) == (own.side == "BUY"):
         return False
-    quantity = _units(candidate, order.quantity)
-    if quantity is None:
+    others = _working(candidate, own.instrument)
+    if others is None:
         return None
-    low, high = reach([*_alike(candidate), _own(candidate, quantity)])
+    low, high = reach([*(one for one in others if not one.foreign), own])
     return position + low >= 0 if position > 0 else position + high <= 0
 
 
@@ -74,8 +103,14 @@ def _trading_windows(candidate: Candidate) -> Outcome:
 
 
 def _order_types(candidate: Candidate) -> Outcome:
-    allowed, asked = candidate.limits.order_types or (), candidate.order.order_type
-    return None if asked in allowed else Refusal(", ".join(allowed), asked, "order_type")
+    """Also those it becomes at a trigger."""
+    allowed, order = candidate.limits.order_types or (), candidate.order
+    if order.order_type not in allowed:
+        return Refusal(", ".join(allowed), order.order_type, "order_type")
+    later = order.extra.get("adjustedOrderType") or "None"
+    return (
+        None if later in (*allowed, "None") else Refusal(", ".join(allowed), later, "extra.adjustedOrderType")
+    )
 
 
 def _instruments(candidate: Candidate) -> Outcome:
@@ -97,7 +132,7 @@ def _max_order_notional(candidate: Candidate) -> Outcome:
     if notional is None:
         price = worst_price(order, inputs)
         if price is None:
-            return Unknown(_quote_of(order))
+            return Unknown(_quote_of(order) if limits_of(order, inputs) is not None else _legs_of(order))
         value = inputs.unit_value(order.instrument)
         if value is None:
             return Unknown(_worth_of(order))
@@ -111,17 +146,21 @@ def _max_order_notional(candidate: Candidate) -> Outcome:
 def _price_collar(candidate: Candidate) -> Outcome:
     """A limit far better than the market only rests; one far worse is a slip."""
     order, collar = candidate.order, candidate.limits.price_collar or 0.0
-    if order.limit_price is None:
+    limits = limits_of(order, candidate.inputs)
+    if limits is None:
+        return Unknown(_legs_of(order))
+    if not limits:
         return None
     price = market_price(candidate.inputs, order.instrument, order.side)
     if not price:
         return Unknown(_quote_of(order))
-    worse = order.limit_price - price if order.side == "BUY" else price - order.limit_price
+    worse = max(limits) - price if order.side == "BUY" else price - min(limits)
     return Refusal(collar, worse / abs(price), "limit_price") if worse > abs(price) * collar else None
 
 
 def _round(candidate: Candidate) -> Outcome:
-    """A combo's price is net of its legs and has no steps in the gateway's database."""
+    """A combo's price is net of its legs and has no steps in the gateway's database. What stands at the
+    gateway was taken there, or is its own: a stop that trails by percent."""
     order = candidate.order
     if leg_spellings(order.instrument):
         return None
@@ -129,7 +168,7 @@ def _round(candidate: Candidate) -> Outcome:
     if steps is None:
         return Unknown(f"the price increments of {order.instrument}")
     for name in PRICES:
-        price: float | None = getattr(order, name)
+        price: float | None = None if name in candidate.stands else getattr(order, name)
         step = None if price is None else steps.at(price)
         if price is not None and step is not None and not is_multiple(price, step):
             return Refusal(f"a multiple of {step:g}", repr(price), name)
@@ -140,48 +179,68 @@ def _round(candidate: Candidate) -> Outcome:
 
 def _max_orders_per_second(candidate: Candidate) -> Outcome:
     most = candidate.limits.max_orders_per_second or 0
-    lately = sum(sent.ns > candidate.ns - NS for sent in candidate.sent)
-    return Refusal(most, most + 1) if lately >= most else None
+    return Refusal(most, most + 1) if len(candidate.sent) >= most else None
 
 
 def _duplicate_s(candidate: Candidate) -> Outcome:
-    seconds = candidate.limits.duplicate_s or 0.0
-    since = candidate.ns - int(seconds * NS)
     for sent in candidate.sent:
-        if sent.ns > since and _but_for_its_id(candidate.order, sent.order):
-            return Refusal(seconds, f"like {sent.order.client_order_id}")
+        if _but_for_its_id(candidate.order, sent.order):
+            return Refusal(candidate.limits.duplicate_s, f"like {sent.order.client_order_id}")
     return None
 
 
 def _max_open_orders(candidate: Candidate) -> Outcome:
-    most, there = candidate.limits.max_open_orders or 0, len(candidate.mine)
+    most, there = candidate.limits.max_open_orders or 0, sum(not one.executed for one in candidate.mine)
     return Refusal(most, there + 1) if there >= most else None
 
 
 def _max_orders_per_side(candidate: Candidate) -> Outcome:
     most, side = candidate.limits.max_orders_per_side or 0, candidate.order.side
-    there = sum(one.account == candidate.account and one.side == side for one in _alike(candidate))
+    same, instrument = candidate.inputs.same, candidate.order.instrument
+    there = sum(
+        one.account in (candidate.account, "")
+        and one.side == side
+        and not one.executed
+        and same(one.instrument, instrument) is not False
+        for one in candidate.mine
+    )
     return Refusal(most, there + 1, "side") if there >= most else None
 
 
 def _max_position(candidate: Candidate) -> Outcome:
-    """As if whatever may still fill on its side did. Coming nearer to 0 is never forbidden."""
-    order, most = candidate.order, candidate.limits.max_position or 0.0
+    """As if whatever may still fill on its side did. Coming nearer to 0 is never forbidden. A combo is judged
+    in each of its legs too."""
     if candidate.more <= 0:
         return None
-    position = candidate.inputs.position(candidate.scope, candidate.name, order.instrument)
-    if position is None:
-        return Unknown(f"the position of {candidate.name} in {order.instrument}")
     quantity = _units(candidate, candidate.own.remaining)
     if quantity is None:
         return _cash_buys(candidate)
-    low, high = reach([*_alike(candidate), _own(candidate, quantity)])
-    after = position + (high if order.side == "BUY" else low)
+    for ratio, contract in parts(candidate.order.instrument):
+        outcome = _reaches(candidate, part(candidate.own, ratio, contract, quantity))
+        if outcome is not None:
+            return outcome
+    return None
+
+
+def _reaches(candidate: Candidate, own: Open) -> Outcome:
+    """How far the position in one contract may come."""
+    most = candidate.limits.max_position or 0.0
+    position = candidate.inputs.position(candidate.scope, candidate.name, own.instrument)
+    if position is None:
+        return Unknown(f"the position of {candidate.name} in {own.instrument}")
+    others = _working(candidate, own.instrument)
+    if others is None:
+        return Unknown(f"what working orders for an amount of cash buy of {own.instrument}")
+    low, high = reach([*others, own])
+    after = position + (high if own.side == "BUY" else low)
     nearer = min(0.0, position) <= after <= max(0.0, position)
     return Refusal(most, abs(after), "quantity") if abs(after) > most and not nearer else None
 
 
 def _max_daily_loss(candidate: Candidate) -> Outcome:
+    """Of modifications only those that make an order larger are forbidden."""
+    if candidate.more <= 0:
+        return None
     most = candidate.limits.max_daily_loss or 0.0
     result = candidate.inputs.daily_pnl(candidate.scope, candidate.name, candidate.ns)
     if result is None:
@@ -191,42 +250,45 @@ def _max_daily_loss(candidate: Candidate) -> Outcome:
 
 RULES: tuple[Rule, ...] = (
     Rule("trading_windows", _trading_windows, on_change=True),
-    Rule("order_types", _order_types),
+    Rule("order_types", _order_types, on_change=True, beside=True),
     Rule("instruments", _instruments),
     Rule("max_order_quantity", _max_order_quantity, on_change=True, exposure=True),
     Rule("max_order_notional", _max_order_notional, on_change=True, exposure=True),
     Rule("price_collar", _price_collar, on_change=True),
     Rule("round", _round, on_change=True),
-    Rule("max_orders_per_second", _max_orders_per_second),
-    Rule("duplicate_s", _duplicate_s),
+    Rule("max_orders_per_second", _max_orders_per_second, looks_back_s=lambda _: 1.0),
+    Rule("duplicate_s", _duplicate_s, looks_back_s=lambda limits: limits.duplicate_s or 0.0),
     Rule("max_open_orders", _max_open_orders, exposure=True),
     Rule("max_orders_per_side", _max_orders_per_side),
     Rule("max_position", _max_position, on_change=True, exposure=True),
-    Rule("max_daily_loss", _max_daily_loss, exposure=True),
+    Rule("max_daily_loss", _max_daily_loss, on_change=True, exposure=True),
 )
 OPTIONS = frozenset(("time_zone", "missing", "reduce_only_passes"))
 """Fields of `RiskLimits` that limit nothing themselves: they say how rules are read."""
 
 
-def _alike(candidate: Candidate) -> list[Open]:
-    """What works in the same contract, or in one that may be the same."""
-    same, instrument = candidate.inputs.same, candidate.order.instrument
-    return [one for one in candidate.mine if same(one.instrument, instrument) is not False]
-
-
-def _own(candidate: Candidate, quantity: float) -> Open:
-    return replace(candidate.own, remaining=quantity)
+def _working(candidate: Candidate, instrument: str) -> list[Open] | None:
+    """What works in one contract, or in one that may be the same, by itself or as the leg of a combo. None:
+    it is not known what an order for an amount of cash buys."""
+    inputs, found = candidate.inputs, list[Open]()
+    for one in candidate.mine:
+        for ratio, contract in parts(one.instrument):
+            if inputs.same(contract, instrument) is False:
+                continue
+            cash = one.cash
+            remaining = one.remaining if cash is None else cash_units(inputs, one, cash, one.limit)
+            if remaining is None:
+                return None
+            found.append(part(one, ratio, contract, remaining))
+    return found
 
 
 def _units(candidate: Candidate, quantity: float) -> float | None:
     """`quantity`, or what an amount of cash buys at the market or a lower limit."""
-    order, inputs = candidate.order, candidate.inputs
+    order = candidate.order
     if order.cash_quantity is None:
         return quantity
-    price, value = market_price(inputs, order.instrument, order.side), inputs.unit_value(order.instrument)
-    if not price or value is None or not inputs.worth_known(order.instrument):
-        return None
-    return order.cash_quantity / (min(abs(price), abs(order.limit_price or price)) * value)
+    return cash_units(candidate.inputs, order, order.cash_quantity, order.limit_price)
 
 
 def _cash_buys(candidate: Candidate) -> Unknown:
@@ -238,6 +300,10 @@ def _cash_buys(candidate: Candidate) -> Unknown:
 
 def _worth_of(order: PlaceOrder) -> str:
     return f"what a price of {order.instrument} is worth (its multiplier and magnifier)"
+
+
+def _legs_of(order: PlaceOrder) -> str:
+    return f"what the limits of the legs of {order.instrument} come to"
 
 
 def _quote_of(order: PlaceOrder) -> str:

@@ -7,11 +7,12 @@ once for each kind), and stays unknown to the rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 import structlog
 from twsmq_protocol import endpoints, envelope
+from twsmq_protocol.order_query_requests import ForeignOrder
 from twsmq_protocol.reference_requests import ContractList, MarketRules
 from twsmq_protocol.system_events import Position
 from twsmq_protocol.topics import quote_topic
@@ -28,7 +29,8 @@ log = structlog.stdlib.get_logger()
 
 
 class RiskSources:
-    """`position_reported(account, con_id, quantity)` is called for each position of a known contract."""
+    """`foreign`: the working orders that were not placed here.
+    `position_reported(account, con_id, quantity)` is called for each position of a known contract."""
 
     def __init__(
         self,
@@ -36,6 +38,7 @@ class RiskSources:
         book: Book,
         clock: Callable[[], float],
         position_reported: Callable[[str, int, float], None],
+        foreign: Callable[[], Iterable[ForeignOrder]],
     ) -> None:
         self._node = node
         self._position_reported = position_reported
@@ -48,6 +51,7 @@ class RiskSources:
             repeat_s=node.config.marketdata.quiet_repeat_s,
             want_contract=self._want_contract,
             want_steps=self._want_steps,
+            foreign=foreign,
         )
 
     def open(self) -> None:
@@ -80,7 +84,7 @@ class RiskSources:
             con_ids = {row.con_id for row in rows}
             if len(con_ids) == 1:  # else it is ambiguous
                 self.inputs.learn_con_id(instrument, con_ids.pop())
-            worth = {(row.multiplier, row.price_magnifier) for row in rows}
+            worth = {(row.multiplier, row.price_magnifier, row.sec_type) for row in rows}
             if len(worth) == 1:  # else the spelling names contracts that differ in it
                 self.inputs.learn_contract(instrument, *worth.pop())
 

@@ -19,8 +19,14 @@ class Outages:
         self._lost = False
         self._settled_at = -math.inf
 
-    def impaired(self, now: float) -> bool:
-        return self._lost or bool(self._broken) or now < self._settled_at
+    def impaired(self, now: float, kind: str | None = None) -> bool:
+        """`kind`: only the farms of that kind matter."""
+        broken = any(kind in (None, of) for of, _ in self._broken)
+        return self._lost or broken or now < self._settled_at
+
+    def session_lost(self) -> None:
+        """The gateway may be starting anew, and does not reach IBKR yet when it comes back."""
+        self._lost = True
 
     def note(self, event: SessionEvent, now: float) -> None:
         before = self._lost or bool(self._broken)

@@ -11,16 +11,22 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.status.actions import Send
 from twsmq_nodes.status.alert_core import AlertCore
 from twsmq_nodes.status.alert_rules import holding, watched
-from twsmq_nodes.status.core import StatusCore
+from twsmq_nodes.status.core import QUIET_S, StatusCore
 from twsmq_nodes.status.facts import facts
 from twsmq_nodes.status.knowledge import Knowledge
+from twsmq_nodes.status.processes import START_S
+from twsmq_nodes.tws.events import AccountSummary
+from twsmq_nodes.tws.requests import ReqAccountSummary
+from twsmq_nodes.tws.session_events import SessionUp
 from twsmq_protocol.config import Alerts, Config
 from twsmq_protocol.metrics import METRICS, Metrics, MetricSamples, Sample
-from twsmq_protocol.order_events import Fill, Order, OrderStatus
+from twsmq_protocol.order_events import Fill, Order, OrderEvent, OrderStatus
 from twsmq_protocol.processes import ORDERS, node_names
-from twsmq_protocol.system_events import AccountValue, Gateway, Heartbeat, LinkState, Process
+from twsmq_protocol.system_events import Gateway, Heartbeat, LinkState, Process
 
 NS = 1_000_000_000
 MIDNIGHT = 1_795_755_600  # 2026-11-27 00:00 in New York, a Friday
@@ -37,10 +43,9 @@ class Desk:
     def __init__(self, seed: int) -> None:
         self.now = 0.0
         self.random = random.Random(seed)
-        numbers = itertools.count(1)
-        self.known = Knowledge(CONFIG, StatusCore(lambda: next(numbers)), {}, 0.0, self.ns)
         self.alerts = AlertCore()
         self.watched = watched({})
+        self.journal: list[OrderEvent] = []
         self.announced: list[tuple[float, str, str, str]] = []
         self.held: set[str] = set()
         """Conditions that held at all."""
@@ -54,16 +59,37 @@ class Desk:
         self.killed: list[str] = []
         self.orders = itertools.count(1)
         self.broker: dict[tuple[str, int], float] = {}
-        for name in NODES:
-            self.process(name)
+        self.start_status()
         self.figures(0.4)
-        self.gateway()
 
     @property
     def ns(self) -> int:
         return int((MIDNIGHT + self.now) * NS)
 
+    def start_status(self) -> None:
+        """Begins, maybe anew: of the alerts with what was written down, of all else with what others say."""
+        numbers = itertools.count(1)
+        core = StatusCore(lambda: next(numbers))
+        asked = core.handle(SessionUp(200, (ACCOUNT,), 1, upstream=True), self.now)
+        (self.summary,) = (
+            action.request.req_id
+            for action in asked
+            if isinstance(action, Send) and isinstance(action.request, ReqAccountSummary)
+        )
+        self.known = Knowledge(CONFIG, core, {}, self.now, self.ns)
+        kept, self.alerts = self.alerts.kept(), AlertCore()
+        self.alerts.restore(kept, {each.rule.name: each.rule for each in self.watched}, self.now, self.ns)
+        for name in NODES:
+            self.process(name)
+        self.gateway()
+        for event in self.journal:
+            self.known.take(event)
+
     # -- what is told
+
+    def happen(self, event: OrderEvent) -> None:
+        self.journal.append(event)
+        self.known.take(event)
 
     def process(self, name: str, state: str = "ready") -> None:
         told = Process(name=name, state=state, pid=self.pids[name], restarts=self.restarts[name])  # pyright: ignore[reportArgumentType]
@@ -97,9 +123,9 @@ class Desk:
         self.known.journal_complete(self.ns)
 
     def figures(self, cushion: float) -> None:
-        value = AccountValue(account=ACCOUNT, tag="Cushion", value=str(cushion), currency=None)
-        self.known.core.accounts.published["cushion"] = value
-        self.known.gateway_spoke(self.ns, summary=True)
+        row = AccountSummary(self.summary, ACCOUNT, "Cushion", str(cushion), "")
+        self.known.core.handle(row, self.now)
+        self.known.gateway_reported(row, self.now, self.ns)
 
     def counts(self, wait: float, commit: float) -> None:
         """An answer to `metrics` with one more wait and commit as long as these."""
@@ -111,6 +137,10 @@ class Desk:
             setattr(self, f"_{name}", buckets)
             sample = Sample(value=0, buckets=buckets)
             samples.append(MetricSamples(name=name, kind="histogram", text="", bounds=[], samples=[sample]))
+        refused = Sample(labels={"reason": "key"}, value=500)  # once upon a time
+        samples.append(
+            MetricSamples(name="auth_refused_total", kind="counter", text="", bounds=[], samples=[refused])
+        )
         self.known.processes.counted(Metrics(name=ORDERS, incarnation=1, metrics=samples), self.now)
 
     def lines(self, used: int) -> None:
@@ -121,7 +151,7 @@ class Desk:
         )
 
     def order(self, status: OrderStatus, name: str) -> None:
-        self.known.take(
+        self.happen(
             Order(
                 client_order_id=name,
                 strategy="alpha",
@@ -136,7 +166,7 @@ class Desk:
 
     def fill(self, quantity: float) -> None:
         number = next(self.orders)
-        self.known.take(
+        self.happen(
             Fill(
                 client_order_id=f"f-{number}",
                 strategy="alpha",
@@ -162,11 +192,12 @@ class Desk:
             self.known.count.compare(self.broker, self.now)
             if self.state == "up" and int(self.now) % 180 < step:
                 self.figures(0.4)
-            found = holding(facts(self.known, self.now, self.ns, 10**10), self.watched)
+            known = facts(self.known, self.now, self.ns, 10**10)
+            found = holding(known, self.watched)
             self.held.update(each.rule.name for each in found)
             self.announced += [
                 (self.now, each.event.name, each.event.about, each.event.state)
-                for each in self.alerts.evaluate(found, self.now, self.ns)
+                for each in self.alerts.evaluate(found, self.now, self.ns, known.undecided)
             ]
 
     def link(self, state: LinkState) -> None:
@@ -202,6 +233,9 @@ def nights(desk: Desk, first: int, last: int) -> Iterator[float]:
         desk.pids[one] += 1000
         desk.restarts[one] += 1
         desk.process(one)
+        desk.start_status()
+        desk.pass_to(desk.now + 2)
+        desk.counts(wait=0.01, commit=0.01)
         desk.pass_to(at + chance.uniform(-20, 30))
         yield at
         weekly = night % 7 == 2
@@ -209,6 +243,8 @@ def nights(desk: Desk, first: int, last: int) -> Iterator[float]:
         desk.silent = chance.randrange(3)  # lines that were asked for in the dark
         desk.pass_to(desk.now + chance.uniform(1, 25))
         desk.silent = 0
+        if chance.random() < 0.5:
+            desk.start_status()  # it dies as well, and nobody else knows more than it did
         desk.pass_to(desk.now + chance.uniform(60, 200 if weekly else 90))
         desk.link("connecting")
         desk.pass_to(desk.now + 2)
@@ -301,3 +337,62 @@ def test_positions_that_differ_call_and_are_over_when_they_agree() -> None:
     del desk.broker[ACCOUNT, 5]  # closed: the broker does not list it any more
     desk.pass_to(180)
     assert desk.names() == [("PositionsDiffer", "firing"), ("PositionsDiffer", "resolved")]
+
+
+def test_an_outage_that_began_before_the_restart_is_not_over_when_its_window_begins() -> None:
+    desk = Desk(9)
+    desk.pass_to(RESTART - 600)
+    desk.link("disconnected")
+    desk.pass_to(RESTART + 1000)
+    of_link = [state for name, state in desk.names() if name != "AccountOld"]
+    assert of_link == ["firing", "firing"]  # GatewayDown and its repetition
+    desk.link("up")
+    desk.pass_to(desk.now + 10)
+    assert desk.names()[-1] == ("GatewayDown", "resolved")
+
+
+def test_a_weekend_without_a_changed_figure_calls_nobody_once_they_are_asked_for_anew() -> None:
+    desk = Desk(10)
+    desk.pass_to(100)
+    desk.state = "connecting"  # no figures from the harness; the link itself is as it was
+    for _ in range(20):
+        desk.pass_to(desk.now + QUIET_S, 20.0)
+        asked = desk.known.core.handle(TimerFired(), desk.now)
+        new = [each.request for each in asked if isinstance(each, Send)]
+        (desk.summary,) = (each.req_id for each in new if isinstance(each, ReqAccountSummary))
+        desk.figures(0.4)
+    assert desk.announced == []
+    desk.pass_to(desk.now + 700, 5.0)  # asked, and no answer
+    assert desk.names() == [("AccountOld", "firing")]
+
+
+def test_a_process_that_never_beat_calls_too() -> None:
+    """Died while status was down: nobody ever misses what was never there."""
+    desk = Desk(11)
+    desk.dead.add("history")
+    desk.pass_to(START_S + 28)
+    assert desk.announced == []
+    desk.pass_to(START_S + 40)
+    assert [(name, about) for _, name, about, _ in desk.announced] == [("ProcessSilent", "history")]
+
+
+def test_what_fires_when_the_watcher_is_restarted_fires_once_and_is_over_once() -> None:
+    desk = Desk(12)
+    desk.pass_to(100)
+    desk.order("unknown", "o")
+    desk.link("disconnected")
+    desk.killed, desk.dead = [""], {"history"}
+    desk.pass_to(200)
+    fired = [("KillIncomplete", "firing"), ("OrderUnknown", "firing"), ("ProcessSilent", "firing")]
+    assert sorted(desk.names()) == sorted([("GatewayDown", "firing"), *fired])
+    for _ in range(3):
+        desk.start_status()
+        desk.pass_to(desk.now + 50)
+    assert len(desk.names()) == 4
+    desk.order("cancelled", "o")
+    desk.link("up")
+    desk.killed, desk.dead = [], set()
+    desk.pass_to(desk.now + 100)
+    assert sorted(desk.names()[4:]) == sorted(
+        (name, "resolved") for name in ("GatewayDown", "KillIncomplete", "OrderUnknown", "ProcessSilent")
+    )

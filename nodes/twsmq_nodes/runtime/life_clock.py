@@ -6,11 +6,10 @@ All of it is of one time zone, the gateway's. `ns` is nanoseconds since the epoc
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from twsmq_protocol.config import GatewayLife
-from twsmq_protocol.errors import ConfigError
+from twsmq_protocol.gateway_life import GatewayLife
 
 _NS = 1_000_000_000
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -36,16 +35,8 @@ class Window(Struct, frozen=True):
 
 
 class LifeClock:
-    """Raises ConfigError for a time zone that does not exist."""
-
     def __init__(self, life: GatewayLife) -> None:
-        try:
-            self._zone = ZoneInfo(life.time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ConfigError(
-                f"[gateway.life] time_zone = {life.time_zone!r} is no time zone; use a name such as "
-                "America/New_York"
-            ) from error
+        self._zone = ZoneInfo(life.time_zone)  # checked where the configuration is read
         self._planned = [_restart(_minute(at), life.restart_minutes) for at in life.restart_at]
         self._resets = [_window(span) for span in life.reset]
         self._login = _window(life.login_hours)
@@ -62,18 +53,22 @@ class LifeClock:
 
     def login_window(self, ns: int) -> str:
         """The name of the window in which `ns` lies, or of the last one before it: the day it began."""
-        moment = datetime.fromtimestamp(ns / _NS, self._zone)
-        begin = self._login.begin % _DAY_M
-        if moment.hour * 60 + moment.minute < begin:
-            moment -= timedelta(days=1)
-        return moment.date().isoformat()
+        return self._last(self._login.begin, ns, weekly=self._login.weekly).date().isoformat()
 
     def token_ended(self, since_ns: int, ns: int) -> bool:
         """Whether the week's login ended between the two."""
-        if ns - since_ns >= _WEEK_M * 60 * _NS:
-            return True
-        passed = (self._minute_of_week(ns) - self._week_ends) % _WEEK_M
-        return (ns - since_ns) / _NS / 60 > passed
+        return since_ns < self._last(self._week_ends, ns, weekly=True).timestamp() * _NS
+
+    def _last(self, at: float, ns: int, *, weekly: bool) -> datetime:
+        """When the clocks there last showed minute `at` of the week, or of the day, at `ns` or before. A day
+        of 23 or 25 hours is one day; an hour that is skipped is the one after it, one that comes twice its
+        first."""
+        now = datetime.fromtimestamp(ns / _NS, self._zone)
+        back = (now.weekday() - int(at // _DAY_M)) % 7 if weekly else 0
+        hour, minute = divmod(int(at % _DAY_M), 60)
+        last = datetime(now.year, now.month, now.day, hour, minute, tzinfo=self._zone) - timedelta(days=back)
+        # Not `last <= now`: within one zone that compares what the clocks show.
+        return last if last.timestamp() <= ns / _NS else last - timedelta(days=7 if weekly else 1)
 
     def _minute_of_week(self, ns: int) -> float:
         moment = datetime.fromtimestamp(ns / _NS, self._zone)
