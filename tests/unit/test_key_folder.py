@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -358,3 +359,21 @@ def test_libzmq_keeps_a_prefix_once_however_often_it_is_granted() -> None:
         pub.setsockopt(zmq.UNSUBSCRIBE, b"order/alpha/")
         pub.send(b"order/alpha/1")
         assert not sub.poll(300)
+
+
+def test_a_public_key_that_begins_with_a_dash_is_no_option(tmp_path: Path) -> None:
+    config = tmp_path / "twsmq.toml"
+    config.write_text("[cluster]\n")
+
+    def run(command: str, *words: str) -> Result:
+        return CliRunner().invoke(main, ["keys", command, "--config", str(config), *words])
+
+    assert run("init").exit_code == 0
+    rights = ("--rights", "reader")
+    for place, name in enumerate(("first", "last", "marked")):
+        public = next(key for key in (new_pair()[0] for _ in count()) if key.startswith("-"))
+        words = ((public, *rights), (*rights, public), (*rights, "--", public))[place]
+        done = run("accept", "--name", name, *words)
+        assert done.exit_code == 0, done.output
+        assert run("show", name).output.strip() == public
+    assert "No such option" in run("accept", "--name", "other", *rights, "-!").output

@@ -19,7 +19,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import count
 from time import monotonic
@@ -39,8 +39,9 @@ NEWS_S = 0.005
 time costs the loop its interpreter."""
 LOOK_S = 0.02
 """How often is counted what came in. What a peer can send meanwhile comes on top of the bounds."""
-SOON_S, MUCH = 0.005, 8 * 1024
-"""So soon again where so many bytes of subscriptions came meanwhile."""
+SOON_S, MUCH_SUBSCRIBED, MUCH_ASKED = 0.005, 8 * 1024, 128 * 1024
+"""So soon again where so many bytes of subscriptions, or of requests, came meanwhile: empty frames take 32
+times their bytes."""
 DISCARDED_AT_ONCE = 64 * 1024
 TRIM_S = 1.0
 """Memory goes back to the system so long after peers had to go."""
@@ -62,8 +63,13 @@ class Connections:
         server: zmq.Socket[bytes],
         wanted_by: str,
         bounds: Bounds,
+        on_much: Callable[[], None] = lambda: None,
     ) -> None:
+        """on_much: called in that thread where much came in a short time, though it may be within the bounds
+        of what is complete: whoever knows that nothing complete waits looks now.
+        """
         self._peers = Peers(bounds)
+        self._on_much = on_much
         self._name = wanted_by
         self._server = server
         self._port = _port(server)
@@ -133,7 +139,9 @@ class Connections:
             self._end(self._peers.looked(taken, monotonic(), drained=drained))
             self._keep_out()
             self._unsettled = True
-            soon = self._peers.bounds.weight > 1 and self._peers.came > MUCH
+            soon = self._peers.came > (MUCH_SUBSCRIBED if self._peers.bounds.weight > 1 else MUCH_ASKED)
+        if soon and not drained:
+            self._on_much()
         if self._trim_at is not None and monotonic() > self._trim_at:
             self._trim_at = None
             _give_back()

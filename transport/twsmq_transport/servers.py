@@ -8,6 +8,7 @@ queue of few messages for each peer, behind which TCP makes it wait, and by an a
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -77,12 +78,15 @@ class ServerSocket(LoopSocket):
         self._receive: Callable[..., Any] = super(zmq.Socket, socket).recv
         self._get: Callable[[int], Any] = super(zmq.Socket, socket).get
         super().__init__(socket, on_message, swallowed_s=swallowed_s, after_pass=after_pass)
-        self.connections = Connections(context, socket, wanted_by, bounds)
+        self.connections = Connections(context, socket, wanted_by, bounds, self._much_came)
 
     def close(self) -> None:
         if not self._closed:
             self.connections.close()
         super().close()
+
+    def _much_came(self) -> None:
+        """In the thread of `connections`."""
 
     def _rest(self, frames: list[bytes]) -> bool:
         """Read what follows the first frames of a message; False if it has more than any that means well.
@@ -193,8 +197,15 @@ class FairSocket(ServerSocket):
         """End its connection."""
         self.connections.drop(self._known.get(peer, NOBODY)[1], reason)
 
+    def _much_came(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._look)
+
     def _look(self) -> None:
         """Whoever holds much although nothing complete waits sends what does not end."""
+        if self._closed:
+            return
+        self._next_look.cancel()
         self._next_look = self._loop.call_later(SETTLE_S, self._look)
         if self._get(_EVENTS) & _POLLIN:
             self._schedule_pass()  # to ask has swallowed the edge

@@ -148,7 +148,17 @@ def pending(config: Path | None, as_json: bool) -> None:
     show(table) if found else echo("nobody waits")
 
 
-@keys.command()
+class _TakesKey(click.Command):
+    """One public key in 85 begins with a dash; it is no option for that."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        dashed = [one for one in args if one.startswith("-") and is_public_key(one)]
+        if dashed and "--" not in args:
+            args = [one for one in args if one not in dashed] + ["--", *dashed]
+        return super().parse_args(ctx, args)
+
+
+@keys.command(cls=_TakesKey)
 @click.argument("public_key")
 @click.option("--name", required=True)
 @click.option("--rights", required=True, metavar="RIGHT[,RIGHT]")
