@@ -61,6 +61,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "exercise",
     ),
     "order cancel-foreign": ("1",),
+    "order resolve": ("--client-order-id", "a", "--status", "filled", "--reason", "a"),
     "orders executions": (),
     "budget": ("--seconds", "0"),
     "client-ids": (),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.broker_by_hand import BrokerByHand
+from support.command import Command
 from support.desk_with_broker import STRATEGY, Desk, desk_client, running_desk
 from support.node_process import running_node
 from support.orders_desk import Desk as CoreDesk
@@ -133,6 +134,21 @@ def test_what_ended_while_nobody_was_there_is_settled_by_the_executions_since_it
                 wanted = dict(zip(JOURNALED, [("unknown", 0), ("unknown", 4), ("unknown", 0)], strict=True))
                 assert rows == wanted
                 assert "earlier day" in desk.order("untraded")["reason"]
+                an_operator_resolves(Command(config_file), desk)
+
+
+def an_operator_resolves(twsmq: Command, desk: Desk) -> None:
+    """By the command, once: what is known is not stated again."""
+    for cid, status in (("filled", "filled"), ("untraded", "not_sent")):
+        names = ("--strategy", STRATEGY, "--client-order-id", cid)
+        stated = ("order", "resolve", *names, "--status", status, "--reason", "[a] statement, -5 %")
+        done = twsmq.run(*stated)
+        assert (done.returncode, done.stdout.split(",")[0]) == (0, f"{STRATEGY}/{cid}: {status}"), done.stderr
+        assert desk.order(cid)["reason"] == "resolved by an operator: [a] statement, -5 %"
+        again = twsmq.run(*stated)
+        assert (again.returncode, again.stdout) == (1, "")
+        assert again.stderr.startswith(f"twsmq: conflict: the order is {status}, not unknown")
+    assert desk.order("filled")["filled"] == 10
 
 
 def test_what_somebody_bought_is_told_though_no_list_ever_showed_its_order(

@@ -26,6 +26,7 @@ EVERY_COMMAND = (
     ("order", "bracket", *AN_ORDER[:6], "--stop-loss", "1"),
     ("order", "preview", *AN_ORDER),
     ("order", "cancel-all", "--strategy", "a"),
+    ("order", "resolve", "--client-order-id", "a", "--status", "filled", "--reason", "a"),
     ("order", "watch"),
     ("orders", "executions"),
     ("positions",),
@@ -70,7 +71,10 @@ def twsmq(*words: str) -> Result:
 @pytest.mark.parametrize(
     "command",
     [(), ("up",), ("status",), ("watch",), ("order", "place"), ("order", "list"), ("simulator",)]
-    + [("order", name) for name in ("modify", "bracket", "preview", "cancel", "cancel-all", "watch")]
+    + [
+        ("order", name)
+        for name in ("modify", "bracket", "preview", "cancel", "cancel-all", "resolve", "watch")
+    ]
     + [(name,) for name in ("positions", "account", "flatten", "halt", "resume", "risk")]
     + [("risk", "set"), ("orders", "executions"), ("history", "download")]
     + [(name,) for name in ("snapshot", "contract", "chain", "search", "scanner", "news", "history")]
@@ -153,6 +157,14 @@ def test_an_order_without_a_cluster_was_not_placed(config_file: Path) -> None:
     result = twsmq("order", "place", *AN_ORDER, "--config", str(config_file))
     assert result.exit_code == 3
     assert "does not listen" in result.stderr
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 201])
+def test_what_became_of_an_order_is_stated_with_how_it_is_known(config_file: Path, reason: str) -> None:
+    stated = ("order", "resolve", "--client-order-id", "a", "--status", "filled", "--reason", reason)
+    result = twsmq(*stated, "--config", str(config_file))
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"--reason has {len(reason)} characters" in result.stderr
 
 
 @pytest.mark.parametrize(

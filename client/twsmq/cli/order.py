@@ -25,6 +25,7 @@ from .order_exercise import exercise
 from .order_foreign import cancel_foreign, show_foreign
 from .order_groups import bracket, preview
 from .order_options import arguments, order_options, order_type_table
+from .order_resolve import resolve
 from .order_story import INTERRUPTED, NOT_WORKING, Story, follow, in_words, present, why
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, number, printable
@@ -204,6 +205,7 @@ def cancel_all(
 
 order.add_command(exercise)
 order.add_command(cancel_foreign)
+order.add_command(resolve)
 
 
 @order.command("list", short_help="List all orders.")

@@ -38,7 +38,7 @@ def exercise(
     """Exercise an option that is held, or let it lapse. It cannot be taken back from here.
 
     That wants the word "exercise" (or "lapse") typed, or given as --confirm. A gateway need not report how it
-    ended: see what becomes of the positions, and record it with the op resolve_order.
+    ended: see what becomes of the positions, and record it with `twsmq order resolve`.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ from twsmq_nodes.tws.instruments import contract_of
 
 EXERCISE, LAPSE = 1, 2
 _ORDER_TYPES = {"exercise": "EXERCISE", "lapse": "LAPSE"}
-_SEE = "see the positions of the option and of what it is on, then resolve_order"
+_SEE = "see the positions of the option and of what it is on, then resolve_order (`twsmq order resolve`)"
 NOT_CONFIRMED = f"the gateway has not confirmed it, and no list need show it: {_SEE}"
 GONE = f"the gateway had confirmed it on an earlier day; what became of it no list tells: {_SEE}"
 

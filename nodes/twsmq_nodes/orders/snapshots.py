@@ -273,7 +273,8 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
             return Verdict(Trigger.CANCELLED, NEVER_SEEN)
         return Verdict(
             Trigger.VANISHED,
-            "sent on an earlier day of the gateway, whose lists do not reach back: use resolve_order",
+            "sent on an earlier day of the gateway, whose lists do not reach back: use resolve_order "
+            "(`twsmq order resolve`)",
         )
     return _absent(record)
 
