@@ -90,6 +90,12 @@ class Contracts:
                 for waiter in list(lookup.waiters.values()):
                     waiter.refused()
 
+    def doubt(self, line: Line) -> None:
+        """The gateway does not know a line's contract, as it once did: it is looked up before it is used."""
+        for listener in line.listeners.values():
+            self._lookups.forget(listener.spelling)
+        line.listing = line.listing.doubted()
+
     def refused(self, req_id: int, refusal: Refusal, now: float, doubt: str | None) -> None:
         for waiter in self._lookups.refused(req_id, refusal, now, doubt):
             waiter.refused()
@@ -167,7 +173,7 @@ class Contracts:
         for subscription in self._users_of(waiter.spelling):
             line = subscription.line
             if line is not None and line.state is LineState.WAITING:
-                self._recovery.refuse(line, refusal, self._announcer.now)
+                self._recovery.unknown(line, refusal, self._announcer.now)
             elif line is not None and line.state is LineState.FLOWING:
                 self._recovery.renew_if_dead(line, self._announcer.now)
 

@@ -245,8 +245,7 @@ class MarketdataCore:
         if line is not None:
             self.recovery.error(line, happened, verdict, now)
             if verdict.meaning is Meaning.UNKNOWN_CONTRACT and self.recovery.doubt(now) is None:
-                for listener in line.listeners.values():
-                    self.lookups.forget(listener.spelling)
+                self.contracts.doubt(line)
         elif req_id in self.lookups.asked:
             self.contracts.error(req_id, happened, verdict.meaning, now)
         else:

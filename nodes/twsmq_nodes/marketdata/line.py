@@ -24,7 +24,7 @@ from twsmq_protocol.market_events import StreamState
 from twsmq_nodes.tws.contracts import Contract
 
 from .feeds import FEEDS, Feed, FeedSpec
-from .listings import Listing, Refusal
+from .listings import ASKED_ANEW, PAID_ONCE, Listing, Refusal
 
 _KINDS: dict[int, StreamState] = {1: "active", 2: "frozen", 3: "delayed", 4: "delayed"}
 """The gateway's market data types; 4 is delayed and frozen."""
@@ -86,7 +86,7 @@ class Line:
     row nothing at all came of asking. `reason`: why a line has not started yet. `pace_s`: the longest pause
     between its data lately. `no_live`: the refusal of live data that delayed ones may follow. `doubted_at`:
     when the outage ended in which it was asked for. `past_at`: when its past came while its updates were in
-    doubt; `updated_at`: when data last came in a gap, the request standing.
+    doubt; `updated_at`: when data last came in a gap, the request standing. `had_data`: it ever had any.
     """
 
     def __init__(self, feed: Feed, listing: Listing, number: int) -> None:
@@ -115,6 +115,7 @@ class Line:
         self.what: str | None = None
         self.no_live: Refusal | None = None
         self.doubted_at: float | None = None
+        self.had_data = False
         self._kind: StreamState = "active"
 
     def status(self) -> StreamStatus:
@@ -122,14 +123,22 @@ class Line:
         if self.state is LineState.DONE:
             return StreamStatus("closed", text="the snapshot is complete")
         if self.refusal is not None:
-            again = None if self.retry_at is None else f"{self.retry_at - self.refused_at:.0f} s"
-            reason = again and f"asked for again {again} later"
-            return StreamStatus("error", code=self.refusal.code, text=self.refusal.text, reason=reason)
+            return StreamStatus(
+                "error", code=self.refusal.code, text=self.refusal.text, reason=self._asked_again()
+            )
         if self.gap is not None:
             return StreamStatus("gap", reason=self.gap.reason, since=self.gap.since)
         if self.state is LineState.FLOWING:
             return StreamStatus(self._kind)
         return StreamStatus("starting", reason=self.reason)
+
+    def _asked_again(self) -> str | None:
+        """When it is, of one that was refused; None where the refusal says so itself."""
+        if self.retry_at is not None:
+            return f"asked for again {self.retry_at - self.refused_at:.0f} s later"
+        if self.crowded:
+            return "asked for again when a line is free"
+        return None if self.refusal == PAID_ONCE else ASKED_ANEW
 
     @property
     def spec(self) -> FeedSpec:
@@ -174,6 +183,7 @@ class Line:
         """Data came."""
         news = self.state is not LineState.FLOWING
         self.unanswered = self.pauses = 0
+        self.had_data = True
         self.no_live = None
         self.state = LineState.FLOWING
         if self.gap is None:

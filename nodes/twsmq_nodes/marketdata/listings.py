@@ -59,6 +59,8 @@ NOT_ALLOWED = Refusal(
     "a regulatory snapshot costs a fee each time and is not allowed here: [marketdata] has "
     "`regulatory_snapshots = false`",
 )
+ASKED_ANEW = "not asked for again by itself; `retry`, whoever subscribes anew and the next session ask again"
+"""How one that is final may be asked for again."""
 REROUTED_AGAIN = Refusal(None, "the gateway names one source of the data after another")
 
 
@@ -79,6 +81,15 @@ class Listing(Struct, frozen=True, omit_defaults=True):
     hours_until: int | None = None
     due_s: float = math.inf
     expires_s: float = math.inf
+
+    @property
+    def looked_up(self) -> bool:
+        """The gateway knew the contract."""
+        return self.expires_s < math.inf
+
+    def doubted(self) -> Listing:
+        """The same, to be looked up before it is used again."""
+        return replace(self, due_s=-math.inf, expires_s=-math.inf) if self.looked_up else self
 
 
 def combo_of(instrument: Instrument) -> Listing | None:

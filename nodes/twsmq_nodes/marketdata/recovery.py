@@ -11,7 +11,8 @@ each refusal that is not known to be final a growing pause after which it is ask
 
 Which farm serves a line is not known: one that breaks interrupts all it could serve, and those of other farms
 are "resumed" with their next data. While something is wrong, and for a minute after, the gateway's "no
-definition" (200) is not believed: in a reset it says so of everything (ib_insync #330).
+definition" (200) is not believed: in a reset it says so of everything (ib_insync #330). Later it is final
+only of what the gateway never knew; all else is looked up and asked for again with growing pauses.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ SETTLE_S = 1.0
 """Data already on its way when a gap opened does not prove that it has closed."""
 BELIEVED_AFTER_S = 60.0
 """How long after an outage the gateway's word on contracts is not believed."""
+NOTHING_THERE = Verdict(Meaning.FINAL, leaves_line=False)
 UPDATES = "market "
 """What the farms are called from which the present comes."""
 DEAD_S = 600.0
@@ -286,18 +288,28 @@ class Recovery:
             case Meaning.AGAIN | Meaning.LATER:
                 self._refuse(line, refusal, verdict, now, pause_s(RETRY_S, line.pauses))
             case meaning if meaning in BELIEVED_IN_CALM:
-                self._refuse(line, refusal, verdict, now, self._pause_in_doubt(line, now))
+                self._refuse(line, refusal, verdict, now, self._pause_unless_believed(line, meaning, now))
             case _:
                 self._refuse(line, refusal, verdict, now)
 
-    def _pause_in_doubt(self, line: Line, now: float) -> float | None:
-        """After which to ask again for what was refused, None where that is believed."""
-        return None if self.doubt(now) is None else pause_s(FARM_S, line.pauses, BELIEVED_AFTER_S)
+    def _pause_unless_believed(self, line: Line, meaning: Meaning, now: float) -> float | None:
+        """After which to ask again for what was refused, None where that is believed. What there was before
+        may be there again: no outage is announced for some of what the gateway forgets.
+        """
+        if self.doubt(now) is not None:
+            return pause_s(FARM_S, line.pauses, BELIEVED_AFTER_S)
+        was_known = meaning is Meaning.UNKNOWN_CONTRACT and line.listing.looked_up
+        return pause_s(RETRY_S, line.pauses) if line.had_data or was_known else None
 
     def refuse(self, line: Line, refusal: Refusal, now: float) -> None:
-        """This node itself, or a look-up, says no; nothing is at the gateway."""
+        """This node itself says no; nothing is at the gateway."""
         self._lines.release(line)
         self._announcer.announce(line, line.refused(refusal, now))
+
+    def unknown(self, line: Line, refusal: Refusal, now: float) -> None:
+        """A look-up no longer knows the contract of a line that waits for it."""
+        pause = self._pause_unless_believed(line, Meaning.UNKNOWN_CONTRACT, now)
+        self._refuse(line, refusal, NOTHING_THERE, now, pause)
 
     def rerouted(self, line: Line, happened: RerouteMktData, now: float) -> bool:
         """The line's data come from another contract: ask for that one, once. Whether it is."""
@@ -354,7 +366,8 @@ class Recovery:
             line.forgive()
             self._ask(line, now)
         elif line.no_live is not None and line.state is LineState.ASKED:
-            self._refuse(line, line.no_live, Verdict(Meaning.FINAL), now, self._pause_in_doubt(line, now))
+            pause = self._pause_unless_believed(line, Meaning.NO_LIVE, now)
+            self._refuse(line, line.no_live, Verdict(Meaning.FINAL), now, pause)
         elif (
             line.state is LineState.ASKED and line.doubted_at is not None and now >= line.doubted_at + FARM_S
         ):

@@ -25,6 +25,7 @@ from twsmq_protocol.topics import parse_stream_topic
 from . import deadlines as due
 from . import events as ev
 from .feeds import feed_of, listing_without_instrument
+from .gateway_errors import DOUBTFUL
 from .line import Line, LineState
 from .lines import Lines
 from .listings import NOT_ALLOWED, PAID_ONCE, Listing, Refusal
@@ -134,7 +135,8 @@ class WantedTopics:
             return False
         if line.crowded:
             return self._lines.has_room(line.feed.kind)
-        if line.retry_at is not None:  # it may have been due while the session was down
+        doubtful = line.refusal is not None and line.refusal.code in DOUBTFUL
+        if line.retry_at is not None and not doubtful:  # it may have been due while the session was down
             return now >= line.retry_at
         return now >= line.refused_at + ANEW_S
 
