@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from twsmq_protocol.errors import Unmendable
 from twsmq_protocol.order_events import Change, Commission, Fill, Notice, Order
 
+from . import codes
 from .attributes import Standing
 from .entries import (
     Adopted,
@@ -33,6 +34,7 @@ from .ids import Key, OrderIds, parse_ref, split_exec_id
 from .record import Cost, OrderChanges, Record
 from .results import DayResults
 from .spellings import Spellings
+from .states import Trigger, trigger_of
 
 _NEVER_WORKED = frozenset(("Cancelled", "ApiCancelled", "Inactive"))
 """A refusal may begin with one of these (captured): such an order has handed nothing on."""
@@ -98,8 +100,10 @@ class Book:
                 account = record.order.account if fill is None else fill.account
                 self.results.add(event, fill, account or "")
                 record.costs[event.exec_id] = Cost(event.commission, event.currency, event.realized_pnl)
-            case Notice():
-                record.complaint = event
+            case Notice(tws_code=code, text=text):
+                better = record.complaint is None or codes.names_cause(code, text)
+                if better and codes.may_end(code):
+                    record.complaint = event
             case Change():
                 pass  # its fact has all
         if isinstance(event, Order | Fill):
@@ -138,6 +142,10 @@ class Book:
             record.counted = signed
 
     def _apply_order(self, record: Record, key: Key, order: Order) -> None:
+        if order.gateway_status != record.order.gateway_status and _works(order):
+            record.worked = True
+            if not _works(record.order):
+                record.complaint = None  # it was accepted all the same
         record.order = order
         if record.done:
             self._live.pop(key, None)
@@ -206,6 +214,7 @@ class Book:
         record.sent_at = at
         record.cancel_wanted = False
         record.complaint, record.changes, record.staged, record.standing = None, (), False, None
+        record.worked = False
         self._by_order_id[order_id] = key
         self.ids.raise_floor(order_id + 1)
 
@@ -314,6 +323,10 @@ class Book:
             assert not record.done or not record.changes, "a modification of what has ended is still awaited"
             numbers = [one.number for one in record.changes]
             assert numbers == sorted(set(numbers)), "modifications in flight are in order"
+
+
+def _works(order: Order) -> bool:
+    return trigger_of(order.gateway_status or "") is Trigger.WORKING
 
 
 def _old(one: ChangeSent | Record) -> tuple[float, float | None, float | None]:

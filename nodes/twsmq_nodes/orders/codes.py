@@ -90,3 +90,26 @@ ENDS_OR_REFUSES = frozenset(Meaning) - {
 def is_complaint(code: int) -> bool:
     """Whether it says that something is wrong with the order, even if it does not change its state."""
     return meaning(code) is not Meaning.INFORMS
+
+
+_ABOUT_CANCELS = (Meaning.NOT_FOUND, Meaning.CANCEL_REFUSED, Meaning.NOT_CANCELLABLE)
+_REFUSES = (Meaning.COMPLAINS, Meaning.REJECTED, Meaning.REJECTED_LATE, Meaning.IDS_WRONG)
+_NAMES_NO_CAUSE = (":", "：", "Order was discarded.")
+
+
+def may_end(code: int) -> bool:
+    """Whether it may be why an order has ended. 0 is no code of the gateway's."""
+    return bool(code) and is_complaint(code) and meaning(code) not in _ABOUT_CANCELS
+
+
+def refuses(code: int) -> bool:
+    """Whether an order that ends by it and had never worked was refused."""
+    return meaning(code) in _REFUSES
+
+
+def names_cause(code: int, text: str) -> bool:
+    """Whether these words say why. "Order Canceled - reason:" does not, in no language (captured; Chinese in
+    rust-ibapi issue 365): it comes for every order that ends because another was refused."""
+    if meaning(code) in _ABOUT_CANCELS:
+        return False
+    return meaning(code) is not Meaning.CANCELLED or not text.rstrip().endswith(_NAMES_NO_CAUSE)

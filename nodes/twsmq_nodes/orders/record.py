@@ -97,6 +97,7 @@ class Record:
         "sent_at",
         "staged",
         "standing",
+        "worked",
     )
 
     def __init__(self, order: Order) -> None:
@@ -119,7 +120,8 @@ class Record:
         self.costs: dict[str, Cost] = {}
         self.counted = 0.0  # signed units that are in the strategy's position by now
         self.standing: Standing | None = None  # as the gateway has shown it
-        self.complaint: Notice | None = None  # the last notice since the newest attempt
+        self.complaint: Notice | None = None  # the last one that may be why it ends, if it does
+        self.worked = False  # the gateway has shown the newest attempt working
 
     @property
     def key(self) -> Key:

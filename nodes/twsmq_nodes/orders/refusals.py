@@ -23,7 +23,7 @@ from .follow_ups import CancelMissed, FollowUp, IdsDoubted, InDoubt
 from .record import OrderChanges, Record
 from .recorder import LONGEST_TEXT, Recorder
 from .states import Trigger, standing
-from .unexplained import Unexplained
+from .unexplained import Unexplained, lacks_cause
 
 _WORKS = frozenset(("submitted", "partially_filled"))
 STAGED_S = 3.0
@@ -56,12 +56,12 @@ class Refusals:
         )
         meaning = codes.meaning(event.code)
         if event.req_id != record.order_id:
-            self._recorder.note(record, event.code, event.text, ts)  # about an attempt that has a successor
+            said = f"{event.text} [gateway error {event.code}]"  # the code alone would be about this one
+            self._recorder.note(record, 0, f"about order id {event.req_id}, an earlier attempt: {said}", ts)
             return []
-        if self._duplicates.of(record) and meaning in codes.ENDS_OR_REFUSES:
-            self._recorder.note(
-                record, event.code, event.text, ts
-            )  # of which one it does not say; orderStatus does
+        if self._duplicates.of(record) and meaning in codes.ENDS_OR_REFUSES and not self._held(record):
+            # of which one it does not say; orderStatus does
+            self._recorder.note(record, event.code, event.text, ts)
             return [InDoubt(record.key)]
         if event.advanced_reject_json and meaning is not Meaning.INFORMS:
             self._recorder.note(record, event.code, event.text, ts, event.advanced_reject_json)
@@ -80,7 +80,7 @@ class Refusals:
                 self._end(record, Trigger.REJECTED, code, text, ts)
             case Meaning.CANCELLED | Meaning.REJECTED_LATE if changed:
                 return self._change_or_order(record, code, text, ts)
-            case Meaning.NOT_FOUND if not record.acknowledged:
+            case Meaning.NOT_FOUND if not record.acknowledged and not record.done:
                 return self._never_there(record, code, text, ts)
             case Meaning.NOT_FOUND | Meaning.CANCEL_REFUSED | Meaning.NOT_CANCELLABLE:
                 self._cancel_refused(record, code, text, ts)
@@ -90,18 +90,55 @@ class Refusals:
             case Meaning.REJECTED | Meaning.IDS_WRONG if not record.acknowledged and not record.changes:
                 self._end(record, Trigger.REJECTED, code, text, ts)
                 return [IdsDoubted()] if meaning is Meaning.IDS_WRONG else []
-            case _:  # says that something is wrong, not whether the order exists: see whether it does
-                self._recorder.note(record, code, text, ts)
-                return [] if record.acknowledged else [InDoubt(record.key)]
+            case _:
+                return self._complained(record, code, text, ts)
         return []
 
     def _held(self, record: Record) -> bool:
         return record.key in self._unexplained.held
 
     def _end(self, record: Record, trigger: Trigger, code: int, text: str, ts: int) -> None:
+        if record.done and record.order.status != "not_sent":
+            self._late(record, trigger, code, text, ts)
+            return
         held = self._unexplained.release(record) or OrderChanges()
         held.update(OrderChanges(reason=text, tws_code=code))
+        if not codes.names_cause(code, text):
+            cause = self._unexplained.cause(record, ts)
+            held.update(cause)
+            if codes.refuses(cause.get("tws_code") or 0) and not record.worked:
+                trigger = Trigger.REJECTED
+        self._unexplained.said.pop(record.key, None)
         self._recorder.move(record, trigger, ts, **held)
+
+    def _late(self, record: Record, trigger: Trigger, code: int, text: str, ts: int) -> None:
+        """Words about an order that has ended already: by others, or without any."""
+        order = record.order
+        if trigger is Trigger.REJECTED and order.status == "cancelled" and not record.change_no:
+            self._recorder.move(record, trigger, ts, reason=text, tws_code=code)
+        elif lacks_cause(record):
+            self._book.change(record, ts, reason=text, tws_code=code)
+        elif order.status == "cancelled" and order.tws_code is None and trigger is Trigger.CANCELLED:
+            self._book.change(record, ts, tws_code=code)
+        elif codes.names_cause(code, text) and text != order.reason:
+            self._recorder.note(record, code, text, ts)
+
+    def _complained(self, record: Record, code: int, text: str, ts: int) -> list[FollowUp]:
+        """It says that something is wrong, not whether the order exists: see whether it does. An order that
+        has ended without a cause, or does not work, has it now."""
+        self._recorder.note(record, code, text, ts)
+        doubt: list[FollowUp] = [] if record.acknowledged else [InDoubt(record.key)]
+        if record.change_no or not codes.may_end(code):
+            return doubt
+        refused = codes.refuses(code) and not record.worked
+        if self._held(record):
+            self._end(record, Trigger.REJECTED if refused else Trigger.CANCELLED, code, text, ts)
+        elif record.done and lacks_cause(record) and (refused or not record.cancel_wanted):
+            trigger = Trigger.REJECTED if refused else None
+            self._recorder.move(record, trigger, ts, reason=text, tws_code=code)
+        elif record.order.status == "inactive":
+            self._book.change(record, ts, reason=text, tws_code=code)
+        return doubt
 
     def _change_or_order(self, record: Record, code: int, text: str, ts: int) -> list[FollowUp]:
         """201 or 202 while a modification is in flight, or after one that the gateway has shown and the venue

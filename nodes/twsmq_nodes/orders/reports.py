@@ -29,7 +29,6 @@ from . import codes
 from .attributes import PLACED_AS, Standing, stands
 from .book import Book
 from .changes import Changes
-from .codes import Meaning
 from .duplicates import Duplicates
 from .executions import Executions
 from .follow_ups import (
@@ -46,7 +45,7 @@ from .record import EPSILON, OrderChanges, Record
 from .recorder import LONGEST_TEXT, Recorder
 from .refusals import Refusals
 from .states import Trigger, trigger_of
-from .unexplained import UNEXPLAINED, Unexplained
+from .unexplained import UNEXPLAINED, Unexplained, lacks_cause
 from .wire import as_placed, values_shown
 
 MOST_TOLD = 20
@@ -104,7 +103,7 @@ class Reports:
         trigger = trigger_of(status)
         follow_ups: list[FollowUp] = []
         if trigger in (Trigger.FILLED, Trigger.CANCELLED):
-            self._say_why(record, event.state)
+            self._say_why(record, event.state, ts)
             trigger, status = None, ""  # orderStatus follows with the amounts
         else:
             follow_ups = self._lives(record, view.perm_id or 0, ts)
@@ -130,10 +129,13 @@ class Reports:
             follow_ups.append(InDoubt(record.key))  # late, or it lives after all: only a snapshot shows
         return record, follow_ups
 
-    def _say_why(self, record: Record, state: OrderStateView) -> None:
+    def _say_why(self, record: Record, state: OrderStateView, ts: int) -> None:
         """Of an order that has ended: no error may repeat it."""
-        if state.reject_reason and not record.done:
-            self.unexplained.said.setdefault(record.key, (0, state.reject_reason[:LONGEST_TEXT]))
+        words = state.reject_reason[:LONGEST_TEXT]
+        if words and not record.done:
+            self.unexplained.said.setdefault(record.key, (0, words))
+        elif words and lacks_cause(record) and not record.cancel_wanted:
+            self._book.change(record, ts, reason=words)
 
     def _remarks(self, record: Record, event: tws.OpenOrder, ts: int) -> None:
         """What comes with the order in every report, published once."""
@@ -208,6 +210,7 @@ class Reports:
         self._finish_status(record, trigger, changes, ts, follow_ups)
         if record.done:
             self.changes.forget(record.order_id)
+            self.unexplained.said.pop(record.key, None)
         return record, follow_ups
 
     def _status_changes(self, record: Record, event: tws.OrderStatus) -> OrderChanges:
@@ -233,13 +236,12 @@ class Reports:
         ts: int,
         follow_ups: list[FollowUp],
     ) -> None:
-        said = self.unexplained.said.get(record.key)
         if trigger is Trigger.CANCELLED and not record.cancel_wanted and not record.done:
             self.unexplained.hold(record, changes)
             follow_ups.append(CancelUnexplained(record.key))
             return
-        if trigger is Trigger.INACTIVE and said is not None:
-            changes.update(OrderChanges(reason=said[1], tws_code=said[0] or None))
+        if trigger in (Trigger.INACTIVE, Trigger.CANCELLED) and not record.done:
+            changes.update(self.unexplained.cause(record, ts))
         self._recorder.move(record, trigger, ts, **changes)
 
     def _of_all(self, record: Record, trigger: Trigger | None, filled: float) -> Trigger | None:
@@ -309,23 +311,26 @@ class Reports:
         """A row of the completed orders: all of them are done, whatever we thought."""
         view = event.order
         record = self._find(view.client_id, view.order_id, view.perm_id, view.order_ref)
-        if record is None or self.duplicates.ended(record.key, view.perm_id or 0) or record.done:
+        if record is None or self.duplicates.ended(record.key, view.perm_id or 0):
             return record
         other = record.order_ids[1:] and record.perm_ids and view.perm_id not in record.perm_ids
         if other or _is_stale(record, view.order_id):
             return record  # an earlier attempt's, which its reference or number ties to this order
+        words = event.state.completed_status.strip()[:LONGEST_TEXT]
+        if record.done:
+            if words and lacks_cause(record) and record.order.perm_id == view.perm_id:
+                self._book.change(record, ts, reason=words)
+            return record
         status = event.state.status
         filled = max(view.filled_quantity or 0.0, record.executed())
         trigger = Trigger.FILLED if trigger_of(status) is Trigger.FILLED else Trigger.CANCELLED
         trigger = self._of_all(record, trigger, filled)
-        words = event.state.completed_status.strip()[:LONGEST_TEXT]
         reason = words or f"the gateway lists it as completed: {status}"
         code: int | None = None
         complaint = record.complaint if not record.change_no else None  # else it may be a change's
-        said = complaint is not None and complaint.tws_code and codes.is_complaint(complaint.tws_code)
-        if trigger is Trigger.CANCELLED and complaint is not None and said:
+        if trigger is Trigger.CANCELLED and complaint is not None:
             reason, code = complaint.text, complaint.tws_code
-            refused = codes.meaning(code) in (Meaning.REJECTED, Meaning.REJECTED_LATE)
+            refused = codes.refuses(code) and not record.worked
             trigger = Trigger.REJECTED if refused and not filled else trigger
         if trigger is Trigger.FILLED and filled > record.executed() + EPSILON:
             reason += "; the gateway does not report its executions any more"
@@ -338,13 +343,14 @@ class Reports:
     def settle_unexplained(self, key: Key, ts: int) -> None:
         """Nothing has explained the cancellation that is held, unless words came before it."""
         record = self._book.records[key]
-        held, said = self.unexplained.release(record), self.unexplained.said.pop(key, None)
+        cause, held = self.unexplained.cause(record, ts), self.unexplained.release(record)
+        self.unexplained.said.pop(key, None)
         if held is None:
             return
         held["reason"] = UNEXPLAINED
-        if said is not None:  # it had worked: whether the words were about it or a change, it is cancelled
-            held.update(OrderChanges(reason=said[1], tws_code=said[0] or None))
-        self._recorder.move(record, Trigger.CANCELLED, ts, **held)
+        held.update(cause)  # if it had worked: whether the words were about it or a change, it is cancelled
+        refused = codes.refuses(cause.get("tws_code") or 0) and not record.worked
+        self._recorder.move(record, Trigger.REJECTED if refused else Trigger.CANCELLED, ts, **held)
 
     def _find(
         self, client_id: int | None, order_id: int | None, perm_id: int | None, ref: str

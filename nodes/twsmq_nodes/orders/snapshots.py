@@ -42,7 +42,6 @@ from twsmq_nodes.tws.orders import ExecutionFilter
 from twsmq_nodes.tws.requests import Request
 
 from . import codes
-from .codes import Meaning
 from .exercises import GONE, NOT_CONFIRMED
 from .follow_ups import ExecutionsMissing
 from .ids import FIRST_REQ_ID, Key
@@ -296,19 +295,29 @@ def _ended_meanwhile(record: Record) -> Verdict:
     """The gateway had it, has it no more, and lists every execution since before it was sent."""
     executed = f"{record.executed():g} executed, as all executions since it was sent show"
     whole = 0 < record.order.quantity <= record.executed() + EPSILON
+    refused = None if record.executed() else _refused(record)
+    if refused is not None:
+        return refused
     trigger = Trigger.FILLED if whole else Trigger.CANCELLED
     return Verdict(trigger, f"the gateway lists it no more: it has ended, {executed}")
 
 
+def _refused(record: Record) -> Verdict | None:
+    """By what the gateway has complained of; it may be a change that it complained of."""
+    complaint = record.complaint
+    if complaint is None or record.change_no:
+        return None
+    refused = codes.refuses(complaint.tws_code) and not record.worked
+    return Verdict(Trigger.REJECTED if refused else Trigger.CANCELLED, complaint.text, complaint.tws_code)
+
+
 def _gone(record: Record, today: bool) -> Verdict:
     """The gateway had it, and none of its lists has it any more."""
-    complaint = record.complaint if not record.change_no else None  # else it may be a change's
-    if today and record.order.status == "inactive":
+    if today and (record.order.status == "inactive" or (record.complaint and not record.worked)):
         # A killed FOK, a refused order: Inactive, and nothing else comes (captured).
-        if complaint is not None and codes.is_complaint(complaint.tws_code):
-            refused = codes.meaning(complaint.tws_code) in (Meaning.REJECTED, Meaning.REJECTED_LATE)
-            trigger = Trigger.REJECTED if refused else Trigger.CANCELLED
-            return Verdict(trigger, complaint.text, complaint.tws_code or None)
+        refused = _refused(record)
+        if refused is not None:
+            return refused
         words = record.order.reason or "the gateway called it Inactive and lists it no more"
         return Verdict(Trigger.CANCELLED, words, record.order.tws_code)
     when = "how it ended it does not tell" if today else "it ended on an earlier day"
@@ -317,7 +326,7 @@ def _gone(record: Record, today: bool) -> Verdict:
 
 def _absent(record: Record) -> Verdict:
     complaint = record.complaint
-    if complaint is not None and codes.is_complaint(complaint.tws_code):
+    if complaint is not None:
         reason = f"{complaint.text} (and absent from the gateway's {LISTS})"
         return Verdict(Trigger.REJECTED, reason, complaint.tws_code)
     if record.cancel_wanted:

@@ -1,18 +1,28 @@
-"""Cancellations and refusals whose two halves, the status and the words, come apart.
+"""Ends of orders whose two halves, the status and the words, come apart.
 
 A cancellation nobody here asked for may be a refusal: orderStatus Cancelled and then 201 (captured from a
 Gateway 10.40.1). It is held until the error that explains it has come, or `EXPLANATION_S` have passed: who
 waits for an order's end must not get a wrong one. The words may also come first, and then are kept for
-the status that follows; while a modification is in flight they may be about that alone.
+the status that follows; while a modification is in flight they may be about that alone. Words that come later
+than that are added to the order that has ended.
+
+Which words are the cause: those that say why, before those that only repeat that it is cancelled (a bare
+202, which comes for each member of a group of which another was refused). A complaint counts for an order
+that had never worked however long ago it was, else for `RECENT_S`. It is no cause of an end that we asked
+for, unless it refuses an order that had never worked.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from twsmq_nodes.tws.gateway_times import NS
+
+from . import codes
 from .ids import Key
 from .record import OrderChanges, Record
 
+RECENT_S = 10.0
 UNEXPLAINED = "the gateway cancelled it and gave no reason"
 
 
@@ -22,7 +32,7 @@ class Held(Struct, frozen=True):
 
 
 class Unexplained:
-    """`held`: ends without words. `said`: words (code, text) without an end."""
+    """`held`: ends without words. `said`: words (code, text) without an end; code 0: of a report."""
 
     def __init__(self) -> None:
         self.held: dict[Key, Held] = {}
@@ -41,6 +51,13 @@ class Unexplained:
             changes.update(OrderChanges(filled=record.executed(), avg_price=record.average()))
         return changes
 
+    def cause(self, record: Record, ts: int) -> OrderChanges:
+        """Why it ends, by what has been said before; empty if nothing was."""
+        code, text = self.said.get(record.key) or _complaint(record, ts)
+        if not text or (record.cancel_wanted and (record.worked or not codes.refuses(code))):
+            return OrderChanges()
+        return OrderChanges(reason=text, tws_code=code or None)
+
     def stands(self, key: Key) -> None:
         """A snapshot lists the order: what was said was not about its end."""
         self.held.pop(key, None)
@@ -49,3 +66,21 @@ class Unexplained:
     def clear(self) -> None:
         self.held.clear()
         self.said.clear()
+
+
+def _complaint(record: Record, ts: int) -> tuple[int, str]:
+    complaint = record.complaint
+    if complaint is None or record.change_no:  # it may be a change's
+        return 0, ""
+    old = complaint.ts + int(RECENT_S * NS) < ts
+    return (0, "") if record.worked and old else (complaint.tws_code, complaint.text)
+
+
+def lacks_cause(record: Record) -> bool:
+    """It has ended, and what it is told to have ended by says only that."""
+    order = record.order
+    if order.status not in ("cancelled", "rejected"):
+        return False
+    if order.tws_code is None:
+        return order.reason in (None, UNEXPLAINED)
+    return not codes.names_cause(order.tws_code, order.reason or "")
