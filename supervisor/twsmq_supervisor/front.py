@@ -325,7 +325,7 @@ def main() -> int:
 
         loaded = load_settings(options.config, options.gateway, take_started()).loaded
         keep_private(loaded.data_dir)
-        descriptors.raise_limit()
+        descriptors.require()
         guard = security.load(loaded.config, loaded.data_dir, SUPERVISOR)
         await Front(load, loaded.config, guard, link).run()
 

@@ -18,7 +18,7 @@ from twsmq_protocol.errors import ConfigError
 from twsmq_protocol.hosts import is_loopback
 from twsmq_protocol.key_folder import KeyFolder
 from twsmq_protocol.plain_file import NoPlainFile, descriptor_of, make_uncommitted
-from twsmq_transport import security
+from twsmq_transport import descriptors, security
 from twsmq_transport.gatekeeper import public_of
 from twsmq_transport.private import keep_private
 
@@ -78,6 +78,14 @@ def _lock(descriptor: int) -> None:
             return
 
 
+def require_descriptors() -> int:
+    """How many files and connections each process may have open. Raises `StartRefused` if it is too few."""
+    try:
+        return descriptors.require()
+    except ConfigError as error:
+        raise StartRefused(str(error)) from error
+
+
 def require_keys(settings: Settings) -> None:
     """Raises `StartRefused` if keys are on and a process, or this machine's commands, would lack theirs."""
     if settings.config.cluster.keys != "on":
@@ -101,6 +109,7 @@ def _require_local(folder: KeyFolder) -> None:
 
 def require_free(settings: Settings) -> None:
     """Raises `StartRefused` if a cluster could not start here now."""
+    require_descriptors()
     require_keys(settings)
     os.close(take_lock(settings))
     require_free_ports(settings.config)

@@ -40,7 +40,7 @@ from .front_messages import Alive, FromFront, ReloadAsked, RestartAsked, Row, St
 from .notify import ServiceManager
 from .policy import Policy
 from .policy_events import Beaten, Exited, PolicyEvent, Spawned, SpawnFailed
-from .preflight import require_free_ports, require_keys, take_lock
+from .preflight import require_descriptors, require_free_ports, require_keys, take_lock
 from .processes import Processes
 from .processor_time import ProcessorTime
 from .settings import Settings
@@ -96,7 +96,7 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
         with ExitStack() as stack:
-            scarce = descriptors.warning(descriptors.raise_limit())
+            scarce = descriptors.warning(require_descriptors())
             require_keys(self._settings)
             take_lock(self._settings)  # until this process is gone, which `twsmq down` waits for
             await asyncio.to_thread(require_free_ports, self._settings.config)

@@ -8,6 +8,7 @@ import pty
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +17,11 @@ from typing import Any
 import psutil
 import pytest
 from support.cluster import NODES
-from support.command import Command
+from support.command import Command, few_files
+from support.patience import patient
 from support.plain_client import PlainClient
+from twsmq_protocol.processes import EX_UNMENDABLE
+from twsmq_transport.descriptors import LEAST
 
 PROCESSES = ["supervisor", "simulator", *NODES]
 COLUMNS = ["name", "state", "pid", "client_id", "restarts", "uptime_s", "reason"]
@@ -34,8 +38,10 @@ def twsmq(config_file: Path) -> Iterator[Command]:
     command.end()
 
 
-def test_detached_it_runs_until_told_otherwise(twsmq: Command) -> None:
-    up = twsmq.run("up", "--detach")
+def test_detached_it_runs_until_told_otherwise_with_the_least_of_open_files(
+    config_file: Path, twsmq: Command
+) -> None:
+    up = Command(config_file, open_files=LEAST).run("up", "--detach")
     assert up.returncode == 0, up.stdout + up.stderr
     assert f"{len(PROCESSES)} processes" in up.stdout
     assert "stop it with:" in up.stdout
@@ -60,6 +66,32 @@ def test_detached_it_runs_until_told_otherwise(twsmq: Command) -> None:
     assert down.stdout.splitlines()[-1] == "stopped"
     assert not [process for process in members if _alive(process)]
     assert twsmq.run("status").returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("twsmq.cli up", 2),
+        ("twsmq.cli up --detach", 2),
+        ("twsmq_supervisor", 2),
+        ("twsmq_nodes.status", EX_UNMENDABLE),
+        ("twsmq_web", 2),
+    ],
+)
+def test_too_few_open_files_are_refused_with_the_number_and_the_cure(
+    config_file: Path, words: str, code: int
+) -> None:
+    module, *options = words.split()
+    command = [*few_files(LEAST - 1), sys.executable, "-m", module, *options, "--config", str(config_file)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=config_file.parent, timeout=patient(60), check=False
+    )
+    assert done.returncode == code, done.stderr
+    said = done.stderr + done.stdout
+    assert f"only {LEAST - 1} open files" in said
+    assert f"{LEAST} are needed" in said
+    assert "ulimit -Hn" in said
+    assert said.count("\n") == 1, said
 
 
 def test_without_a_gateway_it_says_what_is_missing_and_goes_on(

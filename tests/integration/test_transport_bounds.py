@@ -13,6 +13,7 @@ import msgpack
 import psutil
 import pytest
 import zmq
+from support.command import few_files
 from support.node_process import NodeProcess, running_node
 from support.plain_client import OFFSETS, PlainClient
 
@@ -99,12 +100,12 @@ def test_idle_peers_beyond_the_descriptors_are_ended_and_cost_no_core(
     config_file: Path, port_base: int
 ) -> None:
     with (
-        few_descriptors(64),
+        few_descriptors(128),
         running_node("reference", config_file) as node,
         closing(PlainClient(port_base)) as client,
     ):
         client.await_result("reference", "describe")
-        with flooding("idle", port_base + OFFSETS["reference"], 80) as flood:
+        with flooding("idle", port_base + OFFSETS["reference"], 160) as flood:
             assert flood.stdout is not None
             assert flood.stdout.readline() == "done\n"
             deadline = time.monotonic() + 60
@@ -116,16 +117,16 @@ def test_idle_peers_beyond_the_descriptors_are_ended_and_cost_no_core(
         assert any("open files" in line.get("problem", "") for line in node.log())
         if sys.platform == "linux":
             limited = psutil.Process(node.pid)
-            limited.rlimit(psutil.RLIMIT_NOFILE, (8, 64))  # nothing whatever can be opened any more
+            limited.rlimit(psutil.RLIMIT_NOFILE, (8, 128))  # nothing whatever can be opened any more
             client.subscribe("node/reference/")
             beats = [client.await_event(lambda topic, _: topic == "node/reference/") for _ in range(4)]
             assert beats[-1]["memory_bytes"] is None
             client.result("reference", "metrics")
-            limited.rlimit(psutil.RLIMIT_NOFILE, (64, 64))
+            limited.rlimit(psutil.RLIMIT_NOFILE, (128, 128))
 
 
 def served_newcomers(port_base: int, tries: int) -> int:
-    """Each asks once; a crowd of eighty that comes back at once may have one ended before it is heard."""
+    """Each asks once; a crowd that comes back at once may have one ended before it is heard."""
     served = 0
     for _ in range(tries):
         with closing(PlainClient(port_base)) as newcomer:
@@ -137,14 +138,13 @@ def served_newcomers(port_base: int, tries: int) -> int:
 
 @contextmanager
 def few_descriptors(soft: int) -> Iterator[None]:
-    """For the processes that are started inside: the system's own limit, which they cannot raise."""
-    command = f'ulimit -n {soft}; exec "$@"'
+    """For the nodes that are started inside."""
     with pytest.MonkeyPatch.context() as patch:
         start = NodeProcess.__init__
 
         def limited(self: NodeProcess, package: str, config: Path, *options: str) -> None:
             start(self, package, config, *options)
-            self.command = ["sh", "-c", command, "sh", *self.command]
+            self.command = [*few_files(soft), *self.command]
 
         patch.setattr(NodeProcess, "__init__", limited)
         yield

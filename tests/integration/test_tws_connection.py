@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import threading
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 import uvloop
-from twsmq_nodes.tws.connection import Connection
+from twsmq_nodes.tws.connection import Connection, why_unreachable
 from twsmq_nodes.tws.framing import FrameSplitter, frame
 
 Runner = Callable[[Coroutine[Any, Any, None]], None]
@@ -123,3 +124,26 @@ async def test_no_thread_writes_on_a_link_that_is_closed_and_the_gateway_sees_th
         connection.close(flush=True)
         assert not connection.write_from_thread(b"late")
         assert await asyncio.to_thread(gateway.recv, 10) == b""
+
+
+@on_both_loops
+async def test_a_link_for_which_no_second_descriptor_is_left_is_written_by_the_loop() -> None:
+    def none_left(_: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "dup", none_left)
+        async with linked() as (connection, gateway):
+            assert not connection.write_from_thread(b"by a thread")
+            connection.write(b"by the loop")
+            assert await asyncio.to_thread(gateway.recv, 100) == b"by the loop"
+
+
+def test_that_no_descriptor_is_left_is_no_fault_of_the_gateways() -> None:
+    said = why_unreachable(OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "127.0.0.1", 4002)
+    assert (
+        said
+        == "no file descriptor is left here to connect to the gateway: Too many open files; raise `ulimit -n`"
+    )
+    refused = why_unreachable(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "::1", 4002)
+    assert refused == f"cannot connect to [::1]:4002: [Errno {errno.ECONNREFUSED}] Connection refused"

@@ -11,16 +11,22 @@ from typing import Any
 from support.patience import patient
 
 
-class Command:
-    """Runs in the folder of `config_file`."""
+def few_files(limit: int) -> list[str]:
+    """Before a command: the system's own limit of open files, which what is started cannot raise."""
+    return ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"]
 
-    def __init__(self, config_file: Path) -> None:
+
+class Command:
+    """Runs in the folder of `config_file`. `open_files`: what each process may have, as `ulimit -n` says."""
+
+    def __init__(self, config_file: Path, open_files: int | None = None) -> None:
+        self._limited = [] if open_files is None else few_files(open_files)
         self._tail = ["--config", str(config_file)]
         self._folder = config_file.parent
         self._started: list[subprocess.Popen[str]] = []
 
     def line(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "twsmq.cli", *words, *self._tail]
+        return [*self._limited, sys.executable, "-m", "twsmq.cli", *words, *self._tail]
 
     def run(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -2,30 +2,53 @@
 
 Where the limit is low, a few dozen idle peers would take every descriptor: nobody else got in, and libzmq's
 thread, which cannot accept, would spin. So the soft limit is raised to the hard one, a low one is named at
-start, and each server socket ends its idle connections before the descriptors do (see `peers`).
+start, and each server socket ends its idle connections before the descriptors do (see `peers`). Below
+`LEAST` nothing starts: the process that takes most would reach no gateway, and look as if there were none.
 """
 
 from __future__ import annotations
 
 import resource
 
+from twsmq_protocol.errors import Unmendable
+
 ENOUGH = 1024
-OWN = 40
-"""What a process needs for itself: sockets, journal, logs, links to gateway and others."""
+OWN = 100
+"""What a process needs for itself: sockets, journal, logs, links to gateway and others. Measured: status 94
+with five shards (78 with one), connection 77, web 58, orders 56, supervisor 52, every other less."""
+LEAST = 128
 SERVER_SOCKETS = 2
+CURE = (
+    f"raise the hard limit (`ulimit -Hn` shows it; LimitNOFILE={ENOUGH} of a systemd unit, --ulimit "
+    f"nofile={ENOUGH} of a container, a line in /etc/security/limits.conf and a new login)"
+)
 
 
 def raise_limit() -> int:
     """The limit that holds from now on."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = hard if hard != resource.RLIM_INFINITY else max(soft, 65_536)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (OSError, ValueError):  # macOS refuses more than its kernel's own limit
-            return soft
-        return wanted
+    if soft == resource.RLIM_INFINITY:
+        return soft
+    for limit in (wanted, 10_240, ENOUGH):  # macOS refuses more than its kernel's own limit
+        if soft < limit <= wanted:
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            except (OSError, ValueError):
+                continue
+            return limit
     return soft
+
+
+def require() -> int:
+    """The limit that holds from now on, raised as far as may be. Raises `Unmendable` where it is too low."""
+    limit = raise_limit()
+    if limit != resource.RLIM_INFINITY and limit < LEAST:
+        raise Unmendable(
+            f"only {limit} open files and connections are allowed for each process, {LEAST} are needed and "
+            f"{ENOUGH} are good: {CURE}"
+        )
+    return limit
 
 
 def peers_allowed() -> int:
@@ -42,6 +65,5 @@ def warning(limit: int) -> str | None:
         return None
     return (
         f"only {limit} open files and connections are allowed for each process: beyond {peers_allowed()} "
-        f"clients of one the idle ones are disconnected; raise it to {ENOUGH} or more (`ulimit -n`, "
-        "LimitNOFILE= of a systemd unit)"
+        f"clients of one the idle ones are disconnected; for {ENOUGH} {CURE}"
     )

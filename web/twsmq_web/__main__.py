@@ -25,10 +25,10 @@ def main(config: Path | None, gateway: str | None) -> None:
     logs.configure(WEB)
     log = structlog.stdlib.get_logger()
     watch_lifeline()
-    scarce = descriptors.warning(descriptors.raise_limit())
-    if scarce:
-        log.warning("few descriptors", problem=scarce)
     try:
+        scarce = descriptors.warning(descriptors.require())
+        if scarce:
+            log.warning("few descriptors", problem=scarce)
         serve(load_config(config, gateway, take_started()))
     except ConfigError as error:
         log.error("configuration refused", problem=str(error))

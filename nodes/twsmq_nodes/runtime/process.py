@@ -63,7 +63,7 @@ def run(name: str | Callable[[int], str], build: Callable[[Node], Shell]) -> NoR
             stand_back(process_of(own_name).nice)
             loaded = load_config(config, gateway, take_started())
             keep_private(loaded.data_dir)
-            scarce = descriptors.warning(descriptors.raise_limit())
+            scarce = descriptors.warning(descriptors.require())
             if scarce:
                 log.warning("few descriptors", problem=scarce)
             run_loop(_live(loaded, own_name, build))

@@ -10,10 +10,14 @@ gone. After `close` no thread writes any more.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import threading
+from contextlib import suppress
 from typing import Protocol, cast
+
+from twsmq_protocol.hosts import address
 
 from twsmq_nodes.tws.framing import FrameSplitter
 
@@ -97,7 +101,7 @@ class Connection(asyncio.Protocol):
         if self._closed:  # while it was connecting
             self._transport.abort()
         elif descriptor is not None:
-            with self._lock:
+            with self._lock, suppress(OSError):  # no descriptor is left: what is sent goes by the loop then
                 self._direct = socket.socket(fileno=os.dup(descriptor))
 
     def data_received(self, data: bytes) -> None:
@@ -146,3 +150,12 @@ def _tune(transport: asyncio.Transport) -> int | None:
         if hasattr(socket, option):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     return sock.fileno()
+
+
+def why_unreachable(error: OSError, host: str, port: int) -> str:
+    """What is said where no connection came about, which may be no fault of the gateway's."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return (
+            f"no file descriptor is left here to connect to the gateway: {error.strerror}; raise `ulimit -n`"
+        )
+    return f"cannot connect to {address(host, port)}: {error}"

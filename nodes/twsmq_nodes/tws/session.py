@@ -16,7 +16,6 @@ import random
 from collections.abc import Callable
 
 from msgspec import Struct
-from twsmq_protocol.hosts import address
 from twsmq_protocol.metrics import METRICS
 from twsmq_transport.metrics import Histogram
 
@@ -25,7 +24,7 @@ from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import core
 from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, MAX_SERVER_VERSION, Codec
-from twsmq_nodes.tws.connection import Connection
+from twsmq_nodes.tws.connection import Connection, why_unreachable
 from twsmq_nodes.tws.core import SessionCore, State, Timing
 from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
@@ -253,7 +252,7 @@ class TwsSession:
         try:
             await self._loop.create_connection(lambda: connection, self._host, port)
         except OSError as error:
-            self.connection_lost(connection, f"cannot connect to {address(self._host, port)}: {error}")
+            self.connection_lost(connection, why_unreachable(error, self._host, port))
 
     def _drop_connection(self, *, flush: bool) -> None:
         self._count_written()
