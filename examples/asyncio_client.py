@@ -1,7 +1,9 @@
 """The asyncio client: prices are watched in one task while another trades.
 
 twsmq up                           (in another terminal)
-python examples/asyncio_client.py [PORT_BASE]
+python examples/asyncio_client.py [PORT_BASE | KEY_FILE]
+
+A cluster with keys wants the file that `twsmq keys add aio --rights trader:aio` writes.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ import time
 
 from twsmq import RequestRefused
 from twsmq.aio import Client
+from twsmq_protocol.errors import TwsmqError
 from twsmq_protocol.market_events import Quote, Stream
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 
@@ -55,18 +58,30 @@ async def buy(client: Client, instrument: str, finished: dict[str, asyncio.Futur
             return f"{name}: {await finished[name]}"
 
 
+def connected(where: str) -> Client:
+    return Client(port_base=int(where)) if where.isdecimal() else Client(keys=where)
+
+
 async def main() -> None:
-    port_base = int(sys.argv[1]) if len(sys.argv) > 1 else 5500
     finished: dict[str, asyncio.Future[str]] = {}
-    async with Client(port_base=port_base) as client:
+    async with connected(sys.argv[1] if len(sys.argv) > 1 else "5500") as client:
         client.subscribe(f"order/{STRATEGY}/", *(f"quote/{name}/" for name in INSTRUMENTS))
         listening = asyncio.create_task(listen(client, finished))
-        async with asyncio.timeout(60):
-            for verdict in await asyncio.gather(*(buy(client, name, finished) for name in INSTRUMENTS[:2])):
-                print(verdict)
-        listening.cancel()
+        try:
+            async with asyncio.timeout(60):
+                orders = (buy(client, name, finished) for name in INSTRUMENTS[:2])
+                for verdict in await asyncio.gather(*orders):
+                    print(verdict)
+        finally:
+            listening.cancel()
+            await asyncio.wait([listening])
         print(f"{client.loss.lost} events lost")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except TwsmqError as error:  # not let in, refused, nobody there: each says what to do
+        sys.exit(str(error))
+    except TimeoutError:
+        sys.exit("no verdict within a minute")

@@ -1,26 +1,45 @@
 """Trade through twsmq with pyzmq and msgpack alone: the whole protocol, as any language can speak it.
 
     twsmq up                           (in another terminal: a cluster with the simulated gateway)
-    python examples/plain_pyzmq.py [PORT_BASE]
+    python examples/plain_pyzmq.py [PORT_BASE | KEY_FILE]
 
 It listens to three instruments, places a market order and a limit order, waits for their verdicts, places one
-far from the market and cancels it. `protocol/SPEC.md` explains every field.
+far from the market and cancels it. `protocol/SPEC.md` explains every field. A cluster with keys wants the
+file that `twsmq keys add plain --rights trader:plain` writes.
 """
 
 import itertools
+import re
 import sys
 import time
+from pathlib import Path
 
 import msgpack
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
-PORT_BASE = int(sys.argv[1]) if len(sys.argv) > 1 else 5500
+
+def key_file(path):
+    """Its lines; the numbers and lists among them as text."""
+    try:
+        return dict(re.findall(r'^(\w+) = "?([^"\n]*)"?$', Path(path).read_text(), re.MULTILINE))
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror}; give the port base, or the file that `twsmq keys add` wrote")
+
+
+where = sys.argv[1] if len(sys.argv) > 1 else "5500"
+keys = {"host": "127.0.0.1", "port_base": where} if where.isdecimal() else key_file(where)
+HOST, PORT_BASE = keys["host"], int(keys["port_base"])
 MARKETDATA, ORDERS = PORT_BASE + 20, PORT_BASE + 30  # requests; events are one port further
 INSTRUMENTS = ["STK:AAPL:SMART:USD", "STK:MSFT:SMART:USD", "CASH:EUR:IDEALPRO:USD"]
 FINISHED = ("filled", "cancelled", "rejected", "not_sent")
 RUN = str(time.time_ns())  # an order's id is used once, ever
 
 context = zmq.Context()
+if "secret_key" in keys:  # every socket made from here on shows it
+    context.setsockopt(zmq.CURVE_PUBLICKEY, keys["public_key"].encode())
+    context.setsockopt(zmq.CURVE_SECRETKEY, keys["secret_key"].encode())
+    context.setsockopt(zmq.CURVE_SERVERKEY, keys["server_key"].encode())
 
 events = context.socket(zmq.SUB)
 events.setsockopt(zmq.RCVHWM, 100_000)
@@ -30,14 +49,29 @@ for instrument in INSTRUMENTS:
     events.subscribe(f"quote/{instrument}/".encode())  # this is what starts the line at the gateway
 events.subscribe(b"order/plain/")  # everything of strategy "plain"
 for port in (MARKETDATA + 1, ORDERS + 1):
-    events.connect(f"tcp://127.0.0.1:{port}")
+    events.connect(f"tcp://{HOST}:{port}")
 
 orders = context.socket(zmq.DEALER)
 orders.setsockopt(zmq.LINGER, 0)
-orders.connect(f"tcp://127.0.0.1:{ORDERS}")
+refused = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+monitor = orders.get_monitor_socket(refused | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+orders.connect(f"tcp://{HOST}:{ORDERS}")
 
 request_ids = itertools.count(1)
 last_seq = {}  # by topic: (incarnation, number)
+
+
+def require_let_in():
+    """Who is not let in receives nothing, ever: only the handshake says so."""
+    if not monitor.poll(10_000):
+        sys.exit(
+            f"nobody answers at {HOST}:{ORDERS}; is the cluster up (twsmq status), the key file its own?"
+        )
+    if recv_monitor_message(monitor)["event"] & refused:
+        sys.exit(
+            "not let in: a cluster with keys wants a file of `twsmq keys add`, one without its port base"
+        )
+    orders.disable_monitor()
 
 
 def next_event(timeout=30.0):
@@ -119,6 +153,7 @@ def await_quotes():
     return quotes
 
 
+require_let_in()
 quotes = await_quotes()
 aapl, msft = INSTRUMENTS[0], INSTRUMENTS[1]
 

@@ -1,13 +1,16 @@
 """The same with the Python client: typed events, typed errors, losses counted.
 
 twsmq up                           (in another terminal)
-python examples/python_client.py [PORT_BASE]
+python examples/python_client.py [PORT_BASE | KEY_FILE]
+
+A cluster with keys wants the file that `twsmq keys add sync --rights trader:sync,accounts` writes.
 """
 
 import sys
 import time
 
 from twsmq import Client, OutcomeUnknown, RequestRefused
+from twsmq_protocol.errors import TwsmqError
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Order
 
@@ -65,10 +68,13 @@ def follow(client: Client, client_order_id: str, until: frozenset[str]) -> None:
     sys.exit("no verdict within a minute")
 
 
+def connected(where: str) -> Client:
+    return Client(port_base=int(where)) if where.isdecimal() else Client(keys=where)
+
+
 def main() -> None:
-    port_base = int(sys.argv[1]) if len(sys.argv) > 1 else 5500
     run = time.time_ns()
-    with Client(port_base=port_base) as client:
+    with connected(sys.argv[1] if len(sys.argv) > 1 else "5500") as client:
         client.subscribe(f"quote/{AAPL}/", f"order/{STRATEGY}/")
         ask = await_ask(client)
 
@@ -87,4 +93,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except TwsmqError as error:  # not let in, refused, nobody there: each says what to do
+        sys.exit(str(error))

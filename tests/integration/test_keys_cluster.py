@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shlex
 import socket
 import time
@@ -16,6 +17,7 @@ import pytest
 import zmq
 from conftest import GATEWAY_OFFSET, reserved_ports
 from support.client_programs import PROGRAMS, running_program
+from support.examples import EXAMPLES, SAYS, run_example
 from support.keyed_cluster import NODES, THREE_COMMANDS, Keyed, running_keyed
 from twsmq import Client, ConnectionRefused, RequestRefused, aio
 from twsmq.admission import Mistake
@@ -117,6 +119,19 @@ def test_each_client_says_which_mistake_it_is(keyed: Keyed, command: list[str]) 
                 assert program.ask(do, 60, **asked, timeout_ms=20_000) == {"connection_refused": mistake}
                 assert time.monotonic() - began < 2, (mistake, do)
             program.ask("close")
+
+
+@pytest.mark.parametrize("example", SAYS)
+def test_where_keys_are_wanted_an_example_takes_the_file_its_first_lines_name(
+    keyed: Keyed, example: str
+) -> None:
+    assert "twsmq keys add" in run_example(example, str(keyed.port_base), code=1)
+    assert "no.key" in run_example(example, str(keyed.folder / "no.key"), code=1)
+    (add,) = re.findall(r"`twsmq (keys add \w+ [^`]+)`", (EXAMPLES / example).read_text().split('"""')[1])
+    keyed.run(*add.split())
+    told = run_example(example, str(keyed.folder / f"{add.split()[2]}.key"))
+    for words in SAYS[example]:
+        assert words in told
 
 
 def test_a_key_that_is_accepted_meanwhile_gets_in_with_the_same_client(keyed: Keyed) -> None:
