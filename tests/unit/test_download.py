@@ -263,12 +263,12 @@ def test_bars_are_counted_as_the_exchange_does() -> None:
     assert [*bar_times(session, "1d", "US/Eastern")] == [NEW_YEARS_EVE]
 
 
-def test_a_span_never_cuts_a_bar() -> None:
+def test_a_span_ends_with_the_range_wherever_bars_are_believed_to_begin() -> None:
     opens = NEW_YEARS_EVE + 14 * HOUR
     spans = spans_of(
         [Session(opens, opens + 24 * HOUR, "20270101")], "4h", "UTC", opens + HOUR, opens + 9 * HOUR, 0
     )
-    assert spans == [Span(opens + 2 * HOUR, opens + 10 * HOUR, 2)]
+    assert spans == [Span(opens + HOUR, opens + 9 * HOUR, 2)]
     assert spans_of([], "1d", "UTC", opens, opens + 5 * HOUR, 0) == []
 
 

@@ -26,7 +26,9 @@ def adjusted(records: Records, ended: PieceEnded) -> int | None:
     """When a bar begins that was sent twice and differently: with a piece, and with its neighbour."""
     for piece in records.pieces.values():
         for last, before in ((piece.last, ended.before), (ended.last, piece.before)):
-            if last is not None and before is not None and last.time == before.time and last != before:
+            if last is None or before is None or last.time != before.time:
+                continue
+            if not same_prices(last, before):
                 return last.time
     return None
 

@@ -48,6 +48,10 @@ class Order(Struct, frozen=True, kw_only=True):
     rth: bool
     format: str
 
+    def up_to_now(self, instrument: str) -> bool:
+        """Whether the gateway takes no end of its bars."""
+        return up_to_now(self.what, parse_instrument(instrument).sec_type)
+
 
 class Passing(Exception):
     """Ask again later. `slow`: and for less."""
@@ -133,7 +137,7 @@ class Questions:
         }  # fmt: skip
         if proof:
             args["max_age"] = 0
-        if not up_to_now(self._order.what, parse_instrument(instrument).sec_type):
+        if not self._order.up_to_now(instrument):
             args["to"] = end
         parts: list[PackedBars] = []
         at: int | None = begin

@@ -82,28 +82,32 @@ def bar_times(session: Session, size: str, zone: str) -> Sequence[int]:
 def spans_of(
     sessions: Iterable[Session], size: str, zone: str, begin: int, end: int, known_from: int
 ) -> list[Span]:
-    """The spans of the bars that begin between `begin` and `end`, in their order; each span holds whole bars,
-    since a bar that a request cuts comes cut. `known_from`: when the instrument's history begins; nothing is
-    planned before.
+    """The spans of the bars that begin between `begin` and `end`, in their order. `known_from`: when the
+    instrument's history begins; nothing is planned before.
+
+    A span ends with the range or the session, not with a bar: when bars begin is only believed to be known,
+    and one that begins where nobody expects it is a bar too (of coins, of a Sunday on which clocks were
+    changed). Whichever begin in a piece come whole.
     """
     step = seconds_of(size) * NS
     if step > DAY_NS:  # the first week or month may be dated before its first session
         return [*_days(max(begin, known_from // DAY_NS * DAY_NS - step), end // DAY_NS * DAY_NS)]
     if step == DAY_NS:  # dated by its day, in which history may begin at any time
         begin, end = max(begin, known_from // DAY_NS * DAY_NS), end // DAY_NS * DAY_NS
-    begin = max(begin, known_from - step + 1)  # the bar in which it begins is one
+    begin = max(begin, known_from - step + NS)  # the bar in which it begins is one
     found: list[Span] = []
     for session in sorted(set(sessions)):
         times = bar_times(session, size, zone)
         if not times:
             continue
-        close = times[0] + DAY_NS if step == DAY_NS else session.close
+        opens, close = (times[0], times[0] + DAY_NS) if step == DAY_NS else (session.open, session.close)
         after = found[-1].end if found else times[0]
         for first, last in _years(max(begin, after), end):
             lower, upper = bisect_left(times, first), bisect_left(times, last)
-            if lower < upper:
-                stop = times[upper] if upper < len(times) else close
-                found.append(Span(times[lower], stop, upper - lower))
+            part = max(opens, first), min(close, last)
+            goes_on = opens < first < close and first == year_begin(year_of(first))
+            if lower < upper or goes_on:
+                found.append(Span(*part, upper - lower))
     return [*_with_days(found, begin, end)] if found else [*_days(begin, end)]
 
 

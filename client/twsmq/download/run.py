@@ -4,8 +4,8 @@ Each piece ends as data, proved empty, retry or refused, and its line is in the 
 answer without bars where the schedule has a session proves nothing before a second one is empty too.
 What passes (not ready, no answer in time, throttled) makes a pause, which grows, and the piece is asked for
 again, smaller where an answer took too long. The last bar of a piece comes again with the piece after it, and
-that of another day's run before anything is added to it: where the two differ, the gateway has adjusted its
-past meanwhile, and the instrument is fetched anew.
+that of a run an hour ago or more before anything is added to it: where the two differ, the gateway has
+adjusted its past meanwhile, and the instrument is fetched anew.
 
 What waits for the disk (a piece, its line, a year's file) is done in the background, one thing at a time and
 in the order in which the answers came, while more are waited for. Invariant: `_writing` is held from what is
@@ -50,6 +50,8 @@ MOST_RESTARTS = 2
 MOST_REFUSED = 3
 """Pieces in a row, after which the gateway is not asked for that instrument any more."""
 PLANNED_AHEAD = 2
+TRUSTED_NS = DAY_NS // 24
+"""Less than a market is closed over night, in which pasts are adjusted."""
 
 
 async def at_once(work: Callable[[], Any]) -> Any:
@@ -58,6 +60,7 @@ async def at_once(work: Callable[[], Any]) -> Any:
 
 
 _WHOLE_YEAR = 1 << 40
+"""Of what is given up to now only: every piece makes the gateway send all that follows it too."""
 
 
 class _Job(Struct):
@@ -186,8 +189,7 @@ class Download:
         for job in self._jobs:
             if job.plan is None or job.given_up:
                 continue
-            # Every piece of ADJUSTED_LAST makes the gateway send all that follows it too.
-            piece = job.plan.take(_WHOLE_YEAR if self._order.what == "ADJUSTED_LAST" else self._pace.bars)
+            piece = job.plan.take(_WHOLE_YEAR if self._order.up_to_now(job.instrument) else self._pace.bars)
             if piece is not None:
                 piece = overlapping(job.records, piece)
                 job.flying.append(piece)
@@ -223,10 +225,10 @@ class Download:
             self.progress.planned = planned / len(self._jobs)
 
     async def _confirm(self, job: _Job) -> None:
-        """Of another day, before more is added. Raises `Passing`, `RequestRefused`."""
+        """Of a while ago, before more is added. Raises `Passing`, `RequestRefused`."""
         pieces = job.records.pieces.values()
         last = last_known(job.records)
-        if last is None or self._wall() - max(piece.at for piece in pieces) < DAY_NS:
+        if last is None or self._wall() - max(piece.at for piece in pieces) < TRUSTED_NS:
             return
         if not still_missing(job.records, self._order.size):
             return

@@ -29,7 +29,8 @@ T = TypeVar("T")
 AGES_S: dict[type[Struct], float] = {Head: DAY_S, Schedule: DAY_S / 4, Histogram: 60.0}
 """How old an answer may be at most, whatever is configured; ticks that are past for good as old as bars."""
 ADJUSTED_S = float(DAY_S)
-"""Prices less dividends change with every dividend."""
+"""Of what is given up to now only: prices less dividends change with every dividend, those of a continuous
+future may with every roll."""
 
 log = structlog.stdlib.get_logger()
 
@@ -63,11 +64,11 @@ class Memory:
         return "|".join(map(str, (self._source, op, spelling, *rest)))
 
     def bars(
-        self, series: str, what: str, begin: int, end: int, max_age_s: float | None,
-        then: Callable[[list[Known]], None],
+        self, series: str, begin: int, end: int, max_age_s: float | None,
+        then: Callable[[list[Known]], None], *, up_to_now: bool,
     ) -> None:  # fmt: skip
         """Calls `then` with what is known, now or later."""
-        age = self._age(max_age_s, ADJUSTED_S if what == "ADJUSTED_LAST" else self._age_s)
+        age = self._age(max_age_s, ADJUSTED_S if up_to_now else self._age_s)
         if age <= 0 or begin >= end:
             then([])
         else:

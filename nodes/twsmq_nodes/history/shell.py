@@ -136,7 +136,8 @@ class HistoryShell(Shell):
         # Bars begin with a second: no two ranges are the same unless the same bars are in them. One up to now
         # is the same as one asked for in the same second.
         begin, end = -(-begin // NS) * NS, -(-end // NS) * NS if args.to is not None else end
-        if up_to_now(what, contract.sec_type) and begin < end:
+        no_end = up_to_now(what, contract.sec_type)
+        if no_end and begin < end:
             _require_one_answer(args, contract, begin, now)
         series = self._memory.name("bars", args.instrument, args.size, what, args.rth)
         fresh = args.max_age == 0
@@ -150,7 +151,9 @@ class HistoryShell(Shell):
             )  # fmt: skip
 
         ask = self._asker(call, key, bulk=args.bulk)
-        self._memory.bars(series, what, begin, end, args.max_age, lambda known: ask(lambda: make(known)))
+        self._memory.bars(
+            series, begin, end, args.max_age, lambda known: ask(lambda: make(known)), up_to_now=no_end
+        )
 
     def _ticks(self, args: GetTicks, call: Call) -> None:
         contract, now = contract_for(args.instrument), time_ns()
