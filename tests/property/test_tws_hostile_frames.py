@@ -224,3 +224,13 @@ def test_a_text_with_a_nul_which_only_protobuf_can_carry_is_set_aside() -> None:
         summary = kind.AccountSummary(reqId=9, account="DU1", tag=tag, value="1", currency="USD")
         (event,) = codec.decode(protobuf(63, summary.SerializeToString()))
         assert isinstance(event, FrameRejected) is not believed, event
+
+
+def test_what_ibapi_says_of_a_frame_with_a_wrong_number_of_fields_is_in_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A whole frame each time, past all bounds: 77 MB a minute."""
+    (event,) = CODEC.decode(whole(["55", "1", "2", "3", "4"]))
+    assert isinstance(event, FrameRejected)
+    assert "number of fields" in event.reason
+    assert caplog.records == []

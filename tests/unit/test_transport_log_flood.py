@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -63,3 +66,19 @@ def test_the_plain_log_that_a_person_follows_shows_texts_of_others_escaped() -> 
     assert "orders: connecting (\\x1b[2J\\u202e\\x9b) problem=a\\nb\\x07" in first
     assert len(trace) > 2
     assert all(line.isprintable() for line in (first, *trace))
+
+
+def test_what_libraries_log_is_a_line_like_ours_and_bounded() -> None:
+    program = (
+        "import logging; from twsmq_transport.log import configure; configure('orders')\n"
+        "for number in range(1000): logging.getLogger('asyncio').warning('send %d raised', number)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    first, *more = map(json.loads, done.stderr.splitlines())
+    assert len(more) < 2 * BURST
+    assert (first["event"], first["problem"], first["library"]) == (
+        "send %d raised",
+        "send 0 raised",
+        "asyncio",
+    )
+    assert (first["process"], first["level"]) == ("orders", "warning")

@@ -30,9 +30,7 @@ _SECRET = ("secret", "password", "token", "private_key")
 def configure(name: str, level: str = "info") -> None:
     """Set up structlog and the standard library's logging for this process."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    # ibapi writes six DEBUG records a tick, which cost more than everything else together.
-    logging.getLogger("ibapi").setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[_OfOthers()], level=logging.WARNING)
     structlog.configure(
         processors=[
             FloodGate(),
@@ -48,6 +46,15 @@ def configure(name: str, level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=name)
+
+
+class _OfOthers(logging.Handler):
+    """What libraries log by the standard library is a line like ours, with the same bounds."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = logging.ERROR if record.levelno >= logging.ERROR else logging.WARNING
+        said = {"problem": record.getMessage(), "library": record.name, "exc_info": record.exc_info}
+        structlog.get_logger().log(level, str(record.msg), **said)
 
 
 def configure_plain(stream: TextIO | FileOnDemand) -> None:

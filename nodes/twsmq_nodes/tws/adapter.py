@@ -52,8 +52,9 @@ RAW_IDS_FROM = 201
 PROTOBUF_ID = 200
 """Ids above it are protobuf messages, with it added to the id of their kind."""
 
-# ibapi writes six DEBUG records a tick; formatting them costs ten times the decoding.
-logging.getLogger("ibapi").setLevel(logging.WARNING)
+# ibapi writes six DEBUG records a tick, whose formatting costs ten times the decoding, and a whole frame for
+# each with a wrong number of fields, past all bounds of our log: what it refuses is a FrameRejected here.
+logging.getLogger("ibapi").setLevel(logging.CRITICAL + 1)
 
 _ERR_MSG = 4
 _HISTORICAL_DATA = 17  # from server version 196 a message without bars makes no callback
