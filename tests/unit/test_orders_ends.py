@@ -110,6 +110,36 @@ def test_a_staged_leg_that_was_refused_itself_says_so_when_its_cancel_finds_noth
     assert end_of(desk, "b") == ("cancelled", 202, "Order was discarded.")
 
 
+COMBO = "BAG:SPY:SMART:USD:+1x100,-1x200"
+
+
+def test_a_combo_of_a_group_refused_after_the_202s_of_all(desk: Desk) -> None:
+    linked(desk, *({"client_order_id": cid, "instrument": COMBO} for cid in "ab"), link="oca")
+    desk.says(order_status(1, "Cancelled"), error(1, 202, BARE), error(2, 202, BARE), error(2, 110, TICK))
+    assert end_of(desk) == ("cancelled", 202, BARE)
+    assert end_of(desk, "b") == ("rejected", 110, TICK)
+
+
+def test_one_that_we_had_cancelled_before_its_refusal_came(desk: Desk) -> None:
+    desk.place()
+    desk.cancel()
+    desk.says(order_status(1, "Cancelled"), error(1, 110, TICK), error(1, 202, BARE))
+    assert end_of(desk) == ("rejected", 110, TICK)
+
+
+def test_an_inactive_order_whose_cancel_is_not_answered_ends(desk: Desk) -> None:
+    """ib_insync issue 363: the gateway may send nothing more about it."""
+    working(desk)
+    desk.says(open_order(1, word="Inactive"), order_status(1, "Inactive"))
+    desk.cancel()
+    desk.later(5.1)
+    desk.lists_nothing()
+    desk.later(5.1)
+    desk.lists_nothing()
+    assert end_of(desk)[0] == "cancelled"
+    assert "Inactive" in (end_of(desk)[2] or "")
+
+
 def test_a_notice_between_a_refusal_and_its_proof_does_not_hide_it(desk: Desk) -> None:
     desk.place()
     desk.says(error(1, 110, TICK), error(1, 399, "will not be placed until 09:30"))

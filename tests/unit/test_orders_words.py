@@ -252,3 +252,18 @@ def test_the_reason_that_an_open_order_gives_for_its_end_is_told(desk: Desk) -> 
         "No shares to borrow",
         None,
     )
+
+
+@pytest.mark.parametrize(("near", "far", "average"), [(3.0, 3.0, 0.0), (3.0, 4.0, None)])
+def test_a_combo_that_cost_nothing_has_a_price(
+    desk: Desk, near: float, far: float, average: float | None
+) -> None:
+    """Its legs alone are reported; 0 as the gateway's average is a price here, elsewhere none is given."""
+    desk.place(instrument="BAG:SPY:SMART:USD:+1x100,-1x200", limit_price=0.0)
+    for number, side, price in ((1, "BOT", near), (2, "SLD", far)):
+        leg = execution(1, f"{EXEC}.0{number}.01", price=price, side=side)
+        desk.says(replace(leg, contract=replace(leg.contract, sec_type="OPT")))
+    desk.says(order_status(1, "Filled", filled=10.0, avg_fill_price=0.0))
+    desk.later(1.1)
+    desk.lists_nothing()
+    assert (desk.status(), desk.order().avg_price) == ("filled", average)

@@ -142,6 +142,8 @@ class Book:
             record.counted = signed
 
     def _apply_order(self, record: Record, key: Key, order: Order) -> None:
+        if order.filled > 0:
+            record.worked = True
         if order.gateway_status != record.order.gateway_status and _works(order):
             record.worked = True
             if not _works(record.order):

@@ -179,6 +179,12 @@ class Record:
             return None
         return sum(fill.quantity * fill.price for fill in self.fills.values() if not fill.leg) / units
 
+    def at_even(self) -> bool:
+        """A combo whose legs cost nothing together: only there is 0 a price, not one that is not given."""
+        legs = [fill for fill in self.fills.values() if fill.leg]
+        net = sum(fill.quantity * fill.price * (1 if fill.side == "BUY" else -1) for fill in legs)
+        return bool(legs) and abs(net) < EPSILON
+
     def state(self) -> tuple[Any, ...]:
         """A copy of everything, for comparing one record with another."""
         return tuple(copy(getattr(self, name)) for name in self.__slots__)

@@ -303,6 +303,8 @@ class Reports:
         )
         if missing.avg_price is not None:
             changes["avg_price"] = missing.avg_price
+        elif record.at_even():
+            changes["avg_price"] = 0.0
         self._recorder.move(record, Trigger.FILLED, ts, **changes)
 
     # -- completed orders

@@ -46,7 +46,7 @@ from .exercises import GONE, NOT_CONFIRMED
 from .follow_ups import ExecutionsMissing
 from .ids import FIRST_REQ_ID, Key
 from .record import EPSILON, Record
-from .states import Trigger
+from .states import Trigger, trigger_of
 from .times import covers
 
 GRACE_S = 3.0
@@ -260,8 +260,7 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
         return Verdict(again=True)
     if record.acknowledged:
         if snapshot.reaches_back is not None and snapshot.reaches_back < record.sent_at:
-            inactive = order.status == "inactive"
-            return _gone(record, today=True) if inactive else _ended_meanwhile(record)
+            return _gone(record, today=True) if _inactive(record) else _ended_meanwhile(record)
         if order.status == "unknown":
             return _NOTHING
         return _gone(record, covers(snapshot.began_at, record.sent_at, snapshot.offset_s))
@@ -302,6 +301,13 @@ def _ended_meanwhile(record: Record) -> Verdict:
     return Verdict(trigger, f"the gateway lists it no more: it has ended, {executed}")
 
 
+def _inactive(record: Record) -> bool:
+    """Also while a cancel is under way, which a gateway may leave unanswered (ib_insync issue 363)."""
+    order = record.order
+    called = trigger_of(order.gateway_status or "") is Trigger.INACTIVE
+    return called and order.status in ("inactive", "pending_cancel")
+
+
 def _refused(record: Record) -> Verdict | None:
     """By what the gateway has complained of; it may be a change that it complained of."""
     complaint = record.complaint
@@ -313,11 +319,11 @@ def _refused(record: Record) -> Verdict | None:
 
 def _gone(record: Record, today: bool) -> Verdict:
     """The gateway had it, and none of its lists has it any more."""
-    if today and (record.order.status == "inactive" or (record.complaint and not record.worked)):
-        # A killed FOK, a refused order: Inactive, and nothing else comes (captured).
-        refused = _refused(record)
-        if refused is not None:
-            return refused
+    inactive = _inactive(record)
+    refused = _refused(record) if inactive or not record.worked else None
+    if today and refused is not None:
+        return refused
+    if today and inactive:  # a killed FOK, a refused order: Inactive, and nothing else comes (captured)
         words = record.order.reason or "the gateway called it Inactive and lists it no more"
         return Verdict(Trigger.CANCELLED, words, record.order.tws_code)
     when = "how it ended it does not tell" if today else "it ended on an earlier day"
