@@ -76,6 +76,24 @@ def test_who_is_not_logged_in_sees_nothing(browser: Any, desk: Cluster) -> None:
     context.close()
 
 
+def test_a_link_that_was_used_says_so_whether_the_browser_is_logged_in_or_not(
+    browser: Any, desk: Cluster, page: Page
+) -> None:
+    """It showed the bare login, or, where another link had logged in, a page without the right it was for."""
+    used = f"http://127.0.0.1:{desk.port_base + 80}/#login=used"
+    context = browser.new_context(viewport={"width": 380, "height": 700})
+    for opened in (context.new_page(), page.page):
+        opened.goto("about:blank")
+        opened.goto(used)
+        told = opened.get_by_role("alert").filter(has_text="used already")
+        playwright.expect(told).to_be_visible(timeout=patient(5_000))
+    page.picture("used-link")
+    told.get_by_role("button").click()
+    playwright.expect(told).to_have_count(0)
+    context.close()
+    page.complaints.clear()  # the browser itself notes the 401
+
+
 def test_a_button_that_would_be_refused_is_not_shown(page: Page) -> None:
     """An operator whose key halts and does not resume saw everything an operator can do."""
     me = '{"who": "ann", "role": "operator", "may": ["halt", "cancel_order"], "reads_orders": false}'
@@ -310,8 +328,20 @@ def test_a_viewer_cannot_act_whatever_it_sends(page: Page) -> None:
     page.complaints.clear()  # the browser itself notes the 403
 
 
+def test_where_a_stop_waits_is_shown_on_a_narrow_screen_too(page: Page, desk: Cluster) -> None:
+    """Its limit was a dash and its stop left out: no price at all."""
+    place(desk, "stop", order_type="STP", stop_price=1234.5)
+    page.page.set_viewport_size({"width": 380, "height": 800})
+    page.view("orders")
+    stop = page.cell("orders", "alpha/stop", "stop_price")
+    page.shows(stop, "1,234.50")
+    playwright.expect(stop).to_be_visible()
+    page.picture("narrow-orders")
+    ask(desk, "cancel_order", {"strategy": "alpha", "client_order_id": "stop"})
+
+
 def test_every_view_fits_a_narrow_screen(page: Page) -> None:
-    page.page.set_viewport_size({"width": 390, "height": 800})
+    page.page.set_viewport_size({"width": 380, "height": 800})
     covered = """(cells) => [...document.querySelectorAll(cells)].filter((each) => {
       const at = each.getBoundingClientRect();
       const there = document.elementFromPoint(at.left + 6, at.top + at.height / 2);
@@ -321,7 +351,7 @@ def test_every_view_fits_a_narrow_screen(page: Page) -> None:
     for name in VIEWS:
         page.view(name)
         wide = page.page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= 390, name
+        assert wide <= 380, name
         assert page.page.evaluate(covered, names) == [], name  # whom a button halts can be read
 
 

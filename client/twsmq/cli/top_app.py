@@ -49,7 +49,16 @@ _SHORT = {"Positions": "Pos", "Market data": "Data", "Processes": "Procs"}
 """All names of views in 80 columns."""
 WIDE, NARROW = 180, 120
 _NARROW: dict[str, tuple[str, ...]] = {
-    "orders": ("client_order_id", "status", "since", "side", "filled", "quantity", "limit_price"),
+    "orders": (
+        "client_order_id",
+        "status",
+        "since",
+        "side",
+        "filled",
+        "quantity",
+        "limit_price",
+        "stop_price",
+    ),
     "fills": ("time", "client_order_id", "side", "quantity", "price", "slippage", "latency_s"),
     "positions": (
         "instrument",

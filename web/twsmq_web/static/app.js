@@ -9,6 +9,7 @@ root.textContent = "";
 let view = "desk";
 let open = null;
 let dialog = null;
+let refusal = null;  // why the link that this page was opened with did not log in
 let theme = null;
 try { theme = localStorage.getItem("theme"); } catch { /* private windows */ }
 theme ||= matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
@@ -27,9 +28,9 @@ async function unlock() {
   draw();
 }
 
-function Login({ title, text, onKey, onCancel }) {
+function Login({ title, text, why, onKey, onCancel }) {
   const [key, setKey] = useState("");
-  const [problem, setProblem] = useState(null);
+  const [problem, setProblem] = useState(why);
   const send = async (event) => {
     event.preventDefault();
     const answer = await ask("/api/login", { key: key.trim().replace(/^.*#login=/, "") });
@@ -53,7 +54,7 @@ function Help({ onClose }) {
 function App() {
   if (board.me === null) {
     return html`<${Login} title="twsmq" text=${html`Run <code>twsmq web</code> where the cluster runs: it prints a link that logs this browser in.`}
-      onKey=${begin} />`;
+      why=${refusal} onKey=${(me) => { refusal = null; return begin(me); }} />`;
   }
   if (dialog === "operator") {
     return html`<${Login} title="Operator" text=${html`<code>twsmq web --operator</code> prints a key, good once, that lets this browser act for twelve hours.`}
@@ -62,6 +63,7 @@ function App() {
   if (dialog === "help") return html`<${Help} onClose=${() => { dialog = null; draw(); }} />`;
   const shown = VIEWS.find(([name]) => name === view);
   return html`<${Header} view=${view} go=${go} theme=${theme} turn=${turn} unlock=${unlock} />
+    ${refusal && html`<p class="banner bad" role="alert">${refusal} <button onClick=${() => { refusal = null; draw(); }}>close</button></p>`}
     <main data-view=${view} key=${view}>${shown[2](open)}</main>
     <footer>${board.me.who}, ${board.me.role} · <button class="link" onClick=${() => { dialog = "help"; draw(); }}>keys ( ? )</button></footer>`;
 }
@@ -94,7 +96,8 @@ addEventListener("pageshow", (event) => { if (event.persisted && board.me) liste
 
 const key = location.hash.startsWith("#login=") ? location.hash.slice(7) : null;
 if (key) history.replaceState(null, "", "/");
-const answer = key ? await ask("/api/login", { key }) : await ask("/api/me");
+const login = key && await ask("/api/login", { key });
+if (login && login.status !== 200) refusal = login.body.error.message;
+const answer = login?.status === 200 ? login : await ask("/api/me");
 if (answer.status === 200) await begin(answer.body);
-else if (key && (await ask("/api/me")).status === 200) await begin((await ask("/api/me")).body);
 draw();
