@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 import socket
 import sys
 import time
@@ -52,6 +51,7 @@ from twsmq_transport.lifeline import watch_lifeline
 from twsmq_transport.mailbox import Call, Handler
 from twsmq_transport.private import keep_private
 from twsmq_transport.security import Security
+from twsmq_transport.stop_signals import watch_signals
 from twsmq_transport.wire import Wire
 
 from .front_messages import (
@@ -107,8 +107,7 @@ class Front:
         """Returns when the supervisor has closed the link, or this process is asked to end."""
         self._link.setblocking(False)
         self._loop.add_reader(self._link.fileno(), self._readable)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._over.set)
+        watch_signals(self._loop, lambda _: self._over.set())
         self._beat()
         await self._over.wait()
         self._readable()  # what the supervisor sent just before it asked this process to end

@@ -29,6 +29,7 @@ from twsmq_protocol.errors import ConfigError, MalformedMessage
 from twsmq_protocol.system_events import Gateway, Heartbeat, ProcessState
 from twsmq_protocol.topics import GATEWAY
 from twsmq_transport import descriptors, security, sockets
+from twsmq_transport.stop_signals import watch_signals
 
 from . import policy, policy_events
 from .asker import Asker
@@ -105,7 +106,7 @@ class Supervisor:
             self._link = FrontLink(self._state, self._front_said)
             stack.callback(self._link.close)
             self._open_sockets(stack)
-            self._watch_signals(stack)
+            stack.callback(watch_signals(self._loop, self._on_signal))
             if scarce:
                 log.warning(scarce)
             stack.callback(self._cancel_tasks)
@@ -133,13 +134,6 @@ class Supervisor:
                 asker = Asker(context, spec.control, partial(self._answered, name), keys)
                 stack.callback(asker.close)
                 self._askers[name] = asker
-
-    def _watch_signals(self, stack: ExitStack) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-                continue  # started under nohup
-            self._loop.add_signal_handler(number, self._on_signal, number)
-            stack.callback(self._loop.remove_signal_handler, number)
 
     def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

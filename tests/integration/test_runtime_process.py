@@ -27,7 +27,7 @@ def await_beat(port_base: int, state: str = "connecting") -> None:
         client.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_told_to_stop_it_says_so_and_ends_in_order(config_file: Path, port_base: int, number: int) -> None:
     node = NodeProcess("connection", config_file).start()
     client = PlainClient(port_base)

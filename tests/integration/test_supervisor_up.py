@@ -61,6 +61,11 @@ def test_detached_it_runs_until_told_otherwise_with_the_least_of_open_files(
     assert again.stderr.count("\n") == 1
 
     members = [psutil.Process(row["pid"]) for row in status["processes"]]
+    for member in members:
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE, signal.SIGSTOP, signal.SIGCONT):
+            member.send_signal(number)
+    after = json.loads(twsmq.run("status", "--json").stdout)["processes"]
+    assert [(row["pid"], row["restarts"]) for row in after] == [(member.pid, 0) for member in members]
     down = twsmq.run("down")
     assert down.returncode == 0
     assert down.stdout.splitlines()[-1] == "stopped"

@@ -20,6 +20,7 @@ Who may do what
 
 What every process is
   log.py            one log (log_flood.py: bounded; lean.py: cheap to import); metrics.py and
-                    process_metrics.py counts; vitals.py health; lifeline.py its end with the supervisor's;
-                    private.py files that are its owner's alone; release.py its version
+                    process_metrics.py counts; vitals.py health; lifeline.py its end with the supervisor's,
+                    stop_signals.py in order; private.py files that are its owner's alone; release.py
+                    its version
 """

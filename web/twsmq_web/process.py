@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Generator
 
@@ -24,6 +23,7 @@ from twsmq_protocol.processes import WEB
 from twsmq_protocol.topics import node_topic
 from twsmq_transport import security
 from twsmq_transport.loops import run_loop
+from twsmq_transport.stop_signals import watch_signals
 from twsmq_transport.vitals import VitalSigns
 from twsmq_transport.wire import Wire
 
@@ -70,13 +70,11 @@ async def _serve(loaded: LoadedConfig) -> None:
     )
     server = _server(desk, access)
 
-    def stop() -> None:
+    def stop(_: object) -> None:
         desk.browsers.end()
         server.should_exit = True
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    watch_signals(asyncio.get_running_loop(), stop)
     feeding = asyncio.create_task(desk.feed.run())
     beating = asyncio.create_task(_beat(wire, desk, server, signs))
     log.info("page served", address=f"http://{config.cluster.bind}:{port}/")

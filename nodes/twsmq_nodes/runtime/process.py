@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from twsmq_transport import log as logs
 from twsmq_transport.lifeline import watch_lifeline
 from twsmq_transport.loops import run_loop
 from twsmq_transport.private import keep_private
+from twsmq_transport.stop_signals import watch_signals
 
 from .node import Node, Shell
 
@@ -83,8 +83,7 @@ async def _live(loaded: LoadedConfig, name: str, build: Callable[[Node], Shell])
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_crash)
     threading.excepthook = _crash_thread
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    watch_signals(loop, lambda _: stopping.set())
     node = Node(loaded, name)
     gc.disable()
     try:
