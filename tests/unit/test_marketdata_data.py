@@ -102,6 +102,29 @@ def test_of_many_ticks_the_last_word_counts(book: QuoteBook):
     assert {tick[1] for tick in book.last.values()} == {BID, BID_SIZE, DELAYED_BID, DELAYED_BID_SIZE}
 
 
+def test_no_delayed_price_passes_for_a_live_one(book: QuoteBook):
+    """A paper account whose live session ends turns to live data within one request."""
+    late = ticks((DELAYED_BID, 9.0), (DELAYED_BID_SIZE, 2.0), (67, 9.5), (70, 1.0))
+    book.use_data_type(delayed=True)
+    book.apply(late)
+    book.use_data_type(delayed=False)
+    assert (book.row.bid, book.row.ask, book.row.delayed, book.empty) == (None, None, False, True)
+    book.apply(ticks((BID, 10.0), (BID_SIZE, 1.0)))
+    assert (book.row.bid, book.row.ask, book.row.delayed) == (10.0, None, False)
+    assert [tick[1] for tick in book.last.values()] == [BID, BID_SIZE], "nor in what a newcomer gets"
+
+
+@pytest.mark.parametrize("said", [None, False])
+def test_delayed_ticks_are_delayed_whatever_was_said(book: QuoteBook, said: bool | None):
+    if said is not None:
+        book.use_data_type(delayed=said)
+    book.apply(ticks((BID, 10.0), (BID_SIZE, 1.0), (ASK, 11.0), (ASK_SIZE, 1.0)))
+    book.apply(ticks((DELAYED_BID, 9.0), (DELAYED_BID_SIZE, 2.0)))
+    assert (book.row.bid, book.row.ask, book.row.delayed) == (9.0, None, True)
+    book.apply(ticks((ASK, 11.0), (ASK_SIZE, 1.0)))
+    assert (book.row.bid, book.row.ask, book.row.delayed) == (None, 11.0, False)
+
+
 def test_delayed_ticks_make_a_delayed_quote_and_live_ones_a_live_quote(book: QuoteBook):
     book.apply(ticks((DELAYED_BID, 9.0), (DELAYED_BID_SIZE, 1.0)))
     assert (book.row.bid, book.row.delayed) == (9.0, True)

@@ -94,7 +94,7 @@ def test_a_reset_book_is_emptied_and_its_request_stands():
     assert desk.take(ev.Cancel) == []
 
 
-@pytest.mark.parametrize("code", [2150, 2152, 2184, 2188, 10090, 10091, 300])
+@pytest.mark.parametrize("code", [2150, 2152, 2184, 2187, 2188, 10090, 10091])
 def test_a_notice_changes_nothing(code: int):
     desk = Desk()
     (req_id,) = desk.flowing(AAPL)

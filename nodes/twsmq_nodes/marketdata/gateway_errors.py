@@ -5,7 +5,8 @@ pauses. A text decides only where one code stands for several things, and only t
 localised (a setting of the gateway), so an unknown one means "try again".
 
 Rule: whatever is given up is cancelled at the gateway, unless the code is known to leave nothing there. A
-cancel of what is not there is answered by 300, 310 or 366, which mean nothing here.
+cancel of what is not there is answered by 300, 310 or 366, for an id that is nobody's any more. Of a request
+that stands they say that it does not.
 
 Evidence: D IBKR's API documentation, M the message table of a Gateway 10.40.1, C seen on the wire, R reports
 of users (repository#issue).
@@ -36,25 +37,22 @@ class Meaning(Enum):
 
 
 class Verdict(Struct, frozen=True):
-    """`leaves_line`: the gateway may still hold a line for it, which has to be cancelled. `final_text`: where
-    the text matches, it is final all the same.
+    """`leaves_line`: the gateway may still hold a line for it, which has to be cancelled. `unless`: where the
+    text matches, it means the other.
     """
 
     meaning: Meaning
     leaves_line: bool = True
-    final_text: re.Pattern[str] | None = None
+    unless: tuple[re.Pattern[str], Meaning] | None = None
 
 
-_PERMISSION = re.compile(r"permission|subscri", re.IGNORECASE)
-_INVALID = re.compile(r"invalid|legal ones|not allowed", re.IGNORECASE)
+_PERMISSION = (re.compile(r"permission|subscri", re.IGNORECASE), Meaning.NO_LIVE)
+_INVALID = (re.compile(r"invalid|legal ones|not allowed", re.IGNORECASE), Meaning.FINAL)
 _OWN_CANCEL = re.compile(r"query cancell?ed", re.IGNORECASE)
 
 VERDICTS: dict[int, Verdict] = {
     # the request stands
     165: Verdict(Meaning.NOTICE),  # D historical data service query message
-    300: Verdict(Meaning.NOTICE),  # M can't find the id: we cancelled what had already ended
-    310: Verdict(Meaning.NOTICE),  # M the same of an order book
-    366: Verdict(Meaning.NOTICE),  # C the same of a history
     399: Verdict(Meaning.NOTICE),  # M
     2188: Verdict(Meaning.NOTICE),  # C rust-ibapi#764: the bars follow, without the newest seconds
     10090: Verdict(Meaning.NOTICE),  # M part of the data is not subscribed, the rest flows
@@ -68,6 +66,9 @@ VERDICTS: dict[int, Verdict] = {
     10190: Verdict(Meaning.FULL, leaves_line=False),  # M of tick-by-tick requests
     # at once, under another id
     102: Verdict(Meaning.AGAIN, leaves_line=False),  # M duplicate ticker id
+    300: Verdict(Meaning.AGAIN, leaves_line=False),  # M can't find the id: R a line may be lost unannounced
+    310: Verdict(Meaning.AGAIN, leaves_line=False),  # M the same of an order book
+    366: Verdict(Meaning.AGAIN, leaves_line=False),  # C the same of a history
     316: Verdict(Meaning.AGAIN),  # M market depth has been halted, "please re-subscribe"
     10225: Verdict(Meaning.AGAIN),  # M bust event, "please resubscribe real-time bars immediately"
     # what was asked for
@@ -87,13 +88,13 @@ VERDICTS: dict[int, Verdict] = {
     10089: Verdict(Meaning.NO_LIVE),  # C requires an additional subscription for the API
     10168: Verdict(Meaning.NO_LIVE),  # M not subscribed, delayed data are not enabled
     10186: Verdict(Meaning.NO_LIVE),  # D the same under another number
-    10189: Verdict(Meaning.LATER, final_text=_PERMISSION),  # D tick-by-tick: no rights, or another session
+    10189: Verdict(Meaning.LATER, unless=_PERMISSION),  # D tick-by-tick: no rights, or another session
     # what passes
-    162: Verdict(Meaning.LATER, final_text=_PERMISSION),  # C pacing, no data yet, another IP address …
-    322: Verdict(Meaning.LATER, final_text=_INVALID),  # C "Only 50 simultaneous …", duplicate ids
-    420: Verdict(Meaning.LATER, final_text=_PERMISSION),  # C "no permissions"; D pacing of live bars
+    162: Verdict(Meaning.LATER, unless=_PERMISSION),  # C pacing, no data yet, another IP address …
+    322: Verdict(Meaning.LATER, unless=_INVALID),  # C "Only 50 simultaneous …", duplicate ids
+    420: Verdict(Meaning.LATER, unless=_PERMISSION),  # C "no permissions"; D pacing of live bars
     10182: Verdict(Meaning.LATER),  # M failed to request live updates (disconnected)
-    10187: Verdict(Meaning.LATER, final_text=_PERMISSION),  # D no permissions; R another IP address
+    10187: Verdict(Meaning.LATER, unless=_PERMISSION),  # D no permissions; R another IP address
     10197: Verdict(Meaning.LATER),  # C no market data during a competing live session
 }
 """By code. What is not listed passes, as far as anybody knows: `LATER`."""
@@ -108,11 +109,11 @@ WHATS = ("AGGTRADES", "TRADES", "MIDPOINT", "BID_ASK", "BID", "ASK")
 
 
 def verdict_on(code: int, text: str) -> Verdict:
-    """What an error means; one that `final_text` matches comes back as `FINAL`."""
+    """What an error means, the text considered."""
     # C 2150, 2152, 2176: they are about a request that stands
     found = VERDICTS.get(code, _NOTICE if is_warning(code) else _LATER)
     if code == 162 and _OWN_CANCEL.search(text):
         return _NOTICE  # C the echo of our own cancel
-    if found.final_text is not None and found.final_text.search(text):
-        return Verdict(Meaning.FINAL, found.leaves_line)
+    if found.unless is not None and found.unless[0].search(text):
+        return Verdict(found.unless[1], found.leaves_line)
     return found

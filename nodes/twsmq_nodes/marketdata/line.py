@@ -203,7 +203,7 @@ class Line:
 
     def turned(self, market_data_type: int) -> list[StreamStatus]:
         """The gateway said which kind of data this is."""
-        kind = _KINDS.get(market_data_type, "active")
+        kind = _KINDS.get(market_data_type, self._kind)
         if kind == self._kind:
             return []
         self._kind = kind

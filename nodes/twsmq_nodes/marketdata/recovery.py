@@ -152,9 +152,8 @@ class Recovery:
                 self._announcer.announce(line, line.still_interrupted(_broken(missing), missing))
             elif line.state is LineState.FLOWING:
                 self._announcer.announce(line, line.flowed(now))
-            elif line.state is LineState.ASKED:
-                self._deadlines.add(now + FARM_S, LineDue(line.feed))
-                line.doubted_at = now
+            else:
+                self._look_soon(line, now)
 
     def farm_changed(self, happened: FarmStatus, now: float) -> None:
         farm = f"{happened.kind} farm {happened.name}"
@@ -169,9 +168,19 @@ class Recovery:
             for line in self._lines:
                 if line.gap is not None and line.gap.farm == farm:
                     self._deadlines.add(now + FARM_S, LineDue(line.feed))
-                elif line.state is LineState.ASKED and _serves(farm, line):
-                    self._deadlines.add(now + FARM_S, LineDue(line.feed))
-                    line.doubted_at = now
+                elif _serves(farm, line):
+                    self._look_soon(line, now)
+
+    def _look_soon(self, line: Line, now: float) -> None:
+        """Something wrong is over: what was asked meanwhile may be lost, what was refused granted."""
+        soon = now + FARM_S
+        if line.state is LineState.ASKED:
+            line.doubted_at = now
+        elif line.retry_at is not None and line.retry_at > soon:
+            line.retry_at = soon
+        else:
+            return
+        self._deadlines.add(soon, LineDue(line.feed))
 
     def _settle(self, now: float) -> None:
         self._settled_at = now + BELIEVED_AFTER_S
@@ -179,8 +188,7 @@ class Recovery:
 
     def _interrupt(self, line: Line, since: float, reason: str, farm: str = "") -> None:
         """Announce that data may be missing; the core receives the next that come."""
-        statuses = line.interrupted(since, reason, farm)
-        self._announcer.announce(line, statuses)
+        self._announcer.announce(line, statuses := line.interrupted(since, reason, farm))
         if statuses and line.req_id is not None:
             self._do(ev.Arm(line.req_id))
 
@@ -273,6 +281,8 @@ class Recovery:
             case Meaning.OTHERWISE if (what := self._suggested(line, happened.text)) is not None:
                 line.what = what
                 self.renew(line, now, f"{happened.code} the gateway wants {what} asked for", now)
+            case Meaning.AGAIN if _is_paid(line):
+                self._refuse(line, PAID_ONCE, verdict, now)
             case Meaning.AGAIN if line.renewed_at is None or now > line.renewed_at + RETRY_S:
                 line.renewed_at = now
                 self._give_up(line, verdict)

@@ -315,6 +315,7 @@ class MarketDataChannel(Channel):
         return outgoing
 
     def use_data_type(self, *, delayed: bool) -> None:
+        self._note()
         self._quote.use_data_type(delayed=delayed)
 
     def use_listing(self, listing: Listing) -> None:

@@ -89,8 +89,8 @@ def in_units(volume: object, unit: int | None) -> float | None:
 
 class QuoteBook:
     """One instrument's quote. `volume_unit`: what one unit of the volume tick stands for, None if that is not
-    known. `last`: the last tick of each type. `delayed`: what the gateway said of the data, None while it has
-    not; then each tick's type shows it.
+    known. `last`: the last tick of each type. Whether the data are delayed the gateway says, and each tick's
+    type shows: either will do, and what stands is all of one kind, so that no old bid passes for a live one.
     """
 
     __slots__ = ("_delayed", "empty", "last", "row", "volume_unit")
@@ -113,7 +113,9 @@ class QuoteBook:
         self.empty = True
 
     def use_data_type(self, *, delayed: bool) -> None:
-        """The gateway said of which kind the data are."""
+        """The gateway said of which kind the data are: what it sent before is not of another from now on."""
+        if delayed is not self.row.delayed and not self.empty:
+            self.clear()
         self._delayed = self.row.delayed = delayed
 
     def apply(self, ticks: Sequence[AnyTick]) -> bool:
@@ -148,10 +150,13 @@ class QuoteBook:
                 value = None if value == -1.0 or value is None else value != 0.0
             setattr(row, name, value)
         if live or late:
-            if self._delayed is not None:
-                row.delayed = self._delayed
-            else:
-                row.delayed = late and not (live and _newest_is_live(ticks))
+            delayed = bool(self._delayed) or (late and not (live and _newest_is_live(ticks)))
+            if delayed is not row.delayed and not self.empty:
+                said = self._delayed
+                self.clear()
+                self._delayed, row.delayed = said, delayed
+                return self.apply(ticks)
+            row.delayed = delayed
         if news:
             self.empty = False
         return news

@@ -150,6 +150,7 @@ class Router:
             if channel.renewed:  # the state of the request before is not to be mistaken for this one's
                 channel.renewed = False
                 channel.renew()
+            self.flush()  # what came before was of the other kind
             channel.use_data_type(delayed=delayed)
 
     def use_listing(self, feed: Feed, listing: Listing) -> None:
