@@ -113,13 +113,13 @@ def test_a_stretch_is_confirmed_once_a_day(store: Store, wall: Wall) -> None:
 def test_each_side_of_what_was_never_compared_is_confirmed_by_itself(store: Store, wall: Wall) -> None:
     """A split between two requests that follow each other: the newer bars prove nothing of the older."""
     keep(store, 0, 10)
-    wall.now += DAY_S // 2 * NS
+    wall.now += DAY_S // 8 * NS
     keep(store, 10, 20, price=1.0)
     assert [(one.begin, one.end) for one in store.bars("a", at(0), at(20), 1e9)] == [
         (at(0), at(10)),
         (at(10), at(20)),
     ]
-    wall.now += (DAY_S // 2 + 60) * NS
+    wall.now += (DAY_S // 8 + 60) * NS
     (older, newer) = store.bars("a", at(0), at(20), 1e9)
     assert (older.end, newer.end) == (at(9), at(20))
     assert older.bars == bars(0, 10), "its last bar is there to be compared"
@@ -281,3 +281,13 @@ def test_a_simulated_gateways_past_is_not_that_of_another_at_its_address(tmp_pat
     assert simulated != real
     assert real == again
     assert len({*unknown, simulated, real}) == 5, "what is not known yet is nobody's"
+
+
+def test_other_bars_than_were_kept_end_all_that_was_kept_of_a_series(store: Store) -> None:
+    """Somebody asked the gateway itself, after a split: what was kept elsewhere is of before it too."""
+    keep(store, 0, 10)
+    keep(store, 50, 60)
+    keep(store, 0, 10, series="b")
+    keep(store, 58, 60, price=5.0)
+    assert store.bars("a", at(0), at(57), 1e9) == []
+    assert known(store, 0, 10, "b") == [(0, 10)]

@@ -18,11 +18,12 @@ from twsmq_protocol.history_requests import MOST_BARS, BarPage, Head, PackedBars
 from twsmq_protocol.instruments import parse_instrument
 from twsmq_protocol.market_events import BarRow
 from twsmq_protocol.packed_bars import EMPTY, between, joined, ordered, rows_of, times
+from twsmq_protocol.streams import seconds_of
 
 from ..errors import OutcomeUnknown, RequestRefused
 from ..ops import following
 from .ledger import Records, Scheduled
-from .planner import DAY_NS, Interval, Piece, Session, Span, touching
+from .planner import DAY_NS, NS, Interval, Piece, Session, Span, touching
 
 PATIENCE_S = 180.0
 PROOF_AFTER_S = 2.0
@@ -125,9 +126,12 @@ class Questions:
         return msgspec.structs.replace(fetched, bars=_merged([fetched.bars, *more]))
 
     async def bar(self, instrument: str, time: int) -> BarRow | None:
-        """The one that begins then, as the gateway has it now."""
-        fetched = await self._bars(instrument, time, time + 1, proof=True)
-        return rows_of(fetched.bars)[0] if len(fetched.bars) else None
+        """The one that begins then, as the gateway has it now. All of it is asked for: only what came whole
+        replaces what the history process kept, all of which goes if that differs."""
+        end = time + seconds_of(self._order.size) * NS
+        fetched = await self._bars(instrument, time, end, proof=True)
+        found = rows_of(fetched.bars)
+        return found[0] if found and found[0].time == time else None
 
     async def _bars(self, instrument: str, begin: int, end: int, *, proof: bool = False) -> Fetched:
         """All bars from `begin` to `end`, sorted, each once."""

@@ -2,11 +2,12 @@
 
 Theory: history is slow and paced, and the same for everybody, so what one program was given the next need
 not ask for. It is not true for ever: the gateway corrects its bars for days and adjusts all of a past at a
-split. So everything has an age; a stretch is confirmed once a day by asking again for its last bar (a split
-changes that one too, as does a symbol that has come to mean another company); and what a job finds to differ
-is forgotten. Whoever asks for a part of a stretch confirms it by the last bar of that part. Stretches that
-touch may have been fetched on two sides of a split: they are joined only where bars of the one came again
-with the other and were the same.
+split. So everything has an age; a stretch is confirmed every few hours by asking again for its last bar (a
+split changes that one too, as does a symbol that has come to mean another company); what a job finds to
+differ is forgotten, and so is a series of which the gateway, asked anew, gave other bars than were kept.
+Whoever asks for a part of a stretch confirms it by the last bar of that part. Stretches that touch may have
+been fetched on two sides of a split: they are joined only where bars of the one came again with the other
+and were the same.
 
 It is a cache: losing it costs requests and nothing else. So SQLite writes without waiting for the disk, a
 file that is damaged is set aside and begun anew, one that cannot be written (a full disk) is left alone for a
@@ -36,11 +37,13 @@ from twsmq_protocol.packed_bars import between, joined, times
 from twsmq_protocol.plain_file import require_plain
 
 from .bars_job import Known
+from .columns import common
 from .plan import DAY_S, NS
 
 T = TypeVar("T")
 
-CONFIRM_EVERY_S = DAY_S
+CONFIRM_EVERY_S = DAY_S / 4
+"""Less than a market is closed over night, in which pasts are adjusted."""
 MOST_TO_CONFIRM = 4
 """Stretches of one answer; were there more, asking for all of it is cheaper."""
 LONGEST = 20_000
@@ -122,9 +125,7 @@ class Store:
 
     def forget(self, series: str) -> None:
         def drop(database: sqlite3.Connection) -> None:
-            number = self._number(database, series)
-            database.execute("DELETE FROM stretch WHERE series = ?", (number,))
-            self._measure(database)
+            self._forget(database, self._number(database, series))
 
         self._guarded(drop, None)
 
@@ -159,7 +160,7 @@ class Store:
             "UPDATE stretch SET used = ? WHERE series = ? AND begins <= ? AND ends >= ?",
             (now, number, end, begin),
         )
-        stale = now - CONFIRM_EVERY_S * NS
+        stale = now - int(CONFIRM_EVERY_S * NS)
         believed = sum(confirmed < stale for _, _, _, confirmed, _, _ in rows) <= MOST_TO_CONFIRM
         found: list[Known] = []
         for first, last, at, confirmed, crc, body in rows:
@@ -206,6 +207,7 @@ class Store:
             " WHERE series = ? AND begins <= ? AND ends >= ? ORDER BY begins",
             (number, end, begin),
         ).fetchall()
+        adjusted = False
         for first, last, kept_at, confirmed_at, crc, body in touching:
             same = any(first <= moment < last for moment in confirmed)
             joins = same and len(body) // _BAR_BYTES + len(bars) <= LONGEST
@@ -217,6 +219,8 @@ class Store:
             database.execute("DELETE FROM stretch WHERE series = ? AND begins = ?", (number, first))
             self._bytes -= len(body)
             before, after = between(kept, first, begin), between(kept, end, last)
+            again = common(bars, kept)
+            adjusted = adjusted or again.differing * 2 > again.both
             if joins:
                 bars, at = joined([before, bars, after]), min(at, kept_at)
                 begin, end = min(begin, first), max(end, last)
@@ -225,8 +229,14 @@ class Store:
                 self._put(database, number, first, begin, before, kept_at, confirmed_at)
             if last > end:
                 self._put(database, number, end, last, after, kept_at, confirmed_at)
+        if adjusted:
+            self._forget(database, number)
         self._put(database, number, begin, end, bars, at, now)
         self._shrink(database)
+
+    def _forget(self, database: sqlite3.Connection, number: int) -> None:
+        database.execute("DELETE FROM stretch WHERE series = ?", (number,))
+        self._measure(database)
 
     def _put(
         self,
