@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twsmq_protocol.errors import LocalError, PeerError
+from twsmq_protocol.errors import LocalError, PeerError, gateway_error
 
 from .admission import Mistake
 
@@ -78,8 +78,7 @@ class StreamRefused(PeerError):
         self.topic = topic
         self.text = text
         self.tws_code = tws_code
-        code = "" if tws_code is None else f" [gateway error {tws_code}]"
-        super().__init__(f"{topic}: {text}{code}")
+        super().__init__(f"{topic}: {text}{gateway_error(tws_code)}")
 
 
 class ClientClosed(LocalError):

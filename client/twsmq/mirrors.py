@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, ParamSpec, TypeVar
 
+from twsmq_protocol.errors import gateway_error
 from twsmq_protocol.market_events import Quote, Stream
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Commission, Fill, Order
 from twsmq_protocol.topics import quote_topic
@@ -60,8 +61,7 @@ class QuoteMirror:
     def why_not(self, *, live: bool) -> str:
         """Why there is no bid and ask yet, as far as it is known."""
         if self.stream is not None and self.stream.state == "error":
-            code = "" if self.stream.code is None else f" [gateway error {self.stream.code}]"
-            return f"{self.stream.text}{code}, {self.stream.reason}"
+            return f"{self.stream.text}{gateway_error(self.stream.code)}, {self.stream.reason}"
         if live and self.quote is not None and self.quote.delayed:
             return "its data are delayed; live=False takes them"
         if self.quote is None and self.stream is None:

@@ -31,6 +31,11 @@ class ErrorCode(StrEnum):
     INTERNAL = "internal"
 
 
+def gateway_error(code: int | None) -> str:
+    """The gateway's number, as it stands behind a text of the gateway's; nothing where it gave none."""
+    return "" if code is None else f" [gateway error {code}]"
+
+
 class TwsmqError(Exception):
     """Base of every error twsmq raises."""
 

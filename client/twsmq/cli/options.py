@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from twsmq_protocol.errors import ConfigError, TwsmqError
+from twsmq_protocol.errors import ConfigError, TwsmqError, gateway_error
 from twsmq_supervisor.lock import ADDRESS, as_it_runs
 from twsmq_supervisor.settings import Settings, load_settings
 
@@ -62,8 +62,7 @@ def failure_of(error: TwsmqError) -> Failure:
         return Unusable(str(error))
     if isinstance(error, RequestRefused):
         field = f" ({error.field})" if error.field else ""
-        gateway = f" [gateway error {error.tws_code}]" if error.tws_code is not None else ""
-        return Refused(f"{error.code}{field}: {error.message}{gateway}")
+        return Refused(f"{error.code}{field}: {error.message}{gateway_error(error.tws_code)}")
     return Refused(str(error))
 
 

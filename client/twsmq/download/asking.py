@@ -170,7 +170,7 @@ class Questions:
 
 def of_instrument(refused: RequestRefused) -> bool:
     """Whether nothing else that is asked of this instrument can be answered either."""
-    return refused.code != ErrorCode.GATEWAY_REJECTED or refused.tws_code == _NO_SUCH_CONTRACT
+    return refused.code != ErrorCode.GATEWAY_REJECTED or is_unknown(refused)
 
 
 def is_unknown(refused: RequestRefused) -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, field
+from twsmq_protocol.errors import gateway_error
 from twsmq_protocol.history_requests import PackedBars
 from twsmq_protocol.packed_bars import between, row_of
 
@@ -291,8 +292,7 @@ class Download:
 
     def _give_up(self, job: _Job, refused: RequestRefused) -> None:
         job.given_up, job.for_good = True, of_instrument(refused)
-        code = f" [gateway error {refused.tws_code}]" if refused.tws_code is not None else ""
-        text = f"not asked for any more: {refused.message}{code}"
+        text = f"not asked for any more: {refused.message}{gateway_error(refused.tws_code)}"
         job.refusals.append(text)
         self._note(f"{job.instrument}: {text}")
 

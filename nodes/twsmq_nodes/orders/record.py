@@ -15,6 +15,7 @@ from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Notice, Order, 
 from twsmq_protocol.order_requests import ExerciseOption, PlaceOrder
 from twsmq_protocol.order_types import PRICE_FIELDS
 
+from . import codes
 from .attributes import Standing
 from .entries import ChangeSent, Links, Values
 from .ids import Key, order_ref
@@ -178,6 +179,15 @@ class Record:
         if units <= 0:
             return None
         return sum(fill.quantity * fill.price for fill in self.fills.values() if not fill.leg) / units
+
+    @property
+    def grievance(self) -> Notice | None:
+        """What the gateway has complained of, unless it may mean a modification."""
+        return None if self.change_no else self.complaint
+
+    def refused_by(self, code: int) -> bool:
+        """Whether it was refused, if these words end it."""
+        return codes.refuses(code) and not self.worked
 
     def at_even(self) -> bool:
         """A combo whose legs cost nothing together: only there is 0 a price, not one that is not given."""

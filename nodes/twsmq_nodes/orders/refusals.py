@@ -7,6 +7,7 @@ that is not known yet, or the words could end the order as well, it is looked fo
 
 from __future__ import annotations
 
+from twsmq_protocol.errors import gateway_error
 from twsmq_protocol.order_events import OrderStatus
 
 from twsmq_nodes.tws import events as tws
@@ -56,7 +57,7 @@ class Refusals:
         )
         meaning = codes.meaning(event.code)
         if event.req_id != record.order_id:
-            said = f"{event.text} [gateway error {event.code}]"  # the code alone would be about this one
+            said = event.text + gateway_error(event.code)  # the code alone would be about this one
             self._recorder.note(record, 0, f"about order id {event.req_id}, an earlier attempt: {said}", ts)
             return []
         if self._duplicates.of(record) and meaning in codes.ENDS_OR_REFUSES and not self._held(record):
@@ -106,7 +107,7 @@ class Refusals:
         if not codes.names_cause(code, text):
             cause = self._unexplained.cause(record, ts)
             held.update(cause)
-            if codes.refuses(cause.get("tws_code") or 0) and not record.worked:
+            if record.refused_by(cause.get("tws_code") or 0):
                 trigger = Trigger.REJECTED
         self._unexplained.said.pop(record.key, None)
         self._recorder.move(record, trigger, ts, **held)
@@ -130,7 +131,7 @@ class Refusals:
         doubt: list[FollowUp] = [] if record.acknowledged else [InDoubt(record.key)]
         if record.change_no or not codes.may_end(code):
             return doubt
-        refused = codes.refuses(code) and not record.worked
+        refused = record.refused_by(code)
         if self._held(record):
             self._end(record, Trigger.REJECTED if refused else Trigger.CANCELLED, code, text, ts)
         elif record.done and lacks_cause(record) and (refused or not record.cancel_wanted):

@@ -25,7 +25,6 @@ import msgspec
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.orders import OrderStateView, OrderView
 
-from . import codes
 from .attributes import PLACED_AS, Standing, stands
 from .book import Book
 from .changes import Changes
@@ -329,11 +328,10 @@ class Reports:
         trigger = self._of_all(record, trigger, filled)
         reason = words or f"the gateway lists it as completed: {status}"
         code: int | None = None
-        complaint = record.complaint if not record.change_no else None  # else it may be a change's
+        complaint = record.grievance
         if trigger is Trigger.CANCELLED and complaint is not None:
             reason, code = complaint.text, complaint.tws_code
-            refused = codes.refuses(code) and not record.worked
-            trigger = Trigger.REJECTED if refused and not filled else trigger
+            trigger = Trigger.REJECTED if record.refused_by(code) and not filled else trigger
         if trigger is Trigger.FILLED and filled > record.executed() + EPSILON:
             reason += "; the gateway does not report its executions any more"
         changes = OrderChanges(gateway_status=status, filled=filled, reason=reason, tws_code=code)
@@ -351,7 +349,7 @@ class Reports:
             return
         held["reason"] = UNEXPLAINED
         held.update(cause)  # if it had worked: whether the words were about it or a change, it is cancelled
-        refused = codes.refuses(cause.get("tws_code") or 0) and not record.worked
+        refused = record.refused_by(cause.get("tws_code") or 0)
         self._recorder.move(record, Trigger.REJECTED if refused else Trigger.CANCELLED, ts, **held)
 
     def _find(

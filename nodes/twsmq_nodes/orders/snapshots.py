@@ -31,6 +31,7 @@ nothing is known then, and nothing may be sent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from msgspec import Struct
@@ -41,7 +42,6 @@ from twsmq_nodes.tws.gateway_times import NS
 from twsmq_nodes.tws.orders import ExecutionFilter
 from twsmq_nodes.tws.requests import Request
 
-from . import codes
 from .exercises import GONE, NOT_CONFIRMED
 from .follow_ups import ExecutionsMissing
 from .ids import FIRST_REQ_ID, Key
@@ -170,28 +170,27 @@ class Snapshots:
 
     def ended(self, end: End) -> Snapshot | None:
         """The current snapshot, one step further; None if the end belongs to no question of its."""
-        question = next((one for one in self._questions if _closes(end, *one)), None)
-        if question is None:
-            return None
-        self._questions.remove(question)
-        snapshot, step = question
-        if snapshot is not self.current or snapshot.step is not step:
-            return None
-        snapshot.advance()
+        snapshot = self._out_no_more(lambda snapshot, step: _closes(end, snapshot, step))
+        if snapshot is not None:
+            snapshot.advance()
         return snapshot
 
     def refused(self) -> bool:
         """The gateway refuses a question that carries no id: whether that is what the current snapshot began
         with, which is given up."""
-        question = next((one for one in self._questions if one[1] is Step.OPEN_ORDERS), None)
-        if question is None:
-            return False
-        self._questions.remove(question)
-        snapshot, step = question
-        if snapshot is not self.current or snapshot.step is not step:
+        if self._out_no_more(lambda _, step: step is Step.OPEN_ORDERS) is None:
             return False
         self.current = None
         return True
+
+    def _out_no_more(self, is_meant: Callable[[Snapshot, Step], bool]) -> Snapshot | None:
+        """The oldest question that is meant is settled; the current snapshot, if it waited for that."""
+        question = next((one for one in self._questions if is_meant(*one)), None)
+        if question is None:
+            return None
+        self._questions.remove(question)
+        snapshot, step = question
+        return snapshot if snapshot is self.current and snapshot.step is step else None
 
     def seen(self, key: Key, perm_id: int, *, listed: bool) -> None:
         """Keep the list of open orders right while live reports come in between."""
@@ -309,12 +308,12 @@ def _inactive(record: Record) -> bool:
 
 
 def _refused(record: Record) -> Verdict | None:
-    """By what the gateway has complained of; it may be a change that it complained of."""
-    complaint = record.complaint
-    if complaint is None or record.change_no:
+    """By what the gateway has complained of."""
+    complaint = record.grievance
+    if complaint is None:
         return None
-    refused = codes.refuses(complaint.tws_code) and not record.worked
-    return Verdict(Trigger.REJECTED if refused else Trigger.CANCELLED, complaint.text, complaint.tws_code)
+    trigger = Trigger.REJECTED if record.refused_by(complaint.tws_code) else Trigger.CANCELLED
+    return Verdict(trigger, complaint.text, complaint.tws_code)
 
 
 def _gone(record: Record, today: bool) -> Verdict:

@@ -54,7 +54,7 @@ class Unexplained:
     def cause(self, record: Record, ts: int) -> OrderChanges:
         """Why it ends, by what has been said before; empty if nothing was."""
         code, text = self.said.get(record.key) or _complaint(record, ts)
-        if not text or (record.cancel_wanted and (record.worked or not codes.refuses(code))):
+        if not text or (record.cancel_wanted and not record.refused_by(code)):
             return OrderChanges()
         return OrderChanges(reason=text, tws_code=code or None)
 
@@ -69,8 +69,8 @@ class Unexplained:
 
 
 def _complaint(record: Record, ts: int) -> tuple[int, str]:
-    complaint = record.complaint
-    if complaint is None or record.change_no:  # it may be a change's
+    complaint = record.grievance
+    if complaint is None:
         return 0, ""
     old = complaint.ts + int(RECENT_S * NS) < ts
     return (0, "") if record.worked and old else (complaint.tws_code, complaint.text)
