@@ -74,6 +74,14 @@ def new_name() -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
 
 
+def named(given: str | None) -> str:
+    """The `client_order_id` of a new order. An empty one, as of an unset variable, would be another order
+    each time the same is asked for."""
+    if given == "":
+        raise Unusable("nothing was sent: --client-order-id is empty, as an unset variable is")
+    return new_name() if given is None else given
+
+
 def confirm_option(command: F) -> F:
     return click.option("--confirm", metavar="WORD", help="The word that would be asked for.")(command)
 

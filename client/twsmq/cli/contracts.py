@@ -15,7 +15,7 @@ from twsmq_protocol.reference_requests import ContractRow, FoundSymbol, ListedCo
 from ..client import Client
 from .asking import ask, asking
 from .listing import Column, Form, Row, at, first_of, form_option, put, timeout_option
-from .options import Unusable, config_option, running_from
+from .options import MayBeginWithDash, Unusable, config_option, running_from
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, json_text, number
 
@@ -234,7 +234,7 @@ def _expiries(found: list[str], form: Form | None) -> None:
     put(_Expiry, [{"expiry": day} for day in found], (Column("expiry", "expiry"),), form, "no options")
 
 
-@click.command()
+@click.command(cls=MayBeginWithDash)
 @config_option
 @click.argument("pattern")
 @form_option

@@ -18,7 +18,7 @@ from twsmq_protocol.topics import node_topic
 from ..client import Client
 from ..errors import OutcomeUnknown, RequestRefused
 from .asking import ask, asking, confirm_option, json_option, new_name, require_word
-from .options import Refused, config_option, failure_of, running_from
+from .options import Refused, Unusable, config_option, failure_of, running_from
 from .terminal import echo, echo_json, number, printable
 
 _STRATEGY = "cli"
@@ -61,6 +61,8 @@ def flatten(
       twsmq flatten --instrument STK:AAPL:SMART:USD
       twsmq flatten --account DU1234567 --confirm flatten
     """
+    if "" in (account, instrument, strategy):
+        raise Unusable("nothing was closed: an option is empty, as an unset variable is")
     if instrument is None:
         where = f"account {account}" if account else "every account"
         require_word("flatten", confirm, f"closes every position of {where} at the market")

@@ -31,7 +31,7 @@ from twsmq_supervisor.settings import Settings
 
 from ..sockets import public_of
 from .config_edit import with_values
-from .options import Unusable, config_option, settings_from
+from .options import MayBeginWithDash, Unusable, config_option, settings_from
 from .own_address import own_address
 from .rendering import show
 from .terminal import echo, echo_json
@@ -148,14 +148,11 @@ def pending(config: Path | None, as_json: bool) -> None:
     show(table) if found else echo("nobody waits")
 
 
-class _TakesKey(click.Command):
-    """One public key in 85 begins with a dash; it is no option for that."""
+class _TakesKey(MayBeginWithDash):
+    """One public key in 85 begins with a dash, some with two."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        dashed = [one for one in args if one.startswith("-") and is_public_key(one)]
-        if dashed and "--" not in args:
-            args = [one for one in args if one not in dashed] + ["--", *dashed]
-        return super().parse_args(ctx, args)
+    def is_value(self, text: str, options: tuple[str, ...]) -> bool:
+        return is_public_key(text)
 
 
 @keys.command(cls=_TakesKey)

@@ -37,6 +37,30 @@ class _Seconds(click.FloatRange):
 SECONDS = _Seconds(0, 1e7)
 
 
+class MayBeginWithDash(click.Command):
+    """Its argument may begin with a dash, as a word does that is no option of it and not the value of one."""
+
+    def is_value(self, text: str, options: tuple[str, ...]) -> bool:
+        """Whether a word that begins with a dash is the argument. A long option is rather mistyped."""
+        short = tuple(name for name in options if not name.startswith("--"))
+        return len(text) > 1 and not text.startswith(("--", *short))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        spelled = tuple(name for each in options for name in (*each.opts, *each.secondary_opts))
+        valued = {name for each in options if not each.is_flag for name in each.opts}
+        dashed = [
+            nth
+            for nth, word in enumerate(args)
+            if word.startswith("-") and self.is_value(word, spelled)
+            if not (nth and args[nth - 1] in valued)
+        ]
+        if dashed and "--" not in args:
+            rest = [word for nth, word in enumerate(args) if nth not in dashed]
+            args = [*rest, "--", *(args[nth] for nth in dashed)]
+        return super().parse_args(ctx, args)
+
+
 class Failure(click.ClickException):
     """Ends the command with one line on stderr."""
 

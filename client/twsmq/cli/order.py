@@ -18,7 +18,7 @@ from twsmq_protocol.topics import order_topic
 from ..client import Client
 from ..errors import OutcomeUnknown
 from ..ops import OrderFilter
-from .asking import ask, asking, confirm_option, json_option, new_name, require_word, strategy_option
+from .asking import ask, asking, confirm_option, json_option, named, require_word, strategy_option
 from .options import Refused, Unusable, config_option, running_from, typed
 from .order_changes import modify
 from .order_exercise import exercise
@@ -87,7 +87,7 @@ def place(
                         --order-type TRAIL --trail-percent 2
     """
     settings = running_from(config)
-    name = client_order_id or new_name()
+    name = named(client_order_id)
     args = {"strategy": strategy, "client_order_id": name, **arguments(rest)}
     with asking(settings, instrument=args["instrument"]) as client:
         client.subscribe(order_topic(strategy, name))
@@ -183,6 +183,8 @@ def cancel_all(
     wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     assert wanted.keys() <= set(CancelOrders.__struct_fields__)
     settings = running_from(config)
+    if "" in wanted.values():
+        raise Unusable("nothing was cancelled: what is given to narrow it is empty, as an unset variable is")
     if not wanted:
         require_word("everything", confirm, "cancels every working order of every strategy")
         wanted = {"all": True}

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .asking import ask, asking, confirm_option, json_option, new_name, require_word, strategy_option
+from .asking import ask, asking, confirm_option, json_option, named, require_word, strategy_option
 from .options import config_option, running_from
 from .terminal import echo, echo_json
 
@@ -49,7 +49,7 @@ def exercise(
     require_word(
         action, confirm, f"lets {quantity} of {instrument} lapse" if lapse else f"exercises {quantity}"
     )
-    name = client_order_id or new_name()
+    name = named(client_order_id)
     args: dict[str, Any] = {
         "strategy": strategy,
         "client_order_id": name,

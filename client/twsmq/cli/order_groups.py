@@ -9,7 +9,7 @@ import click
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.topics import order_topic
 
-from .asking import ask, asking, json_option, new_name, strategy_option
+from .asking import ask, asking, json_option, named, strategy_option
 from .options import Refused, config_option, running_from
 from .order_options import arguments, order_options
 from .order_story import NOT_WORKING, in_words
@@ -62,7 +62,7 @@ def bracket(
     if entry is not None and take_profit is not None and _loses(side, entry, take_profit):
         why = f"would be closed at a loss by a take-profit of {take_profit:g}"
         echo(f"mind: a fill at the limit of {entry:g} {why}", err=True)
-    name = client_order_id or new_name()
+    name = named(client_order_id)
     shared = {"strategy": strategy, "instrument": instrument, "quantity": quantity}
     shared |= {} if account is None else {"account": account}
     away = {"side": "SELL" if side.upper() == "BUY" else "BUY", "tif": tif}

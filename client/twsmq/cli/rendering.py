@@ -52,7 +52,7 @@ def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:
     for row, uptime_s in rows:
         table.add_row(
             Text(printable(row.name)),
-            f"[{_STYLES.get(row.state, 'yellow')}]{row.state}[/]",
+            Text(row.state, style=_STYLES.get(row.state, "yellow")),
             optional(row.client_id),
             optional(row.pid),
             str(row.restarts),
@@ -69,10 +69,10 @@ def quote_table(quotes: Iterable[tuple[str, Quote | None]]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for name, quote in quotes:
         if quote is None:
-            table.add_row(name, *[""] * 4, "[dim]waiting[/]")
+            table.add_row(Text(name), *[""] * 4, "[dim]waiting[/]")
         else:
             numbers = (quote.bid_size, quote.bid, quote.ask, quote.ask_size, quote.last)
-            table.add_row(name, *map(optional, numbers))
+            table.add_row(Text(name), *map(optional, numbers))
     return table
 
 

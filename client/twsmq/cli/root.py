@@ -91,6 +91,10 @@ class Commands(click.Group):
             from .options import failure_of
 
             raise failure_of(error) from error
+        except UnicodeEncodeError as error:
+            if error.reason != "surrogates not allowed":
+                raise
+            raise click.UsageError("an argument is no UTF-8 text") from error
         except BrokenPipeError:  # `twsmq watch … | head`: whoever read has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(0) from None
