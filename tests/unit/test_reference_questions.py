@@ -35,6 +35,7 @@ from twsmq_nodes.tws.reference_events import (
     NewsProviders,
     OptionChain,
     OptionChainEnd,
+    ScannerParameters,
     ScannerRows,
     SymbolMatch,
 )
@@ -199,6 +200,21 @@ def test_a_rule_is_found_by_its_number_and_shared_by_exchanges(core: ReferenceCo
     (found,) = results(core.handle(MarketRule(26, ((0.0, 0.01),)), 0.0))
     rules = {rule.exchange: [(step.low, step.increment) for step in rule.increments] for rule in found.rules}
     assert rules == {"SMART": [(0.0, 0.01)], "NASDAQ": [(0.0, 0.01), (3.0, 0.05)]}
+
+
+@pytest.mark.parametrize("xml", ["", "no xml", "<a>", "<!DOCTYPE a><a/>", "<a>\ud83d</a>", "<a>\0</a>"])
+def test_scanner_parameters_that_cannot_be_read_are_the_gateways_fault_and_asked_for_again(
+    core: ReferenceCore, xml: str
+) -> None:
+    """For a day each answer was `internal`, "a bug", whatever the gateway would have said."""
+    asked = scanner_requests.GetScannerParameters()
+    core.handle(Asked(1, market_questions.scanner_parameters(asked), 60.0), 0.0)
+    assert failures(core.handle(ScannerParameters(xml), 0.0)) == [(1, "gateway_rejected", None)]
+    assert requests(core.handle(Asked(2, market_questions.scanner_parameters(asked), 60.0), 1.0))
+    good = "<a><ScanType><scanCode>TOP</scanCode><displayName>Top</displayName></ScanType></a>"
+    (found,) = results(core.handle(ScannerParameters(good), 1.0))
+    assert [one.code for one in found.parameters] == ["TOP"]
+    assert requests(core.handle(Asked(3, market_questions.scanner_parameters(asked), 60.0), 2.0)) == []
 
 
 def test_a_scanner_is_cancelled_once_it_has_answered_or_nobody_waits(core: ReferenceCore) -> None:

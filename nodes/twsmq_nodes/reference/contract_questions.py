@@ -112,7 +112,7 @@ def trading_hours(args: ops.GetTradingHours) -> Question:
     zone = iana_name(info.time_zone_id)
     if zone is None:
         text = f"the gateway gives the hours in {info.time_zone_id!r}, which is no time zone known here"
-        raise RequestError(ErrorCode.INTERNAL, text)
+        raise RequestError(ErrorCode.GATEWAY_REJECTED, text)
     trading, closed = sessions(info.trading_hours, zone)
     liquid, _ = sessions(info.liquid_hours, zone)
     return ops.TradingHours(

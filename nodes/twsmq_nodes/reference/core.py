@@ -313,9 +313,11 @@ class ReferenceCore:
         if look_up is None:
             return []
         kind = look_up.kind
-        take = kind.rows.get(type(event))
-        if take is not None:
-            look_up.rows.extend(take(event))
+        if (take := kind.rows.get(type(event))) is not None:
+            try:
+                look_up.rows.extend(take(event))
+            except RequestError as unreadable:
+                return self._over(look_up, unreadable, now)
             look_up.silent_at = now + kind.idle_s
             if len(look_up.rows) > MOST_ROWS:
                 text = f"the gateway sent more than {MOST_ROWS:,} rows; ask for something narrower"

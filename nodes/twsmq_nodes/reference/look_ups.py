@@ -16,6 +16,8 @@ from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.events import Event, TickOptionComputation
 
+from .scanner_parameters import parameters
+
 Rows = tuple[Any, ...]
 HOUR, DAY = 3600.0, 86_400.0
 NO_ROWS = 165
@@ -30,7 +32,7 @@ class Kind(Struct, frozen=True):
     `ends`: the events after which all is there. `cancel`: the gateway goes on until it is cancelled.
     `keep_s`: how long an answer is remembered. `pace_s`: between two requests of the kind. `idle_s`: silence
     after which nothing more is expected, above the slowest answer known of. `some`: no row at all is no
-    answer.
+    answer. What `rows` cannot read it raises as a RequestError: a refusal, which nobody remembers.
     """
 
     request: Callable[..., rq.Request]
@@ -120,7 +122,7 @@ KINDS: dict[str, Kind] = {
     ),
     "scanner parameters": Kind(
         ref.ReqScannerParameters,
-        **_one(ev.ScannerParameters, lambda event: (event.xml,)),
+        **_one(ev.ScannerParameters, lambda event: (parameters(event.xml),)),
         about=_nothing,
         keep_s=DAY,
     ),

@@ -8,7 +8,6 @@ from typing import Any
 from twsmq_protocol import reference_requests as ops
 from twsmq_protocol import scanner_requests
 from twsmq_protocol.envelope import NoArgs
-from twsmq_protocol.errors import ErrorCode, RequestError
 
 from twsmq_nodes.tws.instruments import instrument_of
 
@@ -56,11 +55,8 @@ def scanner(args: scanner_requests.Scan) -> Question:
 
 def scanner_parameters(args: scanner_requests.GetScannerParameters) -> Question:
     (found,) = yield (Query("scanner parameters"),)
-    (xml,) = rows_of(found)
-    try:
-        fitting = matching(xml, args.search)
-    except ValueError as error:
-        raise RequestError(ErrorCode.INTERNAL, str(error)) from None
+    (known,) = rows_of(found)
+    fitting = matching(known, args.search)
     return scanner_requests.ScannerParameterList(parameters=fitting[: args.limit], total=len(fitting))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeAlias, cast
 from xml.etree import ElementTree
 
+from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.scanner_requests import ScannerParameter
 
 _Kind: TypeAlias = Literal["instrument_type", "location", "scan", "filter"]
@@ -19,18 +19,17 @@ _PLACES: tuple[tuple[_Kind, str, str, str], ...] = (
 """Kind, the element of one, and its children with code and name."""
 
 
-@lru_cache(1)
 def parameters(xml: str) -> tuple[ScannerParameter, ...]:
-    """Raises ValueError for what is no XML."""
+    """Raises RequestError for what is no XML."""
     if "<!DOCTYPE" in xml or "<!ENTITY" in xml:  # the gateway's has none, and entities can grow without end
-        raise ValueError("the gateway's scanner parameters declare entities")
+        raise _unreadable("they declare entities")
     parser = cast(Any, ElementTree.XMLPullParser(("end",)))
     try:
         parser.feed(xml)
         parser.close()
         root = [element for _, element in parser.read_events()][-1]
-    except ElementTree.ParseError as error:
-        raise ValueError(f"the gateway's scanner parameters are no XML: {error}") from error
+    except (ElementTree.ParseError, ValueError) as error:  # half a character
+        raise _unreadable(f"they are no XML: {error}") from error
     return tuple(dict.fromkeys(_listed(root)))
 
 
@@ -42,7 +41,11 @@ def _listed(root: Any) -> Iterator[ScannerParameter]:
                 yield ScannerParameter(kind=kind, code=said, name=(one.findtext(name) or "").strip())
 
 
-def matching(xml: str, search: str | None) -> list[ScannerParameter]:
+def _unreadable(why: str) -> RequestError:
+    return RequestError(ErrorCode.GATEWAY_REJECTED, f"the gateway's scanner parameters cannot be read: {why}")
+
+
+def matching(known: Iterable[ScannerParameter], search: str | None) -> list[ScannerParameter]:
     """Those that have every word of `search` in their code or name."""
     words = (search or "").lower().split()
-    return [one for one in parameters(xml) if all(word in f"{one.code} {one.name}".lower() for word in words)]
+    return [one for one in known if all(word in f"{one.code} {one.name}".lower() for word in words)]
