@@ -249,3 +249,34 @@ def test_the_last_of_two_incarnations_ends_by_its_words(desk: Desk) -> None:
     desk.says(order_status(1, "Cancelled"), order_status(1, "Cancelled", perm_id=9100))
     desk.says(error(1, 202, "Order Canceled - reason:The venue closed"))
     assert end_of(desk) == ("cancelled", 202, "Order Canceled - reason:The venue closed")
+
+
+@pytest.mark.parametrize("status_first", [True, False])
+def test_an_order_that_ends_beside_the_refusal_of_its_change_ends_by_that(
+    desk: Desk, status_first: bool
+) -> None:
+    working(desk)
+    desk.modify(limit_price=2.005)
+    messages = [error(1, 110, TICK), order_status(1, "Cancelled")]
+    desk.says(*(reversed(messages) if status_first else messages))
+    desk.later(0.7)
+    assert end_of(desk) == ("cancelled", 110, TICK)
+
+
+@pytest.mark.parametrize(("code", "pause"), [(104, 0.1), (110, 60.0)])
+def test_the_refusal_of_a_change_is_no_cause_of_a_later_end(desk: Desk, code: int, pause: float) -> None:
+    working(desk)
+    desk.modify(limit_price=2.005)
+    desk.says(error(1, code, "no"))
+    desk.later(pause)
+    desk.says(order_status(1, "Cancelled"))
+    desk.later(0.7)
+    assert end_of(desk) == ("cancelled", None, "the gateway cancelled it and gave no reason")
+
+
+def test_the_reason_of_a_report_has_the_code_of_the_202_beside_it(desk: Desk) -> None:
+    working(desk)
+    ended = open_order(1, word="Cancelled")
+    desk.says(replace(ended, state=replace(ended.state, reject_reason="No shares to borrow")))
+    desk.says(order_status(1, "Cancelled"), error(1, 202, BARE))
+    assert end_of(desk) == ("cancelled", 202, "No shares to borrow")

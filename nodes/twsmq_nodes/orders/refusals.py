@@ -107,6 +107,7 @@ class Refusals:
         if not codes.names_cause(code, text):
             cause = self._unexplained.cause(record, ts)
             held.update(cause)
+            held["tws_code"] = cause.get("tws_code") or code
             if record.refused_by(cause.get("tws_code") or 0):
                 trigger = Trigger.REJECTED
         self._unexplained.said.pop(record.key, None)
@@ -145,7 +146,7 @@ class Refusals:
         """201 or 202 while a modification is in flight, or after one that the gateway has shown and the venue
         may refuse yet: it may end that, or the order. The status that may follow, or a snapshot, tells: who
         takes a working order for a rejected one places another."""
-        self._unexplained.said[record.key] = (code, text)
+        self._unexplained.said[record.key] = (code, text, ts)
         if record.changes:
             self._changes.complained(record, code, text)
         self._recorder.note(record, code, text, ts)
@@ -155,6 +156,8 @@ class Refusals:
         """The old values stand."""
         if meaning is Meaning.COMPLAINS:
             self._recorder.note(record, code, text, ts)
+        if meaning is not Meaning.CHANGE_REFUSED:  # the order may end with it; that follows, or has just come
+            self._unexplained.said[record.key] = (code, text, ts)
         self._changes.refused(record, code, text, ts)
         self._book.change(record, ts, reason=text, tws_code=code)
         self._executions.settle(record, ts)  # what is executed may be all of it

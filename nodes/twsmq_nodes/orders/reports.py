@@ -132,7 +132,7 @@ class Reports:
         """Of an order that has ended: no error may repeat it."""
         words = state.reject_reason[:LONGEST_TEXT]
         if words and not record.done:
-            self.unexplained.said.setdefault(record.key, (0, words))
+            self.unexplained.said.setdefault(record.key, (0, words, ts))
         elif words and lacks_cause(record) and not record.cancel_wanted:
             self._book.change(record, ts, reason=words)
 

@@ -32,11 +32,11 @@ class Held(Struct, frozen=True):
 
 
 class Unexplained:
-    """`held`: ends without words. `said`: words (code, text) without an end; code 0: of a report."""
+    """`held`: ends without words. `said`: words (code, text, ns) without an end; code 0: of a report."""
 
     def __init__(self) -> None:
         self.held: dict[Key, Held] = {}
-        self.said: dict[Key, tuple[int, str]] = {}
+        self.said: dict[Key, tuple[int, str, int]] = {}
 
     def hold(self, record: Record, changes: OrderChanges) -> None:
         self.held[record.key] = Held(record.order_id, changes)
@@ -53,8 +53,9 @@ class Unexplained:
 
     def cause(self, record: Record, ts: int) -> OrderChanges:
         """Why it ends, by what has been said before; empty if nothing was."""
-        code, text = self.said.get(record.key) or _complaint(record, ts)
-        if not text or (record.cancel_wanted and not record.refused_by(code)):
+        code, text, at = self.said.get(record.key) or _complaint(record)
+        old = at + int(RECENT_S * NS) < ts
+        if (record.worked and old) or not text or (record.cancel_wanted and not record.refused_by(code)):
             return OrderChanges()
         return OrderChanges(reason=text, tws_code=code or None)
 
@@ -68,12 +69,9 @@ class Unexplained:
         self.said.clear()
 
 
-def _complaint(record: Record, ts: int) -> tuple[int, str]:
+def _complaint(record: Record) -> tuple[int, str, int]:
     complaint = record.grievance
-    if complaint is None:
-        return 0, ""
-    old = complaint.ts + int(RECENT_S * NS) < ts
-    return (0, "") if record.worked and old else (complaint.tws_code, complaint.text)
+    return (0, "", 0) if complaint is None else (complaint.tws_code, complaint.text, complaint.ts)
 
 
 def lacks_cause(record: Record) -> bool:
