@@ -21,7 +21,7 @@ _WHAT = click.option(
     "--what", type=click.Choice(get_args(What)), help="[default: TRADES, or what the instrument has instead]"
 )
 _RTH = click.option("--rth", is_flag=True, help="Regular trading hours only.")
-_TO = click.option("--to", "end", type=Moment(), help="Not included. [default: now]")
+_TO = click.option("--to", "end", type=Moment(), help="UTC, not included. [default: now]")
 
 
 def _require_range(begin: int | None, end: int | None) -> None:
@@ -34,7 +34,7 @@ def _require_range(begin: int | None, end: int | None) -> None:
 @instrument_argument
 @click.option("--size", required=True, type=click.Choice(list(HISTORY_SIZES)), help="Of a bar.")
 @click.option("--duration", metavar="LIKE 2D", help="Before --to: a number and S, D, W, M or Y.")
-@click.option("--from", "begin", type=Moment(), help="Instead of the duration.")
+@click.option("--from", "begin", type=Moment(), help="Instead of --duration: UTC, like 2026-01-05T14:30.")
 @_TO
 @_WHAT
 @_RTH
@@ -79,7 +79,7 @@ def bars(
 @click.command()
 @config_option
 @instrument_argument
-@click.option("--from", "begin", type=Moment(), required=True)
+@click.option("--from", "begin", type=Moment(), required=True, help="UTC, like 2026-01-05T14:30; included.")
 @_TO
 @click.option(
     "--what", type=click.Choice(["TRADES", "BID_ASK", "MIDPOINT"]), default="TRADES", show_default=True
@@ -166,7 +166,7 @@ def head(
 @click.command()
 @config_option
 @instrument_argument
-@click.option("--from", "begin", type=Moment(), required=True)
+@click.option("--from", "begin", type=Moment(), required=True, help="UTC, like 2026-01-05T14:30; included.")
 @_TO
 @click.option("--all", "every", is_flag=True, help="All sessions, not the regular ones only.")
 @form_option

@@ -186,13 +186,20 @@ class HistoryCore:
             late = [call for call, deadline in work.waiting.items() if deadline <= now]
             for call in late:
                 del work.waiting[call]
-                actions.append(Fail(call, too_late(work.refused)))
+                actions.append(Fail(call, too_late(work.refused, *self._paced(work, now))))
             silent = work.req_id is not None and work.silent_at <= now
             if work.req_id is not None and (silent or not work.waiting):
                 actions += self._given_up(work, now, smaller=silent)
             if not work.waiting:
                 self._works.pop(work.job.key, None)
         return actions
+
+    def _paced(self, work: _Work, now: float) -> tuple[float, str]:
+        """How many seconds pacing keeps it from the gateway still, and the rule."""
+        if work.req_id is not None or not self._up:
+            return 0.0, ""
+        earliest, rule = self._ledger.earliest(work.job.request(0), now, SPARE if work.bulk else 0.0)
+        return earliest - now, rule
 
     # --- pieces --------------------------------------------------------------------------------------------
 

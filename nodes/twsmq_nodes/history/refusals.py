@@ -8,6 +8,7 @@ nobody guesses, it is asked again some times, and whoever waits gets the gateway
 
 from __future__ import annotations
 
+import math
 import re
 from enum import Enum, auto
 from typing import get_args
@@ -115,8 +116,12 @@ def words_of(error: GatewayError) -> str:
     return error.text or f"the gateway refused with {error.code}"
 
 
-def too_late(refused: GatewayError | None) -> RequestError:
-    """For whoever waits no longer. `refused`: what the gateway said until then."""
+def too_late(refused: GatewayError | None, paced_s: float, rule: str) -> RequestError:
+    """For whoever waits no longer. `refused`: what the gateway said until then; `paced_s`: how long a rule of
+    pacing keeps it from being asked."""
+    if paced_s > 0:
+        text = f"not asked yet: IBKR allows {rule}; ask again in {math.ceil(paced_s)} s, or wait longer"
+        return RequestError(ErrorCode.TIMEOUT, text)
     if refused is None:
         return RequestError(ErrorCode.TIMEOUT, "the gateway has not answered in time; ask again")
     text = f"the gateway has refused it until now ({words_of(refused)}); ask again, or wait longer"
