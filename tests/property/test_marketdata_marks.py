@@ -131,6 +131,13 @@ def test_a_price_left_empty_is_none_whatever_stands_beside_it() -> None:
     assert bars["bars"][0]["close"] == 1.5
 
 
+def test_an_update_that_comes_before_its_past_stands_in_its_place() -> None:
+    first, second = 1_700_000_000, 1_700_000_060
+    past = f"17|1|2|{first}|1|2|0.5|1.5|5|1|3|{second}|1|2|0.5|1.5|5|1|3|"
+    *_, bars = published("bars/1m/CONID:1/", [f"90|1|1|{second}|1|1|1|1|1|1|", past])
+    assert [bar["time"] // 10**9 for bar in bars["bars"]] == [first, second]
+
+
 @pytest.mark.parametrize("topic", ["bar5s/CONID:1;what=BID/", "bars/1m/CONID:1;what=BID/"])
 def test_a_side_that_nobody_quotes_has_no_price_in_live_bars_either(topic: str) -> None:
     def bar(*prices: str, volume: str = "-1", sec_type: str = "STK") -> list[float | None]:

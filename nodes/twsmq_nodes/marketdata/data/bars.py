@@ -7,6 +7,7 @@ When one with a later time comes, the one before is final and is published once 
 from __future__ import annotations
 
 from calendar import timegm
+from itertools import pairwise
 from time import strptime
 
 from msgspec import structs
@@ -72,6 +73,7 @@ class HistoryChannel(Channel):
                 self._bars += filter(None, map(self._row, bars_of(event)))
             case HistoricalBarsEnd():
                 self._complete = True
+                self._bars = _in_order(self._bars)
                 self._most = max(MOST_KEPT, len(self._bars))
                 self.publish(Bars(con_id=self.con_id, bars=list(self._bars)))
             case HistoricalBarUpdate(bar=bar):
@@ -105,6 +107,14 @@ class HistoryChannel(Channel):
 
     def _bar(self, row: BarRow, *, final: bool) -> Bar:
         return Bar(con_id=self.con_id, final=final, **structs.asdict(row))
+
+
+def _in_order(bars: list[BarRow]) -> list[BarRow]:
+    """Each time once, as what came last: an update may come before the past that it belongs to."""
+    if all(bar.time < after.time for bar, after in pairwise(bars)):
+        return bars
+    by_time = {bar.time: bar for bar in bars}
+    return [by_time[time] for time in sorted(by_time)]
 
 
 def _row(bar: HistoryBar | RealTimeBar, time: int, sec_type: str) -> BarRow:
