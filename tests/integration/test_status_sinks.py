@@ -266,6 +266,45 @@ def test_a_server_that_goes_on_sending_keeps_no_thread(
             time.sleep(0.02)
 
 
+def test_a_name_that_is_looked_up_for_ever_keeps_some_threads_and_sends_nothing_late(
+    receiver: Receiver, no_pause: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try left one behind."""
+    monkeypatch.setattr(module, "DELIVERY_S", 0.1)
+    monkeypatch.setattr(module, "MOST_THREADS", 2)
+    metrics, found, look_up = Registry(), threading.Event(), socket.getaddrinfo
+
+    def slowly(host: str, *more: Any, **named: Any) -> Any:
+        if host == "slow.test":
+            found.wait()
+        return look_up("127.0.0.1" if host == "slow.test" else host, *more, **named)
+
+    def waiting() -> int:
+        return sum(each.name == "delivery" for each in threading.enumerate())
+
+    async def story() -> None:
+        sinks = Sinks(
+            Alerts(webhook=f"http://slow.test:{receiver.address.split(':')[1]}/", log=False), metrics
+        )
+        for name in ("Halted", "LineLimit", "DiskLow"):
+            sinks.deliver(msgspec.structs.replace(FIRING, name=name))
+        await until(lambda: deliveries(metrics) == {("webhook", "failed"): 3})
+        assert waiting() == 2
+        found.set()
+        await until(lambda: waiting() == 0)
+        monkeypatch.setattr(module, "DELIVERY_S", 10.0)
+        sinks.deliver(FIRING)
+        await until(lambda: deliveries(metrics).get(("webhook", "ok")) == 1)
+        await sinks.close()
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    try:
+        asyncio.run(story())
+    finally:
+        found.set()
+    assert [body["alert"] for body in receiver.bodies] == [FIRING.name]
+
+
 def test_a_hundred_at_once_all_arrive(receiver: Receiver) -> None:
     """A bad day halts many: the fifty-first alert of a second was given up though nothing was wrong."""
     metrics = Registry()

@@ -1,10 +1,11 @@
 """Where alerts go: a webhook, a command, apprise, the log; and the ping that goes out while all is well.
 
 Each delivery is a thread's, with an end in time: a webhook or a command that hangs delays nobody, and ends
-with this process. What one sink gets of one alert comes in its order. `MOST_AT_ONCE` go at once, the others
-wait for their turn; what exceeds `MOST_WAITING` is given up. What became of each is counted and
-logged, without addresses: they may hold secrets. A delivery that failed, whatever the reason, is tried again
-twice; the topic and the page have the alert in any case.
+with this process. Only the look-up of a name has no such end: its thread is left behind, `MOST_THREADS` of a
+sink at most, and sends nothing any more. What one sink gets of one alert comes in its order.
+`MOST_AT_ONCE` go at once, the others wait for their turn; what exceeds `MOST_WAITING` is given up. What
+became of each is counted and logged, without addresses: they may hold secrets. A delivery that failed,
+whatever the reason, is tried again twice; the topic and the page have the alert in any case.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ TRIES = 3
 PAUSE_S = 1.0
 MOST_AT_ONCE = 20
 MOST_WAITING = 1000
+MOST_THREADS = 2 * MOST_AT_ONCE
 
 _APPRISE = "import sys; from apprise.cli import main; sys.exit(main())"
 """What its own script does: as a module its command line does nothing, and ends well."""
@@ -56,6 +58,7 @@ class Sinks:
         self._pinging: asyncio.Task[None] | None = None
         self._turns = {name: asyncio.Semaphore(MOST_AT_ONCE) for name in ("webhook", "command", "apprise")}
         """Of each its own: one that hangs delays the others nothing."""
+        self._threads = {name: _Threads() for name in (*self._turns, "ping")}
         self._sinks: dict[str, Callable[[Alert], None]] = {}
         if config.webhook:
             self._sinks["webhook"] = self._webhook
@@ -139,7 +142,7 @@ class Sinks:
                 await asyncio.sleep(PAUSE_S * 2 ** (attempt - 1))
             try:
                 async with self._turns[name], asyncio.timeout(DELIVERY_S + 1.0):
-                    await _in_thread(send)
+                    await self._threads[name].run(send)
             except (SinkFailed, TimeoutError) as error:
                 problem = str(error) or f"no answer within {DELIVERY_S:.0f} s"
             else:
@@ -191,7 +194,7 @@ class Sinks:
     async def _ping(self) -> None:
         try:
             async with asyncio.timeout(DELIVERY_S + 1.0):
-                await _in_thread(partial(fetch, self._config.deadman_url, None, DELIVERY_S))
+                await self._threads["ping"].run(partial(fetch, self._config.deadman_url, None, DELIVERY_S))
         except (SinkFailed, TimeoutError) as error:
             log.warning("the dead-man ping failed", problem=str(error) or "no answer in time")
 
@@ -201,32 +204,47 @@ def as_json(alert: Alert) -> bytes:
     return msgspec.json.encode({"alert": alert.name, **payload(alert)})
 
 
-async def _in_thread(work: Work) -> None:
-    """In a thread of its own that ends with the process, whatever it waits for then. What it raises comes as
-    `SinkFailed`."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
+class _Threads:
+    """One for each try, that ends with the process, whatever it waits for then."""
 
-    def settle(problem: SinkFailed | None) -> None:
-        if not done.done():
-            if problem is None:
-                done.set_result(None)
-            else:
-                done.set_exception(problem)
+    def __init__(self) -> None:
+        self._there = 0
 
-    def run() -> None:
-        problem = None
+    async def run(self, work: Work) -> None:
+        """What it raises comes as `SinkFailed`."""
+        if self._there >= MOST_THREADS:
+            raise SinkFailed(
+                f"{self._there} earlier tries still wait, as they do for a name that is looked up"
+            )
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def settle(problem: SinkFailed | None) -> None:
+            self._there -= 1
+            if not done.done():
+                if problem is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(problem)
+
+        def run() -> None:
+            problem = None
+            try:
+                work()
+            except SinkFailed as error:
+                problem = error
+            except Exception as error:  # noqa: BLE001 - a delivery that failed is one that failed
+                problem = SinkFailed(type(error).__name__)
+            with suppress(RuntimeError):  # the loop is gone
+                loop.call_soon_threadsafe(settle, problem)
+
+        self._there += 1
         try:
-            work()
-        except SinkFailed as error:
-            problem = error
-        except Exception as error:  # noqa: BLE001 - a delivery that failed is one that failed
-            problem = SinkFailed(type(error).__name__)
-        with suppress(RuntimeError):  # the loop is gone
-            loop.call_soon_threadsafe(settle, problem)
-
-    threading.Thread(target=run, name="delivery", daemon=True).start()
-    await done
+            threading.Thread(target=run, name="delivery", daemon=True).start()
+        except RuntimeError as error:
+            self._there -= 1
+            raise SinkFailed(str(error)) from error
+        await done
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
