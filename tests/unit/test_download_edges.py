@@ -25,6 +25,7 @@ from support.history_of_a_desk import (
     refusal,
 )
 from twsmq.download.errors import NotOurs
+from twsmq.download.ledger import State, read
 from twsmq.download.lock import locked
 from twsmq.download.planner import Session, Span, bar_times, spans_of
 from twsmq.download.store import year_file
@@ -256,6 +257,24 @@ def test_verify_beside_a_running_download_calls_nothing_lost_or_changed(
             assert all("is not planned yet" in said for said in planned), planned
     report = verify(tmp_path)
     assert (report.complete, report.running) == (True, False)
+
+
+def test_verify_beside_a_running_download_reads_the_ledger_once_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Path] = []
+
+    def counted(folder: Path) -> State:
+        reads.append(folder)
+        return read(folder)
+
+    names = [AAPL, MSFT, "STK:IBM:SMART:USD", "STK:KO:SMART:USD"]
+    assert Run(tmp_path, Past(), order(NEW_YEARS_EVE, END, *names))()
+    monkeypatch.setattr("twsmq.download.verify.read", counted)
+    with locked(tmp_path):
+        report = verify(tmp_path)
+    assert (report.complete, report.running, len(report.instruments)) == (True, True, 4)
+    assert len(reads) == 2, "before and after"
 
 
 def test_one_that_looks_does_not_keep_a_download_from_starting(tmp_path: Path) -> None:

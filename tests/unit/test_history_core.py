@@ -325,19 +325,6 @@ def test_bulk_leaves_some_of_the_window_of_small_bars(desk: Desk) -> None:
     assert head in desk.answers
 
 
-def test_whoever_waited_for_the_pace_only_is_told_so(desk: Desk) -> None:
-    for nth in range(61):
-        begin = MONDAY + nth * DAY_S * NS
-        call = desk.bars(begin, begin + 3600 * NS, size="5s", within=30.0)
-        while desk.core.histories_open:
-            desk.reply()
-        desk.advance(2.0)
-    desk.advance(30.0)
-    assert len(desk.sent) == 60
-    rule = "60 requests for bars of 30 s or less in 10 minutes"
-    assert desk.failures[call].message.startswith(f"not asked yet: IBKR allows {rule}; ask again in 4")
-
-
 def test_what_nobody_waits_for_any_more_is_cancelled(desk: Desk) -> None:
     call = desk.bars(MONDAY, MONDAY + DAY_S * NS, within=10.0)
     desk.advance(10.0)

@@ -312,3 +312,17 @@ def test_sessions_are_told_in_ns(desk: Desk) -> None:
     assert [(row.open, row.close) for row in found.sessions] == [
         (MONDAY + int(13.5 * 3600) * NS, MONDAY + 20 * 3600 * NS)
     ]
+
+
+def test_whoever_waited_for_the_pace_only_is_told_so(desk: Desk) -> None:
+    calls: list[int] = []
+    for nth in range(61):
+        begin = MONDAY + nth * DAY_S * NS
+        calls.append(desk.bars(begin, begin + 3600 * NS, size="5s", within=30.0))
+        while desk.core.histories_open:
+            desk.reply()
+        desk.advance(2.0)
+    desk.advance(30.0)
+    assert len(desk.sent) == 60
+    rule = "60 requests for bars of 30 s or less in 10 minutes"
+    assert desk.failures[calls[-1]].message.startswith(f"not asked yet: IBKR allows {rule}; ask again in 4")

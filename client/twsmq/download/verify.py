@@ -71,26 +71,41 @@ def verify(folder: Path) -> Report:
     state = read(folder)
     assert state.begun is not None
     form = format_named(state.begun.format)
-    look = _settled if busy else _instrument
-    verdicts = [look(folder, state, form, name) for name in sorted(state.instruments)]
+    names = sorted(state.instruments)
+    verdicts = (
+        _settled(folder, state, form, names)
+        if busy
+        else [_instrument(folder, state, form, name) for name in names]
+    )
     if not busy and running(folder):
         return verify(folder)  # it has begun meanwhile
     complete = bool(verdicts) and all(verdict.complete for verdict in verdicts)
     return Report(complete, verdicts, busy)
 
 
-def _settled(folder: Path, state: State, form: Format, instrument: str) -> Verdict:
+def _settled(folder: Path, state: State, form: Format, names: Sequence[str]) -> list[Verdict]:
+    """Of each that is left as it is while it is looked at; the others are looked at again, together."""
+    found: dict[str, Verdict] = {}
     for _ in range(_TRIES):
-        verdict = _instrument(folder, state, form, instrument)
-        known = state.instruments[instrument]
-        state = read(folder)
-        if instrument not in state.instruments:
-            break  # it was withdrawn
-        if state.instruments[instrument] == known and not _midway(folder, form, instrument, known):
-            return verdict
+        looked = {name: _instrument(folder, state, form, name) for name in names}
+        after = read(folder)
+        names = [name for name in names if name in after.instruments]  # or it was withdrawn
+        settled = {
+            name: looked[name]
+            for name in names
+            if (known := state.instruments[name]) == after.instruments[name]
+            and not _midway(folder, form, name, known)
+        }
+        found |= settled
+        names = [name for name in names if name not in settled]
+        state = after
+        if not names:
+            break
         time.sleep(_PAUSE_S)
     text = "the download that is running changes it: verify again when that is over"
-    return Verdict(instrument, missing=None, complete=False, problems=[text])
+    for name in names:
+        found[name] = Verdict(name, missing=None, complete=False, problems=[text])
+    return [found[name] for name in sorted(found)]
 
 
 def _midway(folder: Path, form: Format, instrument: str, records: Records) -> bool:
