@@ -24,7 +24,7 @@ from twsmq_protocol.market_events import StreamState
 from twsmq_nodes.tws.contracts import Contract
 
 from .feeds import FEEDS, Feed, FeedSpec
-from .listings import ASKED_ANEW, PAID_ONCE, Listing, Refusal
+from .listings import Listing, Refusal
 
 _KINDS: dict[int, StreamState] = {1: "active", 2: "frozen", 3: "delayed", 4: "delayed"}
 """The gateway's market data types; 4 is delayed and frozen."""
@@ -133,12 +133,12 @@ class Line:
         return StreamStatus("starting", reason=self.reason)
 
     def _asked_again(self) -> str | None:
-        """When it is, of one that was refused; None where the refusal says so itself."""
+        """When it is, of one that was refused; None where it is not by itself, by which clients know that."""
         if self.retry_at is not None:
             return f"asked for again {self.retry_at - self.refused_at:.0f} s later"
         if self.crowded:
             return "asked for again when a line is free"
-        return None if self.refusal == PAID_ONCE else ASKED_ANEW
+        return None
 
     @property
     def spec(self) -> FeedSpec:

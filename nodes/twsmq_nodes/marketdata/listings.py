@@ -59,8 +59,6 @@ NOT_ALLOWED = Refusal(
     "a regulatory snapshot costs a fee each time and is not allowed here: [marketdata] has "
     "`regulatory_snapshots = false`",
 )
-ASKED_ANEW = "not asked for again by itself; `retry`, whoever subscribes anew and the next session ask again"
-"""How one that is final may be asked for again."""
 REROUTED_AGAIN = Refusal(None, "the gateway names one source of the data after another")
 
 

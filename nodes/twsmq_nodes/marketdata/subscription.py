@@ -15,7 +15,7 @@ from twsmq_protocol.topics import StreamTopic
 from twsmq_nodes.tws.contracts import ContractInfo
 
 from .line import Line, StreamStatus
-from .listings import ASKED_ANEW, Listing, Refusal
+from .listings import Listing, Refusal
 
 RETURN_S = 30.0
 """How long after a restart subscribers may take to be connected again (ZeroMQ tries every 0.1 s)."""
@@ -101,7 +101,7 @@ class Lookup:
     def status(self) -> StreamStatus:
         """What who waits for it should know."""
         if self.refusal is not None:
-            return StreamStatus("error", code=self.refusal.code, text=self.refusal.text, reason=ASKED_ANEW)
+            return StreamStatus("error", code=self.refusal.code, text=self.refusal.text)
         if self.doubt is not None:
             return StreamStatus("starting", reason=self.doubt)
         if self.req_id is None and self.ahead:
