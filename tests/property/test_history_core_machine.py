@@ -18,10 +18,11 @@ from support.history_desk import MONDAY, ends_at
 from support.history_world import DAY, HEAD, HOUR, NOW, SYMBOLS, HistoryWorld, Wanted, contract, moments
 from twsmq_nodes.history.bars_job import BarsJob
 from twsmq_nodes.history.core import MOST_OPEN
-from twsmq_nodes.history.events import Asked, NotSent, SessionDown, SessionUp, Written
+from twsmq_nodes.history.events import Asked, SessionUp
 from twsmq_nodes.history.jobs import HeadJob, Job
 from twsmq_nodes.history.plan import DAY_S, NS, SIZES_S
 from twsmq_nodes.tws import reference_requests as ref
+from twsmq_nodes.tws.calls import NotSent, SessionDown, Written
 from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.reference_events import Bar, HeadTimestamp, HistoricalBars, HistoricalBarsEnd
 from twsmq_nodes.tws.session_events import FarmState, FarmStatus

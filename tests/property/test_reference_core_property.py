@@ -11,22 +11,13 @@ from hypothesis.stateful import invariant, precondition, rule
 from support.core_machine import CoreMachine
 from twsmq_nodes.reference import contract_questions, market_questions
 from twsmq_nodes.reference.core import ReferenceCore
-from twsmq_nodes.reference.events import (
-    Action,
-    Answer,
-    Asked,
-    Cancel,
-    Fail,
-    NotSent,
-    Send,
-    SessionDown,
-    Written,
-)
+from twsmq_nodes.reference.events import Action, Asked
 from twsmq_nodes.reference.question import Question
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import reference_events as ev
 from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
+from twsmq_nodes.tws.calls import Answer, Cancel, Fail, NotSent, Send, SessionDown, Written
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.session_events import DataMaintained, FarmState, FarmStatus, UpstreamLost

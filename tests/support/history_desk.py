@@ -9,10 +9,11 @@ from typing import Any
 from msgspec import Struct
 from twsmq_nodes.history.bars_job import BarsJob
 from twsmq_nodes.history.core import HistoryCore
-from twsmq_nodes.history.events import Action, Answer, Asked, Cancel, Fail, Send, SessionUp
+from twsmq_nodes.history.events import Action, Asked, SessionUp
 from twsmq_nodes.history.jobs import Forget, Job, Keep
 from twsmq_nodes.history.plan import DAY_S, NS
 from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.tws.calls import Answer, Cancel, Fail, Send
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import GatewayError
 from twsmq_nodes.tws.reference_events import (

@@ -8,12 +8,13 @@ from typing import Any
 
 from msgspec import Struct
 from twsmq_nodes.history.core import MOST_OPEN, HistoryCore
-from twsmq_nodes.history.events import Action, Answer, Cancel, Fail, Input, Send
+from twsmq_nodes.history.events import Action, Input
 from twsmq_nodes.history.jobs import Forget, Keep
 from twsmq_nodes.history.plan import DAY_S, NS, SIZES_S, Spans
 from twsmq_nodes.history.store import Store
 from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
+from twsmq_nodes.tws.calls import Answer, Cancel, Fail, Send
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.ledger import SMALL_BARS, PacingLedger
 from twsmq_protocol.errors import ErrorCode

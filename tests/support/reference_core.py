@@ -7,9 +7,10 @@ from typing import Any
 
 from twsmq_nodes.reference import contract_questions
 from twsmq_nodes.reference.core import ReferenceCore
-from twsmq_nodes.reference.events import Action, Answer, Asked, Fail, Send
+from twsmq_nodes.reference.events import Action, Asked
 from twsmq_nodes.reference.look_ups import Query
 from twsmq_nodes.tws import requests as rq
+from twsmq_nodes.tws.calls import Answer, Fail, Send
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.reference_events import (
     ContractDetailsEnd,

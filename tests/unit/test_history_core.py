@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.history_desk import APPLE, MONDAY, NOW, Desk, asked, minutes
 from twsmq_nodes.history.core import COMPETING_S, IDLE_S, MOST_BULK, MOST_JOBS, MOST_OPEN, SPARE
-from twsmq_nodes.history.events import SessionDown, SessionUp
+from twsmq_nodes.history.events import SessionUp
 from twsmq_nodes.history.jobs import HeadJob
 from twsmq_nodes.history.plan import (
     DAY_LATE_S,
@@ -15,6 +15,7 @@ from twsmq_nodes.history.plan import (
     utc,
 )
 from twsmq_nodes.history.ticks_job import TicksJob
+from twsmq_nodes.tws.calls import SessionDown
 from twsmq_nodes.tws.reference_events import (
     Bar,
     HeadTimestamp,

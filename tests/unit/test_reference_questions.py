@@ -21,10 +21,11 @@ from support.reference_core import (
 )
 from twsmq_nodes.reference import contract_questions, market_questions, news_questions
 from twsmq_nodes.reference.core import ReferenceCore
-from twsmq_nodes.reference.events import Action, Asked, Cancel, Fail, Send
+from twsmq_nodes.reference.events import Action, Asked
 from twsmq_nodes.reference.look_ups import KINDS
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import reference_requests as ref
+from twsmq_nodes.tws.calls import Cancel, Fail, Send
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import GatewayError, TickOptionComputation
 from twsmq_nodes.tws.reference_events import (

@@ -18,9 +18,10 @@ from twsmq_nodes.marketdata.hours import known_until, parse_hours
 from twsmq_nodes.orders.entries import to_row
 from twsmq_nodes.reference import contract_questions
 from twsmq_nodes.reference.core import ReferenceCore
-from twsmq_nodes.reference.events import Asked, Send
+from twsmq_nodes.reference.events import Asked
 from twsmq_nodes.reference.hours import sessions
 from twsmq_nodes.tws.adapter import Codec
+from twsmq_nodes.tws.calls import Send
 from twsmq_nodes.tws.core import Connected, HandshakeReceived, Open, SessionCore
 from twsmq_nodes.tws.events import GatewayError, ManagedAccounts, NextValidId
 from twsmq_nodes.tws.gateway_times import execution_time_ns, gateway_offset_s

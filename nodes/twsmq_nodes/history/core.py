@@ -24,27 +24,14 @@ from twsmq_protocol.errors import ErrorCode, RequestError
 
 from twsmq_nodes.runtime.room import has_room
 from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.tws.calls import Answer, CallId, Cancel, Fail, NotSent, Send, SessionDown, Written
 from twsmq_nodes.tws.codes import is_competing
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.ledger import OPEN_LOOK_BACKS, PacingLedger
 from twsmq_nodes.tws.outages import Outages
 from twsmq_nodes.tws.session_events import SessionEvent
 
-from .events import (
-    ROWS,
-    Action,
-    Answer,
-    Asked,
-    CallId,
-    Cancel,
-    Fail,
-    Input,
-    NotSent,
-    Send,
-    SessionDown,
-    SessionUp,
-    Written,
-)
+from .events import ROWS, Action, Asked, Input, SessionUp
 from .jobs import Job
 from .refusals import Meaning, meaning_of, too_late, words_of
 

@@ -36,6 +36,7 @@ from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.pacing_record import PacingRecord
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import session_events
+from twsmq_nodes.tws.calls import Answer, Cancel, Fail, NotSent, Send, SessionDown, Written
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.errors import NotConnected, TwsError
 from twsmq_nodes.tws.ledger import PacingLedger
@@ -45,20 +46,7 @@ from twsmq_nodes.tws.session_events import SessionEvent
 from .bars_job import SETTLED_S, BarsJob, Form, Known
 from .contracts import contract_for, usual_what
 from .core import HistoryCore
-from .events import (
-    ROWS,
-    Action,
-    Answer,
-    Asked,
-    Cancel,
-    Fail,
-    Input,
-    NotSent,
-    Send,
-    SessionDown,
-    SessionUp,
-    Written,
-)
+from .events import ROWS, Action, Asked, Input, SessionUp
 from .jobs import Forget, HeadJob, HistogramJob, Job, Keep, ScheduleJob
 from .memory import Memory, past_for_good
 from .plan import NS, Spans, before, most_up_to_now_s

@@ -31,12 +31,13 @@ from msgspec import Struct, field
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 
 from twsmq_nodes.runtime.room import has_room
+from twsmq_nodes.tws.calls import Answer, CallId, Cancel, Fail, NotSent, Send, SessionDown, Written
 from twsmq_nodes.tws.codes import NO_DEFINITION, is_warning
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.outages import Outages
 from twsmq_nodes.tws.session_events import SessionEvent
 
-from .events import Action, Answer, Asked, CallId, Cancel, Fail, Input, NotSent, Send, SessionDown, Written
+from .events import Action, Asked, Input
 from .look_ups import KINDS, Kind, Query
 from .memory import Memory
 from .question import Found, Question

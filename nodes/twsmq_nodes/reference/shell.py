@@ -16,6 +16,7 @@ from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink, why_not_sent
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.tws.calls import Answer, Cancel, Fail, NotSent, Send, SessionDown, Written
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
 from twsmq_nodes.tws.pacing import Priority
@@ -23,7 +24,7 @@ from twsmq_nodes.tws.reference_requests import ReqUserInfo
 from twsmq_nodes.tws.session_events import SessionEvent, SessionLost
 
 from .core import ReferenceCore
-from .events import Action, Answer, Asked, Cancel, Fail, Input, NotSent, Send, SessionDown, Written
+from .events import Action, Asked, Input
 from .question import Question
 from .questions import QUESTIONS
 
