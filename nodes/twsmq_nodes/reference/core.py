@@ -79,8 +79,7 @@ class _Asking(Struct):
 
 class ReferenceCore:
     """`now` is monotonic, in seconds. `next_req_id` gives an id the session has not used. `ahead`: so many
-    requests may wait to be written.
-    """
+    requests may wait to be written."""
 
     def __init__(
         self,
