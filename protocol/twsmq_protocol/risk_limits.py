@@ -42,8 +42,8 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     what is executed before the account's position shows it, and for an account also what others have
     working there; reducing is never refused"""
     price_collar: Annotated[float, Meta(gt=0, le=10)] | None = None
-    """how far a limit may be worse than the live quote, as a share of the price, at most 1: 0.05
-    is 5 %; with `extra.discretionaryAmt` and `leg_prices`"""
+    """how far a limit may be worse than the live quote, or than the trigger of a stop beyond it, as a share
+    of the price, at most 1: 0.05 is 5 %; with `extra.discretionaryAmt` and `leg_prices`"""
     round: Literal["refuse", "passive"] | None = None
     """what becomes of a price that is no multiple of the contract's increment at that price on its
     exchange, as `market_rule` lists them: `refuse`, or `passive`: a buyer's limit goes down, a seller's
@@ -58,8 +58,9 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """orders placed within any second"""
     max_daily_loss: Positive | None = None
     """in the account's own currency: no new order, and no larger one, once the day's result is worse: a
-    strategy's realised by its own fills, less their costs, since midnight UTC, by the account's own rates
-    where they are in other currencies; an account's as the gateway reports it"""
+    strategy's realised by its own fills, as the gateway reports it, costs included, less what those cost that
+    opened, since midnight UTC, by the account's own rates where they are in other currencies; an account's as
+    the gateway reports it"""
     duplicate_s: Positive | None = None
     """no two orders alike, but for their id, within so many seconds, over restarts of the node"""
     instruments: tuple[str, ...] | None = None

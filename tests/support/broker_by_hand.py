@@ -135,10 +135,34 @@ class BrokerByHand(ScriptedGateway):
         self, order_id: int, order_ref: str, quantity: float, at: int, client_id: int = OURS
     ) -> None:
         """Something bought in AAPL at `at` (ns), while nobody was there."""
-        execution = self._execution(
-            9_000 + order_id, client_id, order_id, quantity, 100.0, order_ref=order_ref, time=at
-        )
-        self._list(execution, AAPL)
+        self.executed_under(9_000 + order_id, client_id, order_id, quantity, order_ref=order_ref, time=at)
+
+    def executed_under(
+        self,
+        perm_id: int,
+        client_id: int,
+        order_id: int,
+        quantity: float,
+        price: float = 100.0,
+        **execution: Any,
+    ) -> bytes:
+        """Something bought in AAPL under these ids; it is listed, and said by whoever says the frame."""
+        done = self._execution(perm_id, client_id, order_id, quantity, price, **execution)
+        return self._list(done, AAPL)
+
+    def copied_by_hand(self, ticket: OrderTicket, perm_id: int, **order: Any) -> bytes:
+        """TWS has made an order like it, with its reference; all open orders show it, and whoever says the
+        frames."""
+        copy = Order(perm_id, 0, replace(ticket, order_id=0), AAPL.con_id, Status.SUBMITTED, time.time_ns())
+        with self._books:
+            self.others[perm_id] = replace(copy, **order)
+        return b"".join(self._reports(self.others[perm_id]))
+
+    def copy_ends(self, perm_id: int, status: Status) -> None:
+        """The completed orders show it from now on."""
+        with self._books:
+            ended = replace(self.others.pop(perm_id), status=status)
+            self.completed.append(replace(ended, filled=10) if status is Status.FILLED else ended)
 
     def others_order(self, client_id: int, ticket: OrderTicket, perm_id: int) -> None:
         """Another client, which is connected, has an order."""

@@ -259,7 +259,7 @@ def test_what_was_taken_back_has_brought_nothing(desk: Desk) -> None:
     desk.accepted()
     desk.says(execution(1, f"{EXEC}.01.01", time="20260921 12:00:00 US/Eastern"))
     desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.0, "USD", -500.0, None, None))
-    assert desk.core.book.results.of("s", desk.now.ns) == {("DU1", "USD"): -501.0}
+    assert desk.core.book.results.of("s", desk.now.ns) == {("DU1", "USD"): -500.0}
     desk.says(execution(1, f"{EXEC}.01.02", 0.0, time="20260921 12:00:00 US/Eastern"))
     assert desk.core.book.results.of("s", desk.now.ns) == {("DU1", "USD"): 0.0}
 

@@ -24,6 +24,8 @@ NOON = int(datetime.fromisoformat("2026-11-23T12:00:00+00:00").timestamp()) * 10
 SECOND = 10**9
 MARKET: dict[str, Any] = {"order_type": "MKT", "limit_price": None}
 STOP: dict[str, Any] = {"order_type": "STP", "limit_price": None, "stop_price": 0.01}
+ABOVE: dict[str, Any] = {"order_type": "STP LMT", "stop_price": 120.0, "limit_price": 121.0}
+BELOW: dict[str, Any] = ABOVE | {"side": "SELL", "stop_price": 80.0, "limit_price": 79.0}
 CASH: dict[str, Any] = {"quantity": 0.0, "cash_quantity": 1_100.0}
 BUYING = Open("s", "DU1", AAPL, "BUY", 1.0)
 
@@ -113,6 +115,13 @@ def verdict(rules: RiskGuard, *orders: PlaceOrder, ns: int = NOON) -> str:
         ({"price_collar": 0.05}, {"side": "SELL", "limit_price": 94.0}, {}, "price_collar"),
         ({"price_collar": 0.05}, {"side": "SELL", "limit_price": 500.0}, {}, ""),
         ({"price_collar": 0.05}, {}, {"quotes": {}}, "price_collar"),
+        ({"price_collar": 0.05}, ABOVE, {}, ""),
+        ({"price_collar": 0.05}, ABOVE | {"limit_price": 126.1}, {}, "price_collar"),
+        ({"price_collar": 0.05}, ABOVE | {"stop_price": 90.0}, {}, "price_collar"),  # it has been passed
+        ({"price_collar": 0.05}, BELOW, {}, ""),
+        ({"price_collar": 0.05}, BELOW | {"limit_price": 75.9}, {}, "price_collar"),
+        ({"price_collar": 0.05}, BELOW | {"stop_price": 110.0}, {}, "price_collar"),
+        ({"price_collar": 0.05}, BELOW | {"side": "BUY", "order_type": "LIT", "limit_price": 81.0}, {}, ""),
         ({"max_position": 10}, {}, {}, ""),
         ({"max_position": 10}, {}, {"held": 1.0}, "max_position"),
         ({"max_position": 10}, {"side": "SELL"}, {"held": 20.0}, ""),

@@ -258,6 +258,23 @@ def test_losses_in_several_currencies_are_converted_by_the_accounts_own_rates_or
     assert refusal(desk, "c") == "max_daily_loss"
 
 
+@pytest.mark.parametrize(("text", "rate"), [("7.2E-4", 0.00072), ("1350.5", 1350.5), ("0.0000615", 6.15e-5)])
+def test_a_rate_is_read_as_java_writes_it(text: str, rate: float) -> None:
+    _, inputs = desk_with({})
+    inputs.on_event("account/DU1/NetLiquidation/USD/", DOLLARS)
+    inputs.on_event("account/", AccountValue(account="DU1", tag="ExchangeRate", value=text, currency="KRW"))
+    assert inputs.in_one_currency({("DU1", "KRW"): -1e6}) == pytest.approx(-1e6 * rate)
+
+
+@pytest.mark.parametrize("kind", ["BILL", "BOND", "SOMETHING NEW"])
+def test_what_is_priced_in_percent_or_in_nobody_knows_what_is_worth_what_its_contract_says(kind: str) -> None:
+    desk, inputs = desk_with({"max_order_notional": 1_000})
+    inputs.learn_contract("CONID:77:SMART", None, 1.0, kind)
+    assert refusal(desk, "a", instrument="CONID:77:SMART", limit_price=98.5) == "max_order_notional"
+    inputs.learn_contract("CONID:77:SMART", "0.1", 1.0, kind)
+    assert refusal(desk, "b", instrument="CONID:77:SMART", limit_price=98.5) == ""
+
+
 @pytest.mark.parametrize("no_price", [0.0, -1.0])
 def test_a_price_of_nothing_with_a_size_of_nothing_is_no_price(no_price: float) -> None:
     desk, inputs = desk_with({"max_order_notional": 5_000})

@@ -66,7 +66,7 @@ def test_a_trailing_limit_may_trade_as_far_beyond_its_stop_as_its_offset() -> No
     near: dict[str, Any] = trailing | {"trail_stop_price": 110.0, "limit_offset": 5.0}
     assert refusal(desk, "a", quantity=40.0, **near) == ""
     assert refusal(desk, "b", quantity=44.0, **near) == "max_order_notional", "at 115"
-    assert refusal(desk, "c", quantity=1.0, **near | {"limit_offset": 45.0}) == "price_collar"
+    assert refusal(desk, "c", quantity=1.0, **near | {"limit_offset": 56.0}) == "price_collar"
     sold: dict[str, Any] = {"side": "SELL", "quantity": 1.0, "trail_stop_price": 90.0}
     assert refusal(desk, "d", **trailing | sold, limit_offset=5.0) == ""
-    assert refusal(desk, "e", **trailing | sold, limit_offset=45.0) == "price_collar"
+    assert refusal(desk, "e", **trailing | sold, limit_offset=46.0) == "price_collar"

@@ -345,7 +345,7 @@ def test_the_result_of_an_order_for_several_accounts_is_that_of_who_got_it() -> 
     assert world.refusal("a", extra={"faGroup": "All"}) == ""
     world.desk.accepted()
     world.desk.says(execution(1), tws.CommissionReport(f"{EXEC}.01.01", 1.0, "USD", -5.0, None, None))
-    assert world.inputs.daily_pnl("strategy", "s", world.desk.now.ns) == -6.0
+    assert world.inputs.daily_pnl("strategy", "s", world.desk.now.ns) == -5.0
     assert world.refusal("b") == "max_daily_loss"
 
 

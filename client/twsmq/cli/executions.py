@@ -65,7 +65,7 @@ def executions(
             (
                 _at(row["time"]),
                 _whose(row),
-                row["instrument"],
+                _what(row),
                 f"{row['side']} {number(row['quantity'])} at {number(row['price'])}",
                 f"{number(row['commission'])} {row['currency'] or ''}".strip(),
                 number(row["realized_pnl"]),
@@ -87,6 +87,15 @@ def _whose(row: dict[str, Any]) -> str:
     return (
         f"client {row['client_id']}: {row['perm_id']}" if row["client_id"] else f"by hand: {row['perm_id']}"
     )
+
+
+def _what(row: dict[str, Any]) -> str:
+    """Legs and parts are executions beside that of the whole."""
+    if not row["leg"]:
+        return row["instrument"]
+    if str(row["instrument"]).startswith("BAG:"):
+        return f"its leg CONID:{row['con_id']}"
+    return f"of it {row['account']}" if row.get("strategy") else f"leg {row['instrument']}"
 
 
 def _at(ns: int | None) -> str:

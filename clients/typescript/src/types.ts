@@ -267,7 +267,7 @@ export interface Order extends Header {
  * One execution, once. `corrects` names the exec_id this one replaces; `recovered`: learnt of afterwards.
  *
  * `time` is the execution's own (ns), nil if the gateway's text could not be read. `leg`: of one leg of a
- * combo order, whose own executions are what its `filled` counts.
+ * combo order, or of one account of an adviser's order, whose own executions are what its `filled` counts.
  */
 export interface Fill extends Header {
   readonly type: "fill";

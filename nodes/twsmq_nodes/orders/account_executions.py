@@ -23,7 +23,7 @@ from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.instruments import instrument_of
 
 from .actions import Action, Announce
-from .executions import Executions, amounts, is_leg
+from .executions import Executions, amounts, cost_in, is_leg
 from .ids import order_ref, split_exec_id
 from .record import Record
 
@@ -37,7 +37,9 @@ class AccountExecutions:
         self._actions = actions
         self._known: dict[str, AccountExecution] = {}  # by the part of the id before its correction's number
         self._costs: dict[str, ExecutionCost] = {}  # likewise
-        self._filled: dict[int, float] = {}  # by permanent id, of orders that were not placed here
+        self._filled: dict[tuple[int, bool], float] = {}  # by permanent id of orders that were not placed
+        # here, the whole of combos apart from their legs
+        self._combos: set[int] = set()  # permanent ids
 
     def learn(self, event: tws.ExecDetails, record: Record | None, ts: int) -> AccountExecution | None:
         """An execution was reported; None if it is not news."""
@@ -67,14 +69,15 @@ class AccountExecutions:
             order=None if record is None else order_ref(record.key),
             liquidation=bool(seen.liquidation),
             liquidity=seen.last_liquidity or 0,
-            leg=is_leg(record, event),
+            leg=self._is_leg(record, event),
             corrects=None if before is None else before.exec_id,
             recovered=event.req_id != -1,
         )
         self._known[prefix] = execution
-        if record is None and execution.perm_id and not execution.leg:
+        if record is None and execution.perm_id:
+            at = execution.perm_id, event.contract.sec_type == "BAG"
             change = execution.quantity - (0.0 if before is None else before.quantity)
-            self._filled[execution.perm_id] = self._filled.get(execution.perm_id, 0.0) + change
+            self._filled[at] = self._filled.get(at, 0.0) + change
         if len(self._known) > MOST:
             oldest = next(iter(self._known))
             del self._known[oldest]
@@ -87,23 +90,24 @@ class AccountExecutions:
 
     def cost(self, event: tws.CommissionReport) -> None:
         """It may come before its execution."""
-        if event.commission is None:
-            return
         prefix = split_exec_id(event.exec_id)[0]
+        before = self._costs.get(prefix)
+        same = before is not None and before.exec_id == event.exec_id
+        said = cost_in(event, before.realized_pnl if before is not None and same else None)
+        if said is None:
+            return
         cost = ExecutionCost(
             exec_id=event.exec_id,
             account="",
-            commission=event.commission,
-            currency=event.currency,
-            realized_pnl=event.realized_pnl,
+            commission=said.commission,
+            currency=said.currency,
+            realized_pnl=said.realized_pnl,
         )
         known = self._known.get(prefix)
         if known is None:
             if len(self._costs) < 2 * MOST:
                 self._costs[prefix] = cost
-            return
-        before = self._costs.get(prefix)
-        if before is None or _worth(before) != _worth(cost):
+        elif before is None or _worth(before) != _worth(cost):
             self._announce_cost(prefix, known, cost)
 
     def _announce_cost(self, prefix: str, known: AccountExecution, cost: ExecutionCost) -> None:
@@ -118,7 +122,23 @@ class AccountExecutions:
 
     def filled(self, perm_id: int) -> float:
         """Of an order that was not placed here, according to its executions."""
-        return self._filled.get(perm_id, 0.0)
+        return self._filled.get((perm_id, perm_id in self._combos), 0.0)
+
+    def executed(self, perm_id: int) -> bool:
+        """Whether anything of an order that was not placed here."""
+        return (perm_id, False) in self._filled or (perm_id, True) in self._filled
+
+    def is_combo(self, perm_id: int) -> None:
+        """An order that was not placed here: its legs' executions are not its own."""
+        self._combos.add(perm_id)
+
+    def _is_leg(self, record: Record | None, event: tws.ExecDetails) -> bool:
+        perm_id, whole = event.execution.perm_id, event.contract.sec_type == "BAG"
+        if record is not None:
+            return is_leg(record, event)
+        if whole and perm_id:
+            self._combos.add(perm_id)
+        return perm_id in self._combos and not whole
 
     def rows(self, args: GetAccountExecutions) -> AccountExecutionList:
         rows = sorted(self._rows(args), key=lambda row: row.time or 0)

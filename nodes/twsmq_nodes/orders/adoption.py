@@ -15,7 +15,8 @@ from .answers import accepted, conflict, key_of, require_record
 from .book import Book
 from .entries import Adopted
 from .foreign import ForeignOrders
-from .ids import Key
+from .ids import Key, parse_ref
+from .older_copy import is_name
 from .pipeline import Pipeline
 from .record import OrderChanges
 from .states import Trigger, after, standing
@@ -61,6 +62,15 @@ class Adoption:
         self.take_over(key, row, "adopted", now)
         foreign.taken_over(row, key)
         self._pipeline.once_durable(Reply(caller, accepted(self._book.records[key])))
+
+    def take_over_all(self, foreign: ForeignOrders, now: Now) -> None:
+        """A power loss took the journal's end: what the gateway has under our references is ours."""
+        for row in list(foreign.rows.values()):
+            key = parse_ref(row.reference)
+            ours = row.client_id == self._client_id and bool(row.order_id)
+            if ours and key is not None and key not in self._book.records and is_name(key):
+                foreign.taken_over(row, key)
+                self.take_over(key, row, "taken over after a power loss", now)
 
     def take_over(self, key: Key, row: ForeignOrder, why: str, now: Now) -> None:
         order = Order(

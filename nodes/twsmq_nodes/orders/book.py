@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from twsmq_protocol.errors import Unmendable
 from twsmq_protocol.order_events import Change, Commission, Fill, Notice, Order
 
+from twsmq_nodes.tws.accounts import is_adviser
+
 from . import codes
 from .attributes import Standing
 from .entries import (
@@ -98,7 +100,8 @@ class Book:
             case Commission():
                 fill = record.fills.get(split_exec_id(event.exec_id)[0])
                 account = record.order.account if fill is None else fill.account
-                self.results.add(event, fill, account or "")
+                if fill is None or not record.allots(fill):
+                    self.results.add(event, fill, account or "")
                 record.costs[event.exec_id] = Cost(event.commission, event.currency, event.realized_pnl)
             case Notice(tws_code=code, text=text):
                 better = record.complaint is None or codes.names_cause(code, text)
@@ -124,12 +127,21 @@ class Book:
 
     def _apply_fill(self, record: Record, fill: Fill) -> None:
         prefix = split_exec_id(fill.exec_id)[0]
+        if record.of_several and is_adviser(fill.account):
+            self._without_allotted(record)
         record.fills[prefix] = fill
         cost = record.costs.get(fill.corrects or "")
         if cost is not None and not fill.quantity:
             self.results.take_back(fill, cost.currency, record.order.account or "")
         if not fill.leg:
             self.spellings.learn(record.order.instrument, fill.con_id)
+
+    def _without_allotted(self, record: Record) -> None:
+        """An adviser's own execution comes after what others got of it: that has cost nothing besides."""
+        for fill in record.fills.values():
+            cost = record.costs.get(fill.exec_id)
+            if cost is not None and not is_adviser(fill.account):
+                self.results.take_back(fill, cost.currency, fill.account)
 
     def _count(self, record: Record) -> None:
         """Towards the position: what its executions show, or the gateway's word if that is ahead of them."""
@@ -284,11 +296,13 @@ class Book:
     def find(
         self, client_id: int | None, order_id: int | None, perm_id: int | None, ref: str, ours: int
     ) -> Record | None:
-        """Whose order a report is about. `ours` is our client id, `client_id` the order's owner.
+        """Whose order a report is about. `ours` is our client id, `client_id` the order's owner, None where
+        the report names none (completed orders).
 
-        Ids identify; a reference is a text that a person may edit, and counts where there is no id (completed
-        orders), or where an id alone may mislead: under our own client id, an order id whose permanent id is
-        not known, since after a reset or a rollback it may have been someone else's.
+        Ids identify; a reference is a text that a person may edit, and that TWS copies with the order. It
+        counts where there is no id, unless the order is another client's, or where an id alone may mislead:
+        under our own client id, an order id whose permanent id is not known, since after a reset or a
+        rollback it may have been someone else's.
         """
         if order_id and client_id == ours:
             key = self._by_order_id.get(order_id)
@@ -300,8 +314,12 @@ class Book:
             key = self._by_perm_id.get(perm_id)
             if key is not None:
                 return self.records[key]
-        named = parse_ref(ref) if ref and not order_id else None
-        return None if named is None else self.records.get(named)
+        return self.named(ref) if client_id is None or (client_id == ours and not order_id) else None
+
+    def named(self, ref: str) -> Record | None:
+        """By its reference alone."""
+        key = parse_ref(ref)
+        return None if key is None else self.records.get(key)
 
     def by_order_id(self, order_id: int) -> Record | None:
         key = self._by_order_id.get(order_id)

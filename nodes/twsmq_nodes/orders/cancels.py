@@ -33,7 +33,8 @@ class CancelDue(Struct, frozen=True):
 
 class Cancels:
     """`once_durable` parks a CancelDue until all that was recorded before it is on disk, `release` lets a
-    cancel through to the gate; `unwritten`: orders whose own bytes have not left."""
+    cancel through to the gate; `unwritten`: orders whose own bytes have not left; `is_there`: the gateway has
+    the order's account, else the id may be another's."""
 
     def __init__(
         self,
@@ -41,7 +42,9 @@ class Cancels:
         unwritten: Collection[Key],
         once_durable: Callable[[CancelDue], None],
         release: Callable[[Key], None],
+        is_there: Callable[[Record], bool],
     ) -> None:
+        self._is_there = is_there
         self._book = book
         self._unwritten = unwritten
         self._once_durable = once_durable
@@ -78,6 +81,7 @@ class Cancels:
     def may_write(self, record: Record, now: Now) -> bool:
         """Its turn at the gate has come; if True it counts as written."""
         may = not record.done and record.cancel_wanted and self._may_go(record.key, now)
+        may = may and self._is_there(record)
         if self._connected and may:
             self._written[record.key] = now.mono
             return True

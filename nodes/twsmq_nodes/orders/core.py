@@ -24,7 +24,7 @@ from twsmq_protocol import order_control_requests as control
 from twsmq_protocol import order_query_requests as query
 from twsmq_protocol import order_requests as rq
 from twsmq_protocol.envelope import Args
-from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
+from twsmq_protocol.errors import ErrorCode, RequestError
 from twsmq_protocol.order_events import TERMINAL_STATUSES, Order
 from twsmq_protocol.requests import OPS
 from twsmq_protocol.system_events import NodeState
@@ -42,8 +42,9 @@ from .changes import Changes
 from .entries import Entry
 from .foreign import ENDED, ForeignOrders
 from .halts import Halts
-from .ids import Key, parse_ref
+from .ids import Key
 from .intake import Intake
+from .older_copy import OlderCopy
 from .pipeline import Pipeline
 from .reconciliation import DOUBT_S, Reconciliation
 from .recorder import LONGEST_TEXT
@@ -82,6 +83,7 @@ class OrdersCore:
         self.intake = Intake(self.book, self.pipeline, allow_live, self._actions)
         self._adoption = Adoption(self.book, self.pipeline, client_id)
         self._halts = Halts(self.book, self.intake, settings or {}, self._actions)
+        self._older_copy = OlderCopy(self.book, settings or {}, self._halts.stop, self._actions)
         self._client_id = client_id
         self._reports = Reports(self.book, client_id, changes)
         self._executions = AccountExecutions(self._reports.executions, self._actions)
@@ -134,7 +136,7 @@ class OrdersCore:
         """nextValidId has come. `offset_s`, `zone`: where the gateway's clock stands, and what it calls that;
         see `gateway_times`."""
         self._reports.executions.zone = (zone, offset_s) if zone and offset_s is not None else None
-        self.intake.accounts = accounts
+        self.intake.accounts = self.pipeline.snapshots.accounts = accounts
         self.book.ids.raise_floor(next_order_id)
         self.pipeline.session_began()
         self._reconciliation.session_began(upstream, offset_s, now)
@@ -291,6 +293,7 @@ class OrdersCore:
                 self._reconciliation.open_order(event, record, listed=event.state.status not in ENDED)
                 if record is None and event.order.client_id == self._client_id:
                     self.foreign.claim(event.order.order_ref, "an order", event.order.perm_id)
+                    self._older_copy.seen(event.order_id, event.order.order_ref)
                 self._reconciliation.follow(follow_ups, now)
             case tws.OrderStatus():
                 record, follow_ups = self._reports.order_status(event, now.ns)
@@ -309,6 +312,7 @@ class OrdersCore:
                     self._reconciliation.closed(record, event.execution.perm_id)
                 elif record is None and event.execution.client_id == self._client_id:
                     self.foreign.claim(event.execution.order_ref, "executions of an order", 0)
+                    self._older_copy.seen(event.execution.order_id, event.execution.order_ref)
                 self._reconciliation.follow(follow_ups, now)
             case tws.CommissionReport():
                 self._reports.executions.commission(event, now.ns)
@@ -320,9 +324,11 @@ class OrdersCore:
             case tws.GatewayError():
                 self._reconciliation.follow(self._reports.error(event, now.ns), now)
             case tws.CompletedOrder(_, order):
-                if self._reports.completed(event, now.ns) is None:
+                another = self.foreign.anothers(order.perm_id)
+                if another or self._reports.completed(event, now.ns) is None:
                     self.foreign.completed(event)
-                    self.foreign.claim(order.order_ref, "a completed order", 0)
+                    if not another and self.book.named(order.order_ref) is None:
+                        self.foreign.claim(order.order_ref, "a completed order", 0)
             case tws.FrameRejected(message_id) if message_id in _ABOUT_ORDERS:
                 self._reconciliation.unreadable(now)
                 self._notices.receive(0, f"a report about some order could not be read: {event.reason}", now)
@@ -337,14 +343,9 @@ class OrdersCore:
                 pass
 
     def _take_over(self, now: Now) -> None:
-        """A power loss took the journal's end: what the gateway has under our references is ours."""
+        """A power loss took the journal's end."""
         self._takes_over = not self._reconciliation.executions_known
-        for row in list(self.foreign.rows.values()):
-            key = parse_ref(row.reference)
-            ours = row.client_id == self._client_id and bool(row.order_id)
-            if ours and key is not None and key not in self.book.records and _is_name(key):
-                self.foreign.taken_over(row, key)
-                self._adoption.take_over(key, row, "taken over after a power loss", now)
+        self._adoption.take_over_all(self.foreign, now)
         self._reconciliation.look_within(DOUBT_S, now)  # for their executions
 
     # -- time
@@ -389,11 +390,3 @@ class OrdersCore:
         assert not book.outgoing, "recorded and not given to the journal"
         assert pipeline.connected or not pipeline.gate, "nothing waits for a session that is gone"
         book.validate()
-
-
-def _is_name(key: Key) -> bool:
-    try:
-        rq.OrderKey(strategy=key[0], client_order_id=key[1])
-    except FieldError:
-        return False
-    return True

@@ -4,6 +4,8 @@
   takes it back (a trade that the exchange has busted): it counts for nothing from then on.
 - orderStatus may run ahead of them (captured: Filled 100 ms before its execDetails).
 - A cost may come before its execution, or be another client's.
+- Of an adviser's order for several accounts first its own executions are reported, then what each account
+  gets of them (Lean, InteractiveBrokersBrokerage): these are counted like legs, that is not at all.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import math
 from typing import Unpack
 
+from msgspec.structs import replace
 from twsmq_protocol.order_events import AccountExecution, Commission, Fill
 
 from twsmq_nodes.tws import events as tws
@@ -59,6 +62,8 @@ class Executions:
             con_id=event.contract.con_id or None,
             leg=is_leg(record, event),
         )
+        if record.allots(fill):
+            fill = replace(fill, leg=True)
         self._book.record(fill, ts)
         if before is not None and not shares:
             self._note(record, 0, f"execution {before.exec_id} of {before.quantity:g} was taken back", ts)
@@ -96,20 +101,29 @@ class Executions:
         if record is None:
             self._early_costs[event.exec_id] = event  # of another client, or ahead of its execution
             return
-        if event.commission is None:
-            return
-        cost = Cost(event.commission, event.currency, event.realized_pnl)
-        if record.costs.get(event.exec_id) == cost:
+        before = record.costs.get(event.exec_id)
+        cost = cost_in(event, None if before is None else before.realized_pnl)
+        if cost is None or before == cost:
             return
         commission = Commission(
             client_order_id=record.order.client_order_id,
             strategy=record.order.strategy,
             exec_id=event.exec_id,
-            commission=event.commission,
-            currency=event.currency,
-            realized_pnl=event.realized_pnl,
+            commission=cost.commission,
+            currency=cost.currency,
+            realized_pnl=cost.realized_pnl,
         )
         self._book.record(commission, ts)
+
+
+def cost_in(event: tws.CommissionReport, known_result: float | None) -> Cost | None:
+    """What a report says an execution has cost. None: nothing; the first report may be empty, and the cost
+    come later (pysystemtrade pull request 1661). A result that is known is not taken back by a report that
+    has none."""
+    if event.commission is None or (not event.commission and not event.currency):
+        return None
+    result = known_result if event.realized_pnl is None else event.realized_pnl
+    return Cost(event.commission, event.currency, result)
 
 
 def amounts(

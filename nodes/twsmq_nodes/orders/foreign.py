@@ -30,6 +30,7 @@ from .wire import foreign_order
 
 ENDED = frozenset(("Filled", "Cancelled", "ApiCancelled"))
 """What a gateway calls an order, ours or not, that has ended."""
+MOST_SEEN = 100_000
 GONE = "the gateway lists it no more; how it ended it does not say"
 
 
@@ -51,6 +52,7 @@ class ForeignOrders:
         self._executions = executions
         self._actions = actions
         self._ends: dict[int, tuple[str, str]] = {}  # status and words, of completed orders that are listed
+        self._seen: dict[int, None] = {}  # permanent ids of all that there were, the oldest first
 
     def require(self, perm_id: int) -> ForeignOrder:
         """One that works. Raises `RequestError`."""
@@ -65,6 +67,9 @@ class ForeignOrders:
         perm_id, status = event.order.perm_id or 0, event.state.status
         if not perm_id:
             return 0
+        self._has_seen(perm_id)
+        if event.contract.sec_type == "BAG":
+            self._executions.is_combo(perm_id)
         row = foreign_order(event.order_id, event.contract, event.order, status)
         self._book.spellings.learn(row.instrument, event.contract.con_id)
         known = self.rows.get(perm_id)
@@ -91,6 +96,16 @@ class ForeignOrders:
             self.rows[row.perm_id] = changed
             self._announce(changed)
 
+    def _has_seen(self, perm_id: int) -> None:
+        self._seen[perm_id] = None
+        if len(self._seen) > MOST_SEEN:
+            del self._seen[next(iter(self._seen))]
+
+    def anothers(self, perm_id: int) -> bool:
+        """Whether an order that was not placed here has this permanent id."""
+        known = self._book.find(None, None, perm_id, "", 0) is not None
+        return not known and (perm_id in self._seen or self._executions.executed(perm_id))
+
     def completed(self, event: tws.CompletedOrder) -> None:
         """A row of the completed orders that is about no order of ours."""
         perm_id = event.order.perm_id or 0
@@ -115,12 +130,14 @@ class ForeignOrders:
     def taken_over(self, row: ForeignOrder, key: Key) -> None:
         """It is ours from now on."""
         self._end(row, row.status, f"taken over as {key[0]}/{key[1]}")
+        self._seen.pop(row.perm_id, None)
         self.claimed.pop(key, None)
 
     def claim(self, reference: str, what: str, perm_id: int) -> None:
-        """The gateway has an order of ours with this reference, and no record of ours is meant."""
+        """The gateway has an order of ours with this reference, and no record of ours is meant: not even one
+        of that key, of which a journal that is an older copy may lack the last attempt."""
         key = parse_ref(reference)
-        if key is not None and key not in self._book.records:
+        if key is not None:
             self.claimed[key] = Claim(what, perm_id)
 
     def _end(self, row: ForeignOrder, status: str, reason: str | None) -> None:

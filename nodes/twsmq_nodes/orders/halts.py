@@ -72,6 +72,13 @@ class Halts:
         patience = PATIENCE_S if args.cancel else 0.0
         self._wait(caller, args.strategy, save, patience, now)
 
+    def stop(self, why: str) -> None:
+        """Halt everybody unasked, until somebody resumes."""
+        before = self._intake.halted.get(EVERYBODY)
+        reason = why if before is None else f"{before}; {why}"
+        self._intake.halt(EVERYBODY, reason)
+        self._save(EVERYBODY, reason, "")
+
     def _require_room(self, strategy: str) -> None:
         halted = self._intake.halted
         known = strategy == EVERYBODY or strategy in halted or strategy in self._book.strategy_nos

@@ -260,6 +260,7 @@ class Intake:
             claim = self.claimed.get(key)
             if claim is not None:
                 cure = f"take it over: adopt_order with perm_id {claim.perm_id}" if claim.perm_id else ""
+                cure += " under another id" if cure and key in self._book.records else ""
                 raise conflict(
                     f"the gateway has {claim.what} with the reference {key[0]}/{key[1]}, which this journal "
                     f"does not know; {cure or 'it has ended'}, or take a new client_order_id"

@@ -65,8 +65,14 @@ class Pipeline:
         self.callers = Callers(book, actions)
         self.unwritten = self.callers.unwritten
         self.previews = Previews(actions)
-        self.cancels = Cancels(book, self.unwritten, self.once_durable, self.gate.push_cancel)
         self.snapshots = Snapshots()
+        self.cancels = Cancels(
+            book,
+            self.unwritten,
+            self.once_durable,
+            self.gate.push_cancel,
+            lambda record: record.is_managed(self.snapshots.accounts),
+        )
         self.modifications = Modifications(
             book,
             changes,

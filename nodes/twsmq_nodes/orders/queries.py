@@ -94,7 +94,7 @@ def executions(book: Book, args: GetExecutions) -> ExecutionList:
                 continue  # another account's, or taken back
             if args.since is not None and (fill.time or fill.ts) < args.since:
                 continue
-            cost = record.costs.get(fill.exec_id)
+            cost = record.cost_of(fill)
             row = ExecutionRow(
                 strategy=order.strategy,
                 client_order_id=order.client_order_id,

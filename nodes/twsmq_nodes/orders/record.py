@@ -6,6 +6,7 @@ shown, or was first sent; a modification on its way is in `wanted`.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from copy import copy
 from typing import Any, TypedDict
 
@@ -15,10 +16,12 @@ from twsmq_protocol.order_events import TERMINAL_STATUSES, Fill, Notice, Order, 
 from twsmq_protocol.order_requests import ExerciseOption, PlaceOrder
 from twsmq_protocol.order_types import PRICE_FIELDS
 
+from twsmq_nodes.tws.accounts import is_adviser
+
 from . import codes
 from .attributes import Standing
 from .entries import ChangeSent, Links, Values
-from .ids import Key, order_ref
+from .ids import Key, order_ref, split_exec_id
 
 EPSILON = 1e-9
 
@@ -172,13 +175,40 @@ class Record:
         """Units executed according to executions alone; those of a combo's legs do not count."""
         if not self.fills:  # of most reports
             return 0.0
-        return sum(fill.quantity for fill in self.fills.values() if not fill.leg)
+        return sum(fill.quantity for fill in self._whole())
 
     def average(self) -> float | None:
         units = self.executed()
         if units <= 0:
             return None
-        return sum(fill.quantity * fill.price for fill in self.fills.values() if not fill.leg) / units
+        return sum(fill.quantity * fill.price for fill in self._whole()) / units
+
+    def _whole(self) -> Iterable[Fill]:
+        """Executions of the order itself."""
+        return (fill for fill in self.fills.values() if not fill.leg and not self.allots(fill))
+
+    def is_managed(self, accounts: Collection[str]) -> bool:
+        """Whether a gateway with these accounts can have it; none while they are not known."""
+        return not accounts or self.of_several or self.order.account in accounts
+
+    @property
+    def of_several(self) -> bool:
+        """For several accounts of an adviser."""
+        return not self.order.account
+
+    def allots(self, fill: Fill) -> bool:
+        """What an account gets of what the adviser's own has executed; where only the former is reported, it
+        is what is executed (Lean, InteractiveBrokersBrokerage)."""
+        if not self.of_several or is_adviser(fill.account):
+            return False
+        return any(is_adviser(other.account) for other in self.fills.values())
+
+    def cost_of(self, fill: Fill) -> Cost | None:
+        """The newest that is known, of it or of what it corrects."""
+        prefix, number = split_exec_id(fill.exec_id)
+        known = [(split_exec_id(exec_id), cost) for exec_id, cost in self.costs.items()]
+        own = [(its, cost) for (its_prefix, its), cost in known if its_prefix == prefix and its <= number]
+        return max(own, key=lambda one: one[0])[1] if own else None
 
     @property
     def grievance(self) -> Notice | None:

@@ -39,6 +39,7 @@ from .follow_ups import (
     SurvivorLeft,
     ZoneUnknown,
 )
+from .identity import Identity
 from .ids import Key
 from .record import EPSILON, OrderChanges, Record
 from .recorder import LONGEST_TEXT, Recorder
@@ -62,6 +63,7 @@ class Reports:
         self.move = self._recorder.move
         self.unexplained = Unexplained()
         self.executions = Executions(book, self._recorder)
+        self._identity = Identity(book, client_id, self.executions.time_ns)
         self.duplicates = Duplicates()
         self.error = Refusals(
             book, self._recorder, changes, self.executions, self.duplicates, self.unexplained
@@ -263,10 +265,12 @@ class Reports:
 
     def execution(self, event: tws.ExecDetails, ts: int) -> tuple[Record | None, list[FollowUp]]:
         seen = event.execution
-        record = self._find(seen.client_id, seen.order_id, seen.perm_id, seen.order_ref)
+        record = self._identity.of_execution(seen)
         before = 0.0 if record is None else record.executed()
         if record is None or not self.executions.count(record, event, ts):
             return record, []
+        if seen.client_id == self.client_id:
+            self._note_id(record, seen.order_id, ts)
         was, stale = record.order.status, _is_stale(record, seen.order_id or 0)
         perm_id = (not stale and seen.perm_id) or record.order.perm_id
         corrected = record.executed() < before
@@ -278,6 +282,11 @@ class Reports:
         if seen.time and self.executions.time_ns(seen.time) is None:
             follow_ups.append(ZoneUnknown(record.key, seen.time))
         return record, follow_ups
+
+    def _note_id(self, record: Record, order_id: int, ts: int) -> None:
+        if order_id and order_id not in record.order_ids:
+            text = f"executions under order id {order_id}, which was never sent, are this order's: they count"
+            self._notice_once(record, text, ts)
 
     def complete(self, record: Record) -> bool:
         """It is filled, and no other incarnation of it has been seen that might not be."""
@@ -311,12 +320,11 @@ class Reports:
     def completed(self, event: tws.CompletedOrder, ts: int) -> Record | None:
         """A row of the completed orders: all of them are done, whatever we thought."""
         view = event.order
-        record = self._find(view.client_id, view.order_id, view.perm_id, view.order_ref)
+        record = self._identity.of_completed(view)
         if record is None or self.duplicates.ended(record.key, view.perm_id or 0):
             return record
-        other = record.order_ids[1:] and record.perm_ids and view.perm_id not in record.perm_ids
-        if other or _is_stale(record, view.order_id):
-            return record  # an earlier attempt's, which its reference or number ties to this order
+        if _is_stale(record, view.order_id):
+            return record  # an earlier attempt's
         words = event.state.completed_status.strip()[:LONGEST_TEXT]
         if record.done:
             if words and lacks_cause(record) and record.order.perm_id == view.perm_id:

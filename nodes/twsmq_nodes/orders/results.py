@@ -1,4 +1,9 @@
-"""What a day has brought each strategy: realised profit less costs, by account and currency.
+"""What a day has brought each strategy, by account and currency: what closing fills have realised, less
+what the others have cost.
+
+What a gateway calls realised has the cost of closing in it already, and that of opening (captured: two MES
+fills at 7039.5 and 7039.25 with 0.62 commission each realise -2.49). The cost of opening counts at once and
+stays, on the safe side: which closing fill has it in its result nobody says.
 
 Invariant: each execution counts once, a later report about it replaces the earlier one; what is reported of
 an execution of an earlier day says nothing of this one. Days are UTC's.
@@ -17,7 +22,7 @@ class DayResults:
     def __init__(self) -> None:
         self._day = 0
         self._results: dict[str, dict[tuple[str, str], float]] = {}  # of that day
-        self._parts: dict[str, float] = {}  # of that day, by execution
+        self._parts: dict[str, tuple[tuple[str, str], float]] = {}  # of that day, by execution
 
     def add(self, cost: Commission, fill: Fill | None, account: str) -> None:
         day = cost.ts // _DAY_NS
@@ -25,11 +30,14 @@ class DayResults:
             return
         if day > self._day:
             self._day, self._results, self._parts = day, {}, {}
-        result, prefix = (cost.realized_pnl or 0.0) - cost.commission, split_exec_id(cost.exec_id)[0]
-        change = result - self._parts.get(prefix, 0.0)
-        self._parts[prefix] = result
+        result = -cost.commission if cost.realized_pnl is None else cost.realized_pnl
+        prefix = split_exec_id(cost.exec_id)[0]
         mine, at = self._results.setdefault(cost.strategy, {}), (account, cost.currency)
-        mine[at] = mine.get(at, 0.0) + change
+        before = self._parts.get(prefix)
+        if before is not None:  # it may have been in another currency
+            mine[before[0]] = mine.get(before[0], 0.0) - before[1]
+        self._parts[prefix] = at, result
+        mine[at] = mine.get(at, 0.0) + result
 
     def take_back(self, fill: Fill, currency: str, account: str) -> None:
         """An execution that was taken back has brought nothing; what that costs may be reported yet."""

@@ -23,6 +23,7 @@ What a verdict rests on:
   that are listed reach back to before it was sent (a TWS keeps those of some days, a Gateway may not): they
   show all that was executed of it. So has one the gateway never spoke of, on an earlier day.
 - What the gateway holds back untransmitted is in no list: nothing proves it absent.
+- A gateway that is logged in with other accounts knows nothing of an order in one that it does not manage.
 - A list that was not answered, or of which a row could not be read, proves nothing absent.
 
 A gateway whose API is read-only refuses the question for our own open orders (321 for no request, captured):
@@ -81,8 +82,15 @@ class Snapshot:
     `offset_s`: see `gateway_times.gateway_offset_s`."""
 
     def __init__(
-        self, began_at: int, offset_s: int | None, req_id: int, *, foreign_only: bool = False
+        self,
+        began_at: int,
+        offset_s: int | None,
+        req_id: int,
+        accounts: tuple[str, ...] = (),
+        *,
+        foreign_only: bool = False,
     ) -> None:
+        self.accounts = accounts
         self.began_at = began_at
         self.offset_s = offset_s
         self.req_id = req_id
@@ -131,10 +139,11 @@ End = tws_events.OpenOrderEnd | tws_events.ExecDetailsEnd | tws_events.Completed
 
 
 class Snapshots:
-    """Takes one at a time. `current`: the one being taken."""
+    """Takes one at a time. `current`: the one being taken. `accounts`: those that the gateway manages."""
 
     def __init__(self) -> None:
         self.current: Snapshot | None = None
+        self.accounts: tuple[str, ...] = ()
         self._req_id = FIRST_REQ_ID
         self._questions: list[tuple[Snapshot, Step]] = []  # unanswered, in the order they were asked
         self._aside: Snapshot | None = None
@@ -142,7 +151,7 @@ class Snapshots:
     def begin(self, began_at: int, offset_s: int | None, *, foreign_only: bool = False) -> None:
         """In place of the current one."""
         self._req_id += 1
-        self.current = Snapshot(began_at, offset_s, self._req_id, foreign_only=foreign_only)
+        self.current = Snapshot(began_at, offset_s, self._req_id, self.accounts, foreign_only=foreign_only)
 
     def give_up(self) -> None:
         self.current = None
@@ -247,10 +256,10 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
         return _NOTHING
     if record.done:
         return _NOTHING
-    if snapshot.spoiled or snapshot.silent or record.key in snapshot.contested:
-        return _NOTHING
-    if record.staged:  # never listed
-        return _NOTHING
+    if not record.is_managed(snapshot.accounts):
+        return Verdict(Trigger.VANISHED, _not_managed(record, snapshot))
+    if snapshot.spoiled or snapshot.silent or record.key in snapshot.contested or record.staged:
+        return _NOTHING  # what is staged is never listed
     if record.exercise is not None:
         return _exercised(record, snapshot)
     if record.sent_at >= snapshot.began_at:  # since then, or by a clock that was set back since
@@ -274,6 +283,12 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
             "(`twsmq order resolve`)",
         )
     return _absent(record)
+
+
+def _not_managed(record: Record, snapshot: Snapshot) -> str:
+    there = ", ".join(snapshot.accounts)
+    where = f"it is in account {record.order.account}, and the gateway is logged in with {there}"
+    return f"{where}: its lists prove nothing about it"
 
 
 def _exercised(record: Record, snapshot: Snapshot) -> Verdict:

@@ -87,7 +87,9 @@ _BOTH = re.compile(r"[A-Z]{1,5} \(.*\)")
 def zone_named(name: str) -> tzinfo | None:
     """The zone that a gateway calls so; None for one we do not know."""
     if _BOTH.fullmatch(name):  # "EST (Eastern Standard Time)", as details had it before 2020 (pysystemtrade)
-        name = name.partition(" (")[0]
+        short, _, full = name.rstrip(")").partition(" (")
+        known_in_full = _NAMES.get(_ENDING.sub("", full.lower()))  # "CST" alone may be China's
+        return ZoneInfo(known_in_full) if known_in_full and short != "GMT" else zone_named(short)
     known = _SHORT.get(name.upper()) or _NAMES.get(_ENDING.sub("", name.lower()))
     offset = _OFFSET.fullmatch(name)
     if offset is not None:

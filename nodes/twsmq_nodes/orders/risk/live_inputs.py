@@ -43,7 +43,9 @@ WORTH = "NetLiquidation"
 ASK_AGAIN_S = 5.0
 BELIEVE_CONTRACT_S = 86_400.0
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,15})?")
-_IN_PERCENT = frozenset(("BOND",))
+_RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?(E-?[0-9]{1,2})?")
+"""Java writes what is below a thousandth so: 7.2E-4."""
+_IN_PERCENT = frozenset(("BOND", "BILL"))
 """Priced in percent of a face value, of which only the contract tells how much there is to a unit."""
 _LIVE = frozenset(("active", "resumed"))
 
@@ -114,7 +116,7 @@ class LiveRiskInputs:
             case AccountValue(tag=tag) if tag == DAILY_PNL:
                 self._learn_result(event.account, event.value)
             case AccountValue(tag=tag, currency=str(currency)) if tag == EXCHANGE_RATE:
-                rate = _number(event.value)
+                rate = _number(event.value, _RATE)
                 if rate is not None:
                     self._rates[event.account, currency] = rate
             case AccountValue(tag=tag, currency=str(currency)) if tag == WORTH:
@@ -202,7 +204,8 @@ class LiveRiskInputs:
     ) -> None:
         """What the gateway's database has of it: texts as there, nil where it has none."""
         units = _number(multiplier) if multiplier else 1.0
-        if not multiplier and (sec_type or parse_instrument(instrument).sec_type) in _IN_PERCENT:
+        kind = sec_type or parse_instrument(instrument).sec_type
+        if not multiplier and (kind in _IN_PERCENT or (kind and kind not in SEC_TYPES)):
             units = None
         if magnifier is not None and magnifier < 0:
             units = None  # what a unit is worth is not known
@@ -324,9 +327,9 @@ def _spelled_multiplier(instrument: str) -> float | None:
     return _number(parsed.multiplier) if parsed.multiplier else None
 
 
-def _number(text: str) -> float | None:
+def _number(text: str, written: re.Pattern[str] = _NUMBER) -> float | None:
     """A plain decimal number above 0."""
-    return (float(text) or None) if _NUMBER.fullmatch(text) else None
+    return (float(text) or None) if written.fullmatch(text) else None
 
 
 def _instrument(topic: str) -> str:

@@ -144,7 +144,8 @@ def _max_order_notional(candidate: Candidate) -> Outcome:
 
 
 def _price_collar(candidate: Candidate) -> Outcome:
-    """A limit far better than the market only rests; one far worse is a slip."""
+    """A limit far better than the market only rests; one far worse is a slip. A stop rests until the market
+    is at its trigger."""
     order, collar = candidate.order, candidate.limits.price_collar or 0.0
     limits = limits_of(order, candidate.inputs)
     if limits is None:
@@ -154,6 +155,9 @@ def _price_collar(candidate: Candidate) -> Outcome:
     price = market_price(candidate.inputs, order.instrument, order.side)
     if not price:
         return Unknown(_quote_of(order))
+    begins = order.stop_price if order.trail_stop_price is None else order.trail_stop_price
+    if begins is not None:
+        price = max(price, begins) if order.side == "BUY" else min(price, begins)
     worse = max(limits) - price if order.side == "BUY" else price - min(limits)
     return Refusal(collar, worse / abs(price), "limit_price") if worse > abs(price) * collar else None
 
