@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import GATEWAY_OFFSET
 from support.node_process import running_node
@@ -171,3 +173,28 @@ def test_a_shard_whose_feed_stays_silent_is_asked_to_connect_anew(
         assert "another session of this user has taken over" in beating(0, competing=True)["alarm"]
         assert beating(0, competing=False)["alarm"] is None
         assert gateway.requests.qsize() == 1, "START_API, and nothing else of which an answer depends"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process")
+def test_that_no_descriptor_is_left_is_said_and_it_goes_on_when_one_is(
+    config_file: Path, gateway_port: int, watcher: Watcher
+) -> None:
+    with ScriptedGateway(gateway_port) as gateway, running_node("connection", config_file) as node:
+        watcher.await_node("ready")
+        watcher.await_link("up")
+        limited = psutil.Process(node.pid)
+        before = limited.rlimit(psutil.RLIMIT_NOFILE)
+        limited.rlimit(psutil.RLIMIT_NOFILE, (8, before[1]))
+        gateway.drop()
+        said = watcher.link.await_event(
+            lambda _, event: event["state"] == "disconnected" and "file descriptor" in event["reason"]
+        )
+        assert "ulimit -n" in said["reason"]
+        assert "gateway was not asked" in said["reason"]
+        waits = watcher.node.await_event(lambda _, event: "file descriptor" in (event["detail"] or ""))
+        assert waits["state"] == "connecting"
+        limited.rlimit(psutil.RLIMIT_NOFILE, before)
+        watcher.await_link("up")
+        watcher.await_node("ready")
+        told = [line for line in node.log() if line["event"] == "no connection can be opened"]
+        assert len(told) == 1

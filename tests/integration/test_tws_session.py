@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from support.patience import patient
 from support.tws_session import LOOPS, Gateway, Node, come_up, play, runner, socket_to, text
 from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION
 from twsmq_nodes.tws.core import State, Timing
@@ -22,6 +23,7 @@ from twsmq_nodes.tws.events import (
 )
 from twsmq_nodes.tws.framing import frame
 from twsmq_nodes.tws.requests import ReqPositions
+from twsmq_nodes.tws.session import EVENT_FRAMES, FRAMES_A_TURN
 from twsmq_nodes.tws.session_events import (
     ConnectFailed,
     PortMoved,
@@ -97,6 +99,40 @@ def test_ticks_and_events_keep_the_gateways_order(run: Any) -> None:
             MarketDataType(7, 1), [(7, 8, 1.0, 0), (7, 8, 2.0, 0)], MarketDataType(7, 3), [(7, 74, 3.0, 0)],
             CurrentTime(1),
         ]  # fmt: skip
+
+    play(run, story)
+
+
+def test_a_gateway_that_sends_without_end_keeps_nobody_else_from_their_turn(run: Any) -> None:
+    ticks = [f"2|6|7|8|{size}|" for size in range(20_000)]
+    reports = [f"3|{number}|Submitted|0|1|0|5|0|0|1||0|" for number in range(5000)]
+
+    async def story(gateway: Gateway, node: Node) -> None:
+        peer = await come_up(gateway, node)
+        loop = asyncio.get_running_loop()
+        node.heard.clear()
+        turns: list[tuple[int, int]] = []
+        over = asyncio.Event()
+        left = [5000, 20_500]
+
+        def turn() -> None:
+            events = sum(not isinstance(heard, list) for heard in node.heard)
+            count = sum(len(heard) for heard in node.heard if isinstance(heard, list))
+            node.heard.clear()
+            turns.append((events, count))
+            left[:] = left[0] - events, left[1] - count
+            if left == [0, 0]:
+                over.set()
+            else:
+                loop.call_soon(turn)
+
+        loop.call_soon(turn)
+        peer.send(*ticks, *reports, *ticks[:500])
+        async with asyncio.timeout(patient(20)):
+            await over.wait()
+        # Of uvloop the last part of a read and the first of the next may share one.
+        assert max(events for events, _ in turns) <= 2 * FRAMES_A_TURN // EVENT_FRAMES
+        assert max(count for _, count in turns) <= 2 * FRAMES_A_TURN
 
     play(run, story)
 

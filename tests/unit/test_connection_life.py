@@ -268,6 +268,18 @@ def test_what_is_no_gateway_is_not_started_anew() -> None:
     assert desk.commands == [Rung.START]
 
 
+def test_a_process_that_can_open_no_connection_does_nothing_to_a_gateway_that_may_be_well() -> None:
+    event = session_events.ConnectFailed("no file descriptor is left", 1, 1.0, ours=True)
+    assert meaning_of(event) is Trouble.OURS
+    desk = Desk()
+    desk.see(Trouble.OURS, session_up=False)
+    desk.wait(3600.0)
+    assert desk.commands == []
+    (alarm,) = desk.alarms
+    assert alarm is not None
+    assert "lets twsmq open no connection" in alarm
+
+
 # -- the clock
 
 

@@ -8,6 +8,8 @@ start, and each server socket ends its idle connections before the descriptors d
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 
 from twsmq_protocol.errors import Unmendable
@@ -49,6 +51,15 @@ def require() -> int:
             f"{ENOUGH} are good: {CURE}"
         )
     return limit
+
+
+def none_left() -> int:
+    """Why nothing more can be opened, EMFILE or ENFILE; 0 if it can."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno if error.errno in (errno.EMFILE, errno.ENFILE) else 0
+    return 0
 
 
 def peers_allowed() -> int:

@@ -4,6 +4,7 @@
     STALLED     the port is open, nobody answers    stalled_s    RESTART, then `start`
     ABSENT      nothing listens                     absent_s     `start`
     UNUSABLE    another program, another version    stalled_s    none: a start would mend nothing
+    OURS        no file descriptor is left to us    stalled_s    none: the gateway may be well
     UPSTREAM    the gateway has lost IBKR           upstream_s   RECONNECTACCOUNT, RESTART, then `start`
     FARM        a data farm is broken               farm_s       RECONNECTDATA, RESTART
     COMPETING   another session has taken over      -            none: never fight
@@ -66,6 +67,7 @@ LADDERS: dict[Trouble, tuple[Rung, ...]] = {
     Trouble.STALLED: (Rung.RESTART, Rung.START),
     Trouble.ABSENT: (Rung.START,),
     Trouble.UNUSABLE: (),
+    Trouble.OURS: (),
     Trouble.UPSTREAM: (Rung.RECONNECTACCOUNT, Rung.RESTART, Rung.START),
     Trouble.FARM: (Rung.RECONNECTDATA, Rung.RESTART),
     Trouble.COMPETING: (),
@@ -331,7 +333,7 @@ class Life:
     def _patience(self) -> float:
         life = self._life
         match self._trouble:
-            case Trouble.STALLED | Trouble.UNUSABLE:
+            case Trouble.STALLED | Trouble.UNUSABLE | Trouble.OURS:
                 return life.stalled_s
             case Trouble.ABSENT:
                 return life.absent_s

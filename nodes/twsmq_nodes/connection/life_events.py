@@ -12,6 +12,7 @@ class Trouble(Enum):
     STALLED = "the gateway's port is open but nobody answers"
     ABSENT = "no gateway listens"
     UNUSABLE = "what listens on the gateway's port is no gateway that can be spoken to (`twsmq doctor`)"
+    OURS = "the system lets twsmq open no connection, whether or not the gateway is well"
     UPSTREAM = "the gateway has lost its connection to IBKR"
     FARM = "a data farm of the gateway stays broken"
     COMPETING = "another session of this user has taken over"

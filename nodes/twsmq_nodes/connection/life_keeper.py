@@ -140,6 +140,8 @@ class LifeKeeper:
 def meaning_of(event: SessionEvent) -> Trouble:
     """Of an attempt that failed, or a session that was lost."""
     match event:
+        case ConnectFailed(ours=True):
+            return Trouble.OURS
         case ConnectFailed(unusable=True):
             return Trouble.UNUSABLE
         case ConnectFailed(stalled=True) | SessionLost(stalled=True):

@@ -94,6 +94,7 @@ class GatewayLink:
         self._hand_on = on_event
         self._announce = on_session_event
         self._undecodable: set[int | None] = set()
+        self._complained = ""  # of why there is no connection
         gateway, share = node.config.gateway, message_share(node.config, node.name)
         self._address = address(gateway.host, gateway.port)
         self.session = TwsSession(
@@ -198,6 +199,7 @@ class GatewayLink:
         enter = self._node.enter
         match event:
             case session_events.SessionUp(server_version=version):
+                self._complained = ""
                 log.info("session up", server_version=version, client_id=self._node.client_id)
                 if not self._shows_state:
                     pass
@@ -211,7 +213,10 @@ class GatewayLink:
                     enter(
                         "connecting", f"the session was lost: {reason}; connecting to {self._address} again"
                     )
-            case session_events.ConnectFailed(reason=reason):
+            case session_events.ConnectFailed(reason=reason, ours=ours):
+                if ours and reason != self._complained:
+                    log.error("no connection can be opened", problem=reason)
+                self._complained = reason
                 enter("connecting", f"no session with the gateway at {self._address} yet: {reason}")
             case session_events.WaitingClientId(client_id=client_id):
                 enter("waiting_client_id", TAKEN.format(client_id))

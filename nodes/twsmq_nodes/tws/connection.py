@@ -5,6 +5,10 @@ one call was given is on the socket whole before the next byte of anybody's. A t
 only while nothing waits in the transport: its high-water mark is 0, so it calls `pause_writing` as soon as
 something does. If the socket takes only part of what a thread gives, everything else waits until the rest has
 gone. After `close` no thread writes any more.
+
+What comes is handed on in turns: the owner takes of the frames what one turn of the loop may be spent on, the
+rest is offered again in the next, and until it has gone the socket is not read. So whoever sends without end
+waits, as TCP lets it, and everybody else has their turn between; the order of frames is kept.
 """
 
 from __future__ import annotations
@@ -18,18 +22,24 @@ from contextlib import suppress
 from typing import Protocol, cast
 
 from twsmq_protocol.hosts import address
+from twsmq_transport.descriptors import none_left
 
 from twsmq_nodes.tws.framing import FrameSplitter
 
+LARGE_READ = 65_536
+"""What a socket gives at once only if more waits: uvloop would read on, thirty times, before anybody else's
+turn."""
+
 
 class Owner(Protocol):
-    """Whoever opened the connection. All are called on the loop."""
+    """Whoever opened the connection. All are called on the loop. `frames_received`: how many it has taken,
+    at least one of them."""
 
     def connection_opened(self, connection: Connection) -> None: ...
     def connection_lost(self, connection: Connection, reason: str) -> None: ...
     def connection_gone(self, connection: Connection) -> None: ...
     def connection_writable(self, connection: Connection) -> None: ...
-    def frames_received(self, connection: Connection, frames: list[bytes]) -> None: ...
+    def frames_received(self, connection: Connection, frames: list[bytes]) -> int: ...
 
 
 class Connection(asyncio.Protocol):
@@ -42,6 +52,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._closed = False
         self._paused = False
+        self._frames: list[bytes] = []  # not yet taken
+        self._held_back = False  # nothing is read before the next turn
         self._lock = threading.RLock()  # for all below
         self._direct: socket.socket | None = None  # the same socket, for other threads
         self._waits = False  # something in the transport, or not yet given to it by the session
@@ -105,10 +117,28 @@ class Connection(asyncio.Protocol):
                 self._direct = socket.socket(fileno=os.dup(descriptor))
 
     def data_received(self, data: bytes) -> None:
-        self._owner.frames_received(self, self._splitter.feed(data))
-        if self._splitter.broken is not None:
+        self._frames += self._splitter.feed(data)
+        if not self._held_back:
+            self._hand_on(more=len(data) >= LARGE_READ)
+
+    def _hand_on(self, *, more: bool = False) -> None:
+        """One turn's work. `more`: the socket has more to give."""
+        del self._frames[: self._owner.frames_received(self, self._frames)]
+        if self._closed:
+            self._frames.clear()
+        elif self._transport is None or self._transport.is_closing():
+            pass  # `connection_lost` is next
+        elif self._frames or more:
+            if not self._held_back:
+                self._held_back = True
+                self._transport.pause_reading()
+            self._loop.call_soon(self._hand_on)
+        elif self._splitter.broken is not None:
             self._owner.connection_lost(self, self._splitter.broken)
             self.close()
+        elif self._held_back:
+            self._held_back = False
+            self._transport.resume_reading()
 
     def pause_writing(self) -> None:
         self._paused = self._waits = True  # from within a write, under the lock
@@ -121,6 +151,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._shut_out_threads()
+        while self._frames and not self._closed:  # what it said before it ended
+            del self._frames[: self._owner.frames_received(self, self._frames)]
         self._owner.connection_lost(self, str(exc) if exc else "the gateway closed the connection")
         self._owner.connection_gone(self)
         self.gone.set_result(None)
@@ -152,10 +184,20 @@ def _tune(transport: asyncio.Transport) -> int | None:
     return sock.fileno()
 
 
-def why_unreachable(error: OSError, host: str, port: int) -> str:
-    """What is said where no connection came about, which may be no fault of the gateway's."""
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return (
-            f"no file descriptor is left here to connect to the gateway: {error.strerror}; raise `ulimit -n`"
-        )
-    return f"cannot connect to {address(host, port)}: {error}"
+_CURES = {
+    errno.EMFILE: "no file descriptor is left in this process: raise `ulimit -n`, or end some of its clients",
+    errno.ENFILE: "no file descriptor is left on this machine: end other programs, or raise fs.file-max",
+    errno.ENOBUFS: "the system has no memory left for a connection: end other programs",
+    errno.ENOMEM: "the system has no memory left for a connection: end other programs",
+}
+
+
+def why_unreachable(error: OSError, host: str, port: int) -> tuple[str, bool]:
+    """What is said where no connection came about, and whether that is our own system's fault, of which the
+    gateway knows nothing."""
+    number = error.errno
+    if isinstance(error, socket.gaierror):  # does not say why a name could not be looked up
+        number = none_left() or number
+    if number in _CURES:
+        return f"{_CURES[number]}. The gateway was not asked, it may be well", True
+    return f"cannot connect to {address(host, port)}: {error}", False

@@ -57,6 +57,7 @@ class Timing(Struct, frozen=True):
     connect_timeout: float = 5.0
     handshake_timeout: float = 5.0
     start_timeout: float = 15.0
+    start_longest: float = 120.0
     idle: float = 5.0
     probe_timeout: float = 5.0
     retry_base: float = 0.25
@@ -88,10 +89,12 @@ class Connected(Struct, frozen=True):
 
 
 class LinkLost(Struct, frozen=True):
-    """The attempt failed or the connection ended, not by our own wish; `garbled`: for what it sent."""
+    """The attempt failed or the connection ended, not by our own wish; `garbled`: for what it sent; `ours`:
+    nobody was asked."""
 
     reason: str
     garbled: bool = False
+    ours: bool = False
 
 
 class HandshakeReceived(Struct, frozen=True):
@@ -170,7 +173,7 @@ class SessionCore:
         self._accounts: tuple[str, ...] | None = None
         self._next_order_id: int | None = None
         self._attempt = 0
-        self._up_since = 0.0
+        self._up_since = self._starting_since = 0.0
         self.last_received = 0.0
         self._probed_at: float | None = None
         self._deadline: float | None = None
@@ -234,6 +237,7 @@ class SessionCore:
         self.state = State.STARTING
         self.server_version = version
         self.connection_time = happened.frame.split(b"\0")[1].decode("ascii", "replace")
+        self._starting_since = now
         self._deadline = now + self._timing.start_timeout
         return [UseVersion(version), Send(StartApi(self._client_id))]
 
@@ -279,7 +283,8 @@ class SessionCore:
         return [Send(ReqCurrentTime())]
 
     def _starting_too_long(self, _: Input, now: float) -> list[Action]:
-        later = self.last_received + self._timing.start_timeout
+        timing = self._timing
+        later = min(self.last_received, self._starting_since + timing.start_longest) + timing.start_timeout
         if now < later:  # many open orders, one after the other
             self._deadline = later
             return []
@@ -314,32 +319,30 @@ class SessionCore:
         assert isinstance(happened, LinkLost)
         if happened.garbled and self.state is State.HANDSHAKING:
             return self._wait(_NO_GATEWAY, now, unusable=True)
-        return self._wait(happened.reason, now, refused=self.state is State.CONNECTING)
+        refused = self.state is State.CONNECTING
+        return self._wait(happened.reason, now, refused=refused, ours=happened.ours)
 
     def _timed_out(self, _: Input, now: float) -> list[Action]:
         what = "connect" if self.state is State.CONNECTING else "answer the handshake"
         stalled = self.state is not State.CONNECTING
         return self._give_up(f"the gateway did not {what} in time", now, stalled=stalled)
 
-    def _give_up(
-        self, reason: str, now: float, *, stalled: bool = False, unusable: bool = False
-    ) -> list[Action]:
-        return [Close(reason), *self._wait(reason, now, stalled=stalled, unusable=unusable)]
+    def _give_up(self, reason: str, now: float, **why: bool) -> list[Action]:
+        return [Close(reason), *self._wait(reason, now, **why)]
 
-    def _wait(
-        self, reason: str, now: float, *, stalled: bool = False, refused: bool = False, unusable: bool = False
-    ) -> list[Action]:
+    def _wait(self, reason: str, now: float, *, refused: bool = False, **why: bool) -> list[Action]:
+        """`why`: what ConnectFailed says of it."""
         was = self.state
         if was is State.UP and now >= self._up_since + self._timing.stable_after:
             self._attempt = 0
-        if was is State.CONNECTING:
+        if was is State.CONNECTING and not why.get("ours"):
             self._port = self._home_port  # nobody at the port it moved to: back to the configured one
         retry_in = self._backoff(self._timing.refused_cap if refused else self._timing.retry_cap)
         self.state = State.WAITING
         self._deadline = now + retry_in
         if was is State.UP:
-            return [Notify(session_events.SessionLost(reason, retry_in, stalled))]
-        return [Notify(session_events.ConnectFailed(reason, self._attempt, retry_in, stalled, unusable))]
+            return [Notify(session_events.SessionLost(reason, retry_in, why.get("stalled", False)))]
+        return [Notify(session_events.ConnectFailed(reason, self._attempt, retry_in, **why))]
 
     def _wait_for_client_id(self, now: float) -> list[Action]:
         """Of a session that was up this is its end too."""

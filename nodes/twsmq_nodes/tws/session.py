@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from time import monotonic
 
-from msgspec import Struct
 from twsmq_protocol.metrics import METRICS
 from twsmq_transport.metrics import Histogram
 
@@ -35,16 +35,12 @@ from twsmq_nodes.tws.pacing import Pacer, Priority
 from twsmq_nodes.tws.requests import ReqCurrentTime, Request, StartApi
 from twsmq_nodes.tws.session_events import SessionEvent
 from twsmq_nodes.tws.ticks import Tick, take_ticks, tick_of
+from twsmq_nodes.tws.waiting import Thunk, Waiting, name_of
 
-Thunk = Callable[[], Request | None]
-"""Makes a request at the moment it is written; None if it is not wanted any more."""
-
-
-class _Waiting(Struct, frozen=True):
-    request: Request | Encoded | Thunk
-    on_written: Callable[[Sent], None] | None
-    on_refused: Callable[[TwsError], None] | None
-    since: float
+FRAMES_A_TURN, EVENT_FRAMES, TURN_S = 4096, 16, 0.01
+"""What one turn of the loop is spent on: so many ticks, of which a frame for ibapi's decoder counts as many
+as it costs, and no longer than that once there was one. Many, so that what topics have in common is done once
+for all; few enough that the mailbox is answered between."""
 
 
 class TwsSession:
@@ -84,7 +80,7 @@ class TwsSession:
         self._highest = max(MIN_SERVER_VERSION, min(max_server_version, HIGHEST_SERVER_VERSION))
         versions = range(MIN_SERVER_VERSION, self._highest + 1)
         self._core = SessionCore(client_id, port, versions, jitter, timing)
-        self.pacer: Pacer[_Waiting] = Pacer(rate, self._loop.time())
+        self.pacer: Pacer[Waiting] = Pacer(rate, self._loop.time())
         self._sent = 0
         self.waits = Histogram(METRICS["gateway_budget_wait_seconds"].bounds)
         self.learned = LearnedRate(rate)
@@ -177,12 +173,12 @@ class TwsSession:
         Raises NotConnected if the session is not up.
         """
         if isinstance(request, StartApi | ReqCurrentTime):
-            raise EncodeRefused("the session sends it itself, see probe()", request=_name(request))
+            raise EncodeRefused("the session sends it itself, see probe()", request=name_of(request))
         if self._core.state is not State.UP:
-            raise NotConnected(_name(request))
+            raise NotConnected(name_of(request))
         if priority is None:
             priority = request.PRIORITY if isinstance(request, Request) else Priority.ORDER
-        self.pacer.push(_Waiting(request, on_written, on_refused, self._loop.time()), priority)
+        self.pacer.push(Waiting(request, on_written, on_refused, self._loop.time()), priority)
         self._drain()
 
     def check(self, request: Request) -> None:
@@ -252,7 +248,8 @@ class TwsSession:
         try:
             await self._loop.create_connection(lambda: connection, self._host, port)
         except OSError as error:
-            self.connection_lost(connection, why_unreachable(error, self._host, port))
+            reason, ours = why_unreachable(error, self._host, port)
+            self.connection_lost(connection, reason, ours=ours)
 
     def _drop_connection(self, *, flush: bool) -> None:
         self._count_written()
@@ -270,7 +267,7 @@ class TwsSession:
         self._wake.set(None)
         for waiting in self.pacer.clear():
             if waiting.on_refused is not None:
-                waiting.on_refused(NotConnected(_name(waiting.request)))
+                waiting.on_refused(NotConnected(name_of(waiting.request)))
 
     # -- from the connection; a connection that is not the current one is not listened to
 
@@ -279,11 +276,11 @@ class TwsSession:
         if connection is self._connection:
             self._feed(core.Connected())
 
-    def connection_lost(self, connection: Connection, reason: str) -> None:
+    def connection_lost(self, connection: Connection, reason: str, *, ours: bool = False) -> None:
         if connection is self._connection:
             self._count_written()
             self._connection = None
-            self._feed(core.LinkLost(reason, garbled=connection.garbled))
+            self._feed(core.LinkLost(reason, garbled=connection.garbled, ours=ours))
 
     def connection_gone(self, connection: Connection) -> None:
         self._connections.discard(connection)
@@ -292,43 +289,44 @@ class TwsSession:
         if connection is self._connection:
             self._drain()
 
-    def frames_received(self, connection: Connection, frames: list[bytes]) -> None:
-        """Delivers frames until the connection is dropped by what one of them brings about."""
+    def frames_received(self, connection: Connection, frames: list[bytes]) -> int:
+        """Delivers what one turn of the loop may be spent on; how many frames that was, all of them if the
+        connection was dropped by what one of them brought about."""
         if connection is not self._connection:
-            return
+            return len(frames)
         self._core.received(self._loop.time())
         at = 0
         if self._core.state is State.HANDSHAKING and frames:
             self._feed(core.HandshakeReceived(frames[0]))
             at = 1
-        if self._codec is not None and self._codec.raw_ids:
-            for number in range(at, len(frames)):
-                self._one_received(connection, self._codec.plain(frames[number]))
-            at = len(frames)
-        while at < len(frames) and connection is self._connection and self._codec is not None:
-            ticks: list[Tick] = []
-            at = take_ticks(frames, at, ticks)
-            if ticks:
-                self._on_ticks(ticks)
-            if at < len(frames) and connection is self._connection:
-                for event in self._codec.decode(frames[at]):
-                    if connection is self._connection:
-                        self._deliver(event)
-                at += 1
+        at = self._take_turn(connection, frames, at)
         if self._on_read_end is not None:
             self._on_read_end()
+        return at if connection is self._connection and self._codec is not None else len(frames)
 
-    def _one_received(self, connection: Connection, frame: bytes) -> None:
-        """Of a session with raw ids: text takes the fast way too, protobuf only ibapi's."""
-        if connection is not self._connection or self._codec is None:
-            return
-        ticks: list[Tick] = []
-        if not frame.startswith(b"\0") and take_ticks((frame,), 0, ticks):
-            self._on_ticks(ticks)
-            return
-        for event in self._codec.decode(frame):
-            if connection is self._connection:
-                self._deliver(event)
+    def _take_turn(self, connection: Connection, frames: list[bytes], at: int) -> int:
+        """From `at` on; where it ends."""
+        left, until = FRAMES_A_TURN, monotonic() + TURN_S
+        while at < len(frames) and left > 0 and connection is self._connection and self._codec is not None:
+            ticks: list[Tick] = []
+            frame = b""
+            if self._codec.raw_ids:  # text takes the fast way too, protobuf only ibapi's
+                frame = self._codec.plain(frames[at])
+                taken = 0 if frame.startswith(b"\0") else take_ticks((frame,), 0, ticks)
+            else:
+                taken = take_ticks(frames, at, ticks, left) - at
+            at, left = at + taken, left - taken
+            if ticks:
+                self._on_ticks(ticks)
+            if at == len(frames) or left <= 0 or connection is not self._connection or (frame and taken):
+                continue
+            for event in self._codec.decode(frame or frames[at]):
+                if connection is self._connection:
+                    self._deliver(event)
+            at, left = at + 1, left - EVENT_FRAMES
+            if monotonic() >= until:
+                break
+        return at
 
     def _deliver(self, event: Event) -> None:
         ticks = tick_of(event)
@@ -375,7 +373,7 @@ class TwsSession:
             self._on_short()
         self._wake.set(wake_at)
 
-    def _write(self, waiting: _Waiting, connection: Connection, codec: Codec) -> None:
+    def _write(self, waiting: Waiting, connection: Connection, codec: Codec) -> None:
         given = waiting.request
         request = given if isinstance(given, Request | Encoded) else given()
         if request is None:
@@ -392,8 +390,3 @@ class TwsSession:
         self.waits.observe(self._loop.time() - waiting.since)
         if waiting.on_written is not None:
             waiting.on_written(request.request if isinstance(request, Encoded) else request)
-
-
-def _name(request: Request | Encoded | Thunk) -> str:
-    named = request.request if isinstance(request, Encoded) else request
-    return type(named).__name__ if isinstance(named, Request) else "an order"

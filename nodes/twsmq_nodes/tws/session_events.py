@@ -40,6 +40,8 @@ class ConnectFailed(SessionEvent, frozen=True):
     """It connected, and then nothing came."""
     unusable: bool = False
     """Who answered is no gateway, or none of a version that we speak: to start it anew would mend nothing."""
+    ours: bool = False
+    """The system let us open no connection, to whomever: the gateway may be well."""
 
 
 class WaitingClientId(SessionEvent, frozen=True):

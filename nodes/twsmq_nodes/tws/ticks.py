@@ -10,6 +10,7 @@ A TICK_PRICE of bid, ask or last carries a size, which follows it as a tick of i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -52,10 +53,10 @@ _INTS = {str(n).encode(): n for n in range(10_000)}
 _TYPES = {str(n).encode(): n for n in range(90)}  # a higher one may be ibapi's NOT_SET in an old release
 
 
-def take_ticks(frames: Sequence[bytes], start: int, out: list[Tick]) -> int:
-    """Appends the ticks of `frames[start:]` to `out` up to the first frame that is not a plain tick, and
-    returns that frame's index (the number of frames if all were ticks)."""
-    at, end = start, len(frames)
+def take_ticks(frames: Sequence[bytes], start: int, out: list[Tick], most: int = sys.maxsize) -> int:
+    """Appends the ticks of `frames[start:]`, of `most` frames, to `out` up to the first frame that is not a
+    plain tick, and returns that frame's index (the number of frames if all were ticks)."""
+    at, end = start, min(len(frames), start + most)
     ints, types, size_of, append = _INTS, _TYPES, SIZE_OF_PRICE, out.append  # locals are faster
     prices, sizes = _prices.get, _sizes.get
     while at < end:
