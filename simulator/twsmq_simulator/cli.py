@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 import structlog
+from twsmq_protocol.first_signals import MEANINGLESS, asking_to_stop
 from twsmq_protocol.processes import LIFELINE_FD
+from twsmq_protocol.standard_streams import Unbroken, fill
 
 from twsmq_simulator.errors import SimulatorError, StoreFailed
 from twsmq_simulator.market.permissions import STAND_INS
@@ -28,6 +29,7 @@ LEVELS = ["debug", "info", "warning", "error"]
 
 
 def configure_logging(level: str) -> None:
+    fill()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -36,7 +38,7 @@ def configure_logging(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Unbroken(2))),
         cache_logger_on_first_use=False,
     )
 
@@ -63,11 +65,10 @@ def watch_lifeline(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None
 async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup
-            loop.add_signal_handler(number, stop.set)
-    for number in (signal.SIGUSR1, signal.SIGUSR2):
-        loop.add_signal_handler(number, lambda: None)  # they mean nothing here and would end it at once
+    for number in asking_to_stop():
+        loop.add_signal_handler(number, stop.set)
+    for number in MEANINGLESS:
+        loop.add_signal_handler(number, lambda: None)
     watch_lifeline(loop, stop)
     failures: list[StoreFailed] = []
 

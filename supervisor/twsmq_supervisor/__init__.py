@@ -5,6 +5,8 @@ where another cluster runs. `front` is the process that faces clients; `front_li
 it to the supervisor, which itself listens nowhere.
 """
 
+from twsmq_protocol.first_signals import handle_if_run
 from twsmq_transport.lean import import_structlog
 
+handle_if_run()
 import_structlog()  # before anybody else does

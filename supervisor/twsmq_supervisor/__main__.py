@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twsmq_protocol.errors import ConfigError
 from twsmq_protocol.printable import printable
+from twsmq_protocol.standard_streams import Unbroken
 from twsmq_transport import log as logs
 
 from .children import cluster
@@ -25,7 +26,7 @@ def main() -> int:
         "--gateway", metavar="HOST:PORT", help="use this gateway instead of the simulated one"
     )
     options = parser.parse_args()
-    logs.configure_plain(sys.stdout)
+    logs.configure_plain(Unbroken(1))
     try:
         settings = load_settings(options.config, options.gateway)
         asyncio.run(Supervisor(settings, cluster(settings)).run())

@@ -3,6 +3,7 @@ person follows, as plain lines.
 
 Levels: error for what needs a person, warning for what healed or was dropped, info for what changed. Nothing
 on the path of a tick logs. A flood of one kind of line is counted, not written (`log_flood`).
+What cannot be written is lost: no process ends for that.
 Values under a key that names a secret are never written.
 """
 
@@ -11,7 +12,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO, cast
@@ -20,6 +20,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 from twsmq_protocol.plain_file import write_plain
 from twsmq_protocol.printable import printable
+from twsmq_protocol.standard_streams import Unbroken, fill
 
 from .log_flood import FloodGate
 
@@ -28,7 +29,9 @@ _SECRET = ("secret", "password", "token", "private_key")
 
 
 def configure(name: str, level: str = "info") -> None:
-    """Set up structlog and the standard library's logging for this process."""
+    """Set up structlog and the standard library's logging for this process. To be called before it opens
+    anything."""
+    fill()
     threshold = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(handlers=[_OfOthers()], level=logging.WARNING)
     structlog.configure(
@@ -42,7 +45,7 @@ def configure(name: str, level: str = "info") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Unbroken(2))),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=name)
@@ -57,9 +60,10 @@ class _OfOthers(logging.Handler):
         structlog.get_logger().log(level, str(record.msg), **said)
 
 
-def configure_plain(stream: TextIO | FileOnDemand) -> None:
+def configure_plain(stream: TextIO | FileOnDemand | Unbroken) -> None:
     """For the supervisor: `2026-11-28 09:30:00.123456 event key=value` on `stream`, which a person may
-    follow on a terminal: whatever a reason holds, it is shown."""
+    follow on a terminal: whatever a reason holds, it is shown. To be called before it opens anything."""
+    fill()
     handler = logging.StreamHandler(cast("TextIO", stream))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, format="%(asctime)s %(message)s")
     structlog.configure(

@@ -11,3 +11,7 @@ old that is from the heartbeats it receives itself.
   commands.py       what an operator may do; audit.py what was done
   exposition.py     everybody's counts, for Prometheus
 """
+
+from twsmq_protocol.first_signals import handle_if_run
+
+handle_if_run()

@@ -1,7 +1,10 @@
 """The `twsmq` command."""
 
+from twsmq_protocol.first_signals import leave_meaningless
+
 from .interrupt import killed_by_ctrl_c
 
+leave_meaningless()  # `up` becomes the supervisor
 with killed_by_ctrl_c():
     from .root import main
 

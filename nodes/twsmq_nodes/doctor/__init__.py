@@ -10,3 +10,7 @@ It needs no running cluster and disturbs none: it has a client ID of its own, as
 go, and places nothing. A probe that is not answered is no verdict by itself: requests before the first farm
 notice may stay unanswered.
 """
+
+from twsmq_protocol.first_signals import let_go
+
+let_go()  # a command, of which 0 would say that all is well
