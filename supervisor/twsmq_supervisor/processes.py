@@ -11,6 +11,7 @@ Invariants
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -67,9 +68,14 @@ class Processes:
                 start_new_session=True,
             )
         self._running[name] = process
-        threading.Thread(
-            target=self._await_end, args=(name, process), name=f"wait-{name}", daemon=True
-        ).start()
+        try:
+            threading.Thread(
+                target=self._await_end, args=(name, process), name=f"wait-{name}", daemon=True
+            ).start()
+        except RuntimeError as error:  # no thread is left to this user: nobody would notice its end
+            process.kill()
+            process.wait()
+            raise OSError(errno.EAGAIN, str(error)) from error
         return process.pid
 
     def signal(self, name: str, number: int) -> None:

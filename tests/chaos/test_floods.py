@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 import zmq
 from conftest import running_cluster
 from support.cluster import Cluster
+from support.gateway_orders import open_orders_at_the_gateway
 from support.plain_client import OFFSETS, PlainClient
 
 SUPPORT = Path(__file__).parent.parent / "support"
@@ -35,12 +37,17 @@ class Trader:
     """Places an order after the other, each of which must be answered, until it is told to stop.
 
     A `not_ready` that had no effect is an answer: its gateway shares the machine with the flood. The order is
-    placed again then.
+    placed again then. unanswered_s: after so long without an answer too, from a process that was killed.
     """
 
-    def __init__(self, port_base: int, strategy: str) -> None:
+    def __init__(
+        self, port_base: int, strategy: str, apart_s: float = 0.02, unanswered_s: float | None = None
+    ) -> None:
+        self._port_base = port_base
         self._client = PlainClient(port_base)
         self._strategy = strategy
+        self._apart_s = apart_s
+        self._unanswered_s = unanswered_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._trade)
         self.answered = self.placed = 0
@@ -66,14 +73,25 @@ class Trader:
             "limit_price": 1.0,
         }
         try:
-            while not self._stopping.wait(0.02):
-                name = {"strategy": self._strategy, "client_order_id": f"o-{self.placed}"}
-                reply = self._client.request("orders", "place_order", 60, **name, **order)
+            while not self._stopping.wait(self._apart_s):
+                reply = self._reply(strategy=self._strategy, client_order_id=f"o-{self.placed}", **order)
+                if reply is None:
+                    continue
                 assert reply["ok"] or reply["error"]["code"] == "not_ready", reply
                 self.answered += 1
                 self.placed += reply["ok"]
         except (AssertionError, zmq.ZMQError) as error:
             self.problem = error
+
+    def _reply(self, **order: Any) -> dict[str, Any] | None:
+        if self._unanswered_s is None:
+            return self._client.request("orders", "place_order", 60, **order)
+        self._client.send("orders", "place_order", **order)
+        if self._client.dealer("orders").poll(int(1000 * self._unanswered_s)):
+            return self._client.receive("orders")
+        self._client.close()
+        self._client = PlainClient(self._port_base)
+        return None
 
 
 @pytest.fixture
@@ -198,3 +216,56 @@ def test_ten_minutes_of_floods_by_readers_that_stop_exit_reconnect_and_lie_half_
     assert trader.placed > 1000, f"seed {seed}"
     print(f"seed {seed}: {rounds} rounds, {trader.placed} orders placed, {trader.answered} answered")
     print({name: f"{most / 1e6:.0f} MB" for name, most in grown.items()})
+
+
+ROUNDS = int(os.environ.get("TWSMQ_ROUNDS", "40"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_kills_and_stops_at_random_moments_under_floods(running: Cluster) -> None:
+    """Each process that ends is replaced, each that was only stopped goes on, and no order is lost or
+    doubled."""
+    seed = random.randrange(10**6)
+    chance = random.Random(seed)
+    done: list[str] = []
+    with Trader(running.port_base, "struck", apart_s=0.3, unanswered_s=5) as trader:
+        for number in range(ROUNDS):
+            crowd = [
+                flood(running, kind, process, RANDOM_COUNTS[kind])
+                for process in chance.sample(list(OFFSETS), 2)
+                for kind in [chance.choice(list(RANDOM_COUNTS))]
+            ]
+            name, victim = chance.choice(sorted(victims(running).items()))
+            stopped_s = chance.uniform(0.1, 8) if name == "supervisor" or chance.random() < 0.5 else 0.0
+            time.sleep(chance.uniform(0, 2))
+            with suppress(psutil.NoSuchProcess):  # it was replaced just now
+                if stopped_s:
+                    victim.suspend()
+                    time.sleep(stopped_s)
+                    victim.resume()
+                else:
+                    victim.kill()
+            time.sleep(chance.uniform(0, 2))
+            for each in crowd:
+                each.kill()
+                each.communicate()
+            done.append(f"{name} stopped for {stopped_s:.1f} s" if stopped_s else f"{name} killed")
+            assert running.await_ready(60) < 60, f"round {number} of seed {seed}: {done[-3:]}"
+    print(f"seed {seed}: {ROUNDS} rounds, {trader.placed} orders placed; {done}")
+    with closing(PlainClient(running.port_base)) as client:
+        orders = client.await_result("orders", "get_orders", 60, strategy="struck")["orders"]
+    assert {order["client_order_id"] for order in orders} >= {f"o-{n}" for n in range(trader.placed)}
+    assert {order["status"] for order in orders} == {"submitted"}, f"seed {seed}"
+    at_the_gateway = open_orders_at_the_gateway(running.gateway_port)
+    assert sorted(at_the_gateway) == sorted(f"struck/{order['client_order_id']}" for order in orders)
+
+
+def victims(cluster: Cluster) -> dict[str, psutil.Process]:
+    """All processes of a cluster, its front too."""
+    rows = cluster.rows()
+    found = {name: psutil.Process(row["pid"]) for name, row in rows.items() if row["pid"]}
+    for child in found["supervisor"].children():
+        if "twsmq_supervisor.front" in child.cmdline():
+            found["front"] = child
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -10,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ib_async import IB
 from support.cluster import PROCESSES, TWSMQ, Cluster
+from support.gateway_orders import open_orders_at_the_gateway
 from support.plain_client import PlainClient
 from support.processes import still_running
 from twsmq_supervisor.policy import Limits
@@ -34,20 +33,6 @@ def client(cluster: Cluster) -> Iterator[PlainClient]:
     plain = PlainClient(cluster.port_base)
     yield plain
     plain.close()
-
-
-def open_orders_at_the_gateway(port: int) -> list[str]:
-    """References of all working orders, asked by a client that is not ours."""
-
-    async def ask() -> list[str]:
-        ib = IB()
-        await ib.connectAsync("127.0.0.1", port, clientId=900, timeout=60)
-        try:
-            return [trade.order.orderRef for trade in await ib.reqAllOpenOrdersAsync()]
-        finally:
-            ib.disconnect()
-
-    return asyncio.run(ask())
 
 
 def the_order(client: PlainClient) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 from pathlib import Path
 
+import psutil
 import pytest
 from twsmq_supervisor.children import cluster
 from twsmq_supervisor.errors import DataDirInUse, PortTaken, StartRefused
@@ -141,6 +143,21 @@ def test_a_log_folder_that_was_deleted_keeps_nobody_from_starting(settings: Sett
     processes.close()
     assert pid
     assert settings.log_file("orders").exists()
+
+
+def test_a_child_whose_end_nobody_would_notice_is_not_left_running(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    processes = Processes(settings, lambda *_: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(OSError, match="can't start new thread"):
+            processes.spawn("orders", (sys.executable, "-c", "import time; time.sleep(100)"))
+    processes.close()
+    assert not [child for child in psutil.Process().children() if "sleep(100)" in " ".join(child.cmdline())]
 
 
 @pytest.mark.parametrize("what", ["symlink", "fifo", "folder", "hard link"])

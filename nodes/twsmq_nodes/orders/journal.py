@@ -34,11 +34,12 @@ from msgspec import Struct
 from msgspec.structs import astuple, replace
 from twsmq_protocol.errors import ConfigError, Unmendable
 from twsmq_protocol.metrics import METRICS
+from twsmq_protocol.plain_file import NoPlainFile
 from twsmq_transport.metrics import Histogram
 
 from .checkpoints import Checkpoints
 from .entries import Adopted, Entry, ExercisePlaced, Placed, Row, to_entry, to_row
-from .journal_file import Durability, connect, lay_out, lock_file, migrate
+from .journal_file import Durability, connect, lay_out, lock_file, migrate, refusal
 from .watermark import CURE, Mark, WatermarkFile, boot_id, mark_path, require_fit
 
 RETRY_S = 0.5
@@ -95,7 +96,6 @@ class SqliteJournal:
     """
 
     def __init__(self, path: Path, durability: Durability = "disk") -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = lock_file(path.with_name(path.name + ".lock"))
         self._path = path
         self._durability: Durability = durability
@@ -106,6 +106,8 @@ class SqliteJournal:
         self._given_up = threading.Event()
         self.commits = Histogram(METRICS["journal_commit_seconds"].bounds)
         try:
+            if path.exists() and not path.is_file():
+                raise NoPlainFile(path)
             mark = self._mark_file.read()
             if mark is not None and (not path.exists() or not path.stat().st_size):
                 require_fit(path, mark, None, 0)  # before SQLite makes a new one there
@@ -125,7 +127,7 @@ class SqliteJournal:
             raise
         except (sqlite3.DatabaseError, OSError) as error:
             self._give_way()
-            raise Unmendable(f"{path}: {error}; {CURE}") from error
+            raise refusal(path, error) from error
 
     @property
     def _paths(self) -> tuple[Path, Path]:

@@ -11,10 +11,23 @@ from pathlib import Path
 from typing import Literal
 
 from twsmq_protocol.errors import ConfigError, Unmendable
-from twsmq_protocol.plain_file import descriptor_of
+from twsmq_protocol.plain_file import NoPlainFile, descriptor_of
+
+from .watermark import CURE
 
 _BUSY_S = 1.0
 Durability = Literal["disk", "process"]
+_OF_THE_DISK = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+)
+"""Errors that say nothing of what is in the file."""
 _MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE entries (
@@ -73,13 +86,29 @@ def migrate(database: sqlite3.Connection, path: Path) -> None:
         database.execute("COMMIT")
 
 
+def refusal(path: Path, error: sqlite3.Error | OSError) -> ConfigError:
+    """Why it cannot be opened: for what it holds, or only for the disk as it is now. Who gave up what was
+    placed because a disk was full could place it again."""
+    if isinstance(error, NoPlainFile):
+        return Unmendable(f"{path} is no plain file; remove what is there")
+    number = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_IOERR)
+    if isinstance(error, OSError) or number & 0xFF in _OF_THE_DISK:
+        why = error.strerror if isinstance(error, OSError) else error
+        return ConfigError(
+            f"{path} cannot be opened at present: {why}; make room on that disk and let this user write to "
+            "it. Nothing that is in it is lost"
+        )
+    return Unmendable(f"{path}: {error}; {CURE}")
+
+
 def lock_file(path: Path) -> int:
     """A descriptor that holds the lock until it is closed. Raises `Unmendable`, and `ConfigError` while
-    another process holds it."""
+    another process holds it or the disk takes nothing."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = descriptor_of(path, os.O_CREAT)
     except OSError as error:
-        raise Unmendable(f"{path} cannot be opened: {error.strerror}; remove what is there") from error
+        raise refusal(path, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -24,7 +24,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 from twsmq_protocol.errors import Unmendable
-from twsmq_protocol.plain_file import descriptor_of
+from twsmq_protocol.plain_file import NoPlainFile, descriptor_of
 
 BLOCK = 512
 _LINUX_BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -50,12 +50,13 @@ class WatermarkFile:
         self._descriptor: int | None = None
 
     def read(self) -> Mark | None:
-        """None if there is none yet. Raises Unmendable for a file that is no mark."""
+        """None if there is none yet. Raises Unmendable for a file that is no mark, OSError for a disk that
+        does not give it."""
         try:
             descriptor = self._descriptor = descriptor_of(self.path, 0)
         except FileNotFoundError:
             return None
-        except OSError as error:
+        except NoPlainFile as error:
             raise Unmendable(f"{self.path} cannot be opened: {error.strerror}; {CURE}") from error
         try:
             return msgspec.json.decode(os.pread(descriptor, BLOCK, 0), type=Mark)
