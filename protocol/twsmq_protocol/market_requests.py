@@ -84,7 +84,8 @@ class Snapshot(Args, frozen=True, kw_only=True):
 
 
 class SnapshotQuote(Struct, frozen=True, kw_only=True):
-    """Result of `snapshot`: the own fields of a `quote` event."""
+    """Result of `snapshot`: the own fields of a `quote` event, and `frozen`: the last values of a closed
+    market."""
 
     quote: dict[str, Any]
 

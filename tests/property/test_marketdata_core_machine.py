@@ -32,7 +32,7 @@ from twsmq_nodes.marketdata.core import MarketdataCore
 from twsmq_nodes.marketdata.feeds import FeedKind
 from twsmq_nodes.marketdata.gateway_errors import VERDICTS, Meaning, Verdict
 from twsmq_nodes.marketdata.invariants import validate
-from twsmq_nodes.marketdata.pending_calls import DEADLINE_S
+from twsmq_nodes.marketdata.pending_calls import DEADLINE_S, LOOK_UP_S
 from twsmq_nodes.marketdata.subscription import RETURN_S
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import reference_requests as ref
@@ -113,7 +113,7 @@ class Machine(CoreMachine):
                 pass
 
     def answered(self, call: int) -> None:
-        assert self.now <= self.open.pop(call) + DEADLINE_S, "answered once and in time"
+        assert self.now <= self.open.pop(call) + LOOK_UP_S + DEADLINE_S, "answered once and in time"
 
     def published(self, topic: str, state: str) -> None:
         assert state != "resumed" or topic in self.gaps, "what resumes has had a gap"
@@ -347,7 +347,7 @@ class Machine(CoreMachine):
 
     @invariant()
     def every_call_is_answered_in_time(self) -> None:
-        assert all(self.now <= came + DEADLINE_S for came in self.open.values())
+        assert all(self.now <= came + LOOK_UP_S + DEADLINE_S for came in self.open.values())
 
     def teardown(self) -> None:
         """The storm is over: everything that can be served is, nothing else is left."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twsmq_nodes.runtime import pacing_record
 from twsmq_nodes.runtime.pacing_record import PacingRecord
 from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.ledger import Limits, PacingLedger
+from twsmq_nodes.tws.ledger import MOST_KEYS, Limits, PacingLedger
 from twsmq_nodes.tws.reference_requests import ReqHeadTimestamp, ReqHistoricalData, ReqHistoricalTicks
 from twsmq_nodes.tws.requests import Request
 from twsmq_nodes.tws.stream_requests import ReqMktData, ReqRealTimeBars, ReqTickByTick
@@ -225,3 +225,32 @@ def test_lines_that_cannot_be_read_and_notes_of_another_boot_are_passed_over(tmp
         request = by_tick(Contract(con_id, exchange="SMART"))
         assert ledger.earliest(request, 100.0)[0] == at
     record.close()
+
+
+def test_months_of_requests_that_are_like_no_other_leave_nothing_behind() -> None:
+    """Each request for ticks of the past is a key of its own: a download of them asks for 8,640 a day."""
+    ledger, reader, apple = PacingLedger(owner="a"), PacingLedger(owner="b"), Contract(1, exchange="SMART")
+    now = 0.0
+    for number in range(1, 20_001):
+        now = number * 10.0
+        request = ReqHistoricalTicks(number, apple, f"{number}", "", 1000, "TRADES")
+        assert ledger.earliest(request, now)[0] == now
+        ledger.note(number, request, now)
+        ledger.written(number, now)
+        ledger.closed(number)
+        reader.learn(ledger.take_news(), now)
+    assert ledger.keys <= MOST_KEYS + 1
+    assert reader.keys <= MOST_KEYS + 1
+    again = ReqHistoricalTicks(0, apple, "20000", "", 1000, "TRADES")
+    assert ledger.earliest(again, now + 1)[0] == reader.earliest(again, now + 1)[0] == now + 15
+
+
+def test_what_waits_to_be_written_is_not_forgotten_however_long_it_waits() -> None:
+    ledger, apple = PacingLedger(), Contract(1, exchange="SMART")
+    waiting = ReqHistoricalTicks(1, apple, "first", "", 1000, "TRADES")
+    ledger.note(1, waiting, 0.0)
+    for number in range(2, 3 * MOST_KEYS):
+        ledger.note(number, by_tick(Contract(number)), 1000.0 + number)
+        ledger.written(number, 1000.0 + number)
+    ledger.written(1, 9000.0)
+    assert ledger.earliest(waiting, 9001.0)[0] == 9015.0

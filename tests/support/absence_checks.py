@@ -40,7 +40,9 @@ class Outgoing:
 def never(_delay: float, _call: Callable[[], None]) -> None: ...
 
 
-def router_of(*topics: str, volume_unit: int | None = 1, sec_type: str = "STK") -> tuple[Router, Outgoing]:
+def router_of(
+    *topics: str, volume_unit: int | None = 1, sec_type: str = "STK", magnifier: int = 1
+) -> tuple[Router, Outgoing]:
     outgoing = Outgoing()
     router = Router(
         Publisher(outgoing, lambda: 1.0, quote_interval_s=0.0, call_later=never),
@@ -48,7 +50,7 @@ def router_of(*topics: str, volume_unit: int | None = 1, sec_type: str = "STK") 
         batch_interval_s=0.0,
         call_later=never,
     )
-    listing = Listing(Contract(1), sec_type, volume_unit=volume_unit)
+    listing = Listing(Contract(1), sec_type, volume_unit=volume_unit, magnifier=magnifier)
     feeds: list[Feed] = []
     for topic in topics:
         parsed = parse_stream_topic(topic)

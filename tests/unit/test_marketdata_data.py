@@ -18,7 +18,7 @@ from twsmq_nodes.marketdata.data.quotes import QuoteBook, QuoteRow, known
 from twsmq_nodes.marketdata.data.router import DATA
 from twsmq_nodes.marketdata.feeds import FEEDS, FeedKind, feed_of
 from twsmq_nodes.marketdata.hours import is_known_open, is_open, known_until, parse_hours
-from twsmq_nodes.marketdata.listings import Listing, judge
+from twsmq_nodes.marketdata.listings import Listing, Matches, judge
 from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as req
 from twsmq_nodes.tws import stream_requests as streams
@@ -275,15 +275,14 @@ def row(con_id: int, **fields: Any) -> ContractInfo:
 
 def test_rows_of_one_contract_on_many_exchanges_are_one_contract():
     instrument = parse_instrument("STK:AAPL::USD")
-    found = judge(
-        instrument, [row(1, exchange="NYSE", valid_exchanges="SMART,NYSE"), row(1, exchange="IEX")], 0.0
-    )
+    rows = Matches([row(1, exchange="NYSE", valid_exchanges="SMART,NYSE"), row(1, exchange="IEX")])
+    found = judge(instrument, rows, 0.0)
     assert isinstance(found, Listing)
     assert found.contract.con_id == 1
 
 
 def test_the_exchange_that_was_spelled_is_kept():
-    found = judge(parse_instrument("STK:AAPL:IEX:USD"), [row(1, valid_exchanges="SMART,IEX")], 0.0)
+    found = judge(parse_instrument("STK:AAPL:IEX:USD"), Matches([row(1, valid_exchanges="SMART,IEX")]), 0.0)
     assert isinstance(found, Listing)
     assert found.contract == Contract(con_id=1, exchange="IEX")
 

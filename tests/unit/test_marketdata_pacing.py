@@ -9,7 +9,7 @@ import pytest
 from support.marketdata_core import AAPL, UP, Desk, info
 from support.marketdata_stories import TRADES, cancelled
 from twsmq_nodes.marketdata import events as ev
-from twsmq_nodes.marketdata.listings import Listing, judge
+from twsmq_nodes.marketdata.listings import Listing, Matches, judge
 from twsmq_nodes.marketdata.lookups import MOST_OUT
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import reference_requests as ref
@@ -124,7 +124,7 @@ def listed(con_id: int, wall_s: float, **fields: str) -> Listing:
     )
     found = judge(
         parse_instrument("STK:AAPL:SMART:USD"),
-        [ContractInfo(contract, valid_exchanges="SMART", **fields)],  # pyright: ignore[reportArgumentType]
+        Matches([ContractInfo(contract, valid_exchanges="SMART", **fields)]),  # pyright: ignore[reportArgumentType]
         wall_s,
     )
     assert isinstance(found, Listing)
@@ -225,7 +225,7 @@ def test_what_volume_counts_is_known_from_the_contract_or_not_at_all(
     primary: str, currency: str, zone: str, unit: int | None
 ) -> None:
     contract = Contract(con_id=1, sec_type="STK", primary_exchange=primary, currency=currency)
-    found = judge(parse_instrument("CONID:1"), [ContractInfo(contract, time_zone_id=zone)], 0.0)
+    found = judge(parse_instrument("CONID:1"), Matches([ContractInfo(contract, time_zone_id=zone)]), 0.0)
     assert isinstance(found, Listing)
     assert found.volume_unit == unit
 

@@ -230,6 +230,30 @@ def test_a_scanner_is_cancelled_once_it_has_answered_or_nobody_waits(core: Refer
     assert failures(late) == [(2, "timeout", None)]
 
 
+def test_no_more_scanners_are_open_than_the_gateway_answers_and_the_rest_wait(core: ReferenceCore) -> None:
+    """The eleventh was refused: "Only 10 simultaneous API scanner subscriptions are allowed" (ibsync #2)."""
+    sent: list[int] = []
+    for call in range(1, 26):
+        asked = Asked(call, market_questions.scanner(scanner_requests.Scan(scan=f"SCAN_{call}")), 600.0)
+        sent += [act.req_id for act in core.handle(asked, 0.0) if isinstance(act, Send)]
+    assert len(sent) == 10
+    assert core.wake_at is not None
+    assert core.wake_at > 1, "nothing is to be done before"
+    assert requests(core.handle(Asked(99, market_questions.user_info(NoArgs()), 60.0), 0.0)), "others go on"
+    answered: list[int] = []
+    while sent:
+        req_id = sent.pop(0)
+        how = len(answered) % 3
+        ended = ScannerRows(req_id, ()) if how else GatewayError(req_id, 162, "Invalid scanner code")
+        actions = core.handle(ended, 1.0)
+        core.validate()
+        assert actions.index(Cancel(ref.CancelScanner(req_id))) == 0, "it is given back first"
+        answered += answers(actions) + [failed[0] for failed in failures(actions)]
+        sent += [act.req_id for act in actions if isinstance(act, Send)]
+        assert len(sent) <= 10
+    assert sorted(answered) == list(range(1, 26))
+
+
 def test_a_scanner_that_finds_nothing_is_an_empty_answer(core: ReferenceCore) -> None:
     core.handle(Asked(1, market_questions.scanner(scanner_requests.Scan(scan="TOP_PERC_GAIN")), 60.0), 0.0)
     assert core.handle(GatewayError(1, 492, "additional permissions"), 0.0) == []

@@ -68,6 +68,7 @@ def snapshot(
 
 
 _FIELDS = {name: kind for name, kind in Table(Quote).columns.items() if name not in HEADER}
+_FIELDS["frozen"] = _FIELDS["delayed"]
 _NUMBERS = ("bid_size", "bid", "ask", "ask_size", "last", "volume")
 
 
@@ -81,4 +82,4 @@ def _number(name: str) -> Any:
 
 
 def _data(row: Row) -> str:
-    return "delayed" if row.get("delayed") is True else ""
+    return next((kind for kind in ("frozen", "delayed") if row.get(kind) is True), "")

@@ -2115,7 +2115,8 @@ export interface LineUse {
 }
 
 /**
- * Result of `snapshot`: the own fields of a `quote` event.
+ * Result of `snapshot`: the own fields of a `quote` event, and `frozen`: the last values of a closed
+ * market.
  */
 export interface SnapshotQuote {
   readonly quote: { readonly [key: string]: Value };

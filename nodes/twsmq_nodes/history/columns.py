@@ -18,10 +18,10 @@ from twsmq_nodes.tws.whole_bars import bars_of
 
 from .plan import NS, bar_time
 
-NO_PRICE = -1.0
-"""Of a side that nobody quotes (IBKR's documentation of quotes: "-1 with a size of 0"; no bar of it was
-captured)."""
-_MARK = array("d", (NO_PRICE,)).tobytes()
+NO_PRICES = (-1.0, -100.0)
+"""Of a side that nobody quotes (IBKR's documentation of quotes: "-1 with a size of 0"; of one in pence -100,
+bankroll #31; no bar of it was captured)."""
+_MARKS = tuple(array("d", (price,)).tobytes() for price in NO_PRICES)
 _NAN = float("nan")
 _DAYS_BELOW = 100_000_000
 """As a number a date like 20260105 is less; as seconds that was 1973, of which nobody has minutes."""
@@ -81,16 +81,17 @@ def common(one: PackedBars, other: PackedBars) -> Common:
 
 
 def without_marks(bars: PackedBars) -> PackedBars:
-    """Of bars of quotes: a price of -1 stands for none, unless the same bar has other negative ones, and the
-    market is below nought."""
+    """Of bars of quotes: a price of -1 or -100 stands for none, unless the same bar has other negative ones,
+    and the market is below nought."""
     sides = (bars.open, bars.high, bars.low, bars.close)
-    if not any(_MARK in side for side in sides):
+    if not any(mark in side for side in sides for mark in _MARKS):
         return bars
     columns = [array("d", side) for side in sides]
     for nth, prices in enumerate(zip(*columns, strict=True)):
-        if NO_PRICE in prices and not any(price < 0 and price != NO_PRICE for price in prices):
+        below = {price for price in prices if price < 0}
+        if len(below) == 1 and below <= set(NO_PRICES):
             for column in columns:
-                if column[nth] == NO_PRICE:
+                if column[nth] < 0:
                     column[nth] = _NAN
     names = ("open", "high", "low", "close")
     return replace(bars, **{name: column.tobytes() for name, column in zip(names, columns, strict=True)})

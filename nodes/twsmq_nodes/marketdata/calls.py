@@ -66,10 +66,10 @@ class Calls:
     def answer(self, action: ev.Action) -> None:
         """Carry out an action that answers a call."""
         match action:
-            case ev.AnswerQuote(call, feed):
-                self._send_quote(call, self._router.quote(feed))
-            case ev.AnswerCollected(call, req_id):
-                self._send_quote(call, self._router.collected(req_id))
+            case ev.AnswerQuote(call, feed, frozen):
+                self._send_quote(call, self._router.quote(feed), frozen=frozen)
+            case ev.AnswerCollected(call, req_id, frozen):
+                self._send_quote(call, self._router.collected(req_id), frozen=frozen)
             case ev.AnswerPreview():
                 self._send_preview(action)
             case ev.AnswerRetry(call, topic, state):
@@ -129,13 +129,14 @@ class Calls:
         self._open[number] = call
         return number
 
-    def _send_quote(self, number: int, row: QuoteRow | None) -> None:
+    def _send_quote(self, number: int, row: QuoteRow | None, *, frozen: bool) -> None:
         call = self._open.pop(number)
         if row is None:
             call.fail(RequestError(ErrorCode.GATEWAY_REJECTED, "the gateway has no quote for it at present"))
             return
         quote: dict[str, Any] = structs.asdict(row)
-        call.succeed(SnapshotQuote(quote={name: quote[name] for name in quote if name not in _HEADER}))
+        own = {name: quote[name] for name in quote if name not in _HEADER}
+        call.succeed(SnapshotQuote(quote={**own, "frozen": frozen}))
 
     def _send_preview(self, action: ev.AnswerPreview) -> None:
         serving = endpoints.marketdata(action.shard)

@@ -96,6 +96,13 @@ class Contracts:
             self._lookups.forget(listener.spelling)
         line.listing = line.listing.doubted()
 
+    def unknown(self, spelling: str) -> None:
+        """The gateway does not know what a spelling meant: it is looked up before it is used."""
+        if self._users_of(spelling):
+            self.look_up_again(spelling)
+        else:
+            self._lookups.forget(spelling)
+
     def refused(self, req_id: int, refusal: Refusal, now: float, doubt: str | None) -> None:
         for waiter in self._lookups.refused(req_id, refusal, now, doubt):
             waiter.refused()

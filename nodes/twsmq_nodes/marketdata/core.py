@@ -35,7 +35,7 @@ from .line import Line, LineState
 from .lines import Lines, limits_of
 from .listings import NOT_ALLOWED, PAID_ONCE, Listing, Refusal
 from .lookups import Lookups
-from .pending_calls import DEADLINE_S, PendingCalls
+from .pending_calls import PendingCalls
 from .recovery import Recovery
 from .shared_lines import SharedLines
 from .stream_status import StatusAnnouncer
@@ -74,8 +74,11 @@ class MarketdataCore:
             self.lines,
             self.lookups,
             asking,
+            self.deadlines,
             config.accepts,
             resolve=lambda waiter: self.contracts.resolve(waiter),  # noqa: PLW0108 - made below
+            unknown=lambda spelling: self.contracts.unknown(spelling),  # noqa: PLW0108
+            doubt=lambda: self.recovery.doubt(self._announcer.now),
             shard_of=self._announcer.shard_of,
             now=lambda: self._announcer.now,
             do=self._do,
@@ -253,7 +256,8 @@ class MarketdataCore:
 
     def _type_changed(self, happened: MarketDataType, _now: float) -> None:
         self.recovery.type_changed(happened)
-        self.pending_calls.type_changed(happened.req_id, delayed=happened.market_data_type in (3, 4))
+        kind = happened.market_data_type
+        self.pending_calls.type_changed(happened.req_id, delayed=kind in (3, 4), frozen=kind == 2)
 
     def _rerouted(self, happened: RerouteMktData, now: float) -> None:
         try:
@@ -276,18 +280,16 @@ class MarketdataCore:
 
     # -- calls
 
-    def _snapshot_wanted(self, happened: ev.SnapshotWanted, now: float) -> None:
+    def _snapshot_wanted(self, happened: ev.SnapshotWanted, _now: float) -> None:
         if happened.regulatory and not self._config.regulatory_snapshots:
             self._do(ev.Fail(happened.call, ErrorCode.UNAUTHORIZED, NOT_ALLOWED.text))
             return
         options = (("data", happened.data),) if happened.data else ()
         topic = StreamTopic("quote", happened.instrument, options)
         self.pending_calls.begin(happened.call, topic, preview=False, regulatory=happened.regulatory)
-        self.deadlines.add(now + DEADLINE_S, due.CallOverdue(happened.call))
 
-    def _preview_wanted(self, happened: ev.PreviewWanted, now: float) -> None:
+    def _preview_wanted(self, happened: ev.PreviewWanted, _now: float) -> None:
         self.pending_calls.begin(happened.call, happened.topic, preview=True, regulatory=False)
-        self.deadlines.add(now + DEADLINE_S, due.CallOverdue(happened.call))
 
     def _lines_checked(self, checked: ev.LinesChecked, now: float) -> None:
         self.contracts.age(checked.wall_s)
@@ -307,7 +309,9 @@ class MarketdataCore:
             case due.TopicLapsed(topic):
                 self._wanted.lapsed(topic, now)
             case due.CallOverdue(call):
-                self.pending_calls.overdue(call)
+                self.pending_calls.overdue(call, now)
+            case due.SnapshotDue(call):
+                self.pending_calls.due(call, now)
             case due.LookupDue(spelling):
                 self.lookups.due(spelling, now)
             case due.TurnDue():

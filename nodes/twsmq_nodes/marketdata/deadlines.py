@@ -22,6 +22,12 @@ class CallOverdue(Struct, frozen=True):
     call: int
 
 
+class SnapshotDue(Struct, frozen=True):
+    """A snapshot may be asked for where the gateway said that its quote comes from."""
+
+    call: int
+
+
 class LookupDue(Struct, frozen=True):
     """A look-up's answer is due, or its next try."""
 
@@ -50,7 +56,17 @@ class OutageSettled(Struct, frozen=True):
     """Long enough after an outage for the gateway's words to be believed again."""
 
 
-Deadline = TopicLapsed | CallOverdue | LookupDue | TurnDue | LineDue | GrantsDue | ReturnsOver | OutageSettled
+Deadline = (
+    TopicLapsed
+    | CallOverdue
+    | SnapshotDue
+    | LookupDue
+    | TurnDue
+    | LineDue
+    | GrantsDue
+    | ReturnsOver
+    | OutageSettled
+)
 
 
 class Deadlines:

@@ -240,17 +240,19 @@ class Collect(Struct, frozen=True):
 
 
 class AnswerCollected(Struct, frozen=True):
-    """Answer with what was collected."""
+    """Answer with what was collected; `frozen`: the last values of a closed market."""
 
     call: int
     req_id: int
+    frozen: bool = False
 
 
 class AnswerQuote(Struct, frozen=True):
-    """Answer with the present quote of a live feed."""
+    """Answer with the present quote of a feed on which data flow; `frozen` as above."""
 
     call: int
     feed: Feed
+    frozen: bool = False
 
 
 class AnswerPreview(Struct, frozen=True):

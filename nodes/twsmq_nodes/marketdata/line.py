@@ -153,6 +153,10 @@ class Line:
     def delayed(self) -> bool:
         return self._kind == "delayed"
 
+    @property
+    def frozen(self) -> bool:
+        return self._kind == "frozen"
+
     def interest(self) -> int:
         """How often its topics were subscribed to; 0 when nobody listens now."""
         return sum(each.joins for each in self.listeners.values() if each.wanted)

@@ -13,7 +13,7 @@ what these do not prove is not known.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from msgspec import Struct
 from msgspec.structs import astuple, replace
@@ -39,7 +39,8 @@ BELIEVED_S = 86_400.0
 reverse split (account statements of several users)."""
 LATE_S = 7200.0
 """How long after it was due to be asked for again an answer may still be used, for want of a newer one."""
-_MOST_NAMED = 8
+MOST_NAMED = 8
+"""Candidates of an ambiguous spelling."""
 
 
 class Refusal(Struct, frozen=True):
@@ -100,22 +101,46 @@ def combo_of(instrument: Instrument) -> Listing | None:
     return Listing(replace(contract, combo_legs=tuple(sorted(contract.combo_legs, key=astuple))), "BAG")
 
 
-def judge(instrument: Instrument, rows: Sequence[ContractInfo], wall_s: float) -> Listing | Refusal:
+class Matches:
+    """The rows of a look-up, as they come: of thousands only a few are named. One without a conId names no
+    contract."""
+
+    __slots__ = ("_more", "named", "rows")
+
+    def __init__(self, rows: Iterable[ContractInfo] = ()) -> None:
+        self.rows = 0
+        self.named: dict[int, ContractInfo] = {}
+        self._more: set[int] = set()
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: ContractInfo) -> None:
+        self.rows += 1
+        con_id = row.contract.con_id
+        if con_id in self.named or (con_id > 0 and len(self.named) < MOST_NAMED):
+            self.named[con_id] = row
+        elif con_id > 0:
+            self._more.add(con_id)
+
+    @property
+    def contracts(self) -> int:
+        return len(self.named) + len(self._more)
+
+
+def judge(instrument: Instrument, found: Matches, wall_s: float) -> Listing | Refusal:
     """The one contract that all rows of a look-up agree on, else what the subscriber should write instead.
     `wall_s`: when it came.
     """
-    by_con_id = {row.contract.con_id: row for row in rows}
-    if not by_con_id:
+    row = found.named.get(instrument.con_id or next(iter(found.named), 0))
+    if not found.contracts:
         return Refusal(NO_DEFINITION, f"No security definition has been found for {instrument}")
-    if len(by_con_id) > 1:
-        named = [_candidate(row) for row in list(by_con_id.values())[:_MOST_NAMED]]
-        more = f" and {len(by_con_id) - _MOST_NAMED} more" if len(by_con_id) > _MOST_NAMED else ""
-        return Refusal(
-            NO_DEFINITION,
-            f"{instrument} is ambiguous: {len(by_con_id)} contracts match; subscribe to one of "
-            f"{', '.join(named)}{more}",
-        )
-    (row,) = by_con_id.values()
+    named = ", ".join(map(_candidate, found.named.values()))
+    more = f" and {found.contracts - MOST_NAMED} more" if found.contracts > MOST_NAMED else ""
+    if row is None:
+        return Refusal(NO_DEFINITION, f"the gateway knows no {instrument}, but {named}{more}")
+    if found.contracts > 1 and not instrument.con_id:
+        which = f"{found.contracts} contracts match; subscribe to one of {named}{more}"
+        return Refusal(NO_DEFINITION, f"{instrument} is ambiguous: {which}")
     zone = row.time_zone_id
     until = known_until(row.trading_hours, zone)
     due_s = min(wall_s + BELIEVED_S - LATE_S, day_ends(wall_s, zone))

@@ -31,7 +31,7 @@ from . import events as ev
 from .asking import Asking
 from .deadlines import Deadlines, LookupDue, TurnDue
 from .line import pause_s
-from .listings import Listing, Refusal, combo_of, judge
+from .listings import BELIEVED_S, LATE_S, Listing, Matches, Refusal, combo_of, judge
 from .subscription import Lookup, Waiter
 
 TIMEOUT_S = 15.0
@@ -126,7 +126,7 @@ class Lookups:
             lookup = self._waiting.pop(spelling)
             lookup.req_id = req_id = self._asking.new_id()
             lookup.asked_at = now
-            lookup.rows, lookup.rows_counted = [], 0
+            lookup.found, lookup.rows_counted = Matches(), 0
             self.asked[req_id] = lookup
             contract = contract_of(parse_instrument(spelling))
             self._asking.ask(req_id, ReqContractDetails(req_id, contract), now)
@@ -143,16 +143,16 @@ class Lookups:
     def row(self, received: ContractDetailsReceived) -> None:
         lookup = self.asked.get(received.req_id)
         if lookup is not None:
-            lookup.rows.append(received.details)
+            lookup.found.add(received.details)
 
     def ended(self, req_id: int, now: float, doubt: str | None) -> tuple[list[Waiter], Listing | None]:
         """All rows are there: the waiters this concerns, and their listing unless it was refused."""
         lookup = self.asked.get(req_id)
         if lookup is None:
             return [], None
-        answer = judge(parse_instrument(lookup.spelling), lookup.rows, self.wall_s)
+        answer = judge(parse_instrument(lookup.spelling), lookup.found, self.wall_s)
         if isinstance(answer, Refusal):
-            return self.refused(req_id, answer, now, None if lookup.rows else doubt), None
+            return self.refused(req_id, answer, now, None if lookup.found.contracts else doubt), None
         del self.asked[req_id]
         lookup.req_id = None
         self._listings[lookup.spelling] = answer
@@ -200,8 +200,8 @@ class Lookups:
                 lookup.retry_at = None
                 self._queue(lookup)
         elif lookup.req_id is not None and now >= lookup.asked_at + TIMEOUT_S:
-            if len(lookup.rows) > lookup.rows_counted:
-                lookup.rows_counted = len(lookup.rows)
+            if lookup.found.rows > lookup.rows_counted:
+                lookup.rows_counted = lookup.found.rows
                 self._deadlines.add(now + TIMEOUT_S, LookupDue(spelling))
             else:
                 self._asking.end(lookup.req_id, None)
@@ -209,6 +209,8 @@ class Lookups:
 
     def aged(self, wall_s: float) -> list[str]:
         """Spellings whose answer is due to be asked for again."""
+        if wall_s < self.wall_s:
+            self._clock_set_back(wall_s)
         self.wall_s = wall_s
         aged: list[str] = []
         while self._due and self._due[0][0] <= wall_s:
@@ -230,6 +232,14 @@ class Lookups:
             if listing is not None and listing.due_s > self.wall_s:
                 self._listings[spelling] = replace(listing, due_s=self.wall_s)
                 heapq.heappush(self._due, (self.wall_s, spelling))
+
+    def _clock_set_back(self, wall_s: float) -> None:
+        """What was learnt by a clock that was ahead is not believed for as much longer than it should be."""
+        for spelling, listing in self._listings.items():
+            if listing.due_s > wall_s + BELIEVED_S:
+                expires_s = min(listing.expires_s, wall_s + LATE_S)
+                self._listings[spelling] = replace(listing, due_s=wall_s, expires_s=expires_s)
+                heapq.heappush(self._due, (wall_s, spelling))
 
     def _queue(self, lookup: Lookup) -> None:
         if lookup.req_id is None and lookup.refusal is None and lookup.retry_at is None:

@@ -1,7 +1,8 @@
 """Calls that need the gateway: `snapshot` (one quote, once) and `subscribe` (what subscribing would give).
 
 Each call is answered exactly once: with a quote, a preview or the reason why not, at the latest `DEADLINE_S`
-after it came, or at once when the session is lost.
+after the quote was asked for, or `LOOK_UP_S` after the call came while the gateway has not said what it is
+about; at once when the session is lost.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from twsmq_nodes.tws.stream_requests import CancelMktData, ReqMktData
 
 from . import events as ev
 from .asking import Asking
+from .deadlines import CallOverdue, Deadlines, SnapshotDue
 from .feeds import Feed, feed_of, listing_without_instrument
-from .gateway_errors import Meaning, Verdict
+from .gateway_errors import BELIEVED_IN_CALM, Meaning, Verdict
 from .lines import Lines
 from .listings import REROUTED_AGAIN, Listing, Refusal
 from .lookups import Lookups
@@ -28,12 +30,15 @@ from .subscription import Waiter
 
 DEADLINE_S = 15.0
 """A snapshot takes up to 11 s (IBKR API docs)."""
+LOOK_UP_S = 60.0
+"""Details of options are paced inside the gateway, "up to a minute" (IBKR's documentation 16.03): given up
+sooner, and asked anew with the next call, one of them never has its snapshot."""
 
 
 class PendingCall(Waiter):
-    """A call that waits for a look-up, and perhaps for a quote. `feed` is what a snapshot asks for,
-    `rerouted` whether the gateway said to ask for another contract, `no_live` its refusal of live data, which
-    delayed ones may follow.
+    """A call that waits for a look-up, and perhaps for a quote, no longer than `until`. `feed` is what a
+    snapshot asks for, `source` the contract that the gateway said to ask for instead, `no_live` its refusal
+    of live data, which delayed ones may follow; `frozen`: the last values of a closed market come.
     """
 
     def __init__(
@@ -56,7 +61,9 @@ class PendingCall(Waiter):
         self.listing: Listing | None = None
         self.feed: Feed | None = None
         self.no_live: Refusal | None = None
-        self.rerouted = False
+        self.source: Contract | None = None
+        self.frozen = False
+        self.until = 0.0
 
     def resolved(self, listing: Listing) -> None:
         self._resolved(self, listing)
@@ -67,7 +74,9 @@ class PendingCall(Waiter):
 
 class PendingCalls:
     """`default_data` is what quotes are made of unless said otherwise; `resolve` finds out what a spelling
-    means, and whether it was known; `shard_of` which shard serves a contract; `do` takes the actions.
+    means, and whether it was known; `unknown(spelling)`: the gateway does not know what it meant; `doubt`:
+    why its word is not to be believed at present; `shard_of` which shard serves a contract; `do` takes the
+    actions.
     """
 
     def __init__(
@@ -75,9 +84,12 @@ class PendingCalls:
         lines: Lines,
         lookups: Lookups,
         asking: Asking,
+        deadlines: Deadlines,
         default_data: str,
         *,
         resolve: Callable[[Waiter], bool],
+        unknown: Callable[[str], None],
+        doubt: Callable[[], str | None],
         shard_of: Callable[[Contract], int],
         now: Callable[[], float],
         do: Callable[[ev.Action], None],
@@ -87,8 +99,11 @@ class PendingCalls:
         self._lines = lines
         self._lookups = lookups
         self._asking = asking
+        self._deadlines = deadlines
         self._default_data = default_data
         self._resolve = resolve
+        self._unknown = unknown
+        self._doubt = doubt
         self._shard_of = shard_of
         self._do = do
         self._now = now
@@ -98,12 +113,17 @@ class PendingCalls:
             call, topic, self._resolved, self._refused, preview=preview, regulatory=regulatory
         )
         self.open[call] = pending
+        self._wait(pending, LOOK_UP_S)
         if pending.instrument is None:
             self._resolved(pending, listing_without_instrument(topic))
         elif not self._resolve(pending):
             lookup = pending.lookup
             if lookup is not None and not self._lookups.ask_anew(lookup, self._now()):
                 self._refused(pending)
+
+    def _wait(self, pending: PendingCall, seconds: float) -> None:
+        pending.until = self._now() + seconds
+        self._deadlines.add(pending.until, CallOverdue(pending.call))
 
     def _refused(self, pending: PendingCall) -> None:
         if pending.lookup is not None and pending.lookup.refusal is not None:
@@ -119,17 +139,21 @@ class PendingCalls:
         if pending.preview:
             self._preview(pending, feed, self._shard_of(listing.contract))
         elif line is not None and line.live and not pending.regulatory:
-            self._end(pending, ev.AnswerQuote(pending.call, feed))
+            self._end(pending, ev.AnswerQuote(pending.call, feed, line.frozen))
         else:
-            self._ask(pending, feed.contract, self._now())
+            self._wait(pending, DEADLINE_S)
+            self._ask(pending, self._now())
 
-    def _ask(self, pending: PendingCall, contract: Contract, now: float) -> None:
+    def _ask(self, pending: PendingCall, now: float) -> None:
         assert pending.listing is not None
         assert pending.feed is not None
         req_id = self._asking.new_id()
-        regulatory = pending.regulatory
+        contract, regulatory = pending.source or pending.feed.contract, pending.regulatory
         request = ReqMktData(req_id, contract, "", not regulatory, regulatory)
         at, rule = self._asking.allows_at(request, now)
+        if at > now and pending.source is not None:  # it had its turn
+            self._deadlines.add(at, SnapshotDue(pending.call))
+            return
         if at > now:
             text = f"IBKR allows {rule}; ask again in {at - now:.1f} s"
             self._end(pending, ev.Fail(pending.call, ErrorCode.THROTTLED, text))
@@ -145,12 +169,18 @@ class PendingCalls:
             return
         self._do(ev.CloseFeed(req_id))
         self._asking.end(req_id, CancelMktData(req_id))
-        if pending.rerouted or pending.listing is None:
+        if pending.source is not None or pending.listing is None:
             self.fail(pending, REROUTED_AGAIN, ErrorCode.GATEWAY_REJECTED)
             return
-        pending.rerouted = True
+        pending.source = contract
         pending.listing = replace(pending.listing, volume_unit=None)  # it counts what the other one counts
-        self._ask(pending, contract, now)
+        self._ask(pending, now)
+
+    def due(self, call: int, now: float) -> None:
+        """`SnapshotDue` fell due."""
+        pending = self.open.get(call)
+        if pending is not None:
+            self._ask(pending, now)
 
     def _preview(self, pending: PendingCall, feed: Feed, shard: int) -> None:
         line = self._lines.get(feed)
@@ -165,10 +195,12 @@ class PendingCalls:
         pending = self._snapshots.pop(req_id, None)
         if pending is not None:
             self._asking.end(req_id, None)
-            self._end(pending, ev.AnswerCollected(pending.call, req_id))
+            self._end(pending, ev.AnswerCollected(pending.call, req_id, pending.frozen))
 
-    def type_changed(self, req_id: int, *, delayed: bool) -> None:
-        if req_id in self._snapshots:
+    def type_changed(self, req_id: int, *, delayed: bool, frozen: bool) -> None:
+        pending = self._snapshots.get(req_id)
+        if pending is not None:
+            pending.frozen = frozen
             self._do(ev.UseDataType(req_id, delayed))
 
     def error(self, req_id: int, refusal: Refusal, verdict: Verdict) -> None:
@@ -181,7 +213,18 @@ class PendingCalls:
             pending.no_live = refusal
             return  # the end of the snapshot, or the call's deadline, decides
         self._drop(req_id, cancel=verdict.leaves_line)
-        self.fail(pending, refusal)
+        if not self._doubted(pending, refusal, verdict.meaning):
+            if verdict.meaning is Meaning.UNKNOWN_CONTRACT:
+                self._unknown(pending.spelling)
+            self.fail(pending, refusal)
+
+    def _doubted(self, pending: PendingCall, refusal: Refusal, meaning: Meaning) -> bool:
+        """Whether it is answered that a refusal is not believed at present."""
+        doubt = self._doubt() if meaning in BELIEVED_IN_CALM else None
+        if doubt is not None:
+            text = f"{refusal.code} {refusal.text} (not believed while {doubt}); ask again later"
+            self._end(pending, ev.Fail(pending.call, ErrorCode.NOT_READY, text, refusal.code))
+        return doubt is not None
 
     def unsendable(self, req_id: int, refusal: Refusal) -> None:
         pending = self._snapshots.get(req_id)
@@ -193,18 +236,20 @@ class PendingCalls:
         ours = ErrorCode.INVALID_ARGUMENT if refusal.code is None else ErrorCode.GATEWAY_REJECTED
         self._end(pending, ev.Fail(pending.call, code or ours, refusal.text, refusal.code))
 
-    def overdue(self, call: int) -> None:
-        """The call has failed now, if it was still open."""
+    def overdue(self, call: int, now: float) -> None:
+        """The call has failed now, if it was still open and has no more time."""
         pending = self.open.get(call)
-        if pending is None:
+        if pending is None or now < pending.until:
             return
         for req_id in [req_id for req_id, each in self._snapshots.items() if each is pending]:
             self._drop(req_id, cancel=True)
         if pending.no_live is not None:
-            self.fail(pending, pending.no_live)
+            if not self._doubted(pending, pending.no_live, Meaning.NO_LIVE):
+                self.fail(pending, pending.no_live)
             return
         waits = pending.lookup.status().reason if pending.lookup else None
-        text = f"the gateway did not answer in {DEADLINE_S:.0f} s" + (f": {waits}" if waits else "")
+        waited = LOOK_UP_S if pending.lookup else DEADLINE_S
+        text = f"the gateway did not answer in {waited:.0f} s" + (f": {waits}" if waits else "")
         self._lookups.leave(pending)
         self._end(pending, ev.Fail(call, ErrorCode.TIMEOUT, text))
 

@@ -12,10 +12,8 @@ from twsmq_protocol.counted import counted
 from twsmq_protocol.instruments import Instrument
 from twsmq_protocol.topics import StreamTopic
 
-from twsmq_nodes.tws.contracts import ContractInfo
-
 from .line import Line, StreamStatus
-from .listings import Listing, Refusal
+from .listings import Listing, Matches, Refusal
 
 RETURN_S = 30.0
 """How long after a restart subscribers may take to be connected again (ZeroMQ tries every 0.1 s)."""
@@ -71,12 +69,11 @@ class Lookup:
     """A spelling being looked up for all who use it. `req_id` is set while it is out, since `asked_at`.
 
     `rows_counted`: how many rows had come when the answer was last due. `pauses`: how often in a row it was
-    put off; `doubt`: why a refusal is not believed. `listing`: what the spelling meant so far, if the look-up
-    only asks whether it still does.
+    put off; `doubt`: why a refusal is not believed.
     """
 
     __slots__ = (
-        "ahead", "asked_at", "doubt", "pauses", "refusal", "refused_at", "req_id", "retry_at", "rows",
+        "ahead", "asked_at", "doubt", "found", "pauses", "refusal", "refused_at", "req_id", "retry_at",
         "rows_counted", "spelling", "waiters",
     )  # fmt: skip
 
@@ -85,7 +82,7 @@ class Lookup:
         self.waiters: dict[str, Waiter] = {}
         self.req_id: int | None = None
         self.asked_at = 0.0
-        self.rows: list[ContractInfo] = []
+        self.found = Matches()
         self.rows_counted = 0
         self.refusal: Refusal | None = None
         self.refused_at = 0.0

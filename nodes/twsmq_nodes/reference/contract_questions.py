@@ -103,6 +103,7 @@ def search(args: ops.Search) -> Question:
                 derivatives=list(match.derivative_sec_types),
             )
             for match in rows_of(found)
+            if match.contract.con_id  # an issuer of bonds is no contract
         ]
     )
 

@@ -38,7 +38,7 @@ from twsmq_nodes.tws.outages import Outages
 from twsmq_nodes.tws.session_events import SessionEvent
 
 from .events import Action, Asked, Input
-from .look_ups import KINDS, Kind, Query
+from .look_ups import KINDS, MOST_OPEN, Kind, Query
 from .memory import Memory
 from .question import Found, Question
 from .turns import PeerTurns
@@ -213,8 +213,7 @@ class ReferenceCore:
     def _expire(self, now: float) -> list[Action]:
         """Calls past their deadline, look-ups past their silence."""
         actions: list[Action] = []
-        late = [call for call, asking in self._asking.items() if asking.deadline <= now]
-        for call in late:
+        for call in [call for call, asking in self._asking.items() if asking.deadline <= now]:
             needs = self._asking[call].needs
             self._forget(call)
             actions.append(Fail(call, self._too_late(needs)))
@@ -225,10 +224,7 @@ class ReferenceCore:
                     if not look_up.waiting:
                         actions += self._closed(look_up)
         for look_up in [one for one in self._look_ups.values() if one.silent_at <= now]:
-            error = look_up.doubted
-            if error is None:
-                error = RequestError(ErrorCode.TIMEOUT, "the gateway did not answer in time; ask again")
-            actions += self._over(look_up, error, now)
+            actions += self._over(look_up, self._too_late((look_up.query,)), now)
         return actions
 
     def _too_late(self, needs: tuple[Query, ...]) -> RequestError:
@@ -250,9 +246,9 @@ class ReferenceCore:
     def _next_in_turn(self, now: float) -> _LookUp | None:
         """Of the peer that has been given the least, the one that has waited longest."""
         best: _LookUp | None = None
-        least = math.inf
+        least, full = math.inf, self._full()
         for look_up in self._look_ups.values():
-            if look_up.req_id is not None:
+            if look_up.req_id is not None or look_up.query.kind in full:
                 continue
             turn = self._turns.of(look_up.peer)
             if turn >= least:
@@ -262,6 +258,11 @@ class ReferenceCore:
             if look_up.not_before <= now:
                 best, least = look_up, turn
         return best
+
+    def _full(self) -> set[str]:
+        """Kinds of which the gateway answers no more at a time."""
+        out = Counter(look_up.query.kind for look_up in self._sent.values())
+        return {name for name, most in MOST_OPEN.items() if out[name] >= most}
 
     def _sending(self, look_up: _LookUp, now: float) -> Send:
         kind = look_up.kind
@@ -354,9 +355,8 @@ class ReferenceCore:
             return self._over(look_up, (), now)
         if error.code == NO_DEFINITION:
             return self._no_definition(look_up, error.text, now)
-        return self._over(
-            look_up, RequestError(ErrorCode.GATEWAY_REJECTED, error.text, tws_code=error.code), now
-        )
+        refusal = RequestError(ErrorCode.GATEWAY_REJECTED, error.text, tws_code=error.code)
+        return self._over(look_up, refusal, now)
 
     def _no_definition(self, look_up: _LookUp, text: str, now: float) -> list[Action]:
         if not self._outages.impaired(now):
@@ -376,10 +376,10 @@ class ReferenceCore:
 
     def _next_moment(self, now: float) -> float | None:
         moments = [asking.deadline for asking in self._asking.values()]
-        held = len(self._unwritten) >= self._ahead
+        held, full = len(self._unwritten) >= self._ahead, self._full()
         for look_up in self._look_ups.values():
             moments.append(look_up.silent_at)
-            if look_up.req_id is None and not held:
+            if look_up.req_id is None and not held and look_up.query.kind not in full:
                 moments.append(look_up.not_before)
         first = min(moments, default=math.inf)
         return None if math.isinf(first) else max(first, now)

@@ -22,6 +22,8 @@ Rows = tuple[Any, ...]
 HOUR, DAY = 3600.0, 86_400.0
 NO_ROWS = 165
 """ "Historical Market Data Service query message": a scanner that has found nothing (ib_async)."""
+SCANNERS = 10
+""" "Only 10 simultaneous API scanner subscriptions are allowed." (ibsync #2; IBKR's documentation 23)"""
 PARTIAL = 492
 """ "You must subscribe for additional permissions to obtain precise results for scanner": rows follow."""
 
@@ -32,7 +34,8 @@ class Kind(Struct, frozen=True):
     `ends`: the events after which all is there. `cancel`: the gateway goes on until it is cancelled.
     `keep_s`: how long an answer is remembered. `pace_s`: between two requests of the kind. `idle_s`: silence
     after which nothing more is expected, above the slowest answer known of. `some`: no row at all is no
-    answer. What `rows` cannot read it raises as a RequestError: a refusal, which nobody remembers.
+    answer. `most_open`: so many the gateway answers at a time. What `rows` cannot read it raises as a
+    RequestError: a refusal, which nobody remembers.
     """
 
     request: Callable[..., rq.Request]
@@ -44,6 +47,7 @@ class Kind(Struct, frozen=True):
     pace_s: float = 0.0
     idle_s: float = 30.0
     some: bool = False
+    most_open: int | None = None
     empty_codes: frozenset[int] = frozenset()
     notice_codes: frozenset[int] = frozenset()
 
@@ -117,6 +121,7 @@ KINDS: dict[str, Kind] = {
         ref.ReqScanner,
         **_one(ev.ScannerRows, lambda event: event.rows),
         cancel=ref.CancelScanner,
+        most_open=SCANNERS,
         empty_codes=frozenset((NO_ROWS,)),
         notice_codes=frozenset((PARTIAL,)),
     ),
@@ -147,3 +152,4 @@ KINDS: dict[str, Kind] = {
     ),
     "user info": Kind(ref.ReqUserInfo, **_one(ev.UserInfo, lambda event: (event,)), keep_s=HOUR),
 }
+MOST_OPEN = {name: kind.most_open for name, kind in KINDS.items() if kind.most_open is not None}

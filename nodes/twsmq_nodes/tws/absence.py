@@ -48,19 +48,22 @@ UNSET_NUMBERS = frozenset(map(float, LARGEST))
 """The same where they are read as floats: ibapi takes the largest integer in a field of prices for one."""
 MOMENTS = frozenset((45, 88))
 """String ticks that are a moment in seconds: C 0 of what never traded."""
+NUMBERS = frozenset((*range(10), 14, 49, *range(66, 77), 90))
+"""Ticks of a quote that are numbers: S no text says anything under these."""
 
 
 class Absence(Struct, frozen=True):
     """`marks` in `field` say that there is no value, unless the field `beside` is more than 0. None for
-    marks: whatever it says."""
+    marks: whatever it says. `below`: so does whatever is below 0."""
 
     field: str
     marks: frozenset[float] | None
     evidence: str
     beside: str = ""
+    below: bool = False
 
 
-_QUOTE = "D of quotes; R ib_insync #221"
+_QUOTE = "D of quotes; R ib_insync #221; R of prices in pence -100 with a size of 0 (bankroll #31)"
 _BAR = "C bars of quotes: volume, average and count -1 (ib_async #29)"
 _BARS = (
     Absence("wap", None, f"{_BAR}; of nothing traded there is no average", beside="volume"),
@@ -72,24 +75,28 @@ _COMPUTED = "S a price or volatility of -1, a derivative of -2 was not computed"
 
 ABSENT: dict[type[Struct], tuple[Absence, ...]] = {
     TickByTickBidAsk: (
-        Absence("bid_price", NO_PRICE, _QUOTE, beside="bid_size"),
-        Absence("ask_price", NO_PRICE, _QUOTE, beside="ask_size"),
+        Absence("bid_price", NO_PRICE, _QUOTE, beside="bid_size", below=True),
+        Absence("ask_price", NO_PRICE, _QUOTE, beside="ask_size", below=True),
     ),
-    TickByTickLast: (Absence("price", NO_PRICE, _QUOTE, beside="size"),),
+    TickByTickLast: (Absence("price", NO_PRICE, _QUOTE, beside="size", below=True),),
     TickByTickMidPoint: (
         Absence("mid_point", NO_PRICE, "R the middle of no quotes; there are none of combos"),
     ),
-    Depth: (Absence("price", NO_PRICE, f"{_QUOTE}; C a row deleted has price and size 0", beside="size"),),
+    Depth: (
+        Absence(
+            "price", NO_PRICE, f"{_QUOTE}; C a row deleted has price and size 0", beside="size", below=True
+        ),
+    ),
     RealTimeBar: _BARS,
     Bar: _BARS,
     HistoricalTick: (
         Absence("price", NO_PRICE, _QUOTE, beside="size"),
-        Absence("bid_price", NO_PRICE, _QUOTE, beside="bid_size"),
-        Absence("ask_price", NO_PRICE, _QUOTE, beside="ask_size"),
+        Absence("bid_price", NO_PRICE, _QUOTE, beside="bid_size", below=True),
+        Absence("ask_price", NO_PRICE, _QUOTE, beside="ask_size", below=True),
     ),
     TickOptionComputation: (
         *(
-            Absence(name, MINUS_ONE, _COMPUTED)
+            Absence(name, MINUS_ONE, _COMPUTED, below=name != "und_price")
             for name in ("implied_vol", "opt_price", "pv_dividend", "und_price")
         ),
         *(Absence(name, frozenset((-2.0,)), _COMPUTED) for name in ("delta", "gamma", "vega", "theta")),
@@ -125,7 +132,8 @@ def cleaned(told: S) -> S:
 
 def tick_text(tick_type: int, value: str) -> str | None:
     """What a string tick says; None where it says that there is nothing."""
-    return None if not said(value) or (value == "0" and tick_type in MOMENTS) else value
+    nothing = not said(value) or (value == "0" and tick_type in MOMENTS) or tick_type in NUMBERS
+    return None if nothing else value
 
 
 def said(value: str) -> str:
@@ -141,6 +149,6 @@ def said(value: str) -> str:
 
 def _is_absent(row: Absence, told: Struct) -> bool:
     value = getattr(told, row.field)
-    if value is None or (row.marks is not None and value not in row.marks):
+    if value is None or (row.marks is not None and value not in row.marks and not (row.below and value < 0)):
         return False
     return not row.beside or not (getattr(told, row.beside) or 0) > 0

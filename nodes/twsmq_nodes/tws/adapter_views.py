@@ -53,6 +53,7 @@ def contract_of(source: Any) -> Contract:
     hedge = source.deltaNeutralContract
     return _contracts.read(
         source,
+        con_id=max(0, integer(source.conId) or 0),  # C -1 of an issuer of bonds (ib_insync #571)
         strike=number(source.strike) or None,
         combo_legs=legs,
         delta_neutral_contract=hedge

@@ -62,6 +62,9 @@ RULES = {
     for rule in (TICK_BY_TICK, IDENTICAL, ALIKE, SMALL_WINDOW, LIVE_BARS, SNAPSHOTS, REGULATORY)
 }
 LONGEST_S = max(rule.within_s for rule in RULES.values())
+MOST_KEYS = 2000
+"""Of requests noted; beyond, those whose windows have passed are looked for. Each request for ticks is like
+no other, and months of them make a million."""
 
 OPEN_HISTORIES = 50
 OPEN_LOOK_BACKS = 6
@@ -160,10 +163,16 @@ class PacingLedger:
         self._owner = owner
         self._numbers = 0
         self._entries: dict[tuple[str, str], list[_Entry]] = {}
+        self._most_keys = MOST_KEYS
         self._queued: dict[int, list[_Entry]] = {}
         self._of_others: dict[str, _Entry] = {}
         self._news: list[Note] = []
         self._open: set[int] = set()
+
+    @property
+    def keys(self) -> int:
+        """How much it remembers."""
+        return len(self._entries)
 
     @property
     def open_histories(self) -> int:
@@ -259,7 +268,19 @@ class PacingLedger:
     def _enter(self, note: Note, *, queued: bool) -> _Entry:
         entry = _Entry(note, queued=queued)
         self._entries.setdefault((note.rule, note.key), []).append(entry)
+        if len(self._entries) > self._most_keys:
+            self._forget(note.at)
         return entry
+
+    def _forget(self, now: float) -> None:
+        """Whatever counts no more under any rule."""
+        before = now - LONGEST_S
+        self._entries = {
+            key: entries
+            for key, entries in self._entries.items()
+            if any(each.queued or each.at > before for each in entries)
+        }
+        self._most_keys = max(MOST_KEYS, 2 * len(self._entries))
 
     def _free_at(self, rule: Rule, key: str, weight: float, now: float, most: float) -> float:
         entries = self._entries.get((rule.name, key))

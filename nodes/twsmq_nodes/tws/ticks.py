@@ -181,10 +181,10 @@ def _tick_by_tick(fields: list[bytes]) -> TickByTick:
         tick = TickByTickBidAsk(
             req_id, time_s, bid, ask, _size(fields[6]), _size(fields[7]), _INTS[fields[8]] & 3
         )
-        return cleaned(tick) if bid in NO_PRICE or ask in NO_PRICE else tick
+        return cleaned(tick) if (bid or 0.0) <= 0.0 or (ask or 0.0) <= 0.0 else tick
     if kind not in (b"1", b"2"):
         raise ValueError("an unknown kind")
     words = (_text(fields[7]), _text(fields[8]))
     price, size, attribs = _price(fields[4]), _size(fields[5]), _INTS[fields[6]] & 3
     tick = TickByTickLast(req_id, kind == b"2", time_s, price, size, attribs, *words)
-    return cleaned(tick) if price in NO_PRICE else tick
+    return cleaned(tick) if (price or 0.0) <= 0.0 else tick

@@ -243,7 +243,8 @@ def test_what_the_volume_of_a_us_stock_counts_does_not_hang_on_how_its_zone_is_s
 def test_no_price_is_none_to_the_limits_of_orders_and_a_price_in_pence_is_a_hundredth(
     config: Path, gateway: ScriptedGateway, client: PlainClient
 ) -> None:
-    """A market order of a million passed a limit of 5,000, for bid and ask were 0 (ib_insync #221)."""
+    """A market order of a million passed a limit of 5,000, for bid and ask were 0 (ib_insync #221); in pence
+    they are -100 (bankroll #31)."""
     quote = f"quote/{ORDER['instrument']}/"
     london = msgspec.structs.replace(
         listed(), currency="GBP", exchange="LSE", valid_exchanges=("SMART", "LSE")
@@ -264,7 +265,7 @@ def test_no_price_is_none_to_the_limits_of_orders_and_a_price_in_pence_is_a_hund
         client.result("orders", "set_risk", scope="strategy", name="s", limits=limits)
         name(gateway, london, magnifier=100)
         asked = gateway.await_request(wire.MarketData)
-        for number, nothing in enumerate(("0", "-1")):
+        for number, nothing in enumerate(("0", "-1", "-100")):
             gateway.say(price(asked.request_id, 1, nothing, "0"), price(asked.request_id, 2, nothing, "0"))
             told = client.await_event(of_type(quote, "quote"))
             assert (told["bid"], told["ask"]) == (None, None)
@@ -272,13 +273,13 @@ def test_no_price_is_none_to_the_limits_of_orders_and_a_price_in_pence_is_a_hund
         gateway.say(price(asked.request_id, 2, "337", "5"))
         client.await_event(lambda at, event: at == quote and event.get("ask") == 337.0)
         deadline = time.monotonic() + patient(30)
-        while "not known at present" in (why := refusal(2, 1_000_000)):
+        while "not known at present" in (why := refusal(8, 1_000_000)):
             assert time.monotonic() < deadline, why
             if any(isinstance(each, wire.ContractDetails) for each in gateway.requests.queue):
                 name(gateway, london, magnifier=100)
             client.await_event(lambda at, _: at == "node/orders/")
         assert why == "max_order_notional: the limit is 5000.0, this is 3.37e+06"
-        assert refusal(3, 100) == "", "337 pounds"
+        assert refusal(9, 100) == "", "337 pounds"
         gateway.await_request(wire.PlaceOrder)
 
 

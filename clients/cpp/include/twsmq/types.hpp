@@ -4773,7 +4773,8 @@ struct SubscriptionList {
 };
 
 /**
- * Result of `snapshot`: the own fields of a `quote` event.
+ * Result of `snapshot`: the own fields of a `quote` event, and `frozen`: the last values of a closed
+ * market.
  */
 struct SnapshotQuote {
   Map<Value> quote;

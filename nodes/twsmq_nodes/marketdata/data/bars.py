@@ -30,7 +30,7 @@ from .publisher import Outlet, Publisher
 from .quotes import NS
 
 NOT_QUOTED = -1.0
-"""As the documentation of quotes has it: "-1 with a size of 0"."""
+"""As the documentation of quotes has it: "-1 with a size of 0"; of quotes in pence it is -100."""
 MOST_KEPT = 20_000
 """Bars kept for newcomers; the oldest go first. A history as it was asked for may be longer: then no more
 than it had are kept."""
@@ -44,7 +44,7 @@ class RealTimeBarChannel(LastEventChannel):
 
     def on_event(self, event: DataEvent) -> None:
         if isinstance(event, RealTimeBar):
-            row = _row(event, event.time_s * NS, self.listing.sec_type)
+            row = _row(event, event.time_s * NS, self.listing)
             self.publish_last(Bar(con_id=self.con_id, **structs.asdict(row)))
 
 
@@ -103,7 +103,7 @@ class HistoryChannel(Channel):
 
     def _row(self, bar: HistoryBar) -> BarRow | None:
         time = _time(bar.date)
-        return None if time is None else _row(bar, time, self.listing.sec_type)
+        return None if time is None else _row(bar, time, self.listing)
 
     def _bar(self, row: BarRow, *, final: bool) -> Bar:
         return Bar(con_id=self.con_id, final=final, **structs.asdict(row))
@@ -117,8 +117,8 @@ def _in_order(bars: list[BarRow]) -> list[BarRow]:
     return [by_time[time] for time in sorted(by_time)]
 
 
-def _row(bar: HistoryBar | RealTimeBar, time: int, sec_type: str) -> BarRow:
-    open_, high, low, close = _prices(bar, sec_type)
+def _row(bar: HistoryBar | RealTimeBar, time: int, listing: Listing) -> BarRow:
+    open_, high, low, close = _prices(bar, listing)
     return BarRow(
         time=time,
         open=open_,
@@ -131,16 +131,17 @@ def _row(bar: HistoryBar | RealTimeBar, time: int, sec_type: str) -> BarRow:
     )
 
 
-def _prices(bar: HistoryBar | RealTimeBar, sec_type: str) -> tuple[float | None, ...]:
+def _prices(bar: HistoryBar | RealTimeBar, listing: Listing) -> tuple[float | None, ...]:
     """Of quotes, whose bars count no volume, -1 is a side that nobody quotes; not of a spread, which may cost
     that, nor beside other negative prices.
     """
     prices = (bar.open, bar.high, bar.low, bar.close)
-    if bar.volume is not None or sec_type == "BAG" or NOT_QUOTED not in prices:
+    if bar.volume is not None or listing.sec_type == "BAG":
         return prices
-    if any(price is not None and price < 0 and price != NOT_QUOTED for price in prices):
+    below = {price for price in prices if price is not None and price < 0}
+    if not below or not below <= {NOT_QUOTED, NOT_QUOTED * listing.magnifier}:
         return prices
-    return tuple(None if price == NOT_QUOTED else price for price in prices)
+    return tuple(None if price in below else price for price in prices)
 
 
 def _time(date: str) -> int | None:

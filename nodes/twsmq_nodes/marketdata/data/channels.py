@@ -150,7 +150,6 @@ _BASES: dict[int, tuple[_Basis, bool]] = {
     80: ("bid", True), 81: ("ask", True), 82: ("last", True), 83: ("model", True),
 }  # fmt: skip
 
-
 MOST_UNNOTED = 64
 """Ticks of a line that wait to be taken note of, where nobody has its quote."""
 
@@ -303,12 +302,13 @@ class MarketDataChannel(Channel):
 
     def _outgoing(self, batch: list[AnyTick]) -> list[tuple[int, object, int]]:
         """The ticks as they go out: in units of the instrument, without a value where there is none."""
-        unit = self._quote.volume_unit
+        unit, magnifier = self._quote.volume_unit, self._quote.row.magnifier
+        marks = (0.0, -1.0, -magnifier)
         outgoing: list[tuple[int, object, int]] = []
         for at, tick in enumerate(batch, 1):
             _, tick_type, value, attributes = tick
-            if value == 0.0 or value == -1.0:
-                value = known(tick, batch[at] if at < len(batch) else None)[2]
+            if value in marks:
+                value = known(tick, batch[at] if at < len(batch) else None, magnifier)[2]
             if tick_type in VOLUMES:
                 value = in_units(value, unit)
             outgoing.append((tick_type, value, attributes))
@@ -372,7 +372,8 @@ class TickByTickChannel(LastEventChannel):
                     ask_past_high=bool(tick.attribs & 2),
                 )
             case TickByTickMidPoint():
-                return Midpoint(con_id=self.con_id, time=tick.time_s * NS, price=tick.mid_point)
+                price = None if tick.mid_point == -self.listing.magnifier else tick.mid_point
+                return Midpoint(con_id=self.con_id, time=tick.time_s * NS, price=price)
             case _:
                 return None
 

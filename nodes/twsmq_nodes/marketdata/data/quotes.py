@@ -5,7 +5,8 @@ encoded as it stands; no event is built for each message. A test holds the twin 
 only the last of each type matters.
 
 A price of -1 with a size of 0 means "none now" (IBKR API docs), and so does one of 0 (ib_insync #221); with a
-size both are prices, as spreads have them.
+size both are prices, as spreads have them. Of prices in pence or cents the -1 is magnified too: -100 (a share
+of London's, bankroll #31).
 """
 
 from __future__ import annotations
@@ -137,8 +138,8 @@ class QuoteBook:
                     live = True
                 else:
                     late = True
-                if (not value or value == -1.0) and not _has_size(tick_type, _after(ticks, tick)):
-                    value = None
+                if (not value or value < 0.0) and self._says_none(value):
+                    value = value if _has_size(tick_type, _after(ticks, tick)) else None
             elif kind is _SIZE:
                 if value == -1.0:
                     value = None
@@ -161,11 +162,14 @@ class QuoteBook:
             self.empty = False
         return news
 
+    def _says_none(self, price: float | None) -> bool:
+        return not price or price == -1.0 or price == -self.row.magnifier
 
-def known(tick: AnyTick, after: AnyTick | None) -> AnyTick:
+
+def known(tick: AnyTick, after: AnyTick | None, magnifier: int = 1) -> AnyTick:
     """The tick, without a value where that only says that there is none; `after`: the one that follows it."""
     req_id, tick_type, value, attributes = tick
-    if value != -1.0 and (value != 0.0 or tick_type not in _PRICE_TYPES):
+    if value != -1.0 and (value not in (0.0, -magnifier) or tick_type not in _PRICE_TYPES):
         return tick
     if _has_size(tick_type, after):
         return tick
