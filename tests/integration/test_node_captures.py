@@ -15,25 +15,14 @@ from typing import Any
 import pytest
 from conftest import reserved_ports
 from support.cluster import Cluster
-from support.node_captures import Expected, Line, Speaker, expected, lines
+from support.node_captures import NOT_SPOKEN, Expected, Line, Speaker, captures, expected, spoken
 from support.node_process import running_node
 from support.plain_client import PlainClient
 from support.scripted_gateway import ScriptedGateway
-from support.sim_recordings import OURS, RECORDINGS
 
-NOT_SPOKEN = {
-    "place_order_invalid_type_live_error": "the node refuses the order type by itself: nothing is sent",
-    "api_whatif_margin_aapl": "a preview is no order and leaves none",
-}
-PATHS = {path.stem: path for path in sorted((*OURS.glob("*.txt"), *RECORDINGS.rglob("*.txt")))}
-CAPTURES = {name: list(lines(path)) for name, path in PATHS.items()}
-SPOKEN = [
-    name
-    for name, capture in CAPTURES.items()
-    if name not in NOT_SPOKEN and any((who, what) == ("client", "place_order") for who, what, _ in capture)
-]
+CAPTURES = captures()
+SPOKEN = [name for name, capture in CAPTURES.items() if name not in NOT_SPOKEN and spoken(capture)]
 TABLE: list[tuple[str, str]] = []
-pytestmark = pytest.mark.skipif(not PATHS, reason="the recordings are not part of the repository")
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +86,6 @@ def ends(client: PlainClient, cid: str, wanted: Expected) -> bool:
 
 
 def test_what_is_not_spoken_has_its_reason() -> None:
-    orders = {
-        name
-        for name, capture in CAPTURES.items()
-        if any(line[:2] == ("client", "place_order") for line in capture)
-    }
-    assert orders == {*SPOKEN, *(NOT_SPOKEN.keys() & PATHS.keys())}
+    orders = {name for name, capture in CAPTURES.items() if spoken(capture)}
+    assert orders == {*SPOKEN, *(NOT_SPOKEN.keys() & CAPTURES.keys())}
     assert all(isinstance(line, Line) for capture in CAPTURES.values() for line in capture)

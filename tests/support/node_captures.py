@@ -25,7 +25,7 @@ from twsmq_simulator.wire import requests as rq
 
 from support.plain_client import PlainClient
 from support.scripted_gateway import VERSION, ScriptedGateway, error
-from support.sim_recordings import CLIENT_MESSAGES, _asked, _asked_in_text, _parsed
+from support.sim_recordings import CLIENT_MESSAGES, OURS, RECORDINGS, _asked, _asked_in_text, _parsed
 
 LISTED = listing.build(date(2026, 4, 15))
 STATUSES = {status.value: status for status in Status}
@@ -101,6 +101,23 @@ def _status(order_id: int, status: str, filled: str, average: float) -> Line:
     return Line("server", "order_status", args)
 
 
+NOT_SPOKEN = {
+    "place_order_invalid_type_live_error": "the node refuses the order type by itself: nothing is sent",
+    "api_whatif_margin_aapl": "a preview is no order and leaves none",
+}
+
+
+def captures() -> dict[str, list[Line]]:
+    """By name: ours, and those that are not part of the repository if they are here."""
+    paths = {path.stem: path for path in sorted((*OURS.glob("*.txt"), *RECORDINGS.rglob("*.txt")))}
+    return {name: list(lines(path)) for name, path in paths.items()}
+
+
+def spoken(capture: list[Line]) -> bool:
+    """Whether it is about orders."""
+    return any((who, what) == ("client", "place_order") for who, what, _ in capture)
+
+
 class Expected(NamedTuple):
     """How an order must stand: one of `statuses`, with so much filled and at these prices."""
 
@@ -140,6 +157,34 @@ def _statuses(last: str, codes: set[int], filled: float) -> tuple[str, ...]:
             return ("partially_filled",) if filled else ("submitted",)
 
 
+def _prices(a: dict[str, Any]) -> dict[str, Any]:
+    args: dict[str, Any] = {"order_type": a["order_type"]}
+    if a["order_type"] in ("LMT", "STP LMT") and float(a.get("lmt_price") or 0):
+        args["limit_price"] = float(a["lmt_price"])
+    if a["order_type"] in ("STP", "STP LMT") and float(a.get("aux_price") or 0):
+        args["stop_price"] = float(a["aux_price"])
+    if a["order_type"] == "TRAIL":
+        args["trail_amount"] = float(a.get("aux_price") or 1.0)
+    return args
+
+
+def placement(a: dict[str, Any]) -> dict[str, Any]:
+    """A client's placeOrder as arguments of `place_order`, but for its name, contract and parent."""
+    args = _prices(a) | {
+        "side": a["action"],
+        "quantity": float(a["total_quantity"]),
+        "tif": a.get("tif") or "DAY",
+        "transmit": a.get("transmit") not in (False, "false", "0"),
+    }
+    return args | ({"oca_group": a["oca"], "oca_type": 1} if a.get("oca") else {})
+
+
+def modification(a: dict[str, Any], *, staged: bool) -> dict[str, Any]:
+    """The same about an order that is there, as arguments of `modify_order`."""
+    transmits = staged and a.get("transmit") in (True, "true", "1", None)
+    return _prices(a) | ({"transmit": True} if transmits else {})
+
+
 class Speaker:
     """`prefix` keeps the captures' orders apart in one node."""
 
@@ -170,33 +215,14 @@ class Speaker:
     def _place_order(self, a: dict[str, Any]) -> None:
         recorded = int(a["order_id"])
         args: dict[str, Any] = {"strategy": "r", "client_order_id": self.cid(recorded)}
-        if a["order_type"] in ("LMT", "STP LMT") and float(a.get("lmt_price") or 0):
-            args["limit_price"] = float(a["lmt_price"])
-        if a["order_type"] in ("STP", "STP LMT") and float(a.get("aux_price") or 0):
-            args["stop_price"] = float(a["aux_price"])
-        if a["order_type"] == "TRAIL":
-            args["trail_amount"] = float(a.get("aux_price") or 1.0)
         known = self._tickets.get(recorded)
         if known is not None:
-            args["order_type"] = a["order_type"]
-            if a.get("transmit") in (True, "true", "1", None) and not known.transmit:
-                args["transmit"] = True
-            self._result("modify_order", args)
+            self._result("modify_order", args | modification(a, staged=not known.transmit))
         else:
-            instrument = self._instrument(a.get("contract") or AAPL)
-            self._instruments[recorded] = instrument
-            args |= {
-                "instrument": _spelled(instrument),
-                "side": a["action"],
-                "quantity": float(a["total_quantity"]),
-                "order_type": a["order_type"],
-                "tif": a.get("tif") or "DAY",
-                "transmit": a.get("transmit") not in (False, "false", "0"),
-            }
+            instrument = self._instruments[recorded] = self._instrument(a.get("contract") or AAPL)
+            args |= {"instrument": _spelled(instrument)} | placement(a)
             if a.get("parent"):
                 args["parent"] = self.cid(int(a["parent"]))
-            if a.get("oca"):
-                args |= {"oca_group": a["oca"], "oca_type": 1}
             self._result("place_order", args)
         self._tickets[recorded] = self._await(rq.PlaceOrder).ticket
 

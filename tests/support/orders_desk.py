@@ -92,7 +92,7 @@ def encoder() -> Callable[[Sent], Encoded]:
 
 class Desk:
     """`auto`: commits, and the budget, follow every step at once. `alone`: nobody else trades; the looks for
-    others' orders between snapshots are answered with nothing at once."""
+    others' orders between snapshots are answered at once."""
 
     def __init__(self, *, up: bool = True, auto: bool = True, alone: bool = True, **options: Any) -> None:
         self.alone = alone
@@ -238,7 +238,7 @@ class Desk:
                 for_others = isinstance(asked, rq.ReqAllOpenOrders) and not self._ours_asked
                 self._ours_asked = isinstance(asked, rq.ReqOpenOrders)
                 if self.alone and for_others:
-                    return self.core.received([tws.OpenOrderEnd()], self.now)
+                    return self.list_for_others()
                 self.asked.append(asked)
             case Withhold() | SaveSetting():
                 return self.carry_out_of_halts(action)
@@ -247,6 +247,13 @@ class Desk:
             case Warn(text):
                 self.warnings.append(text)
         return []
+
+    def list_for_others(self) -> list[Action]:
+        """Everybody's open orders: ours, as they are known, and nobody else's."""
+        for record in self.core.book.active():
+            if record.acknowledged:
+                self.core.pipeline.snapshots.seen(record.key, record.order.perm_id or 0, listed=True)
+        return self.core.received([tws.OpenOrderEnd()], self.now)
 
     def carry_out_of_halts(self, action: Withhold | SaveSetting) -> list[Action]:
         match action:

@@ -9,6 +9,7 @@ import pytest
 from support.orders_desk import Desk
 from support.orders_reports import open_order
 from support.orders_steps import sent, working
+from twsmq_protocol.order_types import Algo
 
 TRAIL: dict[str, Any] = {"order_type": "TRAIL", "limit_price": None, "trail_amount": 2.0}
 REL: dict[str, Any] = {"order_type": "REL", "limit_price": None, "offset": 0.02}
@@ -154,3 +155,49 @@ def test_an_order_that_has_become_what_nobody_can_place_here_is_not_changed_back
     desk.says(open_order(1))
     desk.modify(quantity=20.0)
     assert (sent(desk).order_type, sent(desk).total_quantity) == ("LMT", 20.0)
+
+
+ADAPTIVE: dict[str, Any] = {
+    "algo_strategy": "Adaptive",
+    "algo_params": (("adaptivePriority", "Normal"),),
+}
+
+
+@pytest.mark.parametrize(
+    ("placed", "at_first", "then"),
+    [
+        (
+            {"oca_group": "mine", "oca_type": 1, "parent": "p"},
+            {"oca_group": "1234567890", "oca_type": 3},
+            {"oca_group": "mine", "oca_type": 1},
+        ),
+        ({"hidden": True}, {}, {"hidden": True}),
+        (
+            {"algo": Algo(strategy="Adaptive", params={"adaptivePriority": "Normal"})},
+            {"algo_strategy": "Adaptive"},
+            ADAPTIVE,
+        ),
+        ({"extra": {"discretionaryAmt": 0.5}}, {}, {"extra": {"discretionaryAmt": 0.5}}),
+    ],
+)
+def test_what_is_shown_late_as_it_was_placed_is_nobodys_change(
+    desk: Desk, placed: dict[str, Any], at_first: dict[str, Any], then: dict[str, Any]
+) -> None:
+    """ib_insync issue 606: the group of an attached order has its name once the parent is filled."""
+    desk.place("p")
+    desk.accepted(1, "p")
+    desk.place(**placed)
+    desk.says(open_order(2, **at_first), open_order(2, **then))
+    assert desk.notices() == []
+    desk.modify(limit_price=2.0)
+    for name, value in then.items():
+        assert getattr(sent(desk), name) == value
+
+
+def test_what_a_person_has_changed_and_changed_back_is_told_twice(desk: Desk) -> None:
+    desk.place(hidden=True)
+    desk.says(open_order(1, hidden=True), open_order(1), open_order(1, hidden=True))
+    texts = [notice.text for notice in desk.notices()]
+    assert texts == [f"hidden was changed at the gateway to {value}" for value in (False, True)]
+    desk.modify(limit_price=2.0)
+    assert sent(desk).hidden is True

@@ -189,7 +189,7 @@ def test_a_position_that_was_never_there_before_is_looked_into_once(desk: Desk) 
 def test_a_position_that_moves_with_our_own_executions_is_not_looked_into(desk: Desk) -> None:
     desk.place("a")
     desk.accepted()
-    look(desk)
+    look(desk, open_order(1))
     moved(desk, 0.0)
     moved(desk, 10.0)  # before its execution
     desk.says(execution(1))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from support.orders_desk import Caller, Desk
-from support.orders_reports import error, execution, order_status
-from support.orders_steps import linked, outcomes, sent, working
+from support.orders_reports import error, execution, open_order, order_status
+from support.orders_steps import cancels_of, linked, outcomes, sent, working
 from twsmq_nodes.tws import requests as rq
 
 
@@ -49,6 +49,14 @@ def test_a_leg_off_its_tick_takes_the_staged_ones_with_it(desk: Desk) -> None:
         rq.CancelOrder(2),
     ]
     assert desk.status("a") == "pending_cancel", "never proved absent by a list"
+
+
+@pytest.mark.parametrize("word", ["PendingSubmit", "ApiPending", "Inactive"])
+def test_a_last_leg_that_is_shown_and_then_refused_has_handed_on_nothing(desk: Desk, word: str) -> None:
+    bracket(desk)
+    desk.says(open_order(3, "c", word), order_status(3, word), error(3, 201, "no margin"))
+    assert desk.status("c") == "rejected"
+    assert desk.wire[3:] == [rq.CancelOrder(1), rq.CancelOrder(2)]
 
 
 def test_a_connection_lost_between_the_legs_leaves_nothing_staged(desk: Desk) -> None:
@@ -145,3 +153,133 @@ def test_a_child_is_attached_to_a_working_order(desk: Desk) -> None:
     refused = desk.place("c", parent="a")
     assert (refused.code, refused.answer.field) == ("conflict", "parent")
     assert desk.place("d", parent="nobody").code == "unknown_order"
+
+
+# -- refused, while nothing of it is in any list
+
+TICK = "The price does not conform to the minimum price variation for this contract."
+ANSWERS = [(10147, "OrderId 1 that needs to be cancelled is not found."), (202, "Order was discarded.")]
+
+
+def some_seconds(desk: Desk) -> None:
+    for _ in range(9):
+        desk.later(1.0)
+        desk.lists_nothing()
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("code", [110, 434])
+def test_one_that_stands_alone_and_is_refused_is_taken_back(
+    desk: Desk, code: int, answer: tuple[int, str]
+) -> None:
+    desk.place(transmit=False)
+    desk.place("b", parent="a", transmit=False)
+    desk.says(error(1, code, TICK))
+    some_seconds(desk)
+    assert {*cancels_of(desk)} == {1, 2}, "with what is attached to it"
+    desk.says(error(1, *answer))
+    assert (desk.status(), desk.order().tws_code, desk.order().reason) == ("rejected", code, TICK)
+
+
+def test_one_that_was_refused_before_a_restart_is_taken_back_after_it(desk: Desk) -> None:
+    desk.place(transmit=False)
+    desk.says(error(1, 110, TICK))
+    desk.crash()
+    desk.later(10.0)
+    desk.session_up(2)
+    desk.snapshot()
+    assert cancels_of(desk) == [1]
+    desk.says(error(1, *ANSWERS[0]))
+    assert (desk.status(), desk.order().reason) == ("rejected", TICK)
+
+
+def test_words_that_nobody_knows_leave_it_unknown_and_it_may_be_handed_on(desk: Desk) -> None:
+    """A new warning of the gateway's ends no order (10349 once was one: ib_async issue 191)."""
+    desk.place(transmit=False)
+    desk.says(error(1, 451, "exceeds the Total Value Limit"))
+    some_seconds(desk)
+    assert (desk.status(), desk.order().tws_code, cancels_of(desk)) == ("unknown", 451, [])
+    assert "exceeds the Total Value Limit" in (desk.order().reason or "")
+    desk.modify(transmit=True)
+    desk.accepted()
+    assert (desk.status(), desk.order().staged) == ("submitted", False)
+
+
+def test_a_refused_change_leaves_it_as_it_was_and_is_not_sent_again(desk: Desk) -> None:
+    desk.place(transmit=False)
+    desk.later(10.0)
+    desk.modify(limit_price=2.0)
+    desk.later(10.0)
+    desk.modify(quantity=11.5)
+    desk.says(error(1, 10243, "Fractional-sized order cannot be placed via API."))
+    assert outcomes(desk)[-1] == (2, "refused")
+    some_seconds(desk)
+    assert cancels_of(desk) == []
+    desk.modify(transmit=True)
+    assert (sent(desk).limit_price, sent(desk).total_quantity) == (2.0, 10.0)
+
+
+def test_a_refusal_that_may_mean_either_of_two_settles_neither(desk: Desk) -> None:
+    desk.place(transmit=False)
+    desk.later(10.0)
+    desk.modify(limit_price=2.005)
+    desk.modify(limit_price=3.0)
+    desk.says(error(1, 110, TICK))
+    assert [outcome for _, outcome in outcomes(desk)] == ["sent", "sent"]
+    some_seconds(desk)
+    assert (desk.status(), cancels_of(desk), desk.notices()[-1].tws_code) == ("pending", [], 110)
+    desk.modify(transmit=True)
+    desk.says(open_order(1, limit_price=3.0))
+    assert outcomes(desk)[3:] == [(1, "superseded"), (2, "confirmed"), (3, "confirmed")]
+
+
+@pytest.mark.parametrize("words_first", [True, False])
+def test_one_that_is_handed_on_and_refused_ends_by_the_refusal(desk: Desk, words_first: bool) -> None:
+    desk.place(transmit=False)
+    desk.later(10.0)
+    desk.modify(limit_price=2.0)
+    desk.later(10.0)
+    desk.modify(transmit=True)
+    messages = [error(1, 201, "no margin"), order_status(1, "Cancelled")]
+    desk.says(*messages if words_first else messages[::-1])
+    desk.later(0.6)
+    assert (desk.status(), desk.order().tws_code) == ("rejected", 201)
+
+
+@pytest.mark.parametrize(("code", "text"), [(201, "no margin"), (103, "Duplicate order id")])
+def test_one_that_is_handed_on_and_refused_by_words_alone_is_taken_back(
+    desk: Desk, code: int, text: str
+) -> None:
+    """103: a person has discarded it meanwhile (ib_insync issues 346 and 625)."""
+    desk.place(transmit=False)
+    desk.later(10.0)
+    desk.modify(transmit=True)
+    desk.says(error(1, code, text))
+    some_seconds(desk)
+    assert (outcomes(desk)[-1], {*cancels_of(desk)}) == ((1, "refused"), {1})
+    desk.says(error(1, *ANSWERS[0]))
+    assert (desk.status(), desk.order().tws_code, desk.order().reason) == ("rejected", code, text)
+
+
+def test_a_parent_that_ends_with_words_of_the_gateways_says_them(desk: Desk) -> None:
+    bracket(desk)
+    missing = [error(order_id, 10006, "Missing parent order") for order_id in (2, 3)]
+    desk.says(error(1, 451, "exceeds the Total Value Limit"), *missing)
+    assert cancels_of(desk) == [1]
+    desk.later(4.0)
+    desk.says(error(1, *ANSWERS[0]))
+    assert (desk.status("a"), desk.order("a").reason) == ("cancelled", "exceeds the Total Value Limit")
+
+
+def test_a_bracket_whose_entry_fills_before_its_exits_are_heard_of(desk: Desk) -> None:
+    bracket(desk)
+    desk.says(execution(1), order_status(1, "Filled", filled=10.0))
+    rows = (open_order(2, "b"), open_order(3, "c"))
+    for _ in range(9):
+        desk.later(1.0)
+        while desk.asked:
+            desk.snapshot(*rows)
+    assert [desk.status(cid) for cid in "abc"] == ["filled", "submitted", "submitted"]
+    assert [desk.order(cid).staged for cid in "abc"] == [False] * 3
+    desk.modify("b", limit_price=2.0)
+    assert sent(desk).parent_id == 0

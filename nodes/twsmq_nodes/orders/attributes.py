@@ -213,6 +213,8 @@ def stands(
     for one, other in _TOGETHER:
         if one in changed or other in changed:
             changed |= {name: changed.get(name, getattr(view, name)) for name in (one, other)}
+    if changed and before is not None and placed is not None:
+        changed = _unlike(placed(), changed, taken)
     if changed:
         taken = tuple(dict.fromkeys((*taken, *changed)))
     if changed.get("order_type", "") is None:  # it is again what can be placed here
@@ -233,6 +235,23 @@ def _differences(view: OrderView, then: OrderView) -> Iterable[tuple[str, Any]]:
         if name in ("oca_group", "oca_type") and _groups_by_itself(view, then):
             continue
         yield name, now
+
+
+def _unlike(sent: OrderFields, changed: dict[str, Any], taken: tuple[str, ...]) -> dict[str, Any]:
+    """Without what has come to be shown as it was placed: a gateway may show that late (ib_insync issue 606).
+    One goes with the other of those that belong together."""
+    alike = {
+        name
+        for name, value in changed.items()
+        if name not in taken
+        and name != "order_type"
+        and (sent.extra.get(name.removeprefix(_EXTRA)) if name.startswith(_EXTRA) else getattr(sent, name))
+        == value
+    }
+    for together in _TOGETHER:
+        if not alike.issuperset(together):
+            alike.difference_update(together)
+    return {name: value for name, value in changed.items() if name not in alike}
 
 
 def _groups_by_itself(view: OrderView, then: OrderView) -> bool:

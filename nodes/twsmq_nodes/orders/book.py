@@ -38,11 +38,8 @@ from .results import DayResults
 from .spellings import Spellings
 from .states import Trigger, trigger_of
 
-_NEVER_WORKED = frozenset(("Cancelled", "ApiCancelled", "Inactive"))
-"""A refusal may begin with one of these (captured): such an order has handed nothing on."""
-
-_HELD_BACK = _NEVER_WORKED | {None, "PendingCancel"}
-"""What the gateway may call an order that it holds back."""
+_HELD_BACK = frozenset((None, "PendingCancel", "Cancelled", "ApiCancelled", "Inactive"))
+"""What the gateway may call what it holds back; a refusal may begin with one of the last three (captured)."""
 
 
 class Book:
@@ -175,7 +172,7 @@ class Book:
             record.never_worked = False
         if record.acknowledged:
             record.staged = False
-            if self.staged and (order.filled > 0 or order.gateway_status not in _NEVER_WORKED):
+            if self.staged and record.worked:
                 self._handed_on(record)
         if record.done:
             record.changes = ()
@@ -185,7 +182,7 @@ class Book:
             record.changes = ()
 
     def _handed_on(self, record: Record) -> None:
-        """What was held back for an order that has been accepted is held back no longer."""
+        """What was held back for an order that works is held back no longer."""
         group = self._groups.get((record.key[0], record.links.group), {})
         last = record.links.kind == "bracket" and record.key == list(group)[-1]
         for key in list(self.staged):

@@ -68,6 +68,13 @@ class Cancels:
         elif not record.done:
             self.again(record, now)
 
+    def want_all(self, record: Record, now: Now, why: str | None = None) -> None:
+        """With all that the gateway holds back for it."""
+        self.want(record, now, why)
+        for child in self._book.children(record) if self._book.staged else ():
+            if child.staged:
+                self.want(child, now, why)
+
     def again(self, record: Record, now: Now) -> None:
         """A cancel may go once more: asked for anew, swallowed, or still owed after a crash or a reconnect.
         Not if the gateway says that it is at it: it would refuse the second one."""

@@ -10,6 +10,7 @@ Invariants:
 - The order's values are the gateway's, never what was asked for, unless the gateway shows no such attribute.
 - A modification nobody answers is looked for like a placement; a complete snapshot that shows the order
   without it makes it `unanswered`, or `refused` where the gateway had complained.
+- The gateway does not say which one it refuses. It is known once as many are refused as are left.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Changes:
         self._views: dict[Key, OrderView] = {}  # of orders with modifications in flight, as last shown
         self.last_shown: dict[int, Standing] = {}  # by order id: the last openOrder of what works
         self.shown_at: dict[int, int] = {}  # by order id, ns: when that was
-        self._complaints: dict[Key, tuple[int, str]] = {}  # about the oldest in flight, the last
+        self._complaints: dict[Key, tuple[int, str]] = {}  # about one of them or the order itself, the last
+        self._refusals: dict[Key, list[tuple[int, str]]] = {}  # of some of those in flight
 
     def sent(self, record: Record, values: Values, asked: tuple[str, ...], ts: int, *, transmit: bool) -> int:
         """One is about to be written; its number."""
@@ -74,22 +76,37 @@ class Changes:
         for at in range(len(sent) - 1, -1, -1):
             if view is not None and self._arrived(record, at, view, blank=True):
                 return self._confirm(record, at, view, ts)
-        code, text = self._complaints.pop(record.key, (None, None))
+        said = self._refusals.pop(record.key, [])
+        said = said or [each for each in (self._complaints.pop(record.key, None),) if each is not None]
         shows = (
             "no list of the gateway shows it" if view is None else "the gateway shows the order without it"
         )
-        for one in sent:
-            why = text or shows
-            self._settle(record, one, "unanswered" if text is None else "refused", ts, why, code)
+        for at, one in enumerate(sent):
+            code, text = said[min(at, len(said) - 1)] if said else (None, shows)
+            self._settle(record, one, "refused" if said else "unanswered", ts, text, code)
         return {}
 
-    def refused(self, record: Record, code: int, text: str, ts: int) -> None:
-        """The gateway refuses the oldest one in flight: it answers in turn."""
-        self._settle(record, record.changes[0], "refused", ts, text, code)
+    def refused(self, record: Record, code: int, text: str, ts: int) -> bool:
+        """The gateway refuses one of those in flight: whether it is known which."""
+        self._refusals.setdefault(record.key, []).append((code, text))
+        return self._settle_refused(record, ts)
+
+    def refused_alone(self, record: Record, one: ChangeSent, code: int, text: str, ts: int) -> None:
+        """The gateway refuses this one; those before it may stand."""
+        self._record(record, one, "refused", ts, ChangeSettled(one.number, alone=True), text, code)
 
     def complained(self, record: Record, code: int, text: str) -> None:
-        """Something is wrong with the oldest one, or with the order itself: a snapshot shows which."""
+        """Something is wrong with one of them, or with the order itself: a snapshot shows which."""
         self._complaints[record.key] = (code, text)
+
+    def _settle_refused(self, record: Record, ts: int, stands: dict[str, Any] | None = None) -> bool:
+        """Those that are left, if as many are refused."""
+        said = self._refusals.get(record.key, [])
+        if len(said) < len(record.changes):
+            return False
+        for one, (code, text) in zip(record.changes, said[-len(record.changes) :], strict=True):
+            self._settle(record, one, "refused", ts, text, code, stands)
+        return True
 
     def not_written(self, record: Record, number: int, why: str, ts: int) -> None:
         for one in record.changes:
@@ -102,7 +119,7 @@ class Changes:
         for one in record.changes:
             self._settle(record, one, "superseded", ts, f"the order is {status}")
         self._views.pop(record.key, None)
-        self._complaints.pop(record.key, None)
+        self._forget_words(record.key)
 
     def forget(self, order_id: int) -> None:
         """It does not work any more."""
@@ -113,6 +130,11 @@ class Changes:
         self._views.clear()
         self.shown_at.clear()
         self._complaints.clear()
+        self._refusals.clear()
+
+    def _forget_words(self, key: Key) -> None:
+        self._complaints.pop(key, None)
+        self._refusals.pop(key, None)
 
     def _arrived(self, record: Record, at: int, view: OrderView, *, blank: bool) -> bool:
         """Whether all that was asked up to the one at `at` is as that one wants it. `blank`: what the gateway
@@ -136,13 +158,18 @@ class Changes:
         for name in names:
             seen = shown(view, name, values.order_type or record.order.order_type)
             stands[name] = getattr(values, name) if seen is None or name == "good_till" else seen
+        said = self._refusals.get(record.key, [])
         for one in record.changes[: at + 1]:
             kept = all(
                 same(name, getattr(one.values, name), stands[name])
                 or (name == "trail_stop_price" and _trailed(record, getattr(one.values, name), stands[name]))
                 for name in one.asked
             )
+            if said and not kept:
+                said.pop(0)  # it may have been about this one
             self._settle(record, one, "confirmed" if kept else "superseded", ts, stands=stands)
+        if record.changes:
+            self._settle_refused(record, ts, stands)
         for name, other in (_TRAIL, _TRAIL[::-1]):
             if stands.get(name):
                 stands.setdefault(other, None)  # one takes the other's place
@@ -161,8 +188,9 @@ class Changes:
         code: int | None = None,
         stands: dict[str, Any] | None = None,
     ) -> None:
-        self._complaints.pop(record.key, None)
         self._record(record, one, outcome, ts, ChangeSettled(one.number), text, code, stands)
+        if not record.changes:
+            self._forget_words(record.key)
 
     def _record(
         self,

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from twsmq_nodes.tws.gateway_times import NS
 from twsmq_nodes.tws.requests import CancelOrder
 
+from . import codes
 from .actions import Action, Now, Send, Warn
 from .book import Book
 from .follow_ups import ExecutionsMissing
@@ -23,7 +24,8 @@ from .ids import Key
 from .pipeline import Pipeline
 from .record import Record
 from .reports import Reports
-from .snapshots import GRACE_S, Snapshot, Step, verdict
+from .snapshots import GRACE_S, Snapshot, Step, unlisted, verdict
+from .states import Trigger
 from .wire import as_sent
 
 AGAIN_S = 1.0
@@ -48,6 +50,7 @@ class Conclusions:
         self._look_within = look_within
         self._given_up: dict[Key, float] = {}  # filled so far, of which the gateway reports no executions
         self._began_ns = 0  # this session
+        self._unlisted: set[Key] = set()  # when everybody's open orders were listed last
 
     def session_began(self, now_ns: int) -> None:
         self._began_ns = now_ns
@@ -55,6 +58,7 @@ class Conclusions:
     def session_ended(self) -> None:
         self.short.clear()
         self._given_up.clear()
+        self._unlisted.clear()
 
     def executions_missing(self, missing: ExecutionsMissing) -> bool:
         """Whether it is worth another look."""
@@ -71,8 +75,7 @@ class Conclusions:
                 self._reports.unexplained.stands(record.key)
                 if record.done:
                     self.cancel_survivor(record, now)
-            undecided = (self._pipeline.unwritten, self._reports.unexplained.held, self.short)
-            if any(record.key in each for each in undecided):
+            if self._undecided(record.key):
                 continue
             if record.changes and (record.key in snapshot.open or (record.staged and not record.held_back)):
                 self._settle_changes(record, snapshot, now)
@@ -85,7 +88,35 @@ class Conclusions:
                 )
             if record.cancel_wanted and (record.acknowledged or record.staged) and not record.done:
                 self._pipeline.cancels.again(record, now)
+            elif record.staged and not record.done and record.is_managed(snapshot.accounts):
+                self._doubt_staged(record, snapshot, now)
         self.end_staged(now)
+
+    def some_unlisted(self, snapshot: Snapshot) -> bool:
+        """Whether orders of which nobody has said that they ended are missing from everybody's once more: a
+        gateway may leave one out in passing (nautilus_trader pull request 3976)."""
+        before = self._unlisted
+        missing = (record.key for record in self._book.active() if unlisted(record, snapshot))
+        self._unlisted = {key for key in missing if not self._undecided(key)}
+        return not before.isdisjoint(self._unlisted)
+
+    def _undecided(self, key: Key) -> bool:
+        undecided = (self._pipeline.unwritten, self._reports.unexplained.held, self.short)
+        return any(key in each for each in undecided)
+
+    def _doubt_staged(self, record: Record, snapshot: Snapshot, now: Now) -> None:
+        """It is held back, and alone: what it was told of is not seen in any list. What is refused is taken
+        back, and the answer to that shows whether it was there; of other words it is not known."""
+        code, text, _ = self._reports.unexplained.words(record)
+        if not text or self._book.last_of_group(record) is not None:
+            return
+        if record.sent_at + GRACE_S * NS > snapshot.began_at:
+            self._look_within(AGAIN_S, now)
+        elif codes.refuses(code):
+            self._pipeline.cancels.want_all(record, now, text)
+        elif record.order.status != "unknown":
+            why = f"{text} (whether the gateway holds it back all the same, no list shows)"
+            self._reports.move(record, Trigger.VANISHED, now.ns, reason=why, tws_code=code)
 
     def _settle_changes(self, record: Record, snapshot: Snapshot, now: Now) -> None:
         """The order is listed: what modifications made of it, or did not. One that was sent just before, or

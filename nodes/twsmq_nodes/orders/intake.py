@@ -196,7 +196,7 @@ class Intake:
             raise conflict("an exercise cannot be taken back from here; TWS may let you (Option Exercise)")
         if status in ("filled", "rejected"):
             raise conflict(f"the order is {status}; there is nothing to cancel")
-        self._want_cancel(record, now)
+        self._pipeline.cancels.want_all(record, now)
         self._pipeline.once_durable(Reply(caller, accepted(record)))
 
     def cancel_matching(self, args: CancelOrders, caller: Caller, now: Now) -> None:
@@ -217,7 +217,7 @@ class Intake:
             and self._matches(args, record.order, record.order.account)
         ]
         for record in records:
-            self._want_cancel(record, now)
+            self._pipeline.cancels.want_all(record, now)
         return records
 
     def _matches(self, args: CancelOrders, order: PlaceOrder | Order, account: str | None) -> bool:
@@ -228,13 +228,6 @@ class Intake:
             and (named is None or self._book.spellings.same(named, order.instrument) is True)
             and args.account in (None, account)
         )
-
-    def _want_cancel(self, record: Record, now: Now) -> None:
-        """With all that the gateway holds back for it."""
-        self._pipeline.cancels.want(record, now)
-        for child in self._book.children(record) if self._book.staged else ():
-            if child.staged:
-                self._pipeline.cancels.want(child, now)
 
     def halt(self, strategy: str, reason: str) -> None:
         self.halted[strategy] = reason

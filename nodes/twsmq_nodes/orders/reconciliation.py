@@ -2,9 +2,9 @@
 
 While a session is up, a snapshot is taken at its beginning, and again whenever an order's place is in doubt:
 it or its cancel unanswered for `UNANSWERED_S`, a complaint that does not say what became of it, executions
-missing, a grace not over. No snapshot is begun or concluded while the gateway has lost its own connection to
-the broker. What a complete snapshot proves is in `snapshots`, what is made
-of it in `conclusions`.
+missing, a grace not over, or it works and is not among everybody's open orders when those are listed. No
+snapshot is begun or concluded while the gateway has lost its own connection to the broker. What a complete
+snapshot proves is in `snapshots`, what is made of it in `conclusions`.
 """
 
 from __future__ import annotations
@@ -286,8 +286,11 @@ class Reconciliation:
                 self.foreign_watch.later(now)
 
     def _go_on_with_foreign(self, snapshot: Snapshot, now: Now) -> None:
-        if snapshot.answered is Step.ALL_OPEN_ORDERS and not self.foreign_watch.wants_more(snapshot):
-            snapshot.complete()
+        if snapshot.answered is Step.ALL_OPEN_ORDERS:
+            if not self._silent and self.conclusions.some_unlisted(snapshot):
+                self.look_within(DOUBT_S, now)
+            if not self.foreign_watch.wants_more(snapshot):
+                snapshot.complete()
         if snapshot.step is not Step.COMPLETE:
             self._ask(now)
             return

@@ -33,10 +33,13 @@ class Recorder:
         """Record what `trigger` and `changes` make of the order, if anything."""
         order = record.order
         status = order.status if trigger is None else after(order.status, trigger)
-        changes["status"] = shown(status, cancel_wanted=record.cancel_wanted)
         quantity = changes.get("quantity", order.quantity)
         filled = changes.get("filled", order.filled)
-        changes["remaining"] = max(0.0, quantity - filled)
+        if status == "submitted" and filled > 0:  # it works again, and has not lost what is executed
+            status = "partially_filled"
+        changes["status"] = shown(status, cancel_wanted=record.cancel_wanted)
+        finished = status == "filled" and filled >= order.filled  # until some of it is taken back
+        changes["remaining"] = 0.0 if finished else max(0.0, quantity - filled)
         if record.changes and status in TERMINAL_STATUSES:
             self._changes.ended(record, status, ts)
         self._book.change(record, ts, None, along=along, **changes)

@@ -2,10 +2,13 @@
 doubt.
 
 A refusal belongs to the modification in flight if there is one and the order itself had been accepted; if
-that is not known yet, or the words could end the order as well, it is looked for.
+that is not known yet, or the words could end the order as well, it is looked for. Of several in flight it is
+not the oldest for sure: what the gateway refuses by itself overtakes what the venue has yet to confirm.
 """
 
 from __future__ import annotations
+
+import re
 
 from twsmq_protocol.errors import gateway_error
 from twsmq_protocol.order_events import OrderStatus
@@ -23,12 +26,16 @@ from .executions import Executions
 from .follow_ups import CancelMissed, FollowUp, IdsDoubted, InDoubt
 from .record import OrderChanges, Record
 from .recorder import LONGEST_TEXT, Recorder
-from .states import Trigger, standing
+from .states import Trigger, standing, trigger_of
 from .unexplained import Unexplained, lacks_cause
 
 _WORKS = frozenset(("submitted", "partially_filled"))
 STAGED_S = 3.0
 """How long bytes of a connection that has ended may still be read by the gateway."""
+AT_ONCE_S = 2.0
+"""So soon a gateway has refused what it refuses by itself, of an order that it holds back."""
+_NAMED_STATE = re.compile(r"\bstate: (\w+)")
+"""In "OrderId 5 that needs to be cancelled cannot be cancelled, state: Cancelled." (10148, captured)."""
 
 
 class Refusals:
@@ -83,11 +90,19 @@ class Refusals:
                 return self._change_or_order(record, code, text, ts)
             case Meaning.NOT_FOUND if not record.acknowledged and not record.done:
                 return self._never_there(record, code, text, ts)
+            case Meaning.CANCEL_REFUSED if (ended := _named_state(text)) and not record.done:
+                if ended is Trigger.CANCELLED:
+                    self._end(record, ended, code, text, ts)
+                else:
+                    self._recorder.move(record, ended, ts, gateway_status="PendingCancel")
+                return [InDoubt(record.key)]
             case Meaning.NOT_FOUND | Meaning.CANCEL_REFUSED | Meaning.NOT_CANCELLABLE:
                 self._cancel_refused(record, code, text, ts)
                 return [] if meaning is Meaning.NOT_CANCELLABLE else [InDoubt(record.key)]
+            case _ if record.staged and record.changes:
+                return self._held_back_refused(record, meaning, code, text, ts)
             case _ if changing or (meaning is Meaning.CHANGE_REFUSED and record.changes):
-                self._change_refused(record, meaning, code, text, ts)
+                return self._change_refused(record, meaning, code, text, ts)
             case Meaning.REJECTED | Meaning.IDS_WRONG if not record.acknowledged and not record.changes:
                 self._end(record, Trigger.REJECTED, code, text, ts)
                 return [IdsDoubted()] if meaning is Meaning.IDS_WRONG else []
@@ -130,6 +145,10 @@ class Refusals:
         has ended without a cause, or does not work, has it now."""
         self._recorder.note(record, code, text, ts)
         doubt: list[FollowUp] = [] if record.acknowledged else [InDoubt(record.key)]
+        if record.changes and codes.may_end(
+            code
+        ):  # 103 for one too soon after its order: InterReact issue 12
+            self._changes.complained(record, code, text)
         if record.change_no or not codes.may_end(code):
             return doubt
         refused = record.refused_by(code)
@@ -152,21 +171,45 @@ class Refusals:
         self._recorder.note(record, code, text, ts)
         return [InDoubt(record.key)]
 
-    def _change_refused(self, record: Record, meaning: Meaning, code: int, text: str, ts: int) -> None:
-        """The old values stand."""
-        if meaning is Meaning.COMPLAINS:
+    def _change_refused(
+        self, record: Record, meaning: Meaning, code: int, text: str, ts: int
+    ) -> list[FollowUp]:
+        """The old values stand, if it is known of which modification."""
+        several = len(record.changes) > 1
+        if meaning is Meaning.COMPLAINS or several:
             self._recorder.note(record, code, text, ts)
         if meaning is not Meaning.CHANGE_REFUSED:  # the order may end with it; that follows, or has just come
             self._unexplained.said[record.key] = (code, text, ts)
-        self._changes.refused(record, code, text, ts)
+        if not self._changes.refused(record, code, text, ts):
+            return [InDoubt(record.key)]
         self._book.change(record, ts, reason=text, tws_code=code)
         self._executions.settle(record, ts)  # what is executed may be all of it
+        return []
+
+    def _held_back_refused(
+        self, record: Record, meaning: Meaning, code: int, text: str, ts: int
+    ) -> list[FollowUp]:
+        """Of an order that it holds back the gateway shows nothing. So a refusal is about what was sent just
+        before it, if that was one thing; else what it means is seen once the order is handed on."""
+        just = [one for one in record.changes if one.at + AT_ONCE_S * NS > ts]
+        if len(just) == 1 and record.sent_at + AT_ONCE_S * NS <= ts:
+            self._changes.refused_alone(record, just[0], code, text, ts)
+            self._book.change(record, ts, reason=text, tws_code=code)
+        else:
+            self._recorder.note(record, code, text, ts)
+            self._changes.complained(record, code, text)
+        if any(one.transmit for one in just) or meaning in (Meaning.REJECTED_LATE, Meaning.IDS_WRONG):
+            self._unexplained.said[record.key] = (code, text, ts)  # the order itself does not come to work
+            return [InDoubt(record.key)]
+        return []
 
     def _never_there(self, record: Record, code: int, text: str, ts: int) -> list[FollowUp]:
         """It may be on its way yet: the wish is kept until it is known where the order is. A staged one is in
         no list, so that the gateway's word has to do, once nothing of it can be under way any more."""
         if record.staged and record.cancel_wanted and record.sent_at + STAGED_S * NS <= ts:
-            self._end(record, Trigger.ABANDONED, code, text, ts)
+            said, words, _ = self._unexplained.words(record)
+            trigger = Trigger.REJECTED if words and record.refused_by(said) else Trigger.ABANDONED
+            self._end(record, trigger, said if words else code, words or text, ts)
             return []
         self._book.change(record, ts, reason=text, tws_code=code)
         return [InDoubt(record.key), CancelMissed(record.key)]
@@ -181,3 +224,10 @@ class Refusals:
             status = standing(order.gateway_status, order.filled)
         fact: Fact | None = CancelDropped() if record.cancel_wanted else None
         self._book.change(record, ts, fact, status=status, reason=text, tws_code=code)
+
+
+def _named_state(text: str) -> Trigger | None:
+    """That an order is cancelled, or is being, in the words of what refuses to cancel it."""
+    named = _NAMED_STATE.search(text)
+    trigger = None if named is None else trigger_of(named[1])
+    return trigger if trigger in (Trigger.CANCELLED, Trigger.CANCELLING) else None

@@ -111,7 +111,9 @@ class Reports:
         if self.duplicates.outdated(record.key, view.perm_id or 0):
             return record, follow_ups
         before = self.changes.standing(record)
-        changes = values_shown(view, record.order, None if before is None else before.view)
+        changes = OrderChanges()
+        if record.order.status != "filled" or event.state.status == "Filled":  # else it is older than the end
+            changes = values_shown(view, record.order, None if before is None else before.view)
         standing = self._stands(record, view, before, changes, ts) if trigger is Trigger.WORKING else None
         changes.update(self.changes.shown(record, view, ts))
         if record.request is not None and record.request.cash_quantity:

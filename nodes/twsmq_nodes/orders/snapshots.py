@@ -36,6 +36,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from msgspec import Struct
+from twsmq_protocol.order_events import Order
 
 from twsmq_nodes.tws import events as tws_events
 from twsmq_nodes.tws import requests as tws
@@ -251,9 +252,7 @@ def verdict(record: Record, snapshot: Snapshot) -> Verdict:
     """What a complete snapshot says about an order that may be live or may be listed."""
     order = record.order
     if record.key in snapshot.open:
-        if order.status == "unknown" or record.done:
-            return Verdict(Trigger.LISTED, "the gateway lists it as open")
-        return _NOTHING
+        return _listed(order) if order.status == "unknown" or record.done else _NOTHING
     if record.done:
         return _NOTHING
     if not record.is_managed(snapshot.accounts):
@@ -289,6 +288,24 @@ def _not_managed(record: Record, snapshot: Snapshot) -> str:
     there = ", ".join(snapshot.accounts)
     where = f"it is in account {record.order.account}, and the gateway is logged in with {there}"
     return f"{where}: its lists prove nothing about it"
+
+
+def _listed(order: Order) -> Verdict:
+    if trigger_of(order.gateway_status or "") is Trigger.INACTIVE:
+        return Verdict(Trigger.LISTED_INACTIVE, order.reason, order.tws_code)
+    return Verdict(Trigger.LISTED, "the gateway lists it as open")
+
+
+def unlisted(record: Record, snapshot: Snapshot) -> bool:
+    """Whether an order that the gateway has said to work is not among everybody's open orders: it has ended,
+    and what said so was lost, or it is left out. One that is inactive need not be listed."""
+    order = record.order
+    inactive = trigger_of(order.gateway_status or "") is Trigger.INACTIVE
+    if not record.acknowledged or inactive or record.exercise is not None or order.status == "unknown":
+        return False
+    since = record.key in snapshot.written or record.sent_at >= snapshot.began_at
+    hidden = snapshot.spoiled or record.key in snapshot.open or record.key in snapshot.contested
+    return not record.done and not since and not hidden
 
 
 def _exercised(record: Record, snapshot: Snapshot) -> Verdict:

@@ -31,6 +31,7 @@ class Trigger(StrEnum):
     REJECTED = "it was refused"
     # a snapshot's
     LISTED = "a snapshot lists it as open"
+    LISTED_INACTIVE = "a snapshot lists it, and it does not work"
     PROVED_ABSENT = "a complete snapshot shows that the gateway never had it"
     VANISHED = "the gateway had it, and no part of a complete snapshot knows it"
     # ours
@@ -56,6 +57,7 @@ _SAID_BY_GATEWAY: dict[Trigger, OrderStatus] = {
     _T.INACTIVE: "inactive",
     _T.REJECTED: "rejected",
     _T.LISTED: "submitted",
+    _T.LISTED_INACTIVE: "inactive",
 }
 
 TABLE: dict[OrderStatus, dict[Trigger, OrderStatus]] = {
@@ -89,7 +91,11 @@ TABLE: dict[OrderStatus, dict[Trigger, OrderStatus]] = {
         _T.VANISHED: "unknown",
     },
     "pending_cancel": {
-        # Working reports still arrive while a cancel is under way (captured): they change nothing here.
+        # It works on: what a person's cancel has come to, if the venue refuses it. Such reports also arrive
+        # while a cancel is under way (captured): our own wish still shows, see `shown`.
+        _T.WORKING: "submitted",
+        _T.PARTLY_FILLED: "partially_filled",
+        _T.INACTIVE: "inactive",
         _T.FILLED: "filled",  # the cancel lost the race
         _T.CANCELLED: "cancelled",
         _T.REJECTED: "rejected",
@@ -129,8 +135,10 @@ TABLE: dict[OrderStatus, dict[Trigger, OrderStatus]] = {
         _T.FILLED: "filled",
         _T.REJECTED: "rejected",  # 201 follows orderStatus Cancelled (captured from a Gateway 10.40.1)
         _T.LISTED: "submitted",  # a live report may be late, a snapshot is not
+        _T.LISTED_INACTIVE: "inactive",
     },
     "rejected": {
+        # LISTED_INACTIVE is missing: Inactive comes after 201 as well (ib_insync issue 554).
         _T.PARTLY_FILLED: "partially_filled",  # an execution proves that it was accepted
         _T.FILLED: "filled",
         _T.LISTED: "submitted",

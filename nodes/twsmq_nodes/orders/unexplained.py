@@ -53,11 +53,15 @@ class Unexplained:
 
     def cause(self, record: Record, ts: int) -> OrderChanges:
         """Why it ends, by what has been said before; empty if nothing was."""
-        code, text, at = self.said.get(record.key) or _complaint(record)
+        code, text, at = self.words(record)
         old = at + int(RECENT_S * NS) < ts
         if (record.worked and old) or not text or (record.cancel_wanted and not record.refused_by(code)):
             return OrderChanges()
         return OrderChanges(reason=text, tws_code=code or None)
+
+    def words(self, record: Record) -> tuple[int, str, int]:
+        """What has been said of it that may be why it ends; without text if nothing was."""
+        return self.said.get(record.key) or _complaint(record)
 
     def stands(self, key: Key) -> None:
         """A snapshot lists the order: what was said was not about its end."""
