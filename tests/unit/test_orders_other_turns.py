@@ -12,6 +12,7 @@ from support.orders_reports import completed, end_of, error, execution, open_ord
 from support.orders_steps import changes, linked, outcomes, reconnect, sent, working
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
+from twsmq_protocol.order_events import Order
 
 BARE = "Order Canceled - reason:"
 TICK = "The price does not conform to the minimum price variation for this contract."
@@ -111,6 +112,21 @@ def test_what_cannot_be_cancelled_because_it_is_filled_is_looked_for(desk: Desk)
     assert (desk.status(), desk.order().filled) == ("filled", 10.0)
 
 
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_cancellation_that_nobody_asked_for_and_that_is_taken_back_is_not_told(
+    desk: Desk, lives: bool
+) -> None:
+    """A venue may replace an order by another one. `lives`: else what came after its end was late."""
+    working(desk)
+    desk.modify(limit_price=2.0)
+    desk.says(order_status(1, "Cancelled"), open_order(1, limit_price=2.0), order_status(1, "Submitted"))
+    desk.later(0.3)
+    desk.snapshot(*(open_order(1, limit_price=2.0), order_status(1, "Submitted")) if lives else ())
+    desk.later(1.0)
+    assert (desk.status(), desk.order().limit_price) == ("submitted" if lives else "cancelled", 2.0)
+    assert [one.status for one in desk.told(Order)].count("cancelled") == (not lives)
+
+
 @pytest.mark.parametrize("found", [True, False])
 def test_an_end_that_nobody_reports_is_noticed(desk: Desk, found: bool) -> None:
     """`found`: among the completed orders."""
@@ -167,6 +183,14 @@ def test_a_refusal_of_the_first_of_two_of_which_the_second_is_taken(desk: Desk) 
     desk.modify(limit_price=4.0)
     desk.says(open_order(1, limit_price=4.0))
     assert outcomes(desk)[-1] == (3, "confirmed"), "the words were not about this one"
+
+
+def test_a_refusal_that_is_said_twice_is_about_one(desk: Desk) -> None:
+    working(desk)
+    desk.modify(limit_price=2.0)
+    desk.modify(limit_price=2.005)
+    desk.says(error(1, 110, TICK), error(1, 110, TICK), open_order(1, limit_price=2.0))
+    assert outcomes(desk)[2:] == [(1, "confirmed"), (2, "refused")]
 
 
 def test_as_many_refusals_as_modifications_are_about_all_of_them(desk: Desk) -> None:

@@ -254,7 +254,7 @@ def test_one_that_is_handed_on_and_refused_by_words_alone_is_taken_back(
     desk.place(transmit=False)
     desk.later(10.0)
     desk.modify(transmit=True)
-    desk.says(error(1, code, text))
+    desk.says(error(1, code, text), error(1, code, text))
     some_seconds(desk)
     assert (outcomes(desk)[-1], {*cancels_of(desk)}) == ((1, "refused"), {1})
     desk.says(error(1, *ANSWERS[0]))

@@ -10,7 +10,7 @@ Invariants:
 - The order's values are the gateway's, never what was asked for, unless the gateway shows no such attribute.
 - A modification nobody answers is looked for like a placement; a complete snapshot that shows the order
   without it makes it `unanswered`, or `refused` where the gateway had complained.
-- The gateway does not say which one it refuses. It is known once as many are refused as are left.
+- The gateway does not say which one it refuses. It is known once it has refused as many as are left.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ class Changes:
 
     def refused(self, record: Record, code: int, text: str, ts: int) -> bool:
         """The gateway refuses one of those in flight: whether it is known which."""
-        self._refusals.setdefault(record.key, []).append((code, text))
+        said = self._refusals.setdefault(record.key, [])
+        if (code, text) not in said:  # the same again may be about the same one
+            said.append((code, text))
         return self._settle_refused(record, ts)
 
     def refused_alone(self, record: Record, one: ChangeSent, code: int, text: str, ts: int) -> None:

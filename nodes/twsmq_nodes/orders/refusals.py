@@ -79,12 +79,13 @@ class Refusals:
         code, text = event.code, event.text
         changing = bool(record.changes) and not record.done and record.acknowledged
         changed = changing or (record.change_no > 0 and record.order.status in _WORKS)
+        changes = bool(record.changes) or (record.staged and record.change_no > 0)
         match meaning:
             case Meaning.INFORMS:
                 self._recorder.note(record, code, text, ts, event.advanced_reject_json)
             case Meaning.CANCELLED if not changed or record.cancel_wanted or self._held(record):
                 self._end(record, Trigger.CANCELLED, code, text, ts)
-            case Meaning.REJECTED_LATE if self._held(record) or not (changed or record.changes):
+            case Meaning.REJECTED_LATE if self._held(record) or not (changed or changes):
                 self._end(record, Trigger.REJECTED, code, text, ts)
             case Meaning.CANCELLED | Meaning.REJECTED_LATE if changed:
                 return self._change_or_order(record, code, text, ts)
@@ -103,7 +104,7 @@ class Refusals:
                 return self._held_back_refused(record, meaning, code, text, ts)
             case _ if changing or (meaning is Meaning.CHANGE_REFUSED and record.changes):
                 return self._change_refused(record, meaning, code, text, ts)
-            case Meaning.REJECTED | Meaning.IDS_WRONG if not record.acknowledged and not record.changes:
+            case Meaning.REJECTED | Meaning.IDS_WRONG if not record.acknowledged and not changes:
                 self._end(record, Trigger.REJECTED, code, text, ts)
                 return [IdsDoubted()] if meaning is Meaning.IDS_WRONG else []
             case _:

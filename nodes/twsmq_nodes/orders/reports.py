@@ -183,7 +183,8 @@ class Reports:
             risk = "it may fill more than its quantity; a cancel goes to all of them"
             self._recorder.note(record, 0, f"{text}: {risk}", ts)
         unheard_of = bool(perm_id) and perm_id not in record.perm_ids
-        return [InDoubt(record.key)] if record.done and unheard_of else []
+        not_ended = record.key in self.unexplained.held  # or this one is late: a snapshot shows
+        return [InDoubt(record.key)] if not_ended or (record.done and unheard_of) else []
 
     # -- orderStatus
 
