@@ -87,9 +87,9 @@ def test_a_cancel_that_is_under_way_already_is_no_refused_one(desk: Desk) -> Non
 
 def test_what_cannot_be_cancelled_because_it_is_cancelled(desk: Desk) -> None:
     ticket = desk.working("gone")
-    desk.broker.keep(ticket, Status.CANCELLED)
     cancel(desk, "gone")
     desk.await_cancels(ticket)
+    desk.broker.keep(ticket, Status.CANCELLED)
     desk.broker.object(ticket, 10148, CANNOT.format(ticket.order_id, "Cancelled"))
     assert desk.await_order("gone", status="cancelled")["tws_code"] == 10148
 
