@@ -153,6 +153,11 @@ def format_instrument(instrument: Instrument) -> str:
     return ":".join(parts)
 
 
+def canonical(text: str) -> str:
+    """The one spelling of all that mean the same. Raises `FieldError`."""
+    return format_instrument(parse_instrument(text))
+
+
 def format_strike(strike: float) -> str:
     """A price without exponent and without zeros that say nothing: 450.0 -> `450`, 42.50 -> `42.5`."""
     text = f"{strike:.10f}".rstrip("0").rstrip(".")

@@ -45,6 +45,7 @@ def download(tmp_path: Path, **changes: str) -> Result:
         ("format", "xlsx", "'xlsx' is not one of 'parquet', 'csv'"),
         ("universe", "/nowhere/universe.txt", "cannot read /nowhere/universe.txt"),
         ("output", __file__, "is a file"),
+        ("output", "", "it is empty, as an unset variable is"),
     ],
 )
 def test_bad_input_names_its_option(tmp_path: Path, option: str, value: str, words: str) -> None:
@@ -71,6 +72,24 @@ def test_a_universe_names_its_line(tmp_path: Path) -> None:
     assert f"{universe}:4:" in "".join(result.output.split())
     universe.write_text("# none yet\n")
     assert "names no instrument" in download(tmp_path, universe=str(universe)).output
+
+
+def test_a_universe_as_windows_writes_it(tmp_path: Path, config_file: Path) -> None:
+    """With a mark at its beginning; what is wrong is then only that no cluster runs."""
+    universe = tmp_path / "universe.txt"
+    for content in (f"\ufeff# mine\r\n{AAPL}\r\n", f"\ufeff{AAPL}\r\n\r\n{AAPL}"):
+        universe.write_bytes(content.encode())
+        result = download(tmp_path, universe=str(universe), config=str(config_file))
+        assert (result.exit_code, "does not listen" in result.output) == (3, True), result.output
+    universe.write_bytes(f"\ufeff{AAPL}\n".encode("utf-16"))
+    assert "cannot read" in download(tmp_path, universe=str(universe)).output
+
+
+def test_a_name_that_no_folder_can_have(tmp_path: Path) -> None:
+    legs = ",".join(f"+1x{con_id}@SMART" for con_id in range(100_000_000, 100_000_020))
+    result = download(tmp_path, instrument=f"BAG:SPY:SMART:USD:{legs}")
+    assert result.exit_code == 2
+    assert "too long for the name of a folder" in " ".join(result.output.split())
 
 
 def test_no_instrument_at_all(tmp_path: Path) -> None:

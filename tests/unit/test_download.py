@@ -135,7 +135,6 @@ def test_a_session_without_bars_is_proved_by_two_answers(tmp_path: Path) -> None
     past = Past()
     past.troubles = [
         refusal("gateway_rejected", "none", 10295),
-        refusal("gateway_rejected", "none", 162),
         "lie",
     ]
     past.has_schedule = False
@@ -176,7 +175,7 @@ def test_outages_pause_it_and_it_goes_on_by_itself(tmp_path: Path) -> None:
 def test_a_refusal_is_said_and_tried_again_by_the_next_run(tmp_path: Path) -> None:
     past = Past()
     words = "No market data permissions for ISLAND STK"
-    schedules = [refusal("gateway_rejected", "none", 162)] * 4
+    schedules = [refusal("gateway_rejected", "none", 162)] * 2
     past.troubles = [*schedules, *[refusal("gateway_rejected", words, 162)] * 3]
     run = Run(tmp_path, past, order(BEGIN, END, AAPL, MSFT))
     assert not run()
@@ -233,8 +232,19 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
     ):
         with pytest.raises(NotOurs, match=option):
             Run(tmp_path, past, wanted)()
+    (tmp_path / ".twsmq" / "ledger.jsonl").unlink()
+    with pytest.raises(NotOurs, match="data files of which no"):
+        Run(tmp_path, past, order(BEGIN, END))()
+    assert data_file(tmp_path).exists()
     with pytest.raises(NotOurs, match="holds no download"):
         verify(tmp_path / "elsewhere")
+
+
+def test_two_spellings_of_one_instrument_are_one(tmp_path: Path) -> None:
+    assert Run(tmp_path, Past(), order(BEGIN, NEW_YEARS_EVE, AAPL, f"{AAPL}:", AAPL))()
+    assert Run(tmp_path, Past(), order(BEGIN, END, f"{AAPL}::"))()
+    (verdict,) = verify(tmp_path).instruments
+    assert (verdict.instrument, verdict.bars, verdict.complete) == (AAPL, BARS, True)
 
 
 def test_a_damaged_ledger_names_its_line(tmp_path: Path) -> None:
@@ -277,4 +287,4 @@ def test_progress_has_a_rate_and_an_end() -> None:
     progress.total = 1_000
     for second in range(11):
         progress.advance(10, 10, float(second))
-    assert progress.line() == "110 bars fetched, 11 % of the plan, 10 bars/s, 1 min 29 s left"
+    assert progress.line(10.0) == "110 bars fetched, 11 % of the plan, 10 bars/s, 1 min 29 s left"

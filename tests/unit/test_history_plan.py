@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.history_desk import MONDAY
 from twsmq_nodes.history.plan import DAY_S, NS, TRUSTED, Spans, bar_time, before, duration, head_time
+from twsmq_nodes.history.shell import patience_s
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,13 @@ from twsmq_nodes.history.plan import DAY_S, NS, TRUSTED, Spans, bar_time, before
 )
 def test_a_duration_is_written_in_a_unit_its_size_allows(size: str, seconds: int, wanted: str) -> None:
     assert duration(size, MONDAY, MONDAY + seconds * NS) == wanted
+
+
+def test_who_names_a_time_waits_until_then() -> None:
+    assert patience_s(None, 0, bulk=False) == 60
+    assert patience_s(None, 0, bulk=True) == 600
+    assert patience_s(1_500 * NS, 0, bulk=False) == 1_500
+    assert patience_s(2**62, 0, bulk=True) == 3_600
 
 
 def test_times_are_read_as_the_gateway_writes_them() -> None:

@@ -182,21 +182,26 @@ class AsyncRequests:
         what: str | None = None,
         rth: bool = False,
         timeout: float = 120.0,
+        on_page: Callable[[list[BarRow], int | None], None] | None = None,
     ) -> Table[BarRow]:
         """Bars of the past, oldest first, each once: a `duration` like `2D` before `end`, or all from
         `start` (included) to `end` (not included; now unless given). Times are ns since the epoch or
-        datetimes with a zone; `timeout` is a page's, of which a long range has several."""
+        datetimes with a zone; `timeout` is a page's, of which a long range has several. `on_page` is called
+        after each, with all rows until then and where the next page begins, None at the end."""
         to = ops.nanoseconds(end)
         args: dict[str, Any] = {"instrument": instrument, "size": size, "what": what, "rth": rth, "to": to}
         at = ops.nanoseconds(start)
-        page = await self._ask(ops.bars(args | {"duration": duration, "from": at}), timeout)
-        rows = list(page.bars)
-        at = ops.following("bars", at, page.next)
-        while at is not None:
-            page = await self._ask(ops.bars(args | {"from": at}), timeout)
+        rows: list[BarRow] = []
+        args["from"], args["duration"] = at, duration
+        while True:
+            page = await self._ask(ops.bars(args), timeout)
             rows += page.bars
             at = ops.following("bars", at, page.next)
-        return Table(BarRow, rows)
+            if on_page is not None:
+                on_page(rows, at)
+            if at is None:
+                return Table(BarRow, rows)
+            args["from"], args["duration"] = at, None
 
     async def ticks(
         self,
@@ -209,9 +214,10 @@ class AsyncRequests:
         ignore_size: bool = False,
         limit: int | None = None,
         timeout: float = 120.0,
+        on_page: Callable[[list[TickRow], int | None], None] | None = None,
     ) -> Table[TickRow]:
         """Ticks of the past, oldest first, whole seconds: TRADES, BID_ASK or MIDPOINT, until there are
-        `limit` of them or more. Times as those of `bars`; `timeout` is a page's."""
+        `limit` of them or more. Times as those of `bars`, and `on_page`; `timeout` is a page's."""
         args: dict[str, Any] = {"instrument": instrument, "to": ops.nanoseconds(end), "what": what}
         args |= {"rth": rth, "ignore_size": ignore_size}
         rows: list[TickRow] = []
@@ -221,6 +227,8 @@ class AsyncRequests:
             page = await self._ask(ops.ticks(args | {"from": at, "limit": most}), timeout)
             rows += page.ticks
             at = ops.following("ticks", at, page.next)
+            if on_page is not None:
+                on_page(rows, at)
         return Table(TickRow, rows)
 
     async def snapshot(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
+from twsmq_protocol.counted import counted
 from twsmq_protocol.endpoints import REFERENCE
 from twsmq_protocol.errors import FieldError
 from twsmq_protocol.instruments import parse_instrument
@@ -18,6 +20,7 @@ from .listing import Column, Form, Row, at, first_of, form_option, put, timeout_
 from .options import MayBeginWithDash, Unusable, config_option, running_from
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, json_text, number
+from .waiting import Waiting, waiting
 
 _AMBIGUOUS = 1
 
@@ -94,21 +97,40 @@ def contract(
         elif increments:
             _increments(ask(client, "market_rule", wanted, timeout), form)
         elif every:
-            put(ContractRow, _every(client, wanted, timeout), LISTED, form, "no contract")
+            with waiting(f"contracts that match {shown}", quiet=form == "json") as line:
+                rows = _every(client, wanted, timeout, line)
+            put(ContractRow, rows, LISTED, form, "no contract")
         else:
             _the_one(ask(client, "qualify", wanted, timeout), form)
 
 
-def _every(client: Client, wanted: dict[str, Any], timeout: float) -> list[Row]:
+def _every(client: Client, wanted: dict[str, Any], timeout: float, line: Waiting) -> list[Row]:
+    rows: list[Row] = []
+    for page in _pages(client, "contract_details", wanted, timeout):
+        rows += page["contracts"]
+        line.reached(0.0, counted(len(rows), "contract"))
+    return rows
+
+
+def _chain(client: Client, wanted: dict[str, Any], timeout: float, line: Waiting) -> list[Row]:
+    rows: list[Row] = []
+    for page in _pages(client, "option_chain", wanted, timeout):
+        rows += page["contracts"]
+        expiries, after = page["expiries"], page["next"]
+        share = expiries.index(after) / len(expiries) if after in expiries else 0.0
+        line.reached(share, counted(len(rows), "option"))
+    return rows
+
+
+def _pages(client: Client, op: str, wanted: dict[str, Any], timeout: float) -> Iterator[Row]:
     from ..ops import following
 
-    page = ask(client, "contract_details", wanted, timeout)
-    rows, after = list(page["contracts"]), page["next"]
-    while after is not None:
-        page = ask(client, "contract_details", wanted | {"after": after}, timeout)
-        rows += page["contracts"]
-        after = following("contract_details", after, page["next"])
-    return rows
+    page = ask(client, op, wanted, timeout)
+    yield page
+    while (after := page["next"]) is not None:
+        page = ask(client, op, wanted | {"after": after}, timeout)
+        following(op, after, page["next"])
+        yield page
 
 
 def _the_one(found: Row, form: Form | None) -> None:
@@ -214,7 +236,9 @@ def chain(
             args = {"instrument": underlying, "trading_class": trading_class}
             _expiries(ask(client, "option_chain", args, timeout)["expiries"], form)
             return
-        found = client.chain(underlying, expiry, trading_class=trading_class, timeout=timeout)
+        args = {"instrument": underlying, "expiry": expiry, "trading_class": trading_class}
+        with waiting(f"options on {underlying}", quiet=form == "json") as line:
+            rows = _chain(client, args, timeout, line)
     columns = (
         Column("conId", "con_id", right=True),
         Column("expiry", "expiry"),
@@ -223,7 +247,7 @@ def chain(
         Column("class", "trading_class"),
         Column("instrument", "instrument"),
     )
-    put(ListedContract, found.dicts(), columns, form, "no options")
+    put(ListedContract, rows, columns, form, "no options")
 
 
 class _Expiry(msgspec.Struct):

@@ -34,7 +34,7 @@ from ..download.lock import locked
 from ..download.planner import DAY_NS, NS, shown, utc_date
 from ..download.progress import Progress
 from ..download.run import Download
-from ..download.store import Format, format_named
+from ..download.store import Format, format_named, instrument_folder
 from ..download.verify import MOST_HOLES, Verdict
 from ..download.verify import verify as verified
 from ..errors import OutcomeUnknown
@@ -43,13 +43,14 @@ from .options import NoCluster, Refused, Unusable, config_option, running_from, 
 from .reach import NobodyListens, require_listener
 from .rendering import narrow_table, show
 from .terminal import echo, echo_json, overwrite
+from .waiting import waiting
 
 _GRACE_NS, _DAY_GRACE_NS = 60 * NS, 6 * 3_600 * NS
 """A bar that has just ended may still change; the day of a session past midnight UTC even longer."""
 _DRAW_S, _LINE_S = 0.25, 30.0
 DOWNLOAD_NICE = 10
 """A download has time; where the processor is short, others go before it."""
-_LONGEST_UNIVERSE = 16 << 20
+_LONGEST_UNIVERSE, _LONGEST_NAME = 16 << 20, 255
 
 
 @click.group()
@@ -82,6 +83,12 @@ def _instruments(ctx: click.Context, param: click.Parameter, value: tuple[str, .
         raise click.BadParameter(str(error), ctx, param) from None
 
 
+def _folder(ctx: click.Context, param: click.Parameter, value: str) -> Path:
+    if not value:
+        raise click.BadParameter("it is empty, as an unset variable is", ctx, param)
+    return Path(value)
+
+
 def _universe(ctx: click.Context, param: click.Parameter, value: Path | None) -> list[str]:
     """The instruments in a file, one a line; `#` begins a comment."""
     if value is None:
@@ -91,7 +98,7 @@ def _universe(ctx: click.Context, param: click.Parameter, value: Path | None) ->
             content = file.read(_LONGEST_UNIVERSE + 1)
         if len(content) > _LONGEST_UNIVERSE:
             raise click.BadParameter(f"{value} is longer than {_LONGEST_UNIVERSE:,} bytes", ctx, param)
-        lines = content.decode().splitlines()
+        lines = content.decode("utf-8-sig").splitlines()  # Windows editors begin with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"cannot read {value}: {error}", ctx, param) from None
     found: list[str] = []
@@ -109,7 +116,10 @@ def _universe(ctx: click.Context, param: click.Parameter, value: Path | None) ->
 
 
 def _checked(text: str) -> str:
+    """Raises `FieldError`."""
     parse_instrument(text)
+    if len(instrument_folder(Path(), text).name.encode()) > _LONGEST_NAME:
+        raise FieldError("instrument", f"{text[:40]}… is too long for the name of a folder")
     return text
 
 
@@ -146,8 +156,8 @@ def _checked(text: str) -> str:
     help="Of the data files.",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", "folder", required=True, metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False), help="The folder; made if need be.",
+    "-o", "--output", "folder", required=True, metavar="DIR", callback=_folder,
+    type=click.Path(file_okay=False), help="The folder; made if need be.",
 )  # fmt: skip
 def download(
     config: Path | None,
@@ -217,10 +227,11 @@ async def _download(settings: Settings, folder: Path, order: Order, form: Format
     warming = loop.run_in_executor(None, form.warm_up)
     with ThreadPoolExecutor(1, "download-disk") as thread:
         async with Client(settings.config) as client, _Asking(client) as asking:
-            work = Download(
-                folder, order, form, asking.ask, disk=Disk(), wall=time.time_ns, note=screen.note,
-                background=lambda work: loop.run_in_executor(thread, work),
-            )  # fmt: skip
+            with waiting(f"looking at what is there in {folder}"):
+                work = Download(
+                    folder, order, form, asking.ask, disk=Disk(), wall=time.time_ns, note=screen.note,
+                    background=lambda work: loop.run_in_executor(thread, work),
+                )  # fmt: skip
             complete = await _followed(work, screen)
     await warming
     echo(f"{counted(work.progress.fetched, 'bar')} fetched into {folder}", err=True)
@@ -301,7 +312,7 @@ class _Screen:
         draw: Callable[[str], None] = overwrite if self._live else lambda text: echo(text, err=True)
         while True:
             await asyncio.sleep(_DRAW_S if self._live else _LINE_S)
-            draw(progress.line())
+            draw(progress.line(asyncio.get_running_loop().time()))
 
 
 @history.command()
@@ -315,7 +326,11 @@ def verify(folder: Path, as_json: bool) -> None:
     download. `absent` bars are minutes of a session for which the gateway itself has none.
     """
     try:
-        report = verified(folder)
+        with waiting(f"verifying {folder}", quiet=as_json) as line:
+            report = verified(
+                folder,
+                lambda done, of: line.reached(done / of, f"{done} of {counted(of, 'instrument')}"),
+            )
     except DownloadError as error:
         raise Unusable(str(error)) from error
     if as_json:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from time import time_ns
 from typing import get_args
 
 import click
 import msgspec
+from twsmq_protocol.counted import counted
 from twsmq_protocol.endpoints import HISTORY
 from twsmq_protocol.history_requests import HISTORY_SIZES, SessionRow, TickRow, What
 from twsmq_protocol.market_events import BarRow
@@ -16,6 +19,7 @@ from .contracts import instrument_argument
 from .listing import Column, Form, Moment, Row, at, form_option, iso, put, timeout_option
 from .options import Unusable, config_option, running_from
 from .terminal import echo
+from .waiting import waiting
 
 _WHAT = click.option(
     "--what", type=click.Choice(get_args(What)), help="[default: TRADES, or what the instrument has instead]"
@@ -27,6 +31,14 @@ _TO = click.option("--to", "end", type=Moment(), help="UTC, not included. [defau
 def _require_range(begin: int | None, end: int | None) -> None:
     if begin is not None and end is not None and end <= begin:
         raise Unusable("--to must be later than --from")
+
+
+def _share(rows: Sequence[BarRow | TickRow], following: int | None, end: int | None) -> float:
+    """Of all that was asked for up to `end`, by time, what came before `following`."""
+    if not rows or following is None:
+        return 0.0
+    begin, end = rows[0].time, time_ns() if end is None else end
+    return (following - begin) / (end - begin) if end > begin else 0.0
 
 
 @click.command()
@@ -63,10 +75,16 @@ def bars(
     if (duration is None) == (begin is None):
         raise Unusable("give either --duration, like 2D, or --from")
     _require_range(begin, end)
-    with asking(running_from(config), HISTORY, instrument) as client:
+    progress = waiting(f"bars of {instrument}", quiet=form == "json")
+    with asking(running_from(config), HISTORY, instrument) as client, progress as line:
+
+        def on_page(rows: list[BarRow], following: int | None) -> None:
+            line.reached(_share(rows, following, end), counted(len(rows), "bar"))
+
         found = client.bars(
-            instrument, size, duration=duration, start=begin, end=end, what=what, rth=rth, timeout=timeout
-        )
+            instrument, size, duration=duration, start=begin, end=end, what=what, rth=rth, timeout=timeout,
+            on_page=on_page,
+        )  # fmt: skip
     names = ("open", "high", "low", "close", "volume", "wap", "count")
     time = _day if size in ("1d", "1w", "1mo") else at("time")
     columns = (
@@ -113,10 +131,17 @@ def ticks(
                           --what BID_ASK --limit 100000 --csv
     """
     _require_range(begin, end)
-    with asking(running_from(config), HISTORY, instrument) as client:
+    progress = waiting(f"ticks of {instrument}", quiet=form == "json")
+    with asking(running_from(config), HISTORY, instrument) as client, progress as line:
+
+        def on_page(rows: list[TickRow], following: int | None) -> None:
+            share = max(_share(rows, following, end), len(rows) / limit)
+            line.reached(share, counted(len(rows), "tick"))
+
         found = client.ticks(
-            instrument, begin, end, what=what, rth=rth, ignore_size=ignore_size, limit=limit, timeout=timeout
-        )
+            instrument, begin, end, what=what, rth=rth, ignore_size=ignore_size, limit=limit, timeout=timeout,
+            on_page=on_page,
+        )  # fmt: skip
     names = ("bid_size", "bid", "ask", "ask_size") if what == "BID_ASK" else ("price", "size")
     columns = (
         Column("time (UTC)", _second),
@@ -153,7 +178,8 @@ def head(
     Example:
       twsmq history head STK:AAPL:SMART:USD
     """
-    with asking(running_from(config), HISTORY, instrument) as client:
+    progress = waiting(f"when the history of {instrument} begins", quiet=form == "json")
+    with asking(running_from(config), HISTORY, instrument) as client, progress:
         found = ask(client, "head_timestamp", {"instrument": instrument, "what": what, "rth": rth}, timeout)
     columns = (
         Column("instrument", "instrument"),
@@ -190,7 +216,8 @@ def schedule(
     """
     _require_range(begin, end)
     args = {"instrument": instrument, "from": begin, "to": end, "rth": not every}
-    with asking(running_from(config), HISTORY, instrument) as client:
+    progress = waiting(f"sessions of {instrument}", quiet=form == "json")
+    with asking(running_from(config), HISTORY, instrument) as client, progress:
         found = ask(client, "schedule", args, timeout)
     columns = (
         Column("day", "date"),
@@ -231,7 +258,8 @@ def histogram(
     Example:
       twsmq history histogram STK:AAPL:SMART:USD --period 3D
     """
-    with asking(running_from(config), HISTORY, instrument) as client:
+    progress = waiting(f"a histogram of {instrument}", quiet=form == "json")
+    with asking(running_from(config), HISTORY, instrument) as client, progress:
         args = {"instrument": instrument, "period": period, "rth": rth}
         found = ask(client, "histogram", args, timeout)
     rows: list[Row] = [{"price": price, "size": size} for price, size in found["prices"]]

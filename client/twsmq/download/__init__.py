@@ -8,6 +8,7 @@ planner.py  sessions, the pieces still to be fetched, how large they may be
 ledger.py   what has happened in a folder, one line each; what follows from the lines
 store.py    pieces and years as files, in Parquet or CSV
 asking.py   what is asked of the history process, and what its answers prove
+job.py      how far one instrument is
 years.py    a year's pieces put into its data file
 agreement.py   what a folder holds, and whether what is wanted now goes with it
 adjustment.py  whether the gateway has changed its past between two answers

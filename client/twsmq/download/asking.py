@@ -23,9 +23,21 @@ from twsmq_protocol.streams import seconds_of
 from ..errors import OutcomeUnknown, RequestRefused
 from ..ops import following
 from .ledger import Records, Scheduled
-from .planner import DAY_NS, NS, Interval, Piece, Session, Span, touching
+from .planner import (
+    DAY_NS,
+    MOST_PIECE_BARS,
+    NS,
+    Interval,
+    Piece,
+    Session,
+    Span,
+    fits_a_piece,
+    is_paced,
+    touching,
+)
 
-PATIENCE_S = 180.0
+PATIENCE_S, PACED_PATIENCE_S = 180.0, 1_500.0
+"""What is paced may wait for ten minutes, and for others that wait."""
 PROOF_AFTER_S = 2.0
 """Between the two answers that prove a session empty."""
 _PASSING = {ErrorCode.NOT_READY, ErrorCode.TIMEOUT, ErrorCode.THROTTLED}
@@ -90,22 +102,21 @@ class Questions:
             if of_instrument(refused):
                 raise
             self._note(f"{instrument} has no schedule ({refused.message}): planned by days")
-        known = records.schedule
+        known, zone = records.schedule, schedule.time_zone
+        sessions = [Session(row.open, row.close, row.date) for row in schedule.sessions]
         head = known.head if known is not None else None
+        if head is None and not fits_a_piece(sessions, self._order.size, zone, begin, end):
+            head = await self._head(instrument)
         return Scheduled(
-            instrument=instrument,
-            begin=begin,
-            end=end,
-            time_zone=schedule.time_zone,
-            sessions=[Session(row.open, row.close, row.date) for row in schedule.sessions],
-            head=head if head is not None else await self._head(instrument),
+            instrument=instrument, begin=begin, end=end, time_zone=zone, sessions=sessions, head=head
         )
 
     async def _head(self, instrument: str) -> int | None:
-        """When its history begins; None where the gateway does not know."""
+        """When its history begins; None where the gateway does not know. It is paced, sixty in ten minutes,
+        and worth that only where it spares more than one piece."""
         args = {"instrument": instrument, "what": self._order.what, "rth": self._order.rth}
         try:
-            return (await self._answer("head_timestamp", args, Head)).time
+            return (await self._answer("head_timestamp", args, Head, PACED_PATIENCE_S)).time
         except RequestRefused as refused:
             if of_instrument(refused):
                 raise
@@ -116,14 +127,26 @@ class Questions:
     async def piece(self, instrument: str, piece: Piece, spans: Sequence[Span]) -> Fetched:
         """Its bars, and the one before it where it names an overlap. Sessions without any bar are asked for
         again, of the gateway."""
-        first = piece.begin if piece.overlap is None else piece.overlap
-        fetched = await self._bars(instrument, first, piece.end)
+        every = [await self._bars(instrument, *part) for part in self._parts(instrument, piece)]
+        fetched = msgspec.structs.replace(every[-1], bars=_merged([one.bars for one in every]))
         empty = _empty_stretches(spans, piece, fetched.bars)
         if not empty:
             return fetched
         await asyncio.sleep(PROOF_AFTER_S)
-        more = [(await self._bars(instrument, *one, proof=True)).bars for one in empty]
-        return msgspec.structs.replace(fetched, bars=_merged([fetched.bars, *more]))
+        # All at once: of what trades seldom there are many, and one request has room for all.
+        again = await self._bars(instrument, empty[0][0], empty[-1][1], proof=True)
+        return msgspec.structs.replace(fetched, bars=_merged([fetched.bars, again.bars]))
+
+    def _parts(self, instrument: str, piece: Piece) -> list[Interval]:
+        """The bar before apart where a night lies between that would take more requests than it: of bars of a
+        second one has half an hour."""
+        if piece.overlap is None:
+            return [(piece.begin, piece.end)]
+        step = seconds_of(self._order.size) * NS
+        near = piece.begin - piece.overlap <= MOST_PIECE_BARS * step
+        if near or self._order.up_to_now(instrument):
+            return [(piece.overlap, piece.end)]
+        return [(piece.overlap, piece.overlap + step), (piece.begin, piece.end)]
 
     async def bar(self, instrument: str, time: int) -> BarRow | None:
         """The one that begins then, as the gateway has it now. All of it is asked for: only what came whole
@@ -145,18 +168,20 @@ class Questions:
             args["to"] = end
         parts: list[PackedBars] = []
         at: int | None = begin
-        page = None
+        page, patience = None, PACED_PATIENCE_S if is_paced(self._order.size) else PATIENCE_S
         while at is not None and at < end:
-            page = await self._answer("bars", args | {"from": at}, BarPage)
+            page = await self._answer("bars", args | {"from": at}, BarPage, patience)
             parts.append(page.packed or EMPTY)
             at = following("bars", at, page.next)
         assert page is not None
         return Fetched(between(_merged(parts), begin, end), page.con_id, page.what)
 
-    async def _answer(self, op: str, args: dict[str, Any], kind: type[Any]) -> Any:
+    async def _answer(
+        self, op: str, args: dict[str, Any], kind: type[Any], patience: float = PATIENCE_S
+    ) -> Any:
         """Raises `Passing`, `RequestRefused`."""
         try:
-            return msgspec.convert(await self._ask(op, args, PATIENCE_S), kind)
+            return msgspec.convert(await self._ask(op, args, patience), kind)
         except OutcomeUnknown as unknown:
             raise Passing("no answer from the history process", slow=True) from unknown
         except RequestRefused as refused:

@@ -98,6 +98,15 @@ class Disk:
             self.step("remove", path)
             path.unlink(missing_ok=True)
 
+    def move(self, path: Path, to: Path) -> None:
+        """A folder or file, to where nothing is."""
+        with self._errors(to):
+            self._make_folder(to.parent)
+            self.step("move", path)
+            path.rename(to)
+            _sync_folder(to.parent)
+            _sync_folder(path.parent)
+
     def _make_folder(self, folder: Path) -> None:
         missing: list[Path] = []
         while not folder.exists():

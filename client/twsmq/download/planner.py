@@ -25,12 +25,13 @@ from twsmq_protocol.streams import seconds_of
 NS = 1_000_000_000
 DAY_NS = 86_400 * NS
 
-MOST_BARS = 19_900
+MOST_PIECE_BARS = 19_900
 """Of a piece: with the bar before it, just below the limit of one answer. The history process cuts it into
 what the gateway answers, so it is this large from the beginning."""
 LEAST_BARS = 100
 MOST_AT_ONCE = 6
 SLOW_S, FAST_S = 45.0, 15.0
+_PACED_S = 30
 _KNOWN_GAP_NS = 10 * DAY_NS
 
 
@@ -59,6 +60,11 @@ class Piece(NamedTuple):
 
 
 Interval = tuple[int, int]
+
+
+def is_paced(size: str) -> bool:
+    """Whether IBKR allows sixty requests for such bars in ten minutes (its documentation 21.01.03)."""
+    return seconds_of(size) <= _PACED_S
 
 
 # --- spans -------------------------------------------------------------------------------------------------
@@ -156,6 +162,16 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def room(begin: int, end: int, size: str) -> int:
+    """Bars that have room."""
+    return -(-(end - begin) // (seconds_of(size) * NS))
+
+
+def fits_a_piece(sessions: Iterable[Session], size: str, zone: str, begin: int, end: int) -> bool:
+    spans = spans_of(sessions, size, zone, begin, end, 0)
+    return sum(room(span.begin, span.end, size) for span in spans) <= MOST_PIECE_BARS
+
+
 def touching(spans: Sequence[Span], begin: int, end: int) -> Sequence[Span]:
     """Those, in their order, of which a part lies between `begin` and `end`."""
     first = bisect_right(spans, begin, key=lambda span: span.end)
@@ -195,7 +211,7 @@ class Plan:
 
     def __init__(self, spans: Sequence[Span], covered: Covered, size: str) -> None:
         self._spans = spans
-        self._step = seconds_of(size) * NS
+        self._size, self._step = size, seconds_of(size) * NS
         self._left = uncovered(spans, covered)
         self._ends = [span.end for span in spans]
         self._covered = covered
@@ -205,7 +221,7 @@ class Plan:
         return not self._left
 
     def bars_left(self) -> int:
-        return sum(self._room(begin, end) for begin, end in self._left)
+        return sum(room(begin, end, self._size) for begin, end in self._left)
 
     def years_left(self) -> set[int]:
         return {year_of(begin) for begin, _ in self._left}
@@ -219,11 +235,11 @@ class Plan:
         if end - begin > longest:
             self._left.insert(0, (begin + longest, end))
             return self._piece(begin, begin + longest)
-        room = self._room(begin, end)
+        bars = room(begin, end, self._size)
         while self._left and year_of(self._left[0][0]) == year_of(begin):
             first, last = self._left[0]
-            room += self._room(first, last)
-            if room > most_bars or self._covered_between(end, first):
+            bars += room(first, last, self._size)
+            if bars > most_bars or self._covered_between(end, first):
                 break
             end = last
             self._left.pop(0)
@@ -235,9 +251,6 @@ class Plan:
             for span in touching(self._spans, piece.begin, piece.end)
         ]
         self._left = sorted([*self._left, *parts])
-
-    def _room(self, begin: int, end: int) -> int:
-        return -(-(end - begin) // self._step)
 
     def _covered_between(self, end: int, begin: int) -> bool:
         """What is covered must not be fetched twice."""
@@ -259,13 +272,17 @@ class Plan:
 
 class Pace(Struct):
     """How large pieces are and how many are asked for at once. Both grow while answers come quickly and are
-    halved when one does not come, or the other side reports that it is too much."""
+    halved when one does not come, or the other side reports that it is too much. `paced`: answers wait for
+    IBKR's rules, and no longer because pieces are large; smaller ones would need more requests."""
 
-    bars: int = MOST_BARS
+    paced: bool = False
+    bars: int = MOST_PIECE_BARS
     at_once: int = 4
     _good: int = 0
 
     def answered(self, seconds: float) -> None:
+        if self.paced:
+            return
         if seconds > SLOW_S:
             self.bars = max(LEAST_BARS, self.bars // 2)
             self._good = 0
@@ -275,10 +292,11 @@ class Pace(Struct):
             self._good = 0
             self.at_once = min(MOST_AT_ONCE, self.at_once + 1)
             if seconds < FAST_S:
-                self.bars = min(MOST_BARS, self.bars * 2)
+                self.bars = min(MOST_PIECE_BARS, self.bars * 2)
 
     def timed_out(self) -> None:
-        self.bars = max(LEAST_BARS, self.bars // 2)
+        if not self.paced:
+            self.bars = max(LEAST_BARS, self.bars // 2)
         self.throttled()
 
     def throttled(self) -> None:

@@ -15,34 +15,34 @@ looked at for a line until that line counts, so no other piece is judged by what
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
 from twsmq_protocol.errors import gateway_error
 from twsmq_protocol.history_requests import PackedBars
 from twsmq_protocol.packed_bars import between, row_of
 
 from ..errors import RequestRefused
 from .adjustment import adjusted, last_known, overlapping, same_prices
-from .agreement import agree
+from .agreement import agree, each_once
 from .asking import Ask, Fetched, Order, Passing, Questions, is_unknown, of_instrument
 from .disk import Disk, digest
-from .ledger import Ledger, PieceEnded, Records, Restarted, Unknown, Wanted
+from .job import Job
+from .ledger import Ledger, PieceEnded, Restarted, Unknown, Wanted
 from .planner import (
     DAY_NS,
     Pace,
     Piece,
     Plan,
-    Span,
+    is_paced,
     shown,
     year_of,
 )
 from .progress import Progress
 from .recovery import recover
-from .store import PIECES, Format, encode_piece
+from .store import PIECES, Format, encode_piece, set_aside
 from .wanted import room_in, spans_wanted, still_missing
 from .years import Years
 
@@ -53,6 +53,10 @@ MOST_REFUSED = 3
 PLANNED_AHEAD = 2
 TRUSTED_NS = DAY_NS // 24
 """Less than a market is closed over night, in which pasts are adjusted."""
+_UNCOMPARED = (
+    "the gateway has the bar of {} no more, so whether the past was adjusted since nobody knows; "
+    "what is new is added to it"
+)
 
 
 async def at_once(work: Callable[[], Any]) -> Any:
@@ -62,29 +66,6 @@ async def at_once(work: Callable[[], Any]) -> Any:
 
 _WHOLE_YEAR = 1 << 40
 """Of what is given up to now only: every piece makes the gateway send all that follows it too."""
-
-
-class _Job(Struct):
-    """One instrument. `generation` counts how often it was begun anew in this run; `put_away`: all that came
-    since is in the data files, or will be without more ado; `for_good`: asking again would change nothing."""
-
-    instrument: str
-    records: Records
-    spans: list[Span] = field(default_factory=list[Span])
-    plan: Plan | None = None
-    preparing: bool = False
-    flying: list[Piece] = field(default_factory=list[Piece])
-    generation: int = 0
-    refusals: list[str] = field(default_factory=list[str])
-    in_a_row: int = 0
-    given_up: bool = False
-    for_good: bool = False
-    put_away: bool = False
-    finished: bool = False
-
-    @property
-    def unplanned(self) -> bool:
-        return self.plan is None and not self.preparing and not self.given_up
 
 
 class Download:
@@ -105,8 +86,8 @@ class Download:
         self._folder, self._order = folder, order
         self._disk, self._wall, self._note, self._background = disk, wall, note, background
         self._writing = asyncio.Lock()
-        self.progress = Progress()
-        self._pace = Pace()
+        self.progress = Progress(paced=is_paced(order.size))
+        self._pace = Pace(paced=is_paced(order.size))
         self._pauses = 0
         self._resume_at = 0.0
         self._retried: set[tuple[str, int]] = set()
@@ -116,8 +97,8 @@ class Download:
         agree(self._ledger, folder, order)
         for sentence in recover(folder, self._ledger, disk, form.suffix):
             note(sentence)
-        names = dict.fromkeys(order.instruments)
-        self._jobs = [_Job(name, self._ledger.state.of(name)) for name in names]
+        names = each_once(self._ledger, order.instruments)
+        self._jobs = [Job(name, self._ledger.state.of(name)) for name in names]
         for job in self._jobs:
             self._want(job)
 
@@ -138,7 +119,7 @@ class Download:
         text = f"not complete: {names} cannot be had as given (see above): correct or leave out"
         return text if len(lost) == len(self._jobs) else f"{text}; {more}"
 
-    def _want(self, job: _Job) -> None:
+    def _want(self, job: Job) -> None:
         begin, end = self._order.begin, self._order.end
         if not any(first <= begin and end <= last for first, last in job.records.wanted_parts()):
             self._ledger.append(Wanted(instrument=job.instrument, begin=begin, end=end))
@@ -152,7 +133,7 @@ class Download:
         try:
             while True:
                 pause = self._resume_at - loop.time()
-                while pause <= 0 and len(tasks) < self._pace.at_once and (work := self._next()) is not None:
+                while pause <= 0 and self._has_place(tasks) and (work := self._next()) is not None:
                     tasks.add(asyncio.create_task(work))
                 if not tasks and pause <= 0:
                     break
@@ -172,6 +153,13 @@ class Download:
             await self._finish(job)
         return all(job.plan is not None and job.plan.empty and not job.refusals for job in self._jobs)
 
+    def _has_place(self, tasks: Collection[object]) -> bool:
+        """Plans that wait for pacing (when history begins) take no place of what fetches bars."""
+        return len(tasks) - self._planning() < self._pace.at_once
+
+    def _planning(self) -> int:
+        return sum(job.preparing for job in self._jobs)
+
     def _next(self) -> Coroutine[Any, Any, None] | None:
         """A piece of the first instrument that has one. Of the others few are planned ahead: that history
         begins somewhere is asked for within the strictest rule of pacing, and nobody should wait for all."""
@@ -181,7 +169,7 @@ class Download:
             piece = self._next_piece()
             if piece is not None:
                 return piece
-        if unplanned is None:
+        if unplanned is None or self._planning() >= self._pace.at_once:
             return None
         unplanned.preparing = True
         return self._prepare(unplanned)
@@ -203,7 +191,7 @@ class Download:
 
     # --- the plan ------------------------------------------------------------------------------------------
 
-    async def _prepare(self, job: _Job) -> None:
+    async def _prepare(self, job: Job) -> None:
         parts = job.records.wanted_parts()
         begin, end = parts[0][0], parts[-1][1]
         known = job.records.schedule
@@ -225,7 +213,7 @@ class Download:
             planned = sum(job.plan is not None or job.given_up for job in self._jobs)
             self.progress.planned = planned / len(self._jobs)
 
-    async def _confirm(self, job: _Job) -> None:
+    async def _confirm(self, job: Job) -> None:
         """Of a while ago, before more is added. Raises `Passing`, `RequestRefused`."""
         pieces = job.records.pieces.values()
         last = last_known(job.records)
@@ -239,12 +227,23 @@ class Download:
             if of_instrument(refused):
                 raise
             return  # of old bars there are none any more, where bars are small
-        if now is not None and not same_prices(now, last):
+        if now is None:
+            self._note(f"{job.instrument}: {_UNCOMPARED.format(shown(last.time))}")
+        elif not same_prices(now, last):
             text = f"the bar of {shown(last.time)} is not what it was: its past was adjusted"
-            self._ledger.append(Restarted(instrument=job.instrument, text=text))
+            self._begin_anew(job, text)
             self._note(f"{job.instrument}: {text}; all of it is fetched anew")
 
-    def _plan(self, job: _Job) -> None:
+    def _begin_anew(self, job: Job, text: str) -> None:
+        """Small bars of half a year ago and more the gateway gives no second time, so what is there stays,
+        out of every reader's way."""
+        if self._pace.paced:
+            kept = set_aside(self._folder, self._disk, job.instrument)
+            if kept is not None:
+                self._note(f"{job.instrument}: what was fetched before is kept in {kept}")
+        self._ledger.append(Restarted(instrument=job.instrument, text=text))
+
+    def _plan(self, job: Job) -> None:
         before = 0 if job.plan is None else job.plan.bars_left()
         job.spans = spans_wanted(job.records, self._order.size)
         job.plan = Plan(job.spans, job.records.covered(), self._order.size)
@@ -252,7 +251,7 @@ class Download:
 
     # --- a piece -------------------------------------------------------------------------------------------
 
-    async def _fetch(self, job: _Job, piece: Piece, generation: int) -> None:
+    async def _fetch(self, job: Job, piece: Piece, generation: int) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
@@ -274,7 +273,7 @@ class Download:
             if generation == job.generation:
                 job.flying.remove(piece)
 
-    def _again(self, job: _Job, piece: Piece, passing: Passing) -> None:
+    def _again(self, job: Job, piece: Piece, passing: Passing) -> None:
         assert job.plan is not None
         job.plan.give_back(piece)
         if (job.instrument, piece.begin) not in self._retried:
@@ -282,15 +281,18 @@ class Download:
             self._ledger.append(self._ended(job, piece, "retry", passing.text))
         self._pause(passing)
 
-    def _refuse(self, job: _Job, piece: Piece, refused: RequestRefused) -> None:
+    def _refuse(self, job: Job, piece: Piece, refused: RequestRefused) -> None:
         self._ledger.append(self._ended(job, piece, "refused", str(refused.message)))
         job.in_a_row += 1
+        self.progress.total -= room_in(job.spans, piece, self._order.size)
         job.refusals.append(f"{shown(piece.begin)} to {shown(piece.end)}: {refused.message}")
         self._note(f"{job.instrument}: {job.refusals[-1]}")
         if of_instrument(refused) or job.in_a_row >= MOST_REFUSED:
             self._give_up(job, refused)
 
-    def _give_up(self, job: _Job, refused: RequestRefused) -> None:
+    def _give_up(self, job: Job, refused: RequestRefused) -> None:
+        if job.plan is not None and not job.given_up:
+            self.progress.total -= job.plan.bars_left()
         job.given_up, job.for_good = True, of_instrument(refused)
         text = f"not asked for any more: {refused.message}{gateway_error(refused.tws_code)}"
         job.refusals.append(text)
@@ -310,7 +312,7 @@ class Download:
             self._note(f"paused: {passing.text}; it goes on by itself")
         self.progress.paused = passing.text
 
-    def _ended(self, job: _Job, piece: Piece, outcome: Any, text: str) -> PieceEnded:
+    def _ended(self, job: Job, piece: Piece, outcome: Any, text: str) -> PieceEnded:
         return PieceEnded(
             instrument=job.instrument,
             begin=piece.begin,
@@ -320,7 +322,7 @@ class Download:
             text=text,
         )
 
-    async def _record(self, job: _Job, piece: Piece, fetched: Fetched) -> None:
+    async def _record(self, job: Job, piece: Piece, fetched: Fetched) -> None:
         inside = between(fetched.bars, piece.begin, piece.end)
         earlier = len(fetched.bars) - len(inside)
         rows = len(inside)
@@ -362,15 +364,16 @@ class Download:
         self._ledger.write(ended)
         return ended
 
-    async def _merge(self, job: _Job, year: int) -> None:
+    async def _merge(self, job: Job, year: int) -> None:
         merge = self._years.prepared(job.instrument, job.records, year)
         if merge is not None:
             self._ledger.state.apply(await self._background(merge))
 
-    def _restart(self, job: _Job, time: int) -> None:
+    def _restart(self, job: Job, time: int) -> None:
         text = f"the bar of {shown(time)} is not what it was: its past was adjusted"
-        self._ledger.append(Restarted(instrument=job.instrument, text=text))
+        self._begin_anew(job, text)
         job.generation += 1
+        self.progress.total -= sum(room_in(job.spans, one, self._order.size) for one in job.flying)
         job.flying.clear()
         if job.generation > MOST_RESTARTS:
             job.given_up = True
@@ -380,7 +383,7 @@ class Download:
         self._note(f"{job.instrument}: {text}; all of it is fetched anew")
         self._plan(job)
 
-    async def _finish(self, job: _Job) -> None:
+    async def _finish(self, job: Job) -> None:
         """Put what was fetched into the data files."""
         if job.finished or job.plan is None:
             return

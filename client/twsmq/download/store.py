@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,10 +29,11 @@ from twsmq_protocol.counted import counted
 from twsmq_protocol.history_requests import PackedBars
 from twsmq_protocol.packed_bars import columns_of
 
+from .disk import Disk
 from .errors import ParquetMissing
 from .planner import NS
 
-PIECES = Path(".twsmq") / "pieces"
+PIECES, ASIDE = Path(".twsmq") / "pieces", Path(".twsmq") / "before"
 COLUMNS = ("time", "open", "high", "low", "close", "volume", "wap", "count")
 
 _BARS = msgspec.msgpack.Decoder(PackedBars)
@@ -74,6 +76,18 @@ def instrument_folder(folder: Path, instrument: str) -> Path:
 
 def year_file(folder: Path, instrument: str, year: int, suffix: str) -> Path:
     return instrument_folder(folder, instrument) / f"year={year}" / f"bars.{suffix}"
+
+
+def set_aside(folder: Path, disk: Disk, instrument: str) -> Path | None:
+    """Where its data files are from now on; None where there are none."""
+    there = instrument_folder(folder, instrument)
+    if not any(there.glob("year=*/*")):
+        return None
+    numbers = count(1)
+    while (kept := folder / ASIDE / f"{there.name}.{next(numbers)}").exists():
+        pass
+    disk.move(there, kept)
+    return kept
 
 
 def encode_piece(bars: PackedBars) -> bytes:

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 
 from msgspec import Struct, field
 from twsmq_protocol.counted import counted
+from twsmq_protocol.packed_bars import rising
 from twsmq_protocol.streams import seconds_of
 
 from .disk import digest_of
@@ -65,36 +66,50 @@ class Report(Struct):
     running: bool = False
 
 
-def verify(folder: Path) -> Report:
-    """Raises `NotOurs`, `LedgerDamaged`, `ParquetMissing`."""
+def verify(folder: Path, seen: Callable[[int, int], None] = lambda done, of: None) -> Report:
+    """Raises `NotOurs`, `LedgerDamaged`, `ParquetMissing`. `seen`: how many instruments were looked at, of
+    how many."""
     busy = running(folder)
     state = read(folder)
     assert state.begun is not None
     form = format_named(state.begun.format)
     names = sorted(state.instruments)
-    verdicts = (
-        _settled(folder, state, form, names)
-        if busy
-        else [_instrument(folder, state, form, name) for name in names]
-    )
+    look = _Look(folder, form, len(names), seen)
+    verdicts = _settled(look, state, names) if busy else [look(state, name) for name in names]
     if not busy and running(folder):
-        return verify(folder)  # it has begun meanwhile
+        return verify(folder, seen)  # it has begun meanwhile
     complete = bool(verdicts) and all(verdict.complete for verdict in verdicts)
     return Report(complete, verdicts, busy)
 
 
-def _settled(folder: Path, state: State, form: Format, names: Sequence[str]) -> list[Verdict]:
+class _Look(Struct):
+    """Looks at one instrument after the other."""
+
+    folder: Path
+    form: Format
+    all: int
+    seen: Callable[[int, int], None]
+    done: int = 0
+
+    def __call__(self, state: State, name: str) -> Verdict:
+        verdict = _instrument(self.folder, state, self.form, name)
+        self.done += 1
+        self.seen(min(self.done, self.all), self.all)
+        return verdict
+
+
+def _settled(look: _Look, state: State, names: Sequence[str]) -> list[Verdict]:
     """Of each that is left as it is while it is looked at; the others are looked at again, together."""
     found: dict[str, Verdict] = {}
     for _ in range(_TRIES):
-        looked = {name: _instrument(folder, state, form, name) for name in names}
-        after = read(folder)
+        looked = {name: look(state, name) for name in names}
+        after = read(look.folder)
         names = [name for name in names if name in after.instruments]  # or it was withdrawn
         settled = {
             name: looked[name]
             for name in names
             if (known := state.instruments[name]) == after.instruments[name]
-            and not _midway(folder, form, name, known)
+            and not _midway(look.folder, look.form, name, known)
         }
         found |= settled
         names = [name for name in names if name not in settled]
@@ -150,7 +165,7 @@ def _times(folder: Path, form: Format, instrument: str, verdict: Verdict) -> lis
         except (OSError, ValueError) as error:
             verdict.problems.append(f"{file} cannot be read ({error}): download again")
             continue
-        unique = times if _rising(times) else sorted(set(times))
+        unique = times if rising(times) else sorted(set(times))
         if unique is not times and any(later < earlier for earlier, later in pairwise(times)):
             verdict.problems.append(f"{file} is not in the order of time: download again")
         verdict.doubled += len(times) - len(unique)
@@ -174,10 +189,6 @@ def _changed(folder: Path, form: Format, instrument: str, records: Records, verd
         undone = (merged.sha256, merged.old)  # a download that was killed in between goes on from the old one
         if merged.sha256 and there is not None and there not in undone:
             verdict.problems.append(f"{file} is not as it was written: download again")
-
-
-def _rising(times: Sequence[int]) -> bool:
-    return all(earlier < later for earlier, later in pairwise(times))
 
 
 def _count(times: Sequence[Sequence[int]], begin: int, end: int) -> int:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twsmq_protocol.streams import seconds_of
+from twsmq_protocol.errors import FieldError
+from twsmq_protocol.instruments import parse_instrument
 
 from .ledger import Records
-from .planner import NS, Interval, Piece, Span, spans_of, touching, uncovered
+from .planner import DAY_NS, Interval, Piece, Span, room, spans_of, touching, uncovered, utc_date
+
+_DAY_LATE, _MONTH_LATE, _NEVER = 4, 64, 2**63
+"""Days after an expiry that no bar is of: a day may be the one before the last session, in any zone; a month
+that of delivery, before it ends or in the one after."""
 
 
 def spans_wanted(records: Records, size: str) -> list[Span]:
@@ -15,11 +20,24 @@ def spans_wanted(records: Records, size: str) -> list[Span]:
     schedule = records.schedule
     assert schedule is not None
     head = schedule.head or 0
+    last = _expired(schedule.instrument)
     return [
         span
         for begin, end in records.wanted_parts()
-        for span in spans_of(schedule.sessions, size, schedule.time_zone, begin, end, head)
+        for span in spans_of(schedule.sessions, size, schedule.time_zone, begin, min(end, last), head)
     ]
+
+
+def _expired(instrument: str) -> int:
+    """From when on there is no bar of it for sure, ns: after its last session no schedule lists any, and the
+    days instead of them are for what trades."""
+    try:
+        expiry = parse_instrument(instrument).expiry
+        if len(expiry) == 8:
+            return utc_date(f"{expiry[:4]}-{expiry[4:6]}-{expiry[6:]}") + _DAY_LATE * DAY_NS
+        return utc_date(f"{expiry[:4]}-{expiry[4:]}-01") + _MONTH_LATE * DAY_NS
+    except (ValueError, FieldError):
+        return _NEVER
 
 
 def still_missing(records: Records, size: str) -> list[Interval]:
@@ -28,9 +46,7 @@ def still_missing(records: Records, size: str) -> list[Interval]:
 
 def room_in(spans: Sequence[Span], piece: Piece, size: str) -> int:
     """Bars that have room in both."""
-    step = seconds_of(size) * NS
-    parts = (
-        (max(span.begin, piece.begin), min(span.end, piece.end))
+    return sum(
+        room(max(span.begin, piece.begin), min(span.end, piece.end), size)
         for span in touching(spans, piece.begin, piece.end)
     )
-    return sum(-(-(end - begin) // step) for begin, end in parts)

@@ -17,7 +17,7 @@ import structlog
 from msgspec import Struct
 from twsmq_protocol.config import Config
 from twsmq_protocol.history_requests import Head, Histogram, Schedule, TickPage
-from twsmq_protocol.instruments import format_instrument, parse_instrument
+from twsmq_protocol.instruments import canonical
 
 from .bars_job import Known
 from .jobs import Forget, Keep
@@ -60,8 +60,7 @@ class Memory:
     def name(self, op: str, instrument: str, *rest: object) -> str:
         """The same for two spellings of one instrument, another for each gateway: a simulated one has prices
         of its own."""
-        spelling = format_instrument(parse_instrument(instrument))
-        return "|".join(map(str, (self._source, op, spelling, *rest)))
+        return "|".join(map(str, (self._source, op, canonical(instrument), *rest)))
 
     def bars(
         self, series: str, begin: int, end: int, max_age_s: float | None,

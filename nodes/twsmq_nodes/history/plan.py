@@ -27,13 +27,14 @@ NS = 1_000_000_000
 DAY_S = 86_400
 
 SPANS_S: dict[str, int] = {
-    "1s": 1_800, "5s": 7_200, "10s": 14_400, "15s": 21_600, "30s": 43_200,
+    "1s": 1_992, "5s": 7_200, "10s": 14_400, "15s": 21_600, "30s": 43_200,
     "1m": 2 * DAY_S, "2m": 4 * DAY_S, "3m": 7 * DAY_S, "5m": 7 * DAY_S, "10m": 14 * DAY_S, "15m": 21 * DAY_S,
     "20m": 30 * DAY_S, "30m": 30 * DAY_S, "1h": 60 * DAY_S, "2h": 120 * DAY_S, "3h": 180 * DAY_S,
     "4h": 240 * DAY_S, "8h": 360 * DAY_S, "1d": 360 * DAY_S, "1w": 5 * 365 * DAY_S, "1mo": 20 * 365 * DAY_S,
 }  # fmt: skip
 """Seconds of the calendar in one piece to begin with: some thousand bars, which a gateway answers in
-seconds, were there bars all round the clock (`Spans` learns what it really takes)."""
+seconds, were there bars all round the clock (`Spans` learns what it really takes). Of one second: as long as
+is allowed, with the bar on either side; ten of them are a page of a download."""
 
 SIZES_S: dict[str, int] = {size: seconds_of(size) for size in HISTORY_SIZES}
 

@@ -56,8 +56,8 @@ from .ticks_job import TicksJob
 K = TypeVar("K", bound=Struct)
 _Aged = GetTicks | GetHeadTimestamp | GetSchedule | GetHistogram
 
-PATIENCE_S, BULK_PATIENCE_S = 60.0, 600.0
-"""How long a call waits at most; its own `valid_until` may end it sooner."""
+PATIENCE_S, BULK_PATIENCE_S, MOST_PATIENCE_S = 60.0, 600.0, 3_600.0
+"""How long a call waits that has no `valid_until`, and any at most."""
 
 
 class HistoryShell(Shell):
@@ -209,10 +209,7 @@ class HistoryShell(Shell):
         """Asks the gateway, unless nobody waits by then. `finished`: what becomes of the result."""
         self._node.require_ready()
         call_id = next(self._call_ids)
-        patience = BULK_PATIENCE_S if bulk else PATIENCE_S
-        if call.valid_until is not None:
-            patience = min(patience, (call.valid_until - time_ns()) / 1e9)
-        deadline = self._loop.time() + patience
+        deadline = self._loop.time() + patience_s(call.valid_until, time_ns(), bulk=bulk)
 
         def ask(make: Callable[[], Job]) -> None:
             self._calls[call_id] = (call, finished)
@@ -263,6 +260,13 @@ class HistoryShell(Shell):
             session.send(send.request, priority=Priority.DATA, on_written=written, on_refused=refused)
         except NotConnected as error:
             refused(error)
+
+
+def patience_s(valid_until: int | None, now: int, *, bulk: bool) -> float:
+    """Whoever names a time waits until then: pacing alone may take ten minutes."""
+    if valid_until is None:
+        return BULK_PATIENCE_S if bulk else PATIENCE_S
+    return min(MOST_PATIENCE_S, (valid_until - now) / NS)
 
 
 def _require_one_answer(args: GetBars, contract: Contract, begin: int, now: int) -> None:

@@ -1,0 +1,31 @@
+"""How far one instrument of a download is. No file, no clock."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from .ledger import Records
+from .planner import Piece, Plan, Span
+
+
+class Job(Struct):
+    """One instrument. `generation` counts how often it was begun anew in this run; `put_away`: all that came
+    since is in the data files, or will be without more ado; `for_good`: asking again would change nothing."""
+
+    instrument: str
+    records: Records
+    spans: list[Span] = field(default_factory=list[Span])
+    plan: Plan | None = None
+    preparing: bool = False
+    flying: list[Piece] = field(default_factory=list[Piece])
+    generation: int = 0
+    refusals: list[str] = field(default_factory=list[str])
+    in_a_row: int = 0
+    given_up: bool = False
+    for_good: bool = False
+    put_away: bool = False
+    finished: bool = False
+
+    @property
+    def unplanned(self) -> bool:
+        return self.plan is None and not self.preparing and not self.given_up
