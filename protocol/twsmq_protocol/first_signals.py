@@ -28,6 +28,8 @@ def handle_if_run() -> None:
         for number in asking_to_stop():
             signal.signal(number, _end)
         leave_meaningless()
+        # Whoever starts us may have blocked them for itself, and so for us: nobody could stop us.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP, *MEANINGLESS))
 
 
 def leave_meaningless() -> None:

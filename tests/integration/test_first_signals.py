@@ -62,6 +62,17 @@ def test_what_means_nothing_ends_nobody_and_what_asks_for_an_end_gets_it(module:
         assert ended(process) == (0, b"")
 
 
+def test_signals_that_whoever_starts_it_has_blocked_for_itself_reach_it(tmp_path: Path) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGUSR1))
+    try:
+        with importing(tmp_path, "twsmq_nodes.orders") as process:
+            process.send_signal(signal.SIGUSR1)
+            process.send_signal(signal.SIGTERM)
+            assert ended(process) == (0, b"")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def test_up_too_takes_no_notice_and_ends_by_ctrl_c(tmp_path: Path) -> None:
     with importing(tmp_path, "twsmq.cli", "up") as process:
         process.send_signal(signal.SIGUSR1)

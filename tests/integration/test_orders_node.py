@@ -72,8 +72,14 @@ def client(node: OrdersNode, port_base: int) -> Iterator[PlainClient]:
     plain.close()
 
 
-def await_ready(client: PlainClient) -> dict[str, Any]:
-    return client.await_event(lambda topic, event: topic == "node/orders/" and event["state"] == "ready")
+def await_ready(client: PlainClient, node: OrdersNode | None = None) -> dict[str, Any]:
+    """`node`: one that was restarted, whose former life may still have something to say."""
+    pid = node.process.pid if node is not None and node.process is not None else None
+    return client.await_event(
+        lambda topic, event: (
+            topic == "node/orders/" and event["state"] == "ready" and pid in (None, event["pid"])
+        )
+    )
 
 
 def place(client: PlainClient, cid: str, **changes: Any) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def test_a_node_killed_and_started_again_knows_every_order(
     place(client, "market", order_type="MKT", limit_price=None)
     node.kill()
     node.start()
-    beat = await_ready(client)
+    beat = await_ready(client, node)
     assert order(client, "rest") == before
     if order(client, "market")["status"] != "filled":
         await_status(client, "market", "filled")
@@ -257,7 +263,7 @@ def test_events_are_replayed_in_pages_as_they_were_published(client: PlainClient
     live = [client.await_event(lambda _topic, event, no=n: event.get("strategy_no") == no) for n in (1, 2)]
     node.kill()
     node.start()
-    await_ready(client)
+    await_ready(client, node)
     replayed: list[dict[str, Any]] = []
     after = 0
     while True:
@@ -280,7 +286,7 @@ def test_halts_and_limits_outlive_the_node(client: PlainClient, node: OrdersNode
     client.result("orders", "halt", reason="fat finger", strategy="t")
     node.kill()
     node.start()
-    await_ready(client)
+    await_ready(client, node)
     layers = client.result("orders", "get_risk")["layers"]
     assert {"scope": "strategy", "name": "s", "limits": limits} in layers
     order = {"instrument": AAPL, "side": "BUY", "quantity": 10, "order_type": "MKT"}

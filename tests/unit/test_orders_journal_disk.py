@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import sqlite3
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.orders_desk import Desk
 from twsmq_nodes.orders import journal as journals
 from twsmq_nodes.orders.journal import SqliteJournal
 from twsmq_protocol.errors import ConfigError, Unmendable
@@ -45,3 +47,26 @@ def test_what_is_no_file_is_no_journal(tmp_path: Path, harm: Callable[[Path], No
     harm(tmp_path / "j")
     with pytest.raises(Unmendable, match="is no plain file; remove what is there"):
         SqliteJournal(tmp_path / "j")
+
+
+def test_a_log_that_another_program_has_moved_into_the_database_is_no_loss(tmp_path: Path) -> None:
+    desk = Desk()
+    desk.place()
+    desk.accepted()
+
+    async def trade() -> list[object]:
+        journal = SqliteJournal(tmp_path / "j")
+        told: asyncio.Queue[object] = asyncio.Queue()
+        journal.run(told.put_nowait, told.put_nowait)
+        journal.append((desk.committed[0],))
+        first = await told.get()
+        other = sqlite3.connect(tmp_path / "j")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        other.close()
+        assert not (tmp_path / "j-wal").stat().st_size
+        journal.append((desk.committed[1],))
+        second = await told.get()
+        journal.close()
+        return [first, second]
+
+    assert asyncio.run(asyncio.wait_for(trade(), 30)) == [1, 2]

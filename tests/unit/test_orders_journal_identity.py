@@ -172,7 +172,15 @@ def replace_file(folder: Path) -> None:
     (folder / "copy").rename(folder / "j")
 
 
-@pytest.mark.parametrize("harm", [rename, rename_folder, remove_log, replace_file])
+def cut_log(folder: Path) -> None:
+    os.truncate(folder / "j-wal", 0)
+
+
+def cut_file(folder: Path) -> None:
+    os.truncate(folder / "j", 0)
+
+
+@pytest.mark.parametrize("harm", [rename, rename_folder, remove_log, replace_file, cut_log, cut_file])
 def test_nothing_counts_as_durable_where_nobody_would_find_it(
     tmp_path: Path, harm: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

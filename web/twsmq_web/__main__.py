@@ -24,8 +24,8 @@ def main(config: Path | None, gateway: str | None) -> None:
     """Serve the page, /metrics and /api/board; `twsmq up` does it too."""
     logs.configure(WEB)
     log = structlog.stdlib.get_logger()
-    watch_lifeline()
     try:
+        watch_lifeline()
         scarce = descriptors.warning(descriptors.require())
         if scarce:
             log.warning("few descriptors", problem=scarce)

@@ -55,6 +55,6 @@ class Checkpoints:
         while not self._ended:
             self._due.wait()
             self._due.clear()
-            with suppress(sqlite3.OperationalError):  # what the disk refuses here it refuses the next commit
+            with suppress(sqlite3.DatabaseError):  # what is refused here is refused to the next commit too
                 for _ in range(TIMES):
                     self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -51,6 +51,8 @@ UNFLUSHED = 1_000_000
 """More events than a system keeps from its disk: Linux writes back what is 30 s old."""
 UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
 """What reading an entry raises that is none."""
+_BEGINS = (b"SQLite format 3\0", b"\x37\x7f\x06")
+"""Of the database and of its write-ahead log."""
 MOST_ROWS = 256
 """In one statement: SQLite takes 32,766 values at most."""
 
@@ -118,6 +120,7 @@ class SqliteJournal:
             self._writer = connect(path, durability)  # now: later another file might stand there
             self._checkpoints = Checkpoints(path, durability, self._writer)
             self._files = tuple(os.open(each, os.O_RDONLY | os.O_CLOEXEC) for each in self._paths)
+            self._sizes = [os.fstat(file).st_size for file in self._files]
             self._places = [
                 (str(each), _identity(os.fstat(file)))
                 for each, file in zip(self._paths, self._files, strict=True)
@@ -318,15 +321,25 @@ class SqliteJournal:
         return True
 
     def _require_in_place(self) -> None:
-        """Raises OSError once a file was removed, renamed or replaced: nobody would find what is written."""
-        for path, identity in self._places:
+        """Raises OSError once a file was removed, renamed, replaced or cut short: nobody would find what is
+        written."""
+        for number, (path, identity) in enumerate(self._places):
             try:
-                there = _identity(os.stat(path))  # noqa: PTH116  three times as fast, before each order
+                status = os.stat(path)  # noqa: PTH116  three times as fast, before each order
             except FileNotFoundError:
-                there = None
-            if there != identity:
-                what = "was removed or renamed" if there is None else "was replaced by another file"
-                raise OSError(f"{path} {what}; no order is safe any more: stop the node, put the file back")
+                status = None
+            if status is None or _identity(status) != identity:
+                what = "was removed or renamed" if status is None else "was replaced by another file"
+            elif status.st_size < self._sizes[number] and not self._is_begun_anew(number):
+                what = "was cut short"
+            else:
+                self._sizes[number] = status.st_size
+                continue
+            raise OSError(f"{path} {what}; no order is safe any more: stop the node, put the file back")
+
+    def _is_begun_anew(self, number: int) -> bool:
+        """By SQLite itself, for another program (a checkpoint, a vacuum), and not by whoever emptied it."""
+        return os.pread(self._files[number], 16, 0).startswith(_BEGINS[number])
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -58,8 +58,8 @@ def run(name: str | Callable[[int], str], build: Callable[[Node], Shell]) -> NoR
     def command(config: Path | None, gateway: str | None, shard: int, log_level: str) -> None:
         own_name = name if isinstance(name, str) else name(shard)
         logs.configure(own_name, log_level)
-        watch_lifeline()
         try:
+            watch_lifeline()
             stand_back(process_of(own_name).nice)
             loaded = load_config(config, gateway, take_started())
             keep_private(loaded.data_dir)
