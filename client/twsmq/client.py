@@ -42,10 +42,9 @@ class Client(SyncRequests):
 
     Nothing needs to be running yet: sockets connect when the other side is there, and again when it is back.
 
-    Every request takes `timeout` in seconds (5 unless given). It raises `RequestRefused` for an error reply
+    Every request takes `timeout` in seconds (5 unless given). It raises `RequestRefused` for an error reply,
     `OutcomeUnknown` when none came, which shows whether anybody listens there at all, and `ConnectionRefused`
-    when keys are wrong, within 2 s. After the timeout
-    the request can no longer take effect.
+    when keys are wrong, within 2 s. After the timeout the request can no longer take effect.
 
     `quotes[instrument]` and `orders[strategy]` are live mirrors: they subscribe when first asked for, and are
     brought up to date whenever they are looked up or anything is received.

@@ -11,11 +11,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from .alerts import ALERTS, Severity
 from .errors import ConfigError, FieldError
 from .explain import ENTRY, explain
-from .gateway_life import Command, GatewayLife
+from .gateway_life import Command, GatewayLife, PlannedRestarts
 from .hosts import LOOPBACK, check_host, is_ipv4, is_loopback
 from .risk_limits import Risk
 from .streams import DataKind
@@ -211,12 +212,19 @@ class Alerts(Table, frozen=True):
     deadman_s: Annotated[float, Meta(ge=1, le=86400)] = 60.0
     """Seconds between two."""
     restart_at: Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?\Z", examples=["23:45"])] = ""
-    """HH:MM at which the gateway restarts every day, as set there. Empty: no restart is expected."""
+    """Older form of `[gateway.life] restart_at`, which holds where this is empty: HH:MM."""
     restart_time_zone: str = "America/New_York"
     """Of that time."""
-    restart_minutes: Annotated[float, Meta(gt=0, le=120)] = 5.0
-    """How long after `restart_at` the link may be down before anybody is called."""
+    restart_minutes: Annotated[float, Meta(gt=0, le=120)] | None = None
+    """How long a planned restart may take before anybody is called; not given: `[gateway.life]
+    restart_minutes`."""
     rules: dict[str, AlertSetting] = {}
+
+    def restarts(self, life: GatewayLife) -> PlannedRestarts:
+        """Those for which nobody is called."""
+        planned = PlannedRestarts((self.restart_at,), self.restart_time_zone, life.restart_minutes)
+        planned = planned if self.restart_at else life.restarts
+        return planned if self.restart_minutes is None else replace(planned, minutes=self.restart_minutes)
 
     @property
     def addresses(self) -> tuple[str, ...]:

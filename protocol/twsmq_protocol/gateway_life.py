@@ -26,6 +26,16 @@ Span = Annotated[str, Meta(pattern=_SPAN, examples=["07:00-22:00", "Fri 23:00-Sa
 """`23:45-00:20` of every day, or `Fri 23:00-Sat 03:00` of every week."""
 
 
+class PlannedRestarts(Struct, frozen=True):
+    """`at`: HH:MM of every day in `zone`, at which the gateway restarts by itself; empty: not that anybody
+    knows."""
+
+    at: tuple[str, ...]
+    zone: str
+    minutes: float
+    """How long one may take."""
+
+
 class GatewayLife(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What twsmq does for a gateway that does not come back by itself, over IBC's command server or `start`.
 
@@ -43,7 +53,8 @@ class GatewayLife(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     time_zone: str = "America/New_York"
     """Of all times here."""
     restart_at: tuple[Hours, ...] = ()
-    """When the gateway restarts by itself every day (its auto restart, IBC's `AutoRestartTime`)."""
+    """When the gateway restarts by itself every day (its auto restart, IBC's `AutoRestartTime`). It calls
+    nobody then, and no order is sent shortly before (`[orders.risk] restart_lock_s`)."""
     restart_minutes: Annotated[float, Meta(gt=0, le=120)] = 5.0
     """How long that may take before it counts as a trouble."""
     reset: tuple[Span, ...] = ("00:15-01:45", "Fri 23:00-Sat 03:00")
@@ -65,6 +76,10 @@ class GatewayLife(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The gateway has lost IBKR (1100)."""
     farm_s: Annotated[float, Meta(gt=0, le=86400)] = 300.0
     """A data farm is broken (2103, 2105)."""
+
+    @property
+    def restarts(self) -> PlannedRestarts:
+        return PlannedRestarts(self.restart_at, self.time_zone, self.restart_minutes)
 
     def __post_init__(self) -> None:
         check_host(self.ibc_host, field="ibc_host")

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from .errors import FieldError
+from .gateway_life import GatewayLife, PlannedRestarts
 from .instruments import SEC_TYPES, parse_instrument
 from .order_types import ORDER_TYPES
 from .time_zones import check_time_zone
@@ -127,11 +128,18 @@ class Risk(RiskLimits, frozen=True, kw_only=True):
     """Limits on orders: the default layer, which counts for each strategy on its own."""
 
     restart_at: str | None = None
-    """when the gateway restarts by itself: `HH:MM` in `time_zone`"""
+    """older form of `[gateway.life] restart_at`, which holds where this is not given: `HH:MM` in
+    `time_zone`"""
     restart_lock_s: Annotated[float, Meta(ge=0, le=3600)] = 120.0
-    """so many seconds before that nothing new is sent"""
+    """so many seconds before a restart of the gateway (`[gateway.life] restart_at`) nothing new is sent"""
     strategy: dict[str, RiskLimits] = {}
     account: dict[str, RiskLimits] = {}
+
+    def restarts(self, life: GatewayLife) -> PlannedRestarts:
+        """Those before which nothing new is sent."""
+        if self.restart_at is None:
+            return life.restarts
+        return PlannedRestarts((self.restart_at,), self.time_zone, life.restart_minutes)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,7 +13,17 @@ from msgspec import Struct
 
 from .config import Config
 from .envelope import Args, Finite
-from .processes import HISTORY, MARKETDATA, ORDERS, PROCESSES, SIMULATOR, STATUS, SUPERVISOR, WEB
+from .processes import (
+    CONNECTION,
+    HISTORY,
+    MARKETDATA,
+    ORDERS,
+    PROCESSES,
+    SIMULATOR,
+    STATUS,
+    SUPERVISOR,
+    WEB,
+)
 from .system_events import ProcessState
 
 
@@ -105,7 +115,7 @@ CLUSTER = frozenset(
 """They decide which processes there are and where they find each other, and the one gateway that all of them
 speak to: orders at one and positions from another would be worse than either."""
 _READERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("gateway.life", ("connection",)),
+    ("gateway.life", (CONNECTION, ORDERS, STATUS)),
     ("gateway", (*(row.name for row in PROCESSES if row.client_id is not None), SIMULATOR)),
     ("marketdata.quiet_repeat_s", (MARKETDATA, ORDERS)),
     ("marketdata", (MARKETDATA,)),

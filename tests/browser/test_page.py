@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import signal
 import time
@@ -96,7 +97,8 @@ def test_a_link_that_was_used_says_so_whether_the_browser_is_logged_in_or_not(
 
 def test_a_button_that_would_be_refused_is_not_shown(page: Page) -> None:
     """An operator whose key halts and does not resume saw everything an operator can do."""
-    me = '{"who": "ann", "role": "operator", "may": ["halt", "cancel_order"], "reads_orders": false}'
+    may = {"may": ["halt", "cancel_order"], "reads_orders": False, "reads_logs": False}
+    me = json.dumps({"who": "ann", "role": "operator"} | may)
 
     def answered(route: Any) -> None:
         route.fulfill(body=me, content_type="application/json")
@@ -113,6 +115,8 @@ def test_a_button_that_would_be_refused_is_not_shown(page: Page) -> None:
     page.view("orders")
     playwright.expect(page.page.locator("td.act button").first).to_have_text("cancel")
     assert page.page.locator("td[data-column=client_order_id] button").count() == 0
+    page.view("processes")
+    assert page.page.locator("table[data-section=processes] td button").count() == 0
 
 
 MANY = """async (count) => {

@@ -22,7 +22,8 @@ from twsmq_nodes.status.processes import START_S
 from twsmq_nodes.tws.events import AccountSummary
 from twsmq_nodes.tws.requests import ReqAccountSummary
 from twsmq_nodes.tws.session_events import SessionUp
-from twsmq_protocol.config import Alerts, Config
+from twsmq_protocol.config import Config, GatewayTable
+from twsmq_protocol.gateway_life import GatewayLife
 from twsmq_protocol.metrics import METRICS, Metrics, MetricSamples, Sample
 from twsmq_protocol.order_events import Fill, Order, OrderEvent, OrderStatus
 from twsmq_protocol.processes import ORDERS, node_names
@@ -31,7 +32,7 @@ from twsmq_protocol.system_events import Gateway, Heartbeat, LinkState, Process
 NS = 1_000_000_000
 MIDNIGHT = 1_795_755_600  # 2026-11-27 00:00 in New York, a Friday
 RESTART = 23 * 3600 + 45 * 60
-CONFIG = Config(alerts=Alerts(restart_at="23:45", restart_minutes=5.0))
+CONFIG = Config(gateway=GatewayTable(life=GatewayLife(restart_at=("23:45",), restart_minutes=5.0)))
 NODES = node_names(CONFIG)
 DAY = 86_400
 ACCOUNT = "DU1234567"

@@ -103,7 +103,7 @@ def ns_at(clock: str) -> int:
 
 
 def test_every_limit_has_an_example() -> None:
-    there = {rule.name for rule in RULES} | OPTIONS - {"time_zone"} | {"restart_at"}
+    there = {rule.name for rule in RULES} | OPTIONS - {"time_zone"} | {"restart_lock_s"}
     assert there == EXAMPLES.keys(), "give each limit an example in docs/risk.md, and no other"
 
 
@@ -113,7 +113,8 @@ def test_an_example_lets_one_order_pass_and_refuses_another(name: str) -> None:
     assert [outcome for outcome, _, _ in lines] == ["passes", "refused"]
     for outcome, by, text in lines:
         case, now = case_of(text), ns_at(case_of(text).at)
-        guard = RiskGuard(parse_config(EXAMPLES[name]).orders.risk, case.world)
+        config = parse_config(EXAMPLES[name])
+        guard = RiskGuard(config.orders.risk, case.world, config.gateway.life)
         for number in range(case.sent):
             ask(guard, f"before-{number}", {"quantity": 10.0 + number}, now)
         if case.alike_before_s is not None:

@@ -16,6 +16,7 @@ from twsmq_nodes.orders.risk.live_inputs import LiveRiskInputs
 from twsmq_nodes.orders.risk.rules import OPTIONS, RULES
 from twsmq_nodes.orders.risk.steps import Steps
 from twsmq_protocol.errors import FieldError, RequestError
+from twsmq_protocol.gateway_life import GatewayLife
 from twsmq_protocol.order_requests import PlaceOrder
 from twsmq_protocol.risk_limits import Risk, RiskLimits
 
@@ -224,6 +225,16 @@ def test_no_order_before_the_gateways_own_restart() -> None:
     assert verdict(rules, order()) == "restart_lock_s"
     assert verdict(rules, order(), ns=NOON - 120 * SECOND) == ""
     assert verdict(rules, order(), ns=NOON + 120 * SECOND) == ""
+
+
+def test_the_gateways_own_restart_is_what_its_life_says_unless_the_limits_do() -> None:
+    life = GatewayLife(restart_at=("23:45", "13:01"), time_zone="Europe/Berlin")  # noon in UTC is 13:00 there
+    rules = RiskGuard(Risk(), Known(), life)
+    assert not rules.idle
+    assert verdict(rules, order()) == "restart_lock_s"
+    assert verdict(rules, order(), ns=NOON - 120 * SECOND) == ""
+    assert verdict(RiskGuard(Risk(restart_at="11:00"), Known(), life), order()) == ""
+    assert verdict(RiskGuard(Risk(restart_lock_s=30), Known(), life), order()) == ""
 
 
 def test_a_modification_is_checked_for_size_price_and_time() -> None:

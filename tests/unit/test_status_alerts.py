@@ -24,7 +24,7 @@ from twsmq_nodes.status.restart_clock import RestartClock
 from twsmq_protocol.alerts import ALERTS, RUNBOOK
 from twsmq_protocol.config import Alerts, AlertSetting, parse_config
 from twsmq_protocol.errors import ConfigError, FieldError
-from twsmq_protocol.gateway_life import GatewayLife
+from twsmq_protocol.gateway_life import GatewayLife, PlannedRestarts
 
 S = 1_000_000_000
 RULE = Rule("OrderUnknown", "page", 30.0, "docs/runbook/OrderUnknown.md")
@@ -292,7 +292,7 @@ def test_a_rule_that_is_none_is_refused_with_the_file(text: str, says: str) -> N
 # -- the planned restart
 
 WEEK = LifeClock(GatewayLife(week_ends="Sun 01:00", time_zone="America/New_York"))
-CLOCK = RestartClock("23:45", "America/New_York", 5.0, WEEK)
+CLOCK = RestartClock(PlannedRestarts(("23:45",), "America/New_York", 5.0), WEEK)
 MIDNIGHT = 1_795_755_600  # 2026-11-27 00:00 in New York
 AT = MIDNIGHT + 23 * 3600 + 45 * 60
 
@@ -304,6 +304,28 @@ def test_the_restart_is_known_beforehand_and_its_window_is_short() -> None:
     assert CLOCK.in_window((AT - 30) * S)
     assert CLOCK.in_window((AT + 299) * S)
     assert not CLOCK.in_window((AT + 301) * S)
+
+
+def test_a_gateway_may_restart_twice_a_day() -> None:
+    clock = RestartClock(PlannedRestarts(("23:45", "06:00"), "America/New_York", 5.0), WEEK)
+    morning = MIDNIGHT + 6 * 3600
+    assert [clock.next(at * S) for at in (MIDNIGHT, morning, AT)] == [
+        at * S for at in (morning, AT, morning + 86_400)
+    ]
+    assert [clock.last(at * S) for at in (morning, AT - 61, AT - 60)] == [
+        at * S for at in (morning, morning, AT)
+    ]
+    assert [clock.weekly((AT + days * 86_400) * S) for days in (1, 2)] == [False, False]
+    assert clock.weekly((morning + 2 * 86_400) * S), "the first one after Sunday 01:00"
+
+
+def test_the_gateways_restart_is_configured_once_and_calls_nobody() -> None:
+    """It had to be written into three tables, and who knew of one was called every night."""
+    life = GatewayLife(restart_at=("23:45",), time_zone="Europe/Zurich", restart_minutes=7.0)
+    assert Alerts().restarts(life) == PlannedRestarts(("23:45",), "Europe/Zurich", 7.0)
+    assert Alerts(restart_minutes=2.0).restarts(life).minutes == 2.0
+    older = Alerts(restart_at="23:30", restart_minutes=4.0).restarts(life)
+    assert older == PlannedRestarts(("23:30",), "America/New_York", 4.0)
 
 
 def test_only_an_outage_that_began_with_the_restart_is_overdue() -> None:
@@ -341,7 +363,7 @@ def test_the_restart_that_needs_a_person_is_the_first_after_the_login_of_the_wee
 ) -> None:
     """The alert asked for an approval on the phone on Sundays only, also where that night's restart needs
     none and Monday's does."""
-    clock = RestartClock(at, zone, 5.0, week)
+    clock = RestartClock(PlannedRestarts((at,), zone, 5.0), week)
     found: set[str] = set()
     for hour in range(14 * 24):
         ns = (MIDNIGHT + hour * 3600) * S
@@ -353,7 +375,7 @@ def test_the_restart_that_needs_a_person_is_the_first_after_the_login_of_the_wee
 
 
 def test_no_restart_is_expected_where_none_is_named_and_a_wrong_zone_is_refused() -> None:
-    none = RestartClock("", "nowhere", 5.0, WEEK)
+    none = RestartClock(PlannedRestarts((), "UTC", 5.0), WEEK)
     assert (none.next(AT * S), none.in_window(AT * S), none.overdue_s(AT * S, 0)) == (None, False, None)
     with pytest.raises(FieldError, match="no time zone"):
         Alerts(restart_at="23:45", restart_time_zone="Mars/Olympus")

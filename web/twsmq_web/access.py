@@ -41,9 +41,9 @@ OPERATOR_S = 12 * 3600.0
 _FOREIGN = "a command must come from this server's own page"
 MOST_SESSIONS = 200
 MOST_KEYS = 100
-SEES, ACTS = "accounts", "risk"
+SEES, ACTS, READS_LOGS = "accounts", "risk", "operator"
 """What a cluster's key has to open for a session to see the board, and for it to do anything: halting needs
-less than resuming."""
+less than resuming. Logs name everybody's orders and whatever else a process met with."""
 
 
 class Session(Struct):
@@ -222,6 +222,15 @@ class Access:
             require(self._identity(session.of_key), op, args)
         except RequestError as error:
             raise Refused(403, "role", error.message) from error
+
+    def reads_logs(self, session: Session) -> bool:
+        """Whether the cluster's key that it is of opens what processes write into their logs."""
+        return READS_LOGS in self._identity(session.of_key).kinds()
+
+    def require_logs(self, session: Session) -> None:
+        """Raises `Refused`."""
+        if not self.reads_logs(session):
+            raise Refused(403, "role", f"this key may not read logs: it needs {READS_LOGS}")
 
     def may(self, session: Session, ops: Iterable[str]) -> list[str]:
         """Which of `ops` it may ask for at present."""

@@ -98,7 +98,13 @@ class Pages:
     def _me_of(self, session: Session) -> dict[str, Any]:
         """`may`: the commands that are not refused; the page shows no button for others."""
         role, may = self._access.role(session), self._access.may(session, COMMANDS)
-        return {"who": session.who, "role": role, "may": may, "reads_orders": self._reads_orders(session)}
+        return {
+            "who": session.who,
+            "role": role,
+            "may": may,
+            "reads_orders": self._reads_orders(session),
+            "reads_logs": self._access.reads_logs(session),
+        }
 
     def _reads_orders(self, session: Session) -> bool:
         try:
@@ -181,6 +187,7 @@ class Pages:
         return _json(self._desk.audit.latest(300))
 
     async def log(self, request: Request) -> Response:
+        self._access.require_logs(_session(request))
         return _json(self._desk.log(request.path_params["name"]))
 
     async def history(self, request: Request) -> Response:

@@ -53,14 +53,9 @@ class Knowledge:
     ) -> None:
         nodes = processes.node_names(config)
         names = (processes.SUPERVISOR, *nodes)
-        alerts = config.alerts
+        life = config.gateway.life
         self.core = core
-        self.clock = RestartClock(
-            alerts.restart_at,
-            alerts.restart_time_zone,
-            alerts.restart_minutes,
-            LifeClock(config.gateway.life),
-        )
+        self.clock = RestartClock(config.alerts.restarts(life), LifeClock(life))
         self.processes = ProcessBoard(nodes, {name: processes.client_id(config, name) for name in names})
         self.monitor = OrderMonitor(ns // DAY_NS)
         self.count = OwnCount(outside)

@@ -7,8 +7,11 @@ when it is over and the gateway is not back, somebody is, even where an outage a
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from twsmq_protocol.gateway_life import PlannedRestarts
 
 from twsmq_nodes.runtime.life_clock import LifeClock
 
@@ -18,30 +21,24 @@ _NS = 1_000_000_000
 
 
 class RestartClock:
-    """`at` is HH:MM in `zone`, empty for none; `minutes`: how long it may take. Times in ns since the
-    epoch."""
+    """Times in ns since the epoch."""
 
-    def __init__(self, at: str, zone: str, minutes: float, week: LifeClock) -> None:
+    def __init__(self, planned: PlannedRestarts, week: LifeClock) -> None:
         self._week = week
-        self._at = (int(at[:2]), int(at[3:])) if at else None
-        self._minutes = minutes
-        self._zone: tzinfo = ZoneInfo(zone) if at else UTC  # checked where the configuration is read
+        self._at = [(int(at[:2]), int(at[3:])) for at in planned.at]
+        self._minutes = planned.minutes
+        self._zone = ZoneInfo(planned.zone)  # checked where the configuration is read
 
     def next(self, ns: int) -> int | None:
         """The next restart."""
-        if self._at is None:
-            return None
         moment = self._local(ns)
-        today = self._on(moment)
-        return _ns(today if today > moment else self._on(moment + timedelta(days=1)))
+        coming = [one for day in (0, 1) for one in self._on(moment, day) if one > moment]
+        return _ns(min(coming)) if coming else None
 
     def last(self, ns: int) -> int | None:
         """The latest restart that was due, also if only within the minute to come."""
-        if self._at is None:
-            return None
-        moment = self._local(ns) + timedelta(seconds=EARLY_S)
-        today = self._on(moment)
-        return _ns(today if today <= moment else self._on(moment - timedelta(days=1)))
+        due = self._due(self._local(ns) + timedelta(seconds=EARLY_S))
+        return None if due is None else _ns(due)
 
     def in_window(self, ns: int) -> bool:
         last = self.last(ns)
@@ -64,18 +61,23 @@ class RestartClock:
 
     def weekly(self, ns: int) -> bool:
         """The latest restart was the first after the login of the week had ended: it needs a person."""
-        last = self.last(ns)
-        if last is None:
-            return False
-        return self._week.token_ended(_ns(self._on(self._local(last) - timedelta(days=1))), last)
+        last = self._due(self._local(ns) + timedelta(seconds=EARLY_S))
+        before = None if last is None else self._due(last - timedelta(seconds=1))
+        return last is not None and before is not None and self._week.token_ended(_ns(before), _ns(last))
 
     def _local(self, ns: int) -> datetime:
         return datetime.fromtimestamp(ns / _NS, self._zone)
 
-    def _on(self, day: datetime) -> datetime:
-        assert self._at is not None
-        hour, minute = self._at
-        return day.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    def _due(self, moment: datetime) -> datetime | None:
+        """The latest that was due then."""
+        due = [one for day in (-1, 0) for one in self._on(moment, day) if one <= moment]
+        return max(due) if due else None
+
+    def _on(self, moment: datetime, day: int) -> Iterator[datetime]:
+        """Those of so many days later."""
+        date = moment + timedelta(days=day)
+        for hour, minute in self._at:
+            yield date.replace(hour=hour, minute=minute, second=0, microsecond=0)
 
 
 def _ns(moment: datetime) -> int:

@@ -149,14 +149,16 @@ function Gaps() {
 function Processes() {
   const [name, setName] = useState(null);
   const [log, setLog] = useState(null);
+  const reads = board.me?.reads_logs;
+  const act = useMemo(() => ({ at: 0, open: reads ? (row) => setName(row.name) : null, title: "the end of its log" }), [reads]);
   useEffect(() => {
     if (!name) return undefined;
-    const read = () => ask(`/api/log/${name}`).then((answer) => setLog(answer.body));
+    const read = () => ask(`/api/log/${name}`).then(({ body }) => setLog(body.error ? { problem: body.error.message } : body));
     read();
     const timer = setInterval(read, 2000);
     return () => clearInterval(timer);
   }, [name]);
-  return html`<${Table} name="processes" act=${{ at: 0, open: (row) => setName(row.name), title: "the end of its log" }} />
+  return html`<${Table} name="processes" act=${act} />
     ${name && html`<section class="panel" aria-labelledby="h-log"><div class="title"><h2 id="h-log">Log of ${name}</h2>
       <button onClick=${() => { setName(null); setLog(null); }}>close</button></div>
       ${log?.problem ? html`<p class="bad">${log.problem}</p>` : html`<pre class="log" tabindex="0" role="group" aria-label=${"log of " + name}>${(log?.lines || []).slice(-60).map(printable).join("\n")}</pre>`}

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 from twsmq_protocol.errors import RequestError
+from twsmq_protocol.gateway_life import GatewayLife
 from twsmq_protocol.order_control_requests import RiskLayer, RiskLayers
 from twsmq_protocol.order_requests import ExerciseOption, PlaceOrder
 from twsmq_protocol.risk_limits import Risk, RiskLimits
@@ -31,6 +32,8 @@ from .steps import passive
 
 SEVERAL = ""
 """The account of an order that the gateway allots to several."""
+UNPLANNED = GatewayLife()
+"""A gateway that restarts at no known time."""
 _SOME = 1.0
 """An order for an amount of cash grows what works, by how much its rules find out."""
 
@@ -47,8 +50,9 @@ class _Layer(Struct, frozen=True):
 class RiskGuard:
     """`layers` by (scope, name), the default one without a name; they may be replaced at run time."""
 
-    def __init__(self, risk: Risk, inputs: RiskInputs) -> None:
+    def __init__(self, risk: Risk, inputs: RiskInputs, life: GatewayLife = UNPLANNED) -> None:
         self._risk = risk
+        self._restarts = risk.restarts(life)
         self._inputs = inputs
         self._layers: dict[tuple[str, str], _Layer] = {}
         self._sent: list[SentOrder] = []  # newest last
@@ -74,7 +78,7 @@ class RiskGuard:
             self._layers[scope, name] = _Layer("strategy", "", limits, rules)
         if limits == RiskLimits() and scope != "default":
             del self._layers[scope, name]
-        self.idle = self._risk.restart_at is None and not any(one.rules for one in self._layers.values())
+        self.idle = not self._restarts.at and not any(one.rules for one in self._layers.values())
         looks_back_s = [
             rule.looks_back_s(layer.limits)
             for layer in self._layers.values()
@@ -227,16 +231,19 @@ class RiskGuard:
                 yield layer
 
     def _check_restart(self, ns: int) -> None:
-        if self._risk.restart_at is None:
+        if not self._restarts.at:
             return
-        now = datetime.fromtimestamp(ns / NS, ZoneInfo(self._risk.time_zone))
-        hour, minute = self._risk.restart_at.split(":")
-        restart = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
-        if restart < now:
-            restart += timedelta(days=1)
-        left = (restart - now).total_seconds()
-        if left <= self._risk.restart_lock_s:
-            raise _refused("restart_lock_s", Refusal(self._risk.restart_lock_s, f"{left:.0f} s left"))
+        now = datetime.fromtimestamp(ns / NS, ZoneInfo(self._restarts.zone))
+        for at in self._restarts.at:
+            hour, minute = at.split(":")
+            restart = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+            if restart < now:
+                restart += timedelta(days=1)
+            left = (restart - now).total_seconds()
+            if left <= self._risk.restart_lock_s:
+                limit = f"{self._risk.restart_lock_s:g} s"
+                shown = f"{left:.0f} s before the gateway restarts by itself ({at})"
+                raise _refused("restart_lock_s", Refusal(limit, shown))
 
 
 _UNSET = {name: getattr(RiskLimits(), name) for name in RiskLimits.__struct_fields__}
