@@ -101,9 +101,8 @@ class OrdersShell(Shell):
             self._position_reported,
             self._core.foreign.rows.values,
         )
-        self._guard = self._core.pipeline.guard = RiskGuard(
-            config.orders.risk, self._sources.inputs, config.gateway.life
-        )
+        self._guard = RiskGuard(config.orders.risk, self._sources.inputs, config.gateway.life)
+        self._core.pipeline.guard = self._guard
         self._risk = RiskSettings(self._guard, self._journal.save_setting, lambda: self._core.intake.accounts)
         self._recall_risk()
         self._foreign_canceller = ForeignCanceller(
