@@ -8,6 +8,10 @@ from twsmq_simulator.broker import actions
 from twsmq_simulator.command import Command, CommandRefused, named
 from twsmq_simulator.faults import FEEDS, HISTORY_TROUBLES
 from twsmq_simulator.feeds import TopOfBook
+from twsmq_simulator.market import permissions
+from twsmq_simulator.market.instruments import NO_DEFINITION
+from twsmq_simulator.streams import GrowingBars
+from twsmq_simulator.wire.requests import Cancel
 
 if TYPE_CHECKING:
     from twsmq_simulator.gateway import Gateway
@@ -56,6 +60,77 @@ class NoQuote(Command, frozen=True):
             for follower in gateway.floor.followers.get(instrument.con_id, ()):
                 if isinstance(follower, TopOfBook):
                     follower.show_absent(gateway.faults.no_quotes.get(instrument.con_id), book)
+        return {}
+
+
+class Delayed(Command, frozen=True):
+    """Quotes of one instrument that are followed turn delayed, each within its request: marketDataType 3 and
+    ticks of the delayed kinds. With `on` false they turn live again."""
+
+    symbol: str
+    sec_type: str = "STK"
+    on: bool = True
+
+    def apply(self, gateway: Gateway) -> dict[str, Any]:
+        kind, now = permissions.DELAYED if self.on else permissions.LIVE, gateway.clock.now()
+        turned = 0
+        for instrument in named(gateway, self.symbol, self.sec_type):
+            book = gateway.exchange.required(instrument.con_id)
+            for follower in gateway.floor.followers.get(instrument.con_id, ()):
+                if isinstance(follower, TopOfBook):
+                    follower.turn(kind, book, now)
+                    turned += 1
+        return {"turned": turned}
+
+
+STREAM_ENDS: dict[int, tuple[str | None, str]] = {
+    200: (None, NO_DEFINITION),
+    354: (None, permissions.NOT_SUBSCRIBED),
+    300: (Cancel.MARKET_DATA, "Can't find EId with tickerId:{}"),
+    310: (Cancel.DEPTH, "Can't find the subscribed market depth with tickerId:{}"),
+    366: (Cancel.HISTORY, "No historical data query found for ticker id:{}"),
+}
+"""By code: the kind of subscription that it is said of, None for any, and the words."""
+
+
+class EndStream(Command, frozen=True):
+    """Every subscription of one instrument ends, each with this `code` and outside of any outage: 200 or 354
+    (whatever it is of), 300 (quotes), 310 (depth) or 366 (bars that keep up to date)."""
+
+    symbol: str
+    sec_type: str = "STK"
+    code: int = 354
+
+    def apply(self, gateway: Gateway) -> dict[str, Any]:
+        if self.code not in STREAM_ENDS:
+            known = ", ".join(map(str, STREAM_ENDS))
+            raise CommandRefused("invalid_argument", f"code is one of {known}", "code")
+        kind, words = STREAM_ENDS[self.code]
+        con_ids = {instrument.con_id for instrument in named(gateway, self.symbol, self.sec_type)}
+        ended = 0
+        for session in gateway.by_client.values():
+            for (what, request_id), subscription in list(session.subscriptions.items()):
+                if subscription.con_id in con_ids and kind in (None, what):
+                    gateway.floor.unfollow(session.subscriptions.pop((what, request_id)))
+                    session.error(request_id, self.code, words.format(request_id))
+                    ended += 1
+        return {"ended": ended}
+
+
+class OldBars(Command, frozen=True):
+    """Bars of one instrument that keep up to date come in disorder while it is on: after each update the bar
+    before it once more."""
+
+    symbol: str
+    sec_type: str = "STK"
+    on: bool = True
+
+    def apply(self, gateway: Gateway) -> dict[str, Any]:
+        for instrument in named(gateway, self.symbol, self.sec_type):
+            (gateway.faults.old_bars.add if self.on else gateway.faults.old_bars.discard)(instrument.con_id)
+            for follower in gateway.floor.followers.get(instrument.con_id, ()):
+                if isinstance(follower, GrowingBars):
+                    follower.disorder = self.on
         return {}
 
 

@@ -65,6 +65,7 @@ class Faults:
         self.read_only = False
         self.silent_feeds: set[tuple[int, str]] = set()  # conId and one of FEEDS
         self.no_quotes: dict[int, float] = {}  # conId -> the price that stands for none
+        self.old_bars: set[int] = set()  # conIds whose bars that keep up to date come in disorder
         self.stalled: set[int] = set()  # client ids
         self.broken_farms: set[str] = set()  # market, history, definitions
         self.false_200 = False
@@ -101,6 +102,7 @@ class Faults:
                 found.append(name)
         found += [f"silent_feed conId={con_id} {kind}" for con_id, kind in sorted(self.silent_feeds)]
         found += [f"no_quote conId={con_id} {price:g}" for con_id, price in sorted(self.no_quotes.items())]
+        found += [f"old_bars conId={con_id}" for con_id in sorted(self.old_bars)]
         found += [f"stall client={client}" for client in sorted(self.stalled)]
         found += [f"farm {kind} broken" for kind in sorted(self.broken_farms)]
         found += ["false_200"] if self.false_200 else []

@@ -74,7 +74,7 @@ class TopOfBook:
         self.feed = "quotes"
         self.absent: float | None = None  # what stands for bid and ask where there is none, on command
         self.delayed = kind == DELAYED
-        self._kind = kind
+        self._kind: int = kind
         self._asked = asked
         self._open = is_open
         self._generic = generic
@@ -146,6 +146,16 @@ class TopOfBook:
             self._price(kind, price) + t.tick_size(self.request_id, self._id(size), b"0")
             for kind, size in sides
         )
+
+    def turn(self, kind: int, book: Book, now: int) -> None:
+        """The request stands, its data are LIVE or DELAYED ones from now on."""
+        if kind != self._kind:
+            self._kind = kind
+            self.delayed = kind == DELAYED
+            self._late.clear()
+            self._heads = {side: self._head(side) for side in t.SIZE_OF}
+            told = t.market_data_type(self.request_id, self.kind_now)
+            self.session.write(told + self.snapshot(book, now))
 
     def show_absent(self, price: float | None, book: Book) -> None:
         """From now on there is no bid and no ask but this; None: there are again."""

@@ -154,7 +154,7 @@ class RealTimeBars(Stream):
 
 class GrowingBars(Stream):
     """A historical query that keeps up to date: the last bar again about once a second, and a bar that has
-    ended once more as it ended.
+    ended once more as it ended. `disorder`: after each the one before it, on command.
     """
 
     feed = "bars"
@@ -179,8 +179,11 @@ class GrowingBars(Stream):
         self._zones = zones
         self._always = always
         self._regular = regular
+        self.disorder = False
         self._sent = 0
         self._start = -1  # of the bar last sent
+        self._newest: Bar | None = None  # that was sent, and the one before it
+        self._old: Bar | None = None
         self._span: Span | None = None
 
     def on_step(self, book: Book, changed: int, now: int) -> None:
@@ -192,18 +195,25 @@ class GrowingBars(Stream):
         if found and self._start < 0:
             found = found[-1:]
         for bar in found:
-            self._start = bar.start
-            self.session.write(
-                history_messages.historical_update(
-                    self.session.version,
-                    self.request_id,
-                    book.instrument,
-                    bar,
-                    self.seconds,
-                    self._date_format,
-                    self._zones,
-                )
+            if self._newest is not None and bar.start > self._newest.start:
+                self._old = self._newest
+            self._start, self._newest = bar.start, bar
+            self._write(book, bar)
+        if self.disorder and self._old is not None:
+            self._write(book, self._old)
+
+    def _write(self, book: Book, bar: Bar) -> None:
+        self.session.write(
+            history_messages.historical_update(
+                self.session.version,
+                self.request_id,
+                book.instrument,
+                bar,
+                self.seconds,
+                self._date_format,
+                self._zones,
             )
+        )
 
     def _bars(self, book: Book, now: int) -> list[Bar]:
         """The bar last sent and what has begun since."""

@@ -164,10 +164,10 @@ class Storm:
         self._faults = [
             self.drop, self.outage, self.broken_link, self.farm, self.farm_flap, self.silent_feed,
             self.no_quote, self.localised, self.slow_details, self.history_trouble, self.gateway_dies,
-            self.node_dies,
+            self.node_dies, self.lost_lines, self.turned_delayed, self.disorder,
         ]  # fmt: skip
         if definitions:
-            self._faults += [self.false_definitions, self.outage_without_end]
+            self._faults += [self.false_definitions, self.outage_without_end, self.refused_in_calm]
         self._due: list[Any] = []
 
     def strike(self) -> None:
@@ -182,6 +182,7 @@ class Storm:
         for each in STOCKS:
             self.gateway.command("silent_feed", symbol=each.symbol, on=False)
             self.gateway.command("no_quote", symbol=each.symbol, on=False)
+            self.gateway.command("delayed", symbol=each.symbol, on=False)
         self.gateway.command("slow_details", rows_per_second=0.0)
         self.gateway.command("false_200", on=False)
 
@@ -237,6 +238,22 @@ class Storm:
     def false_definitions(self) -> None:
         self.gateway.command("farm_flap", kind="definitions", seconds=1.0)
         self.drop()  # whoever comes back looks up what it wants while it finds nothing
+
+    def lost_lines(self) -> None:
+        """The gateway no longer knows them, and says so by the way."""
+        for code in (300, 310, 366):
+            self.gateway.command("end_stream", symbol=self.one().symbol, code=code)
+
+    def refused_in_calm(self) -> None:
+        """What flowed is refused though nothing is broken: asked for again half a minute later."""
+        code = self._chance.choice((200, 354))
+        self.gateway.command("end_stream", symbol=self.one().symbol, code=code)
+
+    def turned_delayed(self) -> None:
+        self.gateway.command("delayed", symbol=self.one().symbol)
+
+    def disorder(self) -> None:
+        self.gateway.command("old_bars", symbol=self.one().symbol)
 
     def gateway_dies(self) -> None:
         self.gateway.kill()

@@ -12,6 +12,7 @@ import pytest
 from support.patience import patient
 from support.tws_session import LOOPS, Gateway, Node, come_up, play, runner, socket_to, text
 from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION
+from twsmq_nodes.tws.connection import DEAD_HOST_MS
 from twsmq_nodes.tws.core import State, Timing
 from twsmq_nodes.tws.errors import NotConnected, TwsError
 from twsmq_nodes.tws.events import (
@@ -55,6 +56,8 @@ def test_nagle_is_off_and_keepalive_on(run: Any) -> None:
         with socket_to(gateway) as sock:
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == DEAD_HOST_MS
 
     play(run, story)
 

@@ -12,15 +12,14 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twsmq_nodes.history.jobs import _session_time  # pyright: ignore[reportPrivateUsage]
-from twsmq_nodes.history.plan import bar_time, before, duration, head_time, next_day, reach, utc
-from twsmq_nodes.marketdata.data.bars import _time  # pyright: ignore[reportPrivateUsage]
+from twsmq_nodes.history.plan import before, duration, head_time, next_day, reach, utc
 from twsmq_nodes.marketdata.data.quotes import _seconds  # pyright: ignore[reportPrivateUsage]
 from twsmq_nodes.marketdata.hours import day_ends, known_until, parse_hours
 from twsmq_nodes.orders.attributes import same_moment
 from twsmq_nodes.orders.times import covers
 from twsmq_nodes.reference.hours import sessions
 from twsmq_nodes.reference.news_questions import _headline_ns, _news_time  # pyright: ignore[reportPrivateUsage]
-from twsmq_nodes.tws.gateway_times import execution_time_ns, gateway_offset_s, iana_name, zone_of
+from twsmq_nodes.tws.gateway_times import bar_time, execution_time_ns, gateway_offset_s, iana_name, zone_of
 
 NOW = 1_790_000_000 * 10**9
 LONGEST_CLIENT_NS = 2**63 - 1
@@ -60,7 +59,6 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "handshake's zone": lambda text, zone: zone_of(text),
     "zone": lambda text, zone: iana_name(zone),
     "bar": lambda text, zone: bar_time(text),
-    "live bar": lambda text, zone: _time(text),
     "tick": lambda text, zone: _seconds(text),
     "head": lambda text, zone: head_time(text),
     "session": _session_time,

@@ -34,11 +34,14 @@ R = TypeVar("R", bound=Request)
 
 
 class ScriptedGateway:
-    """`refuse_client_ids`: answer START_API with 326, as while another connection holds the id."""
+    """`refuse_client_ids`: answer START_API with 326, as while another connection holds the id.
+    `first_words`: what is said before the accounts and the first id.
+    """
 
     def __init__(self, port: int, accounts: str = "DU1") -> None:
         self.accounts = accounts
         self.refuse_client_ids = False
+        self.first_words = b""
         self.requests: queue.Queue[Request] = queue.Queue()
         self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -116,7 +119,8 @@ class ScriptedGateway:
             _cut(connection)
         else:
             self._connections.append(connection)
-            connection.sendall(messages.managed_accounts(self.accounts) + messages.next_valid_id(1))
+            begun = messages.managed_accounts(self.accounts) + messages.next_valid_id(1)
+            connection.sendall(self.first_words + begun)
             self.requests.put(request)
 
 

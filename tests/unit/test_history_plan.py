@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from support.history_desk import MONDAY
-from twsmq_nodes.history.plan import DAY_S, NS, TRUSTED, Spans, bar_time, before, duration, head_time
+from twsmq_nodes.history.plan import DAY_S, NS, TRUSTED, Spans, before, duration, head_time
 from twsmq_nodes.history.shell import patience_s
+from twsmq_nodes.tws.gateway_times import bar_time
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,72 @@ def test_one_kind_of_data_dies_while_the_others_live(tmp_path: Path, feed: str, 
         assert kinds(await moved(server, client)) & {"1", "90", "99"} == {"1", "90", "99"} - gone
         carry_out(server.gateway, "silent_feed", {"symbol": "AAPL", "feed": feed, "on": False})
         assert kinds(await moved(server, client)) >= {"1", "90", "99"}
+
+    play(tmp_path, story, start=NOW, clock_speed=0)
+
+
+KIND_OF = {"1": "1", "2": "90", "3": "99"}
+"""What comes of each request of `watching`."""
+
+
+@pytest.mark.parametrize(
+    ("code", "ended"),
+    [(200, ("1", "2", "3")), (354, ("1", "2", "3")), (300, ("1",)), (366, ("2",)), (310, ())],
+)
+def test_a_stream_ends_with_a_code_on_command_and_may_be_asked_for_again(
+    tmp_path: Path, code: int, ended: tuple[str, ...]
+) -> None:
+    async def story(server: Server) -> None:
+        client = await watching(server)
+        mark = len(client.seen)
+        done = carry_out(server.gateway, "end_stream", {"symbol": "AAPL", "code": code})
+        assert done == {"ended": len(ended)}
+        await moved(server, client)
+        told = client.seen[mark:]
+        assert [f[1] for f in told if f[0] == "4"] == list(ended)
+        assert {f[2] for f in told if f[0] == "4"} <= {str(code)}
+        assert kinds(told) & set(KIND_OF.values()) == {KIND_OF[each] for each in KIND_OF if each not in ended}
+        client.subscribe(11)
+        await client.until("1", lambda f: f[2] == "11")
+
+    play(tmp_path, story, start=NOW, clock_speed=0)
+
+
+def test_a_code_that_ends_no_stream_is_refused_with_the_list(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        with pytest.raises(CommandRefused, match="200, 354, 300, 310, 366"):
+            carry_out(server.gateway, "end_stream", {"symbol": "AAPL", "code": 1})
+
+    play(tmp_path, story)
+
+
+def test_quotes_turn_delayed_within_their_request_and_live_again(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        client = await watching(server)
+        live, late = {"1", "2"}, {"66", "67"}
+        for on, kind, own, others in ((True, "3", late, live), (False, "1", live, late)):
+            mark = len(client.seen)
+            assert carry_out(server.gateway, "delayed", {"symbol": "AAPL", "on": on}) == {"turned": 1}
+            await moved(server, client)
+            told = client.seen[mark:]
+            assert [f[2:4] for f in told if f[0] == "58"] == [["1", kind]]
+            prices = {f[3] for f in told if f[0] == "1"}
+            assert prices >= own
+            assert not prices & others
+
+    play(tmp_path, story, start=NOW, clock_speed=0)
+
+
+def test_bars_come_in_disorder_on_command(tmp_path: Path) -> None:
+    async def story(server: Server) -> None:
+        client = await watching(server)
+        for on in (True, False):
+            carry_out(server.gateway, "old_bars", {"symbol": "AAPL", "on": on})
+            query(client, 7 + on, live=1, size="5 secs")
+            told = await moved(server, client, 12)
+            times = [f[3] for f in told if f[:2] == ["90", str(7 + on)]]
+            falls = sum(later < before for before, later in pairwise(times))
+            assert (falls >= 3) is on
 
     play(tmp_path, story, start=NOW, clock_speed=0)
 

@@ -12,8 +12,7 @@ from support.orders_desk import Desk
 from support.orders_reports import execution
 from support.reference_core import info
 from twsmq_nodes.history import columns
-from twsmq_nodes.history.plan import bar_time, head_time
-from twsmq_nodes.marketdata.data import bars
+from twsmq_nodes.history.plan import head_time
 from twsmq_nodes.marketdata.hours import known_until, parse_hours
 from twsmq_nodes.orders.entries import to_row
 from twsmq_nodes.reference import contract_questions
@@ -24,7 +23,7 @@ from twsmq_nodes.tws.adapter import Codec
 from twsmq_nodes.tws.calls import Send
 from twsmq_nodes.tws.core import Connected, HandshakeReceived, Open, SessionCore
 from twsmq_nodes.tws.events import GatewayError, ManagedAccounts, NextValidId
-from twsmq_nodes.tws.gateway_times import execution_time_ns, gateway_offset_s
+from twsmq_nodes.tws.gateway_times import bar_time, execution_time_ns, gateway_offset_s
 from twsmq_nodes.tws.reference_events import (
     ContractDetailsEnd,
     ContractDetailsReceived,
@@ -46,7 +45,7 @@ def fits(value: object) -> bool:
 
 @pytest.mark.parametrize("text", DAYS + NUMBERS)
 def test_the_time_of_a_bar_fits_into_64_bits_or_is_none(text: str) -> None:
-    for read in (bar_time, head_time, bars._time):  # pyright: ignore[reportPrivateUsage]
+    for read in (bar_time, head_time):
         assert fits(read(text)), read
 
 

@@ -12,11 +12,11 @@ from msgspec.structs import astuple, replace
 from twsmq_protocol.history_requests import PackedBars
 from twsmq_protocol.packed_bars import EMPTY, between, floats, ordered, packed, rising, times
 
-from twsmq_nodes.tws.gateway_times import MOST_S
+from twsmq_nodes.tws.gateway_times import MOST_S, bar_time
 from twsmq_nodes.tws.reference_events import Bar, HistoricalBarColumns
 from twsmq_nodes.tws.whole_bars import bars_of
 
-from .plan import NS, bar_time
+from .plan import NS
 
 NO_PRICES = (-1.0, -100.0)
 """Of a side that nobody quotes (IBKR's documentation of quotes: "-1 with a size of 0"; of one in pence -100,

@@ -119,6 +119,7 @@ class HistoryCore:
             case SessionUp():
                 self._up = True
             case SessionDown():
+                self._outages.link_ended()
                 self._lost()
             case Written(req_id=req_id):
                 self._ledger.written(req_id, now)

@@ -95,16 +95,6 @@ def before(end: int, text: str) -> int:
     return int(there.timestamp()) * NS + end % NS
 
 
-def bar_time(text: str) -> int | None:
-    """Ns, from seconds as asked for (formatDate 2); a day or longer comes as its date (captured)."""
-    try:
-        if len(text) == 8:
-            return ns_of(calendar.timegm(datetime.strptime(text, "%Y%m%d").timetuple()))
-        return ns_of(int(text))
-    except ValueError:
-        return None
-
-
 def head_time(text: str) -> int | None:
     """A head timestamp: seconds since the epoch, or `19801212-14:30:00` in UTC (captured). Ns."""
     try:

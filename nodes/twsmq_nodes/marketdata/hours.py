@@ -80,3 +80,8 @@ def is_open(hours: Hours, until: int | None, wall_s: float) -> bool:
 def is_known_open(hours: Hours, wall_s: float) -> bool:
     """Whether it is known to trade now."""
     return any(start <= wall_s < end for start, end in hours)
+
+
+def opened_at(hours: Hours, wall_s: float) -> float | None:
+    """When the session began that is known to be on."""
+    return max((float(start) for start, end in hours if start <= wall_s < end), default=None)

@@ -87,6 +87,8 @@ class Line:
     between its data lately. `no_live`: the refusal of live data that delayed ones may follow. `doubted_at`:
     when the outage ended in which it was asked for. `past_at`: when its past came while its updates were in
     doubt; `updated_at`: when data last came in a gap, the request standing. `had_data`: it ever had any.
+    `maintained_at`: when the gateway last said that nothing was lost in an outage. `flaps`: how often in a
+    row it was asked for again after a farm's flap, last at `flapped_at`.
     """
 
     def __init__(self, feed: Feed, listing: Listing, number: int) -> None:
@@ -109,6 +111,9 @@ class Line:
         self.pace_s = 0.0
         self.last_data: float | None = None
         self.renewed_at: float | None = None
+        self.maintained_at = -math.inf
+        self.flaps = 0
+        self.flapped_at = -math.inf
         self.past_at = -math.inf
         self.updated_at = -math.inf
         self.source: Contract | None = None

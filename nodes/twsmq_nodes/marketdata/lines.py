@@ -204,9 +204,9 @@ class Lines:
         self._end(line, None)
 
     def withdraw(self, line: Line) -> None:
-        """End the line's request ourselves, if one is out."""
+        """End the line's request ourselves, if one is out. Whether it was written the shell knows better."""
         if line.req_id is not None:
-            self._end(line, line.spec.cancel(line.feed, line.req_id) if line.written_at is not None else None)
+            self._end(line, line.spec.cancel(line.feed, line.req_id))
 
     def _end(self, line: Line, cancel: Request | None) -> None:
         req_id = line.req_id

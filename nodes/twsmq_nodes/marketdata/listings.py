@@ -68,8 +68,8 @@ class Listing(Struct, frozen=True, omit_defaults=True):
 
     `volume_unit`: what one unit of the volume tick stands for, None if that is not known. `magnifier`: prices
     are so many times the currency's own (GBX: 100). `hours`: when it trades, as far as is known, which is
-    `hours_until`. Seconds since the epoch: `due_s` when to ask for all this again, `expires_s` until when it
-    may be used at all; both infinite for what never changes.
+    `hours_until`; `regular`: its regular hours, likewise. Seconds since the epoch: `due_s` when to ask for
+    all this again, `expires_s` until when it may be used at all; both infinite for what never changes.
     """
 
     contract: Contract
@@ -78,6 +78,8 @@ class Listing(Struct, frozen=True, omit_defaults=True):
     magnifier: int = 1
     hours: Hours = ()
     hours_until: int | None = None
+    regular: Hours = ()
+    regular_until: int | None = None
     due_s: float = math.inf
     expires_s: float = math.inf
 
@@ -103,7 +105,8 @@ def combo_of(instrument: Instrument) -> Listing | None:
 
 class Matches:
     """The rows of a look-up, as they come: of thousands only a few are named. One without a conId names no
-    contract."""
+    contract. Of many for one contract that of the exchange counts at which it will be asked for: others may
+    have other hours (OVERNIGHT)."""
 
     __slots__ = ("_more", "named", "rows")
 
@@ -117,7 +120,10 @@ class Matches:
     def add(self, row: ContractInfo) -> None:
         self.rows += 1
         con_id = row.contract.con_id
-        if con_id in self.named or (con_id > 0 and len(self.named) < MOST_NAMED):
+        if con_id in self.named:
+            if row.contract.exchange == _exchange(row):
+                self.named[con_id] = row
+        elif con_id > 0 and len(self.named) < MOST_NAMED:
             self.named[con_id] = row
         elif con_id > 0:
             self._more.add(con_id)
@@ -153,6 +159,8 @@ def judge(instrument: Instrument, found: Matches, wall_s: float) -> Listing | Re
         magnifier=max(1, row.price_magnifier),
         hours=parse_hours(row.trading_hours, zone),
         hours_until=until,
+        regular=parse_hours(row.liquid_hours, zone),
+        regular_until=known_until(row.liquid_hours, zone),
         due_s=due_s,
         expires_s=due_s + LATE_S,
     )

@@ -27,7 +27,6 @@ from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData
 from twsmq_nodes.tws.session_events import (
     DataLost,
     DataMaintained,
-    FarmState,
     FarmStatus,
     SessionUp,
     UpstreamLost,
@@ -38,9 +37,10 @@ from .asking import DATA_TYPES
 from .deadlines import Deadlines, GrantsDue, LineDue, OutageSettled
 from .feeds import bar_seconds
 from .gateway_errors import BELIEVED_IN_CALM, DOUBTFUL, WHATS, Meaning, Verdict
-from .line import RETRY_S, Line, LineState, pause_s
+from .line import RETRY_S, Gap, Line, LineState, pause_s
 from .lines import Lines
 from .listings import PAID_ONCE, REROUTED_AGAIN, Refusal
+from .outage import BELIEVED_AFTER_S, Outage, broken_words, serves
 from .silence import note_pace, patience, silent_lines
 from .stream_status import StatusAnnouncer
 
@@ -49,13 +49,13 @@ PACED_S, MOST_PACED_S = 2.0, 60.0
 FARM_S = 5.0  # how long after a farm is back a line may take to tick before it is asked for again
 SETTLE_S = 1.0
 """Data already on its way when a gap opened does not prove that it has closed."""
-BELIEVED_AFTER_S = 60.0
-"""How long after an outage the gateway's word on contracts is not believed."""
 NOTHING_THERE = Verdict(Meaning.FINAL, leaves_line=False)
 UPDATES = "market "
 """What the farms are called from which the present comes."""
 DEAD_S = 600.0
 """After so long without data a line whose contract is gone does not flow."""
+CALM_S = 300.0
+"""After so long without a farm that flapped, the next flap is the first again."""
 NO_LIVE_S = 10.0
 """How long delayed data may take to come after the refusal of live ones."""
 
@@ -81,29 +81,18 @@ class Recovery:
         self._config = config
         self._ask = ask
         self._do = do
-        self._broken_farms: dict[str, float] = {}  # and since when
-        self._upstream = True
+        self.outage = Outage(deadlines)
         self.had_session = False
-        self._settled_at = 0.0
         self._grants_due = False
-
-    def doubt(self, now: float) -> str | None:
-        """Why the gateway's word on contracts is not to be believed at present."""
-        if not self._upstream:
-            return "the gateway does not reach IBKR"
-        if self._broken_farms:
-            return _broken(min(self._broken_farms))
-        return "the gateway has only just reached IBKR again" if now < self._settled_at else None
 
     # -- the session and the gateway's own connections
 
     def session_up(self, happened: SessionUp, now: float) -> None:
-        self._upstream = happened.upstream
+        self.outage.upstream = happened.upstream
         self._announcer.set_blocked(None if happened.upstream else "the gateway does not reach IBKR")
-        self._broken_farms.clear()
         self._lines.renew_grants()
         if self.had_session:
-            self._settle(now)
+            self.outage.settles(now)
         else:  # the gateway may have been started with us; nothing shows that, so it is believed at first
             self._deadlines.add(now + BELIEVED_AFTER_S, OutageSettled())
         self.had_session = True
@@ -123,16 +112,16 @@ class Recovery:
             self._announcer.announce(line, line.lost(since, reason))
 
     def upstream_lost(self, happened: UpstreamLost, now: float) -> None:
-        self._upstream = False
+        self.outage.upstream = False
         reason = f"{happened.code} {happened.text}"
         self._announcer.set_blocked(reason)
         for line in self._lines:
             self._interrupt(line, now, reason)
 
     def data_lost(self, happened: DataLost, now: float) -> None:
-        self._upstream = True
+        self.outage.upstream = True
         self._announcer.set_blocked(None)
-        self._settle(now)
+        self.outage.settles(now)
         words = "the gateway reaches IBKR again, its subscriptions are lost or may be"
         self.session_lost(now, f"{words} ({happened.how})", surely=happened.how == str(DATA_LOST))
 
@@ -140,35 +129,33 @@ class Recovery:
         """While a farm that could serve a line is missing, its data must show that it flows. A line that has
         not started may have been asked for in vain.
         """
-        self._upstream = True
+        self.outage.upstream = True
         self._announcer.set_blocked(None)
-        self._settle(now)
+        self.outage.settles(now)
         for line in self._lines:
-            missing = min((farm for farm in self._broken_farms if _serves(farm, line)), default=None)
+            missing = self.outage.missing(line)
             if line.spec.refilled and line.req_id is not None:
                 words = "a gateway keeps no history up to date through an outage, which is over"
                 self.renew(line, now, f"{words} ({happened.how})", now)
             elif missing is not None:
-                self._announcer.announce(line, line.still_interrupted(_broken(missing), missing))
+                self._announcer.announce(line, line.still_interrupted(broken_words(missing), missing))
             elif line.state is LineState.FLOWING:
+                line.maintained_at = now
                 self._announcer.announce(line, line.flowed(now))
             else:
                 self._look_soon(line, now)
 
     def farm_changed(self, happened: FarmStatus, now: float) -> None:
-        farm = f"{happened.kind} farm {happened.name}"
-        if happened.state is FarmState.BROKEN:
-            self._broken_farms.setdefault(farm, now)
+        if (farm := self.outage.farm_broke(happened, now)) is not None:
             for line in self._lines:
-                if _serves(farm, line):
-                    self._interrupt(line, now, _broken(farm), farm)
-        elif happened.state in (FarmState.OK, FarmState.INACTIVE) and farm in self._broken_farms:
-            del self._broken_farms[farm]
-            self._settle(now)
+                if serves(farm, line):
+                    self._interrupt(line, now, broken_words(farm), farm)
+        elif (farm := self.outage.farm_mended(happened)) is not None:
+            self.outage.settles(now)
             for line in self._lines:
                 if line.gap is not None and line.gap.farm == farm:
                     self._deadlines.add(now + FARM_S, LineDue(line.feed))
-                elif _serves(farm, line):
+                elif serves(farm, line):
                     self._look_soon(line, now)
 
     def _look_soon(self, line: Line, now: float) -> None:
@@ -181,10 +168,6 @@ class Recovery:
         else:
             return
         self._deadlines.add(soon, LineDue(line.feed))
-
-    def _settle(self, now: float) -> None:
-        self._settled_at = now + BELIEVED_AFTER_S
-        self._deadlines.add(self._settled_at, OutageSettled())
 
     def _interrupt(self, line: Line, since: float, reason: str, farm: str = "") -> None:
         """Announce that data may be missing; the core receives the next that come."""
@@ -211,7 +194,7 @@ class Recovery:
         if farm is None:
             self._announcer.announce(line, line.flowed(now))
         else:
-            self._announcer.announce(line, line.past_came(now, _broken(farm), farm))
+            self._announcer.announce(line, line.past_came(now, broken_words(farm), farm))
             self._do(ev.Arm(happened.req_id))
 
     def _doubtful_updates(self, line: Line) -> str | None:
@@ -220,7 +203,7 @@ class Recovery:
         """
         if not line.spec.refilled or line.state is not LineState.ASKED:
             return None
-        broken = sorted(self._broken_farms.items())
+        broken = sorted(self.outage.broken.items())
         doubtful = (farm for farm, since in broken if farm.startswith(UPDATES) and line.updated_at < since)
         return next(doubtful, None)
 
@@ -231,18 +214,18 @@ class Recovery:
             self._do(ev.UseDataType(happened.req_id, line.delayed))
 
     def lines_checked(self, checked: ev.LinesChecked, now: float) -> None:
-        note_pace(self._lines, checked)
-        for line, data_at in silent_lines(self._lines, checked, now, self._config.silent_s):
+        note_pace(self._lines, checked, now)
+        for line, since in silent_lines(self._lines, checked, now, self._config.silent_s):
             waited = patience(line, self._config.silent_s)
             line.renewals += 1
             if line.state is LineState.ASKED and not self._excused(line):
                 line.unanswered += 1
-            reason = f"no data for {now - data_at:.0f} s, where {waited:.0f} s are normal"
-            self.renew(line, data_at, reason, now)
+            reason = f"no data for {now - since:.0f} s, where {waited:.0f} s are normal"
+            self.renew(line, since, reason, now)
 
     def _excused(self, line: Line) -> bool:
         """Its silence has a reason that is known."""
-        return line.gap is not None and line.gap.farm in self._broken_farms
+        return line.gap is not None and line.gap.farm in self.outage.broken
 
     def renew_if_dead(self, line: Line, now: float) -> None:
         """The gateway no longer knows its contract: it says so when it is asked for anew."""
@@ -260,6 +243,8 @@ class Recovery:
         self._announcer.announce(line, line.lost(since, reason))
         if line.gap is None:
             self._announcer.announce(line, line.waits(reason))
+        elif line.gap.farm not in self.outage.broken:  # what it broke is asked for anew
+            line.gap = Gap(line.gap.since, line.gap.reason)
         self._ask(line, now)
 
     # -- what becomes of requests
@@ -269,7 +254,8 @@ class Recovery:
         refusal = Refusal(happened.code, happened.text)
         match verdict.meaning:
             case Meaning.NOTICE:
-                pass
+                if line.state is LineState.ASKED:
+                    self._announcer.announce(line, line.waits(f"{refusal.code} {refusal.text}"))
             case Meaning.DELAYED:
                 self._announcer.announce(line, line.turned(DELAYED))
                 self._do(ev.UseDataType(happened.req_id, delayed=True))
@@ -306,7 +292,7 @@ class Recovery:
         """After which to ask again for what was refused, None where that is believed. What there was before
         may be there again: no outage is announced for some of what the gateway forgets.
         """
-        if self.doubt(now) is not None:
+        if self.outage.doubt(now) is not None:
             return pause_s(FARM_S, line.pauses, BELIEVED_AFTER_S)
         was_known = meaning is Meaning.UNKNOWN_CONTRACT and line.listing.looked_up
         return pause_s(RETRY_S, line.pauses) if line.had_data or was_known else None
@@ -382,19 +368,22 @@ class Recovery:
             line.state is LineState.ASKED and line.doubted_at is not None and now >= line.doubted_at + FARM_S
         ):
             self.renew(line, now, "nothing came of asking during an outage; asked for again", now)
-        elif line.gap is not None and line.gap.farm and line.gap.farm not in self._broken_farms:
-            self.renew(line, line.gap.since, line.gap.reason, now)
+        elif line.gap is not None and line.gap.farm and line.gap.farm not in self.outage.broken:
+            self._renew_after_flap(line, line.gap, now)
+
+    def _renew_after_flap(self, line: Line, gap: Gap, now: float) -> None:
+        """Farms may break and be OK again every few seconds, for minutes (nautilus_trader #4412)."""
+        if now > line.flapped_at + CALM_S:
+            line.flaps = 0
+        earliest = line.flapped_at + pause_s(FARM_S, line.flaps, BELIEVED_AFTER_S)
+        if now < earliest:
+            self._deadlines.add(earliest, LineDue(line.feed))
+            return
+        line.flaps += 1
+        line.flapped_at = now
+        self.renew(line, gap.since, gap.reason, now)
 
 
 def _is_paid(line: Line) -> bool:
     """It may cost a fee once more to ask for it again."""
     return line.feed.regulatory and line.req_id is not None and line.written_at is not None
-
-
-def _broken(farm: str) -> str:
-    return f"the connection to {farm} is broken"
-
-
-def _serves(farm: str, line: Line) -> bool:
-    """Whether a farm is of a kind that the line needs."""
-    return farm.partition(" ")[0] in line.spec.farms

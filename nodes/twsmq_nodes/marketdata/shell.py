@@ -38,7 +38,7 @@ from .data.publisher import Publisher
 from .data.quotes import NS, UNIT_VOLUMES_FROM
 from .data.router import Router, is_data
 from .lines_record import LinesRecord
-from .silence import are_refused_for_another_session, flowing_lines, unanswered_lines
+from .silence import all_are_closed, are_refused_for_another_session, flowing_lines, unanswered_lines
 from .store import Store
 
 CLOCK_SET_NS = 50_000_000
@@ -244,8 +244,9 @@ class MarketdataShell(Shell):
             self._queued.discard(req_id)  # the core learns of the lost session and asks again
 
     def _cancel(self, req_id: int, request: Request | None) -> None:
+        was_written = req_id not in self._queued
         self._queued.discard(req_id)
-        if request is not None:
+        if request is not None and was_written:
             with suppress(NotConnected):  # then the request went with the session
                 self._link.session.send(request, priority=Priority.CONTROL)
 
@@ -262,14 +263,15 @@ class MarketdataShell(Shell):
 
     def complete_heartbeat(self, beat: Heartbeat) -> Heartbeat:
         lines, now = self._core.lines, self._loop.time()
-        silent = unanswered_lines(lines)
+        flowing = flowing_lines(lines, now, self._silent_s)
+        silent = unanswered_lines(lines) if flowing or not all_are_closed(lines, time()) else 0
         if silent > self._silent:
             log.warning("lines stay silent though asked for again", lines=silent)
         self._silent = silent
         return structs.replace(
             beat,
             silent_lines=silent,
-            flowing_lines=flowing_lines(lines, now, self._silent_s),
+            flowing_lines=flowing,
             competing=are_refused_for_another_session(lines, now),
         )
 

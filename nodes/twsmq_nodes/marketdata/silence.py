@@ -3,12 +3,14 @@
 Theory: a gateway sometimes keeps a line and sends nothing, without a word. It shows by comparison: nothing
 came on this line for long, while its instrument trades, and others tick or its hours are known. How long is
 long differs, so each line has its own clock: what is normal for its kind and its bars, or three times the
-longest pause it made lately, whichever is longer. Each time it is asked for again its patience doubles: one
+longest pause it made lately, whichever is longer. It runs while the instrument trades: not over night, nor in
+an outage that the gateway says nothing was lost in. Each time it is asked for again its patience doubles: one
 that is only slow, or dead, soon is left alone; it never costs the others anything.
 
 A request for quotes or a book is answered at once with the present state. A line of these that says nothing
 at all to two requests in a row is beyond this node: the heartbeat shows the connection node how many there
-are, and how many tick, which shows whether it is the line or the session.
+are, and how many tick, which shows whether it is the line or the session. Where everything is closed nothing
+ticks, and that shows nothing: a combo that died by day has no hours of its own (ib_async #220).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from collections.abc import Iterable
 from twsmq_nodes.tws.codes import is_competing
 
 from .events import LinesChecked
-from .hours import is_known_open, is_open
+from .hours import Hours, is_known_open, is_open, opened_at
 from .line import MOST_PAUSE_S, Line, LineState
 
 MOST_UNANSWERED = 2
@@ -28,13 +30,15 @@ PACES = 3.0
 UNANNOUNCED_S = 60.0
 """How long a broken farm is waited for before its silent lines are asked for again: most heal in seconds."""
 _ASKED_AGAIN_S = 300.0
+OPENING_S = 60.0
+"""After so long all that trades may have ticked."""
 STEADY_S = 600.0
 """A line that has data so long after it was asked for has them of its own accord."""
 FORGOTTEN = 0.98
 """What is left of a longest pause with each one after it."""
 
 
-def note_pace(lines: Iterable[Line], checked: LinesChecked) -> None:
+def note_pace(lines: Iterable[Line], checked: LinesChecked, now: float) -> None:
     """Learn how far apart each line's data come while its instrument trades."""
     for line in lines:
         data_at = checked.data_at.get(line.req_id) if line.req_id is not None else None
@@ -42,7 +46,8 @@ def note_pace(lines: Iterable[Line], checked: LinesChecked) -> None:
             continue
         before, line.last_data = line.last_data, data_at
         if before is not None and line.gap is None and is_open(*_hours(line), checked.wall_s):
-            line.pace_s = max(data_at - before, line.pace_s * FORGOTTEN)
+            pause_s = data_at - _expected_since(line, before, now, checked.wall_s)
+            line.pace_s = max(pause_s, line.pace_s * FORGOTTEN)
             if line.written_at is not None and data_at > line.written_at + STEADY_S:
                 line.renewals = 0
 
@@ -57,8 +62,8 @@ def patience(line: Line, silent_s: float) -> float:
 def silent_lines(
     lines: Iterable[Line], checked: LinesChecked, now: float, silent_s: float
 ) -> list[tuple[Line, float]]:
-    """The lines to be asked for again, each with when data last came (or it was asked). `silent_s` is the
-    patience that was configured, 0 for endless.
+    """The lines to be asked for again, each with since when data are missing. `silent_s` is the patience that
+    was configured, 0 for endless.
     """
     if silent_s <= 0:
         return []
@@ -68,11 +73,12 @@ def silent_lines(
         data_at = checked.data_at.get(line.req_id) if line.req_id is not None else None
         if data_at is None or line.written_at is None or not line.interest():
             continue
-        if _is_seen_to(line, now) or now - max(data_at, line.written_at) < patience(line, silent_s):
+        since = _expected_since(line, data_at, now, checked.wall_s)
+        if _is_seen_to(line, now) or now - max(since, line.written_at) < patience(line, silent_s):
             continue
         hours, until = _hours(line)
         if is_open(hours, until, checked.wall_s) if others_tick else is_known_open(hours, checked.wall_s):
-            found.append((line, data_at))
+            found.append((line, since))
     return found
 
 
@@ -97,6 +103,12 @@ def unanswered_lines(lines: Iterable[Line]) -> int:
     )
 
 
+def all_are_closed(lines: Iterable[Line], wall_s: float) -> bool:
+    """Whether nothing can tick at present, as far as hours are known."""
+    known = [hours for line in lines if line.interest() and (hours := _hours(line))[1] is not None]
+    return bool(known) and not any(_may_tick(*hours, wall_s) for hours in known)
+
+
 def flowing_lines(lines: Iterable[Line], now: float, silent_s: float) -> int:
     """How many lines data really came on a moment ago."""
     return sum(line.last_data is not None and now - line.last_data < silent_s for line in lines)
@@ -114,5 +126,22 @@ def are_refused_for_another_session(lines: Iterable[Line], now: float) -> bool:
     return refused >= max(data, now - MOST_PAUSE_S - _ASKED_AGAIN_S)
 
 
-def _hours(line: Line) -> tuple[tuple[tuple[int, int], ...], int | None]:
-    return line.listing.hours, line.listing.hours_until
+def _may_tick(hours: Hours, until: int | None, wall_s: float) -> bool:
+    """Whether it trades, and not only just."""
+    opened = opened_at(hours, wall_s)
+    return is_open(hours, until, wall_s) if opened is None else wall_s > opened + OPENING_S
+
+
+def _expected_since(line: Line, data_at: float, now: float, wall_s: float) -> float:
+    """When data last came, or the later moment from which on they could come."""
+    opened = opened_at(_hours(line)[0], wall_s)
+    reopened = data_at if opened is None else now - (wall_s - opened)
+    return max(data_at, reopened, line.maintained_at)
+
+
+def _hours(line: Line) -> tuple[Hours, int | None]:
+    """When its data may come: bars of regular hours only then (IBKR API docs, `useRTH`)."""
+    listing = line.listing
+    if line.feed.regular_hours and listing.regular_until is not None:
+        return listing.regular, listing.regular_until
+    return listing.hours, listing.hours_until

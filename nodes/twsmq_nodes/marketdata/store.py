@@ -60,7 +60,8 @@ class TopicLine(Struct, frozen=True, omit_defaults=True):
 
 def _plausible(listing: Listing) -> bool:
     numbers = (listing.contract.con_id, listing.magnifier, listing.volume_unit or 0, listing.hours_until or 0)
-    moments = [moment for session in listing.hours for moment in session]
+    sessions = (*listing.hours, *listing.regular, (listing.regular_until or 0, 0))
+    moments = [moment for session in sessions for moment in session]
     return all(0 <= number < 2**53 for number in (*numbers, *moments)) and listing.due_s <= listing.expires_s
 
 

@@ -29,6 +29,8 @@ from twsmq_nodes.tws.framing import FrameSplitter
 LARGE_READ = 65_536
 """What a socket gives at once only if more waits: uvloop would read on, thirty times, before anybody else's
 turn."""
+DEAD_HOST_MS = 30_000
+"""How long what was sent may stay unacknowledged."""
 
 
 class Owner(Protocol):
@@ -171,7 +173,8 @@ class Connection(asyncio.Protocol):
 
 
 def _tune(transport: asyncio.Transport) -> int | None:
-    """No Nagle (40 ms on a burst of orders) and keepalive that notices a dead host within half a minute. The
+    """No Nagle (40 ms on a burst of orders) and keepalive that notices a dead host within half a minute, also
+    while something is under way to it: then the kernel alone would try for a quarter of an hour. The
     descriptor of the socket."""
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is None:
@@ -181,6 +184,8 @@ def _tune(transport: asyncio.Transport) -> int | None:
     for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_HOST_MS)
     return sock.fileno()
 
 

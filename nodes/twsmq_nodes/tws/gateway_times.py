@@ -10,6 +10,7 @@ greeted with, the gateway's own clock shows.
 from __future__ import annotations
 
 import re
+from calendar import timegm
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -78,6 +79,18 @@ def execution_time_ns(text: str, own_zone: tuple[str, int] | None = None) -> int
     if own_zone is not None and name == own_zone[0] and (zone is None or name.upper() in _SHORT):
         zone = timezone(timedelta(seconds=own_zone[1]))  # an abbreviation may have two meanings
     return None if zone is None else _ns(date, clock, zone)
+
+
+def bar_time(text: str) -> int | None:
+    """When a bar begins, ns: from seconds as asked for (formatDate 2), of a day or longer its date
+    (captured). Else as gateways write it that take no notice of what was asked for (ib_async #161).
+    """
+    try:
+        if len(text) == 8:
+            return ns_of(timegm(datetime.strptime(text, "%Y%m%d").timetuple()))
+        return ns_of(int(text))
+    except ValueError:
+        return execution_time_ns(text)
 
 
 _BOTH = re.compile(r"[A-Z]{1,5} \(.*\)")

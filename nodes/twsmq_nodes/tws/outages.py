@@ -27,13 +27,19 @@ class Outages:
     def session_lost(self) -> None:
         """The gateway may be starting anew, and does not reach IBKR yet when it comes back."""
         self._lost = True
+        self.link_ended()
+
+    def link_ended(self) -> None:
+        """Nothing is known of the farms; the next connection may report them before its session is up."""
+        self._broken.clear()
 
     def note(self, event: SessionEvent, now: float) -> None:
         before = self._lost or bool(self._broken)
         match event:
             case session_events.SessionUp(upstream=upstream):
-                self._broken.clear()
                 self._lost = not upstream
+            case session_events.ConnectFailed() | session_events.WaitingClientId():
+                self.link_ended()
             case session_events.UpstreamLost():
                 self._lost = True
             case session_events.DataLost() | session_events.DataMaintained():

@@ -94,6 +94,7 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
             session, request_id, book, seconds, kind, request.date_format, gateway.zones,
             always=always, regular=request.regular_hours and not always,
         )  # fmt: skip
+        stream.disorder = instrument.con_id in gateway.faults.old_bars
         gateway.floor.follow(stream, r.Cancel.HISTORY)
 
 

@@ -6,15 +6,13 @@ When one with a later time comes, the one before is final and is published once 
 
 from __future__ import annotations
 
-from calendar import timegm
 from itertools import pairwise
-from time import strptime
 
 from msgspec import structs
 from twsmq_protocol.market_events import Bar, BarRow, Bars
 
 from twsmq_nodes.tws.events import RealTimeBar
-from twsmq_nodes.tws.gateway_times import ns_of
+from twsmq_nodes.tws.gateway_times import bar_time
 from twsmq_nodes.tws.reference_events import Bar as HistoryBar
 from twsmq_nodes.tws.reference_events import (
     HistoricalBarColumns,
@@ -102,7 +100,7 @@ class HistoryChannel(Channel):
         return self._complete
 
     def _row(self, bar: HistoryBar) -> BarRow | None:
-        time = _time(bar.date)
+        time = bar_time(bar.date)
         return None if time is None else _row(bar, time, self.listing)
 
     def _bar(self, row: BarRow, *, final: bool) -> Bar:
@@ -142,11 +140,3 @@ def _prices(bar: HistoryBar | RealTimeBar, listing: Listing) -> tuple[float | No
     if not below or not below <= {NOT_QUOTED, NOT_QUOTED * listing.magnifier}:
         return prices
     return tuple(None if price in below else price for price in prices)
-
-
-def _time(date: str) -> int | None:
-    """Seconds since the epoch as asked for; a day or longer comes as its date (captured)."""
-    try:
-        return ns_of(timegm(strptime(date, "%Y%m%d")) if len(date) == 8 else int(date))
-    except ValueError:
-        return None

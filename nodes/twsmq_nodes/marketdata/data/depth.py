@@ -75,10 +75,12 @@ class DepthChannel(Channel):
         self._whole = True
 
     def reset(self) -> None:
-        """The gateway emptied the book."""
+        """The gateway emptied the book. One that nobody has yet is published when its first rows come."""
+        had_one = not self._whole
         self.renew()
-        self._whole = False
-        self.publish(self._depth())
+        if had_one:
+            self._whole = False
+            self.publish(self._depth())
 
     def on_event(self, event: DataEvent) -> None:
         if not isinstance(event, tws.Depth):
