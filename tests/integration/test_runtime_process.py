@@ -58,7 +58,7 @@ def test_it_ends_with_whoever_holds_its_lifeline(config_file: Path, port_base: i
 
 @pytest.mark.parametrize("rubbish", ["", "abc", "-1", "9" * 30])
 def test_a_lifeline_that_is_none_is_refused(config_file: Path, rubbish: str) -> None:
-    node = NodeProcess("connection", config_file).start(**{LIFELINE: rubbish})
+    node = NodeProcess("connection", config_file).start(pass_fds=(), **{LIFELINE: rubbish})
     assert node.wait(60) == 2
     assert "is no open file descriptor: unset it" in node.log()[-1]["problem"]
 

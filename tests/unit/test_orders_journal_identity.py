@@ -365,6 +365,18 @@ def test_a_lock_that_is_no_plain_file_refuses_the_start_for_good(
         SqliteJournal(tmp_path / "j")
 
 
+def test_an_entry_under_another_number_refuses_the_start_for_good(tmp_path: Path) -> None:
+    """As if somebody had copied one: the numbers after it would be there already."""
+    written(tmp_path / "j", entries())
+    with sqlite3.connect(tmp_path / "j") as database:
+        database.execute("UPDATE entries SET event_no = 90, strategy_no = 90 WHERE event_no = 2")
+    database.close()
+    journal = SqliteJournal(tmp_path / "j")
+    with pytest.raises(Unmendable, match=r"the entry after event 4 cannot be read .number 90 has event 2"):
+        list(journal.entries())
+    journal.close()
+
+
 @pytest.mark.parametrize("missing", [1, 2])
 def test_an_entry_without_those_before_it_refuses_the_start_for_good(tmp_path: Path, missing: int) -> None:
     """As after a repair that left rows out."""

@@ -172,10 +172,12 @@ class SqliteJournal:
         number = 0
         try:
             (last,) = self._reader.execute("SELECT max(event_no) FROM entries").fetchone()
-            rows = self._reader.execute("SELECT event, fact, who FROM entries ORDER BY event_no")
-            for event, fact, who in rows:
+            rows = self._reader.execute("SELECT event_no, event, fact, who FROM entries ORDER BY event_no")
+            for key, event, fact, who in rows:
                 entry = to_entry(event, fact, who)
-                number = entry.event.event_no
+                if entry.event.event_no != key:
+                    raise ValueError(f"number {key} has event {entry.event.event_no}")
+                number = key
                 yield entry
                 if number % PROGRESS == 0:
                     progress(number, last)
