@@ -167,8 +167,15 @@ def _text(raw: bytes) -> str:
     return raw.decode("ascii")
 
 
+@lru_cache(_REMEMBERED)
+def _word(raw: bytes) -> str:
+    """Of a venue, or its conditions."""
+    return _text(raw)
+
+
 def _tick_by_tick(fields: list[bytes]) -> TickByTick:
-    kind, req_id, time_s = fields[2], _req_id(fields[1]), int(fields[3])
+    raw_id = fields[1]
+    kind, req_id, time_s = fields[2], _INTS.get(raw_id) or _req_id(raw_id), int(fields[3])
     if not 0 <= time_s <= LATEST_S:
         raise ValueError("a time beyond all days")
     if kind == b"4":
@@ -184,7 +191,7 @@ def _tick_by_tick(fields: list[bytes]) -> TickByTick:
         return cleaned(tick) if (bid or 0.0) <= 0.0 or (ask or 0.0) <= 0.0 else tick
     if kind not in (b"1", b"2"):
         raise ValueError("an unknown kind")
-    words = (_text(fields[7]), _text(fields[8]))
-    price, size, attribs = _price(fields[4]), _size(fields[5]), _INTS[fields[6]] & 3
-    tick = TickByTickLast(req_id, kind == b"2", time_s, price, size, attribs, *words)
+    price, size = _price(fields[4]), _size(fields[5])
+    attribs, venue, conditions = _INTS[fields[6]] & 3, _word(fields[7]), _word(fields[8])
+    tick = TickByTickLast(req_id, kind == b"2", time_s, price, size, attribs, venue, conditions)
     return cleaned(tick) if (price or 0.0) <= 0.0 else tick
