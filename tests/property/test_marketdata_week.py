@@ -103,6 +103,7 @@ class Week:
         self.did: Counter[str] = Counter()
         self.pace = {number: self.random.choice([0, 0, 0, 0, 120, 600]) for number in range(1, 101)}
         self.spans = {kind: self.open_spans(kind) for kind in set(MARKETS)}
+        self.open_at, self.open = -1.0, frozenset[str]()
         self.future = self.faults()
 
     # -- the calendar
@@ -115,7 +116,14 @@ class Week:
     def is_open(self, con_id: int) -> bool:
         if con_id == 0:
             return True  # news
-        return any(start <= self.now < end for start, end in self.spans[market_of(con_id)])
+        if self.open_at != self.now:
+            self.open_at = self.now
+            self.open = frozenset(
+                kind
+                for kind, spans in self.spans.items()
+                if any(start <= self.now < end for start, end in spans)
+            )
+        return market_of(con_id) in self.open
 
     def faults(self) -> deque[tuple[float, str]]:
         events: list[tuple[float, str]] = []

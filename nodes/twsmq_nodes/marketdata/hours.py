@@ -79,9 +79,14 @@ def is_open(hours: Hours, until: int | None, wall_s: float) -> bool:
 
 def is_known_open(hours: Hours, wall_s: float) -> bool:
     """Whether it is known to trade now."""
-    return any(start <= wall_s < end for start, end in hours)
+    return opened_at(hours, wall_s) is not None
 
 
 def opened_at(hours: Hours, wall_s: float) -> float | None:
-    """When the session began that is known to be on."""
-    return max((float(start) for start, end in hours if start <= wall_s < end), default=None)
+    """When the session began that is known to be on. Of every line, every second: no generator, which takes
+    twice as long."""
+    opened: float | None = None
+    for start, end in hours:
+        if start <= wall_s < end and (opened is None or start > opened):
+            opened = float(start)
+    return opened

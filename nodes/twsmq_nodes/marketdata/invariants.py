@@ -24,6 +24,7 @@ def validate(core: MarketdataCore) -> None:
         assert not passed_over, f"line {line.number} waits for a free line, and there is one"
         assert all(core.subscriptions[topic].line is line for topic in line.listeners)
     assert all(line.req_id == req_id for req_id, line in core.lines.asked.items())
+    assert sum(core.lines.held().values()) == len(core.lines.asked)
     for spelling, lookup in core.lookups.by_spelling.items():
         assert lookup.spelling == spelling
         assert lookup.waiters, f"nobody waits for {spelling}"

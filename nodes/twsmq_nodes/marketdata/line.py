@@ -93,6 +93,7 @@ class Line:
 
     def __init__(self, feed: Feed, listing: Listing, number: int) -> None:
         self.feed = feed
+        self.spec: FeedSpec = FEEDS[feed.kind]
         self.listing = listing
         self.number = number
         self.listeners: dict[str, Listener] = {}
@@ -144,10 +145,6 @@ class Line:
         if self.crowded:
             return "asked for again when a line is free"
         return None
-
-    @property
-    def spec(self) -> FeedSpec:
-        return FEEDS[self.feed.kind]
 
     @property
     def live(self) -> bool:

@@ -31,6 +31,9 @@ from .subscription import Subscription
 GRANTED = "the gateway grants no more at present"
 
 
+_POOLS = tuple(kind.value for kind, spec in FEEDS.items() if spec.pool is None)
+
+
 def limits_of(config: Marketdata) -> dict[str, int]:
     """Lines of all shards together, by pool."""
     return {kind.value: spec.limit(config) for kind, spec in FEEDS.items() if spec.pool is None}
@@ -51,6 +54,7 @@ class Lines:
         self.shared = shared
         self._granted: dict[str, int] = {}  # of all shards together, by pool
         self._lines: dict[Feed, Line] = {}
+        self._held = dict.fromkeys(_POOLS, 0)  # of `asked`, by pool
         self._numbers = count(1)
         self._freed = False
         self._asking = asking
@@ -85,10 +89,7 @@ class Lines:
 
     def held(self) -> dict[str, int]:
         """Requests out, by pool."""
-        counts = dict.fromkeys((kind.value for kind, spec in FEEDS.items() if spec.pool is None), 0)
-        for line in self.asked.values():
-            counts[_pool(line.feed.kind).value] += 1
-        return counts
+        return dict(self._held)
 
     def statement(self) -> Statement:
         """What this shard states to the others."""
@@ -144,6 +145,7 @@ class Lines:
             return line.waits(f"IBKR allows {rule}: asked for in {at - now:.0f} s")
         line.asked(req_id)
         self.asked[req_id] = line
+        self._held[_pool(kind).value] += 1
         self._do(ev.OpenFeed(req_id, line.feed))
         self._asking.ask(req_id, request, now, line.feed.data)
         return []
@@ -182,8 +184,7 @@ class Lines:
 
     def _out(self, kind: FeedKind) -> int:
         """Lines of the kind and of those that share its limit."""
-        pool = _pool(kind)
-        return sum(_pool(line.feed.kind) is pool for line in self.asked.values())
+        return self._held[_pool(kind).value]
 
     def _make_room(self, kind: FeedKind) -> bool:
         """Give back the idle line of a kind that was left longest ago; whether there was one."""
@@ -213,6 +214,7 @@ class Lines:
         if req_id is not None:
             line.req_id = None
             del self.asked[req_id]
+            self._held[_pool(line.feed.kind).value] -= 1
             self._freed = True
             self._do(ev.CloseFeed(req_id))
             self._asking.end(req_id, cancel)

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from twsmq_nodes.tws.codes import is_competing
 
 from .events import LinesChecked
+from .feeds import LONGEST_PATIENCE_S
 from .hours import Hours, is_known_open, is_open, opened_at
 from .line import MOST_PAUSE_S, Line, LineState
 
@@ -69,16 +70,21 @@ def silent_lines(
         return []
     others_tick = ticking_lines(checked, now, silent_s) > 0
     found: list[tuple[Line, float]] = []
+    least = min(silent_s, LONGEST_PATIENCE_S)  # no line is less patient, and few are silent for as long
     for line in lines:
         data_at = checked.data_at.get(line.req_id) if line.req_id is not None else None
-        if data_at is None or line.written_at is None or not line.interest():
+        if data_at is None or line.written_at is None:
             continue
-        since = _expected_since(line, data_at, now, checked.wall_s)
-        if _is_seen_to(line, now) or now - max(since, line.written_at) < patience(line, silent_s):
+        if now - max(data_at, line.written_at) < least:
             continue
-        hours, until = _hours(line)
-        if is_open(hours, until, checked.wall_s) if others_tick else is_known_open(hours, checked.wall_s):
-            found.append((line, since))
+        (hours, until), wall_s = _hours(line), checked.wall_s
+        if not (is_open(hours, until, wall_s) if others_tick else is_known_open(hours, wall_s)):
+            continue
+        since = _expected_since(line, data_at, now, wall_s)
+        silent = now - max(since, line.written_at)
+        if silent < patience(line, silent_s) or _is_seen_to(line, now) or not line.interest():
+            continue
+        found.append((line, since))
     return found
 
 
