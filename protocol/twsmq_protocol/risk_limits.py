@@ -59,9 +59,9 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """orders placed within any second"""
     max_daily_loss: Positive | None = None
     """in the account's own currency: no new order, and no larger one, once the day's result is worse: a
-    strategy's realised by its own fills, as the gateway reports it, costs included, less what those cost that
-    opened, since midnight UTC, by the account's own rates where they are in other currencies; an account's as
-    the gateway reports it"""
+    strategy's realised by its own fills, as the gateway reports it, with the costs of opening and closing
+    taken off, since midnight UTC, by the account's own rates where they are in other currencies; an
+    account's as the gateway reports it"""
     duplicate_s: Positive | None = None
     """no two orders alike, but for their id, within so many seconds, over restarts of the node"""
     instruments: tuple[str, ...] | None = None

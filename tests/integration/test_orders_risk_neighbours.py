@@ -44,12 +44,12 @@ def once_known(desk: Desk, cid: str, publish: Callable[[], None], **order: Any) 
     return message
 
 
-def spend(desk: Desk, cid: str, account: str, commission: float, currency: str) -> None:
-    """An order that costs so much, of somebody whom no limit holds back."""
+def lose(desk: Desk, cid: str, account: str, amount: float, currency: str) -> None:
+    """An order that loses so much, of somebody whom no limit holds back."""
     ticket = desk.place(cid, account=account)
     desk.broker.show(ticket)
     done = desk.broker.execute(ticket, 10, 100.0, account=account)
-    desk.broker.charge(done, commission, currency)
+    desk.broker.charge(done, 1.0, currency, -amount)
     desk.await_event(cid, "commission", currency=currency)
     desk.broker.state(ticket, Status.FILLED, filled=10, average_price=100.0)
     desk.await_order(cid, status="filled")
@@ -73,7 +73,7 @@ def test_losses_in_several_currencies_are_converted_by_the_accounts_own_rates(
 ) -> None:
     with PlainProcess("status", desk.port_base) as status:
         for number, (cost, currency) in enumerate(costs):
-            spend(desk, f"cost-{number}", "DU1", cost, currency)
+            lose(desk, f"cost-{number}", "DU1", cost, currency)
         loses_at_most(desk, loss * 0.99)
         assert "not known at present" in desk.refused("early", account="DU1"), "the rates are not"
 
@@ -94,8 +94,8 @@ def test_losses_in_several_currencies_are_converted_by_the_accounts_own_rates(
 @pytest.mark.parametrize("limits", [""], indirect=True)
 def test_results_of_accounts_in_different_currencies_are_not_added(desk: Desk) -> None:
     with PlainProcess("status", desk.port_base) as status:
-        spend(desk, "dollars", "DU1", 50.0, "USD")
-        spend(desk, "yen", "DU2", 5_000.0, "JPY")
+        lose(desk, "dollars", "DU1", 50.0, "USD")
+        lose(desk, "yen", "DU2", 5_000.0, "JPY")
         loses_at_most(desk, 1_000.0)
         status.await_subscription("account/")
         for account, currency in (("DU1", "USD"), ("DU2", "JPY")):

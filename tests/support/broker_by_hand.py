@@ -175,9 +175,12 @@ class BrokerByHand(ScriptedGateway):
         with self._books:
             del self.others[perm_id]
 
-    def charge(self, execution: Execution, commission: float, currency: str) -> None:
-        """What an execution cost."""
-        cost = replace(execution, commission=Decimal(str(commission)), currency=currency)
+    def charge(
+        self, execution: Execution, commission: float, currency: str, realized: float | None = None
+    ) -> None:
+        """What an execution cost, and has realised."""
+        result = None if realized is None else Decimal(str(realized))
+        cost = replace(execution, commission=Decimal(str(commission)), currency=currency, realized=result)
         self.say(order_messages.commission_report(VERSION, cost))
 
     def _execution(

@@ -57,16 +57,16 @@ def test_a_cost_that_says_less_than_before_takes_nothing_back(desk: Desk) -> Non
 @pytest.mark.parametrize("first", [True, False])
 def test_an_empty_report_is_no_cost(desk: Desk, first: bool) -> None:
     """pysystemtrade pull request 1661: the first one is empty, and the cost comes later."""
-    told = [cost("01.01", 0.0, ""), cost("01.01", 1.5)]
+    told = [cost("01.01", 0.0, ""), cost("01.01", 1.5, realized=-4.0)]
     desk.says(execution(1), *(told if first else reversed(told)))
-    assert row(desk) == (1.5, "USD", None)
-    assert results(desk) == {("DU1", "USD"): -1.5}
+    assert row(desk) == (1.5, "USD", -4.0)
+    assert results(desk) == {("DU1", "USD"): -4.0}
 
 
 def test_a_cost_that_comes_anew_in_another_currency_replaces_the_old_one(desk: Desk) -> None:
-    desk.says(execution(1), cost("01.01", 5.0), cost("01.01", 4.5, "EUR"))
-    assert row(desk) == (4.5, "EUR", None)
-    assert results(desk) == {("DU1", "EUR"): -4.5}
+    desk.says(execution(1), cost("01.01", 5.0, realized=-9.0), cost("01.01", 4.5, "EUR", -8.0))
+    assert row(desk) == (4.5, "EUR", -8.0)
+    assert results(desk) == {("DU1", "EUR"): -8.0}
 
 
 def test_what_is_realised_has_its_cost_in_it_already(desk: Desk) -> None:
@@ -77,7 +77,8 @@ def test_what_is_realised_has_its_cost_in_it_already(desk: Desk) -> None:
 
 def test_a_rebate_is_a_cost_below_nothing(desk: Desk) -> None:
     desk.says(execution(1), cost("01.01", -0.3))
-    assert results(desk) == {("DU1", "USD"): 0.3}
+    assert row(desk) == (-0.3, "USD", None)
+    assert results(desk) == {}, "what opens has realised nothing"
 
 
 def test_a_corrected_execution_has_the_old_ones_cost_until_its_own_comes(desk: Desk) -> None:
@@ -124,13 +125,18 @@ def test_the_least_part_of_a_coin_that_is_left_is_left() -> None:
 def test_of_an_order_that_fills_over_midnight_all_counts_and_of_its_costs_the_days(desk: Desk) -> None:
     early, late = "20260921-22:00:00", "20260922-09:00:00"
     desk.later(10 * 3600.0)
-    desk.says(execution(1, f"{EXEC}.01.01", 4.0, time=early), cost("01.01", 1.0))
+    desk.says(execution(1, f"{EXEC}.01.01", 4.0, time=early), cost("01.01", 1.0, realized=-1.0))
     assert results(desk) == {("DU1", "USD"): -1.0}
     desk.session_lost()
     desk.later(12 * 3600.0)
     desk.session_up()
-    desk.snapshot(executions=[execution(1, f"{EXEC}.02.01", 6.0, time=late, req_id=9), cost("02.01", 2.0)])
-    desk.says(cost("01.01", 1.5))  # of yesterday's, once more
+    desk.snapshot(
+        executions=[
+            execution(1, f"{EXEC}.02.01", 6.0, time=late, req_id=9),
+            cost("02.01", 1.0, realized=-2.0),
+        ]
+    )
+    desk.says(cost("01.01", 1.5, realized=-7.0))  # of yesterday's, once more
     assert (desk.status(), desk.order().filled) == ("filled", 10.0)
     assert results(desk) == {("DU1", "USD"): -2.0}
 
@@ -175,9 +181,19 @@ def test_what_is_told_of_the_others_alone_counts() -> None:
 
 def test_costs_of_what_is_allotted_count_once() -> None:
     desk = for_a_group(quantity=20.0)
-    desk.says(*MASTER, cost("01.01", 1.0), cost("02.01", 1.0), *ALLOTTED)
-    desk.says(cost("03.01", 1.0, realized=-4.0), cost("04.01", 1.0, realized=-6.0))
-    assert sum(results(desk).values()) == -2.0
+    mine = [cost("01.01", 1.0, realized=-5.0), cost("02.01", 1.0, realized=-5.0)]
+    others = [cost("03.01", 1.0, realized=-4.0), cost("04.01", 1.0, realized=-6.0)]
+    desk.says(*(each for part in (MASTER, mine, ALLOTTED, others) for each in part))
+    assert sum(results(desk).values()) == -10.0
+
+
+def test_costs_of_what_is_allotted_count_once_if_they_come_first() -> None:
+    desk = for_a_group(quantity=20.0)
+    others = [cost("03.01", 1.0, realized=-4.0), cost("04.01", 1.0, realized=-6.0)]
+    desk.says(*ALLOTTED, *others)
+    assert sum(results(desk).values()) == -10.0
+    desk.says(*MASTER, cost("01.01", 1.0, realized=-5.0), cost("02.01", 1.0, realized=-5.0))
+    assert sum(results(desk).values()) == -10.0
 
 
 def test_an_order_for_one_of_an_advisers_accounts_is_executed_there() -> None:

@@ -211,7 +211,7 @@ def test_what_only_reduces_passes_the_limits_of_exposure(limits: dict[str, Any])
     desk.place("a")
     desk.accepted()
     desk.says(execution(1, f"{EXEC}.01.01", 10.0))
-    desk.says(tws.CommissionReport(f"{EXEC}.01.01", 5.0, "USD", None, None, None))
+    desk.says(tws.CommissionReport(f"{EXEC}.01.01", 1.0, "USD", -5.0, None, None))
     desk.core.pipeline.guard = guard
     (rule,) = limits
     assert refusal(desk, "b", quantity=6.0) == rule
@@ -244,7 +244,7 @@ def test_losses_in_several_currencies_are_converted_by_the_accounts_own_rates_or
     desk.accepted()
     for number, (cost, currency) in enumerate([(50.0, "USD"), (4_000.0, "JPY")], 1):
         desk.says(execution(1, f"{EXEC}.0{number}.01", 1.0))
-        desk.says(tws.CommissionReport(f"{EXEC}.0{number}.01", cost, currency, None, None, None))
+        desk.says(tws.CommissionReport(f"{EXEC}.0{number}.01", 1.0, currency, -cost, None, None))
     desk.core.pipeline.guard = guard
     caller = desk.place("b")
     assert caller.code == "risk_rejected"

@@ -12,7 +12,7 @@ from twsmq_protocol import endpoints
 from .asking import ask, asking, json_option
 from .options import config_option, running_from
 from .rendering import narrow_table, show
-from .terminal import echo, echo_json, number
+from .terminal import echo, echo_json, money, number
 
 _LEFT_OUT = frozenset(("key", "account", "currency", "as_of", "updated", "pnl_updated"))
 
@@ -41,7 +41,7 @@ def positions(config: Path | None, account: str | None, as_json: bool) -> None:
         echo("no positions")
     else:
         cells = [
-            (row["account"], row["instrument"], number(row["quantity"]), _money(row["avg_cost"]))
+            (row["account"], row["instrument"], number(row["quantity"]), money(row["avg_cost"]))
             for row in rows
         ]
         show(narrow_table(("account", "instrument", "quantity", "avg cost"), cells, right=(2, 3)))
@@ -72,6 +72,7 @@ def account(config: Path | None, account: str | None, as_json: bool) -> None:
         echo(f"{row.get('account', '?')}  {row.get('currency') or ''}{_as_of(row)}")
         show(narrow_table(("", ""), _figures(row), right=(1,)))
     if told["currencies"]:
+        echo(f"cash by currency{_as_of(max(told['currencies'], key=_updated))}")
         headings = ("account", "currency", *sorted(_names(told["currencies"])))
         cells = [tuple(_cell(row.get(name)) for name in headings) for row in told["currencies"]]
         titles = [name.replace("_", " ") for name in headings]
@@ -87,9 +88,14 @@ def _figures(row: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _as_of(row: dict[str, Any]) -> str:
-    """The gateway sends most figures every few minutes: when the newest of them came."""
-    at = row.get("updated")
-    return f"  as of {datetime.fromtimestamp(at / 1e9):%H:%M:%S}" if isinstance(at, int) else ""
+    """The gateway sends most figures every few minutes, and results every second: when the newest came."""
+    stamps = [("as of", row.get("updated")), ("results as of", row.get("pnl_updated"))]
+    said = [f"{what} {datetime.fromtimestamp(at / 1e9):%H:%M:%S}" for what, at in stamps if at]
+    return "".join(f"  {each}" for each in said)
+
+
+def _updated(row: dict[str, Any]) -> int:
+    return row.get("updated") or 0
 
 
 def _names(rows: list[dict[str, Any]]) -> set[str]:
@@ -99,9 +105,5 @@ def _names(rows: list[dict[str, Any]]) -> set[str]:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return _money(value)
+        return money(value)
     return "" if value is None else str(value)
-
-
-def _money(value: float | None) -> str:
-    return "" if value is None else f"{value:,.2f}" if abs(value) >= 0.01 or not value else f"{value:.6g}"

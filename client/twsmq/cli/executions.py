@@ -11,7 +11,7 @@ import click
 from .asking import ask, asking, json_option
 from .options import Unusable, config_option, running_from
 from .rendering import narrow_table, show
-from .terminal import echo, echo_json, number
+from .terminal import echo, echo_json, money, number
 
 
 @click.command(short_help="List executions with what they cost.")
@@ -67,8 +67,8 @@ def executions(
                 _whose(row),
                 _what(row),
                 f"{row['side']} {number(row['quantity'])} at {number(row['price'])}",
-                f"{number(row['commission'])} {row['currency'] or ''}".strip(),
-                number(row["realized_pnl"]),
+                f"{money(row['commission'])} {row['currency'] or ''}".strip(),
+                money(row["realized_pnl"]),
             )
             for row in rows
         ]

@@ -336,7 +336,11 @@ def _print_events(client: Client, seconds: float | None, *, as_json: bool) -> No
 
 def _kind(row: Order) -> str:
     prices = [number(price) for price in (row.limit_price, row.stop_price) if price is not None]
-    words = (row.order_type, "/".join(prices), "" if row.tif == "DAY" else row.tif)
+    trails = [f"{number(row.trail_percent)} %"] if row.trail_percent is not None else []
+    trails += [f"by {number(row.trail_amount)}"] if row.trail_amount is not None else []
+    if row.trail_stop_price is not None and row.status not in TERMINAL_STATUSES:
+        trails.append(f"now {number(row.trail_stop_price)}")
+    words = (row.order_type, "/".join(prices), *trails, "" if row.tif == "DAY" else row.tif)
     return " ".join(word for word in words if word)
 
 

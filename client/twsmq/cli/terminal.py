@@ -22,6 +22,11 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.12g}"
 
 
+def money(value: float | None) -> str:
+    """To the cent; less than that by its digits."""
+    return "" if value is None else f"{value:,.2f}" if abs(value) >= 0.01 or not value else f"{value:.6g}"
+
+
 def echo(text: str = "", *, err: bool = False, lines: bool = False) -> None:
     """Print one line, whatever texts of others it holds: a line break in one of them starts no other line.
 

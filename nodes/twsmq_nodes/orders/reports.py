@@ -228,8 +228,8 @@ class Reports:
         )
         if event.perm_id and not self.duplicates.outdated(record.key, event.perm_id):
             changes["perm_id"] = event.perm_id
-        if event.avg_fill_price and reported >= executed - EPSILON:
-            changes["avg_price"] = event.avg_fill_price
+        if event.avg_fill_price and (reported > executed + EPSILON or record.order.avg_price is None):
+            changes["avg_price"] = event.avg_fill_price  # cut off after some digits: else executions show it
         return changes
 
     def _finish_status(

@@ -1,9 +1,8 @@
-"""What a day has brought each strategy, by account and currency: what closing fills have realised, less
-what the others have cost.
+"""What a day has realised for each strategy, by account and currency, as the gateway reports it.
 
-What a gateway calls realised has the cost of closing in it already, and that of opening (captured: two MES
-fills at 7039.5 and 7039.25 with 0.62 commission each realise -2.49). The cost of opening counts at once and
-stays, on the safe side: which closing fill has it in its result nobody says.
+That has the cost of closing in it already, and that of opening (captured: two MES fills at 7039.5 and 7039.25
+with 0.62 commission each realise -2.49): a fill that opens realises nothing, and neither cost is taken off
+once more.
 
 Invariant: each execution counts once, a later report about it replaces the earlier one; what is reported of
 an execution of an earlier day says nothing of this one. Days are UTC's.
@@ -30,8 +29,7 @@ class DayResults:
             return
         if day > self._day:
             self._day, self._results, self._parts = day, {}, {}
-        result = -cost.commission if cost.realized_pnl is None else cost.realized_pnl
-        prefix = split_exec_id(cost.exec_id)[0]
+        result, prefix = cost.realized_pnl or 0.0, split_exec_id(cost.exec_id)[0]
         mine, at = self._results.setdefault(cost.strategy, {}), (account, cost.currency)
         before = self._parts.get(prefix)
         if before is not None:  # it may have been in another currency
