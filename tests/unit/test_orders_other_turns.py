@@ -103,6 +103,20 @@ def test_what_cannot_be_cancelled_because_it_is_has_ended(desk: Desk, state: str
     assert (desk.status(), desk.order().tws_code) == (status, 10148)
 
 
+@pytest.mark.parametrize("code", [161, 10148])
+def test_a_refusal_while_a_cancel_is_shown_under_way_is_about_another_one(desk: Desk, code: int) -> None:
+    """A person's, or all orders' at once: each is refused of what is being cancelled."""
+    working(desk)
+    desk.cancel()
+    desk.says(order_status(1, "PendingCancel"), error(1, code, "not in a cancellable state"))
+    listed(desk, open_order(1, word="PendingCancel"), order_status(1, "PendingCancel"))
+    assert desk.status() == "pending_cancel"
+    desk.says(order_status(1, "Submitted", remaining=10.0))
+    desk.later(3.0)
+    desk.cancel()
+    assert desk.wire[1:] == [rq.CancelOrder(1), rq.CancelOrder(1)], "the venue has refused it: once more"
+
+
 def test_what_cannot_be_cancelled_because_it_is_filled_is_looked_for(desk: Desk) -> None:
     working(desk)
     desk.cancel()
@@ -223,6 +237,16 @@ def test_a_change_too_soon_after_its_order_has_a_number_that_is_taken(desk: Desk
     listed(desk, open_order(1), order_status(1, "Submitted", remaining=10.0))
     assert (desk.status(), outcomes(desk)[-1]) == ("submitted", (1, "refused"))
     assert changes(desk)[-1].tws_code == 103
+
+
+@pytest.mark.parametrize("words_first", [True, False])
+def test_an_order_that_is_refused_while_its_first_change_is_on_its_way(desk: Desk, words_first: bool) -> None:
+    desk.place()
+    desk.modify(limit_price=2.0)
+    messages = [error(1, 201, "no margin"), order_status(1, "Cancelled")]
+    desk.says(*messages if words_first else messages[::-1])
+    desk.later(0.6)
+    assert (desk.status(), desk.order().tws_code) == ("rejected", 201)
 
 
 def test_a_change_that_is_refused_because_the_order_is_being_cancelled(desk: Desk) -> None:

@@ -283,3 +283,29 @@ def test_a_bracket_whose_entry_fills_before_its_exits_are_heard_of(desk: Desk) -
     assert [desk.order(cid).staged for cid in "abc"] == [False] * 3
     desk.modify("b", limit_price=2.0)
     assert sent(desk).parent_id == 0
+
+
+def test_one_that_is_handed_on_with_a_value_that_the_gateway_makes_another_is_handed_on(desk: Desk) -> None:
+    desk.place(transmit=False)
+    desk.modify(limit_price=2.005)
+    desk.modify(transmit=True)
+    desk.accepted(limit_price=2.5)
+    desk.later(5.1)
+    desk.later(0.1)
+    desk.snapshot(open_order(1, limit_price=2.5), order_status(1, "Submitted", remaining=10.0))
+    assert outcomes(desk)[2:] == [(1, "unanswered"), (2, "confirmed")]
+    assert desk.order().limit_price == 2.5
+
+
+@pytest.mark.parametrize(("filled", "parent_id"), [(0.0, 1), (4.0, 0)])
+def test_an_exit_whose_entry_has_bought_nothing_is_not_handed_on_alone(
+    desk: Desk, filled: float, parent_id: int
+) -> None:
+    """The gateway refuses it then (10006)."""
+    desk.place("a", transmit=False)
+    desk.place("b", parent="a", side="SELL", limit_price=3.0, transmit=False)
+    if filled:
+        desk.says(execution(1, shares=filled))
+    desk.says(order_status(1, "Cancelled", filled=filled), error(1, 202, "Order Canceled - reason:"))
+    desk.modify("b", transmit=True)
+    assert (sent(desk).parent_id, sent(desk).transmit) == (parent_id, True)

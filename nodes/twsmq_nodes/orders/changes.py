@@ -82,6 +82,9 @@ class Changes:
             "no list of the gateway shows it" if view is None else "the gateway shows the order without it"
         )
         for at, one in enumerate(sent):
+            if one.transmit and not one.asked and not record.staged:
+                self._settle(record, one, "confirmed", ts)
+                continue
             code, text = said[min(at, len(said) - 1)] if said else (None, shows)
             self._settle(record, one, "refused" if said else "unanswered", ts, text, code)
         return {}

@@ -142,10 +142,12 @@ class Modifications:
             raise RequestError(ErrorCode.CONFLICT, why) from refused
 
     def _ties(self, record: Record) -> Links:
-        """As they stand: a child whose parent is done is on its own (135 otherwise, ib_insync issue 647)."""
+        """As they stand: a child whose parent is done is on its own (135 otherwise, ib_insync issue 647), but
+        not if that has come to nothing: there is nothing to close, and the gateway may say so."""
         links = record.links
         parent = self._book.by_order_id(links.parent_id) if links.parent_id else None
-        return replace(links, parent_id=0) if parent is not None and parent.done else links
+        alone = parent is not None and parent.done and parent.order.filled > 0
+        return replace(links, parent_id=0) if alone else links
 
     # -- stops that trail
 

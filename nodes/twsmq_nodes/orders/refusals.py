@@ -146,10 +146,11 @@ class Refusals:
         has ended without a cause, or does not work, has it now."""
         self._recorder.note(record, code, text, ts)
         doubt: list[FollowUp] = [] if record.acknowledged else [InDoubt(record.key)]
-        if record.changes and codes.may_end(
-            code
-        ):  # 103 for one too soon after its order: InterReact issue 12
+        if record.changes and codes.may_end(code):
+            # of the change or the order: 103 for one too soon after its order (InterReact issue 12)
             self._changes.complained(record, code, text)
+            if not record.acknowledged:
+                self._unexplained.said[record.key] = (code, text, ts)
         if record.change_no or not codes.may_end(code):
             return doubt
         refused = record.refused_by(code)
@@ -217,7 +218,7 @@ class Refusals:
 
     def _cancel_refused(self, record: Record, code: int, text: str, ts: int) -> None:
         order = record.order
-        if record.done:
+        if record.done or order.gateway_status == "PendingCancel":  # one before this is under way
             self._recorder.note(record, code, text, ts)
             return
         status: OrderStatus = order.status
