@@ -68,6 +68,16 @@ def summed(parts: list[Bar], start: int) -> Bar:
     )
 
 
+@pytest.mark.parametrize("seconds", [1, 5, 30])
+def test_bars_are_the_same_wherever_a_question_begins(seconds: int) -> None:
+    """Also those in which nobody trades, at its beginning."""
+    market, end = Market(), NOW - 5 * MINUTE
+    whole = market.bars(seconds, end - 20 * MINUTE, end, con_id=AAPL, rth=False)
+    for late in range(0, 5 * MINUTE, 13 * SECOND):
+        part = market.bars(seconds, end - 10 * MINUTE + late, end, con_id=AAPL, rth=False)
+        assert part == whole[-len(part) :]
+
+
 @pytest.mark.parametrize("con_id", [AAPL, 12087792, 479624278], ids=["stock", "pair", "coin"])
 @pytest.mark.parametrize("seconds", [5, 30, 300, 3600, 7200, 86_400])
 def test_bars_of_every_size_come_to_the_same(con_id: int, seconds: int) -> None:

@@ -223,8 +223,11 @@ def _of_seconds(kind: Kind, span: Span, begin: int, end: int, seconds: int, now:
     step = seconds * SECOND
     first = max(span.opens, begin)
     first += -first % step
-    for start, watched in kind.past.spans(first, end, seconds, now):
-        yield kind.bar(start * SECOND, [watched])
+    # From the minute before on: a bar without a trade repeats the last price, wherever a question begins.
+    earlier = max(span.opens + -span.opens % step, (first // MINUTE - 1) * MINUTE)
+    for start, watched in kind.past.spans(earlier, end, seconds, now):
+        if start * SECOND >= first:
+            yield kind.bar(start * SECOND, [watched])
 
 
 def _of_minutes(kind: Kind, span: Span, begin: int, end: int, seconds: int, now: int) -> Iterator[Bar]:
