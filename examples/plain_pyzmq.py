@@ -22,6 +22,8 @@ from zmq.utils.monitor import recv_monitor_message
 def key_file(path):
     """Its lines; the numbers and lists among them as text."""
     try:
+        if Path(path).stat().st_mode & 0o077:
+            sys.exit(f"{path} holds a secret and may be read by others: chmod 600 {path}")
         return dict(re.findall(r'^(\w+) = "?([^"\n]*)"?$', Path(path).read_text(), re.MULTILINE))
     except OSError as error:
         sys.exit(f"{path}: {error.strerror}; give the port base, or the file that `twsmq keys add` wrote")

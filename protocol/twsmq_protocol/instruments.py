@@ -115,7 +115,9 @@ def parse_instrument(text: str) -> Instrument:
         return _parse_con_id(text, parts)
     if parts[0] not in SEC_TYPES:
         raise _bad(
-            text, f"starts with {parts[0]!r}; start with CONID or one of {', '.join(sorted(SEC_TYPES))}"
+            text,
+            f"starts with {parts[0]!r}; write it like STK:AAPL:SMART:USD, beginning with CONID or one of "
+            f"{', '.join(sorted(SEC_TYPES))}",
         )
     if len(parts) < 4:
         raise _bad(text, "needs at least SECTYPE:SYMBOL:EXCHANGE:CURRENCY")

@@ -341,6 +341,9 @@ def test_where_a_stop_waits_is_shown_on_a_narrow_screen_too(page: Page, desk: Cl
     page.shows(stop, "1,234.50")
     playwright.expect(stop).to_be_visible()
     page.picture("narrow-orders")
+    beyond = """[...document.querySelectorAll("table.many td")].filter((each) =>
+      each.getBoundingClientRect().right > innerWidth).length"""
+    assert page.page.evaluate(beyond) == 0, "how an order stands, and its button, were beyond the edge"
     ask(desk, "cancel_order", {"strategy": "alpha", "client_order_id": "stop"})
 
 

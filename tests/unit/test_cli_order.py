@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from twsmq.cli import main
 from twsmq.cli.order import JsonStory
 from twsmq.cli.order_changes import Outcome
@@ -216,6 +217,16 @@ def test_a_change_is_told_without_the_words_of_one_before_it() -> None:
     assert "too far" in told
     outcome.receive(a_change(2, "refused", text="too far", tws_code=463))
     assert outcome.known is False
+
+
+def test_a_staged_order_is_handed_on_with_all_it_has_and_that_is_told() -> None:
+    """It was confirmed, and the command waited ten seconds for a report and said that there was none."""
+    whole = {"quantity": 5.0, "limit_price": 2.0, "transmit": True}
+    outcome = Outcome({"transmit": True})
+    assert outcome.receive(replace(a_change(1, "sent"), asked=whole)) is not None
+    assert outcome.known is None
+    assert outcome.receive(replace(a_change(1, "confirmed"), asked=whole)) is not None
+    assert (outcome.known, outcome.shown) == (True, True)
 
 
 @pytest.mark.parametrize(

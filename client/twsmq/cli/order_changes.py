@@ -98,7 +98,8 @@ class Outcome:
         if event.__struct_config__.tag == "change":
             told = payload(event)
             if told["outcome"] == "sent":
-                if told["asked"].keys() == self._asked.keys():
+                staged = "transmit" in self._asked and "transmit" in told["asked"]  # is sent whole
+                if staged or told["asked"].keys() == self._asked.keys():
                     self._number = told["change_no"]
             elif told["asked"] == self._asked or told["change_no"] == self._number:
                 self.known, self.shown = told["outcome"] == "confirmed", True

@@ -5,6 +5,7 @@ import { ABSENT, NUMERIC, age, format } from "./format.js";
 
 const MOST = 100, MORE = 500;
 const OLD_MS = 5000;
+const MANY = 8;  // columns that no phone has room for beside each other
 
 const BAD = new Set(["unknown", "failed", "hung", "silent", "rejected", "error", "disconnected", "live", "page", "firing", "stopped", "lost", "gap"]);
 const WARN = new Set(["pending", "pending_cancel", "connecting", "starting", "backoff", "reconciling", "waiting_client_id", "inactive", "upstream_lost", "not_sent", "warn", "acknowledged", "mixed", "delayed", "frozen", "stopping"]);
@@ -42,7 +43,7 @@ class Row extends Component {
     const text = format(column.kind, row[column.name], moment);
     const body = i === act?.at && act.open
       ? html`<button class="link" onClick=${() => act.open(row)} title=${act.title}>${text}</button>` : text;
-    return html`<td class=${cellClass(column, row[column.name], text)} data-column=${column.name}
+    return html`<td class=${cellClass(column, row[column.name], text)} data-column=${column.name} data-title=${column.title}
       title=${text.length > 40 ? text : undefined}>${body}</td>`;
   }
 
@@ -93,7 +94,7 @@ export function Table({ name, act, only, plain, title, empty }) {
         placeholder="filter ( / )" onInput=${(e) => setFilter(e.target.value)} />`}
     </div>
     ${shown.length === 0 ? html`<p class="empty">${filter ? "no row matches" : (empty || spec.empty).split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part))}</p>` : html`
-    <div class="scroll" tabindex="0" role="group" aria-label=${spec.title + " table"}><table data-section=${name}>
+    <div class="scroll" tabindex="0" role="group" aria-label=${spec.title + " table"}><table data-section=${name} class=${spec.columns.length > MANY ? "many" : ""}>
       <thead><tr>${spec.columns.map((column) => html`<th scope="col"
         class=${(NUMERIC.has(column.kind) ? "number " : "") + (column.wide ? "wide" : "")}
         aria-sort=${order?.[0] === column.name ? (order[1] === 1 ? "ascending" : "descending") : undefined}>
