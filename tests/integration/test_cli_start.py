@@ -82,3 +82,13 @@ def test_a_reader_who_leaves_is_no_error(config_file: Path, words: tuple[str, ..
     _, stderr = process.communicate(timeout=100)
     assert process.returncode == 0
     assert stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is full")
+def test_a_disk_that_takes_no_more_of_what_is_printed_is_one_line(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "twsmq.cli", "why", "connection"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "twsmq: cannot write all of it: No space left on device"
+    assert "Traceback" not in done.stderr

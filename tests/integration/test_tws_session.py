@@ -107,7 +107,7 @@ def test_ticks_and_events_keep_the_gateways_order(run: Any) -> None:
 
 
 def test_a_gateway_that_sends_without_end_keeps_nobody_else_from_their_turn(run: Any) -> None:
-    ticks = [f"2|6|7|8|{size}|" for size in range(20_000)]
+    ticks = [f"2|6|7|8|{size}|" for size in range(40_000)]
     reports = [f"3|{number}|Submitted|0|1|0|5|0|0|1||0|" for number in range(5000)]
 
     async def story(gateway: Gateway, node: Node) -> None:
@@ -116,7 +116,7 @@ def test_a_gateway_that_sends_without_end_keeps_nobody_else_from_their_turn(run:
         node.heard.clear()
         turns: list[tuple[int, int]] = []
         over = asyncio.Event()
-        left = [5000, 20_500]
+        left = [5000, 40_500]
 
         def turn() -> None:
             events = sum(not isinstance(heard, list) for heard in node.heard)

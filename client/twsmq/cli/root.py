@@ -6,6 +6,7 @@ command pays for nothing but itself.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -15,7 +16,7 @@ import click
 from twsmq_protocol.errors import TwsmqError
 
 from .interrupt import killed_by_ctrl_c
-from .terminal import printable
+from .terminal import echo, printable
 
 _COMMANDS = {
     "up": ("up", "Start the whole cluster and watch it."),
@@ -98,6 +99,12 @@ class Commands(click.Group):
         except BrokenPipeError:  # `twsmq watch … | head`: whoever read has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(0) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            echo(f"twsmq: cannot write all of it: {error.strerror}", err=True)
+            raise SystemExit(1) from None
         return result
 
 

@@ -119,13 +119,14 @@ class Connection(asyncio.Protocol):
                 self._direct = socket.socket(fileno=os.dup(descriptor))
 
     def data_received(self, data: bytes) -> None:
-        self._frames += self._splitter.feed(data)
+        frames = self._splitter.feed(data)
+        self._frames = self._frames + frames if self._frames else frames
         if not self._held_back:
             self._hand_on(more=len(data) >= LARGE_READ)
 
     def _hand_on(self, *, more: bool = False) -> None:
         """One turn's work. `more`: the socket has more to give."""
-        del self._frames[: self._owner.frames_received(self, self._frames)]
+        self._take()
         if self._closed:
             self._frames.clear()
         elif self._transport is None or self._transport.is_closing():
@@ -142,6 +143,10 @@ class Connection(asyncio.Protocol):
             self._held_back = False
             self._transport.resume_reading()
 
+    def _take(self) -> None:
+        taken = self._owner.frames_received(self, self._frames)
+        self._frames = self._frames[taken:] if taken < len(self._frames) else []
+
     def pause_writing(self) -> None:
         self._paused = self._waits = True  # from within a write, under the lock
 
@@ -154,7 +159,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._shut_out_threads()
         while self._frames and not self._closed:  # what it said before it ended
-            del self._frames[: self._owner.frames_received(self, self._frames)]
+            self._take()
         self._owner.connection_lost(self, str(exc) if exc else "the gateway closed the connection")
         self._owner.connection_gone(self)
         self.gone.set_result(None)

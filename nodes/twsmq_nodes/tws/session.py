@@ -37,10 +37,10 @@ from twsmq_nodes.tws.session_events import SessionEvent
 from twsmq_nodes.tws.ticks import Tick, take_ticks, tick_of
 from twsmq_nodes.tws.waiting import Thunk, Waiting, name_of
 
-FRAMES_A_TURN, EVENT_FRAMES, TURN_S = 4096, 16, 0.01
+FRAMES_A_TURN, EVENT_FRAMES, TURN_S = 16_384, 64, 0.01
 """What one turn of the loop is spent on: so many ticks, of which a frame for ibapi's decoder counts as many
-as it costs, and no longer than that once there was one. Many, so that what topics have in common is done once
-for all; few enough that the mailbox is answered between."""
+as it costs, and no longer than that once there was one. As many as a read of 256 KiB holds, or each topic
+would be published more often; few enough that the mailbox is answered between."""
 
 
 class TwsSession:
