@@ -113,8 +113,9 @@ def test_completed_orders_name_no_client_and_stop_nothing() -> None:
     assert desk.place("z").code == "conflict"
 
 
-def test_after_a_power_loss_it_is_taken_over() -> None:
-    desk = Desk(up=False, lost=watermark.Mark("j", 8, 7, skipped=10))
+@pytest.mark.parametrize("last", [7, 5])
+def test_after_a_power_loss_it_is_taken_over(last: int) -> None:
+    desk = Desk(up=False, lost=watermark.Mark("j", 8, last, skipped=10))
     desk.session_up(3)
     look(desk, LATER[0])
     assert desk.place("c").answer.order_id == 8

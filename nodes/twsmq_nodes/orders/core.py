@@ -83,7 +83,7 @@ class OrdersCore:
         self.intake = Intake(self.book, self.pipeline, allow_live, self._actions)
         self._adoption = Adoption(self.book, self.pipeline, client_id)
         self._halts = Halts(self.book, self.intake, settings or {}, self._actions)
-        self._older_copy = OlderCopy(self.book, settings or {}, self._halts.stop, self._actions)
+        self._older_copy = OlderCopy(self.book, settings or {}, self._stop_unless_lost, self._actions)
         self._client_id = client_id
         self._reports = Reports(self.book, client_id, changes)
         self._executions = AccountExecutions(self._reports.executions, self._actions)
@@ -111,6 +111,11 @@ class OrdersCore:
         self.published_strategy_nos = dict(self.book.strategy_nos)
         self._stalled: str | None = None
         self._entered: tuple[str, str | None] = ("starting", None)
+
+    def _stop_unless_lost(self, why: str) -> None:
+        """What a power loss took from the journal is taken over: nobody need be stopped."""
+        if not self._takes_over:
+            self._halts.stop(why)
 
     # -- its life
 
