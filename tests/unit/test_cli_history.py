@@ -92,6 +92,11 @@ def test_a_name_that_no_folder_can_have(tmp_path: Path) -> None:
     assert "too long for the name of a folder" in " ".join(result.output.split())
 
 
+def test_a_time_out_that_no_comparison_ends(tmp_path: Path) -> None:
+    result = run(tmp_path, "history", "head", AAPL, "--timeout", "nan")
+    assert (result.exit_code, "'--timeout'" in result.output) == (2, True)
+
+
 def test_no_instrument_at_all(tmp_path: Path) -> None:
     words = ["--from", "2026-01-05", "--to", "2026-01-09", "--size", "1m", "-o", str(tmp_path / "bars")]
     result = run(tmp_path, "history", "download", *words)

@@ -17,6 +17,7 @@ import click
 from msgspec import Struct
 
 from ..table import Table
+from .options import Seconds
 from .rendering import narrow_table, show
 from .terminal import csv_cell, echo, echo_json, json_text, number
 
@@ -147,6 +148,6 @@ def parse_fields(ctx: click.Context, param: click.Parameter, value: Sequence[str
 
 def timeout_option(seconds: float) -> Callable[[F], F]:
     return click.option(
-        "--timeout", type=click.FloatRange(min=0.1, max=3600), default=seconds, show_default=True,
+        "--timeout", type=Seconds(min=0.1, max=3600), default=seconds, show_default=True,
         metavar="SECONDS", help="For each request.",
     )  # fmt: skip

@@ -24,7 +24,7 @@ from .terminal import echo, printable
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Seconds(click.FloatRange):
+class Seconds(click.FloatRange):
     """A time to wait; not nan, which no comparison ends."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -34,7 +34,7 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
-SECONDS = _Seconds(0, 1e7)
+SECONDS = Seconds(0, 1e7)
 
 
 class MayBeginWithDash(click.Command):
