@@ -152,16 +152,14 @@ def test_a_folder_put_back_from_a_backup_stops_orders_until_somebody_has_seen_it
         backup = {path.name: path for path in folder.glob("orders.*") if not path.name.endswith(".lock")}
         desk.node.kill()
         kept = {name: path.read_bytes() for name, path in backup.items()}
-        desk.node.start()
-        desk.await_ready()
+        desk.start_again()
         desk.working("after")
         desk.node.kill()
         for path in folder.glob("orders.journal-*"):
             path.unlink()
         for name, data in kept.items():
             (folder / name).write_bytes(data)
-        desk.node.start()
-        desk.await_ready()
+        desk.start_again()
         refused = desk.refused("new")
         assert "s/after" in refused
         assert "older copy" in refused

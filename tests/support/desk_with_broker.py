@@ -86,6 +86,16 @@ class Desk:
         self.broker.drop()
         self.await_ready()
 
+    def start_again(self) -> None:
+        """The node that was killed. It is ready before we have connected, so its beat shows that it is."""
+        pid = self.node.start().pid
+        self.client.await_event(
+            lambda topic, event: (
+                topic == "node/orders/" and event["state"] == "ready" and event["pid"] == pid
+            ),
+            timeout=60,
+        )
+
     def await_ready(self) -> dict[str, Any]:
         """After whatever it was before."""
         states: list[str] = []
