@@ -32,6 +32,9 @@ What = Literal[
     "TRADES", "AGGTRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST", "HISTORICAL_VOLATILITY",
     "OPTION_IMPLIED_VOLATILITY", "FEE_RATE", "YIELD_BID", "YIELD_ASK", "YIELD_BID_ASK", "YIELD_LAST",
 ]  # fmt: skip
+NEWEST_S = 1_200
+"""That no bar follows the last one is not known for so many seconds: where live data are not subscribed the
+newest are left out (2188, captured; exchanges delay theirs by up to twenty minutes)."""
 MOST_BARS = 20_000
 MOST_TICKS = 10_000
 

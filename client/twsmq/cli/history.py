@@ -203,9 +203,9 @@ def download(
     try:
         formed = format_named(form)
         require_listener(settings.config, HISTORY)
-        with locked(folder):
+        with locked(folder) as held:
             stand_back(DOWNLOAD_NICE)
-            complete = asyncio.run(_download(settings, folder, order, formed))
+            complete = asyncio.run(_download(settings, folder, order, formed, Disk(held.require)))
     except NobodyListens as error:
         raise NoCluster(f"{error}; `{typed(settings, 'status')}` shows whether the cluster runs") from error
     except (DownloadError, TwsmqError) as error:
@@ -221,7 +221,7 @@ def _finished(size: str, now: int) -> int:
     return (now - _GRACE_NS - step) // NS * NS
 
 
-async def _download(settings: Settings, folder: Path, order: Order, form: Format) -> bool:
+async def _download(settings: Settings, folder: Path, order: Order, form: Format, disk: Disk) -> bool:
     screen = _Screen()
     loop = asyncio.get_running_loop()
     warming = loop.run_in_executor(None, form.warm_up)
@@ -229,7 +229,7 @@ async def _download(settings: Settings, folder: Path, order: Order, form: Format
         async with Client(settings.config) as client, _Asking(client) as asking:
             with waiting(f"looking at what is there in {folder}"):
                 work = Download(
-                    folder, order, form, asking.ask, disk=Disk(), wall=time.time_ns, note=screen.note,
+                    folder, order, form, asking.ask, disk=disk, wall=time.time_ns, note=screen.note,
                     background=lambda work: loop.run_in_executor(thread, work),
                 )  # fmt: skip
             complete = await _followed(work, screen)
@@ -316,7 +316,7 @@ class _Screen:
 
 
 @history.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False), callback=_folder)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: complete, instruments, running.")
 def verify(folder: Path, as_json: bool) -> None:
     """Count the bars in DIR against the schedule, and name the holes.

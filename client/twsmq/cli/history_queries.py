@@ -11,7 +11,7 @@ import click
 import msgspec
 from twsmq_protocol.counted import counted
 from twsmq_protocol.endpoints import HISTORY
-from twsmq_protocol.history_requests import HISTORY_SIZES, SessionRow, TickRow, What
+from twsmq_protocol.history_requests import HISTORY_SIZES, Duration, SessionRow, TickRow, What
 from twsmq_protocol.market_events import BarRow
 
 from .asking import ask, asking
@@ -26,6 +26,15 @@ _WHAT = click.option(
 )
 _RTH = click.option("--rth", is_flag=True, help="Regular trading hours only.")
 _TO = click.option("--to", "end", type=Moment(), help="UTC, not included. [default: now]")
+
+
+def _length(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refused here, before anybody is asked."""
+    try:
+        return msgspec.convert(value, Duration | None)
+    except msgspec.ValidationError:
+        told = f"{str(value)[:40]!r} is not a number and S, D, W, M or Y, like 2D"
+        raise click.BadParameter(told, ctx, param) from None
 
 
 def _require_range(begin: int | None, end: int | None) -> None:
@@ -45,7 +54,9 @@ def _share(rows: Sequence[BarRow | TickRow], following: int | None, end: int | N
 @config_option
 @instrument_argument
 @click.option("--size", required=True, type=click.Choice(list(HISTORY_SIZES)), help="Of a bar.")
-@click.option("--duration", metavar="LIKE 2D", help="Before --to: a number and S, D, W, M or Y.")
+@click.option(
+    "--duration", metavar="LIKE 2D", callback=_length, help="Before --to: a number and S, D, W, M or Y."
+)
 @click.option("--from", "begin", type=Moment(), help="Instead of --duration: UTC, like 2026-01-05T14:30.")
 @_TO
 @_WHAT
@@ -245,7 +256,9 @@ class _Level(msgspec.Struct):
 @click.command()
 @config_option
 @instrument_argument
-@click.option("--period", default="1D", show_default=True, metavar="LIKE 3D", help="Up to now.")
+@click.option(
+    "--period", default="1D", show_default=True, metavar="LIKE 3D", callback=_length, help="Up to now."
+)
 @_RTH
 @form_option
 @timeout_option(60.0)

@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
 from twsmq_protocol.plain_file import open_plain, write_plain
 
-from .errors import Unwritable
+from .errors import DownloadError, FolderGone, Unwritable
 
 TEMPORARY = ".tmp"
 
 
 class Disk:
     """After the first thing that it could not write it writes nothing more: what would come after a line that
-    is half there would make it a line of its own. For several threads: lines are appended one at a time."""
+    is half there would make it a line of its own. For several threads: lines are appended one at a time.
 
-    def __init__(self) -> None:
-        self._failed: Unwritable | None = None
+    `require` raises `FolderGone` where the folder is not the one any more in which all this began: it would
+    be made anew, and hold the end of a download without its beginning."""
+
+    def __init__(self, require: Callable[[], None] = lambda: None) -> None:
+        self._require = require
+        self._failed: DownloadError | None = None
         self._appending = Lock()
 
     def step(self, doing: str, path: Path) -> None:
@@ -122,7 +126,11 @@ class Disk:
         if self._failed is not None:
             raise self._failed
         try:
+            self._require()
             yield
+        except FolderGone as error:
+            self._failed = error
+            raise
         except OSError as error:
             self._failed = Unwritable(path, error)
             raise self._failed from error

@@ -41,6 +41,35 @@ class NoFolder(DownloadError):
         super().__init__(f"cannot write {path}: {error.strerror or error}; mend that, or give another -o")
 
 
+class FolderGone(DownloadError):
+    """It was moved or removed while a download worked in it, or another is in its place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(
+            f"{folder} was moved, removed or replaced while this ran, and nothing more is written; "
+            "put it back and run the same command again to go on"
+        )
+
+
+class Changed(DownloadError):
+    """A file of ours is not what it was a moment ago."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} was changed or removed while this ran; run the same command again: it is fetched anew"
+        )
+
+
+class Unreadable(DownloadError):
+    """What is in a folder cannot be looked at."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.path = path
+        super().__init__(f"cannot read {path}: {error.strerror or error}")
+
+
 class LedgerDamaged(DownloadError):
     """A line in the midst of the ledger is none of ours."""
 

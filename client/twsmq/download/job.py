@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct, field
 
 from .ledger import Records
@@ -29,3 +31,15 @@ class Job(Struct):
     @property
     def unplanned(self) -> bool:
         return self.plan is None and not self.preparing and not self.given_up
+
+
+def outcome_of(jobs: Sequence[Job]) -> str:
+    """After a run, for a person: what is to be done."""
+    lost = [job.instrument for job in jobs if job.for_good]
+    if not lost:
+        return "not complete; run it again to go on" if any(job.refusals for job in jobs) else "complete"
+    names = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if lost[3:] else "")
+    rest = any(job.refusals and not job.for_good for job in jobs)
+    more = "run it again to go on with the rest" if rest else "all the rest is there"
+    text = f"not complete: {names} cannot be had as given (see above): correct or leave out"
+    return text if len(lost) == len(jobs) else f"{text}; {more}"

@@ -17,7 +17,7 @@ from twsmq_protocol.market_events import BarRow
 from twsmq_protocol.plain_file import open_plain
 
 from .disk import Disk
-from .errors import LedgerDamaged, NotOurs
+from .errors import LedgerDamaged, NotOurs, Unreadable
 from .planner import Covered, Interval, Session
 
 VERSION = 1
@@ -278,7 +278,7 @@ class Ledger:
 
 
 def read(folder: Path) -> State:
-    """Of a folder that somebody else may be writing. Raises `NotOurs`, `LedgerDamaged`."""
+    """Of a folder that somebody else may be writing. Raises `NotOurs`, `LedgerDamaged`, `Unreadable`."""
     state = State()
     for line, _ in _lines(folder / LEDGER):
         state.apply(line)
@@ -289,12 +289,12 @@ def read(folder: Path) -> State:
 
 def _lines(path: Path) -> Iterator[tuple[Line, int]]:
     """Each whole line and where it ends."""
-    if not path.exists():
-        return
     try:
         opened = open_plain(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except OSError as error:
-        raise LedgerDamaged(path, 0, str(error)) from error
+        raise Unreadable(path, error) from error
     with opened as file:
         end = 0
         for number, raw in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):

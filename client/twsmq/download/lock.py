@@ -1,4 +1,5 @@
-"""One download at a time in a folder. The lock goes with the process, whatever ends it."""
+"""One download at a time in a folder. The lock goes with the process, whatever ends it: Ctrl-C leaves it held
+until then, because a thread may be in the midst of a write."""
 
 from __future__ import annotations
 
@@ -11,15 +12,33 @@ from pathlib import Path
 
 from twsmq_protocol.plain_file import descriptor_of, open_plain
 
-from .errors import InUse, NoFolder
+from .errors import FolderGone, InUse, NoFolder
 
 LOCK = Path(".twsmq") / "lock"
 _TRIES, _PAUSE_S = 5, 0.05
 """Whoever looks whether a download runs holds the lock for a moment."""
 
 
+class Held:
+    """The lock of a folder, and with it which folder that is."""
+
+    def __init__(self, folder: Path, descriptor: int) -> None:
+        self._folder, self._descriptor = folder, descriptor
+
+    def require(self) -> None:
+        """Raises `FolderGone` where the folder is another by now: what would be written into it belongs to
+        none, or to somebody else's download."""
+        ours = os.fstat(self._descriptor)
+        try:
+            there = (self._folder / LOCK).lstat()
+        except OSError as error:
+            raise FolderGone(self._folder) from error
+        if not os.path.samestat(ours, there):
+            raise FolderGone(self._folder)
+
+
 @contextmanager
-def locked(folder: Path) -> Generator[None]:
+def locked(folder: Path) -> Generator[Held]:
     """Raises `InUse`, `NoFolder`."""
     path = folder / LOCK
     try:
@@ -28,16 +47,20 @@ def locked(folder: Path) -> Generator[None]:
     except OSError as error:
         raise NoFolder(path, error) from error
     try:
-        if not _acquired(descriptor):
-            raise InUse(folder, os.read(descriptor, 20).decode(errors="replace").strip())
         try:
+            if not _acquired(descriptor):
+                raise InUse(folder, os.read(descriptor, 20).decode(errors="replace").strip())
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"{os.getpid()}\n".encode())
         except OSError as error:
             raise NoFolder(path, error) from error
-        yield
+        yield Held(folder, descriptor)
+    except KeyboardInterrupt:
+        descriptor = -1
+        raise
     finally:
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def running(folder: Path) -> bool:

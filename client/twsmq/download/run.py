@@ -29,7 +29,7 @@ from .adjustment import adjusted, last_known, overlapping, same_prices
 from .agreement import agree, each_once
 from .asking import Ask, Fetched, Order, Passing, Questions, is_unknown, of_instrument
 from .disk import Disk, digest
-from .job import Job
+from .job import Job, outcome_of
 from .ledger import Ledger, PieceEnded, Restarted, Unknown, Wanted
 from .planner import (
     DAY_NS,
@@ -43,7 +43,7 @@ from .planner import (
 from .progress import Progress
 from .recovery import recover
 from .store import PIECES, Format, encode_piece, set_aside
-from .wanted import room_in, spans_wanted, still_missing
+from .wanted import known_up_to, room_in, spans_wanted, still_missing
 from .years import Years
 
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -57,6 +57,7 @@ _UNCOMPARED = (
     "the gateway has the bar of {} no more, so whether the past was adjusted since nobody knows; "
     "what is new is added to it"
 )
+_NEWEST = "the gateway has not given its newest bars, run it again in 20 minutes: not fetched from"
 
 
 async def at_once(work: Callable[[], Any]) -> Any:
@@ -110,14 +111,7 @@ class Download:
     @property
     def outcome(self) -> str:
         """After a run, for a person: what is to be done."""
-        lost = [job.instrument for job in self._jobs if job.for_good]
-        if not lost:
-            return "not complete; run it again to go on" if self.refused else "complete"
-        names = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if lost[3:] else "")
-        rest = any(job.refusals and not job.for_good for job in self._jobs)
-        more = "run it again to go on with the rest" if rest else "all the rest is there"
-        text = f"not complete: {names} cannot be had as given (see above): correct or leave out"
-        return text if len(lost) == len(self._jobs) else f"{text}; {more}"
+        return outcome_of(self._jobs)
 
     def _want(self, job: Job) -> None:
         begin, end = self._order.begin, self._order.end
@@ -253,7 +247,7 @@ class Download:
 
     async def _fetch(self, job: Job, piece: Piece, generation: int) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began, asked_at = loop.time(), self._wall()
         try:
             fetched = await self._questions.piece(job.instrument, piece, job.spans)
             if generation == job.generation:
@@ -262,7 +256,7 @@ class Download:
                 self.progress.paused = ""
             async with self._writing:
                 if generation == job.generation:
-                    await self._record(job, piece, fetched)
+                    await self._record(job, piece, fetched, asked_at)
         except Passing as passing:
             if generation == job.generation:
                 self._again(job, piece, passing)
@@ -322,14 +316,15 @@ class Download:
             text=text,
         )
 
-    async def _record(self, job: Job, piece: Piece, fetched: Fetched) -> None:
+    async def _record(self, job: Job, piece: Piece, fetched: Fetched, asked_at: int) -> None:
         inside = between(fetched.bars, piece.begin, piece.end)
         earlier = len(fetched.bars) - len(inside)
         rows = len(inside)
+        end = known_up_to(piece, inside, self._order.size, asked_at)
         ended = PieceEnded(
             instrument=job.instrument,
             begin=piece.begin,
-            end=piece.end,
+            end=end,
             outcome="data" if rows else "empty",
             at=self._wall(),
             rows=rows,
@@ -340,6 +335,11 @@ class Download:
         )
         if (differs := adjusted(job.records, ended)) is not None:
             self._restart(job, differs)
+            return
+        if end < piece.end:
+            job.refusals.append(f"{_NEWEST} {shown(end)}")
+            self._note(f"{job.instrument}: {job.refusals[-1]}")
+        if end <= piece.begin:
             return
         ended = await self._background(lambda: self._write(ended, inside))
         self._ledger.state.apply(ended)

@@ -28,12 +28,14 @@ from msgspec import Struct
 from twsmq_protocol.counted import counted
 from twsmq_protocol.history_requests import PackedBars
 from twsmq_protocol.packed_bars import columns_of
+from twsmq_protocol.plain_file import open_plain
 
 from .disk import Disk
 from .errors import ParquetMissing
 from .planner import NS
 
 PIECES, ASIDE = Path(".twsmq") / "pieces", Path(".twsmq") / "before"
+FOLDER = "instrument="
 COLUMNS = ("time", "open", "high", "low", "close", "volume", "wap", "count")
 
 _BARS = msgspec.msgpack.Decoder(PackedBars)
@@ -71,7 +73,7 @@ def adjusted_for(what: str) -> str:
 
 
 def instrument_folder(folder: Path, instrument: str) -> Path:
-    return folder / f"instrument={quote(instrument, safe='')}"
+    return folder / f"{FOLDER}{quote(instrument, safe='')}"
 
 
 def year_file(folder: Path, instrument: str, year: int, suffix: str) -> Path:
@@ -108,9 +110,9 @@ class Format(ABC):
         return
 
     @abstractmethod
-    def encode(self, old: Path | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
-        """The content of a year's file, of the bars in `old` and of `bars`, which are in order, and how many
-        they are. A bar that is in both is taken from `bars`."""
+    def encode(self, old: bytes | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
+        """The content of a year's file, of the bars in the content `old` and of `bars`, which are in order,
+        and how many they are. A bar that is in both is taken from `bars`."""
 
     @abstractmethod
     def times(self, file: Path) -> Sequence[int]:
@@ -144,12 +146,12 @@ class Parquet(Format):
     def warm_up(self) -> None:
         _ = self._arrow, self._compute, self._parquet
 
-    def encode(self, old: Path | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
+    def encode(self, old: bytes | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
         pa = self._arrow
         schema = self._schema(description)
         table = self._table(bars, schema)
         if old is not None:
-            before = self._parquet.read_table(old, partitioning=None).cast(self._schema(None))
+            before = self._parquet.read_table(pa.BufferReader(old)).cast(self._schema(None))
             again = table.column("time").combine_chunks()
             fresh = self._compute.is_in(before.column("time"), value_set=again)
             before = before.filter(self._compute.invert(fresh)).replace_schema_metadata(schema.metadata)
@@ -164,7 +166,8 @@ class Parquet(Format):
 
     def times(self, file: Path) -> Sequence[int]:
         try:
-            column = self._parquet.read_table(file, columns=["time"], partitioning=None).column("time")
+            with open_plain(file) as opened:
+                column = self._parquet.read_table(opened, columns=["time"]).column("time")
             column = column.cast(self._arrow.int64()).combine_chunks()
         except self._arrow.ArrowException as error:
             raise ValueError(str(error).splitlines()[0]) from error
@@ -201,13 +204,12 @@ class Csv(Format):
 
     suffix = "csv"
 
-    def encode(self, old: Path | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
+    def encode(self, old: bytes | None, bars: PackedBars, description: Description) -> tuple[bytes, int]:
         lines: dict[int, list[Any]] = {}
         if old is not None:
-            with old.open(newline="") as file:
-                reader = csv.reader(file)
-                next(reader, None)
-                lines = {time_of(line[0]): list(line) for line in reader}
+            reader = csv.reader(io.StringIO(old.decode(), newline=""))
+            next(reader, None)
+            lines = {time_of(line[0]): list(line) for line in reader}
         for time, *values in zip(*msgspec.structs.astuple(columns_of(bars)), strict=True):
             lines[time] = [iso(time), *("" if value is None else value for value in values)]
         out = io.StringIO(newline="")
@@ -217,7 +219,7 @@ class Csv(Format):
         return out.getvalue().encode(), len(lines)
 
     def times(self, file: Path) -> Sequence[int]:
-        with file.open(newline="") as opened:
+        with io.TextIOWrapper(open_plain(file), encoding="utf-8", newline="") as opened:
             reader = csv.reader(opened)
             try:
                 if next(reader, None) != list(COLUMNS):

@@ -16,6 +16,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
 from msgspec import Struct, field
 from twsmq_protocol.counted import counted
@@ -26,13 +27,16 @@ from .disk import digest_of
 from .ledger import PieceEnded, Records, State, read
 from .lock import running
 from .planner import Interval, Span, shown
-from .store import Format, format_named, instrument_folder, year_file
+from .store import FOLDER, Format, format_named, instrument_folder, year_file
 from .wanted import spans_wanted, still_missing
 
 MOST_HOLES = 20
 """Named of each instrument."""
 _TRIES, _PAUSE_S = 10, 0.1
 """For a moment in which a running download leaves an instrument as it is; it works on few at a time."""
+
+
+_AWAY = "move it away"
 
 
 class Hole(Struct, frozen=True, rename={"begin": "from", "end": "to"}):
@@ -67,8 +71,8 @@ class Report(Struct):
 
 
 def verify(folder: Path, seen: Callable[[int, int], None] = lambda done, of: None) -> Report:
-    """Raises `NotOurs`, `LedgerDamaged`, `ParquetMissing`. `seen`: how many instruments were looked at, of
-    how many."""
+    """Raises `NotOurs`, `LedgerDamaged`, `Unreadable`, `ParquetMissing`. `seen`: how many instruments were
+    looked at, of how many."""
     busy = running(folder)
     state = read(folder)
     assert state.begun is not None
@@ -78,8 +82,27 @@ def verify(folder: Path, seen: Callable[[int, int], None] = lambda done, of: Non
     verdicts = _settled(look, state, names) if busy else [look(state, name) for name in names]
     if not busy and running(folder):
         return verify(folder, seen)  # it has begun meanwhile
+    foreign = _foreign(folder, form, state)
+    if foreign and busy:
+        foreign = _foreign(folder, form, read(folder))  # or it was begun meanwhile
+    verdicts += foreign
     complete = bool(verdicts) and all(verdict.complete for verdict in verdicts)
     return Report(complete, verdicts, busy)
+
+
+def _foreign(folder: Path, form: Format, state: State) -> list[Verdict]:
+    """Of folders that look like an instrument's and are none: whoever reads all files reads theirs too."""
+    ours = {instrument_folder(folder, name) for name in state.instruments}
+    return [
+        Verdict(
+            unquote(there.name.removeprefix(FOLDER)),
+            missing=None,
+            complete=False,
+            problems=[f"{there} holds data files of no instrument of this download: {_AWAY}"],
+        )
+        for there in sorted(folder.glob(f"{FOLDER}*"))
+        if there not in ours and any(there.rglob(f"*.{form.suffix}"))
+    ]
 
 
 class _Look(Struct):
@@ -135,7 +158,7 @@ def _instrument(folder: Path, state: State, form: Format, instrument: str) -> Ve
     assert state.begun is not None
     records, size = state.instruments[instrument], state.begun.size
     verdict = Verdict(instrument)
-    times = _times(folder, form, instrument, verdict)
+    times = _times(folder, form, instrument, records, verdict)
     _changed(folder, form, instrument, records, verdict)
     if records.schedule is None:
         verdict.complete, verdict.missing = False, None
@@ -156,15 +179,20 @@ def _instrument(folder: Path, state: State, form: Format, instrument: str) -> Ve
     return verdict
 
 
-def _times(folder: Path, form: Format, instrument: str, verdict: Verdict) -> list[Sequence[int]]:
+def _times(
+    folder: Path, form: Format, instrument: str, records: Records, verdict: Verdict
+) -> list[Sequence[int]]:
     """Of each data file, sorted, each once; `bars` and `doubled` are counted on the way."""
     found: list[Sequence[int]] = []
+    ours = {year_file(folder, instrument, year, form.suffix) for year in records.years}
     for file in sorted(instrument_folder(folder, instrument).rglob(f"*.{form.suffix}")):
         try:
             times = form.times(file)
         except (OSError, ValueError) as error:
             verdict.problems.append(f"{file} cannot be read ({error}): download again")
             continue
+        if file not in ours:
+            verdict.problems.append(f"{file} is no file of this download: download again, or {_AWAY}")
         unique = times if rising(times) else sorted(set(times))
         if unique is not times and any(later < earlier for earlier, later in pairwise(times)):
             verdict.problems.append(f"{file} is not in the order of time: download again")

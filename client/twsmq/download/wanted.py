@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twsmq_protocol.errors import FieldError
+from twsmq_protocol.history_requests import NEWEST_S, PackedBars
 from twsmq_protocol.instruments import parse_instrument
+from twsmq_protocol.packed_bars import times
+from twsmq_protocol.streams import seconds_of
 
 from .ledger import Records
-from .planner import DAY_NS, Interval, Piece, Span, room, spans_of, touching, uncovered, utc_date
+from .planner import DAY_NS, NS, Interval, Piece, Span, room, spans_of, touching, uncovered, utc_date
 
 _DAY_LATE, _MONTH_LATE, _NEVER = 4, 64, 2**63
 """Days after an expiry that no bar is of: a day may be the one before the last session, in any zone; a month
@@ -50,3 +53,10 @@ def room_in(spans: Sequence[Span], piece: Piece, size: str) -> int:
         room(max(span.begin, piece.begin), min(span.end, piece.end), size)
         for span in touching(spans, piece.begin, piece.end)
     )
+
+
+def known_up_to(piece: Piece, bars: PackedBars, size: str, asked_at: int) -> int:
+    """Up to where `bars`, which came for it, are all that there ever will be. `asked_at`: when, ns."""
+    when = times(bars)
+    last = when[-1] + seconds_of(size) * NS if when else piece.begin
+    return min(piece.end, max(last, asked_at - NEWEST_S * NS))

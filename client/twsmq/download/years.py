@@ -7,9 +7,11 @@ from pathlib import Path
 
 from twsmq_protocol.history_requests import PackedBars
 from twsmq_protocol.packed_bars import EMPTY, joined
+from twsmq_protocol.plain_file import open_plain
 
 from .asking import Order
 from .disk import Disk, digest
+from .errors import Changed
 from .ledger import Ledger, PieceEnded, Records, Year, YearMerged
 from .planner import year_begin, year_of
 from .store import (
@@ -28,7 +30,7 @@ MOST_AT_HAND = 300_000
 
 
 class Years:
-    """The data files below `folder`. Raises `Unwritable`."""
+    """The data files below `folder`. Raises `Unwritable`, `Changed`."""
 
     def __init__(self, folder: Path, order: Order, form: Format, disk: Disk, ledger: Ledger) -> None:
         self._folder, self._order, self._form = folder, order, form
@@ -59,10 +61,11 @@ class Years:
         file = year_file(self._folder, instrument, year, self._form.suffix)
         files = [self._folder / PIECES / piece.name for piece in pieces]
         bars = joined(
-            decode_piece(path.read_bytes()) if known is None else known
-            for path, known in zip(files, at_hand, strict=True)
+            decode_piece(_as_written(path, piece.sha256)) if known is None else known
+            for path, piece, known in zip(files, pieces, at_hand, strict=True)
         )
-        content, count = self._form.encode(file if old is not None else None, bars, description)
+        before = None if old is None else _as_written(file, old.sha256)
+        content, count = self._form.encode(before, bars, description)
         staged = self._disk.stage(file, content)
         line = YearMerged(
             instrument=instrument,
@@ -116,3 +119,15 @@ class Years:
             fetched_from=min(piece.at for piece in everything),
             fetched_to=max(piece.at for piece in everything),
         )
+
+
+def _as_written(path: Path, sha256: str) -> bytes:
+    """Raises `Changed`."""
+    try:
+        with open_plain(path) as file:
+            content = file.read()
+    except OSError as error:
+        raise Changed(path) from error
+    if digest(content) != sha256:
+        raise Changed(path)
+    return content

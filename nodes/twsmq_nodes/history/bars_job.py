@@ -4,34 +4,49 @@
     unknown ── a piece, as long as `Spans` has learned ──── rows ─→ the next, until `end` or `limit`
                                     └─ reaches into what is known, and differs ─→ all is asked anew, once
 
+Bars of a second come by the half hour and a night would be as many requests as a session, so where there may
+be nights the sessions are asked for first (`_planning`), and what lies between them is passed over; where
+there is no schedule nothing is.
+
 `_own`: what this job has kept, which is compared with its next pieces as known stretches are.
 
 Theory of what may be kept. The gateway adjusts its past: a split divides every price before it. Every
 request reaches a little further than its piece, so bars that are known come again beside new ones; where
 the closes of a known stretch differ, all that is known of the series is forgotten (`Forget`) and the job
 begins anew without it; stretches that came again and were the same are named with what is kept. A bar is kept
-(`Keep`) once it is finished; that there is none is never kept, since an empty answer alone proves nothing.
+(`Keep`) once it is finished; that there is none is never kept, since an empty answer alone proves nothing,
+nor that none follows the last one of the newest, which a gateway may delay.
 What came in the place of another `what` is kept under no name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Literal
 
 from msgspec import Struct
 from twsmq_protocol import packed_bars
-from twsmq_protocol.history_requests import HISTORY_SIZES, BarPage, PackedBars, up_to_now
+from twsmq_protocol.history_requests import HISTORY_SIZES, NEWEST_S, BarPage, PackedBars, up_to_now
 
 from twsmq_nodes.tws import reference_requests, requests
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import Event
-from twsmq_nodes.tws.reference_events import HistoricalBarColumns, HistoricalBars, HistoricalBarsEnd
+from twsmq_nodes.tws.reference_events import (
+    HistoricalBarColumns,
+    HistoricalBars,
+    HistoricalBarsEnd,
+    HistoricalSchedule,
+)
 
 from . import columns
-from .jobs import Forget, Job, Keep, Taken
+from .jobs import Forget, Job, Keep, Sessions, Taken
 from .plan import DAY_LATE_S, DAY_S, NS, SIZES_S, Spans, duration, never_cut, reach, utc
 
+SHORT = ("1s",)
+"""Sizes of which no piece is ever longer than `SPANS_S`."""
+LONGEST_UNPLANNED_S, LONGEST_NIGHT_S = 8 * 3_600, 10 * DAY_S
+"""A piece of a download is shorter, which knows the sessions; and no market closes for longer."""
 SETTLED_S = 60
 """A bar that has just ended may still change; that of a day longer (`DAY_LATE_S`)."""
 
@@ -80,7 +95,11 @@ class BarsJob(Job):
         self._series = series
         self._known = list(known)
         self._anew = False
+        self._nights: list[tuple[int, int]] = []
+        self._planning: Sessions | None = None
         self._begin_anew()
+        if size in SHORT and end - self._at > LONGEST_UNPLANNED_S * NS:
+            self._planning = Sessions(contract, self._at, end, now, rth)
 
     def _begin_anew(self) -> None:
         self._at = self._begin
@@ -108,6 +127,8 @@ class BarsJob(Job):
         return (id(self._spans), self._size) if full and self._spans.grows(self._size) else None
 
     def request(self, req_id: int) -> requests.Request:
+        if self._planning is not None:
+            return self._planning.request(req_id)
         self._piece = []
         no_end = up_to_now(self.what, self.contract.sec_type)
         stop = self._end if no_end else self._stop
@@ -127,6 +148,9 @@ class BarsJob(Job):
 
     def received(self, event: Event) -> bool:
         match event:
+            case HistoricalSchedule() if self._planning is not None:
+                self._plan(self._planning, event)
+                return True
             case HistoricalBarColumns() if event.dates:
                 self._receive(columns.of_message(event))
                 return False
@@ -144,8 +168,13 @@ class BarsJob(Job):
         self._piece.append(columns.without_marks(bars) if marked else bars)
 
     def empty(self) -> None:
-        self._piece = []
-        self._take()
+        if not self.spares():
+            self._piece = []
+            self._take()
+
+    def spares(self) -> bool:
+        planned, self._planning = self._planning is not None, None
+        return planned
 
     def other_what(self, what: str) -> bool:
         if not super().other_what(what):
@@ -155,7 +184,7 @@ class BarsJob(Job):
         return True
 
     def shrink(self) -> bool:
-        return self._spans.silent(self._size)
+        return self.spares() or self._spans.silent(self._size)
 
     def answered(self, within_s: float) -> None:
         begin, end = self._asked
@@ -164,6 +193,21 @@ class BarsJob(Job):
     def taken(self) -> list[Taken]:
         taken, self._taken = self._taken, []
         return taken
+
+    def _plan(self, question: Sessions, event: HistoricalSchedule) -> None:
+        """Sessions of which one cannot be read tell of no night."""
+        self._planning = None
+        rows, unreadable = question.read(event)
+        if unreadable or not rows:
+            return
+        closes = [question.begin, *accumulate((row.close for row in rows), max)]
+        opens = [*(row.open for row in rows), self._end]
+        self._nights = [
+            (close, following)
+            for close, following in zip(closes, opens, strict=True)
+            if 0 < following - close <= LONGEST_NIGHT_S * NS
+        ]
+        self._take_known()
 
     # --- a piece ---------------------------------------------------------------------------------------
 
@@ -214,6 +258,7 @@ class BarsJob(Job):
         last = packed_bars.times(bars)[-1]
         if last + self._step > end:
             end = min(end, last)
+        end = min(end, max(last + self._step, self._now - NEWEST_S * NS))
         if self._series is not None and begin < end:
             kept = packed_bars.between(bars, begin, end)
             self._taken.append(Keep(self._series, begin, end, kept, confirmed))
@@ -240,6 +285,10 @@ class BarsJob(Job):
             self._fetched_at = min(self._fetched_at, known.at)
             stop = min(known.end, self._end)
             self._add(packed_bars.between(known.bars, self._at, stop), stop)
+            return
+        morning = next((opens for closes, opens in self._nights if closes <= self._at < opens), None)
+        if morning is not None:
+            self._add(packed_bars.EMPTY, min(morning, self._end))
 
     def _finish(self, following: int | None) -> None:
         bars = packed_bars.part(packed_bars.joined(self._parts), 0, self._limit)

@@ -298,6 +298,10 @@ class HistoryCore:
             outage=self._outages.impaired(now),
             outage_of_history=self._outages.impaired(now, "historical"),
         )
+        passes = refusal.meaning in (Meaning.NOTICE, Meaning.EMPTY, Meaning.PASSING)
+        if not passes and work.job.spares():
+            self._closed(error.req_id)
+            return []
         match refusal.meaning:
             case Meaning.NOTICE:
                 return []

@@ -94,6 +94,10 @@ class Job(ABC):
         """No answer came: ask for smaller pieces from now on. False: there are none."""
         return False
 
+    def spares(self) -> bool:
+        """What was asked for last is refused for good: whether it goes on without."""
+        return False
+
     def answered(self, within_s: float) -> None:
         """A piece came whole, so long after it was asked for."""
         del within_s  # not everybody learns from it
@@ -133,17 +137,19 @@ class HeadJob(Job):
         """Nothing begins: left without a result, which is a refusal."""
 
 
-class ScheduleJob(Job):
-    """Sessions, by SCHEDULE of days."""
+class Sessions(Struct, frozen=True):
+    """The question which sessions touch a stretch: by SCHEDULE of days."""
 
-    def __init__(self, key: object, contract: Contract, begin: int, end: int, now: int, *, rth: bool) -> None:
-        super().__init__(key, contract, "SCHEDULE", rth=rth)
-        self._begin, self._end, self._now = begin, end, now
+    contract: Contract
+    begin: int
+    end: int
+    now: int
+    rth: bool
 
     def request(self, req_id: int) -> requests.Request:
         no_end = up_to_now(None, self.contract.sec_type)
-        last = self._now if no_end else self._end
-        days = max(1, -(-(last - self._begin) // (DAY_S * NS)) + 1)
+        last = self.now if no_end else self.end
+        days = max(1, -(-(last - self.begin) // (DAY_S * NS)) + 1)
         return reference_requests.ReqHistoricalData(
             req_id,
             self.contract,
@@ -155,18 +161,39 @@ class ScheduleJob(Job):
             format_date=1,
         )
 
-    def received(self, event: Event) -> bool:
-        if not isinstance(event, HistoricalSchedule):
-            return False
+    def read(self, event: HistoricalSchedule) -> tuple[list[SessionRow], str]:
+        """In their order, and the last one that cannot be read: that is no day off."""
         rows: list[SessionRow] = []
+        unreadable = ""
         for opens, closes, date in event.sessions:
             start, stop = (_session_time(text, event.time_zone) for text in (opens, closes))
             day = _session_time(f"{date}-00:00:00", "UTC")
             if start is None or stop is None or day is None or stop < start:
-                self.unreadable = f"{opens} to {closes} {event.time_zone} of {date}"  # not a day off
-            elif stop > self._begin and start < self._end:
+                unreadable = f"{opens} to {closes} {event.time_zone} of {date}"
+            elif stop > self.begin and start < self.end:
                 rows.append(SessionRow(open=start, close=stop, date=date))
-        self.result = Schedule(sessions=sorted(rows, key=lambda row: row.open), time_zone=event.time_zone)
+        return sorted(rows, key=lambda row: row.open), unreadable
+
+
+class ScheduleJob(Job):
+    """Sessions as an answer."""
+
+    def __init__(self, key: object, contract: Contract, begin: int, end: int, now: int, *, rth: bool) -> None:
+        super().__init__(key, contract, "SCHEDULE", rth=rth)
+        self._begin, self._end, self._now = begin, end, now
+
+    @property
+    def _question(self) -> Sessions:
+        return Sessions(self.contract, self._begin, self._end, self._now, self.rth)
+
+    def request(self, req_id: int) -> requests.Request:
+        return self._question.request(req_id)
+
+    def received(self, event: Event) -> bool:
+        if not isinstance(event, HistoricalSchedule):
+            return False
+        rows, self.unreadable = self._question.read(event)
+        self.result = Schedule(sessions=rows, time_zone=event.time_zone)
         return True
 
     def empty(self) -> None:

@@ -49,7 +49,7 @@ from .core import HistoryCore
 from .events import ROWS, Action, Asked, Input, SessionUp
 from .jobs import Forget, HeadJob, HistogramJob, Job, Keep, ScheduleJob
 from .memory import Memory, past_for_good
-from .plan import NS, Spans, before, most_up_to_now_s
+from .plan import DAY_S, NS, Spans, before, most_up_to_now_s
 from .store import Answered, Store
 from .ticks_job import TicksJob
 
@@ -58,6 +58,8 @@ _Aged = GetTicks | GetHeadTimestamp | GetSchedule | GetHistogram
 
 PATIENCE_S, BULK_PATIENCE_S, MOST_PATIENCE_S = 60.0, 600.0, 3_600.0
 """How long a call waits that has no `valid_until`, and any at most."""
+AHEAD_S = 366 * DAY_S
+"""No exchange plans its sessions for longer, and a gateway refuses what is longer than 68 years."""
 
 
 class HistoryShell(Shell):
@@ -167,7 +169,7 @@ class HistoryShell(Shell):
     def _schedule(self, args: GetSchedule, call: Call) -> None:
         contract = contract_for(args.instrument)
         now = time_ns()
-        end = args.to if args.to is not None else now
+        end = now if args.to is None else min(args.to, now + AHEAD_S * NS)
         name = self._memory.name("schedule", args.instrument, args.from_, args.to, args.rth)
         key = (name, end // NS)
 
