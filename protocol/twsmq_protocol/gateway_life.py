@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
@@ -10,6 +13,9 @@ from .errors import FieldError
 from .hosts import check_host
 from .time_zones import check_time_zone
 
+NS = 1_000_000_000
+EARLY_NS = 60 * NS
+"""A gateway's clock is not ours."""
 Command = list[Annotated[str, Meta(min_length=1)]]
 """A program and its arguments."""
 _HOURS = r"^(([01][0-9]|2[0-3]):[0-5][0-9])\Z"
@@ -28,12 +34,40 @@ Span = Annotated[str, Meta(pattern=_SPAN, examples=["07:00-22:00", "Fri 23:00-Sa
 
 class PlannedRestarts(Struct, frozen=True):
     """`at`: HH:MM of every day in `zone`, at which the gateway restarts by itself; empty: not that anybody
-    knows."""
+    knows. Moments are ns since the epoch."""
 
     at: tuple[str, ...]
     zone: str
     minutes: float
     """How long one may take."""
+
+    def next(self, ns: int) -> int | None:
+        """When the next one is due, after `ns`."""
+        return min((due for due in self._around(ns, 0, 1) if due > ns), default=None)
+
+    def last(self, ns: int) -> int | None:
+        """When the latest one was due, at `ns` or before."""
+        return max((due for due in self._around(ns, -1, 0) if due <= ns), default=None)
+
+    def end(self, due: int) -> int:
+        """When the one that was due then should be over."""
+        return due + int(self.minutes * 60 * NS)
+
+    def is_under_way(self, ns: int) -> bool:
+        """One may have begun, and still has time."""
+        last = self.last(ns + EARLY_NS)
+        return last is not None and ns < self.end(last)
+
+    def _around(self, ns: int, *days: int) -> Iterator[int]:
+        """Of so many days later. A time that the clocks skip is the one after it, one that comes twice its
+        first."""
+        if not self.at:
+            return
+        zone = ZoneInfo(self.zone)  # checked where the configuration is read
+        today = datetime.fromtimestamp(ns // NS, zone).date()
+        for day in days:
+            for at in self.at:
+                yield _moment(today + timedelta(days=day), at, zone)
 
 
 class GatewayLife(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +121,11 @@ class GatewayLife(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         _check_span(self.login_hours, "login_hours")
         for span in self.reset:
             _check_span(span, "reset")
+
+
+def _moment(day: date, at: str, zone: ZoneInfo) -> int:
+    hour, minute = at.split(":")
+    return int(datetime(day.year, day.month, day.day, int(hour), int(minute), tzinfo=zone).timestamp()) * NS
 
 
 def _check_span(span: str, field: str) -> None:

@@ -52,6 +52,27 @@ def test_the_gateways_restart_is_configured_once_and_calls_nobody() -> None:
     assert older == PlannedRestarts(("23:30",), "America/New_York", 4.0)
 
 
+@pytest.mark.parametrize(
+    ("at", "before", "due"),
+    [
+        ("03:00", "2026-03-08T06:55Z", "2026-03-08T07:00Z"),  # 01:55, five minutes before
+        ("02:30", "2026-03-08T06:55Z", "2026-03-08T07:30Z"),  # skipped
+        ("01:30", "2026-11-01T05:00Z", "2026-11-01T05:30Z"),  # comes twice
+        ("01:30", "2026-11-01T06:00Z", "2026-11-02T06:30Z"),
+        ("23:45", "2026-11-01T04:00Z", "2026-11-02T04:45Z"),  # after a day of 25 hours
+    ],
+)
+def test_a_restart_is_due_by_time_that_passes_not_by_what_the_clocks_show(
+    at: str, before: str, due: str
+) -> None:
+    planned = PlannedRestarts((at,), "America/New_York", 5.0)
+    ns, due_ns = (int(datetime.fromisoformat(text).timestamp()) * S for text in (before, due))
+    assert planned.next(ns) == due_ns
+    assert planned.last(due_ns) == due_ns
+    assert planned.is_under_way(due_ns - 60 * S)
+    assert not planned.is_under_way(planned.end(due_ns))
+
+
 def test_only_an_outage_that_began_with_the_restart_is_overdue() -> None:
     assert CLOCK.overdue_s((AT + 301) * S, AT * S) == 1.0
     assert CLOCK.overdue_s((AT + 200) * S, AT * S) is None

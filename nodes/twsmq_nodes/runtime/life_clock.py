@@ -9,13 +9,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from twsmq_protocol.gateway_life import GatewayLife
+from twsmq_protocol.gateway_life import NS, GatewayLife
 
-_NS = 1_000_000_000
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY_M, _WEEK_M = 24 * 60, 7 * 24 * 60
-EARLY_M = 1
-"""A gateway's clock is not ours."""
 
 
 class Window(Struct, frozen=True):
@@ -37,7 +34,7 @@ class Window(Struct, frozen=True):
 class LifeClock:
     def __init__(self, life: GatewayLife) -> None:
         self._zone = ZoneInfo(life.time_zone)  # checked where the configuration is read
-        self._planned = [_restart(_minute(at), life.restart_minutes) for at in life.restart_at]
+        self._restarts = life.restarts
         self._resets = [_window(span) for span in life.reset]
         self._login = _window(life.login_hours)
         self._week_ends = _minute(life.week_ends)
@@ -45,7 +42,7 @@ class LifeClock:
     def is_planned(self, ns: int) -> bool:
         """A restart or a reset goes on: what is away comes back by itself."""
         minute = self._minute_of_week(ns)
-        return any(window.holds(minute) for window in (*self._planned, *self._resets))
+        return self._restarts.is_under_way(ns) or any(window.holds(minute) for window in self._resets)
 
     def may_ask(self, ns: int) -> bool:
         """A person may be asked for a second factor."""
@@ -57,26 +54,22 @@ class LifeClock:
 
     def token_ended(self, since_ns: int, ns: int) -> bool:
         """Whether the week's login ended between the two."""
-        return since_ns < self._last(self._week_ends, ns, weekly=True).timestamp() * _NS
+        return since_ns < self._last(self._week_ends, ns, weekly=True).timestamp() * NS
 
     def _last(self, at: float, ns: int, *, weekly: bool) -> datetime:
         """When the clocks there last showed minute `at` of the week, or of the day, at `ns` or before. A day
         of 23 or 25 hours is one day; an hour that is skipped is the one after it, one that comes twice its
         first."""
-        now = datetime.fromtimestamp(ns / _NS, self._zone)
+        now = datetime.fromtimestamp(ns / NS, self._zone)
         back = (now.weekday() - int(at // _DAY_M)) % 7 if weekly else 0
         hour, minute = divmod(int(at % _DAY_M), 60)
         last = datetime(now.year, now.month, now.day, hour, minute, tzinfo=self._zone) - timedelta(days=back)
         # Not `last <= now`: within one zone that compares what the clocks show.
-        return last if last.timestamp() <= ns / _NS else last - timedelta(days=7 if weekly else 1)
+        return last if last.timestamp() <= ns / NS else last - timedelta(days=7 if weekly else 1)
 
     def _minute_of_week(self, ns: int) -> float:
-        moment = datetime.fromtimestamp(ns / _NS, self._zone)
+        moment = datetime.fromtimestamp(ns / NS, self._zone)
         return moment.weekday() * _DAY_M + moment.hour * 60 + moment.minute + moment.second / 60
-
-
-def _restart(at: float, minutes: float) -> Window:
-    return Window((at - EARLY_M) % _DAY_M, (at + minutes) % _DAY_M, weekly=False)
 
 
 def _window(span: str) -> Window:

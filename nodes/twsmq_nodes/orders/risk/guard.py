@@ -10,7 +10,7 @@ Layers: the default one for each strategy on its own, the strategy's, the accoun
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -231,19 +231,12 @@ class RiskGuard:
                 yield layer
 
     def _check_restart(self, ns: int) -> None:
-        if not self._restarts.at:
+        due = self._restarts.next(ns)
+        if due is None or due - ns > self._risk.restart_lock_s * NS:
             return
-        now = datetime.fromtimestamp(ns / NS, ZoneInfo(self._restarts.zone))
-        for at in self._restarts.at:
-            hour, minute = at.split(":")
-            restart = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
-            if restart < now:
-                restart += timedelta(days=1)
-            left = (restart - now).total_seconds()
-            if left <= self._risk.restart_lock_s:
-                limit = f"{self._risk.restart_lock_s:g} s"
-                shown = f"{left:.0f} s before the gateway restarts by itself ({at})"
-                raise _refused("restart_lock_s", Refusal(limit, shown))
+        at = datetime.fromtimestamp(due // NS, ZoneInfo(self._restarts.zone))
+        shown = f"{(due - ns) / NS:.0f} s before the gateway restarts by itself ({at:%H:%M})"
+        raise _refused("restart_lock_s", Refusal(f"{self._risk.restart_lock_s:g} s", shown))
 
 
 _UNSET = {name: getattr(RiskLimits(), name) for name in RiskLimits.__struct_fields__}
