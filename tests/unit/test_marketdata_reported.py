@@ -86,14 +86,14 @@ def test_look_ups_and_histories_know_of_it_too(end: SessionEvent | None) -> None
     outages = Outages()
     outages.note(FARMS[2], 1.0)
     outages.note(UP, 2.0)
-    assert outages.impaired(1000.0)
-    assert outages.impaired(1000.0, "security_definition")
+    assert outages.doubt(1000.0)
+    assert outages.doubt(1000.0, "security_definition")
     if end is None:
         outages.session_lost()
     else:
         outages.note(end, 1000.0)
     outages.note(UP, 1001.0)
-    assert not outages.impaired(1062.0)
+    assert outages.doubt(1062.0) is None
 
 
 def test_a_200_that_came_before_the_notice_that_explains_it_is_asked_once_more() -> None:

@@ -295,8 +295,8 @@ class HistoryCore:
             error.code,
             error.text,
             asked=work.job.what,
-            outage=self._outages.impaired(now),
-            outage_of_history=self._outages.impaired(now, "historical"),
+            outage=self._outages.doubt(now) is not None,
+            outage_of_history=self._outages.doubt(now, "historical") is not None,
         )
         passes = refusal.meaning in (Meaning.NOTICE, Meaning.EMPTY, Meaning.PASSING)
         if not passes and work.job.spares():

@@ -8,7 +8,6 @@ What decides (pure: events in, actions out, no clock, socket or log)
   feeds.py          kinds of lines and all that differs between them: one row each in FEEDS
   lines.py          which lines there are and which requests are out; line.py the life of one
   recovery.py       what interrupts a line, and how it comes back
-  outage.py         what is wrong with the gateway's own connections
   asking.py         requests on their way: ids, pacing (tws.ledger), the market data type in force
   gateway_errors.py what an error code means for a line; silence.py which lines are
                     silent that should not be

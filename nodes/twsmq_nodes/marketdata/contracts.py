@@ -64,7 +64,7 @@ class Contracts:
         return listing is not None
 
     def rows_ended(self, happened: ContractDetailsEnd, now: float) -> None:
-        waiters, listing = self._lookups.ended(happened.req_id, now, self._recovery.outage.doubt(now))
+        waiters, listing = self._lookups.ended(happened.req_id, now, self._recovery.outages.doubt(now))
         for waiter in waiters:
             if listing is None:
                 waiter.refused()
@@ -73,7 +73,7 @@ class Contracts:
 
     def error(self, req_id: int, happened: GatewayError, meaning: Meaning, now: float) -> None:
         """An error about a look-up."""
-        refusal, doubt = Refusal(happened.code, happened.text), self._recovery.outage.doubt(now)
+        refusal, doubt = Refusal(happened.code, happened.text), self._recovery.outages.doubt(now)
         lookup = self._lookups.asked[req_id]
         match meaning:
             case Meaning.NOTICE | Meaning.DELAYED | Meaning.RESET:

@@ -86,7 +86,7 @@ class MarketdataCore:
             config.accepts,
             resolve=lambda waiter: self.contracts.resolve(waiter),  # noqa: PLW0108 - made below
             unknown=lambda spelling: self.contracts.unknown(spelling),  # noqa: PLW0108
-            doubt=lambda: self.recovery.outage.doubt(self._announcer.now),
+            doubt=lambda: self.recovery.outages.doubt(self._announcer.now),
             shard_of=self._announcer.shard_of,
             now=lambda: self._announcer.now,
             do=self._do,
@@ -135,8 +135,8 @@ class MarketdataCore:
             ev.RetryWanted: self._wanted.retry_wanted,
             ev.TimerFired: self._timer_fired,
             SessionUp: self._session_up,
-            ConnectFailed: lambda _event, _now: self.recovery.outage.link_ended(),
-            WaitingClientId: lambda _event, _now: self.recovery.outage.link_ended(),
+            ConnectFailed: self.recovery.note,
+            WaitingClientId: self.recovery.note,
             UpstreamLost: self.recovery.upstream_lost,
             DataLost: self._data_lost,
             DataMaintained: self._data_maintained,
@@ -210,7 +210,7 @@ class MarketdataCore:
         self.lines.shared.session_lost(self.lines.held())
         self._asking.session_ended()
         reason = f"the session with the gateway was lost: {happened.reason}"
-        self.recovery.outage.link_ended()
+        self.recovery.outages.session_lost()
         self.recovery.session_lost(happened.since, reason)
         self.lookups.lose_all()
         self.pending_calls.lose_all()
@@ -228,7 +228,7 @@ class MarketdataCore:
 
     def _outage_settled(self, now: float) -> None:
         """What was refused as unknown while things were not right deserves another answer."""
-        if self.up and self.recovery.outage.doubt(now) is None:
+        if self.up and self.recovery.outages.doubt(now) is None:
             self.lookups.ask_all()
             self.recovery.ask_again_in_calm(now)
 
@@ -258,7 +258,7 @@ class MarketdataCore:
         line = self.lines.asked.get(req_id)
         if line is not None:
             self.recovery.error(line, happened, verdict, now)
-            if verdict.meaning is Meaning.UNKNOWN_CONTRACT and self.recovery.outage.doubt(now) is None:
+            if verdict.meaning is Meaning.UNKNOWN_CONTRACT and self.recovery.outages.doubt(now) is None:
                 self.contracts.doubt(line)
         elif req_id in self.lookups.asked:
             self.contracts.error(req_id, happened, verdict.meaning, now)

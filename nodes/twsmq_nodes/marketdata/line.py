@@ -22,6 +22,7 @@ from msgspec import Struct
 from twsmq_protocol.market_events import StreamState
 
 from twsmq_nodes.tws.contracts import Contract
+from twsmq_nodes.tws.outages import kind_of
 
 from .feeds import FEEDS, Feed, FeedSpec
 from .listings import Listing, Refusal
@@ -158,6 +159,10 @@ class Line:
     @property
     def frozen(self) -> bool:
         return self._kind == "frozen"
+
+    def may_need(self, farm: str) -> bool:
+        """The data farm is of a kind that serves it."""
+        return kind_of(farm) in self.spec.farms
 
     def interest(self) -> int:
         """How often its topics were subscribed to; 0 when nobody listens now."""

@@ -24,10 +24,13 @@ from twsmq_protocol.config import Marketdata
 from twsmq_nodes.tws.codes import DATA_LOST, suggested
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.events import GatewayError, MarketDataType, RerouteMktData
+from twsmq_nodes.tws.outages import SETTLE_S, Outages, broken_words, farm_of, kind_of
 from twsmq_nodes.tws.session_events import (
     DataLost,
     DataMaintained,
+    FarmState,
     FarmStatus,
+    SessionEvent,
     SessionUp,
     UpstreamLost,
 )
@@ -40,18 +43,17 @@ from .gateway_errors import BELIEVED_IN_CALM, DOUBTFUL, WHATS, Meaning, Verdict
 from .line import RETRY_S, Gap, Line, LineState, pause_s
 from .lines import Lines
 from .listings import PAID_ONCE, REROUTED_AGAIN, Refusal
-from .outage import BELIEVED_AFTER_S, Outage, broken_words, serves
 from .silence import note_pace, patience, silent_lines
 from .stream_status import StatusAnnouncer
 
 DELAYED = DATA_TYPES["delayed"]
 PACED_S, MOST_PACED_S = 2.0, 60.0
 FARM_S = 5.0  # how long after a farm is back a line may take to tick before it is asked for again
-SETTLE_S = 1.0
+UNDER_WAY_S = 1.0
 """Data already on its way when a gap opened does not prove that it has closed."""
 NOTHING_THERE = Verdict(Meaning.FINAL, leaves_line=False)
-UPDATES = "market "
-"""What the farms are called from which the present comes."""
+UPDATES = "market"
+"""The kind of farms from which the present comes."""
 DEAD_S = 600.0
 """After so long without data a line whose contract is gone does not flow."""
 CALM_S = 300.0
@@ -81,21 +83,26 @@ class Recovery:
         self._config = config
         self._ask = ask
         self._do = do
-        self.outage = Outage(deadlines)
+        self.outages = Outages()
         self.had_session = False
         self._grants_due = False
 
     # -- the session and the gateway's own connections
 
     def session_up(self, happened: SessionUp, now: float) -> None:
-        self.outage.upstream = happened.upstream
+        self.note(happened, now)
         self._announcer.set_blocked(None if happened.upstream else "the gateway does not reach IBKR")
         self._lines.renew_grants()
-        if self.had_session:
-            self.outage.settles(now)
-        else:  # the gateway may have been started with us; nothing shows that, so it is believed at first
-            self._deadlines.add(now + BELIEVED_AFTER_S, OutageSettled())
+        if not self.had_session:  # the gateway may have been started with us: it is asked again later
+            self._deadlines.add(now + SETTLE_S, OutageSettled())
         self.had_session = True
+
+    def note(self, happened: SessionEvent, now: float) -> None:
+        """What is wrong with the gateway's own connections, or over."""
+        before = self.outages.settled_at
+        self.outages.note(happened, now)
+        if self.outages.settled_at != before:
+            self._deadlines.add(self.outages.settled_at, OutageSettled())
 
     def session_lost(self, since: float, reason: str, *, surely: bool = True) -> None:
         """Its requests are gone; unless `surely`, they may stand and are cancelled."""
@@ -112,16 +119,15 @@ class Recovery:
             self._announcer.announce(line, line.lost(since, reason))
 
     def upstream_lost(self, happened: UpstreamLost, now: float) -> None:
-        self.outage.upstream = False
+        self.note(happened, now)
         reason = f"{happened.code} {happened.text}"
         self._announcer.set_blocked(reason)
         for line in self._lines:
             self._interrupt(line, now, reason)
 
     def data_lost(self, happened: DataLost, now: float) -> None:
-        self.outage.upstream = True
+        self.note(happened, now)
         self._announcer.set_blocked(None)
-        self.outage.settles(now)
         words = "the gateway reaches IBKR again, its subscriptions are lost or may be"
         self.session_lost(now, f"{words} ({happened.how})", surely=happened.how == str(DATA_LOST))
 
@@ -129,11 +135,10 @@ class Recovery:
         """While a farm that could serve a line is missing, its data must show that it flows. A line that has
         not started may have been asked for in vain.
         """
-        self.outage.upstream = True
+        self.note(happened, now)
         self._announcer.set_blocked(None)
-        self.outage.settles(now)
         for line in self._lines:
-            missing = self.outage.missing(line)
+            missing = min((farm for farm in self.outages.broken if line.may_need(farm)), default=None)
             if line.spec.refilled and line.req_id is not None:
                 words = "a gateway keeps no history up to date through an outage, which is over"
                 self.renew(line, now, f"{words} ({happened.how})", now)
@@ -146,16 +151,18 @@ class Recovery:
                 self._look_soon(line, now)
 
     def farm_changed(self, happened: FarmStatus, now: float) -> None:
-        if (farm := self.outage.farm_broke(happened, now)) is not None:
+        farm = farm_of(happened)
+        was_broken = farm in self.outages.broken
+        self.note(happened, now)
+        if happened.state is FarmState.BROKEN:
             for line in self._lines:
-                if serves(farm, line):
+                if line.may_need(farm):
                     self._interrupt(line, now, broken_words(farm), farm)
-        elif (farm := self.outage.farm_mended(happened)) is not None:
-            self.outage.settles(now)
+        elif was_broken and farm not in self.outages.broken:
             for line in self._lines:
                 if line.gap is not None and line.gap.farm == farm:
                     self._deadlines.add(now + FARM_S, LineDue(line.feed))
-                elif serves(farm, line):
+                elif line.may_need(farm):
                     self._look_soon(line, now)
 
     def _look_soon(self, line: Line, now: float) -> None:
@@ -183,7 +190,7 @@ class Recovery:
             return
         if line.gap is not None and line.state is LineState.FLOWING:
             since = max(line.gap.since, line.past_at)
-            if now < since + SETTLE_S:
+            if now < since + UNDER_WAY_S:
                 self._do(ev.Arm(happened.req_id))
                 return
             line.updated_at = now
@@ -203,8 +210,8 @@ class Recovery:
         """
         if not line.spec.refilled or line.state is not LineState.ASKED:
             return None
-        broken = sorted(self.outage.broken.items())
-        doubtful = (farm for farm, since in broken if farm.startswith(UPDATES) and line.updated_at < since)
+        broken = sorted(self.outages.broken.items())
+        doubtful = (farm for farm, since in broken if kind_of(farm) == UPDATES and line.updated_at < since)
         return next(doubtful, None)
 
     def type_changed(self, happened: MarketDataType) -> None:
@@ -225,7 +232,7 @@ class Recovery:
 
     def _excused(self, line: Line) -> bool:
         """Its silence has a reason that is known."""
-        return line.gap is not None and line.gap.farm in self.outage.broken
+        return line.gap is not None and line.gap.farm in self.outages.broken
 
     def renew_if_dead(self, line: Line, now: float) -> None:
         """The gateway no longer knows its contract: it says so when it is asked for anew."""
@@ -243,7 +250,7 @@ class Recovery:
         self._announcer.announce(line, line.lost(since, reason))
         if line.gap is None:
             self._announcer.announce(line, line.waits(reason))
-        elif line.gap.farm not in self.outage.broken:  # what it broke is asked for anew
+        elif line.gap.farm not in self.outages.broken:  # what it broke is asked for anew
             line.gap = Gap(line.gap.since, line.gap.reason)
         self._ask(line, now)
 
@@ -292,8 +299,8 @@ class Recovery:
         """After which to ask again for what was refused, None where that is believed. What there was before
         may be there again: no outage is announced for some of what the gateway forgets.
         """
-        if self.outage.doubt(now) is not None:
-            return pause_s(FARM_S, line.pauses, BELIEVED_AFTER_S)
+        if self.outages.doubt(now) is not None:
+            return pause_s(FARM_S, line.pauses, SETTLE_S)
         was_known = meaning is Meaning.UNKNOWN_CONTRACT and line.listing.looked_up
         return pause_s(RETRY_S, line.pauses) if line.had_data or was_known else None
 
@@ -368,14 +375,14 @@ class Recovery:
             line.state is LineState.ASKED and line.doubted_at is not None and now >= line.doubted_at + FARM_S
         ):
             self.renew(line, now, "nothing came of asking during an outage; asked for again", now)
-        elif line.gap is not None and line.gap.farm and line.gap.farm not in self.outage.broken:
+        elif line.gap is not None and line.gap.farm and line.gap.farm not in self.outages.broken:
             self._renew_after_flap(line, line.gap, now)
 
     def _renew_after_flap(self, line: Line, gap: Gap, now: float) -> None:
         """Farms may break and be OK again every few seconds, for minutes (nautilus_trader #4412)."""
         if now > line.flapped_at + CALM_S:
             line.flaps = 0
-        earliest = line.flapped_at + pause_s(FARM_S, line.flaps, BELIEVED_AFTER_S)
+        earliest = line.flapped_at + pause_s(FARM_S, line.flaps, SETTLE_S)
         if now < earliest:
             self._deadlines.add(earliest, LineDue(line.feed))
             return

@@ -356,7 +356,7 @@ class ReferenceCore:
         return self._over(look_up, refusal, now)
 
     def _no_definition(self, look_up: _LookUp, text: str, now: float) -> list[Action]:
-        if not self._outages.impaired(now):
+        if self._outages.doubt(now) is None:
             refusal = RequestError(ErrorCode.GATEWAY_REJECTED, text, tws_code=NO_DEFINITION)
             return self._over(look_up, refusal, now)
         why = "but its data farms are down, or were a minute ago, when it says so of good contracts too"
