@@ -14,11 +14,11 @@ from collections.abc import Callable
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
-from support.history_desk import MONDAY, ends_at
+from support.history_desk import MONDAY, UP, ends_at
 from support.history_world import DAY, HEAD, HOUR, NOW, SYMBOLS, HistoryWorld, Wanted, contract, moments
 from twsmq_nodes.history.bars_job import BarsJob
 from twsmq_nodes.history.core import MOST_OPEN
-from twsmq_nodes.history.events import Asked, SessionUp
+from twsmq_nodes.history.events import Asked
 from twsmq_nodes.history.jobs import HeadJob, Job
 from twsmq_nodes.history.plan import DAY_S, NS, SIZES_S
 from twsmq_nodes.tws import reference_requests as ref
@@ -114,7 +114,13 @@ class Desk(HistoryWorld):
     def session_is_there(self) -> None:
         if not self.up:
             self.up = True
-            self.feed(SessionUp())
+            self.feed(UP)
+            self.calm_at = self.now + 61.0
+
+    def calm(self) -> None:
+        """A minute after a session has begun anew, what the gateway says is believed."""
+        self.session_is_there()
+        self.pass_time(max(0.0, self.calm_at - self.now))
 
     def finish(self, req_id: int) -> None:
         del self.sent[req_id]
@@ -179,6 +185,7 @@ class Desk(HistoryWorld):
 
     @rule(symbol=st.sampled_from(SYMBOLS), why=st.sampled_from(FOR_GOOD))
     def gateway_refuses_for_good(self, symbol: str, why: tuple[int, str]) -> None:
+        self.calm()
         before = self.did[REJECTED]
         self.refuse(self.one_asked(symbol), why)
         assert self.did[REJECTED] == before + 1
@@ -195,6 +202,7 @@ class Desk(HistoryWorld):
     @rule(symbol=st.sampled_from(SYMBOLS))
     def gateway_has_no_data(self, symbol: str) -> None:
         """Of the quarter of a day that is empty, where a request reaches no further."""
+        self.calm()
         req_id = self.one_asked(symbol, (9, 10))
         request = self.sent[req_id]
         assert isinstance(request, ref.ReqHistoricalData)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from twsmq_nodes.history.bars_job import BarsJob
 from twsmq_nodes.history.core import HistoryCore
-from twsmq_nodes.history.events import Action, Asked, SessionUp
+from twsmq_nodes.history.events import Action, Asked
 from twsmq_nodes.history.jobs import Forget, Job, Keep
 from twsmq_nodes.history.plan import DAY_S, NS
 from twsmq_nodes.runtime.timer import TimerFired
@@ -22,8 +22,10 @@ from twsmq_nodes.tws.reference_events import (
     HistoricalBarsEnd,
 )
 from twsmq_nodes.tws.reference_requests import ReqHistoricalData
+from twsmq_nodes.tws.session_events import SessionUp
 from twsmq_protocol.history_requests import BarPage
 
+UP = SessionUp(200, ("DU1",), 1, upstream=True)
 APPLE = Contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
 
 
@@ -52,7 +54,7 @@ class Desk:
         self.failures: dict[int, Any] = {}
         self.taken: list[Keep | Forget] = []
         self.calls = count(1)
-        self.feed(SessionUp())
+        self.feed(UP)
 
     def feed(self, happened: Any) -> list[Action]:
         actions = self.core.handle(happened, self.now)

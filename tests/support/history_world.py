@@ -74,6 +74,7 @@ class HistoryWorld(CoreMachine):
         self.sent: dict[int, rq.Request] = {}
         self.over: list[int] = []
         self.small: list[float] = []
+        self.calm_at = 0.0
         self.start()
 
     def start(self) -> None:

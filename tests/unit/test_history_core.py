@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.history_desk import APPLE, MONDAY, NOW, Desk, asked, minutes
+from support.history_desk import APPLE, MONDAY, NOW, UP, Desk, asked, minutes
 from twsmq_nodes.history.core import COMPETING_S, IDLE_S, MOST_BULK, MOST_JOBS, MOST_OPEN, SPARE
-from twsmq_nodes.history.events import SessionUp
 from twsmq_nodes.history.jobs import HeadJob
 from twsmq_nodes.history.plan import (
     DAY_LATE_S,
@@ -228,6 +227,23 @@ def test_a_200_is_not_believed_near_an_outage(desk: Desk) -> None:
     assert desk.failures[call].tws_code == 200
 
 
+@pytest.mark.parametrize(
+    ("code", "text"), [(200, "No security definition"), (162, "HMDS query returned no data: AAPL@SMART Trades")]
+)
+def test_what_is_not_there_is_not_believed_of_a_gateway_that_has_just_come_back(
+    desk: Desk, code: int, text: str
+) -> None:
+    """It may have started anew, and reach IBKR only later, of which it says nothing."""
+    desk.feed(SessionDown())
+    desk.feed(UP)
+    call = desk.bars(MONDAY, MONDAY + DAY_S * NS)
+    desk.refuse(code, text)
+    assert (desk.failures, desk.answers) == ({}, {})
+    desk.advance(60.0)
+    desk.reply(MONDAY)
+    assert len(desk.page(call).bars) == 1
+
+
 @pytest.mark.parametrize("code", [2188, 2174, 165, 366])
 def test_a_notice_is_no_refusal_and_the_bars_follow(desk: Desk, code: int) -> None:
     call = desk.bars(MONDAY, MONDAY + DAY_S * NS)
@@ -261,7 +277,7 @@ def test_a_lost_session_costs_a_call_nothing_but_time(desk: Desk) -> None:
     desk.feed(SessionDown())
     desk.advance(30.0)
     assert len(desk.sent) == 2
-    desk.feed(SessionUp())
+    desk.feed(UP)
     desk.reply(MONDAY + 2 * DAY_S * NS)
     assert len(desk.page(call).bars) == 2
 

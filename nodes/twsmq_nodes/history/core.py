@@ -29,9 +29,9 @@ from twsmq_nodes.tws.codes import is_competing
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.ledger import OPEN_LOOK_BACKS, PacingLedger
 from twsmq_nodes.tws.outages import Outages
-from twsmq_nodes.tws.session_events import SessionEvent
+from twsmq_nodes.tws.session_events import SessionEvent, SessionUp
 
-from .events import ROWS, Action, Asked, Input, SessionUp
+from .events import ROWS, Action, Asked, Input
 from .jobs import Job
 from .refusals import Meaning, meaning_of, too_late, words_of
 
@@ -118,8 +118,9 @@ class HistoryCore:
                 return self._asked(happened)
             case SessionUp():
                 self._up = True
+                self._outages.note(happened, now)
             case SessionDown():
-                self._outages.link_ended()
+                self._outages.session_lost()
                 self._lost()
             case Written(req_id=req_id):
                 self._ledger.written(req_id, now)

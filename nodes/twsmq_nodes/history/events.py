@@ -28,9 +28,5 @@ class Asked(Struct, frozen=True):
     peer: bytes = b""
 
 
-class SessionUp(Struct, frozen=True):
-    """Pieces may be asked for."""
-
-
-Input = Asked | NotSent | Written | SessionUp | SessionDown | TimerFired | Event | SessionEvent
+Input = Asked | NotSent | Written | SessionDown | TimerFired | Event | SessionEvent
 Action = Send | Cancel | Answer | Fail | Taken

@@ -46,7 +46,7 @@ from twsmq_nodes.tws.session_events import SessionEvent
 from .bars_job import SETTLED_S, BarsJob, Form, Known
 from .contracts import contract_for, usual_what
 from .core import HistoryCore
-from .events import ROWS, Action, Asked, Input, SessionUp
+from .events import ROWS, Action, Asked, Input
 from .jobs import Forget, HeadJob, HistogramJob, Job, Keep, ScheduleJob
 from .memory import Memory, past_for_good
 from .plan import DAY_S, NS, Spans, before, most_up_to_now_s
@@ -225,10 +225,9 @@ class HistoryShell(Shell):
         if isinstance(event, session_events.SessionLost):
             self._driver.feed(SessionDown())
             return
-        self._driver.feed(event)
         if isinstance(event, session_events.SessionUp):
             self._memory.logged_in(event.accounts)
-            self._driver.feed(SessionUp())
+        self._driver.feed(event)
 
     def _on_event(self, event: Input) -> None:
         self._driver.feed(event)

@@ -47,7 +47,7 @@ class Outages:
     def session_lost(self) -> None:
         """The gateway may be starting anew, and does not reach IBKR yet when it comes back."""
         self._reached = False
-        self.link_ended()
+        self._link_ended()
 
     def note(self, event: SessionEvent, now: float) -> None:
         before = self._impaired
@@ -55,7 +55,7 @@ class Outages:
             case session_events.SessionUp(upstream=upstream):
                 self._reached = upstream
             case session_events.ConnectFailed() | session_events.WaitingClientId():
-                self.link_ended()
+                self._link_ended()
             case session_events.UpstreamLost():
                 self._reached = False
             case session_events.DataLost() | session_events.DataMaintained():
@@ -71,7 +71,7 @@ class Outages:
     def _impaired(self) -> bool:
         return not self._reached or bool(self.broken) or bool(self._connecting)
 
-    def link_ended(self) -> None:
+    def _link_ended(self) -> None:
         """Nothing is known of the farms; the next connection may report them before its session is up."""
         self.broken.clear()
         self._connecting.clear()
