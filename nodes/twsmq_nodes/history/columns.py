@@ -12,16 +12,14 @@ from msgspec.structs import astuple, replace
 from twsmq_protocol.history_requests import PackedBars
 from twsmq_protocol.packed_bars import EMPTY, between, floats, ordered, packed, rising, times
 
+from twsmq_nodes.tws.absence import NOT_QUOTED, PENCE, sides_not_quoted
 from twsmq_nodes.tws.gateway_times import MOST_S, bar_time
 from twsmq_nodes.tws.reference_events import Bar, HistoricalBarColumns
 from twsmq_nodes.tws.whole_bars import bars_of
 
 from .plan import NS
 
-NO_PRICES = (-1.0, -100.0)
-"""Of a side that nobody quotes (IBKR's documentation of quotes: "-1 with a size of 0"; of one in pence -100,
-bankroll #31; no bar of it was captured)."""
-_MARKS = tuple(array("d", (price,)).tobytes() for price in NO_PRICES)
+_MARKS = tuple(array("d", (price,)).tobytes() for price in (NOT_QUOTED, NOT_QUOTED * PENCE))
 _NAN = float("nan")
 _DAYS_BELOW = 100_000_000
 """As a number a date like 20260105 is less; as seconds that was 1973, of which nobody has minutes."""
@@ -81,17 +79,15 @@ def common(one: PackedBars, other: PackedBars) -> Common:
 
 
 def without_marks(bars: PackedBars) -> PackedBars:
-    """Of bars of quotes: a price of -1 or -100 stands for none, unless the same bar has other negative ones,
-    and the market is below nought."""
+    """Of bars of quotes: sides that nobody quotes have no price."""
     sides = (bars.open, bars.high, bars.low, bars.close)
     if not any(mark in side for side in sides for mark in _MARKS):
         return bars
     columns = [array("d", side) for side in sides]
     for nth, prices in enumerate(zip(*columns, strict=True)):
-        below = {price for price in prices if price < 0}
-        if len(below) == 1 and below <= set(NO_PRICES):
+        if below := sides_not_quoted(prices):
             for column in columns:
-                if column[nth] < 0:
+                if column[nth] in below:
                     column[nth] = _NAN
     names = ("open", "high", "low", "close")
     return replace(bars, **{name: column.tobytes() for name, column in zip(names, columns, strict=True)})

@@ -12,6 +12,7 @@ Evidence: D IBKR's API documentation, C seen on the wire, R reports of users, S 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from msgspec import Struct
@@ -36,8 +37,12 @@ from .reference_events import Bar, HistoricalTick
 
 S = TypeVar("S", bound=Struct)
 
-NO_PRICE = frozenset((-1.0, 0.0))
-"""In place of a price that there is not: D "-1 with a size of 0", R ib_insync #221, Lean #3699 (0)."""
+NOT_QUOTED = -1.0
+"""The price of a side that nobody quotes: D "-1 with a size of 0", R ib_insync #221."""
+PENCE = 100
+"""The magnifier of prices in hundredths, which this mark has too: -100 (R bankroll #31)."""
+NO_PRICE = frozenset((NOT_QUOTED, 0.0))
+"""In place of a price that there is not: the same, or 0 (R Lean #3699)."""
 MINUS_ONE = frozenset((-1.0,))
 NOTHING = frozenset((0.0,))
 LARGEST = (2**31 - 1, -(2**31), 2**63 - 1, -(2**63), 2**127 - 1)
@@ -63,7 +68,7 @@ class Absence(Struct, frozen=True):
     below: bool = False
 
 
-_QUOTE = "D of quotes; R ib_insync #221; R of prices in pence -100 with a size of 0 (bankroll #31)"
+_QUOTE = "as NOT_QUOTED and PENCE say, with a size of 0"
 _BAR = "C bars of quotes: volume, average and count -1 (ib_async #29)"
 _BARS = (
     Absence("wap", None, f"{_BAR}; of nothing traded there is no average", beside="volume"),
@@ -128,6 +133,14 @@ def cleaned(told: S) -> S:
     if isinstance(told, _AS_TEXT) and (value := said(told.value)) != told.value:
         return replace(told, value=value)
     return told
+
+
+def sides_not_quoted(prices: Iterable[float | None], magnifier: int = PENCE) -> frozenset[float]:
+    """Which of the prices in a bar of quotes stands for a side that nobody quotes, if any does: none beside
+    other negative ones, where the market is below nought. By default of any `magnifier`."""
+    below = frozenset(price for price in prices if price is not None and price < 0)
+    marks = (NOT_QUOTED, NOT_QUOTED * magnifier)
+    return below if len(below) == 1 and not below.isdisjoint(marks) else frozenset()
 
 
 def tick_text(tick_type: int, value: str) -> str | None:

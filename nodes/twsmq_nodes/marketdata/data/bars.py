@@ -11,6 +11,7 @@ from itertools import pairwise
 from msgspec import structs
 from twsmq_protocol.market_events import Bar, BarRow, Bars
 
+from twsmq_nodes.tws.absence import sides_not_quoted
 from twsmq_nodes.tws.events import RealTimeBar
 from twsmq_nodes.tws.gateway_times import bar_time
 from twsmq_nodes.tws.reference_events import Bar as HistoryBar
@@ -27,8 +28,6 @@ from .channels import Channel, DataEvent, LastEventChannel
 from .publisher import Outlet, Publisher
 from .quotes import NS
 
-NOT_QUOTED = -1.0
-"""As the documentation of quotes has it: "-1 with a size of 0"; of quotes in pence it is -100."""
 MOST_KEPT = 20_000
 """Bars kept for newcomers; the oldest go first. A history as it was asked for may be longer: then no more
 than it had are kept."""
@@ -130,13 +129,11 @@ def _row(bar: HistoryBar | RealTimeBar, time: int, listing: Listing) -> BarRow:
 
 
 def _prices(bar: HistoryBar | RealTimeBar, listing: Listing) -> tuple[float | None, ...]:
-    """Of quotes, whose bars count no volume, -1 is a side that nobody quotes; not of a spread, which may cost
-    that, nor beside other negative prices.
+    """Of quotes, whose bars count no volume, without those of sides that nobody quotes; of a spread as they
+    are, which may cost that.
     """
     prices = (bar.open, bar.high, bar.low, bar.close)
     if bar.volume is not None or listing.sec_type == "BAG":
         return prices
-    below = {price for price in prices if price is not None and price < 0}
-    if not below or not below <= {NOT_QUOTED, NOT_QUOTED * listing.magnifier}:
-        return prices
-    return tuple(None if price in below else price for price in prices)
+    nobody = sides_not_quoted(prices, listing.magnifier)
+    return tuple(None if price in nobody else price for price in prices)

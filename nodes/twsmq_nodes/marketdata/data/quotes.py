@@ -4,9 +4,8 @@ The state is the message: a tick sets one attribute of a mutable twin of `market
 encoded as it stands; no event is built for each message. A test holds the twin to the original. Of many ticks
 only the last of each type matters.
 
-A price of -1 with a size of 0 means "none now" (IBKR API docs), and so does one of 0 (ib_insync #221); with a
-size both are prices, as spreads have them. Of prices in pence or cents the -1 is magnified too: -100 (a share
-of London's, bankroll #31).
+A price of -1 with a size of 0 means "none now" (`tws.absence.NOT_QUOTED`), magnified as prices in pence are,
+and so does one of 0; with a size all of these are prices, as spreads have them.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import Any
 from msgspec import Struct
 from twsmq_protocol.envelope import PROTOCOL_VERSION
 
+from twsmq_nodes.tws.absence import NOT_QUOTED
 from twsmq_nodes.tws.ticks import SIZE_OF_PRICE
 
 NS = 1_000_000_000
@@ -163,13 +163,14 @@ class QuoteBook:
         return news
 
     def _says_none(self, price: float | None) -> bool:
-        return not price or price == -1.0 or price == -self.row.magnifier
+        return not price or price in (NOT_QUOTED, NOT_QUOTED * self.row.magnifier)
 
 
 def known(tick: AnyTick, after: AnyTick | None, magnifier: int = 1) -> AnyTick:
     """The tick, without a value where that only says that there is none; `after`: the one that follows it."""
     req_id, tick_type, value, attributes = tick
-    if value != -1.0 and (value not in (0.0, -magnifier) or tick_type not in _PRICE_TYPES):
+    in_pence = NOT_QUOTED * magnifier
+    if value != NOT_QUOTED and (value not in (0.0, in_pence) or tick_type not in _PRICE_TYPES):
         return tick
     if _has_size(tick_type, after):
         return tick

@@ -31,9 +31,8 @@ class Market(Struct, frozen=True):
 
 
 def price_of(price: float | None, size: float | None) -> float | None:
-    """None for the gateway's "no price": 0 or -1 with a size of 0 (ib_insync #221, Lean #3699), or -100 of
-    one in pence (bankroll #31), and for a 0 of which no size is known. A combo may well trade at 0 or below,
-    and then has a size."""
+    """None for the gateway's "no price" (`tws.absence.NO_PRICE`), and for a 0 of which no size is known. A
+    combo may well trade at 0 or below, and then has a size."""
     return None if price is not None and price <= 0.0 and not size else price
 
 
