@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from twsmq_protocol.instruments import canonical
@@ -21,11 +21,11 @@ def each_once(ledger: Ledger, names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found[canonical(name)] for name in names))
 
 
-def agree(ledger: Ledger, folder: Path, order: Order) -> None:
+def agree(ledger: Ledger, folder: Path, order: Order, names: Collection[str]) -> None:
     """Raises `NotOurs` for bars of another kind than those that are there, and where no ledger tells of
     those: they would be written over, and may be what no gateway gives a second time. What the
     gateway did not know and nobody asks for any more is forgotten: a name that was mistyped once would keep
-    the folder incomplete.
+    the folder incomplete. `names`: what is asked for, each once.
     """
     begun = ledger.state.begun
     if begun is None:
@@ -41,7 +41,6 @@ def agree(ledger: Ledger, folder: Path, order: Order) -> None:
     ):
         if there != wanted:
             raise NotOurs(f"{folder} was begun with {option} {there}, not {wanted}: give that, or another -o")
-    wanted_names = each_once(ledger, order.instruments)
     for name, records in list(ledger.state.instruments.items()):
-        if records.unknown and name not in wanted_names:
+        if records.unknown and name not in names:
             ledger.append(Withdrawn(instrument=name))

@@ -95,10 +95,10 @@ class Download:
         self._ledger = Ledger(folder, disk)
         self._questions = Questions(ask, order, wall, note)
         self._years = Years(folder, order, form, disk, self._ledger)
-        agree(self._ledger, folder, order)
+        names = each_once(self._ledger, order.instruments)
+        agree(self._ledger, folder, order, names)
         for sentence in recover(folder, self._ledger, disk, form.suffix):
             note(sentence)
-        names = each_once(self._ledger, order.instruments)
         self._jobs = [Job(name, self._ledger.state.of(name)) for name in names]
         for job in self._jobs:
             self._want(job)
