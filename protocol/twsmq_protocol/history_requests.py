@@ -20,10 +20,12 @@ from .errors import FieldError
 from .forms import form
 from .instruments import parse_instrument
 from .market_events import BarRow
-from .streams import BAR_SIZES
+from .streams import BAR_SIZES, seconds_of
 
 HISTORY_SIZES: dict[str, str] = {"1s": "1 secs", **BAR_SIZES}
 """Sizes of bars of the past, and what the gateway calls them (`1 sec` is refused; captured)."""
+PACED_SIZES = frozenset(size for size in HISTORY_SIZES if seconds_of(size) <= 30)
+"""Of these IBKR allows sixty requests in ten minutes (its documentation 21.01.03)."""
 Ns = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 MaxAge = Annotated[float, Meta(ge=0, le=1e9)]
 """Seconds."""

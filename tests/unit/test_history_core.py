@@ -227,23 +227,6 @@ def test_a_200_is_not_believed_near_an_outage(desk: Desk) -> None:
     assert desk.failures[call].tws_code == 200
 
 
-@pytest.mark.parametrize(
-    ("code", "text"), [(200, "No security definition"), (162, "HMDS query returned no data: AAPL@SMART Trades")]
-)
-def test_what_is_not_there_is_not_believed_of_a_gateway_that_has_just_come_back(
-    desk: Desk, code: int, text: str
-) -> None:
-    """It may have started anew, and reach IBKR only later, of which it says nothing."""
-    desk.feed(SessionDown())
-    desk.feed(UP)
-    call = desk.bars(MONDAY, MONDAY + DAY_S * NS)
-    desk.refuse(code, text)
-    assert (desk.failures, desk.answers) == ({}, {})
-    desk.advance(60.0)
-    desk.reply(MONDAY)
-    assert len(desk.page(call).bars) == 1
-
-
 @pytest.mark.parametrize("code", [2188, 2174, 165, 366])
 def test_a_notice_is_no_refusal_and_the_bars_follow(desk: Desk, code: int) -> None:
     call = desk.bars(MONDAY, MONDAY + DAY_S * NS)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from support.history_desk import APPLE, MONDAY, NOW, Desk
+from support.history_desk import APPLE, MONDAY, NOW, UP, Desk
 from twsmq_nodes.history.bars_job import BarsJob, Known
 from twsmq_nodes.history.contracts import contract_for
 from twsmq_nodes.history.jobs import Forget, HeadJob, HistogramJob, Job, Keep, ScheduleJob
 from twsmq_nodes.history.plan import DAY_S, NS, duration, most_bars, most_up_to_now_s
 from twsmq_nodes.history.ticks_job import TICKS_PER_REQUEST, TicksJob
 from twsmq_nodes.tws.adapter import Codec
+from twsmq_nodes.tws.calls import SessionDown
 from twsmq_nodes.tws.contracts import Contract
 from twsmq_nodes.tws.reference_events import (
     Bar,
@@ -127,6 +128,21 @@ def test_no_data_in_an_outage_is_not_believed(desk: Desk) -> None:
     desk.refuse(*NO_DATA)
     assert not desk.answers
     desk.advance(5.0)
+    desk.reply(MONDAY)
+    assert len(desk.page(call).bars) == 1
+
+
+@pytest.mark.parametrize("refusal", [(200, "No security definition"), NO_DATA])
+def test_that_there_is_nothing_is_not_believed_of_a_gateway_that_has_just_come_back(
+    desk: Desk, refusal: tuple[int, str]
+) -> None:
+    """It may have started anew, and reach IBKR only later, of which it says nothing."""
+    desk.feed(SessionDown())
+    desk.feed(UP)
+    call = desk.bars(MONDAY, MONDAY + DAY)
+    desk.refuse(*refusal)
+    assert (desk.failures, desk.answers) == ({}, {})
+    desk.advance(60.0)
     desk.reply(MONDAY)
     assert len(desk.page(call).bars) == 1
 

@@ -14,7 +14,15 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 from twsmq_protocol.errors import ErrorCode, MalformedMessage
-from twsmq_protocol.history_requests import MOST_BARS, BarPage, Head, PackedBars, Schedule, up_to_now
+from twsmq_protocol.history_requests import (
+    MOST_BARS,
+    PACED_SIZES,
+    BarPage,
+    Head,
+    PackedBars,
+    Schedule,
+    up_to_now,
+)
 from twsmq_protocol.instruments import parse_instrument
 from twsmq_protocol.market_events import BarRow
 from twsmq_protocol.packed_bars import EMPTY, between, joined, ordered, rows_of, times
@@ -32,7 +40,6 @@ from .planner import (
     Session,
     Span,
     fits_a_piece,
-    is_paced,
     touching,
 )
 
@@ -60,6 +67,10 @@ class Order(Struct, frozen=True, kw_only=True):
     what: str | None
     rth: bool
     format: str
+
+    @property
+    def paced(self) -> bool:
+        return self.size in PACED_SIZES
 
     def up_to_now(self, instrument: str) -> bool:
         """Whether the gateway takes no end of its bars."""
@@ -168,7 +179,7 @@ class Questions:
             args["to"] = end
         parts: list[PackedBars] = []
         at: int | None = begin
-        page, patience = None, PACED_PATIENCE_S if is_paced(self._order.size) else PATIENCE_S
+        page, patience = None, PACED_PATIENCE_S if self._order.paced else PATIENCE_S
         while at is not None and at < end:
             page = await self._answer("bars", args | {"from": at}, BarPage, patience)
             parts.append(page.packed or EMPTY)

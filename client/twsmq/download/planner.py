@@ -31,7 +31,6 @@ what the gateway answers, so it is this large from the beginning."""
 LEAST_BARS = 100
 MOST_AT_ONCE = 6
 SLOW_S, FAST_S = 45.0, 15.0
-_PACED_S = 30
 _KNOWN_GAP_NS = 10 * DAY_NS
 
 
@@ -60,11 +59,6 @@ class Piece(NamedTuple):
 
 
 Interval = tuple[int, int]
-
-
-def is_paced(size: str) -> bool:
-    """Whether IBKR allows sixty requests for such bars in ten minutes (its documentation 21.01.03)."""
-    return seconds_of(size) <= _PACED_S
 
 
 # --- spans -------------------------------------------------------------------------------------------------

@@ -36,7 +36,6 @@ from .planner import (
     Pace,
     Piece,
     Plan,
-    is_paced,
     shown,
     year_of,
 )
@@ -87,8 +86,8 @@ class Download:
         self._folder, self._order = folder, order
         self._disk, self._wall, self._note, self._background = disk, wall, note, background
         self._writing = asyncio.Lock()
-        self.progress = Progress(paced=is_paced(order.size))
-        self._pace = Pace(paced=is_paced(order.size))
+        self.progress = Progress(paced=order.paced)
+        self._pace = Pace(paced=order.paced)
         self._pauses = 0
         self._resume_at = 0.0
         self._retried: set[tuple[str, int]] = set()

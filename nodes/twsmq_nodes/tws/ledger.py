@@ -33,13 +33,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
+from twsmq_protocol.history_requests import HISTORY_SIZES, PACED_SIZES
 
 from .contracts import Contract
 from .reference_requests import ReqHeadTimestamp, ReqHistogram, ReqHistoricalData, ReqHistoricalTicks
 from .requests import Request
 from .stream_requests import ReqMktData, ReqRealTimeBars, ReqTickByTick
 
-SMALL_BARS = frozenset(("1 secs", "5 secs", "10 secs", "15 secs", "30 secs"))
+SMALL_BARS = frozenset(HISTORY_SIZES[size] for size in PACED_SIZES)
 
 
 class Rule(Struct, frozen=True):
