@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 import zmq
-from twsmq_nodes.marketdata.data.channels import TicksRow
+from twsmq_nodes.marketdata.data.market_data import TicksRow
 from twsmq_nodes.marketdata.data.publisher import Publisher
 from twsmq_protocol.config import Cluster
 from twsmq_transport.outbox import Outbox

@@ -16,7 +16,8 @@ What decides (pure: events in, actions out, no clock, socket or log)
   events.py         the core's inputs and actions
 
 The way of data, which knows none of these (`data/`)
-  router.py         request ids to channels; channels.py, depth.py, bars.py a feed's state on its way out
+  router.py         request ids to channels; channels.py a feed's state on its way out: market_data.py,
+                    tick_by_tick.py, news.py, depth.py, bars.py
   quotes.py         an instrument's quote; publisher.py topics, numbering, encoding
 
 What does

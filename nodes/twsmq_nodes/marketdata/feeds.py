@@ -31,8 +31,11 @@ from twsmq_nodes.tws.stream_requests import (
 )
 
 from .data.bars import HistoryChannel, RealTimeBarChannel
-from .data.channels import Channel, MarketDataChannel, NewsChannel, TickByTickChannel
+from .data.channels import Channel
 from .data.depth import DepthChannel
+from .data.market_data import MarketDataChannel
+from .data.news import NewsChannel
+from .data.tick_by_tick import TickByTickChannel
 from .listings import Listing
 
 

@@ -16,7 +16,8 @@ from twsmq_nodes.tws.ticks import Tick
 
 from ..feeds import FEEDS, Feed
 from ..listings import Listing
-from .channels import Channel, DataEvent, MarketDataChannel
+from .channels import Channel, DataEvent
+from .market_data import MarketDataChannel
 from .publisher import Publisher
 from .quotes import QuoteRow
 
