@@ -7,7 +7,8 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import core as c
+from twsmq_nodes.tws import core_events as c
+from twsmq_nodes.tws.core import PROBE_SPACING, SessionCore, State
 from twsmq_nodes.tws.events import CurrentTime, GatewayError, ManagedAccounts, NextValidId
 from twsmq_nodes.tws.requests import ReqCurrentTime
 from twsmq_nodes.tws.session_events import SessionLost, SessionUp
@@ -48,7 +49,7 @@ steps = st.lists(coming_up | anything, max_size=12).map(
 @settings(max_examples=200, deadline=None)
 @given(steps, st.floats(0, 1, exclude_max=True))
 def test_promises(happenings: list[tuple[c.Input, float]], jitter: float) -> None:
-    core = c.SessionCore(101, 4002, range(157, 201), lambda: jitter)
+    core = SessionCore(101, 4002, range(157, 201), lambda: jitter)
     now, timer, up = 0.0, None, False
     probes: list[float] = []
     for happened, later in happenings:
@@ -66,7 +67,7 @@ def test_promises(happenings: list[tuple[c.Input, float]], jitter: float) -> Non
                     assert up
                     up = False
                 case c.Connect():
-                    assert core.state is c.State.CONNECTING
+                    assert core.state is State.CONNECTING
                 case c.Close(_, flush=True):
                     up = False
                 case c.Send(ReqCurrentTime()):
@@ -75,9 +76,9 @@ def test_promises(happenings: list[tuple[c.Input, float]], jitter: float) -> Non
                 case _:
                     pass
         timer = core.wake_at
-        assert up == (core.state is c.State.UP) or isinstance(happened, GatewayError)
-        up = core.state is c.State.UP
+        assert up == (core.state is State.UP) or isinstance(happened, GatewayError)
+        up = core.state is State.UP
         # somebody always comes back to it, unless nobody wants it
-        assert (timer is None) == (core.state is c.State.DISCONNECTED)
+        assert (timer is None) == (core.state is State.DISCONNECTED)
         assert timer is None or timer <= now + 20
-    assert all(b - a >= c.PROBE_SPACING for a, b in itertools.pairwise(probes))
+    assert all(b - a >= PROBE_SPACING for a, b in itertools.pairwise(probes))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws.core import (
+from twsmq_nodes.tws.core import SessionCore, State, Timing
+from twsmq_nodes.tws.core_events import (
     Action,
     Close,
     Connect,
@@ -16,10 +17,7 @@ from twsmq_nodes.tws.core import (
     ProbeWanted,
     Send,
     SendHandshake,
-    SessionCore,
     Shut,
-    State,
-    Timing,
     UseVersion,
 )
 from twsmq_nodes.tws.events import CurrentTime, GatewayError, ManagedAccounts, NextValidId, OpenOrderEnd

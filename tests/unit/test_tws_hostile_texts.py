@@ -21,7 +21,8 @@ from twsmq_nodes.reference.events import Asked
 from twsmq_nodes.reference.hours import sessions
 from twsmq_nodes.tws.adapter import Codec
 from twsmq_nodes.tws.calls import Send
-from twsmq_nodes.tws.core import Connected, HandshakeReceived, Open, SessionCore
+from twsmq_nodes.tws.core import SessionCore
+from twsmq_nodes.tws.core_events import Connected, HandshakeReceived, Open
 from twsmq_nodes.tws.events import GatewayError, ManagedAccounts, NextValidId
 from twsmq_nodes.tws.gateway_times import bar_time, execution_time_ns, gateway_offset_s
 from twsmq_nodes.tws.reference_events import (

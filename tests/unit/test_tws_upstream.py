@@ -8,17 +8,8 @@ import time
 import pytest
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.core import (
-    PROBE_PATTERN,
-    Action,
-    Connected,
-    HandshakeReceived,
-    Notify,
-    Open,
-    Send,
-    SessionCore,
-    State,
-)
+from twsmq_nodes.tws.core import PROBE_PATTERN, SessionCore, State
+from twsmq_nodes.tws.core_events import Action, Connected, HandshakeReceived, Notify, Open, Send
 from twsmq_nodes.tws.events import CurrentTime, GatewayError, ManagedAccounts, NextValidId
 from twsmq_nodes.tws.reference_events import MatchingSymbols, SymbolMatch
 from twsmq_nodes.tws.reference_requests import ReqMatchingSymbols

@@ -26,7 +26,7 @@ Rooms: `framing` cuts bytes into frames, which `bounds` limits by kind; `ticks` 
 the message budget, `learned_rate` what of it the gateway really grants, `ledger` what it limits beyond
 messages per second (whoever asks for bars, tick-by-tick or snapshots looks there first); `codes` are the
 codes that mean the same to all; `ranges` sets aside what cannot be true; `upstream` knows whether the gateway
-reaches IBKR, `outages` when it does not know what it says; `core` decides, `session` does, `connection` is
-one socket. What goes out is in `requests`, `stream_requests` and `reference_requests`, with `contracts` and
-`orders`.
+reaches IBKR, `outages` when it does not know what it says; `core` decides (`core_events` its inputs and
+actions), `session` does, `connection` is one socket. What goes out is in `requests`, `stream_requests` and
+`reference_requests`, with `contracts` and `orders`.
 """

@@ -29,10 +29,26 @@ from msgspec import Struct
 
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import codes, farms, session_events, upstream
+from twsmq_nodes.tws.core_events import (
+    Action,
+    Close,
+    Connect,
+    Connected,
+    HandshakeReceived,
+    Input,
+    LinkLost,
+    Notify,
+    Open,
+    ProbeWanted,
+    Send,
+    SendHandshake,
+    Shut,
+    UseVersion,
+)
 from twsmq_nodes.tws.events import Event, GatewayError, ManagedAccounts, NextValidId
 from twsmq_nodes.tws.reference_events import MatchingSymbols
 from twsmq_nodes.tws.reference_requests import ReqMatchingSymbols
-from twsmq_nodes.tws.requests import ReqCurrentTime, Request, StartApi
+from twsmq_nodes.tws.requests import ReqCurrentTime, StartApi
 from twsmq_nodes.tws.session_events import FarmState, SessionEvent
 from twsmq_nodes.tws.upstream import PROBE_ID, Upstream
 
@@ -71,80 +87,6 @@ DEFAULT_TIMING = Timing()
 
 
 _NO_GATEWAY = "what listens there is no TWS or IB Gateway: it answered the handshake with something else"
-
-
-# -- inputs ------------------------------------------------------------------------------------------
-
-
-class Open(Struct, frozen=True):
-    """The owner wants a session."""
-
-
-class Shut(Struct, frozen=True):
-    """The owner wants none any more."""
-
-
-class Connected(Struct, frozen=True):
-    pass
-
-
-class LinkLost(Struct, frozen=True):
-    """The attempt failed or the connection ended, not by our own wish; `garbled`: for what it sent; `ours`:
-    nobody was asked."""
-
-    reason: str
-    garbled: bool = False
-    ours: bool = False
-
-
-class HandshakeReceived(Struct, frozen=True):
-    """The first frame of a connection."""
-
-    frame: bytes
-
-
-class ProbeWanted(Struct, frozen=True):
-    """The owner would like to know the gateway's time; a CurrentTime event answers."""
-
-
-Input = Open | Shut | Connected | LinkLost | HandshakeReceived | ProbeWanted | TimerFired | Event
-
-
-# -- actions -----------------------------------------------------------------------------------------
-
-
-class Connect(Struct, frozen=True):
-    port: int
-
-
-class SendHandshake(Struct, frozen=True):
-    """ "API\\\\0" and the versions we speak."""
-
-
-class UseVersion(Struct, frozen=True):
-    """From here on frames are decoded and requests encoded for this server version."""
-
-    server_version: int
-
-
-class Send(Struct, frozen=True):
-    """At once, past the queue."""
-
-    request: Request
-
-
-class Close(Struct, frozen=True):
-    """End the connection or the attempt, if there is one; `flush`: after what is already written is sent."""
-
-    reason: str
-    flush: bool = False
-
-
-class Notify(Struct, frozen=True):
-    event: SessionEvent
-
-
-Action = Connect | SendHandshake | UseVersion | Send | Close | Notify
 
 _Rule = Callable[["SessionCore", Input, float], list[Action]]
 

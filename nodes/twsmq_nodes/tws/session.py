@@ -22,10 +22,10 @@ from twsmq_transport.metrics import Histogram
 from twsmq_nodes.runtime.alarm import Alarm
 from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws import core
+from twsmq_nodes.tws import core_events as ev
 from twsmq_nodes.tws.adapter import HIGHEST_SERVER_VERSION, MAX_SERVER_VERSION, Codec
 from twsmq_nodes.tws.connection import Connection, why_unreachable
-from twsmq_nodes.tws.core import SessionCore, State, Timing
+from twsmq_nodes.tws.core import DEFAULT_TIMING, SessionCore, State, Timing
 from twsmq_nodes.tws.encoded import Encoded, Sent
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event, GatewayError
@@ -59,7 +59,7 @@ class TwsSession:
         on_short: Callable[[], None] | None = None,
         rate: float = 45.0,
         max_server_version: int = MAX_SERVER_VERSION,
-        timing: Timing = core.DEFAULT_TIMING,
+        timing: Timing = DEFAULT_TIMING,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """`rate`: messages per second this session may write, 0 for no limit. Needs a running loop.
@@ -89,7 +89,7 @@ class TwsSession:
         self._connections: set[Connection] = set()  # with those that are closing
         self._attempt: asyncio.Task[None] | None = None
         self._wake = Alarm(self._drain)
-        self._driver: Driver[core.Input, core.Action] = Driver(
+        self._driver: Driver[ev.Input, ev.Action] = Driver(
             self._core.handle, self._carry_out, lambda: self._core.wake_at, TimerFired()
         )
         self._feed = self._driver.feed
@@ -140,11 +140,11 @@ class TwsSession:
 
     def open(self) -> None:
         """Starts connecting, and keeps at it until `close`."""
-        self._feed(core.Open())
+        self._feed(ev.Open())
 
     def close(self) -> None:
         """Ends the session; requests still queued are refused."""
-        self._feed(core.Shut())
+        self._feed(ev.Shut())
 
     async def wait_closed(self) -> None:
         """Returns once every socket this session has opened is closed."""
@@ -198,7 +198,7 @@ class TwsSession:
 
     def probe(self) -> None:
         """Asks for the gateway's time, at most once a second; a CurrentTime event answers."""
-        self._feed(core.ProbeWanted())
+        self._feed(ev.ProbeWanted())
 
     def budget_changed(self) -> None:
         """The pacer may let more out than before."""
@@ -217,28 +217,28 @@ class TwsSession:
 
     # -- the core's actions
 
-    def _carry_out(self, action: core.Action) -> None:
+    def _carry_out(self, action: ev.Action) -> None:
         match action:
-            case core.Notify(event):
+            case ev.Notify(event):
                 if self._connection is None:
                     self._forget()  # what will not be written any more is refused before anything else
                 self._on_session_event(event)
-            case core.Send(request):
+            case ev.Send(request):
                 self.pacer.charge(self._loop.time())
                 if self._codec is not None and self._connection is not None:
                     self._connection.write(self._codec.encode(request))
-            case core.Connect(port):
+            case ev.Connect(port):
                 self._attempt = self._loop.create_task(self._connect(port))
-            case core.SendHandshake():
+            case ev.SendHandshake():
                 if self._connection is not None:
                     self._connection.write(handshake(MIN_SERVER_VERSION, self._highest))
-            case core.UseVersion(server_version):
+            case ev.UseVersion(server_version):
                 self._codec = Codec(server_version)
                 self.learned.began()
                 self.pacer.set_rate(self.learned.rate, self._loop.time())
                 if self._codec.raw_ids and self._connection is not None:
                     self._connection.use_raw_ids()
-            case core.Close(_, flush):
+            case ev.Close(_, flush):
                 self._drop_connection(flush=flush)
 
     async def _connect(self, port: int) -> None:
@@ -274,13 +274,13 @@ class TwsSession:
     def connection_opened(self, connection: Connection) -> None:
         self._connections.add(connection)
         if connection is self._connection:
-            self._feed(core.Connected())
+            self._feed(ev.Connected())
 
     def connection_lost(self, connection: Connection, reason: str, *, ours: bool = False) -> None:
         if connection is self._connection:
             self._count_written()
             self._connection = None
-            self._feed(core.LinkLost(reason, garbled=connection.garbled, ours=ours))
+            self._feed(ev.LinkLost(reason, garbled=connection.garbled, ours=ours))
 
     def connection_gone(self, connection: Connection) -> None:
         self._connections.discard(connection)
@@ -297,7 +297,7 @@ class TwsSession:
         self._core.received(self._loop.time())
         at = 0
         if self._core.state is State.HANDSHAKING and frames:
-            self._feed(core.HandshakeReceived(frames[0]))
+            self._feed(ev.HandshakeReceived(frames[0]))
             at = 1
         at = self._take_turn(connection, frames, at)
         if self._on_read_end is not None:
