@@ -23,9 +23,8 @@ import zmq
 from msgspec.structs import replace
 from twsmq_protocol import endpoints
 from twsmq_protocol.codec import decode_event
-from twsmq_protocol.config import Config
 from twsmq_protocol.envelope import payload
-from twsmq_protocol.errors import ConfigError, MalformedMessage
+from twsmq_protocol.errors import MalformedMessage
 from twsmq_protocol.system_events import Gateway, Heartbeat, ProcessState
 from twsmq_protocol.topics import GATEWAY
 from twsmq_transport import descriptors, security, sockets
@@ -34,6 +33,7 @@ from twsmq_transport.stop_signals import watch_signals
 from . import policy, policy_events
 from .asker import Asker
 from .children import PYTHON, ChildSpec
+from .configurations import Configurations
 from .diary import Diary
 from .front import LINK_FD
 from .front_link import FrontLink
@@ -70,14 +70,12 @@ class Supervisor:
         limits: policy.Limits | None = None,
     ) -> None:
         self._settings = settings
-        self._read = settings  # as the file was when it could last be used
         self._specs = children
         limits = limits or policy.Limits(memory_bytes=settings.config.cluster.memory_mb * 1_000_000)
         self._policy = Policy(((name, spec.events is not None) for name, spec in children.items()), limits)
         self._diary = Diary()
         self._beats: dict[str, Heartbeat] = {}
-        self._configs: list[Config] = [settings.config]
-        self._config_of: dict[str, int] = {}
+        self._configurations = Configurations(settings)
         self._reloading = False
         self._born = time.monotonic()
         self._shown: dict[str, tuple[object, ...]] = {}
@@ -226,43 +224,21 @@ class Supervisor:
                     self._feed_front(policy_events.StopRequested())
 
     def _spawn(self, name: str) -> None:
-        spec, config = self._specs[name], self._present_config()
-        argv = spec.argv if spec.argv_from is None else spec.argv_from(self._read)
+        spec, config = self._specs[name], self._configurations.present()
+        argv = spec.argv if spec.argv_from is None else spec.argv_from(self._configurations.latest)
         try:
             pid = self._processes.spawn(name, argv)
         except OSError as error:
             self._feed(SpawnFailed(name, str(error)))
             return
-        self._config_of[name] = config
+        self._configurations.of[name] = config
         self._feed(Spawned(name, pid))
         if name in self._askers:
             self._spawn_task(self._keep_asking(name, pid, self._askers[name]))
 
-    # --- the configuration ---------------------------------------------------------------------------------
-
-    def _read_again(self) -> Config | None:
-        """What a process that starts now will read; None if it cannot be used."""
-        try:
-            self._read = self._settings.read_again()
-        except ConfigError as error:
-            log.warning("the configuration cannot be used any more", problem=str(error))
-            return None
-        return self._read.config
-
-    def _present_config(self) -> int:
-        config = self._read_again() or self._configs[-1]
-        if config in self._configs:
-            return self._configs.index(config)
-        used = sorted(set(self._config_of.values()))
-        if len(used) < len(self._configs):  # forget those that nobody runs with any more
-            self._configs = [self._configs[number] for number in used]
-            self._config_of = {name: used.index(number) for name, number in self._config_of.items()}
-        self._configs.append(config)
-        return len(self._configs) - 1
-
     def _reload(self) -> None:
         self._reloading = False
-        config = self._read_again()
+        config = self._configurations.read()
         if config is None:
             return
         self._processes.logs_mb = config.cluster.logs_mb
@@ -347,8 +323,8 @@ class Supervisor:
             stopping=self._policy.stopping,
             lock=str(self._settings.lock_file),
             stories={name: self._story(name) for name in (endpoints.SUPERVISOR, *self._specs)},
-            configs=self._configs,
-            config_of=self._config_of,
+            configs=self._configurations.all,
+            config_of=self._configurations.of,
         )
 
     def _story(self, name: str) -> Story:
