@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from twsmq_protocol.board import ColumnKind
+from twsmq_protocol.envelope import NS
 
 ABSENT = "–"
 NUMERIC = frozenset(("integer", "quantity", "price", "money", "percent", "bytes", "seconds", "age", "id"))
-_NS = 1_000_000_000
 
 
 def text_of(kind: ColumnKind, value: Any, now_ns: int) -> str:
@@ -46,9 +46,9 @@ def text_of(kind: ColumnKind, value: Any, now_ns: int) -> str:
 def age(ns: int) -> str:
     """A duration in nanoseconds, in the two largest units; of a moment that has not come, because a clock was
     set, a dash."""
-    if ns < -2 * _NS:
+    if ns < -2 * NS:
         return ABSENT
-    seconds = max(0, ns // _NS)
+    seconds = max(0, ns // NS)
     return duration(seconds) if seconds < 48 * 3600 else f"{seconds // 86_400} d"
 
 
@@ -80,5 +80,5 @@ def _seconds(value: float) -> str:
 
 
 def _time(ns: int, now_ns: int) -> str:
-    at, now = datetime.fromtimestamp(ns / _NS).astimezone(), datetime.fromtimestamp(now_ns / _NS).astimezone()
+    at, now = datetime.fromtimestamp(ns / NS).astimezone(), datetime.fromtimestamp(now_ns / NS).astimezone()
     return at.strftime("%H:%M:%S" if at.date() == now.date() else "%m-%d %H:%M:%S")

@@ -13,9 +13,9 @@ from typing import Any
 
 from msgspec import Struct, field
 from twsmq_protocol.data_files import STATUS_RECORDS
+from twsmq_protocol.envelope import NS
 
 DAY_S = 86_400
-NS = 1_000_000_000
 
 
 class Series(Struct):

@@ -28,6 +28,8 @@ Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 database, gateway or clock behind it, and is refused here, in words, instead of failing there."""
 Nanoseconds = Natural
 """Nanoseconds since the Unix epoch, up to the year 2262."""
+NS = 1_000_000_000
+"""Of a second."""
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type"):

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
+from .envelope import NS
 from .errors import FieldError
 from .hosts import check_host
 from .time_zones import check_time_zone
 
-NS = 1_000_000_000
 EARLY_NS = 60 * NS
 """A gateway's clock is not ours."""
 Command = list[Annotated[str, Meta(min_length=1)]]

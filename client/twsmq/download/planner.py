@@ -20,9 +20,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from twsmq_protocol.envelope import NS
 from twsmq_protocol.streams import seconds_of
 
-NS = 1_000_000_000
 DAY_NS = 86_400 * NS
 
 MOST_PIECE_BARS = 19_900

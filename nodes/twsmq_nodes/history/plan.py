@@ -18,12 +18,12 @@ import calendar
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from twsmq_protocol.envelope import NS
 from twsmq_protocol.history_requests import HISTORY_SIZES
 from twsmq_protocol.streams import seconds_of
 
 from twsmq_nodes.tws.gateway_times import ns_of
 
-NS = 1_000_000_000
 DAY_S = 86_400
 
 SPANS_S: dict[str, int] = {

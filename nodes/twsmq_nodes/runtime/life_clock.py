@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from twsmq_protocol.gateway_life import NS, GatewayLife
+from twsmq_protocol.envelope import NS
+from twsmq_protocol.gateway_life import GatewayLife
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY_M, _WEEK_M = 24 * 60, 7 * 24 * 60

@@ -26,13 +26,13 @@ from twsmq_protocol.alerts import (
     AlertState,
     Severity,
 )
+from twsmq_protocol.envelope import NS
 
 REPEAT_S = 600.0
 REPEAT_MOST_S = 4 * 3600.0
 RESOLVE_S = 3.0
 """A condition must be gone for so long: one that flickers fires once."""
 MOST_RESOLVED = 100
-NS = 1_000_000_000
 MOST_SILENT_NS = 7 * 86_400 * NS
 CLOCK_SET_NS = 5 * NS
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from twsmq_protocol.envelope import NS
+
 from .alert_rules import Facts
 from .figures import cushions
 from .knowledge import Knowledge
 from .processes import FLAPPING_S
 
-NS = 1_000_000_000
 COUNTED_S = 10.0
 """When every process that answers has been asked twice what it counts."""
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from twsmq_protocol.board import Row
+from twsmq_protocol.envelope import NS
 from twsmq_protocol.metrics import METRICS, Metrics, Sample
 from twsmq_protocol.processes import STATUS
 from twsmq_protocol.system_events import Heartbeat, Process
@@ -221,7 +222,7 @@ class ProcessBoard:
             "beating": ("beating" if self.beating(name, now) else "silent") if beats else None,
             "ready": self._ready(name, now),
             "heard": beat_ns,
-            "since": None if since is None else since // 1_000_000_000 * 1_000_000_000,
+            "since": None if since is None else since // NS * NS,
             "restarts": None if supervised is None else supervised.restarts,
             "memory": None if usage is None else _integer(_value(usage.samples, "resident_memory_bytes")),
             "cpu": None if usage is None or usage.cpu is None else round(usage.cpu, 3),

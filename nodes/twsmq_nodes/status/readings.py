@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from twsmq_protocol.alerts import AlertRow
+from twsmq_protocol.envelope import NS
 from twsmq_protocol.metrics import MOST_ACCOUNTS, MOST_STRATEGIES
 from twsmq_transport.metrics import Reading
 
@@ -14,7 +15,6 @@ from .knowledge import Knowledge
 from .order_monitor import OrderMonitor
 from .processes import ProcessBoard
 
-NS = 1_000_000_000
 _OF_ACCOUNTS = {
     "net_liquidation": "net_liquidation",
     "daily_pnl": "daily",

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from twsmq_protocol.board import Row
+from twsmq_protocol.envelope import NS
 
 from .records import DAY_S, EquityPoint, Records
 
 Rows = Callable[[str], Iterable[Row]]
-NS = 1_000_000_000
 FIGURE_S = 600
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import structlog
 from msgspec import Struct
 from twsmq_protocol.data_files import STATUS_RECORDS
+from twsmq_protocol.envelope import NS
 from twsmq_protocol.plain_file import NoPlainFile, require_plain
 
 KEEP_DAYS = 35
@@ -165,7 +166,7 @@ class Records:
                 " (SELECT max(minute), account FROM equity GROUP BY minute / 86400, account))",
                 (oldest, now_s - KEEP_DAY_ROWS * DAY_S),
             )
-            self._database.execute("DELETE FROM fills WHERE time < ?", (oldest * 1_000_000_000,))
+            self._database.execute("DELETE FROM fills WHERE time < ?", (oldest * NS,))
             self._database.execute("DELETE FROM gaps WHERE day < ?", (oldest // DAY_S,))
             self._database.execute("DELETE FROM gap_counts WHERE day < ?", (oldest // DAY_S,))
 
@@ -174,7 +175,7 @@ class Records:
     def costs(self, ns: int) -> dict[str, float]:
         """By execution of the last two days: the middle of the quote at placing."""
         query = "SELECT exec_id, mid FROM fills WHERE time >= ? AND mid IS NOT NULL"
-        rows = self._read(query, (ns - 2 * DAY_S * 1_000_000_000,))
+        rows = self._read(query, (ns - 2 * DAY_S * NS,))
         return {exec_id: mid for exec_id, mid in rows if isinstance(exec_id, str) and isinstance(mid, float)}
 
     def close(self) -> None:

@@ -7,7 +7,8 @@ when it is over and the gateway is not back, somebody is, even where an outage a
 
 from __future__ import annotations
 
-from twsmq_protocol.gateway_life import EARLY_NS, NS, PlannedRestarts
+from twsmq_protocol.envelope import NS
+from twsmq_protocol.gateway_life import EARLY_NS, PlannedRestarts
 
 from twsmq_nodes.runtime.life_clock import LifeClock
 

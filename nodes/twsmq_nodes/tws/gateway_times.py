@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from twsmq_protocol.envelope import NS
+
 _TIME = re.compile(r"(\d{8})( +|-)(\d{2}:\d{2}:\d{2})(?: +(\S.*))?")
-NS = 1_000_000_000
 MOST_S = 2**33
 FARTHEST_S = 15 * 3600
 """From UTC; the farthest zone is 14 hours away."""

@@ -14,12 +14,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
-from twsmq_protocol.envelope import PROTOCOL_VERSION
+from twsmq_protocol.envelope import NS, PROTOCOL_VERSION
 
 from twsmq_nodes.tws.absence import NOT_QUOTED
 from twsmq_nodes.tws.ticks import SIZE_OF_PRICE
 
-NS = 1_000_000_000
 _DIGITS = 10
 """Of a moment in seconds: more are milliseconds or nonsense, whose ns may not fit into any message."""
 DELAYED_BID = 66
