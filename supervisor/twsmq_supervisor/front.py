@@ -152,10 +152,9 @@ class Front:
         self._answer_held()
 
     def _publish(self, row: Row) -> None:
-        shown = (row.state, row.pid, row.restarts, row.reason)
-        if self._shown.get(row.name) == shown:
+        if self._shown.get(row.name) == row.shown():
             return
-        self._shown[row.name] = shown
+        self._shown[row.name] = row.shown()
         event = Process(
             name=row.name,
             state=row.state,

@@ -31,6 +31,10 @@ class Row(Struct, frozen=True, kw_only=True):
     since: float | None
     reason: str | None
 
+    def shown(self) -> tuple[object, ...]:
+        """A change of any of it is news."""
+        return self.state, self.pid, self.restarts, self.reason
+
 
 class Story(Struct, frozen=True, kw_only=True):
     """What `explain` has beyond the row. `due`: when it starts again, monotonic seconds of the machine."""

@@ -291,10 +291,9 @@ class Supervisor:
     def _note(self, name: str) -> None:
         """Log what has changed of it, and let it be shown."""
         row = self._row(name)
-        shown = (row.state, row.pid, row.restarts, row.reason)
-        if self._shown.get(name) == shown:
+        if self._shown.get(name) == row.shown():
             return
-        self._shown[name] = shown
+        self._shown[name] = row.shown()
         child = self._policy.children.get(name)
         spawns = 1 if child is None else child.spawns
         self._diary.note(name, row.state, row.reason, spawns, time.monotonic(), time.time_ns())
