@@ -12,8 +12,8 @@ log = structlog.stdlib.get_logger()
 
 
 class Configurations:
-    """`all`: each once; `of`: which of these each process has. `latest`: as the file was when it could last be
-    used.
+    """`all`: each once; `of`: which of these each process has. `latest`: as the file was when it could last
+    be used.
     """
 
     def __init__(self, settings: Settings) -> None:

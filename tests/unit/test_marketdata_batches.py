@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twsmq_nodes.marketdata.data import channels
+from twsmq_nodes.marketdata.data import market_data
 from twsmq_nodes.marketdata.data.publisher import Publisher
 from twsmq_nodes.marketdata.data.router import Router
 from twsmq_nodes.marketdata.feeds import Feed, feed_of
@@ -170,11 +170,11 @@ def test_the_ticks_of_all_lines_go_before_any_quote_and_a_newcomer_gets_them():
 
 def test_ticks_that_nobody_has_a_quote_of_are_noted_for_newcomers():
     line = Line(0.0)
-    reads = [float(n) for n in range(2 * channels.MOST_UNNOTED + 10)]
+    reads = [float(n) for n in range(2 * market_data.MOST_UNNOTED + 10)]
     for size in reads:
         line.read(size)
     assert line.told == [[size] for size in reads]
-    assert line.unnoted < channels.MOST_UNNOTED, "however many came"
+    assert line.unnoted < market_data.MOST_UNNOTED, "however many came"
     line.join_quote()
     assert line.greet("quote/STK:AAPL:SMART:USD/").bid_size == reads[-1]
     line.read(7.0)

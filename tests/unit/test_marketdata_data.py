@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec import Struct
-from twsmq_nodes.marketdata.data.market_data import TicksRow
 from twsmq_nodes.marketdata.data.depth import MOST_ROWS, DepthBook
+from twsmq_nodes.marketdata.data.market_data import TicksRow
 from twsmq_nodes.marketdata.data.quotes import QuoteBook, QuoteRow, known
 from twsmq_nodes.marketdata.data.router import DATA
 from twsmq_nodes.marketdata.feeds import FEEDS, FeedKind, feed_of

@@ -49,7 +49,7 @@ from twsmq_nodes.tws.events import Event, GatewayError, ManagedAccounts, NextVal
 from twsmq_nodes.tws.reference_events import MatchingSymbols
 from twsmq_nodes.tws.reference_requests import ReqMatchingSymbols
 from twsmq_nodes.tws.requests import ReqCurrentTime, StartApi
-from twsmq_nodes.tws.session_events import FarmState, SessionEvent
+from twsmq_nodes.tws.session_events import FarmState
 from twsmq_nodes.tws.upstream import PROBE_ID, Upstream
 
 PROBE_SPACING = 1.0
