@@ -88,7 +88,7 @@ class Line:
     @property
     def unnoted(self) -> int:
         channel = self._router._channels[self._feed]
-        assert isinstance(channel, channels.MarketDataChannel)
+        assert isinstance(channel, market_data.MarketDataChannel)
         return len(channel._flushed)
 
     def pass_time(self, until: float) -> None:

@@ -68,7 +68,7 @@ class Absence(Struct, frozen=True):
     below: bool = False
 
 
-_QUOTE = "as NOT_QUOTED and PENCE say, with a size of 0"
+_QUOTE = "D of quotes with a size of 0, R as beside NOT_QUOTED and PENCE"
 _BAR = "C bars of quotes: volume, average and count -1 (ib_async #29)"
 _BARS = (
     Absence("wap", None, f"{_BAR}; of nothing traded there is no average", beside="volume"),
