@@ -4,6 +4,7 @@ writes it, commands read it while the cluster is up or down, and all of it is ke
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .processes import PROCESSES, SIMULATOR
@@ -23,3 +24,13 @@ WRITTEN = (
 )  # fmt: skip
 """Patterns of files and folders in it. Not `keys`: a secret that others could read is none any more, so it is
 refused, not mended in silence."""
+
+
+def is_the_clusters(file: Path, data_dir: Path) -> bool:
+    """Whether it is a file that the cluster lives by: no command writes anything else over it."""
+    try:
+        inside = file.resolve().relative_to(data_dir.resolve())
+    except ValueError:
+        return False
+    patterns = ("keys", *(each for each in WRITTEN if each != "*.jsonl"))
+    return any(fnmatchcase(inside.parts[0], each) for each in patterns) if inside.parts else False

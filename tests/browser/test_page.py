@@ -354,12 +354,15 @@ def test_every_view_fits_a_narrow_screen(page: Page) -> None:
       const there = document.elementFromPoint(at.left + 6, at.top + at.height / 2);
       return at.top > 200 && at.bottom < innerHeight && !each.contains(there);
     }).map((each) => each.textContent)"""
+    sideways = """[...document.querySelectorAll(".scroll:has(td[data-title])")].filter((each) =>
+      each.scrollWidth > each.clientWidth).map((each) => each.getAttribute("aria-label"))"""
     names = "table.control tr td:first-child, td[data-column=strategy]"
     for name in VIEWS:
         page.view(name)
         wide = page.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 380, name
         assert page.page.evaluate(covered, names) == [], name  # whom a button halts can be read
+        assert page.page.evaluate(sideways) == [], name
 
 
 def test_a_cancel_that_is_refused_is_told(browser: Any, desk: Cluster) -> None:

@@ -85,9 +85,12 @@ def test_a_reader_who_leaves_is_no_error(config_file: Path, words: tuple[str, ..
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is full")
-def test_a_disk_that_takes_no_more_of_what_is_printed_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [("why", "connection"), ("--help",), ("watch", "--help")])
+def test_a_disk_that_takes_no_more_of_what_is_printed_is_one_line(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
     with Path("/dev/full").open("wb") as full:
-        command = [sys.executable, "-m", "twsmq.cli", "why", "connection"]
+        command = [sys.executable, "-m", "twsmq.cli", *words]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "twsmq: cannot write all of it: No space left on device"

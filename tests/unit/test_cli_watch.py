@@ -140,6 +140,22 @@ def test_a_topic_that_cannot_be_is_refused_with_those_there_are(topic: str) -> N
         assert result.stderr.startswith(f"twsmq: no such topic {first}/; there are quote/, tick/, ")
 
 
+@pytest.mark.parametrize(
+    ("topic", "told"),
+    [
+        ("quote/STK:AAPL:SMART:USD;regulatry=1/", "quote/ has no option 'regulatry'"),
+        ("bars/7m/STK:AAPL:SMART:USD/", "bars/7m/ must name a size of bars"),
+        ("trade/AAPL/", "AAPL"),
+    ],
+)
+def test_a_topic_that_can_only_have_an_error_is_not_waited_for(topic: str, told: str) -> None:
+    for command in (("watch",), ("record", "-o", "never.msgpack")):
+        result = CliRunner().invoke(main, [*command, topic])
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"twsmq: {topic}: ")
+        assert told in result.stderr
+
+
 @pytest.mark.parametrize("level", FIRST_LEVELS)
 def test_every_first_level_and_its_beginnings_may_be_watched(level: str) -> None:
     for topic in ("", level[0], level, f"{level}/", f"{level}/x"):

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support.orders_desk import Desk
 from support.orders_reports import EXEC, error, execution, order_status
+from twsmq.cli import main
 from twsmq.cli.orders import orders
 from twsmq_nodes.orders.journal import SqliteJournal
 from twsmq_nodes.tws import events as tws
@@ -112,6 +113,21 @@ def test_a_file_that_cannot_be_written_is_one_line(config: Path, tmp_path: Path)
     assert result.exit_code == 2
     assert result.output.startswith("twsmq: cannot write to ")
     assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["orders.journal", "orders.journal-wal", "keys/local.key", "orders.mark"])
+def test_nothing_is_written_over_a_file_of_the_clusters_own(config: Path, tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "var" / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.touch()
+    (tmp_path / "link").symlink_to(mine)
+    before = mine.read_bytes()
+    for output in (mine, tmp_path / "link"):
+        for words in (("orders", "export"), ("record", "order/")):
+            command = [*words, "--config", str(config), "--output", str(output)]
+            result = CliRunner().invoke(main, command)
+            assert (result.exit_code, mine.read_bytes()) == (2, before)
+            assert "a file of the cluster's own" in result.output
 
 
 def forgotten(config: Path, *options: str) -> Result:

@@ -240,17 +240,17 @@ def test_only_a_power_loss_excuses_what_is_missing(tmp_path: Path, monkeypatch: 
     with pytest.raises(Unmendable):
         SqliteJournal(path, "disk")
     journal = SqliteJournal(path, "process")
-    assert journal.lost is not None
-    assert (journal.lost.skipped, journal.lost.order_id) == (4 + UNFLUSHED, 1)
+    assert journal.opened.end_is_lost
+    assert (journal.opened.skipped, journal.opened.order_id) == (4 + UNFLUSHED, 1)
     journal.close()
     journal = SqliteJournal(path, "process")  # by the same boot, before anything was recorded
-    assert journal.lost is not None
-    assert journal.lost.skipped == 4 + UNFLUSHED
+    assert journal.opened.end_is_lost
+    assert journal.opened.skipped == 4 + UNFLUSHED
     journal.close()
 
 
 def test_after_a_power_loss_what_the_gateway_has_is_taken_over_before_new_orders() -> None:
-    desk = Desk(up=False, lost=watermark.Mark("j", 8, 7, skipped=10))
+    desk = Desk(up=False, mark=watermark.Mark("j", 8, 7, skipped=10))
     desk.session_up(3)
     desk.snapshot(open_order(7, "a"), order_status(7, "Submitted"))
     assert desk.core.state == ("ready", None)
@@ -264,7 +264,7 @@ def test_after_a_power_loss_what_the_gateway_has_is_taken_over_before_new_orders
 
 def test_after_a_power_loss_nothing_is_sent_while_executions_are_not_answered_for() -> None:
     """What was executed of an order that the journal has lost is in no other list: it would be sent twice."""
-    desk = Desk(up=False, lost=watermark.Mark("j", 10, 7))
+    desk = Desk(up=False, mark=watermark.Mark("j", 10, 7, skipped=11))
     desk.session_up(3)
     for _ in range(2):
         desk.says(tws.OpenOrderEnd(), tws.OpenOrderEnd())

@@ -115,10 +115,30 @@ def test_completed_orders_name_no_client_and_stop_nothing() -> None:
 
 @pytest.mark.parametrize("last", [7, 5])
 def test_after_a_power_loss_it_is_taken_over(last: int) -> None:
-    desk = Desk(up=False, lost=watermark.Mark("j", 8, last, skipped=10))
+    desk = Desk(up=False, mark=watermark.Mark("j", 8, last, skipped=10))
     desk.session_up(3)
     look(desk, LATER[0])
     assert desk.place("c").answer.order_id == 8
+
+
+def test_no_number_of_a_strategy_is_given_out_again_however_late_it_goes_on() -> None:
+    """A strategy that was silent until the next start went on where the journal ended: whoever asked for what
+    came after the numbers it had seen was not given its fills."""
+    desk = Desk()
+    desk.place("a", strategy="s")
+    desk.place("b", strategy="t")
+    last = desk.core.book.last_no
+    desk.options = {"mark": watermark.Mark("j", last, 7, skipped=100)}
+    desk.boot()
+    desk.session_up(8)
+    desk.snapshot()
+    desk.place("c", strategy="s")
+    assert desk.core.book.strategy_nos["t"] >= 100
+    desk.options = {"mark": watermark.Mark("j", desk.core.book.last_no, 8, skipped=100)}  # the next start
+    desk.boot()
+    assert desk.core.book.strategy_nos["t"] >= 100
+    assert desk.core.book.strategy_nos["s"] > 100
+    assert all(number <= desk.core.book.last_no for number in desk.core.book.strategy_nos.values())
 
 
 def test_what_was_placed_since_the_start_is_known() -> None:

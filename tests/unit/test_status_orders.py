@@ -31,9 +31,10 @@ class Journal:
         for number in numbers:
             self.follower.event(order(number))
 
-    def page(self, *numbers: int, now: float = 0.0) -> None:
+    def page(self, *numbers: int, now: float = 0.0, after: int | None = None, upto: int = 0) -> None:
         events: list[OrderEvent] = [order(number) for number in numbers]
-        self.follower.page(events, now)
+        begin = self.follower.last if after is None else after
+        self.follower.page(events, begin, max(upto, *numbers, 0), now)
 
 
 def test_live_events_are_taken_once_and_in_order() -> None:
@@ -58,6 +59,32 @@ def test_what_was_there_before_and_what_was_lost_is_asked_for() -> None:
     journal.page(4, 5, 6, now=6.0)
     assert journal.taken == [1, 2, 3, 4, 5, 6]
     assert journal.follower.complete
+
+
+def test_numbers_that_a_power_loss_has_left_out_are_not_waited_for() -> None:
+    """They were, for ever: no order, fill or result of a strategy was known any more."""
+    journal = Journal()
+    journal.hear(1, 2)
+    journal.follower.head(100)
+    assert journal.follower.wants(0.0) == 2
+    journal.page(upto=100)
+    assert journal.follower.complete
+    journal.hear(101, 103)
+    assert journal.follower.wants(9.0) == 101
+    journal.page(102, 103, now=9.1)
+    journal.follower.head(1_000_103)
+    journal.hear(1_000_104)
+    journal.page(1_000_104)
+    assert journal.taken == [1, 2, 101, 102, 103, 1_000_104]
+    assert journal.follower.complete
+
+
+def test_a_page_of_the_journal_that_was_forgotten_is_none_of_the_new_one() -> None:
+    journal = Journal()
+    journal.hear(1, 2, 3)
+    journal.follower.head(1)
+    journal.page(4, 5, after=3)
+    assert journal.taken == []
 
 
 def test_another_journal_is_read_from_its_beginning() -> None:

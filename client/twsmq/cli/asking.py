@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 from twsmq_protocol import endpoints
-from twsmq_protocol.errors import MalformedMessage
+from twsmq_protocol.errors import ErrorCode, MalformedMessage
 from twsmq_protocol.requests import OPS
 from twsmq_supervisor.settings import Settings
 
@@ -46,6 +46,21 @@ def asking(settings: Settings, process: str = endpoints.ORDERS, instrument: str 
         if error.tws_code == NO_SUCH_CONTRACT and instrument not in error.message:
             error.message += f": {instrument}"
         raise failure_of(error) from error
+
+
+@contextmanager
+def known_as(name: str) -> Generator[None]:
+    """Where nobody knows what became of a new order: its name, under which the same again is safe. A name
+    that was made up here would be another one the next time."""
+    told = f": --client-order-id {name}"
+    try:
+        yield
+    except OutcomeUnknown as error:
+        raise Refused(f"{error}{told}") from error
+    except RequestRefused as error:
+        if error.code in (ErrorCode.TIMEOUT, ErrorCode.INTERNAL):
+            error.message += told
+        raise
 
 
 def ask(client: Client, op: str, args: dict[str, Any], timeout: float = TIMEOUT_S) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from .terminal import echo, echo_json, money, number
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-    help="Only those recorded since then (UTC).",
+    help="Only those executed since then (UTC).",
 )
 @json_option
 def executions(
@@ -54,7 +54,10 @@ def executions(
         raise Unusable("--everybody goes with --account and --since only: orders of others have no strategy")
     op = "account_executions" if everybody else "get_executions"
     with asking(running_from(config)) as client:
-        rows: list[dict[str, Any]] = ask(client, op, wanted)["executions"]
+        found = ask(client, op, wanted)
+    rows: list[dict[str, Any]] = found["executions"]
+    if found.get("left_out"):
+        echo(f"{found['left_out']:,} older ones are left out: --account and --since narrow it", err=True)
     if as_json:
         for row in rows:
             echo_json(row)

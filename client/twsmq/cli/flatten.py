@@ -79,7 +79,10 @@ def flatten(
     with asking(settings) as client:
         _require_not_halted(client, strategy or _STRATEGY)
         for row in held:
-            _cancel(client, row)
+            try:
+                _cancel(client, row)
+            except (RequestRefused, OutcomeUnknown) as error:
+                echo(f"{_what(row)}: what works of it may go on: {printable(str(error))}", err=True)
         held = [now for row in held if (now := _as_held(client, row)) is not None]
         refused = [row for row in held if not _close_all(client, strategy, row, as_json=as_json)]
     if refused:
@@ -187,6 +190,8 @@ def _close(client: Client, strategy: str | None, row: dict[str, Any], *, as_json
             if error.message.startswith(_REDUCES):
                 continue
             break
+        except OutcomeUnknown as error:  # the others are closed all the same: their stops are cancelled
+            return f"{name}/{args['client_order_id']}: {printable(str(error))}"
         if as_json:
             echo_json({"strategy": name, **accepted})
         else:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from twsmq_protocol.data_files import is_the_clusters
 from twsmq_protocol.errors import ConfigError, TwsmqError, gateway_error
 from twsmq_supervisor.lock import ADDRESS, as_it_runs
 from twsmq_supervisor.settings import Settings, load_settings
@@ -35,6 +36,7 @@ class Seconds(click.FloatRange):
 
 
 SECONDS = Seconds(0, 1e7)
+SOME_SECONDS = Seconds(0, 1e7, min_open=True)
 
 
 class MayBeginWithDash(click.Command):
@@ -122,6 +124,11 @@ def running_from(file: Path | None) -> Settings:
             err=True,
         )
     return running
+
+
+def require_no_file_of_the_clusters(output: Path, data_dir: Path) -> None:
+    if is_the_clusters(output, data_dir):
+        raise Unusable(f"{output} is a file of the cluster's own: nothing was written; name another one")
 
 
 def typed(settings: Settings, *words: str) -> str:

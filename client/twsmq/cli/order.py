@@ -16,10 +16,9 @@ from twsmq_protocol.requests import CancelOrders
 from twsmq_protocol.topics import order_topic
 
 from ..client import Client
-from ..errors import OutcomeUnknown
 from ..ops import OrderFilter
-from .asking import ask, asking, confirm_option, json_option, named, require_word, strategy_option
-from .options import Refused, Unusable, config_option, running_from, typed
+from .asking import ask, asking, confirm_option, json_option, known_as, named, require_word, strategy_option
+from .options import SECONDS, SOME_SECONDS, Refused, Unusable, config_option, running_from, typed
 from .order_changes import modify
 from .order_exercise import exercise
 from .order_foreign import cancel_foreign, show_foreign
@@ -53,7 +52,7 @@ def order() -> None:
 @strategy_option
 @click.option("--client-order-id", help="Your own name for it. [default: a new one]")
 @click.option("--no-wait", is_flag=True, help="Return once the order is accepted, without its verdict.")
-@click.option("--timeout", type=float, help="Seconds to wait for the verdict. [default: until it comes]")
+@click.option("--timeout", type=SECONDS, help="Seconds to wait for the verdict. [default: until it comes]")
 @json_option
 def place(
     config: Path | None,
@@ -92,10 +91,8 @@ def place(
     with asking(settings, instrument=args["instrument"]) as client:
         client.subscribe(order_topic(strategy, name))
         before = None if client_order_id is None else present(client, strategy, name)
-        try:
+        with known_as(name):
             accepted = ask(client, "place_order", args)
-        except OutcomeUnknown as error:
-            raise Refused(f"{error}: --client-order-id {name}") from error
         again = before is not None and before.order_id == accepted["order_id"]
         if before is not None and again:  # the answer is the first one: how it stands is news
             accepted["status"] = before.status
@@ -288,7 +285,7 @@ def _show_own(rows: list[Order]) -> None:
 @config_option
 @click.option("--strategy", help="Only those of this strategy.")
 @click.option("--client-order-id", help="Only this one; with --strategy.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so long.")
+@click.option("--seconds", type=SOME_SECONDS, help="End after so long.")
 @json_option
 def watch(
     config: Path | None,

@@ -14,7 +14,7 @@ from twsmq_protocol.topics import order_topic
 
 from ..client import Client
 from .asking import ask, asking, json_option, strategy_option
-from .options import Refused, config_option, running_from
+from .options import SECONDS, Refused, config_option, running_from
 from .order_options import HELP, given_options, struct_options
 from .order_story import STILL_WORKS, in_words, present
 from .terminal import echo, echo_json, number, printable
@@ -34,7 +34,9 @@ _HELP = HELP | {
 @strategy_option
 @click.option("--client-order-id", required=True)
 @click.option("--no-wait", is_flag=True, help="Return once the change is sent, without its outcome.")
-@click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the outcome.")
+@click.option(
+    "--timeout", type=SECONDS, default=10.0, show_default=True, help="Seconds to wait for the outcome."
+)
 @json_option
 def modify(
     config: Path | None,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .asking import ask, asking, confirm_option, json_option, named, require_word, strategy_option
+from .asking import ask, asking, confirm_option, json_option, known_as, named, require_word, strategy_option
 from .options import config_option, running_from
 from .terminal import echo, echo_json
 
@@ -59,7 +59,7 @@ def exercise(
         "override": override,
         "account": account,
     }
-    with asking(running_from(config), instrument=instrument) as client:
+    with asking(running_from(config), instrument=instrument) as client, known_as(name):
         accepted = ask(client, "exercise_option", args)
     if as_json:
         echo_json(accepted)

@@ -9,7 +9,7 @@ import click
 from twsmq_protocol.order_events import Order
 from twsmq_protocol.topics import order_topic
 
-from .asking import ask, asking, json_option, named, strategy_option
+from .asking import ask, asking, json_option, known_as, named, strategy_option
 from .options import Refused, config_option, running_from
 from .order_options import arguments, order_options
 from .order_story import NOT_WORKING, in_words
@@ -79,7 +79,8 @@ def bracket(
         for each in orders:
             client.subscribe(order_topic(strategy, str(each["client_order_id"])))
         request = {"orders": orders, "link": "bracket"}
-        rows = ask(client, "place_orders", request)["orders"]
+        with known_as(name):
+            rows = ask(client, "place_orders", request)["orders"]
         for row in rows:
             if as_json:
                 echo_json({"strategy": strategy, **row})

@@ -19,7 +19,7 @@ from twsmq_protocol.data_files import ORDERS_JOURNAL
 
 from .executions import executions
 from .forget import forget
-from .options import Unusable, config_option, settings_from
+from .options import Unusable, config_option, require_no_file_of_the_clusters, settings_from
 from .terminal import csv_cell, json_text
 
 _HEADER = ("ts", "event_no", "strategy_no", "strategy", "client_order_id")
@@ -74,7 +74,10 @@ def export(config: Path | None, what: str, form: str, strategy: str | None, outp
     """
     if what == "events" and form == "csv":
         raise Unusable("events differ in their fields: export them with --format jsonl")
-    journal = settings_from(config).loaded.data_dir / ORDERS_JOURNAL
+    data_dir = settings_from(config).loaded.data_dir
+    journal = data_dir / ORDERS_JOURNAL
+    if output is not None:
+        require_no_file_of_the_clusters(output, data_dir)
     if not journal.exists():
         raise Unusable(f"{journal} does not exist: no order was ever placed here, or --config names another")
     _require_plain(journal)

@@ -11,11 +11,12 @@ from twsmq_protocol.endpoints import marketdata
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.streams import DataKind
 
+from ..errors import OutcomeUnknown
 from ..table import Table
 from .asking import ask, asking
 from .contracts import checked
 from .listing import Column, Form, Row, form_option, put, timeout_option
-from .options import config_option, running_from
+from .options import Refused, config_option, running_from
 from .terminal import number
 from .watch import HEADER
 
@@ -54,17 +55,29 @@ def snapshot(
     """
     rows: list[Row] = []
     settings = running_from(config)
+    refused: Refused | None = None
     for instrument in instruments:
         args: dict[str, Any] = {"instrument": instrument, "regulatory": regulatory, "data": data}
-        with asking(settings, marketdata(0), instrument) as client:
-            quote: Row = ask(client, "snapshot", args, timeout)["quote"]
-        rows.append({"instrument": instrument, **quote})
+        try:
+            with asking(settings, marketdata(0), instrument) as client:
+                quote: Row = ask(client, "snapshot", args, timeout)["quote"]
+        except Refused as error:  # what the others are is shown all the same, and may have cost a fee
+            if refused is not None:
+                refused.show()
+            refused = Refused(f"{instrument}: {error.message}")
+            if isinstance(error.__cause__, OutcomeUnknown):
+                break  # nobody answers
+        else:
+            rows.append({"instrument": instrument, **quote})
     columns = (
         Column("instrument", "instrument"),
         *(Column(name.replace("_", " "), _number(name), right=True) for name in _NUMBERS),
         Column("", _data),
     )
-    put({"instrument": "text"} | _FIELDS, rows, columns, form, "")
+    if rows or refused is None:
+        put({"instrument": "text"} | _FIELDS, rows, columns, form, "")
+    if refused is not None:
+        raise refused
 
 
 _FIELDS = {name: kind for name, kind in Table(Quote).columns.items() if name not in HEADER}

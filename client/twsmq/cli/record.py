@@ -10,7 +10,7 @@ from twsmq_protocol.counted import counted
 from twsmq_protocol.recording import BadRecording, Recorder
 
 from .. import sockets
-from .options import Unusable, config_option, running_from
+from .options import SOME_SECONDS, Unusable, config_option, require_no_file_of_the_clusters, running_from
 from .terminal import echo
 from .topics import check_topics
 
@@ -22,7 +22,7 @@ _LOOK_MS = 250
 @click.option(
     "-o", "--output", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The recording."
 )
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so long.")
+@click.option("--seconds", type=SOME_SECONDS, help="End after so long.")
 @click.argument("topics", nargs=-1, required=True, metavar="TOPIC...")
 def record(config: Path | None, output: Path, seconds: float | None, topics: tuple[str, ...]) -> None:
     """Record every event of these topics into FILE, until Ctrl-C.
@@ -37,6 +37,7 @@ def record(config: Path | None, output: Path, seconds: float | None, topics: tup
     """
     settings = running_from(config)
     check_topics(topics)
+    require_no_file_of_the_clusters(output, settings.loaded.data_dir)
     try:
         recorder = Recorder(output, list(topics), time.time_ns())
     except (OSError, BadRecording) as error:

@@ -10,6 +10,8 @@ import errno
 import importlib
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -80,10 +82,15 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, does) for name, (_, does) in _COMMANDS.items()])
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _as_far_as_it_is_read():  # --help and --version of the group itself
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
+            with _as_far_as_it_is_read():
+                result = super().invoke(ctx)
+                sys.stdout.flush()
         except KeyboardInterrupt:
             raise SystemExit(_INTERRUPTED) from None
         except click.UsageError as error:
@@ -96,16 +103,23 @@ class Commands(click.Group):
             if error.reason != "surrogates not allowed":
                 raise
             raise click.UsageError("an argument is no UTF-8 text") from error
-        except BrokenPipeError:  # `twsmq watch … | head`: whoever read has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(0) from None
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            echo(f"twsmq: cannot write all of it: {error.strerror}", err=True)
-            raise SystemExit(1) from None
         return result
+
+
+@contextmanager
+def _as_far_as_it_is_read() -> Generator[None]:
+    """Ends the command where its output is read no further, or its disk takes no more."""
+    try:
+        yield
+    except BrokenPipeError:  # `twsmq watch … | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        echo(f"twsmq: cannot write all of it: {error.strerror}", err=True)
+        raise SystemExit(1) from None
 
 
 @click.group(

@@ -13,9 +13,13 @@ from .terminal import echo
 
 
 def check_topics(topics: Iterable[str]) -> None:
-    """Raises `Unusable` for one that nothing is ever published under; hints go to stderr."""
+    """Raises `Unusable` for one that nothing but an error is ever published under; hints go to stderr."""
     for topic in topics:
         require_known(topic)
+        try:
+            parse_stream_topic(topic)
+        except FieldError as error:
+            raise Unusable(f"{topic}: {error}") from error
         told = hint(topic)
         if told is not None:
             echo(f"twsmq: {told}", err=True)
@@ -38,7 +42,7 @@ def hint(topic: str) -> str | None:
         if parse_stream_topic(topic) is not None:
             return None
     except FieldError:
-        return None  # complete and wrong: the stream itself will report it
+        return None  # complete and wrong
     unended = rest and topic[-1] != "/" and STREAMS[kind].qualifier is None
     shape = f"{topic}/" if unended else _example(kind)
     like = "the complete topic is" if shape == f"{topic}/" else "a complete topic is like"

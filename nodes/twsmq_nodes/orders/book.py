@@ -37,6 +37,7 @@ from .record import Cost, OrderChanges, Record
 from .results import DayResults
 from .spellings import Spellings
 from .states import Trigger, trigger_of
+from .watermark import Mark
 
 _HELD_BACK = frozenset((None, "PendingCancel", "Cancelled", "ApiCancelled", "Inactive"))
 """What the gateway may call what it holds back; a refusal may begin with one of the last three (captured)."""
@@ -115,12 +116,13 @@ class Book:
         else:
             self.staged.pop(key, None)
 
-    def skip(self, event_no: int, order_id: int) -> None:
-        """Entries up to these numbers are lost: none of them is given out again."""
-        missing = event_no - self.last_no
-        self.last_no = event_no
-        self.strategy_nos = {name: number + missing for name, number in self.strategy_nos.items()}
-        self.ids.raise_floor(order_id + 1)
+    def skip(self, mark: Mark) -> None:
+        """No number that may have been given out before a power loss is given out again, at any later start
+        either. What a strategy has counted is never more than what the node has."""
+        self.last_no = max(self.last_no, mark.skipped)
+        self.strategy_nos = {name: max(number, mark.skipped) for name, number in self.strategy_nos.items()}
+        if mark.end_is_lost:
+            self.ids.raise_floor(mark.order_id + 1)
 
     def _apply_fill(self, record: Record, fill: Fill) -> None:
         prefix = split_exec_id(fill.exec_id)[0]

@@ -70,12 +70,11 @@ class OrdersCore:
         allow_live: bool = False,
         entries: Iterable[Entry] = (),
         settings: dict[str, str] | None = None,
-        lost: Mark | None = None,
+        mark: Mark = Mark(""),  # noqa: B008 - never written to
     ) -> None:
         self.book = Book.of(entries)
-        if lost is not None:
-            self.book.skip(lost.skipped, lost.order_id)
-        self._takes_over = lost is not None
+        self.book.skip(mark)
+        self._takes_over = mark.end_is_lost
         self._actions: list[Action] = []
         self._notices = AccountNotices(self._actions)
         changes = Changes(self.book)

@@ -93,8 +93,7 @@ class Journal(Protocol):
 class SqliteJournal:
     """Opens (or makes) the journal at `path`. Call `run` before the first `append`.
 
-    `lost`: a power loss may have taken the end of a journal whose durability was "process", and nothing was
-    recorded since: numbers up to its `skipped` may have been given out. None: nothing is missing.
+    `opened`: its mark at the start. With the durability "process" a power loss may have taken the end of it.
     """
 
     def __init__(self, path: Path, durability: Durability = "disk") -> None:
@@ -102,7 +101,6 @@ class SqliteJournal:
         self._path = path
         self._durability: Durability = durability
         self._mark_file = WatermarkFile(mark_path(path))
-        self.lost: Mark | None = None
         self._queue: queue.SimpleQueue[_Appended | Setting | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._given_up = threading.Event()
@@ -115,7 +113,7 @@ class SqliteJournal:
                 require_fit(path, mark, None, 0)  # before SQLite makes a new one there
             self._reader = connect(path, durability)
             migrate(self._reader, path)
-            self._mark = self._fitting(mark)
+            self.opened = self._mark = self._fitting(mark)
             lay_out(self._reader)
             self._writer = connect(path, durability)  # now: later another file might stand there
             self._checkpoints = Checkpoints(path, durability, self._writer)
@@ -158,8 +156,6 @@ class SqliteJournal:
             own = uuid4().hex
             self._reader.execute("INSERT INTO identity VALUES (?)", (own,))
         fitting = Mark(own, last, order_id, boot, skipped)
-        if last < skipped:
-            self.lost = fitting
         self._mark_file.write(fitting)
         self._mark_file.settle()
         return fitting

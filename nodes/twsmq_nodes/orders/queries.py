@@ -19,6 +19,7 @@ from twsmq_protocol.order_query_requests import (
     GetExecutions,
     GetOrders,
     OrderList,
+    ReplayEvents,
 )
 
 from .book import Book
@@ -117,10 +118,12 @@ def executions(book: Book, args: GetExecutions) -> ExecutionList:
     return ExecutionList(executions=[row for _, row in sorted(rows, key=lambda pair: pair[0])])
 
 
-def page(found: Sequence[tuple[int, bytes]], after: int, last: int) -> EventPage:
-    """Of events of the journal by their numbers, those up to `last`."""
+def page(found: Sequence[tuple[int, bytes]], args: ReplayEvents, last: int) -> EventPage:
+    """Of events of the journal by their numbers, those up to `last`. A page that is not full goes that far,
+    whatever numbers before it no event has."""
     events = [msgspec.msgpack.decode(event) for number, event in found if number <= last]
-    return EventPage(events=events, next=found[len(events) - 1][0] if events else after, last=last)
+    whole = len(events) < args.limit
+    return EventPage(events=events, next=max(args.after, last) if whole else found[-1][0], last=last)
 
 
 def halted(book: Book, halts: dict[str, str], strategy: str | None) -> Halted:

@@ -92,7 +92,7 @@ class OrdersShell(Shell):
                 lambda number, last: node.starting(f"reading the journal: {number:,} of {last:,} events")
             ),
             settings=self._journal.settings(),
-            lost=self._journal.lost,
+            mark=self._journal.opened,
         )
         self._sources = RiskSources(
             node,
@@ -220,7 +220,7 @@ class OrdersShell(Shell):
         found = self._journal.events(args.after, args.limit, args.strategy)
         numbers = self._core.published_strategy_nos
         last = self._core.published_no if args.strategy is None else numbers.get(args.strategy, 0)
-        call.succeed(queries.page(found, args.after, last))
+        call.succeed(queries.page(found, args, last))
 
     def _durable(self, event_no: int) -> None:
         """The journal reports it."""

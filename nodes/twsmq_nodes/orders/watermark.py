@@ -41,6 +41,11 @@ class Mark(Struct, frozen=True):
     boot: str = ""
     skipped: int = 0
 
+    @property
+    def end_is_lost(self) -> bool:
+        """A power loss may have taken the end of the journal, and nothing was recorded since."""
+        return self.event_no < self.skipped
+
 
 class WatermarkFile:
     """The file at `path`. `read` before `write`."""

@@ -1,10 +1,10 @@
 """Follows the orders node's journal: every order event once, in the order of its numbers, whatever is lost.
 
-Theory: event numbers have no gaps and outlive restarts. An event with the next number is taken; one further
-on, or a heartbeat that names a later number, shows that something is missing, and pages of the journal are
-asked for until all is there. So what was lost, what came before this process started, and what came while
-it was stopped are one case. A journal whose newest number is lower than what was taken is another journal:
-all is forgotten and read anew.
+Theory: event numbers rise and outlive restarts. An event with the next number is taken; one further on, or a
+heartbeat that names a later number, shows that something is missing, and pages of the journal are asked for
+until all is there. So what was lost, what came before this process started, and what came while it was
+stopped are one case. A page is whole: a number that it lacks no event has (a power loss leaves such a gap). A
+journal whose newest number is lower than what was taken is another journal: all is forgotten and read anew.
 """
 
 from __future__ import annotations
@@ -62,12 +62,15 @@ class JournalFollower:
         self._asked = True
         return self._last
 
-    def page(self, events: Iterable[OrderEvent], now: float) -> None:
-        """A page of the journal came."""
+    def page(self, events: Iterable[OrderEvent], after: int, following: int, now: float) -> None:
+        """A page of the journal came: all numbered above `after` and up to `following`."""
+        if after > self._last:
+            return  # of the journal that is forgotten
         for event in events:
-            if event.event_no == self._last + 1:
+            if event.event_no > self._last:
                 self._last = event.event_no
                 self._take(event)
+        self._last = max(self._last, following)
         if self._asked:
             self._asked = False
             self._ask_at = now + BETWEEN_PAGES_S

@@ -169,16 +169,17 @@ class ClusterWatch:
     def _follow(self) -> None:
         after = None if self._stopped else self._follower.wants(self._loop.time())
         if after is not None:
-            self._ask(processes.ORDERS, "replay_events", {"after": after, "limit": PAGE}, self._page)
+            args = {"after": after, "limit": PAGE}
+            self._ask(processes.ORDERS, "replay_events", args, partial(self._page, after))
 
-    def _page(self, result: Mapping[str, Any]) -> None:
+    def _page(self, after: int, result: Mapping[str, Any]) -> None:
         kinds = ((codec.EVENT_TYPES.get(raw.get("type")), raw) for raw in result["events"])
         events = [
             msgspec.convert(raw, kind)
             for kind, raw in kinds
             if kind is not None and issubclass(kind, OrderEvent)
         ]
-        self._follower.page(events, self._loop.time())
+        self._follower.page(events, after, result["next"], self._loop.time())
         if not self._follower.complete:
             self._loop.call_later(BETWEEN_PAGES_S, self._follow)
 

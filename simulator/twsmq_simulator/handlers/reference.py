@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from twsmq_simulator.errors import RequestRefused
@@ -30,9 +28,7 @@ SLICES = 20  # of a second
 
 @handles(TABLE, r.ContractDetails)
 def contract_details(gateway: Gateway, session: Session, request: r.ContractDetails) -> None:
-    """One message per instrument that fits, under the exchange asked for, then the end; none is error 200.
-    Where neither an exchange nor a conId was named, one on each of its exchanges (ib_insync #564).
-    """
+    """One message per instrument that fits, under the exchange asked for, then the end; none is error 200."""
     spec = request.contract
     if spec.sec_type == "BAG":
         raise RequestRefused(321, "Error validating request.-'bN' : cause - Invalid contract security type")
@@ -41,18 +37,18 @@ def contract_details(gateway: Gateway, session: Session, request: r.ContractDeta
         raise RequestRefused(200, NO_DEFINITION, request.request_id)
     now = gateway.clock.now()
 
-    def rows(instrument: Instrument) -> Iterator[bytes]:
+    def row(instrument: Instrument) -> bytes:
+        exchange = spec.exchange or instrument.valid_exchanges[0]
         version, request_id = session.version, request.request_id
-        exchanges = instrument.valid_exchanges[:1] if spec.con_id else instrument.valid_exchanges
-        for exchange in (spec.exchange,) if spec.exchange else exchanges:
-            yield messages.contract_details(version, request_id, instrument, exchange, now, gateway.zones)
+        return messages.contract_details(version, request_id, instrument, exchange, now, gateway.zones)
 
-    answer = [*chain.from_iterable(map(rows, found)), messages.contract_details_end(request.request_id)]
+    end = messages.contract_details_end(request.request_id)
     if gateway.faults.details_rate:
-        _one_after_the_other(gateway, session, answer)
+        _one_after_the_other(gateway, session, [*map(row, found), end])
         return
-    for each in answer:
-        session.write(each)
+    for instrument in found:
+        session.write(row(instrument))
+    session.write(end)
 
 
 def _one_after_the_other(gateway: Gateway, session: Session, rows: list[bytes]) -> None:

@@ -5,7 +5,7 @@ import { ABSENT, NUMERIC, age, format } from "./format.js";
 
 const MOST = 100, MORE = 500;
 const OLD_MS = 5000;
-const MANY = 8;  // columns that no phone has room for beside each other
+const MANY = 6;  // columns that no phone has room for beside each other
 
 const BAD = new Set(["unknown", "failed", "hung", "silent", "rejected", "error", "disconnected", "live", "page", "firing", "stopped", "lost", "gap"]);
 const WARN = new Set(["pending", "pending_cancel", "connecting", "starting", "backoff", "reconciling", "waiting_client_id", "inactive", "upstream_lost", "not_sent", "warn", "acknowledged", "mixed", "delayed", "frozen", "stopping"]);
