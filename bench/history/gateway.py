@@ -11,15 +11,17 @@ stdin.
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import socket
 import socketserver
 import sys
-import threading
 import time
 from bisect import bisect_left, bisect_right
 from contextlib import suppress
 from datetime import UTC, datetime
+from select import select
 
 from twsmq_simulator.market.history import Span
 from twsmq_simulator.market.instruments import Instrument
@@ -31,7 +33,7 @@ from twsmq_simulator.wire.framing import FrameSplitter
 
 VERSION, END_APART_FROM = 200, 196
 DAY_S, NS = 86_400, 10**9
-MOST_PARTS = 500
+MOST_PARTS = 2  # some 50 kB: whoever waits for the processor waits for no longer write
 OPENS_S, MINUTES = 52_200, 390
 AAPL = Instrument(
     con_id=265598, symbol="AAPL", sec_type="STK", exchange="NASDAQ", currency="USD", local_symbol="AAPL",
@@ -127,7 +129,7 @@ def send(to: socket.socket, parts: list[bytes]) -> None:
 
 
 class Session(socketserver.BaseRequestHandler):
-    """One connection, in a thread of its own: a megabyte of bars on its way to one client is nobody else's
+    """One connection, in a process of its own: a megabyte of bars on its way to one client is nobody else's
     waiting, as before a real gateway."""
 
     sessions: Sessions
@@ -148,17 +150,19 @@ class Session(socketserver.BaseRequestHandler):
                     send(self.request, answer_to(decode(frame, version), version, self.sessions))
 
 
-class Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
+class Server(socketserver.ForkingMixIn, socketserver.TCPServer):
+    block_on_close = False
 
 
 def main() -> None:
     Session.sessions = Sessions(int(sys.argv[1]), int(sys.argv[2]))
     with Server(("127.0.0.1", 0), Session) as server:
         print(json.dumps({"port": server.server_address[1]}), flush=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        sys.stdin.read()
-        server.shutdown()
+        while sys.stdin not in (readable := select([server, sys.stdin], [], [])[0]):
+            assert readable == [server]
+            server.handle_request()
+        for child in server.active_children or ():
+            os.kill(child, signal.SIGTERM)
 
 
 if __name__ == "__main__":

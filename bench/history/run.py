@@ -94,7 +94,9 @@ def one(side: str, port: int, given: argparse.Namespace) -> dict[str, Any]:
 @contextmanager
 def gateway() -> Iterator[int]:
     words = [sys.executable, str(HERE / "gateway.py"), str(YEAR - 1), str(YEAR)]
-    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     try:

@@ -241,8 +241,8 @@ def nanoseconds(moment: int | datetime | None) -> int | None:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
 
 
-def contract_details(instrument: str) -> Ask[ContractList]:
-    return _ask("contract_details", {"instrument": instrument}, ContractList)
+def contract_details(instrument: str, after: int | None) -> Ask[ContractList]:
+    return _ask("contract_details", {"instrument": instrument, "after": after}, ContractList)
 
 
 def status() -> Ask[ClusterState]:

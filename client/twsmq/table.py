@@ -21,7 +21,7 @@ from .errors import NotInstalled
 
 R = TypeVar("R", bound=Struct)
 Kind: TypeAlias = Literal["time", "int", "float", "bool", "text", "json"]
-_TIMES = frozenset(("time", "open", "close", "ts"))
+_TIMES = frozenset(("time", "open", "close", "ts", "last_time", "fetched_at"))
 """Integers of these names are ns since the epoch."""
 _KINDS: dict[type[inspect.Type], Kind] = {
     inspect.IntType: "int",

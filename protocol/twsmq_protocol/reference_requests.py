@@ -64,7 +64,7 @@ class OfContract(Args, frozen=True, kw_only=True):
 
 
 class ContractDetails(OfContract, frozen=True, kw_only=True):
-    """`contract_details` (reference): every contract that matches, at most `limit` of them.
+    """`contract_details` (reference): every contract that matches, once, at most `limit` of them.
 
     `after`: the `next` of the page before. `expired`: futures that have expired too (IBKR keeps two years).
     """
@@ -126,7 +126,8 @@ class ContractRow(Struct, frozen=True, kw_only=True):
 
 
 class ContractList(Struct, frozen=True, kw_only=True):
-    """Result of `contract_details`: empty never, an unknown contract is `gateway_rejected` with 200.
+    """Result of `contract_details`, in the order of the conIds. Empty only after the last one: an unknown
+    contract is `gateway_rejected` with 200.
 
     `next`: as `after` for more, nil at the end.
     """
@@ -322,7 +323,7 @@ class DepthExchanges(Struct, frozen=True, kw_only=True):
 class GetSmartComponents(Args, frozen=True, kw_only=True):
     """`smart_components` (reference): which exchange a letter of a quote's exchanges stands for.
 
-    `bbo_exchange`: as the quote names it.
+    `bbo_exchange`: the gateway's code of the letters, which no event has yet.
     """
 
     bbo_exchange: Word

@@ -24,6 +24,7 @@ from twsmq_simulator.delivery import Delivery
 from twsmq_simulator.errors import StoreFailed
 from twsmq_simulator.faults import Faults
 from twsmq_simulator.floor import Floor
+from twsmq_simulator.long_answers import LongAnswers
 from twsmq_simulator.market import listing
 from twsmq_simulator.market.clock import Clock, ClockSettings
 from twsmq_simulator.market.exchange import Exchange
@@ -111,6 +112,7 @@ class Gateway:
         self.delivery = Delivery(self)
         self.faults = Faults()
         self.zones = Zones(settings.zones)
+        self.long_answers = LongAnswers(self.settle)
         self.floor = Floor(settings, self.exchange, self.broker, self.faults, self.delivery, self.clock.now())
         self.display_groups: dict[int, str] = {}
         self.listener: Listener | None = None
@@ -149,6 +151,7 @@ class Gateway:
             self._timer.cancel()
         for handle in self._later:
             handle.cancel()
+        self.long_answers.close()
         for session in list(self.sessions):
             session.close()
         self.store.write(self._take_changes())
@@ -259,6 +262,7 @@ class Gateway:
         """A client is gone: its subscriptions end, its orders stay (captured)."""
         self.sessions.pop(session, None)
         self.dirty.pop(session, None)
+        self.long_answers.forget(session)
         for subscription in list(session.subscriptions.values()):
             self.floor.unfollow(subscription)
         session.subscriptions.clear()

@@ -116,19 +116,23 @@ def test_an_unknown_contract_is_one_line(command: Command) -> None:
     assert (done.exit_code, done.stdout) == (1, "")
     assert "STK:NOSUCHTHING:SMART:USD" in done.stderr
     assert "[gateway error 200]" in done.stderr
+    done = command.run("contract", "--local-symbol", "NOSUCHTHING", "--sec-type", "FUT", "--exchange", "CME")
+    assert "found for the request: NOSUCHTHING" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "field"),
     [
         (("contract", "AAPL"), "INSTRUMENT"),
-        (("contract",), "give one of instrument"),
+        (("contract",), "give one of INSTRUMENT"),
+        (("contract", "--expired"), "give one of INSTRUMENT"),
         (("contract", "--isin", "US03"), "isin"),
         (("contract", AAPL, "--sec-type", "STK"), "sec_type"),
         (("contract", AAPL, "--all", "--hours"), "--all"),
         (("contract", "--isin", "US0378331005", "--hours"), "--hours"),
         (("chain", AAPL, "--expiry", "2026-12-18"), "expiry"),
         (("chain", AAPL, "--trading-class", ""), "trading_class"),
+        (("chain", AAPL, "--expiries", "--expiry", "20261218"), "--expiries"),
         (("search", ""), "pattern"),
         (("snapshot", AAPL, "AAPL"), "INSTRUMENT..."),
         (("snapshot", AAPL, "--data", "old"), "--data"),

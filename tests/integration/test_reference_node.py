@@ -300,7 +300,7 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
     ("contract_details", "instrument", {"instrument": AAPL, "isin": "US0378331005"}),
     ("contract_details", "isin", {"isin": "APPLE"}),
     ("contract_details", "limit", {"instrument": AAPL, "limit": 2001}),
-    ("contract_details", "after", {"instrument": AAPL, "after": 1}),
+    ("contract_details", "after", {"instrument": AAPL, "after": 0}),
     ("qualify", "sec_type", {"local_symbol": "ESZ6"}),
     ("qualify", "exchange", {"instrument": AAPL, "exchange": "SMART"}),
     ("option_chain", "expiry", {"instrument": AAPL, "expiry": "tomorrow"}),

@@ -168,6 +168,12 @@ def option(data: Replay) -> Instrument:
     return data.draw(st.sampled_from([i for i in INSTRUMENTS if i.sec_type == "OPT"][:9]))
 
 
+def bars_answer(version: int, instrument: Instrument, found: list[Bar], span: Span) -> bytes:
+    answer = h.HistoricalData(version, 1, instrument, 60, 1, span)
+    answer.add(found)
+    return answer.message()
+
+
 EMITTERS: dict[str, Emit] = {
     "openOrder": lambda d, v: o.open_order(v, d.draw(orders), d.draw(instruments), d.draw(ids), d.draw(ids), d.draw(margins)),
     "orderStatus": lambda d, v: o.order_status(v, d.draw(orders), d.draw(ids), d.draw(ids)),
@@ -237,7 +243,7 @@ EMITTERS: dict[str, Emit] = {
     "tickByTickLast": lambda d, v: t.by_tick_last(1, d.draw(st.sampled_from([1, 2])), 7, b"1.5", b"10", b"CME"),
     "tickByTickBidAsk": lambda d, v: t.by_tick_bid_ask(1, 7, b"1.5", b"1.6", b"10", b"20"),
     "tickByTickMidPoint": lambda d, v: t.by_tick_midpoint(1, 7, b"1.55"),
-    "historicalData": lambda d, v: h.historical_data(v, 1, d.draw(instruments), d.draw(many(bars)), 60, 1, d.draw(spans)),
+    "historicalData": lambda d, v: bars_answer(v, d.draw(instruments), d.draw(many(bars)), d.draw(spans)),
     "historicalDataUpdate": lambda d, v: h.historical_update(v, 1, d.draw(instruments), d.draw(bars), 60, 1),
     "historicalSchedule": lambda d, v: h.schedule(1, d.draw(instruments), d.draw(many(spans))),
     "headTimestamp": lambda d, v: h.head_timestamp(1, d.draw(instruments), NOW, d.draw(st.sampled_from([1, 2]))),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgpack
 import pytest
 from twsmq import RequestRefused, RequestTooLong, TwsmqError
+from twsmq._sync.requests import SyncRequests
 from twsmq.calls import Ask, Calls, result_of
 from twsmq.ops import NewOrder, anything, cancel_order, orders, place_order
 from twsmq_protocol.codec import decode_args, decode_request, encode_error, encode_reply
 from twsmq_protocol.errors import ErrorCode, MalformedMessage, RequestError
+from twsmq_protocol.reference_requests import ContractList, ContractRow
 from twsmq_protocol.requests import GetOrders, PlaceOrder, PositionList
 
 ASK = anything("status", "positions", None)
@@ -125,3 +129,20 @@ def test_arguments_may_be_given_as_a_struct():
 
 def test_a_new_order_may_have_every_argument_of_place_order():
     assert NewOrder.__annotations__.keys() == set(PlaceOrder.__struct_fields__)
+
+
+class Pages(SyncRequests):
+    """Answers `contract_details` as the reference process does, two rows at a time."""
+
+    def __init__(self, *con_ids: int) -> None:
+        self._rows = [ContractRow(instrument="X", con_id=one, sec_type="OPT", symbol="X") for one in con_ids]
+
+    def _ask(self, ask: Ask[Any], timeout: float, valid_until: int | None = None) -> Any:
+        left = [row for row in self._rows if row.con_id > (ask.args["after"] or 0)]
+        return ContractList(contracts=left[:2], next=left[1].con_id if len(left) > 2 else None)
+
+
+def test_contracts_beyond_the_first_page_are_asked_for() -> None:
+    """Of a chain of thousands the first two thousand were all that a program got, without a word."""
+    assert [row.con_id for row in Pages(3, 5, 8, 9, 11).contract_details("X")] == [3, 5, 8, 9, 11]
+    assert [row.con_id for row in Pages(3, 5).contract_details("X")] == [3, 5]

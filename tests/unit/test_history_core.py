@@ -361,6 +361,14 @@ def test_ticks_come_in_whole_seconds_and_none_is_lost_or_doubled(desk: Desk) -> 
     assert (last.ticks, last.next) == ([], None)
 
 
+def test_a_head_timestamp_that_says_nothing_is_no_answer(desk: Desk) -> None:
+    """It was neither that nor a refusal, and was asked for again and again, as fast as pacing allows."""
+    call = desk.ask(HeadJob("h", APPLE, "TRADES", rth=False))
+    desk.feed(HeadTimestamp(desk.sent[-1].req_id, ""))
+    assert desk.failures[call].code == "gateway_rejected"
+    assert len(desk.sent) == 1
+
+
 def test_a_head_timestamp_is_cancelled_once_it_is_known(desk: Desk) -> None:
     call = desk.ask(HeadJob("h", APPLE, "TRADES", rth=False))
     desk.feed(HeadTimestamp(desk.sent[-1].req_id, "19801212-14:30:00"))

@@ -115,7 +115,7 @@ def test_an_issuer_of_bonds_is_no_contract_to_a_search() -> None:
     assert sent.req_id == told.req_id
     (answer,) = [act for act in core.handle(told, 1.0) if isinstance(act, Answer)]
     assert isinstance(answer.result, ops.FoundSymbols)
-    assert [row.instrument for row in answer.result.contracts] == ["STK:IBM:NYSE:USD"]
+    assert [row.instrument for row in answer.result.contracts] == ["STK:IBM:SMART@NYSE:USD"]
 
 
 # -- look-ups that take long

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.reference_core import (
     AAPL_ID,
     NONE_FOUND,
@@ -25,7 +26,7 @@ from twsmq_nodes.reference.events import Action, Asked
 from twsmq_nodes.reference.look_ups import KINDS
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import reference_requests as ref
-from twsmq_nodes.tws.calls import Cancel, Fail, Send
+from twsmq_nodes.tws.calls import Cancel, Send, SessionDown, Written
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.events import GatewayError, TickOptionComputation
 from twsmq_nodes.tws.reference_events import (
@@ -40,6 +41,7 @@ from twsmq_nodes.tws.reference_events import (
     ScannerRows,
     SymbolMatch,
 )
+from twsmq_nodes.tws.session_events import SessionUp
 from twsmq_protocol import reference_requests as ops
 from twsmq_protocol import scanner_requests
 from twsmq_protocol.envelope import NoArgs
@@ -51,21 +53,66 @@ def core() -> ReferenceCore:
 
 
 def test_a_large_answer_comes_in_pages_that_follow_each_other() -> None:
+    """In the order of the conIds: a client takes a `next` that is not later for a fault, and a chain comes in
+    any order."""
     core = ReferenceCore(count(1).__next__)
-    everything = [info(con_id=number) for number in range(1, 8)]
+    everything = [info(con_id=number) for number in (4, 2, 7, 1, 6, 3, 5)]
     learn(core, 0, "AAPL", *everything)
     seen: list[int] = []
     after: int | None = None
     for call in range(1, 10):
         (page,) = results(core.handle(asked(call, limit=3, after=after), 1.0))
         seen += [row.con_id for row in page.contracts]
+        assert page.next is None or after is None or page.next > after
         after = page.next
         if after is None:
             break
     assert seen == [1, 2, 3, 4, 5, 6, 7]
-    (refused,) = core.handle(asked(20, after=99), 1.0)
-    assert isinstance(refused, Fail)
-    assert (refused.error.code, refused.error.field) == ("invalid_argument", "after")
+    (page,) = results(core.handle(asked(20, after=99), 1.0))
+    assert (page.contracts, page.next) == ([], None)
+
+
+def on(exchange: str, con_id: int = AAPL_ID, **more: Any) -> ContractInfo:
+    row = info(con_id=con_id, **more)
+    return replace(row, contract=replace(row.contract, exchange=exchange))
+
+
+def test_a_contract_that_is_described_for_each_exchange_is_one_contract() -> None:
+    """Of an option that names no exchange there are as many rows as exchanges (ib_insync #564)."""
+    core = ReferenceCore(count(1).__next__)
+    rows = [on("AMEX"), on("SMART", time_zone_id="US/Eastern"), on("OVERNIGHT"), on("X", 0)]
+    learn(core, 0, "AAPL", *rows)
+    (page,) = results(core.handle(asked(1, limit=1), 1.0))
+    assert ([(row.con_id, row.exchange) for row in page.contracts], page.next) == ([(AAPL_ID, "SMART")], None)
+    spelling = spelled("AAPL")
+    questions = {
+        2: contract_questions.qualify(ops.Qualify(instrument=spelling)),
+        3: contract_questions.trading_hours(ops.GetTradingHours(instrument=spelling)),
+    }
+    found = [results(core.handle(Asked(call, ask, 60.0), 1.0))[0] for call, ask in questions.items()]
+    assert (found[0].contract.exchange, found[0].matches) == ("SMART", 1)
+    assert found[1].time_zone == "US/Eastern"
+
+
+def test_what_has_no_conid_is_no_contract() -> None:
+    core = ReferenceCore(count(1).__next__)
+    assert failures(learn(core, 0, "AAPL", on("SMART", 0))) == [(0, "gateway_rejected", 200)]
+
+
+def test_what_was_known_is_asked_for_anew_of_the_next_session(core: ReferenceCore) -> None:
+    """The gateway gets its contracts anew when it starts: after a split the symbol is another conId."""
+    learn(core, 1, "AAPL", info())
+    core.handle(SessionDown(), 1.0)
+    assert answers(core.handle(asked(2), 2.0)) == [2], "it is all there is"
+    core.handle(SessionUp(200, ("DU1",), 1, True), 3.0)
+    assert requests(core.handle(asked(3), 3.0))
+
+
+def test_a_bond_without_a_coupon_says_so() -> None:
+    core = ReferenceCore(count(1).__next__)
+    bill = Contract(7, "US-B", "BOND", "20270121", exchange="SMART", currency="USD")
+    (page,) = results(learn(core, 0, "AAPL", ContractInfo(bill, coupon=0.0), info()))
+    assert [row.coupon for row in page.contracts] == [0.0, None]
 
 
 def test_searches_are_a_second_apart_and_the_same_one_is_made_once(core: ReferenceCore) -> None:
@@ -74,13 +121,14 @@ def test_searches_are_a_second_apart_and_the_same_one_is_made_once(core: Referen
 
     assert requests(search(1, "APP", 0.0)) == [ref.ReqMatchingSymbols(1, "APP")]
     assert search(2, "APP", 0.1) == []
-    assert search(3, "MSF", 0.2) == []
-    assert core.wake_at == 1.0
+    assert search(3, "MSF", 2.9) == [], "a second after the first was written, not since it waits to be"
+    assert core.handle(Written(1), 3.0) == []
+    assert core.wake_at == 4.0
     found = SymbolMatch(Contract(AAPL_ID, "AAPL", "STK", primary_exchange="NASDAQ", currency="USD"), ("OPT",))
-    answered = core.handle(MatchingSymbols(1, (found,)), 0.5)
+    answered = core.handle(MatchingSymbols(1, (found,)), 3.5)
     assert answers(answered) == [1, 2]
     assert results(answered)[0].contracts[0].derivatives == ["OPT"]
-    assert requests(core.handle(TimerFired(), 1.0)) == [ref.ReqMatchingSymbols(2, "MSF")]
+    assert requests(core.handle(TimerFired(), 4.0)) == [ref.ReqMatchingSymbols(2, "MSF")]
 
 
 def test_several_contracts_are_candidates_with_what_tells_them_apart() -> None:
@@ -88,8 +136,9 @@ def test_several_contracts_are_candidates_with_what_tells_them_apart() -> None:
 
     def option(con_id: int, strike: float, trading_class: str) -> ContractInfo:
         named = Contract(
-            con_id, "SPX", "OPT", "20261218", strike, "C", "100", "SMART", trading_class=trading_class
-        )
+            con_id, "SPX", "OPT", "20261218", strike, "C", "100", "SMART", trading_class=trading_class,
+            local_symbol=f"{trading_class} 261218C{strike:08.0f}",
+        )  # fmt: skip
         return ContractInfo(named)
 
     ask = Asked(1, contract_questions.qualify(ops.Qualify(instrument="OPT:SPX:SMART:USD:20261218:C")), 60.0)
@@ -121,6 +170,37 @@ def chain_of(core: ReferenceCore, **args: Any) -> list[Action]:
     both = ("20261218", "20270115 15:00:00 US/Central")
     core.handle(OptionChain(2, "SMART", AAPL_ID, "AAPL", "100", both, (100.0, 110.0)), 0.0)
     return core.handle(OptionChainEnd(2), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("listings", "asked_at"),
+    [
+        ([("SMART", "AAPL"), ("AMEX", "AAPL")], ["SMART"]),
+        ([("EUREX", "ODAX")], ["EUREX"]),
+        ([("EUREX", "ODAX"), ("EUREX", "ODX1"), ("CEDX", "ODAX"), ("CEDX", "C")], ["CEDX", "EUREX"]),
+        ([("SMART", "SAP"), ("EUREX", "SAP"), ("EUREX", "SAP1")], ["EUREX", "SMART"]),
+        ([], ["SMART"]),
+    ],
+)
+def test_a_chain_is_asked_for_where_its_classes_are_listed(
+    listings: list[tuple[str, str]], asked_at: list[str]
+) -> None:
+    """Of what is not routed SMART there were no options at all (nautilus_trader #2622)."""
+    core = ReferenceCore(count(1).__next__)
+    ask = ops.GetOptionChain(instrument="IND:DAX:EUREX:EUR", expiry="20261218")
+    core.handle(Asked(1, contract_questions.option_chain(ask), 600.0), 0.0)
+    core.handle(ContractDetailsReceived(1, info("DAX")), 0.0)
+    core.handle(ContractDetailsEnd(1), 0.0)
+    for exchange, name in listings:
+        core.handle(OptionChain(2, exchange, AAPL_ID, name, "5", ("20261218",), ()), 0.0)
+    sent = [one for one in core.handle(OptionChainEnd(2), 0.0) if isinstance(one, Send)]
+    asked_for = [one.request for one in sent if isinstance(one.request, ref.ReqContractDetails)]
+    assert [request.contract.exchange for request in asked_for] == asked_at
+    sent_back: list[Action] = []
+    for one in sent:  # the same option on each: it is one contract
+        core.handle(ContractDetailsReceived(one.req_id, option(31, "20261218", 100.0)), 0.0)
+        sent_back = core.handle(ContractDetailsEnd(one.req_id), 0.0)
+    assert [row.con_id for row in results(sent_back)[0].contracts] == [31]
 
 
 def option(con_id: int, expiry: str, strike: float, under: int = AAPL_ID) -> ContractInfo:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from twsmq_nodes.tws.contracts import ComboLeg, Contract, ContractInfo
-from twsmq_nodes.tws.instruments import canonical_instrument, contract_of, instrument_of
+from twsmq_nodes.tws.instruments import canonical_instrument, contract_of, found_instrument, instrument_of
 from twsmq_protocol.instruments import parse_instrument
 
 
@@ -141,3 +141,31 @@ def test_a_class_of_its_own_is_named_with_its_multiplier() -> None:
     )  # fmt: skip
     info = ContractInfo(weekly, valid_exchanges="SMART,CBOE")
     assert str(canonical_instrument(info)) == "OPT:SPX:SMART:USD:20261218:C:5000:100:SPXW"
+
+
+@pytest.mark.parametrize(
+    ("primary", "currency", "spelling"),
+    [
+        ("NASDAQ.NMS", "USD", "STK:X:SMART@NASDAQ:USD"),  # as in users' files of what searches gave
+        ("NASDAQ.SCM", "USD", "STK:X:SMART@NASDAQ:USD"),
+        ("NYSE", "USD", "STK:X:SMART@NYSE:USD"),
+        ("VALUE", "USD", "STK:X:VALUE:USD"),
+        ("TSE.JPN", "JPY", "STK:X:TSE.JPN:JPY"),
+        ("MEXI", "MXN", "STK:X:MEXI:MXN"),
+        ("", "USD", "STK:X::USD"),
+    ],
+)
+def test_what_a_search_finds_is_spelled_as_the_gateway_takes_it(
+    primary: str, currency: str, spelling: str
+) -> None:
+    """`NASDAQ.NMS` is no exchange, and a stock at its primary exchange alone is not routed."""
+    found = Contract(5, "X", "STK", primary_exchange=primary, currency=currency)
+    assert str(found_instrument(found)) == spelling
+    details = ContractInfo(replace(found, exchange="SMART"), valid_exchanges="SMART,NYSE")
+    if "SMART@" in spelling:
+        assert str(canonical_instrument(details)) == spelling
+
+
+def test_what_is_no_stock_is_found_where_it_is_listed() -> None:
+    index = Contract(416904, "SPX", "IND", primary_exchange="CBOE", currency="USD")
+    assert str(found_instrument(index)) == "IND:SPX:CBOE:USD"

@@ -137,8 +137,14 @@ class AsyncRequests:
         return (await self._ask(ops.positions(), timeout)).positions
 
     async def contract_details(self, instrument: str, *, timeout: float = 30.0) -> list[ContractRow]:
-        """Every contract that matches; the gateway answers these slowly."""
-        return (await self._ask(ops.contract_details(instrument), timeout)).contracts
+        """Every contract that matches; the gateway answers these slowly. `timeout` is a page's."""
+        page = await self._ask(ops.contract_details(instrument, None), timeout)
+        rows, after = list(page.contracts), page.next
+        while after is not None:
+            page = await self._ask(ops.contract_details(instrument, after), timeout)
+            rows += page.contracts
+            after = ops.following("contract_details", after, page.next)
+        return rows
 
     async def contract(self, instrument: str, *, timeout: float = 60.0) -> ContractRow:
         """The one contract that is spelled. Raises `AmbiguousContract` if several match: it names the fields

@@ -32,6 +32,10 @@ LISTED = (
 )
 
 
+_IN_PLACE = ("isin", "cusip", "local_symbol")
+"""Of an instrument."""
+
+
 def instrument_argument(command: Any) -> Any:
     return click.argument("instrument", callback=checked)(command)
 
@@ -90,7 +94,9 @@ def contract(
         raise Unusable("--hours and --increments want an instrument")
     if hours + increments + every > 1:
         raise Unusable("give one of --all, --hours and --increments")
-    shown = instrument or next(iter(map(str, named.values())), "")
+    shown = instrument or next((str(named[name]) for name in _IN_PLACE if named[name]), "")
+    if not shown:
+        raise Unusable("give one of INSTRUMENT, --isin, --cusip and --local-symbol")
     with asking(running_from(config), REFERENCE, shown) as client:
         if hours:
             _hours(ask(client, "trading_hours", wanted, timeout), form)
@@ -109,7 +115,13 @@ def _every(client: Client, wanted: dict[str, Any], timeout: float, line: Waiting
     for page in _pages(client, "contract_details", wanted, timeout):
         rows += page["contracts"]
         line.reached(0.0, counted(len(rows), "contract"))
-    return rows
+    return sorted(rows, key=_as_read)
+
+
+def _as_read(row: Row) -> tuple[Any, ...]:
+    """Pages come by conId; a person looks for a month or a strike."""
+    texts = (row[name] or "" for name in ("symbol", "expiry", "trading_class", "right"))
+    return (*texts, row["strike"] or 0.0, row["con_id"])
 
 
 def _chain(client: Client, wanted: dict[str, Any], timeout: float, line: Waiting) -> list[Row]:
@@ -231,9 +243,11 @@ def chain(
       twsmq chain STK:AAPL:SMART:USD --expiry 20261218
       twsmq chain IND:SPX:CBOE:USD --trading-class SPXW --csv > spxw.csv
     """
+    if expiries and expiry is not None:
+        raise Unusable("give one of --expiry and --expiries")
     with asking(running_from(config), REFERENCE, underlying) as client:
         if expiries:
-            args = {"instrument": underlying, "trading_class": trading_class}
+            args = {"instrument": underlying, "trading_class": trading_class, "after": _NO_MORE}
             _expiries(ask(client, "option_chain", args, timeout)["expiries"], form)
             return
         args = {"instrument": underlying, "expiry": expiry, "trading_class": trading_class}
@@ -248,6 +262,10 @@ def chain(
         Column("instrument", "instrument"),
     )
     put(ListedContract, rows, columns, form, "no options")
+
+
+_NO_MORE = "99999999"
+"""After it nothing expires: no option is looked up, which takes minutes of a long chain."""
 
 
 class _Expiry(msgspec.Struct):

@@ -128,7 +128,7 @@ class HeadJob(Job):
             return False
         time = head_time(event.timestamp)
         if time is None:
-            self.unreadable = event.timestamp
+            self.unreadable = repr(event.timestamp)  # also of an empty one
         else:
             self.result = Head(time=time, what=self.what)
         return True

@@ -21,19 +21,11 @@ from twsmq_protocol.instruments import Instrument
 
 from twsmq_nodes.tws.codes import NO_DEFINITION
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
-from twsmq_nodes.tws.instruments import contract_of
+from twsmq_nodes.tws.instruments import US_EXCHANGES, contract_of, listing_exchange
 
 from .hours import Hours, day_ends, known_until, parse_hours
 
 ROUND_LOT = 100
-US_EXCHANGES = frozenset(
-    (
-        *("NASDAQ", "ISLAND", "NYSE", "ARCA", "AMEX", "BATS", "IEX", "NYSENAT", "BEX", "PSX", "CHX"),
-        *("MEMX", "PEARL", "LTSE", "T24X", "EDGEA", "BYX", "DRCTEDGE"),
-        *("PINK", "OTCLNKECN", "OTCBB", "GREY", "PINC", "VALUE"),
-    )
-)
-"""Primary exchanges of US stocks (IBKR's product listings; VALUE has delisted ones)."""
 BELIEVED_S = 86_400.0
 """What a symbol means is true for a day: expiries roll, symbols are given to others, conIds change with a
 reverse split (account statements of several users)."""
@@ -173,7 +165,7 @@ def _volume_unit(contract: Contract) -> int | None:
     """
     if contract.sec_type != "STK":
         return 1 if contract.sec_type else None
-    primary = contract.primary_exchange.partition(".")[0]  # NASDAQ.NMS
+    primary = listing_exchange(contract)
     if primary in US_EXCHANGES:
         return ROUND_LOT
     return None if contract.currency in ("USD", "") or not primary else 1

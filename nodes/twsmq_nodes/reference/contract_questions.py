@@ -15,13 +15,14 @@ from twsmq_protocol.instruments import parse_instrument
 from twsmq_nodes.tws.codes import NO_DEFINITION
 from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.gateway_times import iana_name
-from twsmq_nodes.tws.instruments import contract_of, instrument_of
+from twsmq_nodes.tws.instruments import contract_of, found_instrument
 from twsmq_nodes.tws.reference_events import MarketRule
+from twsmq_nodes.tws.reference_events import OptionChain as OptionParameters
 
 from .hours import sessions
 from .look_ups import Query, Rows
-from .question import Found, Question, details, rows_of, the_one
-from .rows import contract_row, listed_contract, told_apart_by
+from .question import Found, Question, contracts_of, details, rows_of, the_one
+from .rows import contract_row, distinct, listed_contract, told_apart_by
 
 MOST_CANDIDATES = 100
 EXPIRIES_AT_ONCE = 4
@@ -30,12 +31,11 @@ EXPIRIES_AT_ONCE = 4
 
 def contract_details(args: ops.ContractDetails) -> Question:
     (found,) = yield (details(_described(args)),)
-    rows: list[ContractInfo] = list(rows_of(found))
-    if args.after is not None:
-        ids = [info.contract.con_id for info in rows]
-        if args.after not in ids:
-            raise FieldError("after", f"no contract {args.after} among them (any more): begin again")
-        rows = rows[ids.index(args.after) + 1 :]
+    after = args.after or 0
+    rows = sorted(
+        (info for info in contracts_of(found) if info.contract.con_id > after),
+        key=lambda info: info.contract.con_id,
+    )
     page = rows[: args.limit]
     following = page[-1].contract.con_id if len(rows) > args.limit else None
     return ops.ContractList(contracts=[contract_row(info) for info in page], next=following)
@@ -43,7 +43,7 @@ def contract_details(args: ops.ContractDetails) -> Question:
 
 def qualify(args: ops.Qualify) -> Question:
     (found,) = yield (details(_described(args)),)
-    rows: list[ContractInfo] = list(rows_of(found))
+    rows = contracts_of(found)
     if len(rows) == 1:
         return ops.Qualified(contract=contract_row(rows[0]), candidates=[], told_apart_by=[], matches=1)
     listed = [listed_contract(info) for info in rows]
@@ -58,11 +58,11 @@ def qualify(args: ops.Qualify) -> Question:
 def option_chain(args: ops.GetOptionChain) -> Question:
     under = yield from the_one(args.instrument)
     contract = under.contract
-    on_future = contract.sec_type == "FUT"
-    exchange = contract.exchange if on_future else ""
+    exchange = contract.exchange if contract.sec_type == "FUT" else ""
     asked = (contract.symbol, exchange, contract.sec_type, contract.con_id)
     (found,) = yield (Query("option parameters", asked),)
-    classes = [one for one in rows_of(found) if args.trading_class in (None, one.trading_class)]
+    listings: list[OptionParameters] = list(rows_of(found))
+    classes = [one for one in listings if args.trading_class in (None, one.trading_class)]
     expiries = sorted({expiry[:8] for one in classes for expiry in one.expirations})
     wanted = expiries
     if args.expiry is not None:
@@ -73,9 +73,17 @@ def option_chain(args: ops.GetOptionChain) -> Question:
     following: str | None = None
     for at in range(0, len(wanted), EXPIRIES_AT_ONCE):
         some = wanted[at : at + EXPIRIES_AT_ONCE]
-        answers = yield tuple(details(_options(contract, expiry, args.trading_class)) for expiry in some)
-        for answer in answers:
-            contracts += _listed_on(contract.con_id, _rows_or_none(answer))
+        asked_for = [
+            (nth, _options(contract, expiry, where, args.trading_class))
+            for nth, expiry in enumerate(some)
+            for where in _where(contract, classes, expiry)
+        ]
+        answers = yield tuple(details(options) for _, options in asked_for)
+        of_expiry: list[list[ContractInfo]] = [[] for _ in some]
+        for (nth, _), answer in zip(asked_for, answers, strict=True):
+            of_expiry[nth] += _rows_or_none(answer)
+        for rows in of_expiry:
+            contracts += _listed_on(contract.con_id, distinct(rows))
         if len(contracts) >= ops.MOST_ROWS and at + len(some) < len(wanted):
             following = some[-1]
             break
@@ -93,7 +101,7 @@ def search(args: ops.Search) -> Question:
     return ops.FoundSymbols(
         contracts=[
             ops.FoundSymbol(
-                instrument=str(instrument_of(match.contract)),
+                instrument=str(found_instrument(match.contract)),
                 con_id=match.contract.con_id,
                 sec_type=match.contract.sec_type,
                 symbol=match.contract.symbol,
@@ -113,6 +121,8 @@ def trading_hours(args: ops.GetTradingHours) -> Question:
     zone = iana_name(info.time_zone_id)
     if zone is None:
         text = f"the gateway gives the hours in {info.time_zone_id!r}, which is no time zone known here"
+        if not (info.trading_hours or info.liquid_hours):
+            text = "the gateway lists no hours of it"  # of a warrant (ib_async #46)
         raise RequestError(ErrorCode.GATEWAY_REJECTED, text)
     trading, closed = sessions(info.trading_hours, zone)
     liquid, _ = sessions(info.liquid_hours, zone)
@@ -215,20 +225,31 @@ def _described(args: Any) -> Contract:
     return replace(contract, include_expired=args.expired)
 
 
-def _options(under: Contract, expiry: str, trading_class: str | None) -> Contract:
+def _where(under: Contract, classes: list[OptionParameters], expiry: str) -> list[str]:
+    """Exchanges that between them list every class of an expiry. Not all are routed SMART: of those of EUREX
+    or NSE the gateway knows none there (nautilus_trader #2622, ib_insync #325)."""
+    if under.sec_type == "FUT":
+        return [under.exchange]
+    there = [one for one in classes if expiry in {each[:8] for each in one.expirations}] or classes
+    exchanges: dict[str, set[str]] = {}
+    for one in there:
+        exchanges.setdefault(one.trading_class, set()).add(one.exchange)
+    return sorted({"SMART" if "SMART" in found else min(found) for found in exchanges.values()}) or ["SMART"]
+
+
+def _options(under: Contract, expiry: str, exchange: str, trading_class: str | None) -> Contract:
     """Every option of an expiry: the strike is left open."""
-    on_future = under.sec_type == "FUT"
     return Contract(
         symbol=under.symbol,
-        sec_type="FOP" if on_future else "OPT",
-        exchange=under.exchange if on_future else "SMART",
+        sec_type="FOP" if under.sec_type == "FUT" else "OPT",
+        exchange=exchange,
         currency=under.currency,
         expiry=expiry,
         trading_class=trading_class or "",
     )
 
 
-def _listed_on(con_id: int, rows: Rows) -> Iterator[ops.ListedContract]:
+def _listed_on(con_id: int, rows: list[ContractInfo]) -> Iterator[ops.ListedContract]:
     """Those on this underlying: another may have the same symbol."""
     mine = (listed_contract(info) for info in rows if info.under_con_id in (0, con_id))
     yield from sorted(mine, key=lambda one: (one.trading_class or "", one.right or "", one.strike or 0.0))

@@ -15,9 +15,10 @@ questions is one request.
 
 Invariants: each call gets exactly one Answer or Fail, by its deadline at the latest; a look-up lives as long
 as a question waits for it, so that one nobody waits for any more is not sent, and what the gateway still says
-about it is ignored; whatever goes on until it is cancelled is cancelled; a refusal is never remembered; a 200
-while a data farm is down or within a minute of an outage is not believed but asked again (the gateway says it
-of good contracts then: ib_insync #330), unless silence or the deadline comes first (`tws.outages`).
+about it is ignored; whatever goes on until it is cancelled is cancelled; a refusal is never remembered, nor
+anything once there is another session (a gateway gets its contracts anew when it starts: IBKR's documentation
+10.01); a 200 while a data farm is down or within a minute of an outage is not believed but asked again (the
+gateway says it of good contracts then: ib_insync #330), unless silence or the deadline comes first.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
 
 from twsmq_nodes.runtime.room import has_room
 from twsmq_nodes.tws.calls import Answer, CallId, Cancel, Fail, NotSent, Send, SessionDown, Written
-from twsmq_nodes.tws.codes import NO_DEFINITION, is_warning
+from twsmq_nodes.tws.codes import NO_DEFINITION
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.outages import Outages
-from twsmq_nodes.tws.session_events import SessionEvent
+from twsmq_nodes.tws.session_events import SessionEvent, SessionUp
 
 from .events import Action, Asked, Input
-from .look_ups import KINDS, MOST_OPEN, Kind, Query
+from .look_ups import KINDS, Kind, Query, occupied
 from .memory import Memory
 from .question import Found, Question
 from .turns import PeerTurns
@@ -82,11 +83,7 @@ class ReferenceCore:
     requests may wait to be written."""
 
     def __init__(
-        self,
-        next_req_id: Callable[[], int],
-        *,
-        cache_rows: int = CACHE_ROWS,
-        ahead: int = MOST_LOOK_UPS,
+        self, next_req_id: Callable[[], int], *, cache_rows: int = CACHE_ROWS, ahead: int = MOST_LOOK_UPS
     ) -> None:
         self._ahead = ahead
         self._unwritten: set[int] = set()
@@ -137,6 +134,8 @@ class ReferenceCore:
                 return self._refused(happened, now)
             case SessionEvent():
                 self._outages.note(happened, now)
+                if isinstance(happened, SessionUp):
+                    self.memory.forget()
             case _:
                 pass
         return []
@@ -260,9 +259,8 @@ class ReferenceCore:
         return best
 
     def _full(self) -> set[str]:
-        """Kinds of which the gateway answers no more at a time."""
-        out = Counter(look_up.query.kind for look_up in self._sent.values())
-        return {name for name, most in MOST_OPEN.items() if out[name] >= most}
+        unwritten = (self._sent[req_id].query.kind for req_id in self._unwritten)
+        return occupied((look_up.query.kind for look_up in self._sent.values()), unwritten)
 
     def _sending(self, look_up: _LookUp, now: float) -> Send:
         kind = look_up.kind
@@ -274,14 +272,15 @@ class ReferenceCore:
         look_up.rows = []
         if look_up.doubted is None:
             look_up.silent_at = now + kind.idle_s
-        args = look_up.query.args
-        return Send(req_id, kind.request(req_id, *args) if kind.numbered else kind.request(*args))
+        return Send(req_id, kind.asking(req_id, look_up.query.args))
 
     def _written(self, req_id: int, now: float) -> None:
         """The gateway has it from now on: it has not been silent before."""
         self._unwritten.discard(req_id)
-        look_up = self._sent.get(req_id)
-        if look_up is not None and look_up.doubted is None:
+        if (look_up := self._sent.get(req_id)) is None:
+            return
+        self._paced[look_up.query.kind] = now + look_up.kind.pace_s
+        if look_up.doubted is None:
             look_up.silent_at = max(look_up.silent_at, now + look_up.kind.idle_s)
 
     def _closed(self, look_up: _LookUp) -> list[Action]:
@@ -347,9 +346,7 @@ class ReferenceCore:
 
     def _refused(self, error: GatewayError, now: float) -> list[Action]:
         look_up = self._sent.get(error.req_id)
-        if look_up is None or not look_up.kind.numbered or is_warning(error.code):
-            return []
-        if error.code in look_up.kind.notice_codes:
+        if look_up is None or not look_up.kind.numbered or look_up.kind.goes_on_after(error.code):
             return []
         if error.code in look_up.kind.empty_codes:
             return self._over(look_up, (), now)

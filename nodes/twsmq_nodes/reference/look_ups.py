@@ -6,6 +6,7 @@ about (`about`): a market rule by its number, a list of which there is one by no
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from msgspec import Struct
 from twsmq_nodes.tws import reference_events as ev
 from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws import requests as rq
+from twsmq_nodes.tws.codes import is_warning
 from twsmq_nodes.tws.events import Event, TickOptionComputation
 
 from .scanner_parameters import parameters
@@ -55,6 +57,13 @@ class Kind(Struct, frozen=True):
     def numbered(self) -> bool:
         return self.about is None
 
+    def asking(self, req_id: int, args: Rows) -> rq.Request:
+        return self.request(req_id, *args) if self.numbered else self.request(*args)
+
+    def goes_on_after(self, code: int) -> bool:
+        """Whether rows may follow what the gateway says."""
+        return is_warning(code) or code in self.notice_codes
+
 
 class Query(Struct, frozen=True):
     """One thing to be looked up; two that are equal are the same."""
@@ -72,13 +81,18 @@ def _nothing(_: Event) -> tuple[Hashable, ...]:
     return ()
 
 
+def _contract(event: ev.ContractDetailsReceived) -> Rows:
+    """One without a conId names no contract."""
+    return (event.details,) if event.details.contract.con_id else ()
+
+
 DETAILS_IDLE_S = 60.0
 """Details of options are paced inside the gateway, "up to a minute" (IBKR's documentation 16.03)."""
 
 KINDS: dict[str, Kind] = {
     "details": Kind(
         ref.ReqContractDetails,
-        {ev.ContractDetailsReceived: lambda event: (event.details,)},
+        {ev.ContractDetailsReceived: _contract},
         frozenset((ev.ContractDetailsEnd,)),
         keep_s=HOUR,
         idle_s=DETAILS_IDLE_S,
@@ -152,4 +166,12 @@ KINDS: dict[str, Kind] = {
     ),
     "user info": Kind(ref.ReqUserInfo, **_one(ev.UserInfo, lambda event: (event,)), keep_s=HOUR),
 }
-MOST_OPEN = {name: kind.most_open for name, kind in KINDS.items() if kind.most_open is not None}
+_MOST_OPEN = {name: kind.most_open for name, kind in KINDS.items() if kind.most_open is not None}
+
+
+def occupied(asked: Iterable[str], unwritten: Iterable[str]) -> set[str]:
+    """Kinds of which no more may be asked now: the gateway answers no more at a time, or their pace counts
+    from a request that is not written yet."""
+    out = Counter(asked)
+    paced = {name for name in unwritten if KINDS[name].pace_s}
+    return paced | {name for name, most in _MOST_OPEN.items() if out[name] >= most}

@@ -39,6 +39,10 @@ class Memory:
         while self._rows > self._most_rows:
             self._drop(next(iter(self._answers)))
 
+    def forget(self) -> None:
+        self._answers.clear()
+        self._rows = 0
+
     def _drop(self, query: Query) -> None:
         if query in self._answers:
             _, rows = self._answers.pop(query)

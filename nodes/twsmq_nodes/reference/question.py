@@ -17,7 +17,7 @@ from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.instruments import contract_of
 
 from .look_ups import Query, Rows
-from .rows import listed_contract, told_apart_by
+from .rows import distinct, listed_contract, told_apart_by
 
 Found: TypeAlias = Rows | RequestError
 """What became of a query."""
@@ -35,10 +35,15 @@ def rows_of(found: Found) -> Rows:
     return found
 
 
+def contracts_of(found: Found) -> list[ContractInfo]:
+    """The contracts that match, each once."""
+    return distinct(rows_of(found))
+
+
 def the_one(instrument: str) -> Generator[tuple[Query, ...], tuple[Found, ...], ContractInfo]:
     """The one contract that is spelled; several are refused with what tells them apart."""
     (found,) = yield (details(contract_of(parse_instrument(instrument))),)
-    rows: list[ContractInfo] = list(rows_of(found))
+    rows = contracts_of(found)
     if len(rows) > 1:
         names = ", ".join(told_apart_by([listed_contract(info) for info in rows]))
         text = f"{len(rows)} contracts match; name its {names}, or its conId (qualify lists them)"

@@ -1,4 +1,8 @@
-"""Contracts as the gateway describes them, as rows of our answers."""
+"""Contracts as the gateway describes them, as rows of our answers.
+
+A contract is what its conId says: of one that is described once for each of its exchanges, as the gateway
+does where none was named, one row counts.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +24,19 @@ TELLING = (
     "multiplier",
     "primary_exchange",
     "exchange",
-    "local_symbol",
 )
-"""What a user would name to say which contract is meant, the likeliest first; else its conId."""
+"""What a user would name to say which contract is meant, the likeliest first; else its local symbol, which no
+spelling has a place for and each option has one of its own, or its conId."""
+
+
+def distinct(rows: Iterable[ContractInfo]) -> list[ContractInfo]:
+    """One row for each contract, in the order in which they came: that of SMART where it is routed so, else
+    the first (an option on each of its exchanges under one conId: ib_insync #564)."""
+    found: dict[int, ContractInfo] = {}
+    for info in rows:
+        if info.contract.con_id not in found or info.contract.exchange == "SMART":
+            found[info.contract.con_id] = info
+    return list(found.values())
 
 
 def contract_row(info: ContractInfo) -> ContractRow:
@@ -66,7 +80,7 @@ def contract_row(info: ContractInfo) -> ContractRow:
         suggested_size_increment=info.suggested_size_increment,
         market_name=info.market_name or None,
         maturity=info.maturity or None,
-        coupon=info.coupon or None,
+        coupon=info.coupon if contract.sec_type == "BOND" else info.coupon or None,
         extra=_extra(info),
     )
 
@@ -107,13 +121,13 @@ def listed_contract(info: ContractInfo) -> ListedContract:
 
 
 def told_apart_by(contracts: Sequence[ListedContract]) -> list[str]:
-    """The fewest fields, of `TELLING`, by which each of them is another; their conId if none do."""
+    """The fewest fields, of `TELLING`, by which each of them is another; else their local symbol or conId."""
     differing = [name for name in TELLING if len(_values(contracts, (name,))) > 1]
     for count in range(1, len(differing) + 1):
         for names in combinations(differing, count):
             if len(_values(contracts, names)) == len(contracts):
                 return list(names)
-    return ["con_id"]
+    return ["local_symbol" if len(_values(contracts, ("local_symbol",))) == len(contracts) else "con_id"]
 
 
 def _values(contracts: Iterable[ListedContract], names: Sequence[str]) -> set[tuple[object, ...]]:

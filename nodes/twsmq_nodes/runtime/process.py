@@ -24,7 +24,7 @@ import click
 import structlog
 from twsmq_protocol.config_file import LoadedConfig, load_config, take_started
 from twsmq_protocol.errors import ConfigError, Unmendable
-from twsmq_protocol.niceness import stand_back
+from twsmq_protocol.niceness import stand_back, take_short_turns
 from twsmq_protocol.processes import EX_UNMENDABLE, process_of
 from twsmq_transport import descriptors
 from twsmq_transport import log as logs
@@ -60,6 +60,7 @@ def run(name: str | Callable[[int], str], build: Callable[[Node], Shell]) -> NoR
         logs.configure(own_name, log_level)
         try:
             watch_lifeline()
+            take_short_turns()
             stand_back(process_of(own_name).nice)
             loaded = load_config(config, gateway, take_started())
             keep_private(loaded.data_dir)

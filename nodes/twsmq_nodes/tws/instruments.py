@@ -24,6 +24,14 @@ _LISTED = frozenset(("STK", "CFD", "FUND"))
 _NAMELESS = frozenset(("BOND", "WAR", "IOPT"))
 """An issuer has many bonds, and many issuers have a warrant of the same strike and expiry."""
 _EXPIRY = re.compile(r"[0-9]{6}(?:[0-9]{2})?")
+US_EXCHANGES = frozenset(
+    (
+        *("NASDAQ", "ISLAND", "NYSE", "ARCA", "AMEX", "BATS", "IEX", "NYSENAT", "BEX", "PSX", "CHX"),
+        *("MEMX", "PEARL", "LTSE", "T24X", "EDGEA", "BYX", "DRCTEDGE"),
+        *("PINK", "OTCLNKECN", "OTCBB", "GREY", "PINC", "VALUE"),
+    )
+)
+"""Primary exchanges of US stocks (IBKR's product listings; VALUE has delisted ones, which are not routed)."""
 
 
 def contract_of(instrument: Instrument) -> Contract:
@@ -59,7 +67,7 @@ def instrument_of(contract: Contract) -> Instrument:
     dated = SEC_TYPES[contract.sec_type].dated
     expiry = _EXPIRY.match(contract.expiry) if dated else None
     option = SEC_TYPES[contract.sec_type].option
-    primary = contract.primary_exchange
+    primary = listing_exchange(contract)
     return Instrument(
         sec_type=contract.sec_type,
         symbol=contract.symbol or contract.local_symbol,
@@ -86,7 +94,7 @@ def canonical_instrument(info: ContractInfo) -> Instrument:
     exchanges = info.valid_exchanges.split(",")
     routed = plain.sec_type in _SMART_ROUTED and "SMART" in exchanges
     exchange = "SMART" if routed else plain.exchange or exchanges[0]
-    primary = info.contract.primary_exchange if routed and plain.sec_type in _LISTED else ""
+    primary = listing_exchange(info.contract) if routed and plain.sec_type in _LISTED else ""
     unlisted = routed and plain.sec_type in _LISTED and primary in ("", "SMART")
     con_id = info.contract.con_id
     if plain.con_id or (con_id and (unlisted or plain.sec_type in _NAMELESS)):
@@ -104,6 +112,28 @@ def canonical_instrument(info: ContractInfo) -> Instrument:
         trading_class=plain.trading_class,
         legs=plain.legs,
     )
+
+
+def found_instrument(contract: Contract) -> Instrument:
+    """The spelling of a row of a search by symbols, which has no exchange: stocks of the US are routed SMART,
+    as all of them are but those of VALUE; of any other it is not known, and its own exchange has it."""
+    plain = instrument_of(contract)
+    primary = listing_exchange(contract)
+    if plain.sec_type != "STK" or contract.exchange or primary not in US_EXCHANGES - {"VALUE"}:
+        return plain
+    return Instrument(
+        sec_type="STK",
+        symbol=plain.symbol,
+        exchange="SMART",
+        primary_exchange=primary,
+        currency=plain.currency,
+    )
+
+
+def listing_exchange(contract: Contract) -> str:
+    """Its primary exchange by the name that a gateway takes: `NASDAQ.NMS`, as searches have it, is none."""
+    name, _, _ = contract.primary_exchange.partition(".")
+    return name if name in US_EXCHANGES else contract.primary_exchange  # OSE.JPN is one
 
 
 def _leg_of(leg: ComboLeg, exchange: str) -> Leg:

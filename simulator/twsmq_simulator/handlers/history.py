@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from twsmq_simulator.errors import RequestRefused
@@ -9,7 +10,9 @@ from twsmq_simulator.faults import HISTORY_TROUBLES
 from twsmq_simulator.handlers.market_data import book_of
 from twsmq_simulator.handlers.orders import client_id_of
 from twsmq_simulator.handlers.table import Table, handles
+from twsmq_simulator.long_answers import exhaust
 from twsmq_simulator.market import heads, history
+from twsmq_simulator.market.book import Book
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.market.past import Past
 from twsmq_simulator.market.tape import Look
@@ -43,6 +46,7 @@ BAD_END = (
     "UTC notation."
 )
 MAX_TICKS = 1000
+AT_ONCE = 2_000  # minutes, or seconds of bars below a minute: some ten milliseconds
 DAY_NS = history.DAY * history.SECOND
 SIX_MONTHS_NS = 183 * DAY_NS
 THREE_YEARS_NS = 3 * 366 * DAY_NS
@@ -76,19 +80,12 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
     past = gateway.exchange.past(instrument.con_id)
     kind = history.Kind(past, request.what, now)
     begin, spans = _window(gateway, instrument, request, begin, end)
-    found = history.bars(kind, spans, begin, end, seconds, now)
-    if not found:
-        shown = "Trades" if request.what in ("TRADES", "ADJUSTED_LAST") else request.what.title()
-        raise RequestRefused(
-            162, NO_DATA.format(f"{instrument.local_symbol}@{_venue(request)}", shown), request_id
-        )
-    span = history.Span(begin, end)
-    answer = history_messages.historical_data(
-        session.version, request_id, instrument, found, seconds, request.date_format, span, gateway.zones
-    )
-    rows = 4 + int.from_bytes(answer[:4], "big")
-    session.write(answer[:rows] if trouble == "half" else answer)
-    if request.keep_up_to_date and request.what in LIVE:
+    pieces = _answer(gateway, session, request, kind, spans, history.Span(begin, end), seconds, trouble)
+    if not request.keep_up_to_date:
+        _make(gateway, session, request_id, pieces, spans, min(seconds, 60))
+        return
+    exhaust(pieces)
+    if request.what in LIVE:
         always = gateway.settings.hours == "always"
         stream = GrowingBars(
             session, request_id, book, seconds, kind, request.date_format, gateway.zones,
@@ -96,6 +93,56 @@ def historical_data(gateway: Gateway, session: Session, request: r.HistoricalDat
         )  # fmt: skip
         stream.disorder = instrument.con_id in gateway.faults.old_bars
         gateway.floor.follow(stream, r.Cancel.HISTORY)
+
+
+def _answer(
+    gateway: Gateway,
+    session: Session,
+    request: r.HistoricalData,
+    kind: history.Kind,
+    spans: list[history.Span],
+    span: history.Span,
+    seconds: int,
+    trouble: str | None,
+) -> Iterator[None]:
+    """Makes the bars a session at a time, then writes them; from the beginning where prices have become
+    others meanwhile, as by a split. Raises RequestRefused where there are none."""
+    instrument, request_id = kind.past.instrument, request.request_id
+    while True:
+        made = kind.past.changed
+        answer = history_messages.HistoricalData(
+            session.version, request_id, instrument, seconds, request.date_format, span, gateway.zones
+        )
+        for bars in history.bars_in_pieces(kind, spans, span.opens, span.closes, seconds, kind.now):
+            answer.add(bars)
+            yield
+            if made != kind.past.changed:
+                break
+        else:
+            break
+    if not answer:
+        shown = "Trades" if request.what in ("TRADES", "ADJUSTED_LAST") else request.what.title()
+        raise RequestRefused(
+            162, NO_DATA.format(f"{instrument.local_symbol}@{_venue(request)}", shown), request_id
+        )
+    data = answer.message()
+    rows = 4 + int.from_bytes(data[:4], "big")
+    session.write(data[:rows] if trouble == "half" else data)
+
+
+def _make(
+    gateway: Gateway,
+    session: Session,
+    request_id: int,
+    pieces: Iterator[None],
+    spans: list[history.Span],
+    unit: int,
+) -> None:
+    """At once what is soon made, else beside everything else. `unit`: seconds that are made at a time."""
+    if sum(span.closes - span.opens for span in spans) <= AT_ONCE * unit * history.SECOND:
+        exhaust(pieces)
+    else:
+        gateway.long_answers.add(session, request_id, pieces)
 
 
 def _trouble(gateway: Gateway, session: Session, request: r.HistoricalData, i: Instrument) -> str | None:
@@ -207,12 +254,27 @@ def histogram(gateway: Gateway, session: Session, request: r.Histogram) -> None:
     i = book.instrument
     begin = now - _period(request.period, request_id)
     always = gateway.settings.hours == "always"
+    spans = history.sessions(i.hours, begin, now, regular=request.regular_hours, always=always)
+    pieces = _volumes(gateway, session, request_id, book, spans, history.Span(begin, now))
+    _make(gateway, session, request_id, pieces, spans, 60)
+
+
+def _volumes(
+    gateway: Gateway,
+    session: Session,
+    request_id: int,
+    book: Book,
+    spans: list[history.Span],
+    of: history.Span,
+) -> Iterator[None]:
     traded: dict[int, int] = {}
-    past = gateway.exchange.past(i.con_id)
-    for span in history.sessions(i.hours, begin, now, regular=request.regular_hours, always=always):
-        first, last = max(begin, span.opens) // history.MINUTE, -(-min(now, span.closes) // history.MINUTE)
-        for _, minute in past.minutes(first, last, now):
+    past = gateway.exchange.past(book.instrument.con_id)
+    for span in spans:
+        first = max(of.opens, span.opens) // history.MINUTE
+        last = -(-min(of.closes, span.closes) // history.MINUTE)
+        for _, minute in past.minutes(first, last, of.closes):
             traded[minute[3]] = traded.get(minute[3], 0) + minute[4]
+        yield
     points = [(book.price(ticks), size) for ticks, size in sorted(traded.items())]
     session.write(history_messages.histogram(request_id, points))
 

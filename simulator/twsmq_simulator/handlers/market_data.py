@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from twsmq_simulator.session import Session
 
 TABLE: Table = {}
+MADE_IN_PIECES = (r.Cancel.HISTORY, r.Cancel.HISTOGRAM)
 QUERY_CANCELLED = "Historical Market Data Service error message:API historical data query cancelled: "
 TICKS_NOT_ALLOWED = "Failed to request tick-by-tick data."  # a full stop where others have a colon (captured)
 BBO_EXCHANGE = "9c0001"  # captured
@@ -170,6 +171,10 @@ def cancel(gateway: Gateway, session: Session, request: r.Cancel) -> None:
             raise RequestRefused(162, QUERY_CANCELLED + str(request.request_id))
         return
     if repeated:
+        return
+    if request.what in MADE_IN_PIECES and gateway.long_answers.withdraw(session, request.request_id):
+        if request.what == r.Cancel.HISTORY:
+            raise RequestRefused(162, QUERY_CANCELLED + str(request.request_id))
         return
     match request.what:
         case r.Cancel.MARKET_DATA:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from twsmq_simulator.errors import RequestRefused
@@ -28,7 +30,9 @@ SLICES = 20  # of a second
 
 @handles(TABLE, r.ContractDetails)
 def contract_details(gateway: Gateway, session: Session, request: r.ContractDetails) -> None:
-    """One message per instrument that fits, under the exchange asked for, then the end; none is error 200."""
+    """One message per instrument that fits, under the exchange asked for, then the end; none is error 200.
+    Where neither an exchange nor a conId was named, one on each of its exchanges (ib_insync #564).
+    """
     spec = request.contract
     if spec.sec_type == "BAG":
         raise RequestRefused(321, "Error validating request.-'bN' : cause - Invalid contract security type")
@@ -37,18 +41,18 @@ def contract_details(gateway: Gateway, session: Session, request: r.ContractDeta
         raise RequestRefused(200, NO_DEFINITION, request.request_id)
     now = gateway.clock.now()
 
-    def row(instrument: Instrument) -> bytes:
-        exchange = spec.exchange or instrument.valid_exchanges[0]
+    def rows(instrument: Instrument) -> Iterator[bytes]:
         version, request_id = session.version, request.request_id
-        return messages.contract_details(version, request_id, instrument, exchange, now, gateway.zones)
+        exchanges = instrument.valid_exchanges[:1] if spec.con_id else instrument.valid_exchanges
+        for exchange in (spec.exchange,) if spec.exchange else exchanges:
+            yield messages.contract_details(version, request_id, instrument, exchange, now, gateway.zones)
 
-    end = messages.contract_details_end(request.request_id)
+    answer = [*chain.from_iterable(map(rows, found)), messages.contract_details_end(request.request_id)]
     if gateway.faults.details_rate:
-        _one_after_the_other(gateway, session, [*map(row, found), end])
+        _one_after_the_other(gateway, session, answer)
         return
-    for instrument in found:
-        session.write(row(instrument))
-    session.write(end)
+    for each in answer:
+        session.write(each)
 
 
 def _one_after_the_other(gateway: Gateway, session: Session, rows: list[bytes]) -> None:

@@ -134,7 +134,7 @@ class Kind:
         self._quoted = i.quoted and what in ("BID", "ASK", "MIDPOINT", "BID_ASK")
         self._below = i.spread // 2
         self._spread = i.spread
-        self._now = now
+        self.now = now
         self.pure = not self._quoted
 
     def bar(self, start: int, minutes: list[Minute | Watched]) -> Bar:
@@ -179,7 +179,7 @@ class Kind:
 
     def _adjusted(self, bar: Bar) -> Bar:
         """Less the dividends that were paid since: one each quarter, on the 15th."""
-        then, now = (datetime.fromtimestamp(ns / 1e9, UTC) for ns in (bar.start, self._now))
+        then, now = (datetime.fromtimestamp(ns / 1e9, UTC) for ns in (bar.start, self.now))
         paid = _quarters(now) - _quarters(then)
         factor = (1 - DIVIDEND) ** paid if self.past.instrument.sec_type == "STK" else 1.0
         o, h, low, c = (round(price * factor) for price in bar[1:5])
@@ -207,16 +207,22 @@ def _quarters(moment: datetime) -> int:
 
 def bars(kind: Kind, spans: list[Span], begin: int, end: int, seconds: int, now: int) -> list[Bar]:
     """Every bar that starts in [begin, end), oldest first; the last one as far as it has come by now."""
+    return [bar for piece in bars_in_pieces(kind, spans, begin, end, seconds, now) for bar in piece]
+
+
+def bars_in_pieces(
+    kind: Kind, spans: list[Span], begin: int, end: int, seconds: int, now: int
+) -> Iterator[list[Bar]]:
+    """The same, one session after the other: some milliseconds each."""
     end = min(end, now + 1)
     if seconds >= DAY:
-        return _days(kind, spans, begin, end, seconds, now)
-    found: list[Bar] = []
+        yield from _days(kind, spans, begin, end, seconds, now)
+        return
     for span in spans:
         opens, closes = max(span.opens, begin), min(span.closes, end)
         if opens < closes:
             small = seconds < 60
-            found += (_of_seconds if small else _of_minutes)(kind, span, begin, closes, seconds, now)
-    return found
+            yield list((_of_seconds if small else _of_minutes)(kind, span, begin, closes, seconds, now))
 
 
 def _of_seconds(kind: Kind, span: Span, begin: int, end: int, seconds: int, now: int) -> Iterator[Bar]:
@@ -260,19 +266,27 @@ def _of_minutes(kind: Kind, span: Span, begin: int, end: int, seconds: int, now:
         yield kind.bar(start * MINUTE, group)
 
 
-def _days(kind: Kind, spans: list[Span], begin: int, end: int, seconds: int, now: int) -> list[Bar]:
+def _days(kind: Kind, spans: list[Span], begin: int, end: int, seconds: int, now: int) -> Iterator[list[Bar]]:
     """Sessions, or weeks and months of them; a week's bar carries the date of its first session."""
-    days = [bar for span in spans if (bar := _session(kind, span, now)) is not None]
-    days = [bar for bar in days if begin <= bar.start < end]
-    if seconds == DAY:
-        return days
     hours = kind.past.instrument.hours
-    groups: dict[tuple[int, int], list[Bar]] = {}
-    for bar in days:
+    group, group_of = list[Bar](), (0, 0)
+    for span in spans:
+        bar = _session(kind, span, now)
+        if bar is None or not begin <= bar.start < end:
+            yield []
+            continue
+        if seconds == DAY:
+            yield [bar]
+            continue
         date = trading_day(hours, bar.start)
         of = date.isocalendar()[:2] if seconds < BAR_SECONDS["1M"] else (date.year, date.month)
-        groups.setdefault(of, []).append(bar)
-    return [_joined(group) for group in groups.values()]
+        if group and of != group_of:
+            yield [_joined(group)]
+            group = []
+        group.append(bar)
+        group_of = of
+    if group:
+        yield [_joined(group)]
 
 
 def _joined(group: list[Bar]) -> Bar:

@@ -101,6 +101,8 @@ class Past:
         self.path = path
         self.levels = levels
         self.tape: Tape | None = None
+        self.changed = 0
+        """How often all of it has become another."""
         self._key = f"{seed}/{i.con_id}"
         self._sessions: dict[tuple[int, int, bool, int, int], Minute | Watched] = {}
         self._below = i.spread // 2
@@ -112,6 +114,7 @@ class Past:
 
     def forget(self) -> None:
         """Some level has changed."""
+        self.changed += 1
         self._sessions.clear()
         self.path.forget()
 

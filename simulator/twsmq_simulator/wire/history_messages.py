@@ -93,35 +93,46 @@ def bar_volume(version: int, i: Instrument, volume: int) -> Decimal:
     return Decimal(volume)
 
 
-def historical_data(
-    version: int,
-    request_id: int,
-    i: Instrument,
-    found: list[Bar],
-    seconds: int,
-    date_format: int,
-    span: Span,
-    zones: Zones = CAPTURED,
-) -> bytes:
-    """All bars of a query, with or followed by its end."""
-    begin, end = (time_text(version, i, ns, zones) for ns in (span.opens, span.closes))
-    head = ["17", str(request_id)]
-    if version < versions.HISTORICAL_DATA_END:
-        head += [begin, end]
-    head.append(str(len(found)))
-    date, price = Dates(version, i, seconds, date_format, zones).text, Prices(i)
-    text, average = price.text, price.average
-    lots = i.sec_type == "STK" and version < versions.HISTORICAL_VOLUME_IN_SHARES
-    rows = [
-        f"{date(bar[0])}\0{text(bar[1])}\0{text(bar[2])}\0{text(bar[3])}\0{text(bar[4])}\0"
-        f"{bar[5] // 100 if lots and bar[5] > 0 else bar[5]}\0{average(bar)}\0{bar[7]}"
-        for bar in found
-    ]
-    payload = ("\0".join([*head, *rows]) + "\0").encode("ascii")
-    data = len(payload).to_bytes(4, "big") + payload
-    if version >= versions.HISTORICAL_DATA_END:
-        data += message(108, request_id, begin, end)
-    return data
+class HistoricalData:
+    """All bars of a query, with or followed by its end. They may be added piece by piece."""
+
+    def __init__(
+        self,
+        version: int,
+        request_id: int,
+        i: Instrument,
+        seconds: int,
+        date_format: int,
+        span: Span,
+        zones: Zones = CAPTURED,
+    ) -> None:
+        self._version, self._request_id = version, request_id
+        self._begin, self._end = (time_text(version, i, ns, zones) for ns in (span.opens, span.closes))
+        self._date, self._price = Dates(version, i, seconds, date_format, zones).text, Prices(i)
+        self._lots = i.sec_type == "STK" and version < versions.HISTORICAL_VOLUME_IN_SHARES
+        self._rows: list[str] = []
+
+    def add(self, found: list[Bar]) -> None:
+        date, text, average, lots = self._date, self._price.text, self._price.average, self._lots
+        self._rows += [
+            f"{date(bar[0])}\0{text(bar[1])}\0{text(bar[2])}\0{text(bar[3])}\0{text(bar[4])}\0"
+            f"{bar[5] // 100 if lots and bar[5] > 0 else bar[5]}\0{average(bar)}\0{bar[7]}"
+            for bar in found
+        ]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def message(self) -> bytes:
+        head = ["17", str(self._request_id)]
+        if self._version < versions.HISTORICAL_DATA_END:
+            head += [self._begin, self._end]
+        head.append(str(len(self._rows)))
+        payload = ("\0".join([*head, *self._rows]) + "\0").encode("ascii")
+        data = len(payload).to_bytes(4, "big") + payload
+        if self._version >= versions.HISTORICAL_DATA_END:
+            data += message(108, self._request_id, self._begin, self._end)
+        return data
 
 
 def historical_update(

@@ -254,7 +254,8 @@ def depth_exchanges(rows: list[tuple[str, str, str, str, int]]) -> bytes:
 def symbol_samples(version: int, request_id: int, found: list[tuple[Instrument, list[str]]]) -> bytes:
     fields: list[Field] = [79, request_id, len(found)]
     for i, derivatives in found:
-        fields += [i.con_id, i.symbol, i.sec_type, i.exchange, i.currency, len(derivatives), *derivatives]
+        listed = "NASDAQ.NMS" if i.market == "NASDAQ.NMS" else i.exchange  # as users have it in their files
+        fields += [i.con_id, i.symbol, i.sec_type, listed, i.currency, len(derivatives), *derivatives]
         if version >= versions.BOND_ISSUER_ID:
             fields += [i.long_name, ""]
     return message(*fields)

@@ -165,7 +165,7 @@ def test_a_search_leaves_out_what_is_no_contract(
         )
         gateway.say(message(79, asked.request_id, 2, *rows, "IBM CORP", ""))
         found = client.receive("reference")["result"]["contracts"]
-        assert [(row["instrument"], row["con_id"]) for row in found] == [("STK:IBM:NYSE:USD", 8314)]
+        assert [(row["instrument"], row["con_id"]) for row in found] == [("STK:IBM:SMART@NYSE:USD", 8314)]
 
 
 def test_the_eleventh_scanner_waits_for_one_of_the_ten_before_it(

@@ -1315,7 +1315,7 @@ struct Explain {
 };
 
 /**
- * `contract_details` (reference): every contract that matches, at most `limit` of them.
+ * `contract_details` (reference): every contract that matches, once, at most `limit` of them.
  *
  * `after`: the `next` of the page before. `expired`: futures that have expired too (IBKR keeps two years).
  */
@@ -1615,7 +1615,7 @@ struct GetOptionPrice {
 /**
  * `smart_components` (reference): which exchange a letter of a quote's exchanges stands for.
  *
- * `bbo_exchange`: as the quote names it.
+ * `bbo_exchange`: the gateway's code of the letters, which no event has yet.
  */
 struct GetSmartComponents {
   std::string bbo_exchange;
@@ -3127,7 +3127,8 @@ struct ContractRow {
 };
 
 /**
- * Result of `contract_details`: empty never, an unknown contract is `gateway_rejected` with 200.
+ * Result of `contract_details`, in the order of the conIds. Empty only after the last one: an unknown
+ * contract is `gateway_rejected` with 200.
  *
  * `next`: as `after` for more, nil at the end.
  */
