@@ -31,16 +31,15 @@ from twsmq_protocol.system_events import Heartbeat
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.driver import Driver
-from twsmq_nodes.runtime.link import GatewayLink, why_not_sent
+from twsmq_nodes.runtime.link import GatewayLink
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.pacing_record import PacingRecord
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import session_events
-from twsmq_nodes.tws.calls import Answer, Cancel, Fail, NotSent, Send, SessionDown, Written
+from twsmq_nodes.tws.calls import Answer, Cancel, Fail, Send, SessionDown
 from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.errors import NotConnected, TwsError
+from twsmq_nodes.tws.errors import NotConnected
 from twsmq_nodes.tws.ledger import PacingLedger
-from twsmq_nodes.tws.pacing import Priority
 from twsmq_nodes.tws.session_events import SessionEvent
 
 from .bars_job import SETTLED_S, BarsJob, Form, Known
@@ -235,7 +234,7 @@ class HistoryShell(Shell):
     def _carry_out(self, action: Action) -> None:
         match action:
             case Send():
-                self._send(action)
+                self._link.ask(action, self._driver.feed)
             case Cancel(request):
                 with suppress(NotConnected):  # then the request went with the session
                     self._link.session.send(request)
@@ -248,19 +247,6 @@ class HistoryShell(Shell):
                     self._calls.pop(call_id)[0].fail(error)
             case Keep() | Forget():
                 self._memory.keep(action)
-
-    def _send(self, send: Send) -> None:
-        def refused(error: TwsError) -> None:
-            self._driver.feed(NotSent(send.req_id, why_not_sent(error)))
-
-        def written(_: object) -> None:
-            self._driver.feed(Written(send.req_id))
-
-        session = self._link.session
-        try:
-            session.send(send.request, priority=Priority.DATA, on_written=written, on_refused=refused)
-        except NotConnected as error:
-            refused(error)
 
 
 def patience_s(valid_until: int | None, now: int, *, bulk: bool) -> float:

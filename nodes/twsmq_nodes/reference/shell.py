@@ -16,10 +16,9 @@ from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink, why_not_sent
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.timer import TimerFired
-from twsmq_nodes.tws.calls import Answer, Cancel, Fail, NotSent, Send, SessionDown, Written
+from twsmq_nodes.tws.calls import Answer, Cancel, Fail, Send, SessionDown
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
-from twsmq_nodes.tws.pacing import Priority
 from twsmq_nodes.tws.reference_requests import ReqUserInfo
 from twsmq_nodes.tws.session_events import SessionEvent, SessionLost
 
@@ -83,7 +82,7 @@ class ReferenceShell(Shell):
     def _carry_out(self, action: Action) -> None:
         match action:
             case Send():
-                self._send(action)
+                self._link.ask(action, self._driver.feed, wanted=self._core.wanted, explained=_explained)
             case Cancel(request):
                 with suppress(NotConnected):  # nothing goes on without a session
                     self._link.session.send(request)
@@ -91,23 +90,6 @@ class ReferenceShell(Shell):
                 self._calls.pop(call).succeed(result)
             case Fail(call, error):
                 self._calls.pop(call).fail(error)
-
-    def _send(self, send: Send) -> None:
-        def refused(error: TwsError) -> None:
-            self._driver.feed(NotSent(send.req_id, _explained(error)))
-
-        def written(_: object) -> None:
-            self._driver.feed(Written(send.req_id))
-
-        try:
-            self._link.session.send(
-                lambda: send.request if self._core.wanted(send.req_id) else None,
-                priority=Priority.DATA,
-                on_written=written,
-                on_refused=refused,
-            )
-        except NotConnected as error:
-            refused(error)
 
 
 def _patience(call: Call) -> float:

@@ -22,11 +22,12 @@ from twsmq_protocol.processes import message_share
 from twsmq_transport.metrics import Reading
 
 from twsmq_nodes.tws import session_events
+from twsmq_nodes.tws.calls import NotSent, Send, Written
 from twsmq_nodes.tws.codes import is_warning
-from twsmq_nodes.tws.errors import EncodeRefused, TwsError
+from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event, FrameRejected, GatewayError
 from twsmq_nodes.tws.learned_rate import LearnedRate
-from twsmq_nodes.tws.pacing import Pacer
+from twsmq_nodes.tws.pacing import Pacer, Priority
 from twsmq_nodes.tws.session import TwsSession
 from twsmq_nodes.tws.session_events import SessionEvent
 from twsmq_nodes.tws.ticks import Tick
@@ -157,6 +158,30 @@ class GatewayLink:
 
     def close(self) -> None:
         self.session.close()
+
+    def ask(
+        self,
+        send: Send,
+        feed: Callable[[NotSent | Written], None],
+        *,
+        wanted: Callable[[int], bool] = lambda _: True,
+        explained: Callable[[TwsError], RequestError] = why_not_sent,
+    ) -> None:
+        """Put a call's request to the gateway, if it is still `wanted` when its turn comes; the core is fed
+        what becomes of it."""
+
+        def refused(error: TwsError) -> None:
+            feed(NotSent(send.req_id, explained(error)))
+
+        try:
+            self.session.send(
+                lambda: send.request if wanted(send.req_id) else None,
+                priority=Priority.DATA,
+                on_written=lambda _: feed(Written(send.req_id)),
+                on_refused=refused,
+            )
+        except NotConnected as error:
+            refused(error)
 
     def reconnect(self, reason: str) -> None:
         """End a session that is up, which counts as lost, and connect again."""
