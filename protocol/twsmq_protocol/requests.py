@@ -19,6 +19,7 @@ from .board import (
     PnlFigures,
 )
 from .budget_requests import BudgetLease, BudgetYielded, ClaimBudget, YieldBudget
+from .calendar_requests import GetWshEvents, WshEvents, WshMeta
 from .client_id_requests import ClaimClientId, ClientIdList, ReleaseClientId
 from .envelope import Args, Finite, NoArgs
 from .history_requests import (
@@ -257,6 +258,8 @@ OPS: dict[str, Op] = {
     "news_providers": Op(REFERENCE, NoArgs, NewsProviders, "Whose news the user may read", READER),
     "news": Op(REFERENCE, GetNews, Headlines, "Headlines about an instrument", READER),
     "article": Op(REFERENCE, GetArticle, Article, "The text behind a headline", READER),
+    "wsh_meta": Op(REFERENCE, NoArgs, WshMeta, "Kinds of companies' events, and filters of them", READER),
+    "wsh_events": Op(REFERENCE, GetWshEvents, WshEvents, "What is due of companies: earnings …", READER),
     "scanner": Op(REFERENCE, Scan, Scanned, "The best of a market by some measure", READER),
     "scanner_parameters": Op(
         REFERENCE, GetScannerParameters, ScannerParameterList, "What a scanner may be asked", READER

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 from sample_values import AAPL, NOW
+from twsmq_protocol.calendar_requests import WshEvents, WshMeta
 from twsmq_protocol.history_requests import (
     Head,
     Histogram,
@@ -227,6 +228,15 @@ CALLS: dict[str, Call] = {
         "smart_components",
         {"bbo_exchange": "9c0001"},
         SmartComponents(components=[SmartComponent(bit=0, exchange="NASDAQ", letter="Q")]),
+    ),
+    "events of companies": Call(
+        25,
+        "wsh_events",
+        {"instrument": "STK:AAPL:SMART:USD", "from": "20261201", "limit": 10},
+        WshEvents(events=[{"event_type": "wshe_ed", "conids": ["265598"]}]),
+    ),
+    "kinds of events": Call(
+        26, "wsh_meta", None, WshMeta(meta={"meta_data": {"event_types": [{"tag": "wshe_ed"}]}})
     ),
     "user info": Call(24, "user_info", None, UserInfo(white_branding_id=None)),
 }

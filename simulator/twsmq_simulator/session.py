@@ -86,6 +86,7 @@ class Session(asyncio.Protocol):
         self.account_told = Told()
         self.follows_positions = False
         self.limits = Limits(enforced=gateway.settings.limits == "paper")
+        self.has_wsh_meta_data = False
         self.display_groups: dict[int, int] = {}  # request id -> group
         self.last_time_request: int | None = None
 

@@ -295,6 +295,14 @@ def test_the_small_lists(desk: Desk) -> None:
     assert desk("user_info") == {"white_branding_id": None}
 
 
+def test_what_is_due_of_a_company(desk: Desk) -> None:
+    tags = [kind["tag"] for kind in desk("wsh_meta")["meta"]["meta_data"]["event_types"]]
+    due = desk("wsh_events", instrument=AAPL, limit=1)["events"]
+    assert [(one["event_type"], one["conids"]) for one in due] == [(tags[0], [str(AAPL_ID)])]
+    assert desk("wsh_events", instrument=AAPL, to="20200101") == {"events": []}
+    assert desk("wsh_events", filter="{}", competitors=True) == {"events": []}
+
+
 WRONG: list[tuple[str, str, dict[str, Any]]] = [
     ("contract_details", "instrument", {}),
     ("contract_details", "instrument", {"instrument": AAPL, "isin": "US0378331005"}),

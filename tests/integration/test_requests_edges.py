@@ -66,6 +66,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "market_rule": {"instrument": "STK:AAPL:SMART:USD"},
     "news": {"instrument": "STK:AAPL:SMART:USD", "from": YESTERDAY, "limit": 5},
     "article": {"provider": "BRFG", "article_id": "BRFG$1"},
+    "wsh_events": {"instrument": "STK:AAPL:SMART:USD", "from": "20261201", "to": "20261231", "limit": 5},
     "scanner": {
         "scan": "TOP_PERC_GAIN",
         "rows": 5,

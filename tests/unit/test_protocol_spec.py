@@ -32,6 +32,7 @@ WORDS: dict[type[inspect.Type], str] = {
     inspect.VarTupleType: "list",
     inspect.DictType: "map",
     inspect.StructType: "map",
+    inspect.AnyType: "any",
 }
 
 Row = list[str]

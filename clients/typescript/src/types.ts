@@ -692,6 +692,24 @@ export interface GetArticle {
 }
 
 /**
+ * `wsh_events` (reference): what is due of companies: earnings, dividends, splits … The user must have
+ * subscribed to it.
+ *
+ * Of an `instrument`, from one day to another (both included), at most `limit`; or by a `filter`: JSON whose
+ * keys `wsh_meta` lists, which may be widened to what the user holds or watches and to competitors.
+ */
+export interface GetWshEvents {
+  readonly instrument?: string | null;
+  readonly filter?: string | null;
+  readonly from?: string | null;
+  readonly to?: string | null;
+  readonly limit?: number | null;
+  readonly portfolio?: boolean;
+  readonly watchlist?: boolean;
+  readonly competitors?: boolean;
+}
+
+/**
  * `scanner` (reference): the best of a market by some measure, once.
  *
  * `filters`: by the codes that `scanner_parameters` lists.
@@ -1568,6 +1586,20 @@ export interface Article {
 }
 
 /**
+ * Result of `wsh_meta`: kinds of events and the keys of filters, the JSON that the gateway sends.
+ */
+export interface WshMeta {
+  readonly meta: Value;
+}
+
+/**
+ * Result of `wsh_events`: the JSON that the gateway sends, as it is.
+ */
+export interface WshEvents {
+  readonly events: Value;
+}
+
+/**
  * Result of `scanner`, best first.
  */
 export interface Scanned {
@@ -2237,6 +2269,8 @@ export interface Ops {
   news_providers: { process: "reference"; args: NoArgs; result: NewsProviders };
   news: { process: "reference"; args: GetNews; result: Headlines };
   article: { process: "reference"; args: GetArticle; result: Article };
+  wsh_meta: { process: "reference"; args: NoArgs; result: WshMeta };
+  wsh_events: { process: "reference"; args: GetWshEvents; result: WshEvents };
   scanner: { process: "reference"; args: Scan; result: Scanned };
   scanner_parameters: { process: "reference"; args: GetScannerParameters; result: ScannerParameterList };
   implied_volatility: { process: "reference"; args: GetImpliedVolatility; result: OptionValue };

@@ -164,6 +164,19 @@ KINDS: dict[str, Kind] = {
     "smart components": Kind(
         ref.ReqSmartComponents, **_one(ev.SmartComponents, lambda event: event.components), keep_s=HOUR
     ),
+    "wsh meta": Kind(
+        ref.ReqWshMetaData,
+        **_one(ev.WshMetaData, lambda event: (event.json,)),
+        cancel=ref.CancelWshMetaData,
+        keep_s=DAY,
+        most_open=1,  # 10278: another is a duplicate
+    ),
+    "wsh events": Kind(
+        ref.ReqWshEvents,
+        **_one(ev.WshEvents, lambda event: (event.json,)),
+        cancel=ref.CancelWshEvents,
+        most_open=1,  # 10281
+    ),
     "user info": Kind(ref.ReqUserInfo, **_one(ev.UserInfo, lambda event: (event,)), keep_s=HOUR),
 }
 _MOST_OPEN = {name: kind.most_open for name, kind in KINDS.items() if kind.most_open is not None}

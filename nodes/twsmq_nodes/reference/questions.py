@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from . import contract_questions, market_questions, news_questions
+from . import calendar_questions, contract_questions, market_questions, news_questions
 
-QUESTIONS = contract_questions.QUESTIONS | market_questions.QUESTIONS | news_questions.QUESTIONS
+QUESTIONS = (
+    contract_questions.QUESTIONS
+    | market_questions.QUESTIONS
+    | news_questions.QUESTIONS
+    | calendar_questions.QUESTIONS
+)
 """By op."""

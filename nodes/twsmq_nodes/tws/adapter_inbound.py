@@ -276,6 +276,12 @@ class Callbacks(EWrapper):
     def userInfo(self, reqId, whiteBrandingId):
         self._emit(ref.UserInfo(reqId, text(whiteBrandingId)))
 
+    def wshMetaData(self, reqId, dataJson):
+        self._emit(ref.WshMetaData(reqId, text(dataJson)))
+
+    def wshEventData(self, reqId, dataJson):
+        self._emit(ref.WshEvents(reqId, text(dataJson)))
+
     # -- orders
 
     def openOrder(self, orderId, contract, order, orderState):
@@ -347,16 +353,9 @@ class Callbacks(EWrapper):
         self._emit(ev.AccountValue(key, val, currency, accountName))
 
     def updatePortfolio(
-        self,
-        contract,
-        position,
-        marketPrice,
-        marketValue,
-        averageCost,
-        unrealizedPNL,
-        realizedPNL,
+        self, contract, position, marketPrice, marketValue, averageCost, unrealizedPNL, realizedPNL,
         accountName,
-    ):
+    ):  # fmt: skip
         market = (number(position), number(marketPrice), number(marketValue), number(averageCost))
         pnl = (number(unrealizedPNL), number(realizedPNL))
         self._emit(ev.PortfolioValue(contract_of(contract), *market, *pnl, accountName))

@@ -44,6 +44,11 @@ try:
 except ImportError:  # before 10.30
     IbOrderCancel = None
 
+try:
+    from ibapi.common import WshEventData as IbWshEventData
+except ImportError:  # before 10.19
+    IbWshEventData = None
+
 
 def ib_contract(contract: Contract) -> Any:
     target: Any = IbContract()
@@ -164,6 +169,14 @@ def _user_info(client: Any, request: ref.ReqUserInfo) -> None:
     client.reqUserInfo(request.req_id)
 
 
+def _wsh_events(client: Any, request: ref.ReqWshEvents) -> None:
+    if IbWshEventData is None:
+        raise BadField("wsh_events", NOT_IN_IBAPI)
+    wanted = IbWshEventData()
+    fill(wanted, request, {}, skip=frozenset({"req_id"}))
+    client.reqWshEventData(request.req_id, wanted)
+
+
 _OWN: dict[type[rq.Request], Callable[[Any, Any], None]] = {
     rq.StartApi: _start_api,
     rq.PlaceOrder: _place_order,
@@ -173,6 +186,7 @@ _OWN: dict[type[rq.Request], Callable[[Any, Any], None]] = {
     rq.ReqExecutions: _executions,
     ref.ReqScanner: _scanner,
     ref.ReqUserInfo: _user_info,
+    ref.ReqWshEvents: _wsh_events,
 }
 
 

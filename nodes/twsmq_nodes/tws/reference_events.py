@@ -230,3 +230,13 @@ class NewsBulletin(Event, frozen=True):
 class UserInfo(Event, frozen=True):
     req_id: int
     white_branding_id: str
+
+
+class WshMetaData(Event, frozen=True):
+    req_id: int
+    json: str
+
+
+class WshEvents(Event, frozen=True):
+    req_id: int
+    json: str

@@ -200,3 +200,36 @@ class ReqHistoricalNews(Request, frozen=True):
     end: str
     total_results: int
     options: TagValues = ()
+
+
+# -- companies' events -------------------------------------------------------------------------------
+
+
+class ReqWshMetaData(Request, frozen=True):
+    METHOD = "reqWshMetaData"
+    req_id: int
+
+
+class CancelWshMetaData(Request, frozen=True):
+    METHOD = "cancelWshMetaData"
+    req_id: int
+
+
+class ReqWshEvents(Request, frozen=True):
+    """Own encoding. Of a conId, or by a filter; days are YYYYMMDD."""
+
+    METHOD = "reqWshEventData"
+    req_id: int
+    con_id: int | None = None
+    filter: str = ""
+    fill_watchlist: bool = False
+    fill_portfolio: bool = False
+    fill_competitors: bool = False
+    start_date: str = ""
+    end_date: str = ""
+    total_limit: int | None = None
+
+
+class CancelWshEvents(Request, frozen=True):
+    METHOD = "cancelWshEventData"
+    req_id: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ SCANNER_XML = (
     + "".join(f"<ScanType><scanCode>{code}</scanCode></ScanType>" for code in SCAN_CODES)
     + "</ScanTypeList></ScanParameterResponse>"
 )
+WSH_KINDS = (("wshe_ed", "Earnings Date", 30), ("wshe_div", "Dividend", 45))
 NO_ADVISOR = "Error validating request.-'bN' : cause - FA data operations ignored for non FA customers."
 
 
@@ -141,13 +143,27 @@ def fundamental_data(gateway: Gateway, session: Session, request: r.FundamentalD
 @handles(TABLE, r.WshMetaData)
 def wsh_meta_data(gateway: Gateway, session: Session, request: r.WshMetaData) -> None:
     del gateway
-    session.write(messages.wsh_meta_data(request.request_id, json.dumps({"meta_data": {"event_types": []}})))
+    session.has_wsh_meta_data = True
+    kinds = [{"tag": tag, "name": name} for tag, name, _ in WSH_KINDS]
+    told = {"meta_data": {"event_types": kinds}}
+    session.write(messages.wsh_meta_data(request.request_id, json.dumps(told)))
 
 
 @handles(TABLE, r.WshEventData)
 def wsh_event_data(gateway: Gateway, session: Session, request: r.WshEventData) -> None:
-    del gateway
-    session.write(messages.wsh_event_data(request.request_id, json.dumps({"events": []})))
+    """Made up: of a stock its earnings in 30 days and a dividend in 45; of a filter none."""
+    if not session.has_wsh_meta_data:
+        raise RequestRefused(10282, "WSH metadata not requested.", request.request_id)
+    instrument = gateway.catalogue.get(request.con_id or 0)
+    today = datetime.fromtimestamp(gateway.clock.now() // 10**9, UTC)
+    due = [(f"{today + timedelta(days=days):%Y%m%d}", tag) for tag, _, days in WSH_KINDS]
+    found = [
+        {"event_type": tag, "conids": [str(request.con_id)], "data": {"date": day}}
+        for day, tag in due
+        if instrument is not None and instrument.sec_type == "STK"
+        if (request.start or "0") <= day <= (request.end or "9")
+    ]
+    session.write(messages.wsh_event_data(request.request_id, json.dumps(found[: request.limit])))
 
 
 def _option(gateway: Gateway, request: r.ImpliedVolatility | r.OptionPrice) -> tuple[Book, float]:

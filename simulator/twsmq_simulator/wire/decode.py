@@ -165,6 +165,16 @@ def _fundamental(f: FieldReader) -> r.Request:
     return r.FundamentalData(request_id, contract, f.text())
 
 
+def _wsh_events(f: FieldReader) -> r.Request:
+    head = (f.integer(), f.maybe_integer())
+    if f.version < versions.WSH_EVENT_FILTERS:
+        return r.WshEventData(*head)
+    wanted, _ = f.text(), [f.boolean() for _ in range(3)]  # what the filter is widened by
+    if f.version < versions.WSH_EVENT_DATES:
+        return r.WshEventData(*head, wanted)
+    return r.WshEventData(*head, wanted, f.text(), f.text(), f.maybe_integer())
+
+
 def _start_api(f: FieldReader) -> r.Request:
     f.text()
     return r.StartApi(f.integer(), f.text() if f.remaining() else "")
@@ -264,7 +274,7 @@ READERS: dict[int, Reader] = {
     99: lambda f: r.CompletedOrders(f.boolean()),
     100: lambda f: r.WshMetaData(f.integer()),
     101: _cancel(r.Cancel.WSH_META, versioned=False),
-    102: lambda f: r.WshEventData(f.integer(), f.integer()),
+    102: _wsh_events,
     103: _cancel(r.Cancel.WSH_EVENTS, versioned=False),
     104: lambda f: r.UserInfo(f.integer()),
     105: lambda _: r.CurrentTimeMillis(),

@@ -332,7 +332,11 @@ class WshMetaData(Request, frozen=True):
 
 class WshEventData(Request, frozen=True):
     request_id: int
-    con_id: int
+    con_id: int | None
+    filter: str = ""
+    start: str = ""
+    end: str = ""
+    limit: int | None = None
 
 
 class UserInfo(Request, frozen=True):

@@ -1515,6 +1515,42 @@ struct GetArticle {
 };
 
 /**
+ * `wsh_events` (reference): what is due of companies: earnings, dividends, splits … The user must have
+ * subscribed to it.
+ *
+ * Of an `instrument`, from one day to another (both included), at most `limit`; or by a `filter`: JSON whose
+ * keys `wsh_meta` lists, which may be widened to what the user holds or watches and to competitors.
+ */
+struct GetWshEvents {
+  std::optional<std::string> instrument;
+  std::optional<std::string> filter;
+  std::optional<std::string> from_;
+  std::optional<std::string> to;
+  std::optional<std::int64_t> limit;
+  std::optional<bool> portfolio;
+  std::optional<bool> watchlist;
+  std::optional<bool> competitors;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "filter", filter) && get(from_wire, "from", from_) && get(from_wire, "to", to) && get(from_wire, "limit", limit) && get(from_wire, "portfolio", portfolio) && get(from_wire, "watchlist", watchlist) && get(from_wire, "competitors", competitors);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "filter", filter);
+    put(to_wire, "from", from_);
+    put(to_wire, "to", to);
+    put(to_wire, "limit", limit);
+    put(to_wire, "portfolio", portfolio);
+    put(to_wire, "watchlist", watchlist);
+    put(to_wire, "competitors", competitors);
+    return to_wire;
+  }
+};
+
+/**
  * `scanner` (reference): the best of a market by some measure, once.
  *
  * `filters`: by the codes that `scanner_parameters` lists.
@@ -3492,6 +3528,42 @@ struct Article {
     Value to_wire = Value::map();
     put(to_wire, "kind", kind);
     put(to_wire, "text", text);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `wsh_meta`: kinds of events and the keys of filters, the JSON that the gateway sends.
+ */
+struct WshMeta {
+  Value meta;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "meta", meta);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "meta", meta);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `wsh_events`: the JSON that the gateway sends, as it is.
+ */
+struct WshEvents {
+  Value events;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "events", events);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "events", events);
     return to_wire;
   }
 };
