@@ -123,7 +123,7 @@ class DepthDelta(Event, frozen=True, kw_only=True, tag="depth_delta"):
 
 
 class BarRow(Struct, frozen=True, kw_only=True):
-    """`time`: ns at which the bar begins; for a bar of a day or longer, midnight UTC of its date."""
+    """`time`: ns at which the bar begins; of a day midnight UTC of its date, of a week its Monday's."""
 
     time: int
     open: Finite | None

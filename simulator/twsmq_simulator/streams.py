@@ -218,6 +218,12 @@ class GrowingBars(Stream):
     def _bars(self, book: Book, now: int) -> list[Bar]:
         """The bar last sent and what has begun since."""
         hours = book.instrument.hours
+        if self.seconds > DAY:  # all of this week's sessions, or this month's
+            spans = sessions(
+                hours, now - 31 * DAY * SECOND, now + 1, regular=self._regular, always=self._always
+            )
+            spans = [span for span in spans if span.opens <= now]
+            return bars(self._kind, spans, 0, now + 1, self.seconds, now)[-1:]
         if self._start < 0 or self._span is None or now >= self._span.closes:
             back = max(self.seconds, DAY) * SECOND
             spans = sessions(hours, now - back, now + 1, regular=self._regular, always=self._always)

@@ -33,15 +33,15 @@ def local_day(at: int, west: int) -> int:
     return (at - west) // DAY * DAY + west
 
 
-def bars_between(step: int, begin: int, end: int, west: int) -> list[tuple[int, int]]:
-    """When each begins and its volume, cut to the window."""
-    found: list[tuple[int, int]] = []
+def bars_between(step: int, begin: int, end: int, west: int) -> list[tuple[int, int, int]]:
+    """When each begins and ends, and its volume, cut to the window."""
+    found: list[tuple[int, int, int]] = []
     first_monday = LONG_AGO + west
     start = first_monday + (begin - first_monday) // step * step
     while start < end:
         first, last = max(start, begin), min(start + step, end)
         if last - first >= MINUTE:
-            found.append((first, (last - first) // MINUTE))
+            found.append((first, last, (last - first) // MINUTE))
         start += step
     return found
 
@@ -54,13 +54,17 @@ def answer(request: ReqHistoricalData, west: int) -> list[Bar]:
     count, unit = int(match[1]), match[2]
     begin = local_day(end - 1, west) - (count - 1) * DAY if unit == "D" else end - count * UNITS_S[unit] * NS
 
-    def dated(start: int) -> str:
+    def dated(start: int, last: int) -> str:
+        """A week by its last day."""
         if step < DAY:
             return str(start // NS)
-        return f"{datetime.fromtimestamp((start - west) // NS, UTC):%Y%m%d}"
+        day = start if step == DAY else last - 1
+        return f"{datetime.fromtimestamp((day - west) // NS, UTC):%Y%m%d}"
 
     found = bars_between(step, begin, end, west)
-    return [Bar(dated(start), 1.0, 1.0, 1.0, 1.0, float(volume), 1.0, 1) for start, volume in found]
+    return [
+        Bar(dated(start, last), 1.0, 1.0, 1.0, 1.0, float(volume), 1.0, 1) for start, last, volume in found
+    ]
 
 
 @settings(max_examples=50, phases=[Phase.explicit, Phase.reuse, Phase.generate])
@@ -99,7 +103,7 @@ def test_each_bar_of_a_range_comes_whole_and_once(
     earliest = LONG_AGO + west + ((begin - LONG_AGO - west) // step - 1) * step
     wanted = [
         (time, step // MINUTE)
-        for start, _ in bars_between(step, earliest, min(NOW, end + 3 * step), west)
+        for start, _, _ in bars_between(step, earliest, min(NOW, end + 3 * step), west)
         if begin <= (time := start - west if step >= DAY else start) < end and time + step + late <= NOW
     ]
     assert [(row.time, row.volume) for row in desk.page(call).bars] == wanted

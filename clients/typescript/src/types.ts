@@ -148,7 +148,7 @@ export interface Bars extends Header {
 }
 
 /**
- * `time`: ns at which the bar begins; for a bar of a day or longer, midnight UTC of its date.
+ * `time`: ns at which the bar begins; of a day midnight UTC of its date, of a week its Monday's.
  */
 export interface BarRow {
   readonly time: bigint;

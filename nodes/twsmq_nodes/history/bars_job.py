@@ -165,6 +165,7 @@ class BarsJob(Job):
 
     def _receive(self, bars: PackedBars) -> None:
         marked = self.what in _QUOTES and self.contract.sec_type != "BAG"  # a spread may cost -1
+        bars = columns.begun(bars, self._size)
         self._piece.append(columns.without_marks(bars) if marked else bars)
 
     def empty(self) -> None:

@@ -13,11 +13,11 @@ from twsmq_protocol.history_requests import PackedBars
 from twsmq_protocol.packed_bars import EMPTY, between, floats, ordered, packed, rising, times
 
 from twsmq_nodes.tws.absence import NOT_QUOTED, PENCE, sides_not_quoted
-from twsmq_nodes.tws.gateway_times import MOST_S, bar_time
+from twsmq_nodes.tws.gateway_times import MOST_S, bar_time, period_begins
 from twsmq_nodes.tws.reference_events import Bar, HistoricalBarColumns
 from twsmq_nodes.tws.whole_bars import bars_of
 
-from .plan import NS
+from .plan import LONG, NS
 
 _MARKS = tuple(array("d", (price,)).tobytes() for price in (NOT_QUOTED, NOT_QUOTED * PENCE))
 _NAN = float("nan")
@@ -46,6 +46,14 @@ def of_bars(bars: Sequence[Bar]) -> PackedBars:
     """Bars without a readable date are left out."""
     rows = [(time, *astuple(bar)[1:]) for bar in bars if (time := bar_time(bar.date)) is not None]
     return ordered(packed(*zip(*rows, strict=True))) if rows else EMPTY
+
+
+def begun(bars: PackedBars, size: str) -> PackedBars:
+    """Bars of weeks and months by when they begin, whatever day the gateway dates them by."""
+    if size not in LONG:
+        return bars
+    begins = array("q", [period_begins(size, time) for time in times(bars)])
+    return ordered(replace(bars, time=begins.tobytes()))
 
 
 class Common(NamedTuple):

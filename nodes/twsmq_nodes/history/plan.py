@@ -41,7 +41,7 @@ SIZES_S: dict[str, int] = {size: seconds_of(size) for size in HISTORY_SIZES}
 DAY_LATE_S = 6 * 3_600
 """By which the session of a day may end after the midnight (UTC) that ends its date: New York's evening."""
 
-_LONG = ("1w", "1mo")
+LONG = ("1w", "1mo")
 _QUARTER_S = 900
 _LEAST_BY_WEEKS_S = 10
 
@@ -54,7 +54,7 @@ def utc(ns: int) -> str:
 def duration(size: str, begin: int, end: int) -> str:
     """What reaches back from `end` at least to `begin`, in a unit that this size allows."""
     seconds, bar = -(-(end - begin) // NS), SIZES_S[size]
-    if size in _LONG or seconds > 365 * DAY_S:
+    if size in LONG or seconds > 365 * DAY_S:
         return f"{-(-(seconds + bar) // (365 * DAY_S))} Y"
     spare = bar if _QUARTER_S % bar == 0 else 2 * bar  # the first may be cut, the next is whole
     if seconds + spare <= DAY_S and bar < DAY_S:

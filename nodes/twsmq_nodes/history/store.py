@@ -50,7 +50,7 @@ LONGEST = 20_000
 """Bars of a stretch: adjacent ones are joined up to this, or a day of small requests would make thousands."""
 _SHRINK_TO = 0.9
 _BAR_BYTES = 64
-_VERSION = 3
+_VERSION = 4
 """Of the bodies; what an older one wrote is forgotten."""
 _LEFT_ALONE_S = 60.0
 _FORGET = f"""

@@ -267,7 +267,8 @@ def _of_minutes(kind: Kind, span: Span, begin: int, end: int, seconds: int, now:
 
 
 def _days(kind: Kind, spans: list[Span], begin: int, end: int, seconds: int, now: int) -> Iterator[list[Bar]]:
-    """Sessions, or weeks and months of them; a week's bar carries the date of its first session."""
+    """Sessions, or weeks and months of them; a week's bar carries the date of its last session so far
+    (captured: nautilus_trader #2380, stoqey/ibkr #149)."""
     hours = kind.past.instrument.hours
     group, group_of = list[Bar](), (0, 0)
     for span in spans:
@@ -294,7 +295,7 @@ def _joined(group: list[Bar]) -> Bar:
     average = sum(bar.average * bar.volume for bar in group) / volume if volume > 0 else -1
     count = sum(bar.trades for bar in group) if volume >= 0 else -1
     high, low = max(bar.high for bar in group), min(bar.low for bar in group)
-    return Bar(group[0].start, group[0].open, high, low, group[-1].close, volume, average, count)
+    return Bar(group[-1].start, group[0].open, high, low, group[-1].close, volume, average, count)
 
 
 def _session(kind: Kind, span: Span, now: int) -> Bar | None:

@@ -303,7 +303,7 @@ struct Bar : Header {
 };
 
 /**
- * `time`: ns at which the bar begins; for a bar of a day or longer, midnight UTC of its date.
+ * `time`: ns at which the bar begins; of a day midnight UTC of its date, of a week its Monday's.
  */
 struct BarRow {
   std::int64_t time = 0;

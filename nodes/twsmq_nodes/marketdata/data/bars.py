@@ -13,7 +13,7 @@ from twsmq_protocol.market_events import Bar, BarRow, Bars
 
 from twsmq_nodes.tws.absence import sides_not_quoted
 from twsmq_nodes.tws.events import RealTimeBar
-from twsmq_nodes.tws.gateway_times import bar_time
+from twsmq_nodes.tws.gateway_times import bar_time, period_begins
 from twsmq_nodes.tws.reference_events import Bar as HistoryBar
 from twsmq_nodes.tws.reference_events import (
     HistoricalBarColumns,
@@ -46,17 +46,22 @@ class RealTimeBarChannel(LastEventChannel):
 
 
 class HistoryChannel(Channel):
-    """Serves `bars/`. `_complete`: the history up to now has come."""
+    """Serves `bars/`. `_complete`: the history up to now has come; `_size`: as topics have it."""
 
     takes = (HistoricalBars, HistoricalBarColumns, HistoricalBarsEnd, HistoricalBarUpdate)
     repeats_value = False
-    __slots__ = ("_bars", "_complete", "_most")
+    __slots__ = ("_bars", "_complete", "_most", "_size")
 
     def __init__(self, publisher: Publisher, listing: Listing) -> None:
         super().__init__(publisher, listing)
         self._bars: list[BarRow] = []
         self._complete = False
         self._most = MOST_KEPT
+        self._size = ""
+
+    def join(self, outlet: Outlet) -> None:
+        super().join(outlet)
+        self._size = outlet.topic.split("/", 2)[1]  # one for all: it is the feed's
 
     def renew(self) -> None:
         self._bars = []
@@ -100,7 +105,7 @@ class HistoryChannel(Channel):
 
     def _row(self, bar: HistoryBar) -> BarRow | None:
         time = bar_time(bar.date)
-        return None if time is None else _row(bar, time, self.listing)
+        return None if time is None else _row(bar, period_begins(self._size, time), self.listing)
 
     def _bar(self, row: BarRow, *, final: bool) -> Bar:
         return Bar(con_id=self.con_id, final=final, **structs.asdict(row))
