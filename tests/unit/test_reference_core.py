@@ -21,9 +21,10 @@ from support.reference_core import (
     sent,
 )
 from twsmq_nodes.reference import core as reference_core
-from twsmq_nodes.reference.core import AGAIN_S, MOST_LOOK_UPS, ReferenceCore
+from twsmq_nodes.reference.core import ReferenceCore
 from twsmq_nodes.reference.events import Action, Asked
 from twsmq_nodes.reference.look_ups import DETAILS_IDLE_S, HOUR
+from twsmq_nodes.reference.pending import AGAIN_S, MOST_LOOK_UPS
 from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws.calls import NotSent, Send, SessionDown, Written
 from twsmq_nodes.tws.events import GatewayError
