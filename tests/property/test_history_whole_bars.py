@@ -85,7 +85,7 @@ def test_each_bar_of_a_range_comes_whole_and_once(
 ) -> None:
     desk, spans, step = Desk(), Spans(), STEPS[size] * NS
     for _ in range(shrunk):
-        spans.silent(size)
+        spans.silent(size, spans.seconds(size))
     span = spans.seconds(size) * NS
     begin = NOW - back * DAY if step >= DAY or back < 60 else NOW - back % 60 * DAY
     begin -= shifted_s * NS

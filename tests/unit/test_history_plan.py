@@ -52,7 +52,7 @@ def test_pieces_grow_while_answers_are_quick_and_not_where_one_did_not_come() ->
     assert seen[:4] == [2, 16, 76, 76]
     assert seen[-1] == 76
     assert not spans.grows(size)
-    assert spans.silent(size)
+    assert spans.silent(size, spans.seconds(size))
     halved = spans.seconds(size)
     for _ in range(TRUSTED - 1):
         spans.answered(size, halved, 1.0)
@@ -61,9 +61,19 @@ def test_pieces_grow_while_answers_are_quick_and_not_where_one_did_not_come() ->
         spans.answered(size, halved, 1.0)
     assert spans.seconds(size) > halved
     for _ in range(40):
-        spans.silent(size)
-    assert not spans.silent(size)
+        spans.silent(size, spans.seconds(size))
+    assert not spans.silent(size, spans.seconds(size))
     assert spans.seconds(size) >= 60
+
+
+def test_pieces_that_were_on_their_way_together_are_halved_once() -> None:
+    spans, size = Spans(), "1m"
+    asked = spans.seconds(size)
+    for _ in range(5):
+        assert spans.silent(size, asked)
+    assert spans.seconds(size) == asked // 2
+    assert spans.silent(size, asked // 8), "one for the rest of a range"
+    assert spans.seconds(size) == asked // 16
 
 
 def test_slow_answers_and_short_pieces_teach_nothing() -> None:

@@ -185,7 +185,8 @@ class BarsJob(Job):
         return True
 
     def shrink(self) -> bool:
-        return self.spares() or self._spans.silent(self._size)
+        begin, end = self._asked
+        return self.spares() or self._spans.silent(self._size, (end - begin) // NS)
 
     def answered(self, within_s: float) -> None:
         begin, end = self._asked

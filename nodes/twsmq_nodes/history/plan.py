@@ -183,12 +183,13 @@ class Spans:
         if self._good[size] >= TRUSTED:
             self._most.pop(size, None)
 
-    def silent(self, size: str) -> bool:
-        """False: it cannot ask for less."""
-        before = self.seconds(size)
-        self._seconds[size] = self._most[size] = max(SIZES_S[size], SMALLEST_S, before // 2)
+    def silent(self, size: str, seconds: int) -> bool:
+        """Nothing has come for a piece of so many seconds. Of several that were asked for side by side each
+        says no more than the first. False: it cannot ask for less."""
+        half = max(SIZES_S[size], SMALLEST_S, seconds // 2)
+        self._seconds[size] = self._most[size] = min(self.seconds(size), half)
         self._good[size] = 0
-        return self._seconds[size] < before
+        return half < seconds
 
     def _longest(self, size: str) -> int:
         return self._most.get(size, _longest_s(size))
