@@ -43,8 +43,9 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     what is executed before the account's position shows it, and for an account also what others have
     working there; reducing is never refused"""
     price_collar: Annotated[float, Meta(gt=0, le=10)] | None = None
-    """how far a limit may be worse than the live quote, or than the trigger of a stop beyond it, as a share
-    of the price, at most 1: 0.05 is 5 %; with `extra.discretionaryAmt` and `leg_prices`"""
+    """how far a limit may be worse than the live quote, or than the trigger of a stop beyond it, or of an
+    order if touched where that is better, as a share of the price, at most 1: 0.05 is 5 %; with
+    `extra.discretionaryAmt`, `extra.adjustedStopLimitPrice` and `leg_prices`"""
     round: Literal["refuse", "passive"] | None = None
     """what becomes of a price that is no multiple of the contract's increment at that price on its
     exchange, as `market_rule` lists them: `refuse`, or `passive`: a buyer's limit goes down, a seller's
@@ -76,8 +77,8 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """`refuse` (default) or `allow`: what a rule does whose input is not there (no quote, status
     down)"""
     reduce_only_passes: bool = True
-    """default true: what can only bring the position nearer to 0, with all else of its side filled, is
-    not subject to `max_order_quantity`, `max_order_notional`, `max_position`, `max_open_orders` and
+    """default true: what can only bring the position in its account nearer to 0, with all else of its side
+    filled, is not subject to `max_order_quantity`, `max_order_notional`, `max_position`, `max_open_orders` and
     `max_daily_loss`"""
 
     def __post_init__(self) -> None:

@@ -102,6 +102,7 @@ def test_an_order_that_was_answered_is_one_order_after_a_power_cut(
     disk = Disk(tmp_path, config_file.parent / "var")
     node = NodeProcess("orders", config_file).start(pass_fds=(), **disk.environment)
     try:
+        client.await_result("orders", "halt", strategy="t", reason="it lost its head")
         placed = {number: place(client, number) for number in range(COUNT)}
         node.kill()
         before = disk.journaled
@@ -111,6 +112,8 @@ def test_an_order_that_was_answered_is_one_order_after_a_power_cut(
         node = NodeProcess("orders", config_file).start()
         assert {number: place(client, number) for number in range(COUNT)} == placed
         assert place(client, COUNT) > max(placed.values())
+        halted = client.result("orders", "resume", strategy="u")["halted"]
+        assert halted == {"t": "it lost its head"}, "no list of the gateway has a halt"
         orders = client.result("orders", "get_orders", strategy="s")["orders"]
         assert {int(each["client_order_id"]) for each in orders} == {*placed, COUNT}
         assert gateway.command("status")["open_orders"] == COUNT + 1

@@ -50,7 +50,7 @@ class World(Struct):
     def steps(self, instrument: str) -> Steps:
         return Steps(((0.0, 0.01),), 1.0)
 
-    def position(self, scope: Scope, name: str, instrument: str) -> float:
+    def position(self, scope: Scope, name: str, instrument: str, account: str = "") -> float:
         return self.held
 
     def daily_pnl(self, scope: Scope, name: str, ns: int) -> float:

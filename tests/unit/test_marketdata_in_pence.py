@@ -141,7 +141,7 @@ def test_nor_has_a_bar_of_quotes_of_the_past() -> None:
 def test_the_limits_of_orders_take_no_such_price_either(
     price: float | None, size: float | None, known: float | None
 ) -> None:
-    assert price_of(price, size) == known
+    assert price_of(price, size, combo=True) == known
 
 
 def test_what_is_marked_follows_what_the_contract_turns_out_to_be() -> None:

@@ -247,7 +247,7 @@ def test_an_execution_that_is_corrected_to_nothing_counts_no_more(
     assert f"{EXEC}.01.01 of {shares:g} was taken back" in desk.notices()[-1].text
     assert desk.core.executions(GetExecutions()).executions == []
     assert desk.core.account_executions(GetAccountExecutions()).executions == []
-    assert desk.core.book.positions["s", AAPL] == 0.0
+    assert desk.core.book.positions["s", "DU1", AAPL] == 0.0
     desk.says(execution(1, f"{EXEC}.01.01", shares), execution(1, f"{EXEC}.09.02", 0.0))
     assert len(desk.fills()) == 2, "neither an old one again, nor nothing of what was never executed"
     desk.crash()

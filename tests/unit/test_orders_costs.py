@@ -168,7 +168,7 @@ def test_what_an_advisers_order_allots_is_not_executed_twice(told: list[tws.Even
     desk = for_a_group(quantity=20.0)
     desk.says(*told)
     assert (desk.status(), desk.order().filled, desk.order().avg_price) == ("partially_filled", 10.0, 2.5)
-    assert desk.core.book.positions["s", "STK:AAPL:SMART:USD"] == 10.0
+    assert desk.core.book.positions["s", "", "STK:AAPL:SMART:USD"] == 10.0
     rows = desk.core.account_executions(GetAccountExecutions()).executions
     assert sorted(one.account for one in rows) == ["DF1", "DF1", "DU2", "DU3"]
 

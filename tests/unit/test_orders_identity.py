@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.orders_desk import Desk
-from support.orders_reports import EXEC, completed, execution, open_order, order_status
+from support.orders_reports import EXEC, completed, error, execution, open_order, order_status
 from twsmq_nodes.tws import events as tws
 from twsmq_protocol.order_control_requests import GetAccountExecutions
 from twsmq_protocol.order_query_requests import GetOrders
@@ -174,3 +174,57 @@ def test_an_attempt_that_the_journal_does_not_know_is_not_placed_again() -> None
     assert again.code == "conflict"
     assert "9057" in again.answer.message
     assert len(desk.wire) == 1
+
+
+# -- one order id, two orders: ids were reset at the gateway, or another folder has our client id
+
+ANOTHERS: dict[str, Any] = {"perm_id": 7777, "order_ref": "t/x", "action": "SELL", "total_quantity": 5.0}
+
+
+@pytest.mark.parametrize("word", ["Submitted", "Filled", "Cancelled", "Inactive"])
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_the_status_of_anothers_order_under_our_order_id_is_not_ours(
+    desk: Desk, word: str, cancelled: bool
+) -> None:
+    if cancelled:
+        desk.cancel()
+        desk.says(order_status(1, "Cancelled"))
+    before, told = desk.order(), len(desk.published)
+    desk.says(open_order(1, **ANOTHERS), order_status(1, "Submitted", perm_id=7777, remaining=5.0))
+    desk.says(order_status(1, word, perm_id=7777, filled=2.0, remaining=3.0))
+    desk.later(1.0)
+    assert (desk.order(), desk.published[told:]) == (before, [])
+    row = desk.announced[-1]
+    assert (row.perm_id, row.status, row.filled) == (7777, word, 2.0)
+
+
+def test_an_error_about_an_order_id_that_two_have_ends_neither(desk: Desk) -> None:
+    desk.says(open_order(1, **ANOTHERS), error(1, 201, "Order rejected - reason: margin"))
+    assert desk.status() == "submitted"
+    assert desk.notices()[-1].tws_code == 201
+    desk.later(1.0)
+    assert desk.asked, "which one it was is looked for"
+
+
+def test_an_error_about_an_order_id_that_another_has_now_changes_no_end(desk: Desk) -> None:
+    desk.cancel()
+    desk.says(order_status(1, "Cancelled"), open_order(1, **ANOTHERS))
+    told = len(desk.published)
+    desk.says(error(1, 201, "Order rejected - reason: margin"))
+    assert (desk.status(), desk.published[told:]) == ("cancelled", [])
+
+
+def test_what_has_our_order_id_in_another_logins_account_is_not_ours(desk: Desk) -> None:
+    """Nobody has to have given it a reference."""
+    desk.session_lost()
+    desk.later(10.0)
+    desk.session_up(accounts=("DU9",))
+    desk.snapshot(open_order(1, perm_id=7777, order_ref="", account="DU9"))
+    desk.says(order_status(1, "Filled", perm_id=7777, filled=10.0, avg_fill_price=3.0))
+    desk.says(execution(1, f"{EXEC}.07.01", perm_id=7777, order_ref="", acct_number="DU9"))
+    assert (desk.status(), desk.order().perm_id, desk.order().filled) == ("unknown", 9001, 0.0)
+
+
+def test_an_execution_of_less_than_nothing_is_none(desk: Desk) -> None:
+    desk.says(execution(1, shares=-4.0))
+    assert (desk.fills(), desk.order().filled) == ([], 0.0)

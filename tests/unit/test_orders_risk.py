@@ -56,7 +56,7 @@ class Known:
     def steps(self, instrument: str) -> Steps | None:
         return self.known_steps
 
-    def position(self, scope: Scope, name: str, instrument: str) -> float | None:
+    def position(self, scope: Scope, name: str, instrument: str, account: str = "") -> float | None:
         return self.held
 
     def daily_pnl(self, scope: Scope, name: str, ns: int) -> float | None:

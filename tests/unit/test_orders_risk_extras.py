@@ -153,7 +153,7 @@ def test_an_exercise_brings_as_many_shares_as_the_contract_says(multiplier: str 
 def test_a_spelling_that_leaves_something_out_is_not_known_to_be_another_contract(spelled: str) -> None:
     desk, inputs = desk_with({"max_position": 100.0}, STOCK)
     held(inputs, 100.0)
-    desk.core.book.positions["s", AAPL] = 100.0
+    desk.core.book.positions["s", "DU1", AAPL] = 100.0
     assert "max_position" in refused(desk, instrument=spelled)
     desk.core.book.spellings.learn(spelled, 4711)
     assert desk.place("b", instrument=spelled).answer.order_id, "it is another one"

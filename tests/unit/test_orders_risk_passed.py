@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.orders_desk import AAPL, BASE, NOON, Caller, Desk
+from support.orders_desk import AAPL, BASE, Caller, Desk
 from support.orders_reports import EXEC, execution, order_status
+from support.risk_desk import World, rule_of
 from twsmq_nodes.orders.queries import sent_orders
 from twsmq_nodes.orders.risk.guard import RiskGuard
 from twsmq_nodes.orders.risk.live_inputs import LiveRiskInputs
@@ -14,59 +15,14 @@ from twsmq_nodes.orders.risk.unsettled import SETTLED_S, Unsettled
 from twsmq_nodes.tws import events as tws
 from twsmq_protocol.errors import RequestError
 from twsmq_protocol.market_events import Quote
-from twsmq_protocol.order_events import AccountExecution
 from twsmq_protocol.order_query_requests import ForeignOrder
 from twsmq_protocol.order_requests import ExerciseOption, PlaceOrder
 from twsmq_protocol.risk_limits import Risk, RiskLimits
-from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
+from twsmq_protocol.system_events import AccountValue
 
 DOLLARS = AccountValue(account="DU1", tag="NetLiquidation", value="1000000", currency="USD")
 CALENDAR = "BAG:SPY:SMART:USD:+1x101@CBOE,-2x102@CBOE"
 MARKET: dict[str, Any] = {"order_type": "MKT", "limit_price": None}
-
-
-class World:
-    """A desk under limits, with a clock that the test moves."""
-
-    def __init__(self, **limits: Any) -> None:
-        self.mono = 0.0
-        self.desk = Desk()
-        self.inputs = LiveRiskInputs(
-            self.desk.core.book, lambda _instrument: None, lambda: self.mono, repeat_s=5.0
-        )
-        self.guard = RiskGuard(Risk(**limits), self.inputs)
-        self.desk.core.pipeline.guard = self.guard
-
-    def refusal(self, cid: str, **changes: Any) -> str:
-        """The rule that forbids the order, "" if it went out."""
-        return rule_of(self.desk.place(cid, **changes))
-
-    def position(self, quantity: float, con_id: int = 265598, instrument: str = AAPL) -> None:
-        self.beat()
-        row = Position(account="DU1", instrument=instrument, con_id=con_id, quantity=quantity)
-        self.inputs.on_event("position/", row)
-
-    def beat(self) -> None:
-        self.inputs.on_event("node/status/", Heartbeat(name="status", pid=1, state="ready"))
-
-    def later(self, seconds: float) -> None:
-        self.mono += seconds
-        self.beat()
-
-    def executed(self, side: Any, quantity: float, **changes: Any) -> None:
-        """The node has just learnt of an execution in the account, as it announces it."""
-        fields: dict[str, Any] = {
-            "ts": NOON, "exec_id": f"{EXEC}.09.01", "account": "DU1", "instrument": AAPL, "side": side,
-            "quantity": quantity, "price": 1.0, "time": NOON, "con_id": 265598, "exchange": "SMART",
-            "perm_id": 1, "client_id": 1, "order_id": 1, "reference": "", "liquidation": False,
-            "liquidity": 0, "leg": False,
-        }  # fmt: skip
-        self.inputs.on_event("execution/", AccountExecution(**(fields | changes)))
-
-
-def rule_of(caller: Caller) -> str:
-    answer = caller.answer
-    return answer.message.partition(":")[0] if isinstance(answer, RequestError) else ""
 
 
 # -- modifications

@@ -25,7 +25,7 @@ def test_fills_count_though_a_person_edited_the_reference(desk: Desk) -> None:
     )
     order = desk.order()
     assert (order.status, order.avg_price, len(desk.fills())) == ("filled", 1.0, 1)
-    assert desk.core.book.positions["s", order.instrument] == 10.0
+    assert desk.core.book.positions["s", "DU1", order.instrument] == 10.0
     assert ["my trade" in one.text for one in desk.notices()] == [True]
 
 

@@ -52,7 +52,8 @@ class Book:
         self.last_no = 0
         self.strategy_nos: dict[str, int] = {}
         self.outgoing: list[Entry] = []
-        self.positions: dict[tuple[str, str], float] = {}  # by strategy and instrument: what is executed
+        self.positions: dict[tuple[str, str, str], float] = {}  # by strategy, account (of an order for
+        # several: "") and instrument: what is executed
         self.spellings = Spellings()
         self.results = DayResults()
         self.staged: dict[Key, None] = {}  # what the gateway holds back, the oldest first
@@ -148,7 +149,7 @@ class Book:
         units = max(order.filled, record.executed())
         signed = units if order.side == "BUY" else -units
         if signed != record.counted:
-            at = (order.strategy, order.instrument)
+            at = (order.strategy, order.account or "", order.instrument)
             self.positions[at] = self.positions.get(at, 0.0) + signed - record.counted
             record.counted = signed
 

@@ -91,6 +91,7 @@ class OrdersCore:
             self.book, self.pipeline, self._reports, self.foreign, self._actions
         )
         self.intake.claimed = self.foreign.claimed
+        self._reports.identity.know(self.foreign, self.pipeline.snapshots)
         intake, halts = self.intake, self._halts
         self._handlers: dict[type[Args], Callable[[Any, Caller, Now], None]] = {
             rq.PlaceOrder: intake.place,
@@ -219,8 +220,8 @@ class OrdersCore:
 
     def has_order_id_alone(self, row: query.ForeignOrder) -> bool:
         """Whether no order but this one has its order id, as far as is known."""
-        others = (one for one in self.foreign.rows.values() if one.order_id == row.order_id)
-        return self.book.by_order_id(row.order_id) is None and sum(1 for _ in others) <= 1
+        alone = len(self.foreign.with_order_id(row.order_id)) <= 1
+        return alone and self.book.by_order_id(row.order_id) is None
 
     def position_reported(self, account: str, con_id: int, units: float, now: Now) -> list[Action]:
         """As the status node publishes it."""

@@ -134,7 +134,7 @@ def amounts(
     seen = event.execution
     if before is not None and seen.shares == 0.0:
         return 0.0, seen.price or before.price
-    if not seen.shares or seen.price is None:
+    if not seen.shares or seen.shares < 0.0 or seen.price is None:
         return None, None
     return seen.shares, seen.price
 

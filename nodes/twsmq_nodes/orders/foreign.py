@@ -106,6 +106,10 @@ class ForeignOrders:
         known = self._book.find(None, None, perm_id, "", 0) is not None
         return not known and (perm_id in self._seen or self._executions.executed(perm_id))
 
+    def with_order_id(self, order_id: int) -> list[ForeignOrder]:
+        """Each client counts its own."""
+        return [row for row in self.rows.values() if row.order_id == order_id]
+
     def completed(self, event: tws.CompletedOrder) -> None:
         """A row of the completed orders that is about no order of ours."""
         perm_id = event.order.perm_id or 0

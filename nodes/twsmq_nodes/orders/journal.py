@@ -7,7 +7,8 @@ highest number there; if the disk refuses, `stalled` is called and the same rows
 not: nothing is lost or overtaken.
 
 With `durability = "process"` a commit reaches the operating system and not yet the disk: it outlives whatever
-ends this process, but not a power loss.
+ends this process, but not a power loss. Halts and limits are on the disk all the same when they are reported:
+no list of the gateway would bring them back, as it does orders.
 
 One process at a time: a lock on a file beside the database is held until this process ends, however it ends.
 Whether it is the journal that was written here, and whole, the file beside it shows (see `watermark`).
@@ -53,6 +54,8 @@ UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
 """What reading an entry raises that is none."""
 _BEGINS = (b"SQLite format 3\0", b"\x37\x7f\x06")
 """Of the database and of its write-ahead log."""
+_FULL = 2
+"""Of `PRAGMA synchronous`: each commit is on the disk."""
 MOST_ROWS = 256
 """In one statement: SQLite takes 32,766 values at most."""
 
@@ -346,7 +349,10 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 def _insert_all(database: sqlite3.Connection, rows: list[Row], settings: list[Setting]) -> None:
     """All or none."""
+    flushes = bool(settings) and database.execute("PRAGMA synchronous").fetchone() != (_FULL,)
     try:
+        if flushes:
+            database.execute(f"PRAGMA synchronous = {_FULL}")
         if settings or len(rows) > MOST_ROWS:
             database.execute("BEGIN IMMEDIATE")
         for at in range(0, len(rows), MOST_ROWS):
@@ -359,6 +365,9 @@ def _insert_all(database: sqlite3.Connection, rows: list[Row], settings: list[Se
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
+    finally:
+        if flushes:
+            database.execute("PRAGMA synchronous = NORMAL")
 
 
 def _insert(database: sqlite3.Connection, rows: list[Row]) -> None:

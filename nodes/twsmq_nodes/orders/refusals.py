@@ -24,6 +24,7 @@ from .duplicates import Duplicates
 from .entries import CancelDropped, Fact
 from .executions import Executions
 from .follow_ups import CancelMissed, FollowUp, IdsDoubted, InDoubt
+from .identity import Identity
 from .record import OrderChanges, Record
 from .recorder import LONGEST_TEXT, Recorder
 from .states import Trigger, standing, trigger_of
@@ -47,6 +48,7 @@ class Refusals:
         executions: Executions,
         duplicates: Duplicates,
         unexplained: Unexplained,
+        identity: Identity,
     ) -> None:
         self._book = book
         self._recorder = recorder
@@ -54,6 +56,7 @@ class Refusals:
         self._executions = executions
         self._duplicates = duplicates
         self._unexplained = unexplained
+        self._identity = identity
 
     def error(self, event: tws.GatewayError, ts: int) -> list[FollowUp]:
         record = self._book.by_order_id(event.req_id)
@@ -67,7 +70,11 @@ class Refusals:
             said = event.text + gateway_error(event.code)  # the code alone would be about this one
             self._recorder.note(record, 0, f"about order id {event.req_id}, an earlier attempt: {said}", ts)
             return []
-        if self._duplicates.of(record) and meaning in codes.ENDS_OR_REFUSES and not self._held(record):
+        shared = self._identity.is_shared(event.req_id)
+        if shared and record.done:
+            return []
+        several = shared or self._duplicates.of(record)
+        if several and meaning in codes.ENDS_OR_REFUSES and not self._held(record):
             # of which one it does not say; orderStatus does
             self._recorder.note(record, event.code, event.text, ts)
             return [InDoubt(record.key)]

@@ -63,10 +63,10 @@ class Reports:
         self.move = self._recorder.move
         self.unexplained = Unexplained()
         self.executions = Executions(book, self._recorder)
-        self._identity = Identity(book, client_id, self.executions.time_ns)
+        self.identity = Identity(book, client_id, self.executions.time_ns)
         self.duplicates = Duplicates()
         self.error = Refusals(
-            book, self._recorder, changes, self.executions, self.duplicates, self.unexplained
+            book, self._recorder, changes, self.executions, self.duplicates, self.unexplained, self.identity
         ).error
         self._resurfaced: set[int] = set()  # order ids of attempts that turned up after their successor
         self._told: Counter[tuple[Key, str]] = Counter()  # changes of this session, by attribute
@@ -94,7 +94,7 @@ class Reports:
 
     def open_order(self, event: tws.OpenOrder, ts: int) -> tuple[Record | None, list[FollowUp]]:
         view = event.order
-        record = self._find(view.client_id, event.order_id, view.perm_id, view.order_ref)
+        record = self.identity.of_open_order(event.order_id, view)
         if record is None:
             return None, []
         if _is_stale(record, event.order_id):
@@ -189,7 +189,7 @@ class Reports:
     # -- orderStatus
 
     def order_status(self, event: tws.OrderStatus, ts: int) -> tuple[Record | None, list[FollowUp]]:
-        record = self._find(event.client_id, event.order_id, event.perm_id, "")
+        record = self.identity.of_status(event)
         if record is None:
             return None, []
         if _is_stale(record, event.order_id):
@@ -268,7 +268,7 @@ class Reports:
 
     def execution(self, event: tws.ExecDetails, ts: int) -> tuple[Record | None, list[FollowUp]]:
         seen = event.execution
-        record = self._identity.of_execution(seen)
+        record = self.identity.of_execution(seen)
         before = 0.0 if record is None else record.executed()
         if record is None or not self.executions.count(record, event, ts):
             return record, []
@@ -323,7 +323,7 @@ class Reports:
     def completed(self, event: tws.CompletedOrder, ts: int) -> Record | None:
         """A row of the completed orders: all of them are done, whatever we thought."""
         view = event.order
-        record = self._identity.of_completed(view)
+        record = self.identity.of_completed(view)
         if record is None or self.duplicates.ended(record.key, view.perm_id or 0):
             return record
         if _is_stale(record, view.order_id):
@@ -362,11 +362,6 @@ class Reports:
         held.update(cause)  # if it had worked: whether the words were about it or a change, it is cancelled
         refused = record.refused_by(cause.get("tws_code") or 0)
         self._recorder.move(record, Trigger.REJECTED if refused else Trigger.CANCELLED, ts, **held)
-
-    def _find(
-        self, client_id: int | None, order_id: int | None, perm_id: int | None, ref: str
-    ) -> Record | None:
-        return self._book.find(client_id, order_id, perm_id, ref, self.client_id)
 
     def _stale(self, record: Record, order_id: int, ts: int, status: str) -> list[FollowUp]:
         """An attempt before the present one turned up: noted and cancelled, once until it is looked for."""

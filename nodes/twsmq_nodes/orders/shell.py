@@ -100,6 +100,7 @@ class OrdersShell(Shell):
             self._loop.time,
             self._position_reported,
             self._core.foreign.rows.values,
+            lambda: self._core.intake.accounts,
         )
         self._guard = RiskGuard(config.orders.risk, self._sources.inputs, config.gateway.life)
         self._core.pipeline.guard = self._guard

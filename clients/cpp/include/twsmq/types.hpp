@@ -2063,8 +2063,8 @@ struct Condition {
  * once that one is filled and ends with it. `transmit` false: the gateway holds it back until
  * `modify_order` with `transmit`, or until an order attached to it is transmitted.
  * `extra`: further attributes of an order under `ibapi`'s own names, checked against the installed release.
- * `reduce_only`: refused unless it can only bring the strategy's position nearer to 0, or the account's
- * where the strategy holds nothing.
+ * `reduce_only`: refused unless it can only bring nearer to 0 what the strategy holds in its account, or all
+ * of the account's where the strategy holds nothing there.
  */
 struct PlaceOrder {
   std::string strategy;

@@ -92,6 +92,7 @@ def limits_of(order: PlaceOrder, inputs: RiskInputs) -> list[float] | None:
     limits for each leg come to, and where a trailing limit begins. None: that is not known."""
     away = float(order.extra.get("discretionaryAmt") or 0.0)
     found = [] if order.limit_price is None else [order.limit_price]
+    found += _adjusted(order, "adjustedStopLimitPrice")
     if order.limit_offset is not None and order.trail_stop_price is not None:
         beyond = order.limit_offset if order.side == "BUY" else -order.limit_offset
         found.append(order.trail_stop_price + beyond)
@@ -110,6 +111,14 @@ def _net(order: PlaceOrder, inputs: RiskInputs) -> float | None:
         return None
     rows = zip(legs, order.leg_prices, worth, strict=True)
     return sum(ratio * (price or 0.0) * (each or 0.0) / unit for (ratio, _), price, each in rows)
+
+
+def _adjusted(order: PlaceOrder, name: str) -> list[float]:
+    """A price that a stop has once its trigger is reached, if it has one."""
+    if not order.extra or order.extra.get("adjustedOrderType") in (None, "", "None"):
+        return []
+    price = order.extra.get(name)
+    return [float(price)] if isinstance(price, (int, float)) else []
 
 
 _BESIDE = ("deltaNeutralConId", "deltaNeutralOrderType", "hedgeType", "ptOrderType", "slOrderType")
@@ -139,7 +148,8 @@ def worst_price(order: PlaceOrder, inputs: RiskInputs) -> float | None:
         return None
     trails = order.trail_amount or abs(price) * (order.trail_percent or 0.0) / 100.0
     stop = abs(price) + trails if order.side == "BUY" else 0.0
-    return max(abs(price), abs(limit), abs(order.stop_price or 0.0), abs(order.trail_stop_price or 0.0), stop)
+    stops = (order.stop_price or 0.0, order.trail_stop_price or 0.0, *_adjusted(order, "adjustedStopPrice"))
+    return max(abs(price), abs(limit), stop, *map(abs, stops))
 
 
 def reach(orders: Iterable[Open]) -> Reach:

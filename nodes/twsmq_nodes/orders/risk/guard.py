@@ -117,7 +117,13 @@ class RiskGuard:
 
     def recall(self, sent: Iterable[SentOrder], ns: int) -> None:
         """What passed before this process began, the oldest first; all since `remembered_ns` ago."""
-        self._sent = [one for one in sent if one.ns > ns - self.remembered_ns]
+        self._sent = list(sent)
+        self._forget_old(ns)
+
+    def _forget_old(self, ns: int) -> None:
+        """A clock that is set back makes orders later than now: they count from now on, not for hours."""
+        since = ns - self.remembered_ns
+        self._sent = [one if one.ns <= ns else replace(one, ns=ns) for one in self._sent if one.ns > since]
 
     def check(self, orders: Sequence[PlaceOrder], working: Sequence[Open], ns: int) -> None:
         """Raise the `risk_rejected` reply if any of them is forbidden; else they count as sent.
@@ -126,7 +132,7 @@ class RiskGuard:
         """
         if not self.judges(orders):
             return
-        self._sent = [sent for sent in self._sent if sent.ns > ns - self.remembered_ns]
+        self._forget_old(ns)
         before = len(self._sent)
         try:
             for index, (order, own) in enumerate(zip(orders, working, strict=True)):
@@ -196,7 +202,8 @@ class RiskGuard:
         return replace(candidate, sent=sent)
 
     def _require_reducing(self, seen_by: Any) -> None:
-        """By the strategy's own position, or by the account's where the strategy holds nothing."""
+        """By the strategy's own position in the order's account, or by all of the account's where the
+        strategy holds nothing there."""
         candidate: Candidate = seen_by("strategy", RiskLimits())
         held = self._held(candidate)
         if not any(held):
@@ -217,7 +224,9 @@ class RiskGuard:
     def _held(self, candidate: Candidate) -> list[float | None]:
         """Of a combo each leg."""
         contracts = [contract for _, contract in held_as(candidate.order.instrument)]
-        return [self._inputs.position(candidate.scope, candidate.name, contract) for contract in contracts]
+        scope, name = candidate.scope, candidate.name
+        within = candidate.own.account if scope == "strategy" else ""
+        return [self._inputs.position(scope, name, contract, within) for contract in contracts]
 
     def _layers_of(self, strategy: str, account: str) -> Iterator[_Layer]:
         """Of an order that is allotted to several accounts (FA) those of every account: all of it may become

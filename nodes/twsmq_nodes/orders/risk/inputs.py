@@ -30,10 +30,13 @@ class Market(Struct, frozen=True):
         return self.last if first is None else first
 
 
-def price_of(price: float | None, size: float | None) -> float | None:
+def price_of(price: float | None, size: float | None, combo: bool) -> float | None:
     """None for the gateway's "no price" (`tws.absence.NO_PRICE`), and for a 0 of which no size is known. A
-    combo may well trade at 0 or below, and then has a size."""
-    return None if price is not None and price <= 0.0 and not size else price
+    combo may well trade at 0, and then has a size; anything else that costs nothing would pass every limit.
+    """
+    if price is None or price > 0.0 or (size and (price or combo)):
+        return price
+    return None
 
 
 class Open(Struct, frozen=True):
@@ -123,7 +126,10 @@ class RiskInputs(Protocol):
         """Of its prices, where it is sent, and of its sizes."""
         ...
 
-    def position(self, scope: Scope, name: str, instrument: str) -> float | None: ...
+    def position(self, scope: Scope, name: str, instrument: str, account: str = "") -> float | None:
+        """`account`: of a strategy's only what it holds there, or by an order for several."""
+        ...
+
     def daily_pnl(self, scope: Scope, name: str, ns: int) -> float | None: ...
     def same(self, one: str, other: str) -> bool | None: ...
     def open_orders(self) -> Iterator[Open]: ...

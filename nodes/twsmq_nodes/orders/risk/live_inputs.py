@@ -1,11 +1,11 @@
 """The world as the rules see it: the market, contracts, positions, the day's result, what works now.
 
-A strategy's position and result are our own fills and what they cost; an account's are the status node's
-events, believed only while that node beats and is ready, and what was executed since (`unsettled`). A quote
-is believed while its stream says that live data flow, and no longer than quotes are repeated: the process
-that sends it may have died. A result in several currencies is added by the account's own rates
-(`ExchangeRate` of its ledger), or is not known. Facts of a contract come from the reference node and are a
-day old at most.
+A strategy's position and result are our own fills and what they cost, in accounts that the gateway manages:
+what it did on paper is not held in a live account. An account's are the status node's events, believed only
+while that node beats and is ready, and what was executed since (`unsettled`). A quote is believed while its
+stream says that live data flow, and no longer than quotes are repeated: the process that sends it may have
+died. A result in several currencies is added by the account's own rates (`ExchangeRate` of its ledger), or is
+not known. Facts of a contract come from the reference node and are a day old at most.
 Whatever is not known is None, and the rule that asked decides what that means.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -62,7 +62,8 @@ class LiveRiskInputs:
     """`want`: is called once for each instrument whose quote is asked for, `want_contract` for one of whose
     contract something is to be known, and again every few seconds until `learn_contract`; `want_steps` and
     `learn_steps` in the same way. `clock`: monotonic seconds. `repeat_s`: how often a quote comes again where
-    nothing changes. `foreign`: the working orders that were not placed here.
+    nothing changes. `foreign`: the working orders that were not placed here. `accounts`: those that the
+    gateway manages, none while they are not known.
     """
 
     def __init__(
@@ -75,11 +76,13 @@ class LiveRiskInputs:
         want_contract: Callable[[str], None] = lambda _instrument: None,
         want_steps: Callable[[str], None] = lambda _instrument: None,
         foreign: Callable[[], Iterable[ForeignOrder]] = tuple,
+        accounts: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._book = book
         self._want = want
         self._want_contract = want_contract
         self._foreign = foreign
+        self._accounts = accounts
         self._clock = clock
         self._contracts: dict[str, _Worth] = {}
         self._contract_wanted: dict[str, float] = {}  # when it was asked for last
@@ -117,7 +120,9 @@ class LiveRiskInputs:
                 self._learn_result(event.account, event.value)
             case AccountValue(tag=tag, currency=str(currency)) if tag == EXCHANGE_RATE:
                 rate = _number(event.value, _RATE)
-                if rate is not None:
+                if rate is None:
+                    self._rates.pop((event.account, currency), None)
+                else:
                     self._rates[event.account, currency] = rate
             case AccountValue(tag=tag, currency=str(currency)) if tag == WORTH:
                 self._currencies[event.account] = currency
@@ -160,8 +165,9 @@ class LiveRiskInputs:
     def _quoted(self, instrument: str, quote: Quote) -> None:
         self._book.spellings.learn(instrument, quote.con_id)
         live = not quote.delayed and instrument not in self._not_live
-        bid, ask = price_of(quote.bid, quote.bid_size), price_of(quote.ask, quote.ask_size)
-        last = price_of(quote.last, quote.last_size)
+        combo = instrument.startswith("BAG:")
+        bid, ask = price_of(quote.bid, quote.bid_size, combo), price_of(quote.ask, quote.ask_size, combo)
+        last = price_of(quote.last, quote.last_size, combo)
         self._markets[instrument] = Market(bid, ask, last) if live else None
         self._quoted_at[instrument] = self._clock()
 
@@ -246,13 +252,13 @@ class LiveRiskInputs:
         size = rules.size_increment
         self._steps[instrument] = self._clock(), Steps(increments, size if size and size > 0 else None)
 
-    def position(self, scope: Scope, name: str, instrument: str) -> float | None:
+    def position(self, scope: Scope, name: str, instrument: str, account: str = "") -> float | None:
         """Under whatever spelling. None also while it is unknown whether what is held is this contract: its
         quote or its details, which are asked for then, tell."""
         if scope == "account" and self._clock() > self._believed_until:
             return None
         total = 0.0
-        for spelled, units in self._held(scope, name):
+        for spelled, units in self._held(scope, name, account):
             same = self.same(spelled, instrument)
             if same is None:
                 self.market(instrument)
@@ -261,10 +267,18 @@ class LiveRiskInputs:
             total += units if same else 0.0
         return total
 
-    def _held(self, scope: Scope, name: str) -> list[tuple[str, float]]:
+    def _manages(self, account: str) -> bool:
+        """Also of an order for several accounts, and while it is not known."""
+        accounts = self._accounts()
+        return not accounts or not account or account in accounts
+
+    def _held(self, scope: Scope, name: str, account: str) -> list[tuple[str, float]]:
         if scope == "strategy":
-            held = self._book.positions.items()
-            own = [(spelled, units) for (owner, spelled), units in held if owner == name and units]
+            own = [
+                (spelled, units)
+                for (owner, where, spelled), units in self._book.positions.items()
+                if owner == name and units and (where in (account, "") if account else self._manages(where))
+            ]
             legs = [(leg, ratio * n) for spelled, n in own for ratio, leg in leg_spellings(spelled)]
             return own + legs
         rows = self._positions.items()
@@ -275,7 +289,8 @@ class LiveRiskInputs:
 
     def daily_pnl(self, scope: Scope, name: str, ns: int) -> float | None:
         if scope == "strategy":
-            return self.in_one_currency(self._book.results.of(name, ns))
+            results = self._book.results.of(name, ns).items()
+            return self.in_one_currency({at: value for at, value in results if self._manages(at[0])})
         return self._results.get(name) if self._clock() <= self._believed_until else None
 
     def in_one_currency(self, results: Mapping[tuple[str, str], float]) -> float | None:
@@ -296,6 +311,8 @@ class LiveRiskInputs:
             order = record.order
             remaining = order.remaining + record.largest - order.quantity
             account = order.account or ""
+            if not self._manages(account):
+                continue
             yield working_as(
                 order, record.order_id, record.links, record.request, remaining, account, record.standing
             )

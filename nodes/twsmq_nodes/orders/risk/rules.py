@@ -30,7 +30,7 @@ from .arithmetic import (
     worst_price,
 )
 from .inputs import Candidate, Open
-from .steps import PRICES, is_multiple
+from .steps import IF_TOUCHED, PRICES, is_multiple
 
 
 class Refusal(Struct, frozen=True):
@@ -79,8 +79,10 @@ def held_as(instrument: str) -> tuple[tuple[float, str], ...]:
 
 
 def _reduces(candidate: Candidate, own: Open) -> bool | None:
-    """Likewise of one contract."""
-    position = candidate.inputs.position(candidate.scope, candidate.name, own.instrument)
+    """Likewise of one contract, and of a strategy in the order's own account: elsewhere it would only open
+    another position."""
+    within = own.account if candidate.scope == "strategy" else ""
+    position = candidate.inputs.position(candidate.scope, candidate.name, own.instrument, within)
     if position is None:
         return None
     if not position or (position > 0) == (own.side == "BUY"):
@@ -88,7 +90,8 @@ def _reduces(candidate: Candidate, own: Open) -> bool | None:
     others = _working(candidate, own.instrument)
     if others is None:
         return None
-    low, high = reach([*(one for one in others if not one.foreign), own])
+    there = [one for one in others if not one.foreign and (not within or one.account in (within, ""))]
+    low, high = reach([*there, own])
     return position + low >= 0 if position > 0 else position + high <= 0
 
 
@@ -145,7 +148,8 @@ def _max_order_notional(candidate: Candidate) -> Outcome:
 
 def _price_collar(candidate: Candidate) -> Outcome:
     """A limit far better than the market only rests; one far worse is a slip. A stop rests until the market
-    is at its trigger."""
+    is at its trigger, which lies beyond it; so does an order if touched, whose trigger is better: one that
+    the market has passed already is no trigger."""
     order, collar = candidate.order, candidate.limits.price_collar or 0.0
     limits = limits_of(order, candidate.inputs)
     if limits is None:
@@ -157,7 +161,8 @@ def _price_collar(candidate: Candidate) -> Outcome:
         return Unknown(_quote_of(order))
     begins = order.stop_price if order.trail_stop_price is None else order.trail_stop_price
     if begins is not None:
-        price = max(price, begins) if order.side == "BUY" else min(price, begins)
+        dearer = (order.side == "BUY") != (order.order_type in IF_TOUCHED)
+        price = max(price, begins) if dearer else min(price, begins)
     worse = max(limits) - price if order.side == "BUY" else price - min(limits)
     return Refusal(collar, worse / abs(price), "limit_price") if worse > abs(price) * collar else None
 

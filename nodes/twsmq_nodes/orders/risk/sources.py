@@ -7,7 +7,7 @@ once for each kind), and stays unknown to the rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 import structlog
@@ -29,7 +29,7 @@ log = structlog.stdlib.get_logger()
 
 
 class RiskSources:
-    """`foreign`: the working orders that were not placed here.
+    """`foreign`: the working orders that were not placed here. `accounts`: those that the gateway manages.
     `position_reported(account, con_id, quantity)` is called for each position of a known contract."""
 
     def __init__(
@@ -39,6 +39,7 @@ class RiskSources:
         clock: Callable[[], float],
         position_reported: Callable[[str, int, float], None],
         foreign: Callable[[], Iterable[ForeignOrder]],
+        accounts: Callable[[], Collection[str]],
     ) -> None:
         self._node = node
         self._position_reported = position_reported
@@ -52,6 +53,7 @@ class RiskSources:
             want_contract=self._want_contract,
             want_steps=self._want_steps,
             foreign=foreign,
+            accounts=accounts,
         )
 
     def open(self) -> None:

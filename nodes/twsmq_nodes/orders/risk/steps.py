@@ -18,7 +18,7 @@ from twsmq_protocol.order_requests import PlaceOrder
 
 _NEAR = Decimal("1e-6")
 """Of a step: so near to a multiple a price is one, for what binary fractions leave over."""
-_IF_TOUCHED = frozenset(("MIT", "LIT", "TRAIL MIT", "TRAIL LIT"))
+IF_TOUCHED = frozenset(("MIT", "LIT", "TRAIL MIT", "TRAIL LIT"))
 PRICES = ("limit_price", "stop_price", "trail_stop_price")
 
 
@@ -50,7 +50,7 @@ def passive(order: PlaceOrder, steps: Steps) -> PlaceOrder:
         step = None if price is None else steps.at(price)
         if price is None or step is None:
             continue
-        at_limit = name == "limit_price" or order.order_type in _IF_TOUCHED
+        at_limit = name == "limit_price" or order.order_type in IF_TOUCHED
         rounded = _rounded(price, step, down=(order.side == "BUY") == at_limit)
         if rounded != price and (rounded or not price):
             moved[name] = rounded
