@@ -78,8 +78,8 @@ class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     down)"""
     reduce_only_passes: bool = True
     """default true: what can only bring the position in its account nearer to 0, with all else of its side
-    filled, is not subject to `max_order_quantity`, `max_order_notional`, `max_position`, `max_open_orders` and
-    `max_daily_loss`"""
+    filled, is not subject to `max_order_quantity`, `max_order_notional`, `max_position`, `max_open_orders`
+    and `max_daily_loss`"""
 
     def __post_init__(self) -> None:
         check_time_zone(self.time_zone, "time_zone")
