@@ -114,8 +114,7 @@ class OrdersShell(Shell):
             self._core.has_order_id_alone,
             lambda perm_id: perm_id in self._core.foreign.rows,
         )
-        self._direct = DirectWriter()
-        self._maintenance = Maintenance()
+        self._direct, self._maintenance = DirectWriter(), Maintenance()
         self._reports: list[tws.Event] = []  # of the read that goes on
         self._durable_no = 0  # as the journal reports
         self._asked: list[tuple[Args, Call]] = []  # to be placed, of this pass of the mailbox
