@@ -9,6 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.sim_stream import Client, connected, play
 from twsmq_simulator import Server
+from twsmq_simulator.market import listing
+from twsmq_simulator.market.history import Span
+from twsmq_simulator.wire import history_messages
+from twsmq_simulator.wire.zones import CAPTURED
 
 STOCK = ["0", "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", ""]
 EURO = ["0", "EUR", "CASH", "", "", "", "", "IDEALPRO", "", "USD", "", ""]
@@ -145,3 +149,20 @@ def test_live_bars_are_of_the_price_asked_for(tmp_path: Path) -> None:
         assert closes["2"] > closes["1"]
 
     play(tmp_path, story, clock_speed=0, tick_rate=2)
+
+
+@pytest.mark.parametrize("symbol", ["AAPL", "SPX", "CL", "ES", "KWEB", "SAP", "BTC", "EUR"])
+def test_times_are_in_the_zone_that_is_named_beside_them(symbol: str) -> None:
+    """Of the SPX, CL, GC, SI and others schedules and bars were an hour off: in the zone of their exchange's
+    hours, under the name of their own."""
+    listed = [i for i in listing.build(SUNDAY.date()) if i.symbol == symbol and i.sec_type != "OPT"]
+    opens, closes = at(EVENING), at(EVENING) + 3600 * 10**9
+    for i in listed:
+        frame = history_messages.schedule(1, i, [Span(opens, closes)])[4:].decode().split("\0")
+        zone = ZoneInfo(frame[4])
+        told = [datetime.strptime(text, "%Y%m%d-%H:%M:%S").replace(tzinfo=zone) for text in frame[6:8]]
+        assert list(map(at, told)) == [opens, closes]
+        text = history_messages.bar_date(200, i, opens, 60, 1)
+        assert text == history_messages.Dates(200, i, 60, 1, CAPTURED).text(opens)
+        moment, name = text.rsplit(" ", 1)
+        assert at(datetime.strptime(moment, "%Y%m%d %H:%M:%S").replace(tzinfo=ZoneInfo(name))) == opens

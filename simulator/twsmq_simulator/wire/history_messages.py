@@ -11,7 +11,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from twsmq_simulator.market.history import DAY, Bar, Span
-from twsmq_simulator.market.hours import SESSIONS, trading_day
+from twsmq_simulator.market.hours import trading_day
 from twsmq_simulator.market.instruments import Instrument
 from twsmq_simulator.wire import versions
 from twsmq_simulator.wire.fields import Field, message
@@ -22,7 +22,8 @@ TWO = [f"{n:02d}" for n in range(60)]
 
 
 def local(i: Instrument, ns: int) -> datetime:
-    return datetime.fromtimestamp(ns / 1e9, UTC).astimezone(ZoneInfo(SESSIONS[i.hours].zone))
+    """In the zone that is named beside it, which need not be that of the hours it trades in."""
+    return datetime.fromtimestamp(ns / 1e9, UTC).astimezone(ZoneInfo(i.time_zone))
 
 
 def time_text(version: int, i: Instrument, ns: int, zones: Zones = CAPTURED) -> str:
@@ -53,7 +54,7 @@ class Dates:
         utc = named and zones.style == "utc"
         self._tail = f" {zones.name(i.time_zone)}" if named and not utc else ""
         self._gap = "-" if utc else " " if named else "  "
-        self._zone = ZoneInfo("UTC") if utc else ZoneInfo(SESSIONS[i.hours].zone)
+        self._zone = ZoneInfo("UTC") if utc else ZoneInfo(i.time_zone)
         self._heads: dict[int, str] = {}
 
     def text(self, ns: int) -> str:
