@@ -75,6 +75,20 @@ def test_one_instrument_that_is_refused_hides_no_quote_of_another(config_file: P
     assert [line.split(": ")[1] for line in done.stderr.splitlines()] == list(wrong)
 
 
+def test_regulatory_snapshots_of_many_wait_for_their_turn(config_file: Path, port_base: int) -> None:
+    asked: list[str] = []
+
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request["args"]["instrument"])
+        if asked == [AAPL, MSFT]:
+            return refusal("throttled", message="one a second")
+        return {"ok": True, "result": {"quote": {"con_id": 1, "bid": 4.25}}}
+
+    with PlainProcess("marketdata-0", port_base, answer):
+        done = twsmq(config_file, "snapshot", AAPL, MSFT, "--regulatory")
+    assert (done.exit_code, asked) == (0, [AAPL, MSFT, MSFT])
+
+
 def test_a_position_is_closed_though_nobody_answered_for_another(config_file: Path, port_base: int) -> None:
     """Its stops were cancelled before."""
     rows = [

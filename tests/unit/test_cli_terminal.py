@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import Any
 
 import click
@@ -75,6 +77,17 @@ def test_an_event_of_a_stream_is_one_harmless_line(as_json: bool) -> None:
     EventPrinter(told.append, as_json=as_json).print(Received(f"quote/{EVIL}/", event, 0), 0)
     assert len(told) == 1
     assert told[0].isprintable()
+
+
+def test_whoever_reads_no_further_than_a_table_has_seen_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`twsmq positions | head` failed under `set -o pipefail`, now and then."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as unread:
+        monkeypatch.setattr(sys, "stdout", unread)
+        with pytest.raises(BrokenPipeError):
+            show("a table")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
 
 
 def test_a_fields_own_line_break_cannot_pass_for_another_line() -> None:

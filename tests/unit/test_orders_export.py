@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from support.orders_desk import Desk
-from support.orders_reports import EXEC, error, execution, order_status
+from support.orders_reports import EXEC, error, execution, open_order, order_status
 from twsmq.cli import main
 from twsmq.cli.orders import orders
 from twsmq_nodes.orders.journal import SqliteJournal
@@ -27,6 +27,8 @@ def config(tmp_path: Path) -> Path:
     desk = Desk()
     desk.place("a")
     desk.accepted()
+    desk.modify("a", limit_price=1.25)
+    desk.says(open_order(1, limit_price=1.25))
     desk.says(execution(1, f"{EXEC}.01.01", 4.0), execution(1, f"{EXEC}.01.02", 3.0))
     desk.says(tws.CommissionReport(f"{EXEC}.01.02", 1.0, "USD", 5.5, None, None))
     desk.says(
@@ -73,11 +75,16 @@ def test_no_text_of_others_is_a_formula_for_a_spreadsheet(config: Path) -> None:
 
 def test_the_audit_has_what_was_asked_for_and_not_what_the_gateway_showed(config: Path) -> None:
     rows = table(export(config, "--what", "audit"))
-    assert [(row["client_order_id"], row["value"]) for row in rows] == [("a", "pending"), ("b", "pending")]
+    assert [(row["client_order_id"], row["what"], row["value"]) for row in rows] == [
+        ("a", "order", "pending"),
+        ("a", "change", '{"limit_price":1.25}'),
+        ("b", "order", "pending"),
+    ]
 
 
 def test_executions_after_corrections_with_what_they_cost(config: Path) -> None:
     (row,) = table(export(config, "--what", "executions"))
+    assert row["instrument"] == "STK:AAPL:SMART:USD"
     assert (row["exec_id"], row["quantity"], row["commission"], row["realized_pnl"]) == (
         f"{EXEC}.01.02",
         "3.0",
@@ -94,7 +101,7 @@ def test_every_event_of_one_strategy_to_a_file(config: Path, tmp_path: Path) -> 
     assert result.exit_code == 0
     events = [json.loads(line) for line in output.read_text().splitlines()]
     assert [event["strategy_no"] for event in events] == list(range(1, len(events) + 1))
-    assert {event["type"] for event in events} == {"order", "fill", "commission"}
+    assert {event["type"] for event in events} == {"order", "change", "fill", "commission"}
 
 
 def test_events_as_a_table_and_a_journal_that_is_not_there_are_one_line(config: Path, tmp_path: Path) -> None:

@@ -337,7 +337,8 @@ def _kind(row: Order) -> str:
     trails += [f"by {number(row.trail_amount)}"] if row.trail_amount is not None else []
     if row.trail_stop_price is not None and row.status not in TERMINAL_STATUSES:
         trails.append(f"now {number(row.trail_stop_price)}")
-    words = (row.order_type, "/".join(prices), *trails, "" if row.tif == "DAY" else row.tif)
+    staged = "staged" if row.staged and row.status not in TERMINAL_STATUSES else ""
+    words = (row.order_type, "/".join(prices), *trails, "" if row.tif == "DAY" else row.tif, staged)
     return " ".join(word for word in words if word)
 
 

@@ -32,15 +32,15 @@ _FIELDS = {
     ),
     "executions": (
         *_HEADER, "exec_id", "account", "side", "quantity", "price", "time", "con_id", "leg", "recovered",
-        "commission", "currency", "realized_pnl",
+        "commission", "currency", "realized_pnl", "instrument",
     ),
     "audit": ("ts", "who", "what", "strategy", "client_order_id", "value", "event_no"),
 }  # fmt: skip
 
 Row = dict[str, Any]
 _DAMAGE = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
-_SHOWN_BY_GATEWAY = ("Standing",)
-"""Facts beside what nobody has asked for."""
+_NOT_ASKED_FOR = ("Standing", "ChangeSettled")
+"""Facts beside what the gateway has shown."""
 _NAMES = {"type", "strategy", "client_order_id"}
 _decode = msgspec.msgpack.Decoder(Row).decode
 
@@ -131,7 +131,7 @@ def _audit(journal: Path, strategy: str | None) -> Iterator[Row]:
     try:
         with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as database:
             for ts, who, what, of, client_order_id, value, fact in database.execute(asked):
-                if fact is not None and _decode(fact).get("type") in _SHOWN_BY_GATEWAY:
+                if fact is not None and _decode(fact).get("type") in _NOT_ASKED_FOR:
                     continue
                 what_for = what.partition("/")[2].rpartition("/")[2]
                 if strategy is not None and strategy not in (of, what_for):
@@ -139,8 +139,10 @@ def _audit(journal: Path, strategy: str | None) -> Iterator[Row]:
                 row = {"ts": ts, "who": who, "what": what, "strategy": of, "client_order_id": client_order_id}
                 if what == "order":
                     event = _decode(value)
+                    asked_for = event.get("asked")
                     yield row | {
-                        "value": event.get("status") or event.get("state"),
+                        "what": event["type"],
+                        "value": event.get("status") if asked_for is None else json_text(asked_for),
                         "event_no": event["event_no"],
                     }
                 else:
@@ -158,12 +160,16 @@ def orders_of(events: Iterator[Row]) -> Iterator[Row]:
 
 
 def executions_of(events: Iterator[Row]) -> Iterator[Row]:
+    """With their order's instrument: of a combo's legs `con_id` is their own."""
     found: dict[str, Row] = {}
+    instruments: dict[tuple[str, str], Any] = {}
     for event in events:
-        kind = event.pop("type")
-        if kind == "fill":
+        kind, key = event.pop("type"), (event["strategy"], event["client_order_id"])
+        if kind == "order":
+            instruments[key] = event.get("instrument")
+        elif kind == "fill":
             found.pop(event.pop("corrects", None) or "", None)
-            found[str(event.get("exec_id"))] = event
+            found[str(event.get("exec_id"))] = event | {"instrument": instruments.get(key)}
         elif kind == "commission" and str(event.get("exec_id")) in found:
             found[str(event["exec_id"])] |= {
                 name: event.get(name) for name in ("commission", "currency", "realized_pnl")

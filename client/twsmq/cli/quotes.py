@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 from twsmq_protocol.endpoints import marketdata
+from twsmq_protocol.errors import ErrorCode
 from twsmq_protocol.market_events import Quote
 from twsmq_protocol.streams import DataKind
 
-from ..errors import OutcomeUnknown
+from ..client import Client
+from ..errors import OutcomeUnknown, RequestRefused
 from ..table import Table
 from .asking import ask, asking
 from .contracts import checked
@@ -60,7 +63,7 @@ def snapshot(
         args: dict[str, Any] = {"instrument": instrument, "regulatory": regulatory, "data": data}
         try:
             with asking(settings, marketdata(0), instrument) as client:
-                quote: Row = ask(client, "snapshot", args, timeout)["quote"]
+                quote = _snapshot(client, args, timeout)
         except Refused as error:  # what the others are is shown all the same, and may have cost a fee
             if refused is not None:
                 refused.show()
@@ -80,6 +83,19 @@ def snapshot(
         raise refused
 
 
+def _snapshot(client: Client, args: dict[str, Any], timeout: float) -> Row:
+    """Regulatory ones in turns: IBKR allows one a second, and what was throttled cost nothing."""
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            return ask(client, "snapshot", args, timeout)["quote"]
+        except RequestRefused as error:
+            if error.code != ErrorCode.THROTTLED or not args["regulatory"] or time.monotonic() > until:
+                raise
+        time.sleep(_TURN_S)
+
+
+_TURN_S = 0.25
 _FIELDS = {name: kind for name, kind in Table(Quote).columns.items() if name not in HEADER}
 _FIELDS["frozen"] = _FIELDS["delayed"]
 _NUMBERS = ("bid_size", "bid", "ask", "ask_size", "last", "volume")

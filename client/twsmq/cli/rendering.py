@@ -35,10 +35,17 @@ class Escaped:
             yield segment if segment.control else Segment(printable(segment.text, "\n"), segment.style)
 
 
+class _Reader(Console):
+    """Who reads no further has seen enough, which is no failure; rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # noqa: PLE0704 - it is called where the error is handled
+
+
 def show(shown: RenderableType) -> None:
     """On stdout; as wide as the terminal, or wide enough for a line a row where there is none."""
     told = sys.stdout.isatty() or "COLUMNS" in os.environ
-    Console(width=None if told else _WIDE).print(Escaped(shown))
+    _Reader(width=None if told else _WIDE).print(Escaped(shown))
 
 
 def process_table(rows: Iterable[tuple[ProcessRow | Process, float]]) -> Table:
