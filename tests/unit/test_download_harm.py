@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.history_of_a_desk import AAPL, DAY, HOUR, MSFT, NEW_YEARS_EVE, DyingDisk, Past, Run, order
 from twsmq.download.disk import Disk
 from twsmq.download.errors import Changed, DownloadError, FolderGone, NoFolder, Unreadable
 from twsmq.download.lock import Held, locked, running
 from twsmq.download.store import instrument_folder, year_file
 from twsmq.download.verify import verify
+from twsmq_protocol.market_events import BarRow
 
 pa: Any = import_module("pyarrow")
 pq: Any = import_module("pyarrow.parquet")
@@ -280,3 +282,47 @@ def test_a_name_that_no_folder_can_have_is_no_traceback(tmp_path: Path) -> None:
         verify(tmp_path / ("x" * 300))
     with pytest.raises(NoFolder, match="File name too long"), locked(tmp_path / ("x" * 300)):
         pass
+
+
+# --- what is not settled yet -------------------------------------------------------------------------------
+
+
+class Days(Past):
+    """A bar of each weekday, dated by it; its close is another until thirty hours after."""
+
+    def __init__(self, now: int) -> None:
+        super().__init__(86_400)
+        self.now = now
+
+    def times(self, begin: int, end: int) -> list[int]:
+        first = -(-begin // DAY)
+        return [day * DAY for day in range(first, -(-end // DAY)) if (day + 3) % 7 < 5]
+
+    def bar(self, instrument: str, time: int) -> BarRow:
+        row = super().bar(instrument, time)
+        settled = self.now >= time + DAY + 30 * HOUR
+        return row if settled else replace(row, close=row.close + 0.25 if row.close is not None else None)
+
+
+def test_the_day_of_a_future_is_fetched_once_it_is_settled(tmp_path: Path) -> None:
+    """IBKR: the settlement price comes "several hours after", of a Friday sometimes on Saturday."""
+    future, last = "FUT:ES:CME:USD:20270319", NEW_YEARS_EVE + DAY  # a Friday
+    now = last + DAY + 7 * HOUR
+    past = Days(now)
+    run = Run(tmp_path, past, order(NEW_YEARS_EVE - 7 * DAY, last + DAY, future, AAPL, size="1d"))
+    run.wall = now
+    assert run()
+    bars = {one.instrument: one.bars for one in verify(tmp_path).instruments}
+    assert bars == {future: 6, AAPL: 7}
+    past.now = run.wall = last + DAY + 31 * HOUR
+    assert run()
+    assert run.notes == [], "what was fetched is as it was"
+    assert {one.bars for one in verify(tmp_path).instruments} == {7}
+
+
+def test_of_a_future_of_which_nothing_is_settled_nothing_is_fetched(tmp_path: Path) -> None:
+    begin = NEW_YEARS_EVE + DAY
+    run = Run(tmp_path, Days(begin + DAY), order(begin, begin + DAY, "CONTFUT:ES:CME:USD", size="1d"))
+    run.wall = begin + DAY + 7 * HOUR
+    assert not run()
+    assert "no bar since then has its settlement price yet" in run.notes[0]

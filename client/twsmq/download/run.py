@@ -42,7 +42,7 @@ from .planner import (
 from .progress import Progress
 from .recovery import recover
 from .store import PIECES, Format, encode_piece, set_aside
-from .wanted import known_up_to, room_in, spans_wanted, still_missing
+from .wanted import known_up_to, room_in, settled_before, spans_wanted, still_missing
 from .years import Years
 
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -114,7 +114,12 @@ class Download:
 
     def _want(self, job: Job) -> None:
         begin, end = self._order.begin, self._order.end
-        if not any(first <= begin and end <= last for first, last in job.records.wanted_parts()):
+        end = min(end, settled_before(job.instrument, self._order.size, self._wall()))
+        if end <= begin:
+            job.given_up = True
+            job.refusals.append("no bar since then has its settlement price yet; run it again in a day")
+            self._note(f"{job.instrument}: {job.refusals[-1]}")
+        elif not any(first <= begin and end <= last for first, last in job.records.wanted_parts()):
             self._ledger.append(Wanted(instrument=job.instrument, begin=begin, end=end))
 
     # --- the loop ------------------------------------------------------------------------------------------

@@ -16,6 +16,18 @@ from .planner import DAY_NS, NS, Interval, Piece, Span, room, spans_of, touching
 _DAY_LATE, _MONTH_LATE, _NEVER = 4, 64, 2**63
 """Days after an expiry that no bar is of: a day may be the one before the last session, in any zone; a month
 that of delivery, before it ends or in the one after."""
+_SETTLED, _SETTLED_LATE_NS = ("FUT", "FOP", "CONTFUT", ""), 30 * DAY_NS // 24
+"""The close of a future's day becomes its settlement price "several hours after a trading session closes", of
+a Friday sometimes on Saturday (IBKR's documentation of historical bars)."""
+
+
+def settled_before(instrument: str, size: str, now: int) -> int:
+    """Bars that begin before, of those that are finished, have the close that they will have, ns. Of what is
+    named by its conId the kind is not known."""
+    step = seconds_of(size) * NS
+    if step < DAY_NS or parse_instrument(instrument).sec_type not in _SETTLED:
+        return _NEVER
+    return (now - _SETTLED_LATE_NS - step) // DAY_NS * DAY_NS + DAY_NS
 
 
 def spans_wanted(records: Records, size: str) -> list[Span]:
