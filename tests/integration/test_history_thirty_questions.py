@@ -28,6 +28,20 @@ NAMES: dict[str, Any] = {
     "CASH:EUR:IDEALPRO:USD": EURO,
     "FUT:ES:CME:USD:20261218": ES,
 }
+OTHERS: dict[str, Any] = {
+    "CFD:AAPL:SMART:USD": ib_async.CFD("AAPL", "SMART", "USD"),
+    "FUND:VINIX:FUNDSERV:USD": ib_async.Contract(
+        secType="FUND", symbol="VINIX", exchange="FUNDSERV", currency="USD"
+    ),
+    "IND:SPX:CBOE:USD": ib_async.Index("SPX", "CBOE", "USD"),
+    "CRYPTO:BTC:PAXOS:USD": ib_async.Crypto("BTC", "PAXOS", "USD"),
+    "CONTFUT:ES:CME:USD": ib_async.ContFuture("ES", "CME", currency="USD"),
+    "FUT:SI:COMEX:USD:202612:::1000": ib_async.Future(
+        "SI", "202612", "COMEX", multiplier="1000", currency="USD"
+    ),
+    "STK:KWEB:SMART@LSEETF:USD": ib_async.Stock("KWEB", "SMART", "USD", primaryExchange="LSEETF"),
+}
+NAMES |= OTHERS
 
 
 class Question(NamedTuple):
@@ -66,6 +80,8 @@ BARS = [
     ("CASH:EUR:IDEALPRO:USD", "1d", "1 day", "BID", False, 40),
     ("FUT:ES:CME:USD:20261218", "1m", "1 min", "TRADES", False, 2),
     ("FUT:ES:CME:USD:20261218", "1h", "1 hour", "TRADES", False, 15),
+    ("CRYPTO:BTC:PAXOS:USD", "1h", "1 hour", "AGGTRADES", False, 3),
+    ("FUT:SI:COMEX:USD:202612:::1000", "30m", "30 mins", "BID_ASK", False, 3),
 ]
 
 
@@ -191,6 +207,22 @@ def expiries() -> Question:
     return Question("expiries", theirs, ours)
 
 
+def scan() -> Question:
+    """Which stocks they are depends on the moment."""
+
+    async def theirs(api: ib_async.IB) -> list[Any]:
+        wanted = ib_async.ScannerSubscription(
+            instrument="STK", locationCode="STK.US.MAJOR", scanCode="MOST_ACTIVE", numberOfRows=5
+        )
+        return [one.rank for one in await api.reqScannerDataAsync(wanted)]
+
+    def ours(client: Client) -> list[Any]:
+        found = client.request("reference", "scanner", {"scan": "MOST_ACTIVE", "rows": 5}, timeout=60)
+        return [one["rank"] for one in found["rows"]]
+
+    return Question("scan", theirs, ours)
+
+
 def providers() -> Question:
     async def theirs(api: ib_async.IB) -> list[Any]:
         return [(one.code, one.name) for one in await api.reqNewsProvidersAsync()]
@@ -217,6 +249,7 @@ QUESTIONS = [
     matching("AAP"),
     matching("SP"),
     expiries(),
+    scan(),
     providers(),
 ]
 
