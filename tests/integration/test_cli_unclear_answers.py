@@ -75,6 +75,14 @@ def test_one_instrument_that_is_refused_hides_no_quote_of_another(config_file: P
     assert [line.split(": ")[1] for line in done.stderr.splitlines()] == list(wrong)
 
 
+def test_an_account_that_is_not_there_is_named(config_file: Path, port_base: int) -> None:
+    row = {"account": "DU1", "currency": "USD", "cash": 1.0}
+    answer = {"ok": True, "result": {"as_of": 1, "accounts": [row], "currencies": []}}
+    with PlainProcess("status", port_base, lambda _: answer):
+        assert "DU1" in twsmq(config_file, "account").stdout
+        assert twsmq(config_file, "account", "--account", "X").stdout == "nothing is known of account X\n"
+
+
 def test_regulatory_snapshots_of_many_wait_for_their_turn(config_file: Path, port_base: int) -> None:
     asked: list[str] = []
 

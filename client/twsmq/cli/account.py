@@ -67,7 +67,7 @@ def account(config: Path | None, account: str | None, as_json: bool) -> None:
         echo_json(told)
         return
     if not told["accounts"]:
-        echo("nothing is known of any account yet")
+        echo(f"nothing is known of {'any account yet' if account is None else f'account {account}'}")
     for row in told["accounts"]:
         echo(f"{row.get('account', '?')}  {row.get('currency') or ''}{_as_of(row)}")
         show(narrow_table(("", ""), _figures(row), right=(1,)))
