@@ -46,12 +46,11 @@ def qualify(args: ops.Qualify) -> Question:
     rows = contracts_of(found)
     if len(rows) == 1:
         return ops.Qualified(contract=contract_row(rows[0]), candidates=[], told_apart_by=[], matches=1)
-    listed = [listed_contract(info) for info in rows]
     return ops.Qualified(
         contract=None,
-        candidates=listed[:MOST_CANDIDATES],
-        told_apart_by=told_apart_by(listed),
-        matches=len(listed),
+        candidates=[listed_contract(info) for info in rows[:MOST_CANDIDATES]],
+        told_apart_by=told_apart_by(rows),
+        matches=len(rows),
     )
 
 

@@ -17,7 +17,7 @@ from twsmq_nodes.tws.contracts import Contract, ContractInfo
 from twsmq_nodes.tws.instruments import contract_of
 
 from .look_ups import Query, Rows
-from .rows import distinct, listed_contract, told_apart_by
+from .rows import distinct, told_apart_by
 
 Found: TypeAlias = Rows | RequestError
 """What became of a query."""
@@ -45,7 +45,7 @@ def the_one(instrument: str) -> Generator[tuple[Query, ...], tuple[Found, ...], 
     (found,) = yield (details(contract_of(parse_instrument(instrument))),)
     rows = contracts_of(found)
     if len(rows) > 1:
-        names = ", ".join(told_apart_by([listed_contract(info) for info in rows]))
+        names = ", ".join(told_apart_by(rows))
         text = f"{len(rows)} contracts match; name its {names}, or its conId (qualify lists them)"
         raise FieldError("instrument", text)
     return rows[0]

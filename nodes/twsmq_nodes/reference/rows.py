@@ -6,12 +6,13 @@ does where none was named, one row counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import combinations
+from operator import attrgetter
 
 from twsmq_protocol.reference_requests import ContractRow, ListedContract
 
-from twsmq_nodes.tws.contracts import ContractInfo, Scalar
+from twsmq_nodes.tws.contracts import Contract, ContractInfo, Scalar
 from twsmq_nodes.tws.instruments import canonical_instrument
 
 TELLING = (
@@ -120,15 +121,23 @@ def listed_contract(info: ContractInfo) -> ListedContract:
     )
 
 
-def told_apart_by(contracts: Sequence[ListedContract]) -> list[str]:
-    """The fewest fields, of `TELLING`, by which each of them is another; else their local symbol or conId."""
-    differing = [name for name in TELLING if len(_values(contracts, (name,))) > 1]
+def told_apart_by(rows: Iterable[ContractInfo]) -> list[str]:
+    """The fewest fields, of `TELLING`, by which each of them is another; else their local symbol or conId. A
+    chain has tens of thousands, and nearly every choice fails among the first few."""
+    contracts = [info.contract for info in rows]
+    differing = [name for name in TELLING if len(set(map(attrgetter(name), contracts))) > 1]
     for count in range(1, len(differing) + 1):
         for names in combinations(differing, count):
-            if len(_values(contracts, names)) == len(contracts):
+            if _all_differ(contracts, names):
                 return list(names)
-    return ["local_symbol" if len(_values(contracts, ("local_symbol",))) == len(contracts) else "con_id"]
+    return ["local_symbol" if _all_differ(contracts, ("local_symbol",)) else "con_id"]
 
 
-def _values(contracts: Iterable[ListedContract], names: Sequence[str]) -> set[tuple[object, ...]]:
-    return {tuple(getattr(one, name) for name in names) for one in contracts}
+def _all_differ(contracts: list[Contract], names: tuple[str, ...]) -> bool:
+    of, seen = attrgetter(*names), set[object]()
+    for contract in contracts:
+        value = of(contract)
+        if value in seen:
+            return False
+        seen.add(value)
+    return True
