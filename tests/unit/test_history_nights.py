@@ -8,8 +8,10 @@ import pytest
 from support.history_desk import MONDAY, NOW, Desk, asked, ends_at
 from twsmq_nodes.history.bars_job import Known
 from twsmq_nodes.history.core import IDLE_S
+from twsmq_nodes.history.memory import past_for_good
 from twsmq_nodes.history.plan import DAY_S, NS
 from twsmq_nodes.tws.reference_events import HistoricalSchedule
+from twsmq_protocol.history_requests import TickPage
 from twsmq_protocol.packed_bars import packed
 
 HOUR, DAY = 3_600 * NS, DAY_S * NS
@@ -139,3 +141,11 @@ def test_newest_bars_that_may_be_late_are_not_kept_as_none(desk: Desk) -> None:
     desk.reply(NOW - 2 * HOUR)
     (quiet,) = desk.taken
     assert quiet.end == NOW - 20 * minute  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("minutes", "kept"), [(2, False), (19, False), (20, True), (600, True)])
+def test_nor_are_ticks_kept_to_which_later_ones_may_come(minutes: int, kept: bool) -> None:
+    at = NOW - minutes * 60 * NS
+    assert past_for_good(TickPage(ticks=[], con_id=None), at, NOW) == kept
+    assert past_for_good(TickPage(ticks=[], con_id=None, next=at), None, NOW) == kept
+    assert not past_for_good(TickPage(ticks=[], con_id=None), None, NOW)

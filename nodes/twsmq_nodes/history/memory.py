@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 import structlog
 from msgspec import Struct
 from twsmq_protocol.config import Config
-from twsmq_protocol.history_requests import Head, Histogram, Schedule, TickPage
+from twsmq_protocol.history_requests import NEWEST_S, Head, Histogram, Schedule, TickPage
 from twsmq_protocol.instruments import canonical
 
 from .bars_job import Known
 from .jobs import Forget, Keep
-from .plan import DAY_S
+from .plan import DAY_S, NS
 from .store import Answered, Store
 
 T = TypeVar("T")
@@ -116,10 +116,10 @@ class Memory:
         future.add_done_callback(answered)
 
 
-def past_for_good(page: TickPage, to: int | None, now: int, settled: int) -> bool:
-    """Whether a page of ticks will be the same whenever it is asked for."""
+def past_for_good(page: TickPage, to: int | None, now: int) -> bool:
+    """Whether a page of ticks will be the same whenever it is asked for: the newest may be late."""
     last = page.next if page.next is not None else to
-    return last is not None and last <= now - settled
+    return last is not None and last <= now - NEWEST_S * NS
 
 
 def _log_failure(future: Future[Any]) -> None:

@@ -42,7 +42,7 @@ from twsmq_nodes.tws.errors import NotConnected
 from twsmq_nodes.tws.ledger import PacingLedger
 from twsmq_nodes.tws.session_events import SessionEvent
 
-from .bars_job import SETTLED_S, BarsJob, Form, Known
+from .bars_job import BarsJob, Form, Known
 from .contracts import contract_for, usual_what
 from .core import HistoryCore
 from .events import ROWS, Action, Asked, Input
@@ -155,7 +155,7 @@ class HistoryShell(Shell):
             return TicksJob((name, end // NS), contract, args.what, args.from_, end, args.limit, **flags)
 
         def lasts(result: TickPage) -> bool:
-            return past_for_good(result, args.to, now, SETTLED_S * NS)
+            return past_for_good(result, args.to, now)
 
         self._ask(call, args, name, (name, end // NS), TickPage, make, lasts, bulk=args.bulk)
 
