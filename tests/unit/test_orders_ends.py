@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 from msgspec.structs import replace
 from support.orders_desk import Desk
-from support.orders_reports import completed, error, open_order, order_status
+from support.orders_reports import EXEC, completed, error, execution, open_order, order_status
 from support.orders_steps import cancels_of, linked, reconnect, working
 from twsmq_nodes.tws import events as tws
 from twsmq_protocol.order_events import Notice, Order
@@ -280,3 +280,23 @@ def test_the_reason_of_a_report_has_the_code_of_the_202_beside_it(desk: Desk) ->
     desk.says(replace(ended, state=replace(ended.state, reject_reason="No shares to borrow")))
     desk.says(order_status(1, "Cancelled"), error(1, 202, BARE))
     assert end_of(desk) == ("cancelled", 202, "No shares to borrow")
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_end_without_its_executions_says_so_until_they_come(listed: bool) -> None:
+    desk = Desk()
+    desk.place()
+    desk.accepted()
+    if listed:
+        desk.session_lost()
+        desk.session_up()
+        desk.snapshot(completed=[completed("a", "Filled", filled_quantity=10.0)])
+    else:
+        desk.says(order_status(1, "Filled", filled=10.0))
+        desk.later(1.0)
+        desk.snapshot()
+    assert "executions" in (desk.order().reason or "")
+    desk.says(execution(1, shares=6.0))
+    assert "executions" in (desk.order().reason or "")
+    desk.says(execution(1, f"{EXEC}.02.01", shares=4.0))
+    assert desk.order().reason == ("Cancelled by Trader" if listed else None)

@@ -65,6 +65,14 @@ def test_a_market_that_costs_nothing_is_no_price() -> None:
     assert world.refusal("a", **MARKET, quantity=1_000_000.0) == "max_order_notional"
 
 
+def test_what_is_little_more_than_a_large_limit_does_not_look_like_it() -> None:
+    world = World(max_order_notional=1_000_000.0)
+    world.quoted(99.0, 100.0)
+    world.inputs.learn_contract(AAPL, None, 1.0)
+    answer = world.desk.place("a", quantity=10_000.01, limit_price=100.0).answer
+    assert answer.message == "max_order_notional: the limit is 1000000.0, this is 1000001"
+
+
 def test_a_clock_that_is_set_back_stops_nobody_for_hours() -> None:
     world = World(max_orders_per_second=1, duplicate_s=60.0)
     desk = world.desk

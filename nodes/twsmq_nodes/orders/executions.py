@@ -26,6 +26,10 @@ from .recorder import Recorder
 from .states import Trigger
 
 
+UNREPORTED = "; the gateway does not report its executions any more"
+ON_ITS_WORD = "the gateway says "
+
+
 class Executions:
     def __init__(self, book: Book, recorder: Recorder) -> None:
         self._book = book
@@ -94,6 +98,8 @@ class Executions:
         trigger = Trigger.FILLED if complete else Trigger.PARTLY_FILLED
         if corrected or record.order.filled <= executed + EPSILON:
             changes.update(OrderChanges(filled=executed, avg_price=record.average()))
+            if record.done and record.order.reason is not None:
+                changes.setdefault("reason", _as_reported(record.order.reason))
         self._move(record, trigger, ts, **changes)
 
     def commission(self, event: tws.CommissionReport, ts: int) -> None:
@@ -114,6 +120,11 @@ class Executions:
             realized_pnl=cost.realized_pnl,
         )
         self._book.record(commission, ts)
+
+
+def _as_reported(reason: str) -> str | None:
+    """Why an order has ended, once executions have come that were missing when it did."""
+    return None if reason.startswith(ON_ITS_WORD) else reason.removesuffix(UNREPORTED)
 
 
 def cost_in(event: tws.CommissionReport, known_result: float | None) -> Cost | None:

@@ -29,7 +29,7 @@ from .attributes import PLACED_AS, Standing, stands
 from .book import Book
 from .changes import Changes
 from .duplicates import Duplicates
-from .executions import Executions
+from .executions import ON_ITS_WORD, UNREPORTED, Executions
 from .follow_ups import (
     CancelUnexplained,
     ExecutionsMissing,
@@ -302,13 +302,11 @@ class Reports:
         has to do."""
         status = missing.gateway_status or "Filled"
         if silent:
-            reason = (
-                f"the gateway says {status}, and does not answer for executions: they are to be confirmed"
-            )
+            reason = f"{ON_ITS_WORD}{status}, and does not answer for executions: they are to be confirmed"
         elif any(fill.leg for fill in record.fills.values()):
-            reason = f"the gateway says {status}; it reports this combo by the executions of its legs"
+            reason = f"{ON_ITS_WORD}{status}; it reports this combo by the executions of its legs"
         else:
-            reason = f"the gateway says {status}; it reports executions of {record.executed():g} only"
+            reason = f"{ON_ITS_WORD}{status}; it reports executions of {record.executed():g} only"
         changes = OrderChanges(
             filled=missing.filled or record.order.quantity, gateway_status=status, reason=reason
         )
@@ -344,7 +342,7 @@ class Reports:
             reason, code = complaint.text, complaint.tws_code
             trigger = Trigger.REJECTED if record.refused_by(code) and not filled else trigger
         if trigger is Trigger.FILLED and filled > record.executed() + EPSILON:
-            reason += "; the gateway does not report its executions any more"
+            reason += UNREPORTED
         changes = OrderChanges(gateway_status=status, filled=filled, reason=reason, tws_code=code)
         if view.perm_id:
             changes["perm_id"] = view.perm_id

@@ -278,7 +278,7 @@ def test_no_price_is_none_to_the_limits_of_orders_and_a_price_in_pence_is_a_hund
             if any(isinstance(each, wire.ContractDetails) for each in gateway.requests.queue):
                 name(gateway, london, magnifier=100)
             client.await_event(lambda at, _: at == "node/orders/")
-        assert why == "max_order_notional: the limit is 5000.0, this is 3.37e+06"
+        assert why == "max_order_notional: the limit is 5000.0, this is 3370000"
         assert refusal(9, 100) == "", "337 pounds"
         gateway.await_request(wire.PlaceOrder)
 

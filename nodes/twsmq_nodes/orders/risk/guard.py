@@ -30,6 +30,8 @@ from .refused import RiskRefused
 from .rules import RULES, Refusal, Rule, Unknown, held_as, only_reduces
 from .steps import passive
 
+_EXACT_FROM = 10_000.0
+"""Six digits of what is above could look like the limit."""
 SEVERAL = ""
 """The account of an order that the gateway allots to several."""
 UNPLANNED = GatewayLife()
@@ -258,7 +260,9 @@ def _set(limits: RiskLimits) -> dict[str, Any]:
 
 def _refused(rule: str, refusal: Refusal) -> RequestError:
     value = refusal.value
-    shown = f"{value:g}" if isinstance(value, float) else value
+    shown: object = value
+    if isinstance(value, float):
+        shown = f"{value:g}" if abs(value) < _EXACT_FROM else f"{value:.12g}"
     return RiskRefused(rule, f"{rule}: the limit is {refusal.limit}, this is {shown}", field=refusal.field)
 
 
