@@ -25,7 +25,6 @@ from .record import EPSILON, Cost, OrderChanges, Record
 from .recorder import Recorder
 from .states import Trigger
 
-
 UNREPORTED = "; the gateway does not report its executions any more"
 ON_ITS_WORD = "the gateway says "
 
