@@ -121,7 +121,8 @@ class StrategyMirror(Mapping[str, Order]):
                 if event.corrects is not None:
                     self._taken_back.add(event.corrects)
                     fills.pop(event.corrects, None)
-                if event.exec_id not in self._taken_back:  # which may come after what corrects it
+                itself = event.corrects == event.exec_id  # one of the order's is a leg after all
+                if itself or event.exec_id not in self._taken_back:  # which may come after what corrects it
                     fills[event.exec_id] = event
             case Commission():
                 self.commissions[event.exec_id] = event

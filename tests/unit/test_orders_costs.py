@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from support.orders_desk import Desk
 from support.orders_reports import EXEC, end_of, execution, open_order
+from twsmq.mirrors import StrategyMirror
 from twsmq_nodes.orders.foreign_watch import FOREIGN_S
 from twsmq_nodes.tws import events as tws
 from twsmq_protocol.order_control_requests import GetAccountExecutions
@@ -171,6 +172,13 @@ def test_what_an_advisers_order_allots_is_not_executed_twice(told: list[tws.Even
     assert desk.core.book.positions["s", "", "STK:AAPL:SMART:USD"] == 10.0
     rows = desk.core.account_executions(GetAccountExecutions()).executions
     assert sorted(one.account for one in rows) == ["DF1", "DF1", "DU2", "DU3"]
+    mirror = StrategyMirror("s")
+    for event in desk.published:
+        mirror.take(event)
+    assert {one.exec_id: one.leg for one in mirror.fills("a")} == {
+        **{one.execution.exec_id: False for one in MASTER},
+        **{one.execution.exec_id: True for one in ALLOTTED},
+    }
 
 
 def test_what_is_told_of_the_others_alone_counts() -> None:
@@ -236,3 +244,19 @@ def test_executions_of_anothers_combo_whose_order_was_never_seen() -> None:
     desk.says(theirs("01", 4.0, "BAG"), theirs("02", 4.0, "OPT"))
     rows = desk.core.account_executions(GetAccountExecutions()).executions
     assert [one.leg for one in rows] == [False, True]
+
+
+def test_fractions_add_up_to_what_a_person_would_say() -> None:
+    desk = Desk()
+    trades = (("a", "BUY", 0.1), ("b", "BUY", 0.2), ("c", "SELL", 0.3))
+    for number, (cid, side, quantity) in enumerate(trades, 1):
+        desk.place(cid, side=side, quantity=quantity)
+        desk.accepted(number, cid, action=side, total_quantity=quantity)
+    parts = [(1, 0.1, "a", "01"), (2, 0.2, "b", "02"), *((3, 0.1, "c", f"0{n}") for n in (3, 4))]
+    for order_id, shares, cid, number in parts:
+        side = "SLD" if cid == "c" else "BOT"
+        desk.says(execution(order_id, f"{EXEC}.{number}.01", shares, side=side, order_ref=f"s/{cid}"))
+    assert desk.order("c").remaining == 0.1
+    desk.says(execution(3, f"{EXEC}.05.01", 0.1, side="SLD", order_ref="s/c"))
+    assert (desk.status("c"), desk.order("c").filled) == ("filled", 0.3)
+    assert [*desk.core.book.positions.values()] == [0.0]

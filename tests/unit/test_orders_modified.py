@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.orders_desk import Desk
 from support.orders_reports import EXEC, error, execution, open_order, order_status
+from support.orders_steps import outcomes
 from twsmq_nodes.tws import requests as rq
 
 
@@ -186,3 +187,77 @@ def test_an_order_that_is_done_cannot_be_modified_or_cancelled(desk: Desk) -> No
     desk.says(execution(1))
     assert desk.modify(quantity=20.0).code == "conflict"
     assert desk.cancel().code == "conflict"
+
+
+# -- what is shown leaves no place for what was asked
+
+UNTIL = "20261230 23:59:59 UTC"
+LATER = "20261231 23:59:59 UTC"
+BY_AMOUNT: dict[str, Any] = {"order_type": "TRAIL", "limit_price": None, "aux_price": 1.0}
+BY_PERCENT: dict[str, Any] = {"order_type": "TRAIL", "limit_price": None, "trailing_percent": 2.0}
+GTD: dict[str, Any] = {"tif": "GTD", "good_till_date": UNTIL}
+
+
+@pytest.mark.parametrize(
+    ("placed", "shown", "asked", "then"),
+    [
+        ({"order_type": "TRAIL", "trail_amount": 1.0}, BY_AMOUNT, {"trail_percent": 2.0}, BY_AMOUNT),
+        ({"order_type": "TRAIL", "trail_percent": 2.0}, BY_PERCENT, {"trail_amount": 1.0}, BY_PERCENT),
+        ({"limit_price": 1.0}, {"tif": "DAY"}, {"good_till": LATER}, {"tif": "DAY"}),
+        ({"limit_price": 1.0, "tif": "GTD", "good_till": UNTIL}, GTD, {"good_till": LATER}, {"tif": "DAY"}),
+        (
+            {"order_type": "STP", "stop_price": 0.5},
+            {"order_type": "STP", "aux_price": 0.5},
+            {"stop_price": 0.6},
+            {},
+        ),
+    ],
+)
+def test_a_lost_modification_is_not_confirmed_by_an_order_that_cannot_have_it(
+    placed: dict[str, Any], shown: dict[str, Any], asked: dict[str, Any], then: dict[str, Any]
+) -> None:
+    desk = Desk()
+    order: dict[str, Any] = {"limit_price": None} | placed
+    desk.place(**order)
+    desk.accepted(**shown)
+    desk.modify(**asked)
+    for _ in range(9):
+        desk.later(1.0)
+        if desk.asked:
+            desk.snapshot(open_order(1, **then), order_status(1, "Submitted", remaining=10.0))
+    ((name, value),) = asked.items()
+    assert outcomes(desk) == [(1, "sent"), (1, "unanswered")]
+    assert getattr(desk.order(), name) != value
+
+
+def test_of_two_in_flight_the_later_one_needs_nothing_of_what_it_takes_back() -> None:
+    desk = Desk()
+    desk.place(order_type="TRAIL", limit_price=None, trail_amount=1.0)
+    desk.accepted(**BY_AMOUNT)
+    desk.modify(trail_percent=2.0)
+    desk.modify(trail_amount=3.0)
+    desk.says(open_order(1, order_type="TRAIL", limit_price=None, aux_price=3.0))
+    assert outcomes(desk)[2:] == [(1, "superseded"), (2, "confirmed")]
+    assert (desk.order().trail_amount, desk.order().trail_percent) == (3.0, None)
+
+
+def test_one_that_makes_a_gtd_a_day_order_takes_back_the_date_asked_for_before_it() -> None:
+    desk = Desk()
+    desk.place(tif="GTD", good_till=UNTIL)
+    desk.accepted(**GTD)
+    desk.modify(good_till=LATER)
+    desk.modify(tif="DAY")
+    desk.says(open_order(1, tif="DAY"))
+    assert outcomes(desk)[2:] == [(1, "superseded"), (2, "confirmed")]
+    assert (desk.order().tif, desk.order().good_till) == ("DAY", None)
+
+
+def test_one_refused_with_a_change_of_it_under_way_is_rejected_and_not_cancelled() -> None:
+    desk = Desk()
+    desk.place()
+    desk.modify(limit_price=2.0)
+    desk.says(error(1, 201, "no margin"), order_status(1, "Inactive"))
+    for _ in range(5):
+        desk.later(1.0)
+        desk.lists_nothing()
+    assert (desk.status(), desk.order().tws_code, desk.order().reason) == ("rejected", 201, "no margin")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.orders_desk import Caller, Desk
 from support.orders_reports import error, execution, open_order, order_status
-from support.orders_steps import cancels_of, linked, outcomes, sent, working
+from support.orders_steps import cancels_of, changes, linked, outcomes, sent, working
 from twsmq_nodes.tws import requests as rq
 
 
@@ -309,3 +309,60 @@ def test_an_exit_whose_entry_has_bought_nothing_is_not_handed_on_alone(
     desk.says(order_status(1, "Cancelled", filled=filled), error(1, 202, "Order Canceled - reason:"))
     desk.modify("b", transmit=True)
     assert (sent(desk).parent_id, sent(desk).transmit) == (parent_id, True)
+
+
+def cancelled_in_vain(desk: Desk) -> None:
+    desk.place(transmit=False)
+    desk.cancel()
+    for _ in range(40):
+        some_seconds(desk)
+
+
+def test_one_that_was_thrown_away_and_whose_cancels_nobody_answers_is_unknown(desk: Desk) -> None:
+    cancelled_in_vain(desk)
+    assert (desk.status(), cancels_of(desk)) == ("unknown", [1, 1, 1])
+    assert "answers no cancel of it" in (desk.order().reason or "")
+    desk.says(error(1, *ANSWERS[0]))
+    assert desk.status() == "cancelled"
+
+
+def test_cancels_that_nobody_answered_go_again_when_asked_for_and_in_the_next_session(desk: Desk) -> None:
+    cancelled_in_vain(desk)
+    desk.cancel()
+    assert cancels_of(desk) == [1] * 4
+    desk.session_lost()
+    desk.later(10.0)
+    desk.session_up(2)
+    desk.snapshot()
+    assert (desk.status(), cancels_of(desk)) == ("unknown", [1] * 5)
+
+
+def test_a_refusal_that_may_be_of_the_order_or_of_changes_just_after_it_leaves_it_unknown(desk: Desk) -> None:
+    desk.place(transmit=False)
+    desk.modify(limit_price=2.0)
+    desk.modify(limit_price=3.0)
+    desk.says(error(1, 110, TICK))
+    some_seconds(desk)
+    assert (desk.status(), desk.order().tws_code, cancels_of(desk)) == ("unknown", 110, [])
+    desk.modify(transmit=True)
+    assert (sent(desk).transmit, sent(desk).limit_price) == (True, 3.0)
+    desk.accepted(limit_price=3.0)
+    assert (desk.status(), outcomes(desk)[-1]) == ("submitted", (3, "confirmed"))
+
+
+def test_handing_on_asks_for_nothing_else(desk: Desk) -> None:
+    desk.place(transmit=False)
+    desk.modify(transmit=True)
+    desk.accepted()
+    assert [(one.asked, one.stands) for one in changes(desk)] == [({"transmit": True}, {})] * 2
+
+
+def test_what_is_attached_to_one_that_was_thrown_away_goes_with_it_without_a_word(desk: Desk) -> None:
+    desk.place("a", transmit=False)
+    desk.place("b", parent="a", transmit=False)
+    desk.cancel("a")
+    desk.says(error(1, 202, "Order was discarded."))
+    for _ in range(4):
+        some_seconds(desk)
+    assert [desk.status(cid) for cid in "ab"] == ["cancelled", "cancelled"]
+    assert "threw it away with a" in (desk.order("b").reason or "")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.orders_desk import Caller, Desk
 from support.orders_reports import end_of, open_order, order_status
-from support.orders_steps import sent
+from support.orders_steps import outcomes, sent
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.order_control_requests import Halt
 
@@ -111,3 +111,23 @@ def test_a_modification_does_not_overtake_one_that_waits_for_the_stop() -> None:
     while desk.asked:
         desk.says(end_of(desk.asked.pop(0)))
     assert sent(desk).total_quantity == 5.0, "the last word"
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen", "outcome"),
+    [(85.0, 91.0, "unanswered"), (85.0, 86.0, "confirmed"), (92.0, 93.0, "confirmed")],
+)
+def test_a_stop_that_trails_on_from_where_it_stood_is_no_sign_of_having_been_moved_back(
+    asked: float, seen: float, outcome: str
+) -> None:
+    desk = Desk()
+    desk.place(**TRAILING)
+    shown: dict[str, Any] = {"order_type": "TRAIL", "aux_price": 2.0, "action": "SELL"}
+    desk.accepted(trail_stop_price=90.0, **shown)
+    desk.modify(trail_stop_price=asked)
+    for _ in range(9):
+        desk.later(1.0)
+        if desk.asked:
+            desk.snapshot(open_order(1, trail_stop_price=seen, **shown), order_status(1, "Submitted"))
+    assert outcomes(desk)[1:] == [(1, outcome)]
+    assert desk.order().trail_stop_price == seen

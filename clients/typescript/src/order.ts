@@ -84,7 +84,7 @@ export class OrderHandle {
 
   /** Each execution once, and without those that a later one corrects. */
   private takeFill(fill: Fill): void {
-    if (this.executions.has(fill.exec_id)) return;
+    if (this.executions.has(fill.exec_id) && fill.corrects !== fill.exec_id) return;
     this.executions.add(fill.exec_id);
     if (fill.corrects !== null) this.executions.add(fill.corrects);
     const stand = this.fills.filter((one) => one.exec_id !== fill.corrects);

@@ -33,7 +33,7 @@ from .entries import (
     Placed,
 )
 from .ids import Key, OrderIds, parse_ref, split_exec_id
-from .record import Cost, OrderChanges, Record
+from .record import Cost, OrderChanges, Record, units
 from .results import DayResults
 from .spellings import Spellings
 from .states import Trigger, trigger_of
@@ -146,11 +146,11 @@ class Book:
     def _count(self, record: Record) -> None:
         """Towards the position: what its executions show, or the gateway's word if that is ahead of them."""
         order = record.order
-        units = max(order.filled, record.executed())
-        signed = units if order.side == "BUY" else -units
+        done = max(order.filled, record.executed())
+        signed = done if order.side == "BUY" else -done
         if signed != record.counted:
             at = (order.strategy, order.account or "", order.instrument)
-            self.positions[at] = self.positions.get(at, 0.0) + signed - record.counted
+            self.positions[at] = units(self.positions.get(at, 0.0) + signed - record.counted)
             record.counted = signed
 
     def _apply_order(self, record: Record, key: Key, order: Order) -> None:

@@ -8,6 +8,7 @@ does no harm if it is forgotten in a crash.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection
 
 from msgspec import Struct
@@ -21,6 +22,8 @@ from .states import Trigger, after, shown
 
 CANCEL_AGAIN_S = 2.0
 """How long a cancel has to take effect before it may go out again."""
+MOST_UNANSWERED = 3
+"""How many cancels of what the gateway holds back, and no list shows, have to come to nothing."""
 CANCEL_PATIENCE_S = 0.25
 """How long a cancel waits for the disk."""
 
@@ -51,6 +54,7 @@ class Cancels:
         self._release = release
         self._connected = False
         self._written: dict[Key, float] = {}  # when, monotonic
+        self._tries: Counter[Key] = Counter()  # of this session, since somebody asked
         self._parked: dict[Key, float] = {}  # since when they wait for the disk, monotonic
 
     def want(self, record: Record, now: Now, why: str | None = None) -> None:
@@ -66,6 +70,7 @@ class Cancels:
             self._book.change(record, now.ns, CancelWanted(), status=status, reason=reason)
             self._park(record.key, now)
         elif not record.done:
+            self._tries.pop(record.key, None)
             self.again(record, now)
 
     def want_all(self, record: Record, now: Now, why: str | None = None) -> None:
@@ -81,6 +86,11 @@ class Cancels:
         if record.order.gateway_status != "PendingCancel" and self._may_go(record.key, now):
             self._park(record.key, now)
 
+    def unanswered(self, record: Record) -> bool:
+        """It was cancelled as often as is of use: it is held back, so that only an answer shows whether it is
+        there, as it is not if a person has thrown it away."""
+        return record.staged and self._tries[record.key] >= MOST_UNANSWERED
+
     def forget(self, key: Key) -> None:
         """One that was written has come to nothing."""
         self._written.pop(key, None)
@@ -91,6 +101,7 @@ class Cancels:
         may = may and self._is_there(record)
         if self._connected and may:
             self._written[record.key] = now.mono
+            self._tries[record.key] += 1
             return True
         return False
 
@@ -115,6 +126,7 @@ class Cancels:
     def session_began(self) -> None:
         self._connected = True
         self._written.clear()
+        self._tries.clear()
 
     def session_ended(self) -> None:
         """They are owed, and asked for again by the next session."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from twsmq_protocol.order_events import Change, ChangeOutcome
+from twsmq_protocol.order_types import ORDER_TYPES, PRICE_FIELDS, TIFS
 
 from twsmq_nodes.tws.orders import OrderView
 
@@ -26,7 +27,7 @@ from .book import Book
 from .entries import ChangeSent, ChangeSettled, Values
 from .ids import Key
 from .record import OrderChanges, Record
-from .wire import equal, same, shown
+from .wire import equal, prices_of, same, shown
 
 _TRAIL = ("trail_amount", "trail_percent")
 _WORKS = frozenset(("pending", "submitted", "partially_filled"))
@@ -146,13 +147,13 @@ class Changes:
         does not show speaks for itself."""
         values = record.changes[at].values
         for name in _asked_up_to(record, at):
-            seen = shown(view, name, record.order.order_type)
+            seen, asked = shown(view, name, record.order.order_type), _wanted(values, name)
             if seen is None:
-                if not blank:
+                if asked is not None and (not blank or _excluded(name, view)):
                     return False
             elif not (
-                _is(name, getattr(values, name), seen, _standing(record, name))
-                or (name == "trail_stop_price" and _trailed(record, getattr(values, name), seen))
+                _is(name, asked, seen, _standing(record, name))
+                or (name == "trail_stop_price" and _trailed(record, asked, seen))
             ):
                 return False
         return True
@@ -162,7 +163,7 @@ class Changes:
         stands: dict[str, Any] = {}
         for name in names:
             seen = shown(view, name, values.order_type or record.order.order_type)
-            stands[name] = getattr(values, name) if seen is None or name == "good_till" else seen
+            stands[name] = _wanted(values, name) if seen is None or name == "good_till" else seen
         said = self._refusals.get(record.key, [])
         for one in record.changes[: at + 1]:
             kept = all(
@@ -208,7 +209,7 @@ class Changes:
         code: int | None = None,
         stands: dict[str, Any] | None = None,
     ) -> None:
-        names = one.asked or ("quantity", "limit_price", "stop_price")
+        names = one.asked if one.asked or one.transmit else ("quantity", "limit_price", "stop_price")
         asked: Asked = {n: v for n in names if (v := getattr(one.values, n)) is not None}
         if one.transmit:
             asked["transmit"] = True
@@ -230,6 +231,23 @@ def _asked_up_to(record: Record, at: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in record.changes[: at + 1] for name in one.asked))
 
 
+def _wanted(values: Values, name: str) -> Any:
+    """What is asked for; until when it is good means nothing but for a GTD."""
+    moot = name == "good_till" and values.tif not in ("GTD", None)
+    return None if moot else getattr(values, name)
+
+
+def _excluded(name: str, view: OrderView) -> bool:
+    """Whether what is shown leaves no place for it: its type has no such price, it trails by the other of the
+    two measures, it is no GTD."""
+    if name == "good_till":
+        return view.tif in TIFS and view.tif != "GTD"
+    if name in PRICE_FIELDS and view.order_type in ORDER_TYPES and name not in prices_of(view.order_type):
+        return True
+    other = {"trail_amount": view.trailing_percent, "trail_percent": view.aux_price}
+    return bool(other.get(name))
+
+
 def _is(name: str, asked: Any, seen: Any, stood: Any) -> bool:
     """Whether `seen` is what was asked for. A value that has not moved is not a rounded new one."""
     return equal(name, asked, seen) or (same(name, asked, seen) and not equal(name, stood, seen))
@@ -237,9 +255,12 @@ def _is(name: str, asked: Any, seen: Any, stood: Any) -> bool:
 
 def _trailed(record: Record, asked: Any, seen: Any) -> bool:
     """A stop that was asked for follows the market from there at once ("Trailing Stop Limit", TWS Users'
-    Guide), and was seen where it did not stand before."""
-    follows = asked is not None and (seen > asked if record.order.side == "SELL" else seen < asked)
-    return follows and seen != record.order.trail_stop_price
+    Guide), and was seen where it did not stand before. From there it may have come as well if it was to give
+    way and is beyond it."""
+    stood, sign = record.order.trail_stop_price, 1.0 if record.order.side == "SELL" else -1.0
+    if asked is None or sign * seen <= sign * asked:
+        return False
+    return stood is None or not sign * asked < sign * stood <= sign * seen
 
 
 def _standing(record: Record, name: str) -> Any:

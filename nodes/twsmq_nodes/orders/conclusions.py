@@ -29,6 +29,10 @@ from .states import Trigger
 from .wire import as_sent
 
 AGAIN_S = 1.0
+CANCELS_UNANSWERED = (
+    "the gateway held it back, and answers no cancel of it: it may be gone, which no list shows; see that it "
+    "is, then use resolve_order (`twsmq order resolve`)"
+)
 
 
 class Conclusions:
@@ -87,7 +91,7 @@ class Conclusions:
                     record, ruling.trigger, now.ns, reason=ruling.reason, tws_code=ruling.tws_code
                 )
             if record.cancel_wanted and (record.acknowledged or record.staged) and not record.done:
-                self._pipeline.cancels.again(record, now)
+                self._cancel_again(record, now)
             elif record.staged and not record.done and record.is_managed(snapshot.accounts):
                 self._doubt_staged(record, snapshot, now)
         self.end_staged(now)
@@ -103,6 +107,17 @@ class Conclusions:
     def _undecided(self, key: Key) -> bool:
         undecided = (self._pipeline.unwritten, self._reports.unexplained.held, self.short)
         return any(key in each for each in undecided)
+
+    def _cancel_again(self, record: Record, now: Now) -> None:
+        """What is attached to an order that is thrown away goes with it, silently (captured)."""
+        parent = self._book.by_order_id(record.links.parent_id) if record.links.parent_id else None
+        if not self._pipeline.cancels.unanswered(record):
+            self._pipeline.cancels.again(record, now)
+        elif parent is not None and parent.may_go_again:
+            why = f"the gateway held it back, and threw it away with {parent.order.client_order_id}"
+            self._reports.move(record, Trigger.ABANDONED, now.ns, reason=why)
+        elif record.order.status != "unknown":
+            self._reports.move(record, Trigger.VANISHED, now.ns, reason=CANCELS_UNANSWERED)
 
     def _doubt_staged(self, record: Record, snapshot: Snapshot, now: Now) -> None:
         """It is held back, and alone: what it was told of is not seen in any list. What is refused is taken

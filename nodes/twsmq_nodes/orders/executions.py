@@ -5,7 +5,9 @@
 - orderStatus may run ahead of them (captured: Filled 100 ms before its execDetails).
 - A cost may come before its execution, or be another client's.
 - Of an adviser's order for several accounts first its own executions are reported, then what each account
-  gets of them (Lean, InteractiveBrokersBrokerage): these are counted like legs, that is not at all.
+  gets of them (Lean, InteractiveBrokersBrokerage): these are counted like legs, that is not at all. What an
+  account gets may also come first, and counts until the order's own come: then it is recorded anew, as a leg
+  that corrects itself.
 """
 
 from __future__ import annotations
@@ -67,7 +69,11 @@ class Executions:
         )
         if record.allots(fill):
             fill = replace(fill, leg=True)
+        counted = [one for one in record.fills.values() if not one.leg]
         self._book.record(fill, ts)
+        for one in filter(record.allots, counted):
+            if one is not before:
+                self._book.record(replace(one, leg=True, corrects=one.exec_id), ts)
         if before is not None and not shares:
             self._note(record, 0, f"execution {before.exec_id} of {before.quantity:g} was taken back", ts)
         return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .actions import Now
 from .book import Book
+from .cancels import Cancels
 from .ids import Key
 from .record import Record
 
@@ -15,13 +16,14 @@ UNANSWERED_S = 5.0
 
 
 class InFlight:
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, cancels: Cancels) -> None:
         self._book = book
+        self._cancels = cancels
         self._since: dict[Key, float] = {}  # monotonic; the oldest first, for `now` never goes back
 
     def written(self, key: Key, now: Now) -> None:
         record = self._book.records[key]
-        if _unanswered(record) or record.staged:
+        if self._unanswered(record) or record.staged:
             self._since.setdefault(key, now.mono)
 
     @property
@@ -34,23 +36,24 @@ class InFlight:
         """Whether something has been unanswered for too long; its time begins anew."""
         for key in list(self._since):
             record = self._book.records[key]
-            if not _unanswered(record) and (record.done or not record.staged):
+            if not self._unanswered(record) and (record.done or not record.staged):
                 del self._since[key]
         due = self.due
         if due is None or due > now.mono:
             return False
-        overdue = any(_unanswered(self._book.records[key]) for key in self._since)
+        overdue = any(self._unanswered(self._book.records[key]) for key in self._since)
         self._since = dict.fromkeys(self._since, now.mono)
         return overdue
 
     def clear(self) -> None:
         self._since.clear()
 
-
-def _unanswered(record: Record) -> bool:
-    """The gateway has not spoken of it, or not of its cancel, or not of a modification."""
-    if record.exercise is not None and record.order.status == "unknown":
-        return False  # nothing more can be found out
-    cancelling = record.cancel_wanted and record.order.gateway_status != "PendingCancel"
-    silent = not record.acknowledged and not record.staged
-    return not record.done and (silent or cancelling or (bool(record.changes) and not record.held_back))
+    def _unanswered(self, record: Record) -> bool:
+        """The gateway has not spoken of it, or not of its cancel, or not of a modification."""
+        if record.exercise is not None and record.order.status == "unknown":
+            return False  # nothing more can be found out
+        if record.cancel_wanted and record.order.status == "unknown" and self._cancels.unanswered(record):
+            return False  # likewise
+        cancelling = record.cancel_wanted and record.order.gateway_status != "PendingCancel"
+        silent = not record.acknowledged and not record.staged
+        return not record.done and (silent or cancelling or (bool(record.changes) and not record.held_back))

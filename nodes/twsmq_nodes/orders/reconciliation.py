@@ -82,7 +82,7 @@ class Reconciliation:
         self._offset_s: int | None = None
         self._snapshots = pipeline.snapshots
         self._timers: dict[str, float] = {}
-        self._in_flight = InFlight(book)
+        self._in_flight = InFlight(book, pipeline.cancels)
         self._explanations_due: dict[Key, float] = {}
         self._unread_at: float | None = None
         self.conclusions = Conclusions(book, pipeline, reports, actions, self.look_within)

@@ -26,6 +26,11 @@ from .ids import Key, order_ref, split_exec_id
 EPSILON = 1e-9
 
 
+def units(amount: float) -> float:
+    """Without what binary fractions leave over: three times 0.1 is 0.3, and less 0.1 and 0.2 nothing."""
+    return round(amount, 10)
+
+
 _TOGETHER = (("tif", "good_till"), ("trail_amount", "trail_percent"), ("order_type", *PRICE_FIELDS))
 
 
@@ -175,7 +180,7 @@ class Record:
         """Units executed according to executions alone; those of a combo's legs do not count."""
         if not self.fills:  # of most reports
             return 0.0
-        return sum(fill.quantity for fill in self._whole())
+        return units(sum(fill.quantity for fill in self._whole()))
 
     def average(self) -> float | None:
         units = self.executed()

@@ -9,7 +9,7 @@ from twsmq_protocol.order_events import TERMINAL_STATUSES, Notice
 from .attributes import Standing
 from .book import Book
 from .changes import Changes
-from .record import OrderChanges, Record
+from .record import OrderChanges, Record, units
 from .states import Trigger, after, shown
 
 LONGEST_TEXT = 2000
@@ -39,7 +39,7 @@ class Recorder:
             status = "partially_filled"
         changes["status"] = shown(status, cancel_wanted=record.cancel_wanted)
         finished = status == "filled" and filled >= order.filled  # until some of it is taken back
-        changes["remaining"] = 0.0 if finished else max(0.0, quantity - filled)
+        changes["remaining"] = 0.0 if finished else max(0.0, units(quantity - filled))
         if record.changes and status in TERMINAL_STATUSES:
             self._changes.ended(record, status, ts)
         self._book.change(record, ts, None, along=along, **changes)

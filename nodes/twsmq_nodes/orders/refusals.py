@@ -207,6 +207,9 @@ class Refusals:
         else:
             self._recorder.note(record, code, text, ts)
             self._changes.complained(record, code, text)
+            if record.held_back and codes.refuses(code) and record.sent_at + AT_ONCE_S * NS > ts:
+                why = f"{text} (whether that is about the order or a change of it, no list shows)"
+                self._recorder.move(record, Trigger.VANISHED, ts, reason=why, tws_code=code)
         if any(one.transmit for one in just) or meaning in (Meaning.REJECTED_LATE, Meaning.IDS_WRONG):
             self._unexplained.said[record.key] = (code, text, ts)  # the order itself does not come to work
             return [InDoubt(record.key)]

@@ -355,8 +355,9 @@ def _gone(record: Record, today: bool) -> Verdict:
     if today and refused is not None:
         return refused
     if today and inactive:  # a killed FOK, a refused order: Inactive, and nothing else comes (captured)
-        words = record.order.reason or "the gateway called it Inactive and lists it no more"
-        return Verdict(Trigger.CANCELLED, words, record.order.tws_code)
+        words, code = record.order.reason, record.order.tws_code
+        trigger = Trigger.REJECTED if record.refused_by(code or 0) else Trigger.CANCELLED
+        return Verdict(trigger, words or "the gateway called it Inactive and lists it no more", code)
     when = "how it ended it does not tell" if today else "it ended on an earlier day"
     return Verdict(Trigger.VANISHED, f"the gateway had it, and its {LISTS} do not know it any more: {when}")
 

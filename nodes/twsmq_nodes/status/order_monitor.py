@@ -210,6 +210,8 @@ class OrderMonitor:
 
     def _fill(self, fill: Fill) -> None:
         if fill.exec_id in self._fills:
+            if fill.corrects == fill.exec_id:
+                self._fills[fill.exec_id] |= {"leg": fill.leg, "slippage": None}
             return
         if fill.corrects is not None:
             self._fills.pop(fill.corrects, None)
