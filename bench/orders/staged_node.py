@@ -20,8 +20,9 @@ from pathlib import Path
 from time import monotonic_ns, process_time_ns, thread_time_ns
 from typing import Any
 
-from twsmq_nodes.orders import direct_writer, journal, watermark
 from twsmq_nodes.orders.core import OrdersCore
+from twsmq_nodes.orders.journal import direct_writer, watermark
+from twsmq_nodes.orders.journal import thread as journal
 from twsmq_nodes.orders.shell import OrdersShell
 from twsmq_nodes.runtime.process import run
 from twsmq_nodes.tws.adapter import Codec

@@ -11,7 +11,7 @@ from .processes import PROCESSES, SIMULATOR
 
 ORDERS_JOURNAL = "orders.journal"
 ORDERS_MARK = "orders.mark"
-"""Which journal was written here (`orders/watermark.py`)."""
+"""Which journal was written here (`orders/journal/watermark.py`)."""
 STATUS_RECORDS = Path("status") / "records.sqlite"
 """Equity, costs of fills, gaps: what `twsmq report` reads."""
 HISTORY_STORE = "history.store"

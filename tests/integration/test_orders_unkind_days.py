@@ -16,7 +16,7 @@ from support.node_process import running_node
 from support.orders_desk import Desk as CoreDesk
 from support.plain_process import PlainProcess
 from twsmq_nodes.orders.actions import Now
-from twsmq_nodes.orders.journal import SqliteJournal
+from twsmq_nodes.orders.journal.thread import SqliteJournal
 from twsmq_simulator.wire import requests as rq
 
 DAY_NS = 86_400_000_000_000

@@ -16,7 +16,7 @@ from twsmq_nodes.history.plan import before, duration, head_time, next_day, reac
 from twsmq_nodes.marketdata.data.quotes import _seconds  # pyright: ignore[reportPrivateUsage]
 from twsmq_nodes.marketdata.hours import day_ends, known_until, parse_hours
 from twsmq_nodes.orders.attributes import same_moment
-from twsmq_nodes.orders.times import covers
+from twsmq_nodes.orders.reconciliation.times import covers
 from twsmq_nodes.reference.hours import sessions
 from twsmq_nodes.reference.news_questions import _headline_ns, _news_time  # pyright: ignore[reportPrivateUsage]
 from twsmq_nodes.tws.gateway_times import bar_time, execution_time_ns, gateway_offset_s, iana_name, zone_of

@@ -26,7 +26,6 @@ from twsmq_nodes.orders.actions import (
     Write,
 )
 from twsmq_nodes.orders.core import OrdersCore
-from twsmq_nodes.orders.direct_writer import DirectWriter
 from twsmq_nodes.orders.entries import (
     Adopted,
     CancelWanted,
@@ -37,6 +36,7 @@ from twsmq_nodes.orders.entries import (
     to_entry,
     to_row,
 )
+from twsmq_nodes.orders.journal.direct_writer import DirectWriter
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.adapter import Codec

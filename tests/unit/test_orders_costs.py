@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from support.orders_desk import Desk
 from support.orders_reports import EXEC, end_of, execution, open_order
 from twsmq.mirrors import StrategyMirror
-from twsmq_nodes.orders.foreign_watch import FOREIGN_S
+from twsmq_nodes.orders.foreign.watch import FOREIGN_S
 from twsmq_nodes.tws import events as tws
 from twsmq_protocol.order_control_requests import GetAccountExecutions
 from twsmq_protocol.order_events import AccountExecution, ForeignOrderChanged

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from support.orders_desk import Caller, Desk
 from support.orders_reports import error, open_order, order_status
-from twsmq_nodes.orders.exercises import trade_of
-from twsmq_nodes.orders.in_flight import UNANSWERED_S
+from twsmq_nodes.orders.pipeline.exercises import trade_of
+from twsmq_nodes.orders.reconciliation.in_flight import UNANSWERED_S
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.errors import FieldError

@@ -15,7 +15,7 @@ from support.orders_desk import Desk
 from support.orders_reports import EXEC, error, execution, open_order, order_status
 from twsmq.cli import main
 from twsmq.cli.orders import orders
-from twsmq_nodes.orders.journal import SqliteJournal
+from twsmq_nodes.orders.journal.thread import SqliteJournal
 from twsmq_nodes.tws import events as tws
 
 FORMULA = '=HYPERLINK("http://x")'

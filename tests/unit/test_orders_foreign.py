@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 from support.orders_desk import Caller, Desk
 from support.orders_reports import CLIENT_ID, end_of, execution, open_order, order_status
-from twsmq_nodes.orders.drift import SETTLED_S
-from twsmq_nodes.orders.foreign_watch import FOREIGN_S
+from twsmq_nodes.orders.foreign.drift import SETTLED_S
+from twsmq_nodes.orders.foreign.watch import FOREIGN_S
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.orders import OrderStateView, OrderView

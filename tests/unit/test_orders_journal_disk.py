@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from support.orders_desk import Desk
-from twsmq_nodes.orders import journal as journals
-from twsmq_nodes.orders.journal import SqliteJournal
+from twsmq_nodes.orders.journal import thread as journals
+from twsmq_nodes.orders.journal.thread import SqliteJournal
 from twsmq_protocol.errors import ConfigError, Unmendable
 
 

@@ -13,10 +13,10 @@ import pytest
 from msgspec.structs import replace
 from support.orders_desk import Desk, encoder
 from support.orders_reports import execution, open_order, order_status
-from twsmq_nodes.orders import journal as journals
-from twsmq_nodes.orders import watermark
 from twsmq_nodes.orders.core import OrdersCore
-from twsmq_nodes.orders.journal import UNFLUSHED, SqliteJournal
+from twsmq_nodes.orders.journal import thread as journals
+from twsmq_nodes.orders.journal import watermark
+from twsmq_nodes.orders.journal.thread import UNFLUSHED, SqliteJournal
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.errors import Unmendable

@@ -8,7 +8,7 @@ import pytest
 from support.orders_desk import Caller, Desk
 from support.orders_reports import completed, execution, open_order, order_status
 from support.orders_steps import call
-from twsmq_nodes.orders import watermark
+from twsmq_nodes.orders.journal import watermark
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_protocol.order_control_requests import Resume

@@ -12,12 +12,13 @@ import pytest
 from msgspec.structs import replace
 from support.orders_desk import Desk
 from support.orders_reports import execution
-from twsmq_nodes.orders import codes, states, times
-from twsmq_nodes.orders import journal as journals
+from twsmq_nodes.orders import codes, states
 from twsmq_nodes.orders.entries import to_row
-from twsmq_nodes.orders.gate import Gate
 from twsmq_nodes.orders.ids import OrderIds, parse_ref, split_exec_id
-from twsmq_nodes.orders.journal import MOST_ROWS, SqliteJournal
+from twsmq_nodes.orders.journal import thread as journals
+from twsmq_nodes.orders.journal.thread import MOST_ROWS, SqliteJournal
+from twsmq_nodes.orders.pipeline.gate import Gate
+from twsmq_nodes.orders.reconciliation import times
 from twsmq_nodes.orders.states import TABLE, Trigger
 from twsmq_nodes.tws import gateway_times
 from twsmq_protocol.errors import ConfigError, Unmendable
@@ -208,7 +209,7 @@ def test_what_was_committed_is_read_back_and_replayed_from_any_number(tmp_path: 
 def test_a_long_journal_tells_how_far_it_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = traded()
     asyncio.run(commit(tmp_path / "j", desk))
-    monkeypatch.setattr("twsmq_nodes.orders.journal.PROGRESS", 2)
+    monkeypatch.setattr("twsmq_nodes.orders.journal.thread.PROGRESS", 2)
     told: list[tuple[int, int]] = []
     journal = SqliteJournal(tmp_path / "j")
     last = len(list(journal.entries(lambda number, of: told.append((number, of)))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.orders_desk import Desk
 from support.orders_reports import error, open_order, order_status
-from twsmq_nodes.orders.reconciliation import REFUSED_S
+from twsmq_nodes.orders.reconciliation.reconciliation import REFUSED_S
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 

@@ -9,7 +9,7 @@ from support.orders_desk import BASE, Desk
 from support.orders_reports import CLIENT_ID, EXEC, error, execution, open_order, order_status
 from support.orders_steps import call, fields, order, waiting
 from twsmq_nodes.orders.intake import MOST_WAITING
-from twsmq_nodes.orders.pipeline import MOST_PREVIEWS
+from twsmq_nodes.orders.pipeline.pipeline import MOST_PREVIEWS
 from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws import requests as rq
 from twsmq_nodes.tws.contracts import Contract

@@ -14,10 +14,10 @@ from .actions import Caller, Now, Reply
 from .answers import accepted, conflict, key_of, require_record
 from .book import Book
 from .entries import Adopted
-from .foreign import ForeignOrders
+from .foreign.orders import ForeignOrders
 from .ids import Key, parse_ref
 from .older_copy import is_name
-from .pipeline import Pipeline
+from .pipeline.pipeline import Pipeline
 from .record import OrderChanges
 from .states import Trigger, after, standing
 

@@ -33,11 +33,11 @@ from .entries import (
     Placed,
 )
 from .ids import Key, OrderIds, parse_ref, split_exec_id
+from .journal.watermark import Mark
 from .record import Cost, OrderChanges, Record, units
 from .results import DayResults
 from .spellings import Spellings
 from .states import Trigger, trigger_of
-from .watermark import Mark
 
 _HELD_BACK = frozenset((None, "PendingCancel", "Cancelled", "ApiCancelled", "Inactive"))
 """What the gateway may call what it holds back; a refusal may begin with one of the last three (captured)."""

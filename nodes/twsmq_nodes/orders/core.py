@@ -33,23 +33,23 @@ from twsmq_nodes.tws import events as tws
 from twsmq_nodes.tws.encoded import Encoded, Sent
 
 from . import queries
-from .account_executions import AccountExecutions
-from .account_notices import AccountNotices
 from .actions import Action, Caller, Enter, Journal, Now, Publish, Reply, Write
 from .adoption import UNTIL_TAKEN_OVER, Adoption
 from .book import Book
-from .changes import Changes
 from .entries import Entry
-from .foreign import ENDED, ForeignOrders
+from .foreign.account_executions import AccountExecutions
+from .foreign.orders import ENDED, ForeignOrders
 from .halts import Halts
 from .ids import Key
 from .intake import Intake
+from .journal.watermark import Mark
 from .older_copy import OlderCopy
-from .pipeline import Pipeline
-from .reconciliation import DOUBT_S, Reconciliation
-from .recorder import LONGEST_TEXT
-from .reports import Reports
-from .watermark import Mark
+from .pipeline.pipeline import Pipeline
+from .reconciliation.reconciliation import DOUBT_S, Reconciliation
+from .reports.account_notices import AccountNotices
+from .reports.changes import Changes
+from .reports.recorder import LONGEST_TEXT
+from .reports.reports import Reports
 
 _ABOUT_ORDERS = frozenset((None, 3, 5, 11, 101))
 """Message ids of orderStatus, openOrder, execDetails, completedOrder; None for a frame that has none."""

@@ -34,14 +34,14 @@ from twsmq_nodes.tws.accounts import is_paper
 from .actions import Action, Caller, Now, Reply
 from .answers import accepted, conflict, invalid, key_of, not_ready, require_record
 from .book import Book
-from .callers import Waiter
 from .entries import Values
 from .ids import Key, order_ref
-from .items import Exercising, Modifying, Placing, Previewing
-from .pipeline import Pipeline
+from .pipeline.callers import Waiter
+from .pipeline.items import Exercising, Modifying, Placing, Previewing
+from .pipeline.pipeline import Pipeline
+from .pipeline.wire import as_changed, prices_of
 from .record import EPSILON, Record
 from .risk.refused import RiskRefused
-from .wire import as_changed, prices_of
 
 EVERYBODY = ""
 _ALLOCATIONS = ("faGroup", "faProfile")

@@ -15,7 +15,7 @@ from twsmq_protocol.rights import Identity
 
 from .book import Book
 from .ids import Key
-from .items import Placing
+from .pipeline.items import Placing
 
 
 def require_own(args: object, identity: Identity, book: Book, waiting: Mapping[Key, Placing]) -> None:

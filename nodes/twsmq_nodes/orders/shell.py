@@ -46,9 +46,9 @@ from twsmq_nodes.tws.requests import CancelOrder as CancelRequest
 from . import actions, oca_groups, queries
 from .actions import Action, Announce, Enter, Journal, Now, Publish, Reply, SaveSetting, Send, Warn, Write
 from .core import OrdersCore
-from .direct_writer import DirectWriter
-from .foreign_cancel import ForeignCanceller
-from .journal import SqliteJournal
+from .foreign.cancel import ForeignCanceller
+from .journal.direct_writer import DirectWriter
+from .journal.thread import SqliteJournal
 from .maintenance import Maintenance
 from .risk.guard import RiskGuard
 from .risk.refused import RiskRefused

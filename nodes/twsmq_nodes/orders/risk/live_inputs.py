@@ -26,9 +26,9 @@ from twsmq_protocol.order_query_requests import ForeignOrder
 from twsmq_protocol.reference_requests import MarketRules
 from twsmq_protocol.system_events import AccountValue, Heartbeat, Position
 
-from .. import exercises
 from ..book import Book
 from ..entries import Links
+from ..pipeline import exercises
 from ..spellings import is_spelled
 from .arithmetic import leg_spellings
 from .inputs import Market, Open, Scope, price_of, working_as

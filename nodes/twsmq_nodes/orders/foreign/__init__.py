@@ -1,0 +1,1 @@
+"""What others do in our accounts: their orders, all executions, and cancelling an order of theirs."""

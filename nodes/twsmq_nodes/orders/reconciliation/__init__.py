@@ -1,0 +1,1 @@
+"""What is not certain, and how complete snapshots of the gateway settle it."""

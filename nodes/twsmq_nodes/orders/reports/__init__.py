@@ -1,0 +1,1 @@
+"""What the gateway reports, and what becomes of our orders by it."""
