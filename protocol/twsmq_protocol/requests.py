@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from .adviser_requests import FaGroups, FaGroupsReplaced, GetFaGroups, ReplaceFaGroups
 from .alerts import (
     AcknowledgeAlert,
     AlertList,
@@ -22,6 +23,7 @@ from .budget_requests import BudgetLease, BudgetYielded, ClaimBudget, YieldBudge
 from .calendar_requests import GetWshEvents, WshEvents, WshMeta
 from .client_id_requests import ClaimClientId, ClientIdList, ReleaseClientId
 from .envelope import Args, Finite, NoArgs
+from .fundamental_requests import Fundamentals, GetFundamentals
 from .history_requests import (
     BarPage,
     GetBars,
@@ -260,6 +262,13 @@ OPS: dict[str, Op] = {
     "article": Op(REFERENCE, GetArticle, Article, "The text behind a headline", READER),
     "wsh_meta": Op(REFERENCE, NoArgs, WshMeta, "Kinds of companies' events, and filters of them", READER),
     "wsh_events": Op(REFERENCE, GetWshEvents, WshEvents, "What is due of companies: earnings …", READER),
+    "fundamentals": Op(REFERENCE, GetFundamentals, Fundamentals, "A report about a company", READER),
+    "fa_groups": Op(
+        REFERENCE, GetFaGroups, FaGroups, "An adviser's groups, profiles or aliases of accounts", ACCOUNTS
+    ),
+    "replace_fa_groups": Op(
+        REFERENCE, ReplaceFaGroups, FaGroupsReplaced, "Put others in place of all of them", OPERATOR
+    ),
     "scanner": Op(REFERENCE, Scan, Scanned, "The best of a market by some measure", READER),
     "scanner_parameters": Op(
         REFERENCE, GetScannerParameters, ScannerParameterList, "What a scanner may be asked", READER

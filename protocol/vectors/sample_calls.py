@@ -9,7 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 from sample_values import AAPL, NOW
+from twsmq_protocol.adviser_requests import FaGroups, FaGroupsReplaced
 from twsmq_protocol.calendar_requests import WshEvents, WshMeta
+from twsmq_protocol.fundamental_requests import Fundamentals
 from twsmq_protocol.history_requests import (
     Head,
     Histogram,
@@ -237,6 +239,21 @@ CALLS: dict[str, Call] = {
     ),
     "kinds of events": Call(
         26, "wsh_meta", None, WshMeta(meta={"meta_data": {"event_types": [{"tag": "wshe_ed"}]}})
+    ),
+    "a report about a company": Call(
+        27,
+        "fundamentals",
+        {"instrument": "STK:AAPL:SMART:USD", "report": "ReportSnapshot"},
+        Fundamentals(report="ReportSnapshot", xml="<ReportSnapshot/>"),
+    ),
+    "an adviser's groups": Call(
+        28, "fa_groups", {"list": "groups"}, FaGroups(list="groups", xml="<ListOfGroups/>")
+    ),
+    "an adviser's groups, replaced": Call(
+        29,
+        "replace_fa_groups",
+        {"list": "groups", "xml": "<ListOfGroups/>"},
+        FaGroupsReplaced(message="OK"),
     ),
     "user info": Call(24, "user_info", None, UserInfo(white_branding_id=None)),
 }

@@ -111,6 +111,7 @@ class Gateway:
         self.dirty: dict[Session, None] = {}
         self.delivery = Delivery(self)
         self.faults = Faults()
+        self.advisor_lists: dict[int, str] = {}  # as replaced, by kind
         self.zones = Zones(settings.zones)
         self.long_answers = LongAnswers(self.settle)
         self.floor = Floor(settings, self.exchange, self.broker, self.faults, self.delivery, self.clock.now())

@@ -303,6 +303,41 @@ def test_what_is_due_of_a_company(desk: Desk) -> None:
     assert desk("wsh_events", filter="{}", competitors=True) == {"events": []}
 
 
+def test_a_report_about_a_company_and_groups_of_who_is_no_adviser(desk: Desk, client: PlainClient) -> None:
+    assert "AAPL" in desk("fundamentals", instrument=AAPL, report="RESC")["xml"]
+    option = desk("option_chain", instrument=AAPL)["contracts"][0]["instrument"]
+    refused = [
+        client.error("reference", "fundamentals", instrument=option),
+        client.error("reference", "fa_groups"),
+        client.error("reference", "replace_fa_groups", list="groups", xml="<ListOfGroups/>"),
+    ]
+    assert [(error["code"], error["tws_code"]) for error in refused] == [
+        ("gateway_rejected", 430),
+        ("gateway_rejected", 321),
+        ("gateway_rejected", 321),
+    ]
+
+
+def test_groups_of_an_adviser_are_read_and_replaced(
+    tmp_path: Path, config_file: Path, gateway_port: int, client: PlainClient
+) -> None:
+    accounts = ("--account", "DF1234567", "--account", "DU1234568")
+    gateway = GatewayProcess(tmp_path / "gateway", *accounts, port=gateway_port).start()
+    try:
+        with running_node("reference", config_file):
+            await_node(client, "ready")
+            before = client.result("reference", "fa_groups")
+            assert before["xml"].count("<String>") == 2
+            others = before["xml"].replace("All", "Both")
+            done = client.result("reference", "replace_fa_groups", list="groups", xml=others)
+            assert done == {"message": "OK"}
+            assert client.result("reference", "fa_groups", list="groups") == {"list": "groups", "xml": others}
+            gone = client.error("reference", "fa_groups", list="profiles")
+            assert gone["code"] == "gateway_rejected"
+    finally:
+        gateway.kill()
+
+
 WRONG: list[tuple[str, str, dict[str, Any]]] = [
     ("contract_details", "instrument", {}),
     ("contract_details", "instrument", {"instrument": AAPL, "isin": "US0378331005"}),

@@ -67,6 +67,9 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "news": {"instrument": "STK:AAPL:SMART:USD", "from": YESTERDAY, "limit": 5},
     "article": {"provider": "BRFG", "article_id": "BRFG$1"},
     "wsh_events": {"instrument": "STK:AAPL:SMART:USD", "from": "20261201", "to": "20261231", "limit": 5},
+    "fundamentals": {"instrument": "STK:AAPL:SMART:USD", "report": "RESC"},
+    "fa_groups": {"list": "aliases"},
+    "replace_fa_groups": {"list": "groups", "xml": "<ListOfGroups/>"},
     "scanner": {
         "scan": "TOP_PERC_GAIN",
         "rows": 5,

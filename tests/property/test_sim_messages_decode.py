@@ -218,6 +218,7 @@ EMITTERS: dict[str, Emit] = {
     "displayGroupList": lambda d, v: m.display_groups(1, "1|2"),
     "displayGroupUpdated": lambda d, v: m.display_group_updated(1, "265598@SMART"),
     "receiveFA": lambda d, v: m.receive_fa(1, "<xml/>"),
+    "fundamentalData": lambda d, v: m.fundamental_data(1, "<xml/>"),
     "replaceFAEnd": lambda d, v: m.replace_fa_end(1, "done"),
     "scannerParameters": lambda d, v: m.scanner_parameters("<xml/>"),
     "scannerData": lambda d, v: m.scanner_data(1, d.draw(many(instruments))),

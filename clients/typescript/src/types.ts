@@ -710,6 +710,31 @@ export interface GetWshEvents {
 }
 
 /**
+ * `fundamentals` (reference): a report about a company, which IBKR serves to ever fewer users; ibapi has
+ * it no more from 10.50 on.
+ */
+export interface GetFundamentals {
+  readonly instrument: string;
+  readonly report?: "CalendarReport" | "RESC" | "ReportRatios" | "ReportSnapshot" | "ReportsFinStatements" | "ReportsFinSummary" | "ReportsOwnership";
+}
+
+/**
+ * `fa_groups` (reference): an adviser's groups, profiles or aliases of accounts.
+ */
+export interface GetFaGroups {
+  readonly list?: "aliases" | "groups" | "profiles";
+}
+
+/**
+ * `replace_fa_groups` (reference): all of an adviser's groups, profiles or aliases by those of `xml`.
+ * What is not in it is gone. Sent once: without an answer nobody knows whether it was done.
+ */
+export interface ReplaceFaGroups {
+  readonly list: "aliases" | "groups" | "profiles";
+  readonly xml: string;
+}
+
+/**
  * `scanner` (reference): the best of a market by some measure, once.
  *
  * `filters`: by the codes that `scanner_parameters` lists.
@@ -1600,6 +1625,29 @@ export interface WshEvents {
 }
 
 /**
+ * Result of `fundamentals`: the XML that the gateway sends, as it is.
+ */
+export interface Fundamentals {
+  readonly report: Open<"CalendarReport" | "RESC" | "ReportRatios" | "ReportSnapshot" | "ReportsFinStatements" | "ReportsFinSummary" | "ReportsOwnership">;
+  readonly xml: string;
+}
+
+/**
+ * Result of `fa_groups`: the XML that the gateway sends, as it is.
+ */
+export interface FaGroups {
+  readonly list: Open<"aliases" | "groups" | "profiles">;
+  readonly xml: string;
+}
+
+/**
+ * Result of `replace_fa_groups`: what the gateway says of it.
+ */
+export interface FaGroupsReplaced {
+  readonly message: string;
+}
+
+/**
  * Result of `scanner`, best first.
  */
 export interface Scanned {
@@ -2271,6 +2319,9 @@ export interface Ops {
   article: { process: "reference"; args: GetArticle; result: Article };
   wsh_meta: { process: "reference"; args: NoArgs; result: WshMeta };
   wsh_events: { process: "reference"; args: GetWshEvents; result: WshEvents };
+  fundamentals: { process: "reference"; args: GetFundamentals; result: Fundamentals };
+  fa_groups: { process: "reference"; args: GetFaGroups; result: FaGroups };
+  replace_fa_groups: { process: "reference"; args: ReplaceFaGroups; result: FaGroupsReplaced };
   scanner: { process: "reference"; args: Scan; result: Scanned };
   scanner_parameters: { process: "reference"; args: GetScannerParameters; result: ScannerParameterList };
   implied_volatility: { process: "reference"; args: GetImpliedVolatility; result: OptionValue };

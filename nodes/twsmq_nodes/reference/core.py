@@ -158,7 +158,10 @@ class ReferenceCore:
 
     def _lost(self) -> list[Action]:
         text = "the gateway session was lost before the answer came; ask again"
-        actions: list[Action] = [Fail(c, RequestError(ErrorCode.NOT_READY, text)) for c in self._asking]
+        lost = RequestError(ErrorCode.NOT_READY, text)
+        actions: list[Action] = [
+            Fail(call, self._unconfirmed(asking.needs) or lost) for call, asking in self._asking.items()
+        ]
         for call in list(self._asking):
             self._forget(call)
         self._pending.clear()
@@ -179,7 +182,16 @@ class ReferenceCore:
 
     def _too_late(self, needs: tuple[Query, ...]) -> RequestError:
         doubt = next(filter(None, map(self._pending.doubt, needs)), None)
-        return doubt or RequestError(ErrorCode.TIMEOUT, "the gateway did not answer in time; ask again")
+        return (
+            doubt
+            or self._unconfirmed(needs)
+            or RequestError(ErrorCode.TIMEOUT, "the gateway did not answer in time; ask again")
+        )
+
+    def _unconfirmed(self, needs: tuple[Query, ...]) -> RequestError | None:
+        """Of what may have been changed."""
+        said = next(filter(None, map(self._pending.unconfirmed, needs)), None)
+        return None if said is None else RequestError(ErrorCode.TIMEOUT, said)
 
     # --- what the gateway says -----------------------------------------------------------------------------
 
@@ -217,12 +229,16 @@ class ReferenceCore:
         return self._over(look_up, tuple(look_up.rows), now)
 
     def _refused(self, error: GatewayError, now: float) -> list[Action]:
+        if error.req_id < 0:
+            refusal = RequestError(ErrorCode.GATEWAY_REJECTED, error.text, tws_code=error.code)
+            refused = self._pending.refused_by(error.text)
+            return [action for one in refused for action in self._over(one, refusal, now)]
         look_up = self._pending.sent.get(error.req_id)
         if look_up is None or not look_up.kind.numbered or look_up.kind.goes_on_after(error.code):
             return []
         if error.code in look_up.kind.empty_codes:
             return self._over(look_up, (), now)
-        if error.code == NO_DEFINITION:
+        if error.code == NO_DEFINITION and look_up.kind.unconfirmed is None:
             return self._no_definition(look_up, error.text, now)
         refusal = RequestError(ErrorCode.GATEWAY_REJECTED, error.text, tws_code=error.code)
         return self._over(look_up, refusal, now)

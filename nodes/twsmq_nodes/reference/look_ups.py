@@ -36,8 +36,9 @@ class Kind(Struct, frozen=True):
     `ends`: the events after which all is there. `cancel`: the gateway goes on until it is cancelled.
     `keep_s`: how long an answer is remembered. `pace_s`: between two requests of the kind. `idle_s`: silence
     after which nothing more is expected, above the slowest answer known of. `some`: no row at all is no
-    answer. `most_open`: so many the gateway answers at a time. What `rows` cannot read it raises as a
-    RequestError: a refusal, which nobody remembers.
+    answer. `most_open`: so many the gateway answers at a time. `refused_as`: words by which a refusal without
+    an id is known. `unconfirmed`: it changes something; what is said where the gateway does not say whether.
+    What `rows` cannot read it raises as a RequestError: a refusal, which nobody remembers.
     """
 
     request: Callable[..., rq.Request]
@@ -52,6 +53,8 @@ class Kind(Struct, frozen=True):
     most_open: int | None = None
     empty_codes: frozenset[int] = frozenset()
     notice_codes: frozenset[int] = frozenset()
+    refused_as: str | None = None
+    unconfirmed: str | None = None
 
     @property
     def numbered(self) -> bool:
@@ -86,6 +89,11 @@ def _contract(event: ev.ContractDetailsReceived) -> Rows:
     return (event.details,) if event.details.contract.con_id else ()
 
 
+NO_ADVISER = "FA data operations"
+""" "FA data operations ignored for non FA customers." (321, of no request)"""
+UNCONFIRMED = (
+    "whether they were replaced is not known, the gateway did not say: read fa_groups before another try"
+)
 DETAILS_IDLE_S = 60.0
 """Details of options are paced inside the gateway, "up to a minute" (IBKR's documentation 16.03)."""
 
@@ -176,6 +184,22 @@ KINDS: dict[str, Kind] = {
         **_one(ev.WshEvents, lambda event: (event.json,)),
         cancel=ref.CancelWshEvents,
         most_open=1,  # 10281
+    ),
+    "fundamentals": Kind(
+        ref.ReqFundamentals, **_one(ev.Fundamentals, lambda event: (event.xml,)), keep_s=HOUR
+    ),
+    "fa groups": Kind(
+        ref.ReqFaGroups,
+        **_one(ev.FaGroups, lambda event: (event.xml,)),
+        about=lambda event: (event.kind,),
+        refused_as=NO_ADVISER,
+    ),
+    "replace fa groups": Kind(
+        ref.ReplaceFaGroups,
+        **_one(ev.FaGroupsReplaced, lambda event: (event.text,)),
+        most_open=1,
+        refused_as=NO_ADVISER,
+        unconfirmed=UNCONFIRMED,
     ),
     "user info": Kind(ref.ReqUserInfo, **_one(ev.UserInfo, lambda event: (event,)), keep_s=HOUR),
 }

@@ -1,4 +1,4 @@
-"""What is asked about news: who provides them, headlines of a contract, an article. Pure."""
+"""What is asked about news (who provides them, headlines, an article) and about fundamentals. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from twsmq_protocol import news_requests
+from twsmq_protocol import fundamental_requests, news_requests
 from twsmq_protocol.envelope import NoArgs
 
 from twsmq_nodes.tws.gateway_times import NS, execution_time_ns
@@ -60,10 +60,18 @@ def article(args: news_requests.GetArticle) -> Question:
     return news_requests.Article(kind="pdf" if received.article_type == 1 else "text", text=received.text)
 
 
+def fundamentals(args: fundamental_requests.GetFundamentals) -> Question:
+    info = yield from the_one(args.instrument)
+    (found,) = yield (Query("fundamentals", (info.contract, args.report)),)
+    (xml,) = rows_of(found)
+    return fundamental_requests.Fundamentals(report=args.report, xml=xml)
+
+
 QUESTIONS: dict[str, Callable[[Any], Question]] = {
     "news_providers": news_providers,
     "news": news,
     "article": article,
+    "fundamentals": fundamentals,
 }
 """By op."""
 

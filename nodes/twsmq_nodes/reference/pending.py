@@ -93,6 +93,16 @@ class PendingLookUps:
         look_up = self._all.get(query)
         return None if look_up is None else look_up.doubted
 
+    def unconfirmed(self, query: Query) -> str | None:
+        """What is to be said if it may have changed something."""
+        look_up = self._all.get(query)
+        return None if look_up is None or look_up.req_id is None else look_up.kind.unconfirmed
+
+    def refused_by(self, text: str) -> list[LookUp]:
+        """Those that a refusal without an id means."""
+        words = ((one, one.kind.refused_as) for one in self.sent.values())
+        return [one for one, known in words if known is not None and known in text]
+
     def close(self, look_up: LookUp) -> list[Cancel]:
         """Nothing more is expected of it."""
         del self._all[look_up.query]

@@ -16,10 +16,11 @@ from twsmq_nodes.runtime.driver import Driver
 from twsmq_nodes.runtime.link import GatewayLink, why_not_sent
 from twsmq_nodes.runtime.node import Node, Shell
 from twsmq_nodes.runtime.timer import TimerFired
+from twsmq_nodes.tws import reference_requests as ref
+from twsmq_nodes.tws.adapter_values import NOT_IN_IBAPI
 from twsmq_nodes.tws.calls import Answer, Cancel, Fail, Send, SessionDown
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event
-from twsmq_nodes.tws.reference_requests import ReqUserInfo
 from twsmq_nodes.tws.session_events import SessionEvent, SessionLost
 
 from .core import ReferenceCore
@@ -98,7 +99,12 @@ def _patience(call: Call) -> float:
     return min(PATIENCE_S, (call.valid_until - time_ns()) / 1e9)
 
 
+_OF_NO_CONTRACT = frozenset(
+    kind.__name__ for kind in (ref.ReqUserInfo, ref.ReqWshMetaData, ref.ReqFaGroups, ref.ReplaceFaGroups)
+)
+
+
 def _explained(error: TwsError) -> RequestError:
-    if isinstance(error, EncodeRefused) and error.request == ReqUserInfo.__name__:
+    if isinstance(error, EncodeRefused) and (error.request in _OF_NO_CONTRACT or NOT_IN_IBAPI in error.text):
         return RequestError(ErrorCode.GATEWAY_REJECTED, error.text)
     return why_not_sent(error)

@@ -239,13 +239,11 @@ class Callbacks(EWrapper):
         self._emit(ref.SmartComponents(reqId, components_of(smartComponentMap)))
 
     def mktDepthExchanges(self, depthMktDataDescriptions):
-        found = (
-            ref.DepthExchange(
-                d.exchange, d.secType, text(d.listingExch), text(d.serviceDataType), integer(d.aggGroup)
-            )
-            for d in depthMktDataDescriptions
-        )
-        self._emit(ref.DepthExchanges(tuple(found)))
+        def one(d):
+            words = (text(d.listingExch), text(d.serviceDataType))
+            return ref.DepthExchange(d.exchange, d.secType, *words, integer(d.aggGroup))
+
+        self._emit(ref.DepthExchanges(tuple(map(one, depthMktDataDescriptions))))
 
     def scannerData(self, reqId, rank, contractDetails, distance, benchmark, projection, legsStr):
         contract = contract_of(contractDetails.contract)
@@ -281,6 +279,15 @@ class Callbacks(EWrapper):
 
     def wshEventData(self, reqId, dataJson):
         self._emit(ref.WshEvents(reqId, text(dataJson)))
+
+    def fundamentalData(self, reqId, data):
+        self._emit(ref.Fundamentals(reqId, text(data)))
+
+    def receiveFA(self, faData, cxml):
+        self._emit(ref.FaGroups(int(faData), text(cxml)))
+
+    def replaceFAEnd(self, reqId, text):
+        self._emit(ref.FaGroupsReplaced(reqId, str(text)))
 
     # -- orders
 

@@ -119,6 +119,7 @@ def _takes(method: Callable[..., Any]) -> int:
 
 _CANCEL_ARGUMENTS = _takes(EClient.cancelOrder)
 _GLOBAL_CANCEL_ARGUMENTS = _takes(EClient.reqGlobalCancel)
+_REPLACE_FA_ARGUMENTS = _takes(EClient.replaceFA)
 _EXERCISE_ARGUMENTS = _takes(EClient.exerciseOptions)
 
 
@@ -163,10 +164,10 @@ def _scanner(client: Any, request: ref.ReqScanner) -> None:
     client.reqScannerSubscription(request.req_id, subscription, options, filters)
 
 
-def _user_info(client: Any, request: ref.ReqUserInfo) -> None:
-    if not hasattr(client, "reqUserInfo"):  # before 10.19
-        raise BadField("user_info", NOT_IN_IBAPI)
-    client.reqUserInfo(request.req_id)
+def _replace_fa(client: Any, request: ref.ReplaceFaGroups) -> None:
+    if _REPLACE_FA_ARGUMENTS == 2:  # before 10.19: it has no id, and nobody says when it is done
+        raise BadField("replace_fa_groups", NOT_IN_IBAPI)
+    client.replaceFA(request.req_id, request.kind, sendable_text(request.xml, "xml"))
 
 
 def _wsh_events(client: Any, request: ref.ReqWshEvents) -> None:
@@ -185,7 +186,7 @@ _OWN: dict[type[rq.Request], Callable[[Any, Any], None]] = {
     rq.ExerciseOptions: _exercise_options,
     rq.ReqExecutions: _executions,
     ref.ReqScanner: _scanner,
-    ref.ReqUserInfo: _user_info,
+    ref.ReplaceFaGroups: _replace_fa,
     ref.ReqWshEvents: _wsh_events,
 }
 
@@ -196,8 +197,11 @@ def call(client: Any, request: rq.Request) -> None:
     if own is not None:
         own(client, request)
         return
+    method = getattr(client, request.METHOD, None)
+    if method is None:  # of a later release, or an earlier one
+        raise BadField(request.METHOD, NOT_IN_IBAPI)
     arguments: list[Any] = []
     for name in request.__struct_fields__:
         value = getattr(request, name)
         arguments.append(ib_contract(value) if isinstance(value, Contract) else sendable(value, name))
-    getattr(client, request.METHOD)(*arguments)
+    method(*arguments)

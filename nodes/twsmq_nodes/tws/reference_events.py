@@ -240,3 +240,20 @@ class WshMetaData(Event, frozen=True):
 class WshEvents(Event, frozen=True):
     req_id: int
     json: str
+
+
+class Fundamentals(Event, frozen=True):
+    req_id: int
+    xml: str
+
+
+class FaGroups(Event, frozen=True):
+    """`kind`: 1 groups, 2 profiles, 3 aliases."""
+
+    kind: int
+    xml: str
+
+
+class FaGroupsReplaced(Event, frozen=True):
+    req_id: int
+    text: str

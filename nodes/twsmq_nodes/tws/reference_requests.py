@@ -233,3 +233,28 @@ class ReqWshEvents(Request, frozen=True):
 class CancelWshEvents(Request, frozen=True):
     METHOD = "cancelWshEventData"
     req_id: int
+
+
+class ReqFundamentals(Request, frozen=True):
+    METHOD = "reqFundamentalData"
+    req_id: int
+    contract: Contract
+    report: str
+    options: TagValues = ()
+
+
+# -- an adviser's groups (1), profiles (2) and aliases (3) -------------------------------------------
+
+
+class ReqFaGroups(Request, frozen=True):
+    METHOD = "requestFA"
+    kind: int
+
+
+class ReplaceFaGroups(Request, frozen=True):
+    """Own encoding."""
+
+    METHOD = "replaceFA"
+    req_id: int
+    kind: int
+    xml: str

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 from twsmq_simulator.broker.model import Order, Status
 from twsmq_simulator.broker.ticket import OrderTicket
@@ -31,6 +32,7 @@ SCANNER_XML = (
     + "</ScanTypeList></ScanParameterResponse>"
 )
 WSH_KINDS = (("wshe_ed", "Earnings Date", 30), ("wshe_div", "Dividend", 45))
+NO_FUNDAMENTALS = "We are sorry, but fundamentals data for the security specified is not available."
 NO_ADVISOR = "Error validating request.-'bN' : cause - FA data operations ignored for non FA customers."
 
 
@@ -68,13 +70,39 @@ def _gain(book: Book) -> float:
 
 @handles(TABLE, r.RequestFa)
 def request_fa(gateway: Gateway, session: Session, request: r.RequestFa) -> None:
-    """The paper account is no advisor's."""
-    raise RequestRefused(321, NO_ADVISOR)
+    if not _advisor(gateway):
+        raise RequestRefused(321, NO_ADVISOR)
+    xml = gateway.advisor_lists.get(request.kind) or _made_up(gateway, request.kind)
+    session.write(messages.receive_fa(request.kind, xml))
 
 
 @handles(TABLE, r.ReplaceFa)
 def replace_fa(gateway: Gateway, session: Session, request: r.ReplaceFa) -> None:
-    raise RequestRefused(321, NO_ADVISOR)
+    if not _advisor(gateway):
+        raise RequestRefused(321, NO_ADVISOR)
+    gateway.advisor_lists[request.kind] = request.xml
+    if request.request_id is not None:
+        session.write(messages.replace_fa_end(request.request_id, "OK"))
+
+
+def _advisor(gateway: Gateway) -> bool:
+    return any(account.startswith(("F", "DF")) for account in gateway.settings.accounts)
+
+
+def _made_up(gateway: Gateway, kind: int) -> str:
+    """One group of all accounts, an alias for each, no profile."""
+    accounts = gateway.settings.accounts
+    if kind == 1:
+        listed = "".join(f"<String>{account}</String>" for account in accounts)
+        within = f'<ListOfAccts varName="list">{listed}</ListOfAccts><defaultMethod>Equal</defaultMethod>'
+        return f"<ListOfGroups><Group><name>All</name>{within}</Group></ListOfGroups>"
+    if kind == 2:
+        return "<ListOfAllocationProfiles></ListOfAllocationProfiles>"
+    aliases = (
+        f"<AccountAlias><account>{account}</account><alias>{account}</alias></AccountAlias>"
+        for account in accounts
+    )
+    return f"<ListOfAccountAliases>{''.join(aliases)}</ListOfAccountAliases>"
 
 
 @handles(TABLE, r.FamilyCodes)
@@ -136,8 +164,13 @@ def verify(gateway: Gateway, session: Session, request: r.Verify) -> None:
 
 @handles(TABLE, r.FundamentalData)
 def fundamental_data(gateway: Gateway, session: Session, request: r.FundamentalData) -> None:
-    """Not subscribed on this account; newer gateways do not have it at all."""
-    raise RequestRefused(10358, "Fundamentals data is not allowed.")
+    """Made up, of stocks alone."""
+    instrument = gateway.catalogue.get(request.contract.con_id or 0)
+    if instrument is None or instrument.sec_type != "STK":
+        raise RequestRefused(430, NO_FUNDAMENTALS, request.request_id)
+    ids = f'<IssueID Type="Ticker">{escape(instrument.symbol)}</IssueID>'
+    xml = f"<{request.report}><Issue>{ids}</Issue></{request.report}>"
+    session.write(messages.fundamental_data(request.request_id, xml))
 
 
 @handles(TABLE, r.WshMetaData)

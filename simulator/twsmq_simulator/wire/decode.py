@@ -191,7 +191,7 @@ def _versioned(read: Reader) -> Reader:
 def _replace_fa(f: FieldReader) -> r.Request:
     f.text()
     kind, xml = f.integer(), f.text()
-    return r.ReplaceFa(f.integer(), kind, xml)
+    return r.ReplaceFa(f.integer() if f.version >= versions.REPLACE_FA_END else None, kind, xml)
 
 
 READERS: dict[int, Reader] = {

@@ -303,6 +303,10 @@ def receive_fa(kind: int, xml: str) -> bytes:
     return message(16, 1, kind, xml)
 
 
+def fundamental_data(request_id: int, xml: str) -> bytes:
+    return message(51, 1, request_id, xml)
+
+
 def replace_fa_end(request_id: int, text: str) -> bytes:
     return message(103, request_id, text)
 

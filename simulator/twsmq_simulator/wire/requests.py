@@ -315,7 +315,7 @@ class RequestFa(Request, frozen=True):
 
 
 class ReplaceFa(Request, frozen=True):
-    request_id: int
+    request_id: int | None
     kind: int
     xml: str
 

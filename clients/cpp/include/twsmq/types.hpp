@@ -1551,6 +1551,66 @@ struct GetWshEvents {
 };
 
 /**
+ * `fundamentals` (reference): a report about a company, which IBKR serves to ever fewer users; ibapi has
+ * it no more from 10.50 on.
+ */
+struct GetFundamentals {
+  std::string instrument;
+  std::optional<std::string> report;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "instrument", instrument) && get(from_wire, "report", report);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "report", report);
+    return to_wire;
+  }
+};
+
+/**
+ * `fa_groups` (reference): an adviser's groups, profiles or aliases of accounts.
+ */
+struct GetFaGroups {
+  std::optional<std::string> list;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "list", list);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "list", list);
+    return to_wire;
+  }
+};
+
+/**
+ * `replace_fa_groups` (reference): all of an adviser's groups, profiles or aliases by those of `xml`.
+ * What is not in it is gone. Sent once: without an answer nobody knows whether it was done.
+ */
+struct ReplaceFaGroups {
+  std::string list;
+  std::string xml;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "list", list) && get(from_wire, "xml", xml);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "list", list);
+    put(to_wire, "xml", xml);
+    return to_wire;
+  }
+};
+
+/**
  * `scanner` (reference): the best of a market by some measure, once.
  *
  * `filters`: by the codes that `scanner_parameters` lists.
@@ -3564,6 +3624,64 @@ struct WshEvents {
   Value to_value() const {
     Value to_wire = Value::map();
     put(to_wire, "events", events);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `fundamentals`: the XML that the gateway sends, as it is.
+ */
+struct Fundamentals {
+  std::string report;
+  std::string xml;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "report", report) && get(from_wire, "xml", xml);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "report", report);
+    put(to_wire, "xml", xml);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `fa_groups`: the XML that the gateway sends, as it is.
+ */
+struct FaGroups {
+  std::string list;
+  std::string xml;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "list", list) && get(from_wire, "xml", xml);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "list", list);
+    put(to_wire, "xml", xml);
+    return to_wire;
+  }
+};
+
+/**
+ * Result of `replace_fa_groups`: what the gateway says of it.
+ */
+struct FaGroupsReplaced {
+  std::string message;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "message", message);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "message", message);
     return to_wire;
   }
 };
