@@ -159,9 +159,7 @@ def test_a_company_without_is_refused(core: ReferenceCore) -> None:
     assert failures(core.handle(GatewayError(2, 430, "not available"), 0.0)) == [(1, "gateway_rejected", 430)]
 
 
-def test_a_release_that_lacks_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """10.50 has no reqFundamentalData; before 10.19 replaceFA has no id and no end."""
-    monkeypatch.setattr(adapter_outbound, "_REPLACE_FA_ARGUMENTS", 2)
-    for request in (ref.ReqFundamentals(1, Contract(1), "RESC"), ref.ReplaceFaGroups(1, 1, GROUPS)):
-        with pytest.raises(BadField, match="does not know it"):
-            adapter_outbound.call(object(), request)
+def test_a_release_that_lacks_it_is_named() -> None:
+    """10.50 has no reqFundamentalData."""
+    with pytest.raises(BadField, match="does not know it"):
+        adapter_outbound.call(object(), ref.ReqFundamentals(1, Contract(1), "RESC"))

@@ -119,7 +119,6 @@ def _takes(method: Callable[..., Any]) -> int:
 
 _CANCEL_ARGUMENTS = _takes(EClient.cancelOrder)
 _GLOBAL_CANCEL_ARGUMENTS = _takes(EClient.reqGlobalCancel)
-_REPLACE_FA_ARGUMENTS = _takes(EClient.replaceFA)
 _EXERCISE_ARGUMENTS = _takes(EClient.exerciseOptions)
 
 
@@ -164,12 +163,6 @@ def _scanner(client: Any, request: ref.ReqScanner) -> None:
     client.reqScannerSubscription(request.req_id, subscription, options, filters)
 
 
-def _replace_fa(client: Any, request: ref.ReplaceFaGroups) -> None:
-    if _REPLACE_FA_ARGUMENTS == 2:  # before 10.19: it has no id, and nobody says when it is done
-        raise BadField("replace_fa_groups", NOT_IN_IBAPI)
-    client.replaceFA(request.req_id, request.kind, sendable_text(request.xml, "xml"))
-
-
 def _wsh_events(client: Any, request: ref.ReqWshEvents) -> None:
     if IbWshEventData is None:
         raise BadField("wsh_events", NOT_IN_IBAPI)
@@ -186,7 +179,6 @@ _OWN: dict[type[rq.Request], Callable[[Any, Any], None]] = {
     rq.ExerciseOptions: _exercise_options,
     rq.ReqExecutions: _executions,
     ref.ReqScanner: _scanner,
-    ref.ReplaceFaGroups: _replace_fa,
     ref.ReqWshEvents: _wsh_events,
 }
 

@@ -252,8 +252,6 @@ class ReqFaGroups(Request, frozen=True):
 
 
 class ReplaceFaGroups(Request, frozen=True):
-    """Own encoding."""
-
     METHOD = "replaceFA"
     req_id: int
     kind: int
