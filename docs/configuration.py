@@ -92,17 +92,17 @@ def _table(name: str, kind: type[Struct]) -> list[str]:
     if kind is RiskLimits:
         doc = f"The same keys, and what they hold, for one {name.split('.')[-2]}: `[{name.replace('NAME', 'alpha')}]`."
     lines = [f"## `[{name}]`\n", doc + "\n"]
-    if kind is RiskLimits:
+    keys = [field for field in msgspec.structs.fields(kind) if _inner(field.type) is None]
+    if kind is RiskLimits or not keys:
         return lines
     if kind is Risk:
         lines.append("[Limits](risk.md) has an example of each. None holds unless it is given.\n")
     lines += ["| key | what it may be | default | meaning |", "|---|---|---|---|"]
     told = meanings(kind)
-    for field in msgspec.structs.fields(kind):
-        if _inner(field.type) is None:
-            may, default = _may(shape.type_info(field.type)), _default(field)
-            meaning = told.get(field.name, "").replace("|", "\\|")
-            lines.append(f"| `{field.encode_name}` | {may} | {default} | {meaning} |")
+    for field in keys:
+        may, default = _may(shape.type_info(field.type)), _default(field)
+        meaning = told.get(field.name, "").replace("|", "\\|")
+        lines.append(f"| `{field.encode_name}` | {may} | {default} | {meaning} |")
     return [*lines, ""]
 
 
@@ -122,6 +122,8 @@ def _may(told: shape.Type) -> str:
             return f"number{_range(told)}"
         case shape.StrType():
             return "text"
+        case shape.DictType():
+            return f"table of {_may(told.value_type)}"
         case shape.ListType() | shape.VarTupleType():
             return f"list of {_may(told.item_type)}"
         case _:
@@ -138,6 +140,8 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     value = field.default
     if value is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
         value = field.default_factory()  # pyright: ignore[reportCallIssue]
+    if value is msgspec.NODEFAULT:
+        return "required"
     return "not given" if value is None else f"`{msgspec.json.encode(value).decode()}`"
 
 

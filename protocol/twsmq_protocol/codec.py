@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeVar, cast, get_args
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from . import alerts, board, market_events, order_events, system_events
+from . import alerts, board, market_events, order_events, scanner_requests, system_events
 from .envelope import MAX_REQUEST_BYTES, PROTOCOL_VERSION, ErrorBody, Event, Int64, Reply, Request
 from .errors import ErrorCode, MalformedMessage, RequestError, UnknownEvent
 from .explain import explain
@@ -20,6 +20,7 @@ from .repeated_keys import pairs, repeated_key
 
 AnyEvent = (
     market_events.AnyMarketEvent
+    | scanner_requests.Ranking
     | order_events.Order
     | order_events.Fill
     | order_events.Commission

@@ -19,10 +19,15 @@ from .explain import ENTRY, explain
 from .gateway_life import Command, GatewayLife, PlannedRestarts
 from .hosts import LOOPBACK, check_host, is_ipv4, is_loopback
 from .risk_limits import Risk
+from .scanner_requests import Scan
 from .streams import DataKind
 from .time_zones import check_time_zone
 
 _DEEP = re.compile(r"(?<![\w\"'.-])(?:[\w\"'-]+[ \t]*\.[ \t]*){100}")
+
+
+MOST_SCANS = 9
+"""That stand: a gateway keeps ten open, and the op `scanner` needs one."""
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,6 +146,22 @@ class History(Table, frozen=True):
     `max_age` says otherwise."""
 
 
+class Reference(Table, frozen=True):
+    """Look-ups. The scans of `[reference.scans.NAME]` are kept open at the gateway, nine at most; each
+    ranking is published on `scanner/NAME/`."""
+
+    scans: dict[str, Scan] = {}
+    """Kept open at the gateway by name; their rankings are published on `scanner/<name>/`."""
+
+    def __post_init__(self) -> None:
+        if len(self.scans) > MOST_SCANS:
+            text = f"{len(self.scans)} scans; at most {MOST_SCANS}: a gateway keeps ten open, one is the op's"
+            raise FieldError("scans", text)
+        wrong = next((name for name in self.scans if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name)), None)
+        if wrong is not None:
+            raise FieldError("scans", f"{wrong[:80]!r}: a scan's name is of letters, digits, . _ -")
+
+
 class Orders(Table, frozen=True):
     """Only paper accounts (DU…, DF…) may trade unless `allow_live`."""
 
@@ -250,6 +271,7 @@ class Config(Table, frozen=True):
     gateway: GatewayTable = GatewayTable()
     marketdata: Marketdata = Marketdata()
     history: History = History()
+    reference: Reference = Reference()
     orders: Orders = Orders()
     simulator: Simulator = Simulator()
     web: Web = Web()

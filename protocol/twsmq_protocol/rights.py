@@ -47,6 +47,7 @@ UNSCOPED = frozenset(("get_risk",))
 
 TOPIC_RIGHTS: dict[str, Kind] = {
     **dict.fromkeys(STREAMS, "reader"),
+    "scanner": "reader",
     "node": "reader",
     "process": "reader",
     "gateway": "reader",

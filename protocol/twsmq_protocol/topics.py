@@ -5,6 +5,7 @@
     position/<account>/<instrument>/       account/<account>/<tag>/[<currency>/]
     pnl/<account>/[<instrument>/]          board/<section>/   alert/<name>/
     execution/<account>/                   foreign/<account>/<perm_id>/
+    scanner/<name>/
 
 Invariants: a level never holds `/` or NUL; a *complete* topic is one that events are
 published under, any shorter prefix only listens. Options of a stream stay inside the instrument's level.
@@ -28,7 +29,7 @@ _OPTION = re.compile(r"([a-z_]+)=([A-Za-z0-9._+-]+(?:,[A-Za-z0-9._+-]+)*)")
 STREAM_KINDS = frozenset(STREAMS)
 """First levels under which subscribing to a complete topic starts a market-data line."""
 
-STATES = ("foreign", "node", "process", "gateway", "position", "account", "pnl")
+STATES = ("scanner", "foreign", "node", "process", "gateway", "position", "account", "pnl")
 """First levels under which every event is a whole state, so that the newest makes up for all before it."""
 
 FIRST_LEVELS = (
@@ -96,6 +97,10 @@ def order_topic(strategy: str, client_order_id: str) -> str:
 
 
 ACCOUNT_NOTICE = "account_notice/"
+
+
+def scanner_topic(name: str) -> str:
+    return f"scanner/{name}/"
 
 
 def execution_topic(account: str) -> str:

@@ -23,6 +23,7 @@ from twsmq_protocol.order_events import (
     Order,
     OrderStatus,
 )
+from twsmq_protocol.scanner_requests import Ranking, ScannerRow
 from twsmq_protocol.system_events import (
     AccountValue,
     BudgetRound,
@@ -354,6 +355,19 @@ DESK: dict[str, tuple[str, str, Event]] = {
                 "alpha": {"key": "alpha", "strategy": "alpha", "working": 2, "realized": None},
                 "beta": None,
             },
+        ),
+    ),
+    "ranking": (
+        "reference",
+        topics.scanner_topic("gainers"),
+        Ranking(
+            state="active",
+            time=NOW,
+            rows=[
+                ScannerRow(
+                    rank=0, instrument="STK:AAPL:SMART:USD", con_id=265598, symbol="AAPL", sec_type="STK"
+                )
+            ],
         ),
     ),
     "alert": (

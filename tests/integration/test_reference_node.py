@@ -269,6 +269,42 @@ def test_a_scan_and_what_may_be_asked(desk: Desk, client: PlainClient) -> None:
     assert (unknown["code"], unknown["tws_code"]) == ("gateway_rejected", 162)
 
 
+def test_a_configured_scan_stands_and_outlives_the_gateways_restart(
+    tmp_path: Path, config_file: Path, gateway_port: int, port_base: int, client: PlainClient
+) -> None:
+    with config_file.open("a") as more:
+        more.write('[reference.scans.gainers]\nscan = "TOP_PERC_GAIN"\nrows = 3\n')
+        more.write('[reference.scans.wrong]\nscan = "NO_SUCH"\n')
+    gateway = GatewayProcess(tmp_path / "gateway", port=gateway_port).start()
+
+    def next_with(name: str, state: str) -> dict[str, Any]:
+        return client.await_event(lambda topic, e: topic == f"scanner/{name}/" and e["state"] == state)
+
+    try:
+        client.subscribe("scanner/")
+        with running_node("reference", config_file):
+            first, second = next_with("gainers", "active"), next_with("gainers", "active")
+            assert [row["rank"] for row in first["rows"]] == [0, 1, 2]
+            assert second["time"] > first["time"]
+            late = PlainClient(port_base)
+            try:
+                late.subscribe("scanner/")
+                refused = late.await_event(lambda topic, _: topic == "scanner/wrong/")
+                assert (refused["state"], refused["code"], refused["snapshot"]) == ("refused", 162, True)
+                late.subscribe("scanner/typo/")
+                typo = late.await_event(lambda topic, _: topic == "scanner/typo/")
+                assert (typo["state"], typo["rows"]) == ("refused", [])
+            finally:
+                late.close()
+            gateway.kill()
+            kept = next_with("gainers", "interrupted")
+            assert len(kept["rows"]) == 3
+            gateway = GatewayProcess(tmp_path / "gateway", port=gateway_port).start()
+            assert next_with("gainers", "active")["time"] > kept["time"]
+    finally:
+        gateway.stop()
+
+
 def test_an_options_price_and_its_volatility_are_each_others_inverse(desk: Desk) -> None:
     chain = desk(
         "option_chain", instrument=AAPL, expiry=desk("option_chain", instrument=AAPL)["expiries"][-1]

@@ -46,6 +46,7 @@ def watch(config: Path | None, as_json: bool, count: int | None, topics: tuple[s
       twsmq watch quote/STK:AAPL:SMART:USD/          live quotes
       twsmq watch order/                             every order of every strategy
       twsmq watch process/ gateway/                  the cluster itself
+      twsmq watch scanner/gainers/                   a scan of [reference.scans]
       twsmq watch --json quote/CASH:EUR:IDEALPRO:USD/ | jq .bid
     """
     settings = running_from(config)
@@ -143,6 +144,8 @@ class EventPrinter:
 
 def line(topic: str, event: dict[str, Any]) -> str:
     """One event as people read it: time, topic, type, then every field that has a value."""
+    if event.get("type") == "ranking":  # by rank, and of what is known of each only what it is
+        event = event | {"rows": [row["instrument"] for row in event["rows"]]}
     at = datetime.fromtimestamp(event.get("ts", 0) / 1e9).strftime("%H:%M:%S.%f")[:-3]
     fields = (
         f"{name}={_text(value)}"

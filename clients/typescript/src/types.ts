@@ -215,6 +215,42 @@ export interface Stream extends Header {
 }
 
 /**
+ * A configured scan as it stands, on `scanner/<name>/`: at each ranking and each change of its state.
+ *
+ * `rows`: the last ranking, best first. `time`: ns, when it came; nil: none has come yet. starting: asked
+ * for. active: the gateway sends rankings. interrupted: it does not, and is asked again by itself.
+ * refused: it will not; asked again after ten minutes and in the next session. `code`, `text`: what the
+ * gateway says, or why.
+ */
+export interface Ranking extends Header {
+  readonly type: "ranking";
+  readonly state: Open<"active" | "interrupted" | "refused" | "starting">;
+  readonly time: bigint | null;
+  readonly rows: readonly (ScannerRow)[];
+  readonly code: number | null;
+  readonly text: string | null;
+  readonly snapshot: boolean;
+}
+
+/**
+ * `rank` from 0. The gateway sends no prices with them.
+ */
+export interface ScannerRow {
+  readonly rank: number;
+  readonly instrument: string;
+  readonly con_id: number;
+  readonly symbol: string;
+  readonly sec_type: string;
+  readonly exchange: string | null;
+  readonly currency: string | null;
+  readonly local_symbol: string | null;
+  readonly distance: string | null;
+  readonly benchmark: string | null;
+  readonly projection: string | null;
+  readonly legs: string | null;
+}
+
+/**
  * The order as it now stands. `reason` and `tws_code`: why it came to this `status`.
  *
  * `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any. Prices and other
@@ -735,7 +771,7 @@ export interface ReplaceFaGroups {
 }
 
 /**
- * `scanner` (reference): the best of a market by some measure, once.
+ * `scanner` (reference): the best of a market by some measure; of the op, once.
  *
  * `filters`: by the codes that `scanner_parameters` lists.
  */
@@ -1655,24 +1691,6 @@ export interface Scanned {
 }
 
 /**
- * `rank` from 0. The gateway sends no prices with them.
- */
-export interface ScannerRow {
-  readonly rank: number;
-  readonly instrument: string;
-  readonly con_id: number;
-  readonly symbol: string;
-  readonly sec_type: string;
-  readonly exchange: string | null;
-  readonly currency: string | null;
-  readonly local_symbol: string | null;
-  readonly distance: string | null;
-  readonly benchmark: string | null;
-  readonly projection: string | null;
-  readonly legs: string | null;
-}
-
-/**
  * Result of `scanner_parameters`. `total`: so many there are.
  */
 export interface ScannerParameterList {
@@ -2245,6 +2263,7 @@ export type AnyEvent =
   | Greeks
   | Headline
   | Stream
+  | Ranking
   | Order
   | Fill
   | Commission
@@ -2278,6 +2297,7 @@ export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "greeks",
   "headline",
   "stream",
+  "ranking",
   "order",
   "fill",
   "commission",

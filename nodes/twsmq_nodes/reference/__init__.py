@@ -5,6 +5,7 @@ What decides (pure: events in, actions out, no clock, socket or log)
   pending.py        the look-ups they wait for, and their requests; turns.py whose is next
   questions.py      the question of each op; question.py what a question is
                     contract_questions.py, market_questions.py, news_questions.py: them all
+  standing_scans.py the configured scans that stay open, their rankings published
   look_ups.py       the kinds of look-up: one row each in KINDS; rows.py what the rows become
   memory.py         answers remembered
   hours.py, scanner_parameters.py: the gateway's texts read

@@ -23,7 +23,7 @@ gateway says it of good contracts then: ib_insync #330), unless silence or the d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 from twsmq_protocol.errors import ErrorCode, FieldError, RequestError
@@ -57,14 +57,19 @@ class _Asking(Struct):
 
 class ReferenceCore:
     """`now` is monotonic, in seconds. `next_req_id` gives an id the session has not used. `ahead`: so many
-    requests may wait to be written."""
+    requests may wait to be written. `reserved`: so many of a kind are kept open beside it."""
 
     def __init__(
-        self, next_req_id: Callable[[], int], *, cache_rows: int = CACHE_ROWS, ahead: int = MOST_LOOK_UPS
+        self,
+        next_req_id: Callable[[], int],
+        *,
+        cache_rows: int = CACHE_ROWS,
+        ahead: int = MOST_LOOK_UPS,
+        reserved: Mapping[str, int] | None = None,
     ) -> None:
         self.memory = Memory(cache_rows)
         self._asking: dict[CallId, _Asking] = {}
-        self._pending = PendingLookUps(next_req_id, ahead)
+        self._pending = PendingLookUps(next_req_id, ahead, reserved)
         self._outages = Outages()
         self._wake_at: float | None = None
 

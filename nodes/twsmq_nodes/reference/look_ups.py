@@ -206,9 +206,12 @@ KINDS: dict[str, Kind] = {
 _MOST_OPEN = {name: kind.most_open for name, kind in KINDS.items() if kind.most_open is not None}
 
 
-def occupied(asked: Iterable[str], unwritten: Iterable[str]) -> set[str]:
+def occupied(
+    asked: Iterable[str], unwritten: Iterable[str], reserved: Mapping[str, int] | None = None
+) -> set[str]:
     """Kinds of which no more may be asked now: the gateway answers no more at a time, or their pace counts
-    from a request that is not written yet."""
+    from a request that is not written yet. `reserved`: so many of a kind others keep open."""
     out = Counter(asked)
+    out.update(reserved or {})
     paced = {name for name in unwritten if KINDS[name].pace_s}
     return paced | {name for name, most in _MOST_OPEN.items() if out[name] >= most}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from twsmq_protocol import reference_requests as ops
 from twsmq_protocol import scanner_requests
 from twsmq_protocol.envelope import NoArgs
 
+from twsmq_nodes.tws import reference_events as ev
 from twsmq_nodes.tws.instruments import instrument_of
 
 from .look_ups import Query
@@ -16,8 +18,9 @@ from .question import Question, rows_of
 from .scanner_parameters import matching
 
 
-def scanner(args: scanner_requests.Scan) -> Question:
-    asked = (
+def asked(args: scanner_requests.Scan) -> tuple[Any, ...]:
+    """Of the gateway's request."""
+    return (
         args.instrument_type,
         args.location,
         args.scan,
@@ -31,26 +34,31 @@ def scanner(args: scanner_requests.Scan) -> Question:
         (),
         tuple(sorted(args.filters.items())),
     )
-    (found,) = yield (Query("scanner", asked),)
-    return scanner_requests.Scanned(
-        rows=[
-            scanner_requests.ScannerRow(
-                rank=row.rank,
-                instrument=str(instrument_of(row.contract)),
-                con_id=row.contract.con_id,
-                symbol=row.contract.symbol,
-                sec_type=row.contract.sec_type,
-                exchange=row.contract.exchange or None,
-                currency=row.contract.currency or None,
-                local_symbol=row.contract.local_symbol or None,
-                distance=row.distance or None,
-                benchmark=row.benchmark or None,
-                projection=row.projection or None,
-                legs=row.legs or None,
-            )
-            for row in rows_of(found)[: args.rows]
-        ]
-    )
+
+
+def ranked(rows: Iterable[ev.ScannerRow], most: int) -> list[scanner_requests.ScannerRow]:
+    return [
+        scanner_requests.ScannerRow(
+            rank=row.rank,
+            instrument=str(instrument_of(row.contract)),
+            con_id=row.contract.con_id,
+            symbol=row.contract.symbol,
+            sec_type=row.contract.sec_type,
+            exchange=row.contract.exchange or None,
+            currency=row.contract.currency or None,
+            local_symbol=row.contract.local_symbol or None,
+            distance=row.distance or None,
+            benchmark=row.benchmark or None,
+            projection=row.projection or None,
+            legs=row.legs or None,
+        )
+        for row in islice(rows, most)
+    ]
+
+
+def scanner(args: scanner_requests.Scan) -> Question:
+    (found,) = yield (Query("scanner", asked(args)),)
+    return scanner_requests.Scanned(rows=ranked(rows_of(found), args.rows))
 
 
 def scanner_parameters(args: scanner_requests.GetScannerParameters) -> Question:

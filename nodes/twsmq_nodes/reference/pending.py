@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -50,10 +50,12 @@ class LookUp(Struct):
 
 class PendingLookUps:
     """`next_req_id` gives an id the session has not used. `ahead`: so many requests may wait to be written.
-    `sent`: by the ids of their requests.
+    `reserved`: so many of a kind others keep open at the gateway. `sent`: by the ids of their requests.
     """
 
-    def __init__(self, next_req_id: Callable[[], int], ahead: int) -> None:
+    def __init__(
+        self, next_req_id: Callable[[], int], ahead: int, reserved: Mapping[str, int] | None = None
+    ) -> None:
         self.sent: dict[int, LookUp] = {}
         self._all: dict[Query, LookUp] = {}
         self._unwritten: set[int] = set()
@@ -61,6 +63,7 @@ class PendingLookUps:
         self._turns = PeerTurns()
         self._next_req_id = next_req_id
         self._ahead = ahead
+        self._reserved = reserved
 
     def no_room(self, missing: list[Query], peer: bytes) -> RequestError | None:
         """Why `peer` may not wait for these too."""
@@ -147,7 +150,7 @@ class PendingLookUps:
 
     def _full(self) -> set[str]:
         unwritten = (self.sent[req_id].query.kind for req_id in self._unwritten)
-        return occupied((look_up.query.kind for look_up in self.sent.values()), unwritten)
+        return occupied((look_up.query.kind for look_up in self.sent.values()), unwritten, self._reserved)
 
     def _sending(self, look_up: LookUp, now: float) -> Send:
         kind = look_up.kind

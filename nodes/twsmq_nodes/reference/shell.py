@@ -10,6 +10,7 @@ from time import time_ns
 from typing import Any
 
 from twsmq_protocol.errors import ErrorCode, RequestError
+from twsmq_protocol.topics import scanner_topic
 from twsmq_transport.mailbox import Call
 
 from twsmq_nodes.runtime.driver import Driver
@@ -20,13 +21,17 @@ from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws.adapter_values import NOT_IN_IBAPI
 from twsmq_nodes.tws.calls import Answer, Cancel, Fail, Send, SessionDown
 from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
-from twsmq_nodes.tws.events import Event
+from twsmq_nodes.tws.events import Event, GatewayError
+from twsmq_nodes.tws.reference_events import ScannerRows
 from twsmq_nodes.tws.session_events import SessionEvent, SessionLost
 
 from .core import ReferenceCore
 from .events import Action, Asked, Input
 from .question import Question
 from .questions import QUESTIONS
+from .standing_scans import Action as ScanAction
+from .standing_scans import Input as ScanInput
+from .standing_scans import Publish, Ranked, StandingScans
 
 PATIENCE_S = 600.0
 """How long a call waits at most while rows keep coming; its own `valid_until` may end it sooner."""
@@ -41,7 +46,12 @@ class ReferenceShell(Shell):
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._link = GatewayLink(node, on_event=self._on_event, on_session_event=self._on_session_event)
-        self._core = ReferenceCore(self._link.session.next_req_id, ahead=AHEAD)
+        scans, next_req_id = node.config.reference.scans, self._link.session.next_req_id
+        self._core = ReferenceCore(next_req_id, ahead=AHEAD, reserved={"scanner": len(scans)})
+        self._scans = StandingScans(scans, next_req_id)
+        self._scan_driver: Driver[ScanInput, ScanAction] = Driver(
+            self._scans.handle, self._carry_out_scan, lambda: self._scans.wake_at, TimerFired()
+        )
         self._calls: dict[int, Call] = {}
         self._call_ids = count(1)
         self._driver: Driver[Input, Action] = Driver(
@@ -50,13 +60,24 @@ class ReferenceShell(Shell):
         for op, question in QUESTIONS.items():
             node.mailbox.add(op, self._asks(question))
 
+        node.topics += ["scanner/<name>/"]
+
     def start(self) -> None:
+        for action in self._scans.begin():
+            self._carry_out_scan(action)
         self._link.open()
 
     async def stop(self) -> None:
         self._driver.feed(SessionDown())
+        self._scan_driver.close()
         self._link.close()
         self._driver.close()
+
+    def presence(self, topic: str, wanted: bool) -> None:
+        refusal = self._scans.stranger(topic) if wanted else None
+        if refusal is not None:
+            self._node.outbox.publish(topic, refusal)
+            self._node.outbox.end(topic)  # clients invent topics
 
     def _asks(self, question: Callable[[Any], Question]) -> Callable[[Any, Call], None]:
         def asked(args: Any, call: Call) -> None:
@@ -75,10 +96,16 @@ class ReferenceShell(Shell):
         return None
 
     def _on_session_event(self, event: SessionEvent) -> None:
-        self._driver.feed(SessionDown() if isinstance(event, SessionLost) else event)
+        happened = SessionDown() if isinstance(event, SessionLost) else event
+        self._driver.feed(happened)
+        self._scan_driver.feed(happened)
 
     def _on_event(self, event: Event) -> None:
         self._driver.feed(event)
+        if isinstance(event, ScannerRows):
+            self._scan_driver.feed(Ranked(event, time_ns()))
+        elif isinstance(event, GatewayError):
+            self._scan_driver.feed(event)
 
     def _carry_out(self, action: Action) -> None:
         match action:
@@ -91,6 +118,18 @@ class ReferenceShell(Shell):
                 self._calls.pop(call).succeed(result)
             case Fail(call, error):
                 self._calls.pop(call).fail(error)
+
+    def _carry_out_scan(self, action: ScanAction) -> None:
+        match action:
+            case Send():
+                self._link.ask(
+                    action, self._scan_driver.feed, wanted=self._scans.wanted, explained=_scan_explained
+                )
+            case Cancel(request):
+                with suppress(NotConnected):
+                    self._link.session.send(request)
+            case Publish(name, ranking):
+                self._node.outbox.publish(scanner_topic(name), ranking, retain=True)
 
 
 def _patience(call: Call) -> float:
@@ -107,4 +146,10 @@ _OF_NO_CONTRACT = frozenset(
 def _explained(error: TwsError) -> RequestError:
     if isinstance(error, EncodeRefused) and (error.request in _OF_NO_CONTRACT or NOT_IN_IBAPI in error.text):
         return RequestError(ErrorCode.GATEWAY_REJECTED, error.text)
+    return why_not_sent(error)
+
+
+def _scan_explained(error: TwsError) -> RequestError:
+    if isinstance(error, EncodeRefused):
+        return RequestError(ErrorCode.INVALID_ARGUMENT, error.text)
     return why_not_sent(error)

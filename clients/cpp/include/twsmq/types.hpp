@@ -475,6 +475,82 @@ struct Stream : Header {
 };
 
 /**
+ * `rank` from 0. The gateway sends no prices with them.
+ */
+struct ScannerRow {
+  std::int64_t rank = 0;
+  std::string instrument;
+  std::int64_t con_id = 0;
+  std::string symbol;
+  std::string sec_type;
+  std::optional<std::string> exchange;
+  std::optional<std::string> currency;
+  std::optional<std::string> local_symbol;
+  std::optional<std::string> distance;
+  std::optional<std::string> benchmark;
+  std::optional<std::string> projection;
+  std::optional<std::string> legs;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return get(from_wire, "rank", rank) && get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "symbol", symbol) && get(from_wire, "sec_type", sec_type) && get(from_wire, "exchange", exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "distance", distance) && get(from_wire, "benchmark", benchmark) && get(from_wire, "projection", projection) && get(from_wire, "legs", legs);
+  }
+
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "rank", rank);
+    put(to_wire, "instrument", instrument);
+    put(to_wire, "con_id", con_id);
+    put(to_wire, "symbol", symbol);
+    put(to_wire, "sec_type", sec_type);
+    put(to_wire, "exchange", exchange);
+    put(to_wire, "currency", currency);
+    put(to_wire, "local_symbol", local_symbol);
+    put(to_wire, "distance", distance);
+    put(to_wire, "benchmark", benchmark);
+    put(to_wire, "projection", projection);
+    put(to_wire, "legs", legs);
+    return to_wire;
+  }
+};
+
+/**
+ * A configured scan as it stands, on `scanner/<name>/`: at each ranking and each change of its state.
+ *
+ * `rows`: the last ranking, best first. `time`: ns, when it came; nil: none has come yet. starting: asked
+ * for. active: the gateway sends rankings. interrupted: it does not, and is asked again by itself.
+ * refused: it will not; asked again after ten minutes and in the next session. `code`, `text`: what the
+ * gateway says, or why.
+ */
+struct Ranking : Header {
+  static constexpr const char* TYPE = "ranking";
+
+  std::string state;
+  std::optional<std::int64_t> time;
+  std::optional<std::vector<ScannerRow>> rows;
+  std::optional<std::int64_t> code;
+  std::optional<std::string> text;
+  std::optional<bool> snapshot;
+
+  /** False where it is no such message. */
+  bool read(const Value& from_wire) {
+    return Header::read(from_wire) && get(from_wire, "state", state) && get(from_wire, "time", time) && get(from_wire, "rows", rows) && get(from_wire, "code", code) && get(from_wire, "text", text) && get(from_wire, "snapshot", snapshot);
+  }
+
+  /** Its own fields, without the header. */
+  Value to_value() const {
+    Value to_wire = Value::map();
+    put(to_wire, "state", state);
+    put(to_wire, "time", time);
+    put(to_wire, "rows", rows);
+    put(to_wire, "code", code);
+    put(to_wire, "text", text);
+    put(to_wire, "snapshot", snapshot);
+    return to_wire;
+  }
+};
+
+/**
  * The order as it now stands. `reason` and `tws_code`: why it came to this `status`.
  *
  * `gateway_status` is the gateway's own word ("PreSubmitted"), nil before it said any. Prices and other
@@ -1611,7 +1687,7 @@ struct ReplaceFaGroups {
 };
 
 /**
- * `scanner` (reference): the best of a market by some measure, once.
+ * `scanner` (reference): the best of a market by some measure; of the op, once.
  *
  * `filters`: by the codes that `scanner_parameters` lists.
  */
@@ -3687,46 +3763,6 @@ struct FaGroupsReplaced {
 };
 
 /**
- * `rank` from 0. The gateway sends no prices with them.
- */
-struct ScannerRow {
-  std::int64_t rank = 0;
-  std::string instrument;
-  std::int64_t con_id = 0;
-  std::string symbol;
-  std::string sec_type;
-  std::optional<std::string> exchange;
-  std::optional<std::string> currency;
-  std::optional<std::string> local_symbol;
-  std::optional<std::string> distance;
-  std::optional<std::string> benchmark;
-  std::optional<std::string> projection;
-  std::optional<std::string> legs;
-
-  /** False where it is no such message. */
-  bool read(const Value& from_wire) {
-    return get(from_wire, "rank", rank) && get(from_wire, "instrument", instrument) && get(from_wire, "con_id", con_id) && get(from_wire, "symbol", symbol) && get(from_wire, "sec_type", sec_type) && get(from_wire, "exchange", exchange) && get(from_wire, "currency", currency) && get(from_wire, "local_symbol", local_symbol) && get(from_wire, "distance", distance) && get(from_wire, "benchmark", benchmark) && get(from_wire, "projection", projection) && get(from_wire, "legs", legs);
-  }
-
-  Value to_value() const {
-    Value to_wire = Value::map();
-    put(to_wire, "rank", rank);
-    put(to_wire, "instrument", instrument);
-    put(to_wire, "con_id", con_id);
-    put(to_wire, "symbol", symbol);
-    put(to_wire, "sec_type", sec_type);
-    put(to_wire, "exchange", exchange);
-    put(to_wire, "currency", currency);
-    put(to_wire, "local_symbol", local_symbol);
-    put(to_wire, "distance", distance);
-    put(to_wire, "benchmark", benchmark);
-    put(to_wire, "projection", projection);
-    put(to_wire, "legs", legs);
-    return to_wire;
-  }
-};
-
-/**
  * Result of `scanner`, best first.
  */
 struct Scanned {
@@ -5049,6 +5085,6 @@ struct Reconnecting {
 };
 
 /** Every event of this version, for whoever wants to go through them all. */
-#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Order, Fill, Commission, Notice, Change, AccountNotice, AccountExecution, ExecutionCost, ForeignOrderChanged, Heartbeat, Process, Gateway, BudgetRound, Denied, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
+#define TWSMQ_EVENTS Quote, Ticks, Trade, BestBidOffer, Midpoint, Depth, DepthDelta, Bar, Bars, Greeks, Headline, Stream, Ranking, Order, Fill, Commission, Notice, Change, AccountNotice, AccountExecution, ExecutionCost, ForeignOrderChanged, Heartbeat, Process, Gateway, BudgetRound, Denied, Position, AccountValue, ProfitAndLoss, BoardChange, Alert
 
 }  // namespace twsmq
