@@ -319,7 +319,7 @@ While a download runs the p99 is {beside:.1f} × that beside programs that only 
   Only ratios within a run mean something.
 - Python {platform.python_version()}, {libraries}.
 - {given.rounds} rounds, every side in each, in fresh processes, in turn. `python bench/history/run.py`.
-- The gateway is the bench's own process and answers from bytes made before, each connection in a thread: the
+- The gateway is the bench's own process and answers from bytes made before, each connection in a process: the
   simulated one makes each bar when it is asked for. No message budget, no pacing.
 - twsmq's time is that of the whole command, from its start to its end: interpreter, plan, ledger, fsyncs; its
   processor time is of both its processes. The others' is from the first request to the last file.{missing}
