@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -38,7 +37,6 @@ from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import session_events
 from twsmq_nodes.tws.calls import Answer, Cancel, Fail, Send, SessionDown
 from twsmq_nodes.tws.contracts import Contract
-from twsmq_nodes.tws.errors import NotConnected
 from twsmq_nodes.tws.ledger import PacingLedger
 from twsmq_nodes.tws.session_events import SessionEvent
 
@@ -236,8 +234,7 @@ class HistoryShell(Shell):
             case Send():
                 self._link.ask(action, self._driver.feed)
             case Cancel(request):
-                with suppress(NotConnected):  # then the request went with the session
-                    self._link.session.send(request)
+                self._link.cancel(request)
             case Answer(call_id, result):
                 if call_id in self._calls:
                     call, finished = self._calls.pop(call_id)

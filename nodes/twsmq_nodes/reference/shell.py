@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import count
 from time import time_ns
 from typing import Any
@@ -20,7 +19,7 @@ from twsmq_nodes.runtime.timer import TimerFired
 from twsmq_nodes.tws import reference_requests as ref
 from twsmq_nodes.tws.adapter_values import NOT_IN_IBAPI
 from twsmq_nodes.tws.calls import Answer, Cancel, Fail, Send, SessionDown
-from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
+from twsmq_nodes.tws.errors import EncodeRefused, TwsError
 from twsmq_nodes.tws.events import Event, GatewayError
 from twsmq_nodes.tws.reference_events import ScannerRows
 from twsmq_nodes.tws.session_events import SessionEvent, SessionLost
@@ -112,8 +111,7 @@ class ReferenceShell(Shell):
             case Send():
                 self._link.ask(action, self._driver.feed, wanted=self._core.wanted, explained=_explained)
             case Cancel(request):
-                with suppress(NotConnected):  # nothing goes on without a session
-                    self._link.session.send(request)
+                self._link.cancel(request)
             case Answer(call, result):
                 self._calls.pop(call).succeed(result)
             case Fail(call, error):
@@ -126,8 +124,7 @@ class ReferenceShell(Shell):
                     action, self._scan_driver.feed, wanted=self._scans.wanted, explained=_scan_explained
                 )
             case Cancel(request):
-                with suppress(NotConnected):
-                    self._link.session.send(request)
+                self._link.cancel(request)
             case Publish(name, ranking):
                 self._node.outbox.publish(scanner_topic(name), ranking, retain=True)
 

@@ -73,15 +73,9 @@ class _Standing(Struct):
     time: int | None = None
     rows: list[ScannerRow] = field(default_factory=list[ScannerRow])
 
-    def published(self) -> Publish:
-        return Publish(
-            self.name,
-            Ranking(state=self.state, time=self.time, rows=self.rows, code=self.code, text=self.text),
-        )
-
     def enters(self, state: ScanState, code: int | None = None, text: str | None = None) -> Publish:
         self.state, self.code, self.text = state, code, text
-        return self.published()
+        return Publish(self.name, Ranking(state=state, time=self.time, rows=self.rows, code=code, text=text))
 
 
 class StandingScans:

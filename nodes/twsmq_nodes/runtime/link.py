@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -28,6 +29,7 @@ from twsmq_nodes.tws.errors import EncodeRefused, NotConnected, TwsError
 from twsmq_nodes.tws.events import Event, FrameRejected, GatewayError
 from twsmq_nodes.tws.learned_rate import LearnedRate
 from twsmq_nodes.tws.pacing import Pacer, Priority
+from twsmq_nodes.tws.requests import Request
 from twsmq_nodes.tws.session import TwsSession
 from twsmq_nodes.tws.session_events import SessionEvent
 from twsmq_nodes.tws.ticks import Tick
@@ -182,6 +184,11 @@ class GatewayLink:
             )
         except NotConnected as error:
             refused(error)
+
+    def cancel(self, request: Request) -> None:
+        """End what a call's request has begun; without a session it went with that."""
+        with suppress(NotConnected):
+            self.session.send(request)
 
     def reconnect(self, reason: str) -> None:
         """End a session that is up, which counts as lost, and connect again."""

@@ -98,9 +98,9 @@ def period_begins(size: str, date: int) -> int:
     """When a bar of that date begins, ns: that of a week with its Monday, of a month with the first. A
     gateway dates it by the last day that it has so far, so that of this week has another date every day
     (captured: nautilus_trader #2380, stoqey/ibkr #149)."""
-    day = datetime.fromtimestamp(date // 10**9, UTC)
+    day = datetime.fromtimestamp(date // NS, UTC)
     back = {"1w": day.weekday(), "1mo": day.day - 1}.get(size, 0)
-    return date - back * 86_400 * 10**9
+    return date - back * 86_400 * NS
 
 
 _BOTH = re.compile(r"[A-Z]{1,5} \(.*\)")

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from twsmq_protocol.order_events import AccountExecution, Commission, Fill
 
 from twsmq_nodes.tws import events as tws
+from twsmq_nodes.tws.accounts import is_adviser
 from twsmq_nodes.tws.gateway_times import execution_time_ns
 
 from ..book import Book
@@ -69,10 +70,9 @@ class Executions:
         )
         if record.allots(fill):
             fill = replace(fill, leg=True)
-        counted = [one for one in record.fills.values() if not one.leg]
         self._book.record(fill, ts)
-        for one in filter(record.allots, counted):
-            if one is not before:
+        if is_adviser(fill.account):
+            for one in [one for one in record.fills.values() if not one.leg and record.allots(one)]:
                 self._book.record(replace(one, leg=True, corrects=one.exec_id), ts)
         if before is not None and not shares:
             self._note(record, 0, f"execution {before.exec_id} of {before.quantity:g} was taken back", ts)

@@ -227,8 +227,7 @@ class RiskGuard:
         """Of a combo each leg."""
         contracts = [contract for _, contract in held_as(candidate.order.instrument)]
         scope, name = candidate.scope, candidate.name
-        within = candidate.own.account if scope == "strategy" else ""
-        return [self._inputs.position(scope, name, contract, within) for contract in contracts]
+        return [self._inputs.position(scope, name, contract, candidate.within) for contract in contracts]
 
     def _layers_of(self, strategy: str, account: str) -> Iterator[_Layer]:
         """Of an order that is allotted to several accounts (FA) those of every account: all of it may become

@@ -160,3 +160,8 @@ class Candidate(Struct, frozen=True):
     @property
     def name(self) -> str:
         return self.order.strategy if self.scope == "strategy" else self.account
+
+    @property
+    def within(self) -> str:
+        """The account that a position is looked at in: of a strategy the order's own."""
+        return self.own.account if self.scope == "strategy" else ""

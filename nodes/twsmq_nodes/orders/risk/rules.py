@@ -81,7 +81,7 @@ def held_as(instrument: str) -> tuple[tuple[float, str], ...]:
 def _reduces(candidate: Candidate, own: Open) -> bool | None:
     """Likewise of one contract, and of a strategy in the order's own account: elsewhere it would only open
     another position."""
-    within = own.account if candidate.scope == "strategy" else ""
+    within = candidate.within
     position = candidate.inputs.position(candidate.scope, candidate.name, own.instrument, within)
     if position is None:
         return None
